@@ -1,0 +1,1 @@
+"""Our own rules for the code, as tools that `bin/lint` runs."""

@@ -1,0 +1,34 @@
+import re
+import tomllib
+
+import pytest
+
+from dev.purity import ROOT
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCK = tomllib.loads((ROOT / "uv.lock").read_text())
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in requirements}
+
+
+RUN = _names(PYPROJECT["project"]["dependencies"])
+DEVELOPMENT = _names(PYPROJECT["dependency-groups"]["dev"])
+BUILD = _names(PYPROJECT["build-system"]["requires"])
+
+
+@pytest.mark.parametrize(
+    ("heading", "expected"),
+    [("To run", RUN), ("To develop", DEVELOPMENT), ("To build", BUILD | {"uv"})],
+)
+def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expected: set[str]) -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == expected
+
+
+def test_the_lock_was_made_from_these_dependencies() -> None:
+    (muniment,) = (package for package in LOCK["package"] if package["name"] == "muniment")
+    assert {dependency["name"] for dependency in muniment["metadata"]["requires-dist"]} == RUN
+    assert {dependency["name"] for dependency in muniment["metadata"]["requires-dev"]["dev"]} == DEVELOPMENT
