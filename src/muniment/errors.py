@@ -1,0 +1,68 @@
+"""Every failure says what happened and what the person can do about it.
+
+    MunimentError                 exit 3  our own failure, or the world's
+    |-- UsageError                exit 2  the command was asked for something it cannot mean
+    |   `-- ConfigurationError    exit 2  a file that a person writes is missing or wrong
+    |       |-- PolicyError               policy.toml
+    |       |-- PeopleError               people.toml
+    |       `-- ExceptionFileError        exceptions/<id>.json
+    |-- GitError                  exit 3  git could not be run, or refused
+    |-- SignatureError            exit 3  ssh-keygen could not sign or verify
+    `-- HomeError                 exit 3  the home could not be read or written
+
+An error never means yes: whoever catches one denies, or passes it on.
+"""
+
+
+class MunimentError(Exception):
+    """Root of the tree. `message` says what happened, `remedy` what to do next."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(MunimentError):
+    """The command was called in a way that has no meaning here."""
+
+    exit_code = 2
+
+
+class ConfigurationError(UsageError):
+    """A file written by a person is missing or wrong.
+
+    `where` is the file, with its line if known (`policy.toml:12`); `key` the entry in it, or "".
+    """
+
+    def __init__(self, where: str, key: str, problem: str, remedy: str) -> None:
+        super().__init__(f"{where}: {key + ': ' if key else ''}{problem}", remedy)
+        self.where = where
+        self.key = key
+        self.problem = problem
+
+
+class PolicyError(ConfigurationError):
+    """policy.toml is missing or wrong."""
+
+
+class PeopleError(ConfigurationError):
+    """people.toml is missing or wrong."""
+
+
+class ExceptionFileError(ConfigurationError):
+    """A file below exceptions/ cannot be read as an exception."""
+
+
+class GitError(MunimentError):
+    """git is missing, timed out, or refused what it was asked."""
+
+
+class SignatureError(MunimentError):
+    """ssh-keygen is missing, timed out, or could not sign."""
+
+
+class HomeError(MunimentError):
+    """The home cannot be read or written."""

@@ -1,0 +1,57 @@
+"""A judgement's facts: a map from name to value, each with its source, the moment it was read, and a salted digest."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from muniment.facts import canonical
+from muniment.facts.maybe import Maybe, Unknown
+
+T = TypeVar("T")
+
+
+class Kind(Struct, Generic[T], frozen=True):
+    """A name that facts go by, and the shape of what goes by it. All of them stand in `facts.kinds`."""
+
+    name: str
+    shape: Any
+
+
+class Fact(Struct, frozen=True):
+    """One fact. `salt` is drawn afresh by the collector (32 hexadecimal digits), so a digest tells nothing by itself.
+
+    `read_at` is RFC 3339, UTC. Source, moment and value are committed to together.
+    """
+
+    value: Any
+    source: str
+    read_at: str
+    salt: str
+
+    @property
+    def digest(self) -> str:
+        """The commitment to this fact."""
+        return canonical.digest_of(self)
+
+
+class Facts:
+    """Facts by name. Asking for one that was not collected answers Unknown, like one that could not be read."""
+
+    __slots__ = ("_facts", "digest")
+
+    def __init__(self, facts: Mapping[str, Fact]) -> None:
+        self._facts = dict(facts)
+        self.digest = canonical.digest_of({name: fact.digest for name, fact in facts.items()})
+
+    def get(self, kind: Kind[T]) -> Maybe[T]:
+        """The value that goes by `kind`."""
+        fact = self._facts.get(kind.name)
+        if fact is None:
+            return Unknown("it was not collected")
+        value: Maybe[T] = fact.value
+        return value
+
+    def items(self) -> Mapping[str, Fact]:
+        """All facts by name."""
+        return dict(self._facts)
