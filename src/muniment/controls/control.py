@@ -1,0 +1,132 @@
+"""The shape of a control: what it needs, what may be set, what it may answer and what each answer tells a person."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum, StrEnum
+from typing import Any, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from muniment.facts.facts import Kind
+
+T = TypeVar("T")
+
+
+class Status(StrEnum):
+    """What a control says of a clause."""
+
+    SATISFIED = "satisfied"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Scope(StrEnum):
+    """What a control judges."""
+
+    REVISION = "revision"
+    ARTIFACT = "artifact"
+    PRODUCT = "product"
+
+
+class Answer(NamedTuple):
+    """What one reason means, and the two sentences it shows: what is so, and what to do next.
+
+    Both are templates over the reason's details, `{subject}` (`person:ada`) and `{name}` (`ada`).
+    """
+
+    status: Status
+    message: str
+    remedy: str
+
+
+def satisfied(message: str) -> Answer:
+    """Nothing to do."""
+    return Answer(Status.SATISFIED, message, "")
+
+
+def not_applicable(message: str) -> Answer:
+    """Nothing to judge."""
+    return Answer(Status.NOT_APPLICABLE, message, "")
+
+
+def violated(message: str, remedy: str) -> Answer:
+    """A refusal. Raises ValueError without a remedy."""
+    return _refusal(Status.VIOLATED, message, remedy)
+
+
+def unknown(message: str, remedy: str) -> Answer:
+    """A refusal because something could not be learnt. Raises ValueError without a remedy."""
+    return _refusal(Status.UNKNOWN, message, remedy)
+
+
+def _refusal(status: Status, message: str, remedy: str) -> Answer:
+    if not message or not remedy:
+        raise ValueError("a refusal needs a message and a remedy")
+    return Answer(status, message, remedy)
+
+
+class Codes(Enum):
+    """The closed set of reasons of one control: each member is an Answer, its code is its name in lower case."""
+
+    @property
+    def code(self) -> str:
+        """The reason's code, as data and pages show it."""
+        return self.name.lower().replace("_", "-")
+
+    def __call__(self, subject: str, **details: str | int) -> "Reason":
+        """A reason with this code about `subject`: `commit:`, `path:`, `person:`, `account:` or `fact:` and its value."""
+        answer: Answer = self.value
+        return Reason(self.code, answer.status, subject, details)
+
+
+class Reason(Struct, frozen=True):
+    """Why a result is what it is. `details` fill the sentences of its code."""
+
+    code: str
+    status: Status
+    subject: str
+    details: dict[str, str | int] = {}
+
+
+class Case:
+    """What a control is given: every fact it needs, known; its own parameters; the moment of the judgement.
+
+    `derived` computes something from the facts once for all controls of one judgement.
+    """
+
+    __slots__ = ("_derived", "_known", "now", "parameters")
+
+    def __init__(self, known: Mapping[str, Any], parameters: Any, now: str, derived: dict[Any, Any]) -> None:
+        self._known = known
+        self._derived = derived
+        self.parameters = parameters
+        self.now = now
+
+    def get(self, kind: Kind[T]) -> T:
+        """The known value of a fact that the control needs. KeyError if it did not say so."""
+        value: T = self._known[kind.name]
+        return value
+
+    def derived(self, compute: Callable[["Case"], T]) -> T:
+        """`compute(self)`, remembered for this judgement."""
+        if compute not in self._derived:
+            self._derived[compute] = compute(self)
+        value: T = self._derived[compute]
+        return value
+
+
+class Control(Struct, frozen=True):
+    """One control. `judge` answers at least one reason, also when all is well; `version` changes with its meaning."""
+
+    name: str
+    version: int
+    summary: str
+    scope: Scope
+    needs: tuple[Kind[Any], ...]
+    parameters: type[Struct]
+    codes: type[Codes]
+    judge: Callable[[Case], tuple[Reason, ...]]
+
+
+class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """For a control with nothing to set."""

@@ -1,0 +1,1 @@
+"""From a policy and facts to one decision; and what makes one policy stricter than another."""

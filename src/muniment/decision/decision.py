@@ -1,0 +1,100 @@
+"""What a judgement says: one result for each clause, and allow or deny from all of them."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from muniment.controls.control import Answer, Codes, Reason, Status, not_applicable, unknown
+from muniment.policy.model import Point
+
+
+class Outcome(StrEnum):
+    """What a decision comes to."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+class Result(Struct, frozen=True):
+    """What one control says of one clause. `version` is the control's, 0 where none judged.
+
+    `enforced` is false while the clause only reports; `exception` is the id of the exception that covers it, or "".
+    """
+
+    clause: str
+    control: str
+    version: int
+    status: Status
+    reasons: tuple[Reason, ...]
+    enforced: bool
+    exception: str = ""
+
+    @property
+    def stops(self) -> bool:
+        """Whether this result alone makes the decision a denial."""
+        fine = self.status in (Status.SATISFIED, Status.NOT_APPLICABLE) or bool(self.exception)
+        return self.enforced and not fine
+
+
+class Decision(Struct, frozen=True):
+    """One judgement, whole. `preview`: its pushers were supposed, so it may be neither recorded nor enforced.
+
+    `time` is the moment that it was judged for. `reasons` are those that are nobody's clause: that nothing bites.
+    """
+
+    outcome: Outcome
+    point: Point
+    time: str
+    policy: str
+    facts: str
+    repository: str
+    target: str
+    base: str
+    head: str
+    preview: bool
+    results: tuple[Result, ...]
+    reasons: tuple[Reason, ...] = ()
+
+
+class Reasons(Codes):
+    """What a judgement says by itself, whatever the control."""
+
+    NOT_LEARNT = unknown(
+        "The {name} could not be learnt: {why}.",
+        "Make it readable here, then check again; only somebody who can read it can settle this.",
+    )
+    NOT_EVALUATED_YET = unknown(
+        "Not evaluated yet: the control {name} comes with part {part} of Muniment.",
+        "Let the clause bite at report only until then.",
+    )
+    UNCOVERED = unknown(
+        "Nothing judges this clause: it names no control.",
+        "Give it a control in policy.toml; muniment explain lists them.",
+    )
+    OTHER_PATHS = not_applicable("None of the paths of this clause is touched.")
+    NO_CLAUSE_BITES = unknown(
+        "No clause of the policy bites at {point} on {name}.",
+        'Add one to policy.toml, or say in words why none has to: [unjudged] {point} = "…"',
+    )
+    JUDGED_BY_NOBODY = not_applicable("No clause has to bite at {point}: {why}")
+    CONTROL_SAID_NOTHING = unknown(
+        "The control {name} gave no answer.",
+        "This is a defect of Muniment: please report it. Until then only an exception lets this proceed.",
+    )
+
+
+def answer_of(codes: type[Codes], reason: Reason) -> Answer:
+    """The Answer behind a reason, of the control's own codes or of the judgement's. KeyError for neither."""
+    for member in (*codes, *Reasons):
+        if member.code == reason.code and member.value.status is reason.status:
+            answer: Answer = member.value
+            return answer
+    raise KeyError(reason.code)
+
+
+def sentences(codes: type[Codes], reason: Reason) -> tuple[str, str]:
+    """What a reason tells a person: what is so, and what to do next ("" where there is nothing to do)."""
+    answer = answer_of(codes, reason)
+    name = reason.subject.partition(":")[2]
+    details = {**reason.details, "subject": reason.subject, "name": name}
+    return answer.message.format(**details), answer.remedy.format(**details)

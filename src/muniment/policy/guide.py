@@ -1,0 +1,168 @@
+"""A short guide for code review with attention to security: few questions, chosen by what a change touches.
+
+After OWASP's Code Review Guide and NIST SP 800-218 (PW.7), in our own words.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from muniment.policy.patterns import compiled
+
+SENSITIVE = "sensitive"
+
+
+class Question(Struct, frozen=True):
+    """One question that a security reviewer answers. `id` is what `muniment approve --answer ID=TEXT` takes.
+
+    `paths` are the patterns that bring its topic up; empty for the topic `sensitive`, which has the clause's own.
+    """
+
+    id: str
+    topic: str
+    text: str
+    paths: tuple[str, ...]
+
+
+def _everywhere(names: str) -> tuple[str, ...]:
+    return tuple(f"**/{name}" for name in names.split())
+
+
+ALWAYS_SENSITIVE: dict[str, tuple[str, ...]] = {
+    "policy": (
+        *(".muniment", ".muniment/**"),  # also as a link or a submodule
+        *(".github/settings.yml", ".github/rulesets/**", ".asf.yaml", "**/.gitattributes"),
+    ),
+    "people": (
+        *(".muniment/people.toml", "**/CODEOWNERS", "**/OWNERS", "**/OWNERS_ALIASES"),
+        *("**/authorized_keys", "**/allowed_signers", "**/.mailmap"),
+    ),
+    "pipeline": (
+        *(".github", ".github/workflows/**", ".github/actions/**", "**/action.yml", "**/action.yaml"),
+        *(".gitea", ".gitea/workflows/**", ".forgejo", ".forgejo/workflows/**"),
+        *("**/.gitlab-ci.yml", "**/*.gitlab-ci.yml", ".gitlab", ".gitlab/ci/**", ".gitlab-ci/**"),
+        *("**/Jenkinsfile*", "**/*.jenkinsfile", ".ci", ".ci/**", "ci/**", ".woodpecker*", ".woodpecker/**"),
+        *(".circleci/**", ".buildkite/**", ".travis.yml", ".cirrus*", ".drone*", ".builds/**", ".build.yml"),
+        *("appveyor.yml", ".appveyor.yml", "azure-pipelines*", ".azure-pipelines/**", ".semaphore/**"),
+        *("bitbucket-pipelines.yml", "**/cloudbuild.y*ml", "**/buildspec.y*ml", ".tekton/**", ".teamcity/**"),
+        *(".zuul.y*ml", ".zuul.d/**", "zuul.d/**", ".goreleaser.y*ml", ".pre-commit-*.yaml", ".husky/**"),
+        *("**/Dockerfile*", "**/*.dockerfile", "**/Containerfile*", ".devcontainer/**", ".githooks/**"),
+    ),
+    "dependencies": (
+        *_everywhere(
+            "package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml .pnpmfile.cjs"
+        ),
+        *_everywhere("pnpm-workspace.yaml .npmrc .yarnrc .yarnrc.yml .yarn/** bun.lock bun.lockb deno.json*"),
+        *_everywhere(
+            "deno.lock requirements*.txt requirements*.in requirements/* constraints*.txt bower.json"
+        ),
+        *_everywhere("pyproject.toml setup.py setup.cfg Pipfile Pipfile.lock poetry.lock uv.lock pdm.lock"),
+        *_everywhere("pylock*.toml uv.toml pip.conf environment.y*ml conda-lock.yml pixi.toml pixi.lock"),
+        *_everywhere(
+            "Gemfile Gemfile.lock gems.rb gems.locked *.gemspec Cargo.toml Cargo.lock go.mod go.sum"
+        ),
+        *_everywhere(
+            ".cargo/config* go.work go.work.sum vendor/modules.txt rust-toolchain* renv.lock cpanfile*"
+        ),
+        *_everywhere("pom.xml .mvn/** build.gradle* settings.gradle* gradle.lockfile libs.versions.toml"),
+        *_everywhere(
+            "gradle/verification-metadata.xml gradle/wrapper/* build.sbt project/plugins.sbt ivy.xml"
+        ),
+        *_everywhere(
+            "*.csproj *.fsproj *.vbproj packages.config packages.lock.json Directory.Packages.props"
+        ),
+        *_everywhere(
+            "Directory.Build.* nuget.config paket.dependencies paket.lock composer.json composer.lock"
+        ),
+        *_everywhere("mix.exs mix.lock rebar.config rebar.lock Package.swift Package.resolved Podfile*"),
+        *_everywhere("Cartfile* pubspec.yaml pubspec.lock *.cabal cabal.project* stack.yaml stack.yaml.lock"),
+        *_everywhere("conanfile.* conan.lock vcpkg.json vcpkg-configuration.json flake.nix flake.lock"),
+        *_everywhere("MODULE.bazel* WORKSPACE WORKSPACE.bazel Chart.yaml Chart.lock .terraform.lock.hcl"),
+        *_everywhere(".gitmodules dependabot.y*ml renovate.json* .renovaterc*"),
+    ),
+    "access-control": (
+        *_everywhere("permission* permission*/** authoriz* authoriz*/** authoris* authoris*/** authent*"),
+        *_everywhere(
+            "authent*/** auth auth/** auth.* auth_* auth-* authz* authz*/** authn* authn*/** oauth*"
+        ),
+        *_everywhere("oauth*/** rbac* rbac*/** acl acl.* acl/** acls.* acls/** iam iam.* iam-* iam_* iam/**"),
+        *_everywhere("access/** access_control* access-control* accesscontrol* access_control*/**"),
+        *_everywhere("access-control*/** policies/** *.rego *.cedar sudoers sudoers.d/** login.* login/**"),
+    ),
+}
+
+TOPICS = (*ALWAYS_SENSITIVE, SENSITIVE)
+
+_FOLDED = {
+    topic: tuple(pattern.casefold() for pattern in patterns) for topic, patterns in ALWAYS_SENSITIVE.items()
+}
+_BY_TOPIC = {topic: compiled(patterns) for topic, patterns in _FOLDED.items()}
+_ANY_TOPIC = compiled(tuple(pattern for patterns in _FOLDED.values() for pattern in patterns))
+
+_TEXTS = (
+    (
+        "policy-weaker",
+        "policy",
+        "What gets weaker or is no longer looked at, for how long, and who wants that?",
+    ),
+    (
+        "people-need",
+        "people",
+        "Does everyone who gains a key, role or repository need it now, and how do you know that the key is theirs?",
+    ),
+    (
+        "pipeline-reach",
+        "pipeline",
+        "Which secrets, networks or releases can this step reach, and can code that nobody reviewed get there?",
+    ),
+    (
+        "pipeline-pinned",
+        "pipeline",
+        "Is everything that it fetches and runs pinned to its content, and does it stop when a step fails?",
+    ),
+    (
+        "dependencies-origin",
+        "dependencies",
+        "Why is each new or moved dependency needed, and how do you know it is the one meant "
+        "(name, origin, locked digest)?",
+    ),
+    (
+        "access-gain",
+        "access-control",
+        "Who can do what they could not do before, and is that the least they need?",
+    ),
+    (
+        "access-failure",
+        "access-control",
+        "Is every way in still checked, and what happens when the check itself fails?",
+    ),
+    (
+        "sensitive-abuse",
+        SENSITIVE,
+        "What is the worst that hostile input, a stolen account or a half-done step could do here, and what stops it?",
+    ),
+)
+
+QUESTIONS = tuple(Question(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, topic, text in _TEXTS)
+
+
+def topics(paths: Iterable[str], sensitive: tuple[str, ...]) -> tuple[str, ...]:
+    """The topics that changed paths bring up, in the order of `TOPICS`; `sensitive` are the clause's own patterns.
+
+    Upper and lower case are one: on many file systems they are the same file.
+    """
+    names = tuple(paths)
+    touched = [folded for name in names if _ANY_TOPIC.fullmatch(folded := name.casefold())]
+    own = compiled(sensitive, ignore_case=True)
+    found = [topic for topic, pattern in _BY_TOPIC.items() if any(map(pattern.fullmatch, touched))]
+    if any(map(own.fullmatch, names)):
+        found.append(SENSITIVE)
+    return tuple(found)
+
+
+def questions(asked: Iterable[str]) -> tuple[Question, ...]:
+    """The questions of the topics `asked`. KeyError for a topic that is none: nobody would ever answer it."""
+    chosen = frozenset(asked)
+    if strange := chosen.difference(TOPICS):
+        raise KeyError(", ".join(sorted(strange)))
+    return tuple(question for question in QUESTIONS if question.topic in chosen)

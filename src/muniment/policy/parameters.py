@@ -1,0 +1,84 @@
+"""Parameters of a control: each is declared with its unit and with the direction that is stricter."""
+
+from enum import StrEnum
+from typing import Any, get_args, get_type_hints
+
+from msgspec import Struct
+
+
+class Stricter(StrEnum):
+    """Which of two values of a parameter is stricter."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    MORE = "more"  # a list with every entry of the other
+    FEWER = "fewer"  # a list with no entry that the other lacks
+
+
+class Unit(Struct, frozen=True):
+    """What a parameter counts or lists, for people to read."""
+
+    name: str
+
+
+class Declared(Struct, frozen=True):
+    """One parameter as its control declares it."""
+
+    name: str
+    unit: str
+    stricter: Stricter
+    default: Any
+
+
+def declared(shape: type[Struct]) -> tuple[Declared, ...]:
+    """The parameters of a control's `Parameters` struct, every one `Annotated[..., Unit, Stricter]`.
+
+    Raises TypeError for one that lacks either: a parameter without a direction could be weakened unseen.
+    """
+    hints = get_type_hints(shape, include_extras=True)
+    return tuple(_declared(shape(), name, hint) for name, hint in hints.items())
+
+
+def compare(stricter: Stricter, old: Any, new: Any) -> int | None:
+    """1 if `new` is stricter than `old`, -1 if weaker, 0 if equal, None if neither can be said."""
+    if old == new:
+        return 0
+    match stricter:
+        case Stricter.HIGHER:
+            return 1 if new > old else -1
+        case Stricter.LOWER:
+            return 1 if new < old else -1
+        case Stricter.MORE:
+            return _compare_sets(set(old), set(new))
+        case Stricter.FEWER:
+            return _compare_sets(set(new), set(old))
+
+
+def strictest(stricter: Stricter, one: Any, other: Any) -> Any:
+    """The value that is at least as strict as both."""
+    match stricter:
+        case Stricter.HIGHER:
+            return max(one, other)
+        case Stricter.LOWER:
+            return min(one, other)
+        case Stricter.MORE:
+            return (*one, *(entry for entry in other if entry not in one))
+        case Stricter.FEWER:
+            return tuple(entry for entry in one if entry in other)
+
+
+def _compare_sets(small: set[Any], large: set[Any]) -> int | None:
+    if small == large:
+        return 0
+    if small < large:
+        return 1
+    return -1 if large < small else None
+
+
+def _declared(defaults: Struct, name: str, hint: Any) -> Declared:
+    notes: tuple[Any, ...] = get_args(hint)[1:] if hasattr(hint, "__metadata__") else ()
+    unit = next((note for note in notes if isinstance(note, Unit)), None)
+    stricter = next((note for note in notes if isinstance(note, Stricter)), None)
+    if unit is None or stricter is None:
+        raise TypeError(f"parameter {name} needs a Unit and a Stricter")
+    return Declared(name, unit.name, stricter, getattr(defaults, name))
