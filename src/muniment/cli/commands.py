@@ -1,0 +1,40 @@
+"""Every command by name, each imported only when it runs or is listed."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "init": "muniment.cli.init",
+    "check": "muniment.cli.check",
+    "explain": "muniment.cli.explain",
+    "approve": "muniment.cli.approve",
+    "exception": "muniment.cli.exception",
+    "replay": "muniment.cli.replay",
+    "policy": "muniment.cli.policy",
+    "doctor": "muniment.cli.doctor",
+}
+
+
+class Lazy(click.Group):
+    """A group that imports a command's module when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None if there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name]).command
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="muniment", message="%(prog)s %(version)s")
+def muniment() -> None:
+    """Make a written secure-development policy run, and keep the proof.
+
+    Exit codes: 0 allowed or fine, 1 denied, 2 wrong use or configuration, 3 our own failure, 130 interrupted.
+    """

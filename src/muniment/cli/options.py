@@ -1,0 +1,30 @@
+"""Options that several commands share, each declared once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+repo: Decorator = click.option("--repo", default=".", metavar="PATH", help="The git repository. Default: this one.")
+onto: Decorator = click.option(
+    "--onto", metavar="BRANCH", help="The protected branch that the change is for. Default: main or master."
+)
+home: Decorator = click.option(
+    "--home",
+    metavar="DIR",
+    envvar="MUNIMENT_HOME",
+    help="The home whose policy, people and exceptions hold. Default: .muniment/ at the branch's tip.",
+)
+output: Decorator = click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
+key: Decorator = click.option(
+    "--key", metavar="FILE", help="SSH key to sign with. Default: git's user.signingKey, or the agent's."
+)

@@ -1,0 +1,39 @@
+"""Judge one revision: collect what its clauses need, judge it. A preview is neither recorded nor enforced."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from muniment.decision.binding import BoundPolicy
+from muniment.decision.decision import Decision
+from muniment.decision.judge import biting, judge, needed
+from muniment.facts import kinds
+from muniment.facts.change import Revision
+from muniment.facts.facts import Facts
+from muniment.facts.maybe import Known, Maybe
+from muniment.policy.model import Point
+from muniment.workflows.sources import Rules
+
+
+class Collector(Protocol):
+    """Reads facts from wherever changes live."""
+
+    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any]]) -> Facts:
+        """The facts named by `kinds`, those in `extra` as given. What cannot be read is Unknown; it never raises."""
+
+
+class Judgement(Struct, frozen=True):
+    """A decision with what it came of."""
+
+    decision: Decision
+    policy: BoundPolicy
+    facts: Facts
+
+
+def judge_change(collector: Collector, rules: Rules, revision: Revision, point: Point, now: str) -> Judgement:
+    """The judgement of `revision` at `point` for the moment `now`."""
+    names = needed(biting(rules.policy, point, revision.target))
+    known = {kinds.PEOPLE.name: Known(rules.people), kinds.EXCEPTIONS.name: Known(rules.exceptions)}
+    facts = collector.collect(revision, names, known)
+    return Judgement(judge(rules.policy, facts, point, now), rules.policy, facts)
