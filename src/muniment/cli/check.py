@@ -17,9 +17,7 @@ from muniment.workflows.judge_change import judge_change
 @click.option("--head", default="HEAD", show_default=True, metavar="REV", help="What is proposed.")
 @options.home
 @options.output
-def command(
-    repo: str, onto: str | None, base: str | None, head: str, home: str | None, output: str
-) -> int:
+def command(repo: str, onto: str | None, base: str | None, head: str, home: str | None, output: str) -> int:
     """Say whether the policy allows a change onto a protected branch, why, and what is missing.
 
     Policy and people are read at the branch's tip or in the home, never from the change. Who pushed is not known on a

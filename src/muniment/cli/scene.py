@@ -60,7 +60,9 @@ def opened(repo: str, onto: str | None, home: str | None) -> Iterator[Scene]:
 def find_branch(repository: Repository, onto: str | None) -> Branch:
     """The branch `onto` (local, else origin's), or main, master, or a bare repository's HEAD. UsageError if none."""
     names = _names(repository, onto)
-    refs = repository.refs(*(place + name for name in names for place in ("refs/heads/", "refs/remotes/origin/")))
+    refs = repository.refs(
+        *(place + name for name in names for place in ("refs/heads/", "refs/remotes/origin/"))
+    )
     for name in names:
         tip = refs.get("refs/heads/" + name) or refs.get("refs/remotes/origin/" + name)
         if tip:

@@ -36,7 +36,9 @@ class Reasons(Codes):
     """What this control answers."""
 
     SMALL = satisfied("{lines} lines in {files} files, of at most {most_lines} in {most_files}.")
-    LARGE_WITH_REASON = satisfied("{lines} lines in {files} files; {who} approved it and wrote why it is large.")
+    LARGE_WITH_REASON = satisfied(
+        "{lines} lines in {files} files; {who} approved it and wrote why it is large."
+    )
     NOTHING_CHANGED = not_applicable("No file changes.")
     TOO_LARGE = violated(
         "{lines} lines in {files} files change; at most {most_lines} in {most_files} may.",

@@ -21,7 +21,9 @@ def covering(
         (
             exception.id
             for exception in exceptions
-            if exception.clause == clause and not why_not(exception, people, now) and _covers(exception, revision)
+            if exception.clause == clause
+            and not why_not(exception, people, now)
+            and _covers(exception, revision)
         ),
         default="",
     )

@@ -55,9 +55,7 @@ def biting(policy: BoundPolicy, point: Point, target: str | None) -> tuple[Bound
     A target that could not be learnt (None) is every branch.
     """
     return tuple(
-        bound
-        for bound in policy.clauses
-        if point in bound.clause.bites and _is_on(bound.clause, target)
+        bound for bound in policy.clauses if point in bound.clause.bites and _is_on(bound.clause, target)
     )
 
 
@@ -73,7 +71,9 @@ def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
 
 
 def _is_on(clause: Clause, target: str | None) -> bool:
-    return not clause.branches or target is None or matches(target.removeprefix("refs/heads/"), clause.branches)
+    return (
+        not clause.branches or target is None or matches(target.removeprefix("refs/heads/"), clause.branches)
+    )
 
 
 def _nothing_bites(policy: BoundPolicy, point: Point, revision: Revision) -> Reason:
@@ -96,7 +96,8 @@ def _result(
         version=bound.control.version if bound.control is not None else 0,
         status=status,
         reasons=reasons,
-        enforced=point is not Point.REPORT and (clause.report_until is None or moments.day(now) > clause.report_until),
+        enforced=point is not Point.REPORT
+        and (clause.report_until is None or moments.day(now) > clause.report_until),
     )
     return _excepted(result, facts, revision, now) if result.stops else result
 

@@ -1,6 +1,7 @@
 """A judgement's facts: a map from name to value, each with its source, the moment it was read, and a salted digest."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -38,11 +39,13 @@ class Fact(Struct, frozen=True):
 class Facts:
     """Facts by name. Asking for one that was not collected answers Unknown, like one that could not be read."""
 
-    __slots__ = ("_facts", "digest")
-
     def __init__(self, facts: Mapping[str, Fact]) -> None:
         self._facts = dict(facts)
-        self.digest = canonical.digest_of({name: fact.digest for name, fact in facts.items()})
+
+    @cached_property
+    def digest(self) -> str:
+        """The commitment to all of them."""
+        return canonical.digest_of({name: fact.digest for name, fact in self._facts.items()})
 
     def get(self, kind: Kind[T]) -> Maybe[T]:
         """The value that goes by `kind`."""

@@ -2,18 +2,18 @@
 
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
 from muniment.facts.facts import Kind
-from muniment.facts.maybe import Maybe
+from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
 from muniment.facts.statements import Approval, PolicyException
 
-REVISION: Kind[Revision] = Kind("revision", Maybe[Revision])
-COMMITS: Kind[tuple[Commit, ...]] = Kind("commits", Maybe[tuple[Commit, ...]])
-FILES: Kind[tuple[File, ...]] = Kind("files", Maybe[tuple[File, ...]])
-PUSHES: Kind[Pushes] = Kind("pushes", Maybe[Pushes])
-APPROVED_HEADS: Kind[tuple[ApprovedHead, ...]] = Kind("approved_heads", Maybe[tuple[ApprovedHead, ...]])
-APPROVALS: Kind[tuple[Approval, ...]] = Kind("approvals", Maybe[tuple[Approval, ...]])
-PEOPLE: Kind[People] = Kind("people", Maybe[People])
-EXCEPTIONS: Kind[tuple[PolicyException, ...]] = Kind("exceptions", Maybe[tuple[PolicyException, ...]])
+REVISION: Kind[Revision] = Kind("revision", Known[Revision] | Unknown)
+COMMITS: Kind[tuple[Commit, ...]] = Kind("commits", Known[tuple[Commit, ...]] | Unknown)
+FILES: Kind[tuple[File, ...]] = Kind("files", Known[tuple[File, ...]] | Unknown)
+PUSHES: Kind[Pushes] = Kind("pushes", Known[Pushes] | Unknown)
+APPROVED_HEADS: Kind[tuple[ApprovedHead, ...]] = Kind("approved_heads", Known[tuple[ApprovedHead, ...]] | Unknown)
+APPROVALS: Kind[tuple[Approval, ...]] = Kind("approvals", Known[tuple[Approval, ...]] | Unknown)
+PEOPLE: Kind[People] = Kind("people", Known[People] | Unknown)
+EXCEPTIONS: Kind[tuple[PolicyException, ...]] = Kind("exceptions", Known[tuple[PolicyException, ...]] | Unknown)
 
 KINDS = {
     kind.name: kind

@@ -50,9 +50,7 @@ class People(Struct, frozen=True, dict=True):
     def by_identity(self) -> dict[str, Person | Machine]:
         """Persons and machines by every identity that is theirs."""
         return {
-            identity: holder
-            for holder in (*self.persons, *self.machines)
-            for identity in identities(holder)
+            identity: holder for holder in (*self.persons, *self.machines) for identity in identities(holder)
         }
 
 

@@ -3,7 +3,9 @@
 After OWASP's Code Review Guide and NIST SP 800-218 (PW.7), in our own words.
 """
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -15,7 +17,7 @@ SENSITIVE = "sensitive"
 class Question(Struct, frozen=True):
     """One question that a security reviewer answers. `id` is what `muniment approve --answer ID=TEXT` takes.
 
-    `paths` are the patterns that bring its topic up; empty for the topic `sensitive`, which has the clause's own.
+    `paths` are the patterns that bring its topic up; none for the topic `sensitive`: those stand in the clause.
     """
 
     id: str
@@ -93,71 +95,60 @@ ALWAYS_SENSITIVE: dict[str, tuple[str, ...]] = {
 
 TOPICS = (*ALWAYS_SENSITIVE, SENSITIVE)
 
-_FOLDED = {
-    topic: tuple(pattern.casefold() for pattern in patterns) for topic, patterns in ALWAYS_SENSITIVE.items()
-}
-_BY_TOPIC = {topic: compiled(patterns) for topic, patterns in _FOLDED.items()}
-_ANY_TOPIC = compiled(tuple(pattern for patterns in _FOLDED.values() for pattern in patterns))
-
-_TEXTS = (
-    (
-        "policy-weaker",
+_TEXTS = {
+    "policy-weaker": (
         "policy",
         "What gets weaker or is no longer looked at, for how long, and who wants that?",
     ),
-    (
-        "people-need",
+    "people-need": (
         "people",
-        "Does everyone who gains a key, role or repository need it now, and how do you know that the key is theirs?",
+        "Does everyone who gains a key, role or repository need it now? How do you know that the key is theirs?",
     ),
-    (
-        "pipeline-reach",
+    "pipeline-reach": (
         "pipeline",
-        "Which secrets, networks or releases can this step reach, and can code that nobody reviewed get there?",
+        "Which secrets, networks or releases can this step reach? Can code that nobody reviewed get there?",
     ),
-    (
-        "pipeline-pinned",
+    "pipeline-pinned": (
         "pipeline",
-        "Is everything that it fetches and runs pinned to its content, and does it stop when a step fails?",
+        "Is everything that it fetches and runs pinned to its content? Does it stop when a step fails?",
     ),
-    (
-        "dependencies-origin",
+    "dependencies-origin": (
         "dependencies",
-        "Why is each new or moved dependency needed, and how do you know it is the one meant "
-        "(name, origin, locked digest)?",
+        "Why is each new or moved dependency needed? How do you know it is the one meant: "
+        "its name, its origin, its locked digest?",
     ),
-    (
-        "access-gain",
+    "access-gain": (
         "access-control",
         "Who can do what they could not do before, and is that the least they need?",
     ),
-    (
-        "access-failure",
+    "access-failure": (
         "access-control",
         "Is every way in still checked, and what happens when the check itself fails?",
     ),
-    (
-        "sensitive-abuse",
+    "sensitive-abuse": (
         SENSITIVE,
-        "What is the worst that hostile input, a stolen account or a half-done step could do here, and what stops it?",
+        "What is the worst that hostile input, a stolen account or a half-done step could do here? "
+        "What stops it?",
     ),
-)
+}
 
-QUESTIONS = tuple(Question(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, topic, text in _TEXTS)
+QUESTIONS = tuple(
+    Question(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, (topic, text) in _TEXTS.items()
+)
 
 
 def topics(paths: Iterable[str], sensitive: tuple[str, ...]) -> tuple[str, ...]:
-    """The topics that changed paths bring up, in the order of `TOPICS`; `sensitive` are the clause's own patterns.
+    """The topics that changed paths bring up, in the order of `TOPICS`.
 
-    Upper and lower case are one: on many file systems they are the same file.
+    `sensitive` are the clause's own patterns. Upper and lower case are one: on many file systems they are one file.
     """
-    names = tuple(paths)
-    touched = [folded for name in names if _ANY_TOPIC.fullmatch(folded := name.casefold())]
     own = compiled(sensitive, ignore_case=True)
-    found = [topic for topic, pattern in _BY_TOPIC.items() if any(map(pattern.fullmatch, touched))]
-    if any(map(own.fullmatch, names)):
-        found.append(SENSITIVE)
-    return tuple(found)
+    found: set[str] = set()
+    for path in paths:
+        found.update(_topics_of(path))
+        if own.fullmatch(path):
+            found.add(SENSITIVE)
+    return tuple(topic for topic in TOPICS if topic in found)
 
 
 def questions(asked: Iterable[str]) -> tuple[Question, ...]:
@@ -166,3 +157,17 @@ def questions(asked: Iterable[str]) -> tuple[Question, ...]:
     if strange := chosen.difference(TOPICS):
         raise KeyError(", ".join(sorted(strange)))
     return tuple(question for question in QUESTIONS if question.topic in chosen)
+
+
+@lru_cache(maxsize=16384)  # a history touches the same paths again and again
+def _topics_of(path: str) -> tuple[str, ...]:
+    folded = path.casefold()
+    every = tuple(pattern for patterns in ALWAYS_SENSITIVE.values() for pattern in patterns)
+    if not _folded(every).fullmatch(folded):
+        return ()
+    return tuple(topic for topic, patterns in ALWAYS_SENSITIVE.items() if _folded(patterns).fullmatch(folded))
+
+
+@lru_cache(maxsize=16)
+def _folded(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return compiled(tuple(pattern.casefold() for pattern in patterns))

@@ -1,6 +1,7 @@
 """Patterns for branches, paths and repositories: `*` and `?` stop at `/`, `**` does not.
 
-`**/x` also matches `x`, `x/**` everything below `x`. A pattern always matches a whole name, from its beginning.
+`**/x` also matches `x`, `x/**` everything below `x`. A pattern always matches a whole name, from its
+beginning.
 There are no other special characters; `problem` refuses those that look like some.
 """
 
@@ -18,7 +19,7 @@ _LOOKS_SPECIAL = re.compile(r"[\[\]{}\\]")
 
 @lru_cache(maxsize=1024)
 def compiled(patterns: tuple[str, ...], ignore_case: bool = False) -> re.Pattern[str]:
-    """One regular expression for all of `patterns`, to be used with `fullmatch`; none at all match nothing."""
+    """One regular expression for all of `patterns`, for use with `fullmatch`; none at all match nothing."""
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     anywhere = [pattern[3:] for pattern in patterns if pattern.startswith("**/")]
     anchored = [_translated(pattern) for pattern in patterns if not pattern.startswith("**/")]

@@ -55,7 +55,7 @@ def rules(home: Written | None, branch: Written | None, verify: Verify) -> Rules
     """
     policy, weaker = policy_of(home, branch)
     people = people_of(home, branch)
-    exceptions, spoilt = _exceptions((home, branch), people, verify)
+    exceptions, spoilt = exceptions_of((home, branch), people, verify)
     return Rules(policy, people, exceptions, weaker, spoilt)
 
 
@@ -64,8 +64,7 @@ def policy_of(home: Written | None, branch: Written | None) -> tuple[BoundPolicy
     floor = _policy(home, "policy.toml of the home")
     own = _policy(branch, ".muniment/policy.toml")
     if floor is not None and own is not None:
-        effective, weaker = tighten(floor.policy, own.policy, CONTROLS)
-        return bind(effective, CONTROLS, LATER), weaker
+        return tighten(floor, own, CONTROLS, LATER)
     found = floor or own
     if found is None:
         raise PolicyError(
@@ -101,9 +100,10 @@ def bound(text: str, name: str) -> BoundPolicy:
     return bind(read_policy(text, name), CONTROLS, LATER, name, text)
 
 
-def _exceptions(
+def exceptions_of(
     places: Iterable[Written | None], people: People, verify: Verify
 ) -> tuple[tuple[PolicyException, ...], tuple[str, ...]]:
+    """The exceptions of all places with their signatures verified, and what is wrong with files that are none."""
     found: list[PolicyException] = []
     spoilt: list[str] = []
     for place in places:
@@ -113,7 +113,9 @@ def _exceptions(
             except ExceptionFileError as error:
                 spoilt.append(str(error))
                 continue
-            signed = tuple(_signed(armored, read.exception.signed, people, verify) for armored in read.signatures)
+            signed = tuple(
+                _signed(armored, read.exception.signed, people, verify) for armored in read.signatures
+            )
             found.append(fact(read, signed))
     return tuple(found), tuple(spoilt)
 

@@ -1,0 +1,109 @@
+"""muniment doctor: whether everything that a judgement needs is there, and what to do where it is not."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import click
+from msgspec import Struct
+
+from muniment.cli import keys, options, printing, scene
+from muniment.errors import MunimentError
+from muniment.home.files import FilesHome
+from muniment.policy.patterns import matches
+
+_ENOUGH = 3
+
+
+class Finding(Struct, frozen=True):
+    """One thing looked at. `status` is `satisfied`, `violated` (it must be mended) or `unknown` (a warning)."""
+
+    part: str
+    status: str
+    message: str
+    remedy: str = ""
+
+
+@click.command()
+@options.repo
+@options.onto
+@options.home
+@options.output
+def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
+    """Check git, ssh-keygen, the repository, its policy and people, the home, and your key. Exit code 1 if one fails."""
+    findings = [*_programs(), *_rules(repo, onto, home), *_home(home)]
+    if output == "json":
+        printing.json(findings)
+    else:
+        for finding in findings:
+            click.echo(f"{printing.sign(finding.status)} {finding.part}: {printing.plain(finding.message)}")
+            if finding.remedy:
+                click.echo(f"    Next: {finding.remedy}")
+    return 1 if any(finding.status == "violated" for finding in findings) else 0
+
+
+def _programs() -> Iterator[Finding]:
+    for name, version in (("git", ["git", "--version"]), ("ssh-keygen", ["ssh", "-V"])):
+        if shutil.which(name) is None:
+            yield Finding(name, "violated", "it is not installed", f"Install the package that has {name}.")
+            continue
+        done = subprocess.run(version, capture_output=True, text=True, check=False, timeout=20)
+        yield Finding(name, "satisfied", (done.stdout or done.stderr).strip().splitlines()[0])
+
+
+def _rules(repo: str, onto: str | None, home: str | None) -> Iterator[Finding]:
+    try:
+        with scene.opened(repo, onto, home) as found:
+            yield from _scene(found, repo)
+    except MunimentError as error:
+        yield Finding("rules", "violated", error.message, error.remedy)
+
+
+def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
+    rules = found.rules
+    if found.repository.shallow:
+        yield Finding(
+            "repository",
+            "violated",
+            "the clone is shallow, so nothing can be judged",
+            "Run: git fetch --unshallow",
+        )
+    else:
+        yield Finding("repository", "satisfied", f"{found.branch.name} is at {found.branch.tip[:12]}")
+    yield Finding("policy", "satisfied", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
+    repository = rules.policy.policy.repository
+    able = [p for p in rules.people.persons if p.active and p.keys and matches(repository, p.writes)]
+    count = f"{len(able)} people could approve"
+    if len(able) < _ENOUGH:
+        yield Finding("people", "unknown", count, f"Name at least {_ENOUGH}: an author and two others.")
+    else:
+        yield Finding("people", "satisfied", count)
+    if not any("security" in person.roles for person in able):
+        yield Finding(
+            "security role",
+            "unknown",
+            "nobody who could approve has it",
+            'Give one person roles = ["security"].',
+        )
+    for spoilt in rules.spoilt:
+        yield Finding("exception", "unknown", spoilt, "It covers nothing; mend or delete it.")
+    try:
+        person, _ = keys.signer(rules.people, None, repo)
+        yield Finding("your key", "satisfied", f"you sign as {person.id}")
+    except MunimentError as error:
+        yield Finding("your key", "unknown", error.message, error.remedy)
+
+
+def _home(home: str | None) -> Iterator[Finding]:
+    if home is None:
+        return
+    try:
+        place = FilesHome(home)
+        if place.signing_key() is None or place.public_key() is None:
+            yield Finding(
+                "ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}"
+            )
+        else:
+            yield Finding("ledger key", "satisfied", "it is there, and nobody else may read it")
+    except MunimentError as error:
+        yield Finding("home", "violated", error.message, error.remedy)

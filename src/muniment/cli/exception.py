@@ -1,0 +1,151 @@
+"""muniment exception: ask for a written leave from one clause, and have another person grant it."""
+
+import datetime
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from muniment.cli import keys, options, printing, scene
+from muniment.decision.exceptions import LONGEST, why_not
+from muniment.errors import ExceptionFileError, UsageError
+from muniment.facts import moments
+from muniment.git import signatures
+from muniment.policy.exceptions import (
+    NAMESPACE,
+    ArmoredSignature,
+    ExceptionFile,
+    Terms,
+    read_exception,
+)
+
+
+@click.group("exception")
+def command() -> None:
+    """Ask for, sign and list exceptions: one clause, one branch, 90 days at most, two people.
+
+    An exception is a file below exceptions/, in .muniment/ on the protected branch or in a home. It holds once its
+    owner and another person with the security role have signed it.
+    """
+
+
+@command.command()
+@click.argument("name")
+@click.option("--clause", required=True, help="The clause that it is from.")
+@click.option("--reason", required=True, help="Why, in a sentence that an auditor will read.")
+@click.option(
+    "--days", default=14, show_default=True, type=click.IntRange(1, LONGEST), help="How long it lasts."
+)
+@click.option("--head", default="", metavar="REV", help="Only for this commit.")
+@options.repo
+@options.onto
+@options.home
+@options.key
+def ask(
+    name: str,
+    clause: str,
+    reason: str,
+    days: int,
+    head: str,
+    repo: str,
+    onto: str | None,
+    home: str | None,
+    key: str | None,
+) -> None:
+    """Write exceptions/NAME.json and sign it as its owner."""
+    now = scene.now()
+    with scene.opened(repo, onto, home) as found:
+        policy = found.rules.policy
+        if clause not in [bound.clause.id for bound in policy.clauses]:
+            raise UsageError(f"the policy has no clause {clause}", "See: muniment policy show")
+        person, chosen = keys.signer(found.rules.people, key, repo)
+        terms = Terms(
+            id=name,
+            clause=clause,
+            repository=policy.policy.repository,
+            branch=found.branch.ref,
+            head=found.repository.resolve(head) if head else "",
+            owner=person.id,
+            reason=reason,
+            granted=now,
+            expires=moments.later(now, days=days),
+        )
+    file = _folder(repo, home) / f"{name}.json"
+    if file.exists():
+        raise UsageError(f"{file} is already there", "Give the exception another name.")
+    signed = ArmoredSignature(person.id, signatures.sign(terms.signed, NAMESPACE, chosen))
+    read_exception(name, _write(file, ExceptionFile(terms, (signed,))))
+    click.echo(f"{file}: asked by {person.id}, until {datetime.date.isoformat(moments.day(terms.expires))}")
+    click.echo(f"Next: somebody else with the security role runs: muniment exception sign {name}")
+
+
+@command.command()
+@click.argument("name")
+@options.repo
+@options.onto
+@options.home
+@options.key
+def sign(name: str, repo: str, onto: str | None, home: str | None, key: str | None) -> None:
+    """Sign exceptions/NAME.json, as the other person that it needs."""
+    now = scene.now()
+    file = _folder(repo, home) / f"{name}.json"
+    try:
+        read = read_exception(name, file.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read", "Ask for it first: muniment exception ask") from error
+    with scene.opened(repo, onto, home) as found:
+        person, chosen = keys.signer(found.rules.people, key, repo)
+        added = ArmoredSignature(person.id, signatures.sign(read.exception.signed, NAMESPACE, chosen))
+        others = tuple(signature for signature in read.signatures if signature.person != person.id)
+        _write(file, ExceptionFile(read.exception, (*others, added)))
+        click.echo(f"{file}: signed by {person.id}")
+        if person.id == read.exception.owner or "security" not in person.roles:
+            click.echo("Next: it still needs somebody else, with the security role.")
+        elif now >= read.exception.expires:
+            click.echo("Next: it has expired; ask for a new one.")
+        else:
+            click.echo("Next: commit it onto the protected branch (or it lies in the home already).")
+
+
+@command.command("list")
+@options.repo
+@options.onto
+@options.home
+@options.output
+def list_(repo: str, onto: str | None, home: str | None, output: str) -> None:
+    """List the exceptions that are in force here, and those that are nothing, with why."""
+    now = scene.now()
+    with scene.opened(repo, onto, home) as found:
+        rules = found.rules
+        rows = [(exception, why_not(exception, rules.people, now)) for exception in rules.exceptions]
+    if output == "json":
+        printing.json([{"exception": exception, "why_not": why} for exception, why in rows])
+        return
+    for exception, why in rows:
+        state = f"nothing ({', '.join(why)})" if why else f"until {exception.expires[:10]}"
+        click.echo(
+            f"{exception.id}  {exception.clause}  {state}  {exception.owner}: {printing.plain(exception.reason)}"
+        )
+    for spoilt in rules.spoilt:
+        click.echo(f"nothing: {printing.plain(spoilt)}")
+    if not rows and not rules.spoilt:
+        click.echo("There are no exceptions.")
+
+
+def _folder(repo: str, home: str | None) -> Path:
+    return Path(home, "exceptions") if home else Path(repo, ".muniment", "exceptions")
+
+
+def _write(file: Path, content: ExceptionFile) -> bytes:
+    data = msgspec.json.format(msgspec.json.encode(content)) + b"\n"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_suffix(".new")
+        new.write_bytes(data)
+        os.replace(new, file)
+    except OSError as error:
+        raise ExceptionFileError(
+            str(file), "", f"it cannot be written ({error.strerror})", "Make the folder writable."
+        ) from error
+    return data

@@ -1,0 +1,38 @@
+"""muniment init: the first policy, the first list of people, and the ledger's key."""
+
+import os
+
+import click
+
+from muniment.cli import keys
+from muniment.errors import UsageError
+from muniment.home.starting import start
+from muniment.policy.pack import pack_text, people_text
+
+
+@click.command()
+@click.option("--home", default=".muniment", show_default=True, metavar="DIR", help="Where to make it.")
+@click.option(
+    "--repository",
+    metavar="NAME",
+    help="The name that approvals give the repository. Default: this folder's.",
+)
+@click.option("--owner", metavar="EMAIL", help="Who answers for the policy. Default: git's user.email.")
+def command(home: str, repository: str | None, owner: str | None) -> int:
+    """Write policy.toml and people.toml with comments, and a ledger key. What is there stays as it is."""
+    name = repository or os.path.basename(os.getcwd())
+    if not name or name.split() != [name]:
+        raise UsageError(
+            f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME."
+        )
+    answers = owner or keys.git_email() or "security@example.test"
+    texts = {"policy.toml": pack_text(answers, name), "people.toml": people_text()}
+    made = start(home, texts, "muniment/" + name)
+    for file in made:
+        click.echo(f"made {os.path.join(home, file)}")
+    if not made:
+        click.echo(f"{home} has all it needs; nothing was changed")
+    click.echo(
+        f"Next: name your people in {os.path.join(home, 'people.toml')}, then: muniment check --home {home}"
+    )
+    return 0

@@ -1,0 +1,116 @@
+"""muniment policy: check a policy and its page, compare two, show the one that holds."""
+
+from pathlib import Path
+
+import click
+
+from muniment.cli import options, printing, rulebook
+from muniment.decision.binding import BoundPolicy
+from muniment.decision.comparison import Difference, Direction, compare
+from muniment.errors import PolicyError
+from muniment.policy.sentences import Sentence, unclaimed
+
+_SIGNS = {Direction.STRICTER: "+", Direction.WEAKER: "-", Direction.NEUTRAL: "="}
+_COLOURS = {Direction.STRICTER: "green", Direction.WEAKER: "red", Direction.NEUTRAL: None}
+
+
+@click.group("policy")
+def command() -> None:
+    """Check, compare and show policies. The name `built-in` stands for the built-in one."""
+
+
+@command.command()
+@click.argument("file", default=".muniment/policy.toml")
+@options.output
+def check(file: str, output: str) -> None:
+    """Check FILE: its form, the clauses nothing judges, and the sentences of its page that no clause claims."""
+    policy = rulebook.from_file(file)
+    uncovered = [b.clause.id for b in policy.clauses if b.control is None and not b.later_part]
+    later = [b.clause.id for b in policy.clauses if b.later_part]
+    sentences = _unclaimed(policy, file)
+    if output == "json":
+        printing.json(
+            {
+                "digest": policy.policy.digest,
+                "clauses": len(policy.clauses),
+                "uncovered": uncovered,
+                "not_evaluated_yet": later,
+                "unclaimed": list(sentences),
+            }
+        )
+        return
+    click.echo(f"{file} is a policy: {len(policy.clauses)} clauses, {policy.policy.digest}")
+    for clause in uncovered:
+        click.echo(f"  {printing.sign('unknown')} {clause} is uncovered: it names no control")
+    for clause in later:
+        click.echo(f"  {printing.sign('unknown')} {clause} is not evaluated yet")
+    for sentence in sentences:
+        click.echo(
+            f"  {policy.policy.source}:{sentence.line}: no clause claims: {printing.plain(sentence.text)}"
+        )
+    if sentences:
+        click.echo("Next: write a clause for each sentence; without a control it shows as uncovered.")
+
+
+def _unclaimed(policy: BoundPolicy, file: str) -> tuple[Sentence, ...]:
+    source = policy.policy.source
+    if not source:
+        return ()
+    page = Path(file).parent / source
+    try:
+        return unclaimed(page.read_text(encoding="utf-8"), policy.policy)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(
+            file,
+            "source",
+            f"{page} cannot be read ({error})",
+            "Name the page relative to the policy's folder.",
+        ) from error
+
+
+@command.command()
+@click.argument("old")
+@click.argument("new")
+@options.output
+def diff(old: str, new: str, output: str) -> int:
+    """Compare two policies. Exit code 1 if NEW is weaker than OLD anywhere; what cannot be compared counts as weaker."""
+    differences = compare(rulebook.from_file(old), rulebook.from_file(new))
+    if output == "json":
+        printing.json(list(differences))
+    else:
+        for difference in differences:
+            _tell(difference)
+        weaker = sum(d.direction is Direction.WEAKER for d in differences)
+        click.echo(f"{weaker} weaker of {len(differences)} differences" if differences else "no difference")
+    return 1 if any(d.direction is Direction.WEAKER for d in differences) else 0
+
+
+def _tell(difference: Difference) -> None:
+    sign = click.style(_SIGNS[difference.direction], fg=_COLOURS[difference.direction], bold=True)
+    note = "weaker, for the two cannot be compared" if difference.incomparable else difference.direction.value
+    old, new = printing.plain(difference.old) or "(none)", printing.plain(difference.new) or "(none)"
+    click.echo(
+        f"{sign} {difference.clause or 'policy'} {difference.what}: {old} → {new}  {printing.dim(note)}"
+    )
+
+
+@command.command()
+@options.repo
+@options.onto
+@options.home
+@options.output
+def show(repo: str, onto: str | None, home: str | None, output: str) -> None:
+    """Show the policy that holds here: the branch's under the home's floor, or the built-in one."""
+    policy = rulebook.any_policy(repo, onto, home)
+    if output == "json":
+        printing.json({"digest": policy.policy.digest, "policy": policy.policy})
+        return
+    click.secho(f"{policy.policy.repository}: {policy.policy.digest}", bold=True)
+    click.echo(f"  protected: {', '.join(policy.policy.protected)}")
+    for bound in policy.clauses:
+        clause = bound.clause
+        state = clause.control or "uncovered"
+        state += f", comes with part {bound.later_part}" if bound.later_part else ""
+        state += f", reports only until {clause.report_until}" if clause.report_until else ""
+        click.echo(f"  {clause.id}  {printing.plain(clause.text)}")
+        click.echo(printing.dim(f"      {state}; bites at {', '.join(clause.bites)}"))

@@ -1,0 +1,162 @@
+"""muniment replay: a repository's past, judged by the policy; per clause what holds, what does not, what is unknown."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from muniment.cli import options, printing, rulebook, scene
+from muniment.decision.binding import BoundPolicy
+from muniment.errors import PeopleError
+from muniment.facts import kinds
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.facts.statements import PolicyException
+from muniment.git import documents, signatures
+from muniment.git.collect import GitCollector
+from muniment.git.past import History
+from muniment.git.repository import Repository
+from muniment.home.files import FilesHome
+from muniment.workflows import sources
+from muniment.workflows.replay import Replay, Row, Summary
+
+_WIDTH = 24
+_NEEDED = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS))
+
+
+@click.command()
+@options.repo
+@options.onto
+@click.option("--since", metavar="DATE", help="Only changes from this day on, such as 2026-01-31.")
+@click.option(
+    "--policy",
+    "policy_file",
+    metavar="FILE",
+    help="Judge by this policy. Default: the branch's, or the built-in.",
+)
+@options.home
+@options.output
+def command(
+    repo: str, onto: str | None, since: str | None, policy_file: str | None, home: str | None, output: str
+) -> int:
+    """Judge what a branch took in the past, by today's policy or a new one.
+
+    Each first-parent commit is one change. What nobody can tell (who an address belongs to, say) is counted apart from
+    what is violated. Pushers are supposed; nothing is recorded.
+    """
+    now = scene.now()
+    with Repository.open(repo) as repository:
+        branch = scene.find_branch(repository, onto)
+        written = documents.at(repository, branch.tip)
+        place = FilesHome(home) if home else None
+        policy = _policy(policy_file, place, written)
+        people, exceptions = _people(place, written)
+        replay = Replay(policy, branch.ref)
+        past = History(repository, policy.policy.repository, branch.ref, branch.tip, since=since or "")
+        known: dict[str, Maybe[Any]] = {kinds.PEOPLE.name: people, kinds.EXCEPTIONS.name: exceptions}
+        collector = GitCollector(repository, people, now)
+        with _progress(len(past), output) as advance:
+            for step in past:
+                read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
+                replay.judge(collector.collect(step.revision, _NEEDED, {**known, **read}), now)
+                advance()
+        summary = replay.summary(now)
+    if output == "json":
+        printing.json(summary)
+    else:
+        _tell(summary, repo)
+    return 0
+
+
+def _policy(file: str | None, home: sources.Written | None, branch: sources.Written) -> BoundPolicy:
+    if file is not None:
+        return rulebook.from_file(file)
+    if branch.policy_text() is None and (home is None or home.policy_text() is None):
+        click.echo("no policy here: judging by the built-in one", err=True)
+        return rulebook.built_in()
+    return sources.policy_of(home, branch)[0]
+
+
+def _people(
+    home: sources.Written | None, branch: sources.Written
+) -> tuple[Maybe[People], Maybe[tuple[PolicyException, ...]]]:
+    try:
+        people = sources.people_of(home, branch)
+    except PeopleError:
+        if branch.people_text() is not None or (home is not None and home.people_text() is not None):
+            raise
+        return Unknown("there is no people.toml, so nobody's addresses and keys are known"), Known(())
+    return Known(people), Known(sources.exceptions_of((home, branch), people, signatures.verify)[0])
+
+
+@contextlib.contextmanager
+def _progress(total: int, output: str) -> Iterator[Any]:
+    if output != "text" or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        "judging", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bar:
+        task = bar.add_task("judging", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _tell(summary: Summary, repo: str) -> None:
+    name = summary.target.removeprefix("refs/heads/")
+    click.secho(f"{summary.changes} changes on {printing.plain(name)} of {printing.plain(repo)}", bold=True)
+    if not summary.changes:
+        click.echo("Nothing to judge. Next: name another branch with --onto, or an earlier day with --since.")
+        return
+    judged = [row for row in summary.rows if not row.today]
+    wide = max((len(row.clause) for row in summary.rows), default=0)
+    click.echo(printing.dim(f"  {'clause':{wide}}  {'holds':>7} {'fails':>7} {'unknown':>7} {'n/a':>7}"))
+    for row in judged:
+        _row(row, wide, summary.changes)
+    later = [row for row in summary.rows if row.today]
+    if later:
+        click.echo(printing.dim("  Not judged change by change; today:"))
+        for row in later:
+            status, _, message = row.today.partition(": ")
+            click.echo(f"  {row.clause:{wide}}  {printing.sign(status)} {status}: {printing.plain(message)}")
+    click.echo(f"{summary.allowed} of {summary.changes} would have been allowed.")
+    click.echo("Next: " + _next(summary))
+
+
+def _row(row: Row, wide: int, changes: int) -> None:
+    counts = row.counts
+    holds = click.style(f"{counts['satisfied']:7}", fg="green")
+    fails = click.style(f"{counts['violated']:7}", fg="red" if counts["violated"] else None)
+    unknown = click.style(f"{counts['unknown']:7}", fg="yellow" if counts["unknown"] else None)
+    bar = _bar(counts["satisfied"] + counts["not_applicable"], counts["violated"], changes)
+    click.echo(f"  {row.clause:{wide}}  {holds} {fails} {unknown} {counts['not_applicable']:7}  {bar}")
+    for reason in row.reasons[:1]:
+        what = printing.plain(reason.message)
+        click.echo(
+            printing.dim(
+                f"  {'':{wide}}  {reason.count} × {reason.code}, such as {reason.commits[-1][:12]}: {what}"
+            )
+        )
+
+
+def _bar(holds: int, fails: int, total: int) -> str:
+    green, red = round(_WIDTH * holds / total), round(_WIDTH * fails / total)
+    rest = max(_WIDTH - green - red, 0)
+    return click.style("█" * green, fg="green") + click.style("█" * red, fg="red") + printing.dim("░" * rest)
+
+
+def _next(summary: Summary) -> str:
+    unknown = max(summary.rows, key=lambda row: row.counts["unknown"])
+    if unknown.counts["unknown"] and unknown.reasons and "people.toml" in unknown.reasons[0].message:
+        return "tell Muniment who is who: muniment init, then name your people in people.toml and run this again."
+    worst = max(summary.rows, key=lambda row: row.counts["violated"])
+    if worst.counts["violated"]:
+        return f"see what {worst.clause} asks: muniment explain {worst.clause}"
+    return "make it hold for the next change too: muniment check --onto " + summary.target.removeprefix(
+        "refs/heads/"
+    )

@@ -1,0 +1,68 @@
+"""Lays a repository's own policy over the organisation's: it may tighten in every way, and weaken in none."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from muniment.controls.control import Control
+from muniment.decision.binding import BoundPolicy, bind
+from muniment.decision.comparison import Difference, Direction, compare
+from muniment.policy.model import Clause
+from muniment.policy.parameters import declared, strictest
+
+
+def tighten(
+    floor: BoundPolicy, own: BoundPolicy, controls: Mapping[str, Control], later: Mapping[str, int]
+) -> tuple[BoundPolicy, tuple[Difference, ...]]:
+    """The effective policy, at least as strict as `floor` in everything; and where `own` was weaker, in vain.
+
+    Identity and words are the floor's. A clause of `own` with another control than the floor's adds nothing.
+    """
+    ours = {clause.id: clause for clause in own.policy.clauses}
+    theirs = {clause.id for clause in floor.policy.clauses}
+    clauses = [_stricter(clause, ours.get(clause.id), controls) for clause in floor.policy.clauses]
+    clauses += [clause for clause in own.policy.clauses if clause.id not in theirs]
+    effective = structs.replace(
+        floor.policy,
+        protected=_union(floor.policy.protected, own.policy.protected),
+        clauses=tuple(clauses),
+    )
+    weaker = (d for d in compare(floor, own) if d.direction is Direction.WEAKER and d.what != "repository")
+    return bind(effective, controls, later), tuple(weaker)
+
+
+def _stricter(floor: Clause, own: Clause | None, controls: Mapping[str, Control]) -> Clause:
+    if own is None or own.control != floor.control:
+        return floor
+    return structs.replace(
+        floor,
+        bites=_union(floor.bites, own.bites),
+        branches=_union(floor.branches, own.branches) if floor.branches and own.branches else (),
+        paths=_union(floor.paths, own.paths) if floor.paths and own.paths else (),
+        report_until=_earlier(floor.report_until, own.report_until),
+        parameters=_parameters(floor, own, controls.get(floor.control)),
+    )
+
+
+def _parameters(floor: Clause, own: Clause, control: Control | None) -> dict[str, Any]:
+    if control is None:
+        return floor.parameters
+    one = msgspec.convert(floor.parameters, control.parameters)
+    other = msgspec.convert(own.parameters, control.parameters)
+    return {
+        parameter.name: strictest(
+            parameter.stricter, getattr(one, parameter.name), getattr(other, parameter.name)
+        )
+        for parameter in declared(control.parameters)
+    }
+
+
+def _union(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*one, *(entry for entry in other if entry not in one))
+
+
+def _earlier(one: datetime.date | None, other: datetime.date | None) -> datetime.date | None:
+    return None if one is None or other is None else min(one, other)

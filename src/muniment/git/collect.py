@@ -1,0 +1,112 @@
+"""Facts of a change from plain git: each is read whole, or is Unknown and says why, and holds up no other."""
+
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Any
+
+from muniment.errors import GitError, SignatureError
+from muniment.facts import kinds as known_kinds
+from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
+from muniment.facts.facts import Fact, Facts
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.facts.statements import Approval
+from muniment.git import approvals, files
+from muniment.git.approved import approved_heads
+from muniment.git.history import History, between
+from muniment.git.repository import Repository
+
+
+class GitCollector:
+    """Reads the facts of revisions of one repository. What one kind has read, no other reads again."""
+
+    def __init__(self, repository: Repository, people: Maybe[People], now: str) -> None:
+        """`people`: whose keys may have signed. `now` is the moment that every fact says it was read."""
+        self._repository = repository
+        self._people = people
+        self._now = now
+        self._read: dict[Any, Any] = {}
+        self._readers: dict[str, Callable[[Revision], Any]] = {
+            known_kinds.REVISION.name: lambda revision: revision,
+            known_kinds.COMMITS.name: self._commits,
+            known_kinds.FILES.name: self._files,
+            known_kinds.PUSHES.name: lambda _: _supposed(),
+            known_kinds.APPROVED_HEADS.name: self._approved_heads,
+            known_kinds.APPROVALS.name: self._approvals,
+        }
+
+    def revision(self, name: str, target: str, base: str, head: str) -> Revision:
+        """The revision proposing `head` for `target` (a full ref) with tip `base`; full ids, "" for none."""
+        update = self._learnt(lambda: self._history(base, head).update)
+        return Revision(name, target, base, head, update)
+
+    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any]]) -> Facts:
+        """The facts that go by `kinds` (`facts.kinds`), and all of `extra`, which others have read."""
+        found: dict[str, Fact] = {name: self._fact(value, "given") for name, value in extra.items()}
+        for kind in kinds:
+            if kind in self._readers and kind not in found:
+                found[kind] = self._fact(self._learnt(partial(self._readers[kind], revision)), "git")
+        return Facts(found)
+
+    def _fact(self, value: Maybe[Any], source: str) -> Fact:
+        return Fact(value=value, source=source, read_at=self._now, salt=secrets.token_hex(16))
+
+    def _learnt(self, read: Callable[[], Any]) -> Maybe[Any]:
+        try:
+            return Known(read())
+        except (GitError, SignatureError) as error:
+            return Unknown(error.message)
+
+    def _once(self, key: Any, read: Callable[[], Any]) -> Any:
+        """What `read` gave or raised the first time."""
+        if key not in self._read:
+            try:
+                self._read[key] = read()
+            except (GitError, SignatureError) as error:
+                self._read[key] = error
+        if isinstance(self._read[key], Exception):
+            raise self._read[key]
+        return self._read[key]
+
+    def _history(self, base: str, head: str) -> History:
+        found: History = self._once(
+            ("history", base, head), lambda: between(self._repository, base, head, self._people)
+        )
+        return found
+
+    def _commits(self, revision: Revision) -> tuple[Commit, ...]:
+        return self._history(revision.base, revision.head).commits
+
+    def _files(self, revision: Revision) -> tuple[File, ...]:
+        change = self._history(revision.base, revision.head)
+        return files.changed(self._repository, change.bases, revision.head) if change.commits else ()
+
+    def _references(self) -> tuple[approvals.ApprovalRef, ...]:
+        found: tuple[approvals.ApprovalRef, ...] = self._once(
+            "references", lambda: approvals.references(self._repository)
+        )
+        return found
+
+    def _approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
+        found: tuple[ApprovedHead, ...] = self._once(
+            ("approved heads", revision.base, revision.head), lambda: self._read_approved_heads(revision)
+        )
+        return found
+
+    def _read_approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
+        change = self._history(revision.base, revision.head)
+        names = {reference.head for reference in self._references()}
+        return approved_heads(self._repository, revision.base, revision.head, change, names)
+
+    def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
+        if not isinstance(self._people, Known):
+            raise GitError(self._people.why, "Say who the people are.")
+        heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
+        wanted = [reference for reference in self._references() if reference.head in heads]
+        return approvals.read(self._repository, wanted, self._people.value)
+
+
+def _supposed() -> Pushes:
+    """Nobody records pushes to a plain repository: they are supposed to be by the commits' contributors."""
+    return Pushes(preview=True, first=(), earlier_heads=(), earlier=())

@@ -1,0 +1,77 @@
+"""What a protected branch itself carries: `.muniment/` at its tip, read as git stores it and from nowhere else."""
+
+from msgspec import Struct
+
+from muniment.errors import ConfigurationError
+from muniment.git.repository import Repository
+
+FOLDER = ".muniment"
+_REGULAR = ("100644", "100755")
+
+
+class Documents(Struct, frozen=True):
+    """The documents at one commit, each None where there is no such file. Read at once, by `at`."""
+
+    policy: str | None
+    people: str | None
+    excepting: tuple[tuple[str, bytes], ...]
+
+    def policy_text(self) -> str | None:
+        """policy.toml."""
+        return self.policy
+
+    def people_text(self) -> str | None:
+        """people.toml."""
+        return self.people
+
+    def exceptions(self) -> tuple[tuple[str, bytes], ...]:
+        """(id, content) of every file in exceptions/, by id."""
+        return self.excepting
+
+
+def at(repository: Repository, tip: str) -> Documents:
+    """The documents at commit `tip`.
+
+    Raises ConfigurationError for one that is not a plain file of UTF-8 text, GitError if git cannot read it.
+    """
+    paths = _listed(repository, tip)
+    return Documents(
+        policy=_text(repository, paths, "policy.toml"),
+        people=_text(repository, paths, "people.toml"),
+        excepting=tuple(
+            (name.removeprefix("exceptions/").removesuffix(".json"), _content(repository, paths, name))
+            for name in sorted(paths)
+            if name.startswith("exceptions/") and name.endswith(".json")
+        ),
+    )
+
+
+def _listed(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
+    """Mode and object id by path below the folder. A name that is not UTF-8 is none of ours, and left out."""
+    listed: dict[str, tuple[str, str]] = {}
+    for line in repository.run("ls-tree", "-r", "-z", tip, "--", FOLDER + "/").split(b"\0")[:-1]:
+        meta, _, raw = line.partition(b"\t")
+        mode, _, oid = meta.decode().split(" ")
+        listed[raw.decode("utf-8", "replace").removeprefix(FOLDER + "/")] = (mode, oid)
+    return listed
+
+
+def _text(repository: Repository, paths: dict[str, tuple[str, str]], name: str) -> str | None:
+    if name not in paths:
+        return None
+    try:
+        return _content(repository, paths, name).decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{FOLDER}/{name}", "", "it is not UTF-8 text", "Save it as UTF-8."
+        ) from error
+
+
+def _content(repository: Repository, paths: dict[str, tuple[str, str]], name: str) -> bytes:
+    mode, oid = paths[name]
+    found = repository.objects.read(oid) if mode in _REGULAR else None
+    if found is None or found.kind != "blob":
+        raise ConfigurationError(
+            f"{FOLDER}/{name}", "", "it is not a plain file here", "Commit it as a plain file, not as a link."
+        )
+    return found.data

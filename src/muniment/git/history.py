@@ -1,0 +1,123 @@
+"""Which commits a change brings: all that its head reaches and its base does not, over every parent."""
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+
+from msgspec import Struct
+
+from muniment.errors import GitError
+from muniment.facts.change import Commit, Update
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.git import commits
+from muniment.git.objects import Object
+from muniment.git.repository import Repository, shallow
+
+LIMIT = 20_000  # commits of one change
+_WALK_SECONDS = 60
+NOBODY_KNOWN: Maybe[People] = Unknown("signers were not asked for")
+
+
+class History(Struct, frozen=True):
+    """`commits` newest first, no parent before its child. `bases` are the merge bases of base and head."""
+
+    commits: tuple[Commit, ...]
+    bases: tuple[str, ...]
+    update: Update
+
+
+def between(repository: Repository, base: str, head: str, people: Maybe[People] = NOBODY_KNOWN) -> History:
+    """The history of a change. `base` "" means that there is nothing yet; both are full ids otherwise.
+
+    Signers are looked for among `people`. Raises GitError for a shallow clone, a missing object, or more than
+    LIMIT commits: part of a history is none.
+    """
+    if repository.shallow:
+        raise shallow()
+    if not head or base == head:
+        update = Update.DELETED if not head else Update.NOTHING
+        return History((), (head,) if head else (), update)
+    ids, edge = _walk(repository, base, head)
+    found = read(repository, ids, people)
+    _whole(found, edge)
+    bases, update = _relation(repository, base, head, edge)
+    return History(found, bases, update)
+
+
+def read(
+    repository: Repository, ids: Sequence[str], people: Maybe[People] = NOBODY_KNOWN
+) -> tuple[Commit, ...]:
+    """Commits by id, in that order. Raises GitError if one is missing."""
+    return tuple(
+        _with_signer(_present(object_id, found), people)
+        for object_id, found in zip(ids, repository.objects.read_many(ids), strict=True)
+    )
+
+
+def reachable(commits: Iterable[Commit], heads: Iterable[str]) -> tuple[Commit, ...]:
+    """Those of `commits` (newest first) that can be reached from `heads`, in the same order."""
+    wanted = set(heads)
+    kept: list[Commit] = []
+    for commit in commits:
+        if commit.id in wanted:
+            kept.append(commit)
+            wanted.update(commit.parents)
+    return tuple(kept)
+
+
+def line(commits: Sequence[Commit]) -> bool:
+    """Whether `commits`, newest first, are a chain in which each has one parent, the next."""
+    follow = all(one.parents == (older.id,) for one, older in pairwise(commits))
+    return bool(commits) and follow and len(commits[-1].parents) == 1
+
+
+def _walk(repository: Repository, base: str, head: str) -> tuple[list[str], set[str]]:
+    """Ids of the commits, newest first, and those on the far side of the edge."""
+    arguments = [
+        "rev-list",
+        "--topo-order",
+        "--boundary",
+        f"--max-count={LIMIT + 1}",
+        head,
+        *([f"^{base}"] if base else []),
+    ]
+    rows = repository.run(*arguments, "--", timeout=_WALK_SECONDS).decode("ascii").split()
+    ids = [row for row in rows if row[0] != "-"]
+    if len(ids) > LIMIT:
+        raise GitError(f"the change has more than {LIMIT} commits", "Bring it in smaller pieces.")
+    return ids, {row[1:] for row in rows if row[0] == "-"}
+
+
+def _whole(found: Sequence[Commit], edge: Collection[str]) -> None:
+    """Checks the walk against the commits' own words: no parent may be lost between them."""
+    known = {commit.id for commit in found}.union(edge)
+    for commit in found:
+        for parent in commit.parents:
+            if parent not in known:
+                raise GitError(f"git left out {parent}, a parent of {commit.id}", "Look at it with git fsck.")
+
+
+def _relation(
+    repository: Repository, base: str, head: str, edge: Collection[str]
+) -> tuple[tuple[str, ...], Update]:
+    if not base:
+        return (), Update.CREATED
+    if base in edge:
+        return (base,), Update.FORWARD  # whatever lies beside it is behind it
+    out = repository.run("merge-base", "--all", base, head, timeout=_WALK_SECONDS, codes=(0, 1))
+    bases = tuple(sorted(out.decode("ascii").split()))
+    return bases, Update.REWOUND if bases == (head,) else Update.PROPOSED
+
+
+def _present(object_id: str, found: Object | None) -> Object:
+    if found is None:
+        raise GitError(f"the commit {object_id} is missing here", "Fetch it, or fetch the repository anew.")
+    return found
+
+
+def _with_signer(found: Object, people: Maybe[People]) -> Commit:
+    commit = commits.commit(found)
+    hand = commits.signer(found, people.value) if isinstance(people, Known) else None
+    if hand is None:
+        return commit
+    return Commit(commit.id, commit.tree, commit.parents, (*commit.hands, hand))

@@ -1,0 +1,113 @@
+"""Objects are read through one git for all, and each is what its id says: what was read is hashed again."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from muniment.errors import GitError
+from muniment.git.run import Child
+
+SIZE_LIMIT = 1 << 20
+_REQUEST_LIMIT = 4096  # what any pipe takes at once
+_FLUSH = b"flush\n"
+T = TypeVar("T")
+
+
+class Object(Struct, frozen=True):
+    """One object. `kind` is `commit`, `tree`, `blob` or `tag`."""
+
+    id: str
+    kind: str
+    data: bytes
+
+
+class Objects:
+    """The objects of one repository, by id, or by anything else that `git cat-file` takes there."""
+
+    def __init__(self, start: Callable[[], Child], object_format: str) -> None:
+        """`start` starts a `cat-file --batch-command --buffer`; it is called when first needed."""
+        self._start = start
+        self._format = object_format
+        self._child: Child | None = None
+
+    def read(self, spec: str, limit: int = SIZE_LIMIT) -> Object | None:
+        """One object, None if there is no such. Raises GitError if larger than `limit` bytes or corrupt."""
+        return self._answers("contents", [spec], lambda child: self._object(child, limit))[0]
+
+    def read_many(self, ids: Sequence[str], limit: int = SIZE_LIMIT) -> list[Object | None]:
+        """Like `read` for each of `ids`, in that order."""
+        return self._answers("contents", ids, lambda child: self._object(child, limit))
+
+    def sizes(self, ids: Sequence[str]) -> list[int | None]:
+        """The size of each object in bytes, None where there is no such."""
+        return self._answers("info", ids, _size)
+
+    def close(self) -> None:
+        """Ends the child. The next question starts another."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    def _answers(self, verb: str, specs: Sequence[str], answer: Callable[[Child], T]) -> list[T]:
+        answers: list[T] = []
+        left = (f"{verb} {_checked(spec)}\n".encode("utf-8", "surrogateescape") for spec in specs)
+        if self._child is None:
+            self._child = self._start()
+        try:
+            for request, count in _requests(left):
+                self._child.ask(request)
+                answers += [answer(self._child) for _ in range(count)]
+        except BaseException:
+            self.close()  # answers that nobody read must not answer the next question
+            raise
+        return answers
+
+    def _object(self, child: Child, limit: int) -> Object | None:
+        header = child.line()
+        if header.endswith((b" missing", b" ambiguous")):
+            return None
+        object_id, kind, size = _header(header)
+        if size > limit:
+            raise GitError(
+                f"the {kind} {object_id} has more than {limit} bytes", "Leave it out of the change."
+            )
+        data = child.exactly(size + 1)[:-1]
+        raw = b"%s %d\0" % (kind.encode(), size) + data
+        if hashlib.new(self._format, raw, usedforsecurity=False).hexdigest() != object_id:
+            raise GitError(f"the {kind} {object_id} is not what its id says", "Fetch the repository anew.")
+        return Object(object_id, kind, data)
+
+
+def _size(child: Child) -> int | None:
+    header = child.line()
+    return None if header.endswith((b" missing", b" ambiguous")) else _header(header)[2]
+
+
+def _header(line: bytes) -> tuple[str, str, int]:
+    try:
+        object_id, kind, size = line.decode("ascii").split(" ")
+        return object_id, kind, int(size)
+    except ValueError as error:
+        raise GitError("git cat-file gave an answer of another form", "Install git 2.38 or newer.") from error
+
+
+def _checked(spec: str) -> str:
+    if not spec or "\n" in spec or "\0" in spec or len(spec) > _REQUEST_LIMIT // 2:
+        raise GitError("this cannot name an object", "Name it by its id.")
+    return spec
+
+
+def _requests(lines: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Questions in bundles that a pipe takes whole, so that neither side waits for the other; how many."""
+    bundle: list[bytes] = []
+    size = len(_FLUSH)
+    for line in lines:
+        if size + len(line) > _REQUEST_LIMIT:
+            yield b"".join(bundle) + _FLUSH, len(bundle)
+            bundle, size = [], len(_FLUSH)
+        bundle.append(line)
+        size += len(line)
+    if bundle:
+        yield b"".join(bundle) + _FLUSH, len(bundle)

@@ -1,0 +1,182 @@
+"""What each first-parent commit of a branch brought, streamed: three gits walk the history side by side."""
+
+import datetime
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+
+from msgspec import Struct
+
+from muniment.errors import GitError, UsageError
+from muniment.facts.change import Commit, File, Revision, Update
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.git import files
+from muniment.git.history import read
+from muniment.git.repository import Repository, shallow
+from muniment.git.run import Child
+
+_WINDOW = 64  # merges whose commits are read at once
+_SECONDS = 300
+_DIFF = ("diff-tree", "--stdin", "--root", *files.ARGUMENTS, "--format==%H")
+
+Diff = tuple[str, list[files.Row] | None]
+
+
+class Past(Struct, frozen=True):
+    """One step of a branch: its revision, what it brought, and its date (of the committer, RFC 3339, UTC)."""
+
+    revision: Revision
+    commits: tuple[Commit, ...]
+    files: Maybe[tuple[File, ...]]
+    date: str
+
+
+class _Step(Struct):
+    """`head` on the first-parent line, its first parent ("" for a root), what it brought, newest first."""
+
+    head: str
+    base: str
+    seconds: int
+    ids: list[str]
+
+
+class History:
+    """The past of `tip`, to be iterated over once or more; `len` is known before."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        name: str,
+        target: str,
+        tip: str,
+        *,
+        since: str = "",
+        newest_first: bool = False,
+    ) -> None:
+        """`name` and `target` are those of the revisions; `since` is a day or moment (ISO 8601).
+
+        Raises GitError if commits are missing, UsageError if `since` is no date.
+        """
+        if repository.shallow:
+            raise shallow()
+        self._repository = repository
+        self._name = name
+        self._target = target
+        self._steps = _steps(repository, tip, _seconds(since) if since else None)
+        if newest_first:
+            self._steps.reverse()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[Past]:
+        """Raises GitError if a commit is missing; files that cannot be read are Unknown."""
+        diffs = _diffs(self._repository, self._steps)
+        steps = iter(self._steps)
+        while window := list(islice(steps, _WINDOW)):
+            yield from self._window(window, list(islice(diffs, len(window))))
+
+    def _window(self, steps: Sequence[_Step], diffs: Sequence[Diff]) -> Iterator[Past]:
+        sizes = files.sizes(self._repository.objects, [row for _, rows in diffs for row in rows or ()])
+        commits = iter(read(self._repository, [object_id for step in steps for object_id in step.ids]))
+        for step, (_, rows) in zip(steps, diffs, strict=True):
+            yield Past(
+                revision=self._revision(step),
+                commits=tuple(islice(commits, len(step.ids))),
+                files=_files(rows, sizes),
+                date=datetime.datetime.fromtimestamp(step.seconds, datetime.UTC).isoformat(),
+            )
+
+    def _revision(self, step: _Step) -> Revision:
+        update = Update.FORWARD if step.base else Update.CREATED
+        return Revision(self._name, self._target, step.base, step.head, Known(update))
+
+
+def _files(rows: list[files.Row] | None, sizes: dict[bytes, int]) -> Maybe[tuple[File, ...]]:
+    if rows is None:
+        return Unknown("git cannot compare it with its parent: an object is missing here")
+    if len(rows) > files.LIMIT:
+        return Unknown(f"it touches more than {files.LIMIT} files")
+    return Known(tuple(files.facts(rows, sizes)))
+
+
+def _seconds(since: str) -> float:
+    try:
+        moment = datetime.datetime.fromisoformat(since)
+    except ValueError as error:
+        raise UsageError(f"{since} is not a date", "Write it like 2026-01-31.") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+
+
+def _steps(repository: Repository, tip: str, since: float | None) -> list[_Step]:
+    """The steps, oldest first. Each commit belongs to the first step that reaches it."""
+    line = _first_parents(repository, tip, since)
+    if not line:
+        return []
+    steps = {step.head: step for step in line}
+    place = {step.head: at for at, step in enumerate(reversed(line))}
+    owner: dict[str, int] = {}
+    ordered = line[::-1]
+    end = line[-1].base
+    arguments = ["rev-list", "--topo-order", "--parents", tip, *([f"^{end}"] if end else []), "--"]
+    for row in repository.run(*arguments, timeout=_SECONDS).decode("ascii").splitlines():
+        commit, *parents = row.split(" ")
+        mine = place[commit] if commit in steps else owner.pop(commit)
+        ordered[mine].ids.append(commit)
+        for parent in parents:
+            owner[parent] = min(mine, owner.get(parent, mine))
+    return ordered
+
+
+def _first_parents(repository: Repository, tip: str, since: float | None) -> list[_Step]:
+    """The first-parent line, newest first, back to the first commit older than `since`."""
+    arguments = ["rev-list", "--first-parent", "--timestamp", "--parents", tip, "--"]
+    line: list[_Step] = []
+    for row in repository.run(*arguments, timeout=_SECONDS).decode("ascii").splitlines():
+        seconds, head, *parents = row.split(" ")
+        if since is not None and int(seconds) < since:
+            break
+        line.append(_Step(head, parents[0] if parents else "", int(seconds), []))
+    return line
+
+
+def _diffs(repository: Repository, steps: Sequence[_Step]) -> Iterator[Diff]:
+    """The files of each step in order; None where git gave up, and it is started again behind that one."""
+    done = 0
+    while done < len(steps):
+        before = done
+        try:
+            for head, rows in _stream(repository, steps[done:]):
+                yield head, rows
+                done += 1
+        except GitError:
+            yield steps[done].head, None
+            done += 1
+        if done == before:
+            raise GitError("git diff-tree left out commits", "Look at the repository with git fsck.")
+
+
+def _stream(repository: Repository, steps: Sequence[_Step]) -> Iterator[Diff]:
+    """The files of each step in order. Raises GitError at the one that git cannot compare."""
+    with ExitStack() as stack:
+        given = stack.enter_context(tempfile.TemporaryFile())
+        given.writelines(f"{step.head} {step.base}".strip().encode() + b"\n" for step in steps)
+        given.seek(0)
+        child = stack.enter_context(repository.start(*_DIFF, timeout=_SECONDS, stdin=given))
+        found = files.diffs(_words(child))
+        for step in steps:
+            header, rows = next(found, (b"", []))
+            if header.decode("ascii", "replace") != step.head:
+                raise child.failure()
+            yield step.head, rows
+
+
+def _words(child: Child) -> Iterator[bytes]:
+    """What the child prints, cut at each NUL. Raises GitError if it ends with complaints."""
+    rest = b""
+    while piece := child.piece():
+        *words, rest = (rest + piece).split(b"\0")
+        yield from words
+    if child.complaints():
+        raise child.failure()

@@ -1,0 +1,165 @@
+"""A repository is judged from its objects, in a throwaway that borrows them; the real one gives refs."""
+
+import os
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import IO
+
+from muniment.errors import GitError, UsageError
+from muniment.git.objects import Objects
+from muniment.git.run import Child, environment, refusal, run
+from muniment.git.throwaway import Throwaway
+
+# The only commands that see the repository's own configuration: none of them reads or runs what it names.
+_IN_PLACE = frozenset(
+    {"rev-parse", "for-each-ref", "symbolic-ref", "update-ref", "hash-object", "mktree", "commit-tree"}
+)
+_CONFIGURATION = {
+    "safe.directory": "*",
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.commitGraph": "false",
+    "core.multiPackIndex": "false",
+    "commit.gpgSign": "false",
+    "gc.auto": "0",
+}
+_QUESTIONS = (
+    "--git-dir",
+    "--git-common-dir",
+    "--git-path",
+    "objects",
+    "--show-object-format",
+    "--is-shallow-repository",
+)
+
+
+class Repository:
+    """One repository, open: `with Repository.open(path) as repository`.
+
+    `path` as the person gave it; `git_dir` absolute, the one that all work trees share; `object_format` is
+    `sha1` or `sha256`; `shallow`: history is cut off somewhere.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        git_dir: str,
+        common_dir: str,
+        object_directories: tuple[str, ...],
+        object_format: str,
+        shallow: bool,
+    ) -> None:
+        self.path = path
+        self.git_dir = common_dir
+        self.object_format = object_format
+        self.shallow = shallow
+        self._environment = environment({"GIT_DIR": git_dir, "GIT_GRAFT_FILE": os.devnull}, _CONFIGURATION)
+        self.throwaway = Throwaway(object_directories, object_format)
+        self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format)
+
+    @classmethod
+    def open(cls, path: str, object_directories: tuple[str, ...] = ()) -> "Repository":
+        """The repository at `path`: a work tree, a folder in one, a bare repository, or a `.git`.
+
+        `object_directories` are further places of objects, such as the quarantine of a push. Raises
+        UsageError if there is no repository, GitError if git cannot be started.
+        """
+        folder = os.path.abspath(path)
+        if not os.path.isdir(folder):
+            raise UsageError(f"{path} is not a folder", "Name the folder of a git repository with --repo.")
+        finished = run(
+            ["rev-parse", "--path-format=absolute", *_QUESTIONS], environment({}, _CONFIGURATION), cwd=folder
+        )
+        if finished.code:
+            problem = refusal("git rev-parse", finished.err)
+            raise UsageError(
+                f"{path} is not a git repository ({problem.message})",
+                "Name the folder of a git repository with --repo.",
+            )
+        git_dir, common_dir, objects, object_format, shallow = finished.out[:-1].rsplit(b"\n", 4)
+        return cls(
+            path,
+            os.fsdecode(git_dir),
+            os.fsdecode(common_dir),
+            (*object_directories, os.fsdecode(objects)),
+            object_format.decode(),
+            shallow == b"true",
+        )
+
+    def __enter__(self) -> "Repository":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the children and removes the throwaway. A second time does nothing."""
+        self.objects.close()
+        self.throwaway.remove()
+
+    def refs(self, *patterns: str) -> dict[str, str]:
+        """What each ref points to (maybe a tag object), by full name; `patterns` as for-each-ref."""
+        out = self.in_place("for-each-ref", "--format=%(objectname) %(refname)", "--", *patterns)
+        lines = out.decode("utf-8", "surrogateescape").splitlines()
+        return {name: object_id for object_id, _, name in (line.partition(" ") for line in lines)}
+
+    def head_branch(self) -> str:
+        """The full ref that HEAD points to, "" if it is detached."""
+        return os.fsdecode(self.in_place("symbolic-ref", "-q", "HEAD", codes=(0, 1)).strip())
+
+    def resolve(self, revision: str) -> str:
+        """The full id of the commit that `revision` names. Raises UsageError if it names none."""
+        if "\0" not in revision:
+            spec = revision + "^{commit}"
+            found = self.in_place("rev-parse", "-q", "--verify", "--end-of-options", spec, codes=(0, 1, 128))
+            if found.strip():
+                return found.decode().strip()
+        raise UsageError(f"{revision} is not a commit here", "Fetch it, or name another commit or branch.")
+
+    def run(
+        self, *arguments: str, input: bytes = b"", timeout: float = 20, codes: Collection[int] = (0,)
+    ) -> bytes:
+        """What git prints in the throwaway repository, where there are objects and no refs.
+
+        `timeout` in seconds. Raises GitError for an exit code that is not in `codes`, and for any complaint:
+        git says nothing when all could be read; some commands only complain of a missing commit and go on.
+        """
+        finished = run(arguments, self.throwaway.environment, input=input, timeout=timeout)
+        if finished.code not in codes or finished.err:
+            raise self._refusal(arguments[0], finished.err)
+        return finished.out
+
+    def start(self, *arguments: str, timeout: float = 20, stdin: IO[bytes] | None = None) -> Child:
+        """The same, but running: a child to talk with, or one that reads `stdin`."""
+        return Child(arguments, self.throwaway.environment, timeout=timeout, stdin=stdin)
+
+    def in_place(
+        self,
+        *arguments: str,
+        input: bytes = b"",
+        timeout: float = 20,
+        codes: Collection[int] = (0,),
+        more: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """What git prints in the real repository. Only for refs and writing objects; ValueError otherwise.
+
+        `more` is added to the environment, such as the names that a commit is to have.
+        """
+        if arguments[0] not in _IN_PLACE:
+            raise ValueError(f"git {arguments[0]} must not see the repository's own configuration")
+        finished = run(arguments, self._environment | dict(more or {}), input=input, timeout=timeout)
+        if finished.code not in codes:
+            raise self._refusal(arguments[0], finished.err)
+        return finished.out
+
+    def _refusal(self, verb: str, complaints: bytes) -> GitError:
+        if self.shallow:
+            return shallow()
+        return refusal(f"git {verb}", complaints)
+
+
+def shallow() -> GitError:
+    """The error for a history that is cut off."""
+    return GitError("the clone is shallow: run git fetch --unshallow", "Run git fetch --unshallow.")

@@ -1,0 +1,1 @@
+"""What an installation keeps: one interface, and its implementations."""

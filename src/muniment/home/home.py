@@ -1,0 +1,31 @@
+"""The one interface of a home: policy, people, exceptions, objects and keys. Every implementation passes one contract.
+
+What is absent is None; what cannot be read raises HomeError. The two are never mixed up.
+"""
+
+from typing import Protocol
+
+
+class Home(Protocol):
+    """Where an installation keeps what it knows."""
+
+    def policy_text(self) -> str | None:
+        """policy.toml, None if there is none."""
+
+    def people_text(self) -> str | None:
+        """people.toml, None if there is none."""
+
+    def exceptions(self) -> tuple[tuple[str, bytes], ...]:
+        """(id, content) of every exception, by id."""
+
+    def put(self, data: bytes) -> str:
+        """Keep an object, durably; its digest (`sha256:...`)."""
+
+    def get(self, digest: str) -> bytes | None:
+        """The object with that digest, None if there is none. HomeError if what is kept has another digest."""
+
+    def signing_key(self) -> str | None:
+        """The ledger's private key as text, None if there is none. HomeError if others may read it."""
+
+    def public_key(self) -> str | None:
+        """The ledger's public key as text, None if there is none."""

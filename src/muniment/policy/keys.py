@@ -1,0 +1,53 @@
+"""SSH public keys as people.toml lists them: one line, one plain key, nothing that would widen what it may sign."""
+
+import base64
+import binascii
+import struct
+
+ED25519 = "ssh-ed25519"
+RSA = "ssh-rsa"
+SECURITY_KEYS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
+_ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+KINDS = (ED25519, *_ECDSA, RSA, *SECURITY_KEYS)
+_FIELDS = {ED25519: 1, **dict.fromkeys(_ECDSA, 2), RSA: 2, SECURITY_KEYS[0]: 2, SECURITY_KEYS[1]: 3}
+_SHORTEST_RSA = 2048  # bits
+
+
+def parse_key(line: str) -> str:
+    """A public key line (`ssh-ed25519 AAAA... comment`) as type and base64, without its comment.
+
+    Raises ValueError, saying what is wrong, for anything else: options, certificates, other types, two lines, a blob of
+    another type, an RSA key shorter than 2048 bits. Form of the blob: RFC 4253, section 6.6, and OpenSSH's PROTOCOL.u2f.
+    """
+    if not line.isprintable():
+        raise ValueError("a key is one line, and this has more or has control characters")
+    words = line.split(" ", 2)
+    if len(words) < 2 or words[0] not in KINDS:
+        raise ValueError(f"a key begins with one of {', '.join(KINDS)}")
+    try:
+        fields = blob_fields(base64.b64decode(words[1], validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"the {words[0]} key is cut off or mistyped") from error
+    if not fields or fields[0] != words[0].encode():
+        raise ValueError(f"the key says {words[0]} but holds another type")
+    if len(fields) != _FIELDS[words[0]] + 1:
+        raise ValueError(f"the {words[0]} key has not the parts that such a key has")
+    if words[0] == RSA and int.from_bytes(fields[2]).bit_length() < _SHORTEST_RSA:
+        raise ValueError(f"the RSA key is shorter than {_SHORTEST_RSA} bits")
+    return f"{words[0]} {words[1]}"
+
+
+def blob_fields(blob: bytes) -> list[bytes]:
+    """The length-prefixed fields that a key blob consists of (RFC 4251, section 5, `string`). ValueError if cut off."""
+    fields: list[bytes] = []
+    at = 0
+    while at < len(blob):
+        if at + 4 > len(blob):
+            raise ValueError("a length is cut off")
+        (length,) = struct.unpack_from(">I", blob, at)
+        at += 4
+        if at + length > len(blob):
+            raise ValueError("a field is cut off")
+        fields.append(blob[at : at + length])
+        at += length
+    return fields

@@ -1,0 +1,146 @@
+"""Judge a branch's past, one first-parent commit at a time, and count per clause what held, what did not, and what
+nobody can tell."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from muniment.controls.control import Codes, Reason, Status
+from muniment.decision.binding import BoundClause, BoundPolicy
+from muniment.decision.decision import Decision, Outcome, Reasons, Result, sentences
+from muniment.decision.judge import judge
+from muniment.facts.facts import Facts
+from muniment.policy.model import Point
+
+_EXAMPLES = 3
+
+
+class Row(Struct, frozen=True):
+    """One clause over all judged changes: how many had which status, and its commonest reasons.
+
+    A clause that no change can be judged by (it bites at another point) has its state today in `today`.
+    """
+
+    clause: str
+    text: str
+    control: str
+    counts: dict[str, int]
+    today: str
+    reasons: tuple["Common", ...]
+
+
+class Common(Struct, frozen=True):
+    """One reason: how often, in words of its first case, and some commits that it was said of."""
+
+    code: str
+    status: str
+    count: int
+    message: str
+    commits: tuple[str, ...]
+
+
+class Summary(Struct, frozen=True):
+    """A whole replay. Dates are not kept here: `first` and `last` are the commits judged, oldest and newest."""
+
+    repository: str
+    target: str
+    policy: str
+    changes: int
+    allowed: int
+    denied: int
+    first: str
+    last: str
+    rows: tuple[Row, ...]
+
+
+class _Tally:
+    """Counts of one clause."""
+
+    def __init__(self, codes: type[Codes]) -> None:
+        self.codes = codes
+        self.statuses: Counter[str] = Counter()
+        self.reasons: Counter[tuple[str, str]] = Counter()
+        self.first: dict[tuple[str, str], Reason] = {}
+        self.commits: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, status: Status, reasons: Iterable[Reason], head: str) -> None:
+        self.statuses[status.value] += 1
+        for reason in reasons:
+            if reason.status is status and status in (Status.VIOLATED, Status.UNKNOWN):
+                key = (reason.code, reason.status.value)
+                if head not in self.commits.setdefault(key, [])[-1:]:
+                    self.reasons[key] += 1
+                    self.commits[key].append(head)
+                self.first.setdefault(key, reason)
+
+    def common(self) -> tuple[Common, ...]:
+        return tuple(
+            Common(
+                code,
+                status,
+                count,
+                self._words((code, status)),
+                tuple(self.commits[code, status][-_EXAMPLES:]),
+            )
+            for (code, status), count in self.reasons.most_common(_EXAMPLES)
+        )
+
+    def _words(self, key: tuple[str, str]) -> str:
+        return sentences(self.codes, self.first[key])[0]
+
+
+class Replay:
+    """A replay under way: give it the facts of each past change, then ask for the summary."""
+
+    def __init__(self, policy: BoundPolicy, target: str) -> None:
+        self._policy = policy
+        self._target = target
+        self._outcomes: Counter[Outcome] = Counter()
+        self._heads: list[str] = []
+        self._tallies = {
+            bound.clause.id: _Tally(bound.control.codes if bound.control is not None else Reasons)
+            for bound in policy.clauses
+        }
+
+    def judge(self, facts: Facts, now: str) -> Decision:
+        """One past change, judged by today's policy for the moment `now`."""
+        decision = judge(self._policy, facts, Point.MERGE, now)
+        self._outcomes[decision.outcome] += 1
+        self._heads = [*self._heads[:1], decision.head]
+        for result in decision.results:
+            self._tallies[result.clause].add(result.status, result.reasons, decision.head)
+        return decision
+
+    def summary(self, now: str) -> Summary:
+        """Everything judged so far; and for the clauses that judge no change, their state today."""
+        report = {r.clause: r for r in judge(self._policy, Facts({}), Point.REPORT, now).results}
+        return Summary(
+            repository=self._policy.policy.repository,
+            target=self._target,
+            policy=self._policy.policy.digest,
+            changes=self._outcomes.total(),
+            allowed=self._outcomes[Outcome.ALLOW],
+            denied=self._outcomes[Outcome.DENY],
+            first=self._heads[0] if self._heads else "",
+            last=self._heads[-1] if self._heads else "",
+            rows=tuple(self._row(bound, report.get(bound.clause.id)) for bound in self._policy.clauses),
+        )
+
+    def _row(self, bound: BoundClause, report: Result | None) -> Row:
+        clause, tally = bound.clause, self._tallies[bound.clause.id]
+        return Row(
+            clause=clause.id,
+            text=clause.text,
+            control=clause.control,
+            counts={status.value: tally.statuses[status.value] for status in Status},
+            today=_today(bound, report) if Point.MERGE not in clause.bites else "",
+            reasons=tally.common(),
+        )
+
+
+def _today(bound: BoundClause, report: Result | None) -> str:
+    if report is None:
+        return Status.UNKNOWN.value
+    codes = bound.control.codes if bound.control is not None else Reasons
+    return f"{report.status.value}: {sentences(codes, report.reasons[0])[0]}"
