@@ -18,9 +18,7 @@ from muniment.policy import guide
 @options.onto
 @options.home
 @options.key
-@click.option(
-    "--answer", "answers", multiple=True, metavar="ID=TEXT", help="An answer to the code-review guide."
-)
+@click.option("--answer", "answers", multiple=True, metavar="ID=TEXT", help="An answer to the code-review guide.")
 @click.option(
     "--attest",
     "attests",
@@ -68,13 +66,9 @@ def command(
         )
         unknown = [who for who in said.attests.values() if who not in people.by_id]
         if unknown:
-            raise UsageError(
-                f"people.toml has nobody with the id {unknown[0]}", "Name a person's id after the =."
-            )
+            raise UsageError(f"people.toml has nobody with the id {unknown[0]}", "Name a person's id after the =.")
         data = approvals.statement(said)
-        approvals.write(
-            repository, head, signer.id, before, data, signatures.sign(data, approvals.NAMESPACE, chosen)
-        )
+        approvals.write(repository, head, signer.id, before, data, signatures.sign(data, approvals.NAMESPACE, chosen))
         unanswered = _unanswered(found, head, said.answers, now) if verdict is Verdict.APPROVE else []
     click.echo(f"{signer.id}: {verdict.value} {head[:12]} onto {found.branch.name}")
     for question in unanswered:

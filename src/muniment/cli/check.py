@@ -5,6 +5,7 @@ import click
 from muniment.cli import options, printing, scene, telling
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
+from muniment.facts.maybe import Known
 from muniment.git.collect import GitCollector
 from muniment.policy.model import Point
 from muniment.workflows.judge_change import judge_change
@@ -26,7 +27,7 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
     now = scene.now()
     with scene.opened(repo, onto, home) as found:
         repository, rules = found.repository, found.rules
-        collector = GitCollector(repository, rules.people, now)
+        collector = GitCollector(repository, Known(rules.people), now)
         revision = collector.revision(
             rules.policy.policy.repository,
             found.branch.ref,

@@ -30,7 +30,10 @@ class Finding(Struct, frozen=True):
 @options.home
 @options.output
 def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
-    """Check git, ssh-keygen, the repository, its policy and people, the home, and your key. Exit code 1 if one fails."""
+    """Check git, ssh-keygen, the repository, its policy and people, the home, and your key.
+
+    Exit code 1 if one of them fails.
+    """
     findings = [*_programs(), *_rules(repo, onto, home), *_home(home)]
     if output == "json":
         printing.json(findings)
@@ -100,9 +103,7 @@ def _home(home: str | None) -> Iterator[Finding]:
     try:
         place = FilesHome(home)
         if place.signing_key() is None or place.public_key() is None:
-            yield Finding(
-                "ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}"
-            )
+            yield Finding("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
         else:
             yield Finding("ledger key", "satisfied", "it is there, and nobody else may read it")
     except MunimentError as error:

@@ -34,9 +34,7 @@ def command() -> None:
 @click.argument("name")
 @click.option("--clause", required=True, help="The clause that it is from.")
 @click.option("--reason", required=True, help="Why, in a sentence that an auditor will read.")
-@click.option(
-    "--days", default=14, show_default=True, type=click.IntRange(1, LONGEST), help="How long it lasts."
-)
+@click.option("--days", default=14, show_default=True, type=click.IntRange(1, LONGEST), help="How long it lasts.")
 @click.option("--head", default="", metavar="REV", help="Only for this commit.")
 @options.repo
 @options.onto

@@ -42,7 +42,7 @@ def _told(bound: BoundClause) -> dict[str, object]:
         "branches": list(clause.branches),
         "paths": list(clause.paths),
         "summary": control.summary if control else _without(bound),
-        "facts": [kind.name for kind in control.needs] if control else [],
+        "facts": [kind.name for kind in dict.fromkeys((*control.needs, *control.consults))] if control else [],
         "parameters": [],
         "reasons": [],
     }

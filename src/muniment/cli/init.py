@@ -22,9 +22,7 @@ def command(home: str, repository: str | None, owner: str | None) -> int:
     """Write policy.toml and people.toml with comments, and a ledger key. What is there stays as it is."""
     name = repository or os.path.basename(os.getcwd())
     if not name or name.split() != [name]:
-        raise UsageError(
-            f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME."
-        )
+        raise UsageError(f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME.")
     answers = owner or keys.git_email() or "security@example.test"
     texts = {"policy.toml": pack_text(answers, name), "people.toml": people_text()}
     made = start(home, texts, "muniment/" + name)
@@ -32,7 +30,5 @@ def command(home: str, repository: str | None, owner: str | None) -> int:
         click.echo(f"made {os.path.join(home, file)}")
     if not made:
         click.echo(f"{home} has all it needs; nothing was changed")
-    click.echo(
-        f"Next: name your people in {os.path.join(home, 'people.toml')}, then: muniment check --home {home}"
-    )
+    click.echo(f"Next: name your people in {os.path.join(home, 'people.toml')}, then: muniment check --home {home}")
     return 0

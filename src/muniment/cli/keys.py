@@ -1,4 +1,4 @@
-"""Which key a person signs with: the one they name, git's user.signingKey, or the first of the agent's that is known."""
+"""Which key a person signs with: the one they name, git's user.signingKey, or a known one of the agent's."""
 
 import subprocess
 from pathlib import Path
@@ -11,7 +11,7 @@ _NEXT = "Name a key with --key FILE, or set it: git config user.signingKey ~/.ss
 
 
 def signer(people: People, key: str | None, repo: str) -> tuple[Person, str]:
-    """The person that the key belongs to, and the key as `git.signatures.sign` takes it. UsageError if there is none."""
+    """The person that the key belongs to, and the key as `git.signatures.sign` takes it. UsageError if none."""
     chosen = key or _said(["git", "-C", repo, "config", "user.signingKey"]).strip()
     for candidate in (chosen,) if chosen else tuple(_said(["ssh-add", "-L"]).splitlines()):
         public = _public(candidate)

@@ -7,9 +7,7 @@ import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-repo: Decorator = click.option(
-    "--repo", default=".", metavar="PATH", help="The git repository. Default: this one."
-)
+repo: Decorator = click.option("--repo", default=".", metavar="PATH", help="The git repository. Default: this one.")
 onto: Decorator = click.option(
     "--onto", metavar="BRANCH", help="The protected branch that the change is for. Default: main or master."
 )

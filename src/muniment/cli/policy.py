@@ -45,9 +45,7 @@ def check(file: str, output: str) -> None:
     for clause in later:
         click.echo(f"  {printing.sign('unknown')} {clause} is not evaluated yet")
     for sentence in sentences:
-        click.echo(
-            f"  {policy.policy.source}:{sentence.line}: no clause claims: {printing.plain(sentence.text)}"
-        )
+        click.echo(f"  {policy.policy.source}:{sentence.line}: no clause claims: {printing.plain(sentence.text)}")
     if sentences:
         click.echo("Next: write a clause for each sentence; without a control it shows as uncovered.")
 
@@ -73,7 +71,10 @@ def _unclaimed(policy: BoundPolicy, file: str) -> tuple[Sentence, ...]:
 @click.argument("new")
 @options.output
 def diff(old: str, new: str, output: str) -> int:
-    """Compare two policies. Exit code 1 if NEW is weaker than OLD anywhere; what cannot be compared counts as weaker."""
+    """Compare two policies. What cannot be compared counts as weaker.
+
+    Exit code 1 if NEW is weaker than OLD anywhere.
+    """
     differences = compare(rulebook.from_file(old), rulebook.from_file(new))
     if output == "json":
         printing.json(list(differences))
@@ -89,9 +90,7 @@ def _tell(difference: Difference) -> None:
     sign = click.style(_SIGNS[difference.direction], fg=_COLOURS[difference.direction], bold=True)
     note = "weaker, for the two cannot be compared" if difference.incomparable else difference.direction.value
     old, new = printing.plain(difference.old) or "(none)", printing.plain(difference.new) or "(none)"
-    click.echo(
-        f"{sign} {difference.clause or 'policy'} {difference.what}: {old} → {new}  {printing.dim(note)}"
-    )
+    click.echo(f"{sign} {difference.clause or 'policy'} {difference.what}: {old} → {new}  {printing.dim(note)}")
 
 
 @command.command()

@@ -138,9 +138,7 @@ def _row(row: Row, wide: int, changes: int) -> None:
     for reason in row.reasons[:1]:
         what = printing.plain(reason.message)
         click.echo(
-            printing.dim(
-                f"  {'':{wide}}  {reason.count} × {reason.code}, such as {reason.commits[-1][:12]}: {what}"
-            )
+            printing.dim(f"  {'':{wide}}  {reason.count} × {reason.code}, such as {reason.commits[-1][:12]}: {what}")
         )
 
 
@@ -157,6 +155,4 @@ def _next(summary: Summary) -> str:
     worst = max(summary.rows, key=lambda row: row.counts["violated"])
     if worst.counts["violated"]:
         return f"see what {worst.clause} asks: muniment explain {worst.clause}"
-    return "make it hold for the next change too: muniment check --onto " + summary.target.removeprefix(
-        "refs/heads/"
-    )
+    return "make it hold for the next change too: muniment check --onto " + summary.target.removeprefix("refs/heads/")

@@ -37,9 +37,7 @@ def read_text(name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(
-            name, "", f"it cannot be read ({error})", "Name a policy file that is there."
-        ) from error
+        raise PolicyError(name, "", f"it cannot be read ({error})", "Name a policy file that is there.") from error
 
 
 def _documents(repo: str, onto: str | None) -> documents.Documents | None:

@@ -45,9 +45,7 @@ def opened(repo: str, onto: str | None, home: str | None) -> Iterator[Scene]:
     """
     with Repository.open(repo) as repository:
         branch = find_branch(repository, onto)
-        found = rules(
-            FilesHome(home) if home else None, documents.at(repository, branch.tip), signatures.verify
-        )
+        found = rules(FilesHome(home) if home else None, documents.at(repository, branch.tip), signatures.verify)
         protected = found.policy.policy.protected
         if not matches(branch.name, protected):
             raise UsageError(
@@ -60,9 +58,7 @@ def opened(repo: str, onto: str | None, home: str | None) -> Iterator[Scene]:
 def find_branch(repository: Repository, onto: str | None) -> Branch:
     """The branch `onto` (local, else origin's), or main, master, or a bare repository's HEAD. UsageError if none."""
     names = _names(repository, onto)
-    refs = repository.refs(
-        *(place + name for name in names for place in ("refs/heads/", "refs/remotes/origin/"))
-    )
+    refs = repository.refs(*(place + name for name in names for place in ("refs/heads/", "refs/remotes/origin/")))
     for name in names:
         tip = refs.get("refs/heads/" + name) or refs.get("refs/remotes/origin/" + name)
         if tip:

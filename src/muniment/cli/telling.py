@@ -27,24 +27,18 @@ def tell(told: Account, rules: Rules) -> None:
     _row("merged by", [_short(told.merger.partition(":")[2])] if told.merger else [])
     _row("approvals", [_approval(a) for a in told.approvals])
     for difference in rules.weaker[:_MOST_REASONS]:
-        click.echo(
-            printing.dim(f"  void: {difference.clause} {difference.what} is weaker here than in the home")
-        )
+        click.echo(printing.dim(f"  void: {difference.clause} {difference.what} is weaker here than in the home"))
     for spoilt in rules.spoilt[:_MOST_REASONS]:
         click.echo(printing.dim(f"  not an exception: {printing.plain(spoilt)}"))
     if told.preview:
-        click.echo(
-            printing.dim("  preview: nobody recorded who pushed, so the pushers are supposed; not recorded")
-        )
+        click.echo(printing.dim("  preview: nobody recorded who pushed, so the pushers are supposed; not recorded"))
     _next(told)
 
 
 def _result(result: ResultTold) -> None:
     note = "" if result.enforced else "  (reports only)"
     note = f"  (exception {result.exception})" if result.exception else note
-    click.echo(
-        f"  {printing.sign(result.status)} {result.clause}{note}  {printing.dim(printing.plain(result.text))}"
-    )
+    click.echo(f"  {printing.sign(result.status)} {result.clause}{note}  {printing.dim(printing.plain(result.text))}")
     if result.status in ("violated", "unknown"):
         for reason in result.reasons[:_MOST_REASONS]:
             click.echo(f"      {_short(reason.message)}")
@@ -70,9 +64,7 @@ def _approval(told: ApprovalTold) -> str:
 
 
 def _next(told: Account) -> None:
-    stopping = [
-        r for r in told.results if r.enforced and not r.exception and r.status in ("violated", "unknown")
-    ]
+    stopping = [r for r in told.results if r.enforced and not r.exception and r.status in ("violated", "unknown")]
     reasons = [reason for result in stopping for reason in result.reasons] + list(told.reasons)
     remedies = list(dict.fromkeys(_short(reason.remedy) for reason in reasons if reason.remedy))
     if remedies:

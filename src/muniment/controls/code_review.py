@@ -127,11 +127,7 @@ def _judged(approval: Approval, why_not: tuple[str, ...]) -> Judged:
 
 
 def _may_approve(person: Person, revision: Revision, contributors: Mapping[str, object]) -> bool:
-    return (
-        person.active
-        and matches(revision.repository, person.writes)
-        and f"person:{person.id}" not in contributors
-    )
+    return person.active and matches(revision.repository, person.writes) and f"person:{person.id}" not in contributors
 
 
 # Contributors
@@ -230,9 +226,7 @@ def _subject(hand: _HandIn) -> str:
 class _Statements:
     """What persons said about this change: per ref and branch the last valid word, over all linked heads."""
 
-    def __init__(
-        self, revision: Revision, people: People, approvals: Iterable[Approval], linked: set[str]
-    ) -> None:
+    def __init__(self, revision: Revision, people: People, approvals: Iterable[Approval], linked: set[str]) -> None:
         self._revision = revision
         self._people = people
         last: dict[tuple[str, str, str], Approval] = {}

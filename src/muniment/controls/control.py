@@ -1,12 +1,13 @@
 """The shape of a control: what it needs, what may be set, what it may answer and what each answer tells a person."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from muniment.facts.facts import Kind
+from muniment.facts.maybe import Maybe, Unknown
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class Codes(Enum):
         return self.name.lower().replace("_", "-")
 
     def __call__(self, subject: str, **details: str | int) -> "Reason":
-        """A reason with this code about `subject`: `commit:`, `path:`, `person:`, `account:` or `fact:` and its value."""
+        """A reason with this code. `subject`: `commit:`, `path:`, `person:`, `account:` or `fact:` and its value."""
         answer: Answer = self.value
         return Reason(self.code, answer.status, subject, details)
 
@@ -88,24 +89,43 @@ class Reason(Struct, frozen=True):
     details: dict[str, str | int] = {}
 
 
+class Unlearnt(Codes):
+    """What every control answers where a fact is missing that it cannot do without."""
+
+    NOT_LEARNT = unknown(
+        "The {name} could not be learnt: {why}.",
+        "Make it readable here, then check again; only somebody who can read it can settle this.",
+    )
+
+
 class Case:
-    """What a control is given: every fact it needs, known; its own parameters; the moment of the judgement.
+    """What a control is given: the facts it reads, its own parameters, and the moment of the judgement.
 
     `derived` computes something from the facts once for all controls of one judgement.
     """
 
-    __slots__ = ("_derived", "_known", "now", "parameters")
+    __slots__ = ("_derived", "_facts", "now", "parameters")
 
-    def __init__(self, known: Mapping[str, Any], parameters: Any, now: str, derived: dict[Any, Any]) -> None:
-        self._known = known
+    def __init__(self, facts: Mapping[str, Maybe[Any]], parameters: Any, now: str, derived: dict[Any, Any]) -> None:
+        self._facts = facts
         self._derived = derived
         self.parameters = parameters
         self.now = now
 
     def get(self, kind: Kind[T]) -> T:
-        """The known value of a fact that the control needs. KeyError if it did not say so."""
-        value: T = self._known[kind.name]
+        """The value of a fact. KeyError if it is none that the control reads, or was not learnt (see `unlearnt`)."""
+        fact = self._facts[kind.name]
+        if isinstance(fact, Unknown):
+            raise KeyError(kind.name)
+        value: T = fact.value
         return value
+
+    def unlearnt(self, kinds: Iterable[Kind[Any]]) -> tuple[Reason, ...]:
+        """A reason for each of `kinds` that could not be learnt; none if all are known."""
+        facts = ((kind.name, self._facts[kind.name]) for kind in kinds)
+        return tuple(
+            Unlearnt.NOT_LEARNT(f"fact:{name}", why=fact.why) for name, fact in facts if isinstance(fact, Unknown)
+        )
 
     def derived(self, compute: Callable[["Case"], T]) -> T:
         """`compute(self)`, remembered for this judgement."""
@@ -116,7 +136,11 @@ class Case:
 
 
 class Control(Struct, frozen=True):
-    """One control. `judge` answers at least one reason, also when all is well; `version` changes with its meaning."""
+    """One control. `judge` answers at least one reason, also when all is well; `version` changes with its meaning.
+
+    Without any fact of `needs` the result is unknown and `judge` is not called. Facts that it `consults` in some cases
+    only are for `judge` to ask after (`Case.unlearnt`).
+    """
 
     name: str
     version: int
@@ -126,6 +150,7 @@ class Control(Struct, frozen=True):
     parameters: type[Struct]
     codes: type[Codes]
     judge: Callable[[Case], tuple[Reason, ...]]
+    consults: tuple[Kind[Any], ...] = ()
 
 
 class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):

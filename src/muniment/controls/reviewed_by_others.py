@@ -53,8 +53,7 @@ class Reasons(Codes):
     )
     UNLEARNT_CONTRIBUTOR = unknown(
         "The {because} of {commit} could not be learnt: {why}.",
-        "Have somebody with the security role run: "
-        "muniment approve {head} --onto {branch} --attest {subject}=PERSON",
+        "Have somebody with the security role run: muniment approve {head} --onto {branch} --attest {subject}=PERSON",
     )
 
 
@@ -62,6 +61,8 @@ def judge(case: Case) -> tuple[Reason, ...]:
     """The approvals that count, against `reviewers`; who blocks; whom nobody knows."""
     if not case.get(kinds.COMMITS):
         return (Reasons.NOTHING_TO_REVIEW(f"commit:{case.get(kinds.REVISION).head}"),)
+    if unlearnt := case.unlearnt(code_review.NEEDS):
+        return unlearnt
     review = case.derived(code_review.read)
     place = code_review.place(case)
     return (
@@ -96,7 +97,8 @@ CONTROL = Control(
     version=1,
     summary="Every change is approved by enough people who had no hand in it.",
     scope=Scope.REVISION,
-    needs=code_review.NEEDS,
+    needs=(kinds.REVISION, kinds.COMMITS),
+    consults=code_review.NEEDS,
     parameters=Parameters,
     codes=Reasons,
     judge=judge,

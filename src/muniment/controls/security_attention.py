@@ -39,6 +39,8 @@ def judge(case: Case) -> tuple[Reason, ...]:
     topics = guide.topics(_touched(files), case.parameters.sensitive)
     if not topics:
         return (Reasons.NOTHING_SENSITIVE(f"commit:{case.get(kinds.REVISION).head}"),)
+    if unlearnt := case.unlearnt(code_review.NEEDS):
+        return unlearnt
     review = case.derived(code_review.read)
     security = code_review.security_reviewers(case, review)
     asked = [question.id for question in guide.questions(topics)]
@@ -74,7 +76,8 @@ CONTROL = Control(
     version=1,
     summary="What protects the product is looked at by the security role, with the guide's questions answered.",
     scope=Scope.REVISION,
-    needs=(kinds.FILES, *code_review.NEEDS),
+    needs=(kinds.REVISION, kinds.FILES),
+    consults=code_review.NEEDS,
     parameters=Parameters,
     codes=Reasons,
     judge=judge,

@@ -36,9 +36,7 @@ class Reasons(Codes):
     """What this control answers."""
 
     SMALL = satisfied("{lines} lines in {files} files, of at most {most_lines} in {most_files}.")
-    LARGE_WITH_REASON = satisfied(
-        "{lines} lines in {files} files; {who} approved it and wrote why it is large."
-    )
+    LARGE_WITH_REASON = satisfied("{lines} lines in {files} files; {who} approved it and wrote why it is large.")
     NOTHING_CHANGED = not_applicable("No file changes.")
     TOO_LARGE = violated(
         "{lines} lines in {files} files change; at most {most_lines} in {most_files} may.",
@@ -71,7 +69,7 @@ def judge(case: Case) -> tuple[Reason, ...]:
     size = {"lines": lines, "files": len(files), "most_lines": limits.lines, "most_files": limits.files}
     if lines <= limits.lines and len(files) <= limits.files:
         return (Reasons.SMALL(subject, **size),)
-    return (_large(case, subject, size),)
+    return case.unlearnt(code_review.NEEDS) or (_large(case, subject, size),)
 
 
 def _large(case: Case, subject: str, size: dict[str, int]) -> Reason:
@@ -88,7 +86,8 @@ CONTROL = Control(
     version=1,
     summary="Changes stay small enough to be read with care.",
     scope=Scope.REVISION,
-    needs=(kinds.FILES, *code_review.NEEDS),
+    needs=(kinds.REVISION, kinds.FILES),
+    consults=code_review.NEEDS,
     parameters=Parameters,
     codes=Reasons,
     judge=judge,

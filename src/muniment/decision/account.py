@@ -3,8 +3,6 @@
 This is the JSON of `muniment check`; its schema is generated into docs/check.schema.json.
 """
 
-from typing import Any
-
 from msgspec import Struct
 
 from muniment.controls import code_review
@@ -14,7 +12,7 @@ from muniment.decision.binding import BoundPolicy
 from muniment.decision.decision import Decision, Outcome, Reasons, Result, sentences
 from muniment.facts import kinds
 from muniment.facts.facts import Facts
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts.maybe import Known
 from muniment.policy.model import Point
 
 
@@ -126,12 +124,9 @@ def account(decision: Decision, policy: BoundPolicy, facts: Facts) -> Account:
 
 
 def _code_review(facts: Facts, now: str) -> CodeReview | tuple[str, ...]:
-    read = {kind.name: facts.get(kind) for kind in code_review.NEEDS}
-    unread = tuple(f"{name}: {value.why}" for name, value in read.items() if isinstance(value, Unknown))
-    if unread:
-        return unread
-    known: dict[str, Any] = {name: value.value for name, value in read.items() if isinstance(value, Known)}
-    return code_review.read(Case(known, None, now, {}))
+    case = Case({kind.name: facts.get(kind) for kind in code_review.NEEDS}, None, now, {})
+    unlearnt = tuple(sentences(Reasons, reason)[0] for reason in case.unlearnt(code_review.NEEDS))
+    return unlearnt or code_review.read(case)
 
 
 def _revision(decision: Decision, facts: Facts) -> RevisionTold:
@@ -177,9 +172,7 @@ def _contributors(review: CodeReview) -> tuple[ContributorTold, ...]:
     ]
     strangers: dict[str, list[BecauseTold]] = {}
     for stranger in review.strangers:
-        strangers.setdefault(stranger.subject, []).append(
-            BecauseTold(stranger.because.value, stranger.commit)
-        )
+        strangers.setdefault(stranger.subject, []).append(BecauseTold(stranger.because.value, stranger.commit))
     return (*known, *(ContributorTold("", subject, tuple(because)) for subject, because in strangers.items()))
 
 

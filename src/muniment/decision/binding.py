@@ -45,9 +45,7 @@ def bind(
 
     `where` names the document, `text` is its content, for the line that an error names.
     """
-    return BoundPolicy(
-        policy, tuple(_bound(clause, controls, later, where, text) for clause in policy.clauses)
-    )
+    return BoundPolicy(policy, tuple(_bound(clause, controls, later, where, text) for clause in policy.clauses))
 
 
 def _bound(

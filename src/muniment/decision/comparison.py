@@ -52,9 +52,7 @@ def _policies(old: BoundPolicy, new: BoundPolicy) -> Iterator[Difference]:
     if one.source != other.source:
         yield Difference("", "source", Direction.NEUTRAL, one.source, other.source)
     if one.repository != other.repository:
-        yield Difference(
-            "", "repository", Direction.WEAKER, one.repository, other.repository, incomparable=True
-        )
+        yield Difference("", "repository", Direction.WEAKER, one.repository, other.repository, incomparable=True)
     yield from _value("", "protected", Stricter.MORE, one.protected, other.protected)
     yield from _value("", "unjudged", Stricter.FEWER, _words(one.unjudged), _words(other.unjudged))
 
@@ -79,17 +77,13 @@ def _clauses(name: str, old: BoundClause | None, new: BoundClause | None) -> Ite
     yield from _delays(name, old, new)
     if one.control != other.control:
         direction = Direction.STRICTER if not one.control else Direction.WEAKER
-        yield Difference(
-            name, "control", direction, one.control, other.control, incomparable=bool(one.control)
-        )
+        yield Difference(name, "control", direction, one.control, other.control, incomparable=bool(one.control))
     elif old.control is not None and new.control is not None:
         for parameter in declared(old.control.parameters):
             values = (getattr(bound.parameters, parameter.name) for bound in (old, new))
             yield from _value(name, f"with.{parameter.name}", parameter.stricter, *values)
     elif one.parameters != other.parameters:
-        yield Difference(
-            name, "with", Direction.WEAKER, str(one.parameters), str(other.parameters), incomparable=True
-        )
+        yield Difference(name, "with", Direction.WEAKER, str(one.parameters), str(other.parameters), incomparable=True)
 
 
 def _points(bound: BoundClause) -> tuple[Point, ...]:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.controls.control import Answer, Codes, Reason, Status, not_applicable, unknown
+from muniment.controls.control import Answer, Codes, Reason, Status, Unlearnt, not_applicable, unknown
 from muniment.policy.model import Point
 
 
@@ -59,10 +59,6 @@ class Decision(Struct, frozen=True):
 class Reasons(Codes):
     """What a judgement says by itself, whatever the control."""
 
-    NOT_LEARNT = unknown(
-        "The {name} could not be learnt: {why}.",
-        "Make it readable here, then check again; only somebody who can read it can settle this.",
-    )
     NOT_EVALUATED_YET = unknown(
         "Not evaluated yet: the control {name} comes with part {part} of Muniment.",
         "Let the clause bite at report only until then.",
@@ -85,7 +81,7 @@ class Reasons(Codes):
 
 def answer_of(codes: type[Codes], reason: Reason) -> Answer:
     """The Answer behind a reason, of the control's own codes or of the judgement's. KeyError for neither."""
-    for member in (*codes, *Reasons):
+    for member in (*codes, *Unlearnt, *Reasons):
         if member.code == reason.code and member.value.status is reason.status:
             answer: Answer = member.value
             return answer

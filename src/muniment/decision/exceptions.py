@@ -13,17 +13,13 @@ from muniment.facts.statements import PolicyException, Signature
 LONGEST = 90  # days
 
 
-def covering(
-    exceptions: Iterable[PolicyException], people: People, clause: str, revision: Revision, now: str
-) -> str:
+def covering(exceptions: Iterable[PolicyException], people: People, clause: str, revision: Revision, now: str) -> str:
     """The id of an exception that covers the clause for this revision now, the first by id; "" if there is none."""
     return min(
         (
             exception.id
             for exception in exceptions
-            if exception.clause == clause
-            and not why_not(exception, people, now)
-            and _covers(exception, revision)
+            if exception.clause == clause and not why_not(exception, people, now) and _covers(exception, revision)
         ),
         default="",
     )

@@ -54,9 +54,7 @@ def biting(policy: BoundPolicy, point: Point, target: str | None) -> tuple[Bound
 
     A target that could not be learnt (None) is every branch.
     """
-    return tuple(
-        bound for bound in policy.clauses if point in bound.clause.bites and _is_on(bound.clause, target)
-    )
+    return tuple(bound for bound in policy.clauses if point in bound.clause.bites and _is_on(bound.clause, target))
 
 
 def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
@@ -66,14 +64,12 @@ def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
         if bound.clause.paths:
             names.add(kinds.FILES.name)
         if bound.control is not None:
-            names.update(kind.name for kind in bound.control.needs)
+            names.update(kind.name for kind in (*bound.control.needs, *bound.control.consults))
     return frozenset(names)
 
 
 def _is_on(clause: Clause, target: str | None) -> bool:
-    return (
-        not clause.branches or target is None or matches(target.removeprefix("refs/heads/"), clause.branches)
-    )
+    return not clause.branches or target is None or matches(target.removeprefix("refs/heads/"), clause.branches)
 
 
 def _nothing_bites(policy: BoundPolicy, point: Point, revision: Revision) -> Reason:
@@ -96,8 +92,7 @@ def _result(
         version=bound.control.version if bound.control is not None else 0,
         status=status,
         reasons=reasons,
-        enforced=point is not Point.REPORT
-        and (clause.report_until is None or moments.day(now) > clause.report_until),
+        enforced=point is not Point.REPORT and (clause.report_until is None or moments.day(now) > clause.report_until),
     )
     return _excepted(result, facts, revision, now) if result.stops else result
 
@@ -112,13 +107,10 @@ def _reasons(bound: BoundClause, facts: Facts, now: str, derived: dict[Any, Any]
         if bound.later_part:
             return (Reasons.NOT_EVALUATED_YET(f"control:{clause.control}", part=bound.later_part),)
         return (Reasons.UNCOVERED(f"clause:{clause.id}"),)
-    read: dict[str, Maybe[Any]] = {kind.name: facts.get(kind) for kind in control.needs}
-    unread = [(name, value.why) for name, value in read.items() if isinstance(value, Unknown)]
-    if unread:
-        return tuple(Reasons.NOT_LEARNT(f"fact:{name}", why=why) for name, why in unread)
-    known = {name: value.value for name, value in read.items() if isinstance(value, Known)}
-    reasons = control.judge(Case(known, bound.parameters, now, derived))
-    return reasons or (Reasons.CONTROL_SAID_NOTHING(f"control:{control.name}"),)
+    read: dict[str, Maybe[Any]] = {kind.name: facts.get(kind) for kind in (*control.needs, *control.consults)}
+    case = Case(read, bound.parameters, now, derived)
+    said_nothing = Reasons.CONTROL_SAID_NOTHING(f"control:{control.name}")
+    return case.unlearnt(control.needs) or control.judge(case) or (said_nothing,)
 
 
 def _touches(files: tuple[File, ...], patterns: tuple[str, ...]) -> bool:

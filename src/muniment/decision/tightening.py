@@ -53,9 +53,7 @@ def _parameters(floor: Clause, own: Clause, control: Control | None) -> dict[str
     one = msgspec.convert(floor.parameters, control.parameters)
     other = msgspec.convert(own.parameters, control.parameters)
     return {
-        parameter.name: strictest(
-            parameter.stricter, getattr(one, parameter.name), getattr(other, parameter.name)
-        )
+        parameter.name: strictest(parameter.stricter, getattr(one, parameter.name), getattr(other, parameter.name))
         for parameter in declared(control.parameters)
     }
 

@@ -15,7 +15,4 @@ APPROVALS: Kind[tuple[Approval, ...]] = Kind("approvals", Known[tuple[Approval, 
 PEOPLE: Kind[People] = Kind("people", Known[People] | Unknown)
 EXCEPTIONS: Kind[tuple[PolicyException, ...]] = Kind("exceptions", Known[tuple[PolicyException, ...]] | Unknown)
 
-KINDS = {
-    kind.name: kind
-    for kind in (REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, PEOPLE, EXCEPTIONS)
-}
+KINDS = {kind.name: kind for kind in (REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, PEOPLE, EXCEPTIONS)}

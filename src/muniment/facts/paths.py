@@ -19,9 +19,7 @@ def from_bytes(raw: bytes) -> str:
 def to_bytes(path: str) -> bytes:
     """The bytes that `from_bytes` was given."""
     pieces = _PERCENT.split(path)
-    return b"".join(
-        bytes([int(piece, 16)]) if odd % 2 else piece.encode() for odd, piece in enumerate(pieces)
-    )
+    return b"".join(bytes([int(piece, 16)]) if odd % 2 else piece.encode() for odd, piece in enumerate(pieces))
 
 
 def _encoded(character: str) -> str:

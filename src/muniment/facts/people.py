@@ -49,9 +49,8 @@ class People(Struct, frozen=True, dict=True):
     @cached_property
     def by_identity(self) -> dict[str, Person | Machine]:
         """Persons and machines by every identity that is theirs."""
-        return {
-            identity: holder for holder in (*self.persons, *self.machines) for identity in identities(holder)
-        }
+        holders: list[Person | Machine] = [*self.persons, *self.machines]
+        return {identity: holder for holder in holders for identity in identities(holder)}
 
 
 def identities(holder: Person | Machine) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ nobody can lay an old one on top of a newer.
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct, structs
@@ -22,8 +22,8 @@ from muniment.git.repository import Repository
 
 PREFIX = "refs/muniment/approvals/"
 NAMESPACE = "muniment-approval"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE = "tag:muniment,2026:approval/v1"
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "tag:muniment,2026:approval/v1"
 STATEMENT, SIGNATURE = "statement.json", "statement.json.sig"
 _REF = re.compile(re.escape(PREFIX) + r"([0-9a-f]{40}|[0-9a-f]{64})/([a-z0-9][a-z0-9._-]*)")
 _LARGEST = 65_536  # bytes of a statement
@@ -46,7 +46,7 @@ class Subject(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Predicate(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person says of one revision. `previous` is the id of their statement before this one at this ref, or ""."""
+    """What a person says of one revision. `previous`: id of their statement before this one at this ref, or ""."""
 
     repository: str
     target: str
@@ -90,7 +90,10 @@ def read(repository: Repository, refs: Iterable[ApprovalRef], people: People) ->
 
 
 def write(repository: Repository, head: str, person: str, previous: str, data: bytes, armored: str) -> str:
-    """Store a signed statement on top of `previous` ("" for none); its commit's id. GitError if the ref has moved on."""
+    """Store a signed statement on top of `previous` ("" for none); its commit's id.
+
+    Raises GitError if the ref has moved on.
+    """
     names = {STATEMENT: data, SIGNATURE: armored.encode()}
     listed = "".join(
         f"100644 blob {_id(repository.in_place('hash-object', '-w', '--stdin', input=content))}\t{name}\n"
@@ -98,9 +101,7 @@ def write(repository: Repository, head: str, person: str, previous: str, data: b
     )
     tree = _id(repository.in_place("mktree", input=listed.encode()))
     parents = ["-p", previous] if previous else []
-    who = {
-        f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER") for field, value in _NAMELESS.items()
-    }
+    who = {f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER") for field, value in _NAMELESS.items()}
     made = _id(repository.in_place("commit-tree", *parents, "-m", "statement", tree, more=who))
     old = previous or "0" * len(made)
     repository.in_place("update-ref", f"{PREFIX}{head}/{person}", made, old)
@@ -184,7 +185,5 @@ def _texts(repository: Repository, tree: str) -> tuple[bytes, bytes] | None:
 def _needed(repository: Repository, name: str) -> Object:
     found = repository.objects.read(name)
     if found is None:
-        raise GitError(
-            f"the object {name} of an approval is missing", "Fetch refs/muniment/approvals/* again."
-        )
+        raise GitError(f"the object {name} of an approval is missing", "Fetch refs/muniment/approvals/* again.")
     return found

@@ -46,9 +46,7 @@ def approved_heads(
     return _made(repository, change, groups)
 
 
-def _made(
-    repository: Repository, change: History, groups: Sequence[tuple[Commit, ...]]
-) -> tuple[ApprovedHead, ...]:
+def _made(repository: Repository, change: History, groups: Sequence[tuple[Commit, ...]]) -> tuple[ApprovedHead, ...]:
     """What a machine makes of each group of commits, the first of which is the approved head."""
     onto = change.bases[0] if len(change.bases) == 1 else ""
     trees = {group[0].id: group[0].tree for group in groups if onto and _descends(group, onto)}
@@ -98,9 +96,7 @@ def _others(
     return [read(repository, _behind(graph, name)) for name in kept]
 
 
-def _walk(
-    repository: Repository, base: str, names: Collection[str], bits: Mapping[bytes, int]
-) -> dict[str, _Node]:
+def _walk(repository: Repository, base: str, names: Collection[str], bits: Mapping[bytes, int]) -> dict[str, _Node]:
     """All commits reachable from `names` and not from `base`, newest first."""
     length = len(base)
     ids = [name for name in sorted(names) if len(name) == length and re.fullmatch("[0-9a-f]+", name)]

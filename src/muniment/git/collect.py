@@ -95,8 +95,10 @@ class GitCollector:
         return found
 
     def _read_approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
-        change = self._history(revision.base, revision.head)
         names = {reference.head for reference in self._references()}
+        if not names:
+            return ()
+        change = self._history(revision.base, revision.head)
         return approved_heads(self._repository, revision.base, revision.head, change, names)
 
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:

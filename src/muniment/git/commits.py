@@ -25,9 +25,7 @@ _TRAILERS = {
 }
 _HEADERS = {b"author": Because.AUTHOR, b"committer": Because.COMMITTER}
 # Any line of the message, whatever ends lines there, and wherever it stands.
-_TRAILER = re.compile(
-    rb"(?:^|[\r\n\0\v\f])[ \t>]*(%s)[ \t]*:([^\r\n\0\v\f]*)" % b"|".join(_TRAILERS), re.IGNORECASE
-)
+_TRAILER = re.compile(rb"(?:^|[\r\n\0\v\f])[ \t>]*(%s)[ \t]*:([^\r\n\0\v\f]*)" % b"|".join(_TRAILERS), re.IGNORECASE)
 _BRACKETED = re.compile(rb"<([^<>]*)>")
 _BARE = re.compile(rb"[^\s<>@]+@[^\s<>@]+")
 _SSH = "-----BEGIN SSH SIGNATURE-----"

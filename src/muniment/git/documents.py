@@ -62,9 +62,7 @@ def _text(repository: Repository, paths: dict[str, tuple[str, str]], name: str) 
     try:
         return _content(repository, paths, name).decode()
     except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"{FOLDER}/{name}", "", "it is not UTF-8 text", "Save it as UTF-8."
-        ) from error
+        raise ConfigurationError(f"{FOLDER}/{name}", "", "it is not UTF-8 text", "Save it as UTF-8.") from error
 
 
 def _content(repository: Repository, paths: dict[str, tuple[str, str]], name: str) -> bytes:

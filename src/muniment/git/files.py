@@ -111,9 +111,7 @@ def _count(word: bytes, tokens: Iterator[bytes], rows: Mapping[bytes, Row]) -> N
 
 def _lines(row: Row, sizes: Mapping[bytes, int]) -> Maybe[int]:
     if not row.binary:
-        return (
-            Known(int(row.added) + int(row.deleted)) if row.added else Unknown("git did not count its lines")
-        )
+        return Known(int(row.added) + int(row.deleted)) if row.added else Unknown("git did not count its lines")
     there = _versions(row)
     if any(object_id not in sizes for object_id in there):
         return Unknown("its content is missing here")

@@ -44,9 +44,7 @@ def between(repository: Repository, base: str, head: str, people: Maybe[People] 
     return History(found, bases, update)
 
 
-def read(
-    repository: Repository, ids: Sequence[str], people: Maybe[People] = NOBODY_KNOWN
-) -> tuple[Commit, ...]:
+def read(repository: Repository, ids: Sequence[str], people: Maybe[People] = NOBODY_KNOWN) -> tuple[Commit, ...]:
     """Commits by id, in that order. Raises GitError if one is missing."""
     return tuple(
         _with_signer(_present(object_id, found), people)
@@ -97,9 +95,7 @@ def _whole(found: Sequence[Commit], edge: Collection[str]) -> None:
                 raise GitError(f"git left out {parent}, a parent of {commit.id}", "Look at it with git fsck.")
 
 
-def _relation(
-    repository: Repository, base: str, head: str, edge: Collection[str]
-) -> tuple[tuple[str, ...], Update]:
+def _relation(repository: Repository, base: str, head: str, edge: Collection[str]) -> tuple[tuple[str, ...], Update]:
     if not base:
         return (), Update.CREATED
     if base in edge:

@@ -70,9 +70,7 @@ class Objects:
             return None
         object_id, kind, size = _header(header)
         if size > limit:
-            raise GitError(
-                f"the {kind} {object_id} has more than {limit} bytes", "Leave it out of the change."
-            )
+            raise GitError(f"the {kind} {object_id} has more than {limit} bytes", "Leave it out of the change.")
         data = child.exactly(size + 1)[:-1]
         raw = b"%s %d\0" % (kind.encode(), size) + data
         if hashlib.new(self._format, raw, usedforsecurity=False).hexdigest() != object_id:

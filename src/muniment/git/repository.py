@@ -1,6 +1,7 @@
 """A repository is judged from its objects, in a throwaway that borrows them; the real one gives refs."""
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import IO
@@ -31,6 +32,8 @@ _QUESTIONS = (
     "--show-object-format",
     "--is-shallow-repository",
 )
+_ANSWERS = 5  # lines to those
+_FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Repository:
@@ -70,13 +73,10 @@ class Repository:
         finished = run(
             ["rev-parse", "--path-format=absolute", *_QUESTIONS], environment({}, _CONFIGURATION), cwd=folder
         )
-        if finished.code:
-            problem = refusal("git rev-parse", finished.err)
-            raise UsageError(
-                f"{path} is not a git repository ({problem.message})",
-                "Name the folder of a git repository with --repo.",
-            )
-        git_dir, common_dir, objects, object_format, shallow = finished.out[:-1].rsplit(b"\n", 4)
+        lines = finished.out.split(b"\n")
+        if finished.code or len(lines) != _ANSWERS + 1:
+            raise _no_repository(path, finished.err)
+        git_dir, common_dir, objects, object_format, shallow = lines[:-1]
         return cls(
             path,
             os.fsdecode(git_dir),
@@ -111,16 +111,22 @@ class Repository:
 
     def resolve(self, revision: str) -> str:
         """The full id of the commit that `revision` names. Raises UsageError if it names none."""
-        if "\0" not in revision:
-            spec = revision + "^{commit}"
-            found = self.in_place("rev-parse", "-q", "--verify", "--end-of-options", spec, codes=(0, 1, 128))
-            if found.strip():
-                return found.decode().strip()
-        raise UsageError(f"{revision} is not a commit here", "Fetch it, or name another commit or branch.")
+        if _FULL_ID.fullmatch(revision):
+            there = self.objects.read(revision)
+            found = revision if there is not None and there.kind == "commit" else ""
+        else:
+            found = self._named(revision)
+        if not found:
+            raise UsageError(f"{revision} is not a commit here", "Fetch it, or name another commit or branch.")
+        return found
 
-    def run(
-        self, *arguments: str, input: bytes = b"", timeout: float = 20, codes: Collection[int] = (0,)
-    ) -> bytes:
+    def _named(self, revision: str) -> str:
+        if "\0" in revision:
+            return ""
+        asked = ("rev-parse", "-q", "--verify", "--end-of-options", revision + "^{commit}")
+        return self.in_place(*asked, codes=(0, 1, 128)).decode().strip()
+
+    def run(self, *arguments: str, input: bytes = b"", timeout: float = 20, codes: Collection[int] = (0,)) -> bytes:
         """What git prints in the throwaway repository, where there are objects and no refs.
 
         `timeout` in seconds. Raises GitError for an exit code that is not in `codes`, and for any complaint:
@@ -158,6 +164,11 @@ class Repository:
         if self.shallow:
             return shallow()
         return refusal(f"git {verb}", complaints)
+
+
+def _no_repository(path: str, complaints: bytes) -> UsageError:
+    why = refusal("git rev-parse", complaints or b"a line end in the path").message
+    return UsageError(f"{path} is not a git repository ({why})", "Name the folder of a git repository with --repo.")
 
 
 def shallow() -> GitError:

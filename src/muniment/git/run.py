@@ -91,7 +91,11 @@ class Child:
         self._timeout = timeout
         self._buffer = bytearray()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        self._process = _started(arguments, environment, cwd, stdin, self._complaints)
+        try:
+            self._process = _started(arguments, environment, cwd, stdin, self._complaints)
+        except GitError:
+            self._complaints.close()
+            raise
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         self._out = self._process.stdout.fileno()
         self._poll = select.poll()
@@ -211,9 +215,7 @@ def _started(
             start_new_session=True,
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        what = (
-            f"{cwd} is not a folder that can be entered" if error.filename == cwd else "git cannot be started"
-        )
+        what = f"{cwd} is not a folder that can be entered" if error.filename == cwd else "git cannot be started"
         raise GitError(what, "Install git 2.38 or newer, and name an existing repository.") from error
     _bound(process.pid)
     return process

@@ -1,7 +1,7 @@
 """SSH signatures, made and verified by `ssh-keygen`; what it is silent about is read from the signature itself.
 
-The form is OpenSSH's SSHSIG (PROTOCOL.sshsig). A verdict comes only from a clear answer: a program that is missing, hangs
-or crashes raises SignatureError.
+The form is OpenSSH's SSHSIG (PROTOCOL.sshsig). A verdict comes only from a clear answer: a program that
+is missing, hangs or crashes raises SignatureError.
 """
 
 import base64
@@ -21,9 +21,7 @@ from muniment.errors import SignatureError
 from muniment.facts.statements import Signature
 from muniment.policy.keys import KINDS, SECURITY_KEYS, blob_fields
 
-_ARMOR = re.compile(
-    r"\s*-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END SSH SIGNATURE-----\s*"
-)
+_ARMOR = re.compile(r"\s*-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END SSH SIGNATURE-----\s*")
 _MAGIC = b"SSHSIG\x00\x00\x00\x01"
 _LARGEST = 16_384  # bytes of an armored signature
 _TIMEOUT = 10  # seconds
@@ -84,7 +82,7 @@ def _parse(armored: str) -> _Parsed | None:
 
 
 def _is_touched(signature: bytes) -> bool:
-    """Whether a security key's signature (type, raw signature, flags, counter) tells of a touch. ValueError if cut off."""
+    """Whether a security key's signature (type, raw signature, flags, counter) tells of a touch."""
     at = 0
     for _ in range(2):
         (length,) = struct.unpack_from(">I", signature, at)
@@ -135,9 +133,7 @@ def sign(data: bytes, namespace: str, key: str) -> str:
         if key.removeprefix("key::").startswith(KINDS):
             file = os.path.join(folder, "key.pub")
             Path(file).write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
-        done = _ssh_keygen(
-            ["-Y", "sign", "-q", "-n", namespace, "-f", file], data, dict(os.environ), timeout=120
-        )
+        done = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", file], data, dict(os.environ), timeout=120)
     if done.returncode or not done.stdout.startswith(b"-----BEGIN SSH SIGNATURE-----"):
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
         raise SignatureError(

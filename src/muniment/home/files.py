@@ -20,9 +20,7 @@ class FilesHome:
     def __init__(self, directory: str) -> None:
         self._root = Path(directory)
         if not self._root.is_dir():
-            raise HomeError(
-                f"there is no home at {directory}", f"Make it with: muniment init --home {directory}"
-            )
+            raise HomeError(f"there is no home at {directory}", f"Make it with: muniment init --home {directory}")
 
     def policy_text(self) -> str | None:
         """policy.toml, None if there is none."""

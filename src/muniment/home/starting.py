@@ -20,9 +20,7 @@ def start(directory: str, texts: Mapping[str, str], key_name: str) -> tuple[str,
         for folder in FOLDERS:
             (root / folder).mkdir(mode=0o700 if folder == "keys" else 0o755, parents=True, exist_ok=True)
     except OSError as error:
-        raise HomeError(
-            f"{directory} cannot be made ({error.strerror})", "Name another directory."
-        ) from error
+        raise HomeError(f"{directory} cannot be made ({error.strerror})", "Name another directory.") from error
     made: list[str] = []
     for name, text in {**texts, ".gitignore": _IGNORED}.items():
         if not (root / name).exists():

@@ -1,6 +1,7 @@
 """The ledger's Ed25519 key, in the text forms of C2SP signed notes, so that others' tools read it.
 
-Private: `PRIVATE+KEY+<name>+<hash>+<base64 of 0x01 and the seed>`. Public: `<name>+<hash>+<base64 of 0x01 and the key>`.
+Private: `PRIVATE+KEY+<name>+<hash>+<base64 of 0x01 and the seed>`.
+Public: `<name>+<hash>+<base64 of 0x01 and the key>`.
 The hash is the first four bytes of SHA-256(name, newline, 0x01, public key), in hexadecimal (C2SP signed-note).
 """
 

@@ -78,7 +78,7 @@ def _clause(table: Table) -> Clause:
 def _bites(table: Table) -> tuple[Point, ...]:
     expected = f"one of {_POINTS}, or a list of them"
     if table.has("bites") and (isinstance(table.raw("bites"), str)):
-        names = (table.text("bites", expected),)
+        names: tuple[str, ...] = (table.text("bites", expected),)
     else:
         names = table.texts("bites", expected)
     if not names or any(name not in _NAMES for name in names):
@@ -98,7 +98,5 @@ def _patterns(table: Table, key: str) -> tuple[str, ...]:
 def _day(table: Table) -> datetime.date | None:
     if not table.has("report_until"):
         return None
-    day: datetime.date = table.value(
-        "report_until", datetime.date, "a day, such as 2027-01-31 (without quotes)"
-    )
+    day: datetime.date = table.value("report_until", datetime.date, "a day, such as 2027-01-31 (without quotes)")
     return day

@@ -51,31 +51,17 @@ ALWAYS_SENSITIVE: dict[str, tuple[str, ...]] = {
         *("**/Dockerfile*", "**/*.dockerfile", "**/Containerfile*", ".devcontainer/**", ".githooks/**"),
     ),
     "dependencies": (
-        *_everywhere(
-            "package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml .pnpmfile.cjs"
-        ),
+        *_everywhere("package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml .pnpmfile.cjs"),
         *_everywhere("pnpm-workspace.yaml .npmrc .yarnrc .yarnrc.yml .yarn/** bun.lock bun.lockb deno.json*"),
-        *_everywhere(
-            "deno.lock requirements*.txt requirements*.in requirements/* constraints*.txt bower.json"
-        ),
+        *_everywhere("deno.lock requirements*.txt requirements*.in requirements/* constraints*.txt bower.json"),
         *_everywhere("pyproject.toml setup.py setup.cfg Pipfile Pipfile.lock poetry.lock uv.lock pdm.lock"),
         *_everywhere("pylock*.toml uv.toml pip.conf environment.y*ml conda-lock.yml pixi.toml pixi.lock"),
-        *_everywhere(
-            "Gemfile Gemfile.lock gems.rb gems.locked *.gemspec Cargo.toml Cargo.lock go.mod go.sum"
-        ),
-        *_everywhere(
-            ".cargo/config* go.work go.work.sum vendor/modules.txt rust-toolchain* renv.lock cpanfile*"
-        ),
+        *_everywhere("Gemfile Gemfile.lock gems.rb gems.locked *.gemspec Cargo.toml Cargo.lock go.mod go.sum"),
+        *_everywhere(".cargo/config* go.work go.work.sum vendor/modules.txt rust-toolchain* renv.lock cpanfile*"),
         *_everywhere("pom.xml .mvn/** build.gradle* settings.gradle* gradle.lockfile libs.versions.toml"),
-        *_everywhere(
-            "gradle/verification-metadata.xml gradle/wrapper/* build.sbt project/plugins.sbt ivy.xml"
-        ),
-        *_everywhere(
-            "*.csproj *.fsproj *.vbproj packages.config packages.lock.json Directory.Packages.props"
-        ),
-        *_everywhere(
-            "Directory.Build.* nuget.config paket.dependencies paket.lock composer.json composer.lock"
-        ),
+        *_everywhere("gradle/verification-metadata.xml gradle/wrapper/* build.sbt project/plugins.sbt ivy.xml"),
+        *_everywhere("*.csproj *.fsproj *.vbproj packages.config packages.lock.json Directory.Packages.props"),
+        *_everywhere("Directory.Build.* nuget.config paket.dependencies paket.lock composer.json composer.lock"),
         *_everywhere("mix.exs mix.lock rebar.config rebar.lock Package.swift Package.resolved Podfile*"),
         *_everywhere("Cartfile* pubspec.yaml pubspec.lock *.cabal cabal.project* stack.yaml stack.yaml.lock"),
         *_everywhere("conanfile.* conan.lock vcpkg.json vcpkg-configuration.json flake.nix flake.lock"),
@@ -84,9 +70,7 @@ ALWAYS_SENSITIVE: dict[str, tuple[str, ...]] = {
     ),
     "access-control": (
         *_everywhere("permission* permission*/** authoriz* authoriz*/** authoris* authoris*/** authent*"),
-        *_everywhere(
-            "authent*/** auth auth/** auth.* auth_* auth-* authz* authz*/** authn* authn*/** oauth*"
-        ),
+        *_everywhere("authent*/** auth auth/** auth.* auth_* auth-* authz* authz*/** authn* authn*/** oauth*"),
         *_everywhere("oauth*/** rbac* rbac*/** acl acl.* acl/** acls.* acls/** iam iam.* iam-* iam_* iam/**"),
         *_everywhere("access/** access_control* access-control* accesscontrol* access_control*/**"),
         *_everywhere("access-control*/** policies/** *.rego *.cedar sudoers sudoers.d/** login.* login/**"),
@@ -127,14 +111,11 @@ _TEXTS = {
     ),
     "sensitive-abuse": (
         SENSITIVE,
-        "What is the worst that hostile input, a stolen account or a half-done step could do here? "
-        "What stops it?",
+        "What is the worst that hostile input, a stolen account or a half-done step could do here? What stops it?",
     ),
 }
 
-QUESTIONS = tuple(
-    Question(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, (topic, text) in _TEXTS.items()
-)
+QUESTIONS = tuple(Question(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, (topic, text) in _TEXTS.items())
 
 
 def topics(paths: Iterable[str], sensitive: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ def parse_key(line: str) -> str:
     """A public key line (`ssh-ed25519 AAAA... comment`) as type and base64, without its comment.
 
     Raises ValueError, saying what is wrong, for anything else: options, certificates, other types, two lines, a blob of
-    another type, an RSA key shorter than 2048 bits. Form of the blob: RFC 4253, section 6.6, and OpenSSH's PROTOCOL.u2f.
+    another type, an RSA key shorter than 2048 bits. Form of the blob: RFC 4253, section 6.6; OpenSSH's PROTOCOL.u2f.
     """
     if not line.isprintable():
         raise ValueError("a key is one line, and this has more or has control characters")

@@ -24,7 +24,10 @@ id = "review.small-changes"
 text = "Changes are small enough to be read with care."
 control = "small-changes"
 bites = "merge"
-with = { lines = 400, files = 40, generated = ["**/*.lock", "**/package-lock.json", "**/go.sum", "**/*.svg", "**/*.png", "**/*.jpg"] }
+[clause.with]
+lines = 400
+files = 40
+generated = ["**/*.lock", "**/package-lock.json", "**/go.sum", "**/*.svg", "**/*.png", "**/*.jpg"]
 
 [[clause]]
 id = "review.security-attention"
@@ -154,7 +157,7 @@ control = "security-retro-held"
 bites = "report"
 """
 
-_PEOPLE = """# Who is who. An address, key or account that is not listed here belongs to nobody, and a change with it is denied.
+_PEOPLE = """# Who is who. An address, key or account that is not listed belongs to nobody: a change with it is denied.
 #
 # [[person]]
 # id = "ada"

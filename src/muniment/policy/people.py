@@ -55,9 +55,7 @@ def _machine(table: Table) -> Machine:
         emails=_emails(table),
         keys=_keys(table),
         accounts=_accounts(table),
-        asked=table.value("asked", bool, "true if people ask it to write, else false")
-        if table.has("asked")
-        else False,
+        asked=table.value("asked", bool, "true if people ask it to write, else false") if table.has("asked") else False,
     )
     table.done()
     return machine

@@ -34,9 +34,7 @@ class Document:
 class Table:
     """One table of a document, read key by key; `done` refuses what was not asked for."""
 
-    def __init__(
-        self, document: Document, values: Mapping[str, Any], table: str, index: int, label: str
-    ) -> None:
+    def __init__(self, document: Document, values: Mapping[str, Any], table: str, index: int, label: str) -> None:
         self._document = document
         self._values = values
         self._table = table

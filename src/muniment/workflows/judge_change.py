@@ -34,6 +34,9 @@ class Judgement(Struct, frozen=True):
 def judge_change(collector: Collector, rules: Rules, revision: Revision, point: Point, now: str) -> Judgement:
     """The judgement of `revision` at `point` for the moment `now`."""
     names = needed(biting(rules.policy, point, revision.target))
-    known = {kinds.PEOPLE.name: Known(rules.people), kinds.EXCEPTIONS.name: Known(rules.exceptions)}
+    known: dict[str, Maybe[Any]] = {
+        kinds.PEOPLE.name: Known(rules.people),
+        kinds.EXCEPTIONS.name: Known(rules.exceptions),
+    }
     facts = collector.collect(revision, names, known)
     return Judgement(judge(rules.policy, facts, point, now), rules.policy, facts)

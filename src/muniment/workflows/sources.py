@@ -113,9 +113,7 @@ def exceptions_of(
             except ExceptionFileError as error:
                 spoilt.append(str(error))
                 continue
-            signed = tuple(
-                _signed(armored, read.exception.signed, people, verify) for armored in read.signatures
-            )
+            signed = tuple(_signed(armored, read.exception.signed, people, verify) for armored in read.signatures)
             found.append(fact(read, signed))
     return tuple(found), tuple(spoilt)
 
