@@ -15,7 +15,7 @@ import subprocess
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ADA = "Ada <ada@example.test>"
 FILE, EXECUTABLE, SYMLINK, SUBMODULE, FOLDER = "100644", "100755", "120000", "160000", "40000"
@@ -75,7 +75,7 @@ class Repo:
         """A blob's id."""
         return self.write("blob", data.encode() if isinstance(data, str) else data)
 
-    def tree(self, files: Mapping[str, Content] | Mapping[bytes, Content]) -> str:
+    def tree(self, files: Mapping[Any, Content]) -> str:
         """The id of a tree holding exactly `files`, by path."""
         return self._tree(self._changed({}, files))
 
@@ -102,7 +102,7 @@ class Repo:
 
     def commit(
         self,
-        files: Mapping[str, Content] | Mapping[bytes, Content] | None = None,
+        files: Mapping[Any, Content] | None = None,
         *,
         on: str = "main",
         parents: Sequence[str] | None = None,
@@ -113,9 +113,9 @@ class Repo:
         time: int = 0,
         headers: bytes = b"",
     ) -> str:
-        """A commit that changes `files` (None deletes) of its first parent; branch `on` ("": none) follows.
+        """A commit that changes `files` (paths str or bytes; None deletes) of its first parent; branch `on` follows.
 
-        `parents` are revisions; by default the tip of `on`, or none if there is no such branch yet.
+        With `on` "" no branch does. `parents` are revisions; by default the tip of `on`, or none if there is no such branch yet.
         """
         tip = self.tip(on) if on and parents is None else ""
         ids = [self.id(parent) for parent in parents] if parents is not None else [tip] if tip else []
@@ -132,7 +132,7 @@ class Repo:
         self,
         *others: str,
         on: str = "main",
-        files: Mapping[str, Content] | None = None,
+        files: Mapping[Any, Content] | None = None,
         author: str = ADA,
         committer: str = "",
         message: str = "Merge\n",
@@ -197,7 +197,7 @@ class Repo:
             self._snapshots[tree] = listed
         return self._snapshots[tree]
 
-    def _changed(self, old: Snapshot, files: Mapping[str, Content] | Mapping[bytes, Content]) -> Snapshot:
+    def _changed(self, old: Snapshot, files: Mapping[Any, Content]) -> Snapshot:
         new = dict(old)
         for name, content in files.items():
             path = name.encode() if isinstance(name, str) else name

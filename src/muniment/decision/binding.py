@@ -1,7 +1,7 @@
 """Binds each clause to its control and reads the clause's `with` into that control's parameters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -9,10 +9,16 @@ from msgspec import Struct
 
 from muniment.controls.control import Control
 from muniment.errors import PolicyError
+from muniment.policy import patterns
+from muniment.policy.document import place_of_clause
 from muniment.policy.model import Clause, Policy
-from muniment.policy.parameters import declared
+from muniment.policy.parameters import Declared, declared
+from muniment.policy.reading import shown
 
-_AT = re.compile(r" - at `\$\.?([^`]*)`$")
+PATHS = "paths"  # the unit of a parameter that lists path patterns
+
+_AT = re.compile(r" - at `\$[^`]*`$")
+_WORDS = {"`int`": "a whole number", "`str`": "a text", "`bool`": "true or false", "`array`": "a list"}
 
 
 class BoundClause(Struct, frozen=True):
@@ -56,41 +62,55 @@ def _bound(
     control = controls.get(clause.control)
     if control is None:
         raise PolicyError(
-            at_line(where, text, clause.id, "control"),
+            place_of_clause(where, text, clause.id, "control"),
             f'clause "{clause.id}" control',
-            f"expected the name of a control, found {clause.control!r}",
+            f"expected the name of a control, found {shown(clause.control)}",
             f"Use one of: {', '.join((*controls, *later))}; or leave control out, and the clause shows as uncovered.",
         )
+    for name, problem in _problems(clause.parameters, control):
+        raise PolicyError(
+            place_of_clause(where, text, clause.id, "with", name),
+            f'clause "{clause.id}" with.{name}',
+            problem,
+            f"The parameters of {control.name} are: {_known(control)}.",
+        )
+    return BoundClause(clause, control, msgspec.convert(clause.parameters, control.parameters), 0)
+
+
+def _problems(parameters: Mapping[str, Any], control: Control) -> Iterator[tuple[str, str]]:
+    """(name, what is wrong) of each parameter that the control cannot take."""
+    known = {parameter.name: parameter for parameter in declared(control.parameters)}
+    for name, value in parameters.items():
+        if name not in known:
+            yield name, f'expected a parameter of {control.name}, found "{name}"'
+        elif problem := _problem(known[name], value, control):
+            yield name, problem
+
+
+def _problem(parameter: Declared, value: Any, control: Control) -> str:
     try:
-        parameters = msgspec.convert(clause.parameters, control.parameters, strict=True)
+        msgspec.convert({parameter.name: value}, control.parameters)
     except msgspec.ValidationError as error:
-        raise _wrong_parameter(clause, control, str(error), where, text) from error
-    return BoundClause(clause, control, parameters, 0)
+        return f"{_in_words(str(error))}, found {shown(value)}"
+    if parameter.unit == PATHS:
+        for pattern in value:
+            if problem := patterns.problem(pattern):
+                return f"expected path patterns, found {shown(pattern)}: {problem}"
+    return ""
 
 
-def _wrong_parameter(clause: Clause, control: Control, problem: str, where: str, text: str) -> PolicyError:
-    found = _AT.search(problem)
-    name = found[1] if found else ""
-    known = ", ".join(f"{p.name} ({p.unit})" for p in declared(control.parameters)) or "none"
-    return PolicyError(
-        at_line(where, text, clause.id, "with"),
-        f'clause "{clause.id}" with{"." + name if name else ""}',
-        _AT.sub("", problem),
-        f"The parameters of {control.name} are: {known}.",
-    )
+def _in_words(problem: str) -> str:
+    """What the decoder says, for people: ``Expected `int` >= 1`` becomes `expected a whole number >= 1`."""
+    expected = _AT.sub("", problem).partition(", got ")[0]
+    for code, words in _WORDS.items():
+        expected = expected.replace(code, words)
+    return expected[:1].lower() + expected[1:]
 
 
-def at_line(where: str, text: str, clause: str, key: str) -> str:
-    """`where:line` of a key of a clause, or of the clause's id, or just `where` if neither can be found."""
-    lines = text.splitlines()
-    quoted = re.compile(rf"\s*id\s*=\s*['\"]{re.escape(clause)}['\"]\s*(#.*)?$")
-    start = next((number for number, line in enumerate(lines) if quoted.match(line)), None)
-    if start is None:
-        return where
-    first = max((n for n in range(start + 1) if lines[n].lstrip().startswith("[[")), default=start)
-    for number in range(first, len(lines)):
-        if number > first and lines[number].lstrip().startswith("[["):
-            break
-        if re.match(rf"\s*{key}\s*[=.]|\s*\[clause\.{key}\]", lines[number]):
-            return f"{where}:{number + 1}"
-    return f"{where}:{start + 1}"
+def _known(control: Control) -> str:
+    """Every parameter with its default and its unit."""
+    return "; ".join(f"{p.name} = {_toml(p.default)} ({p.unit})" for p in declared(control.parameters)) or "none"
+
+
+def _toml(value: Any) -> str:
+    return shown(list(value) if isinstance(value, tuple) else value)

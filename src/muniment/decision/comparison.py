@@ -1,5 +1,6 @@
 """Compares two policies: what got stricter, what got weaker. What cannot be compared counts as weaker."""
 
+import datetime
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -54,40 +55,58 @@ def _policies(old: BoundPolicy, new: BoundPolicy) -> Iterator[Difference]:
     if one.repository != other.repository:
         yield Difference("", "repository", Direction.WEAKER, one.repository, other.repository, incomparable=True)
     yield from _value("", "protected", Stricter.MORE, one.protected, other.protected)
-    yield from _value("", "unjudged", Stricter.FEWER, _words(one.unjudged), _words(other.unjudged))
-
-
-def _words(unjudged: dict[Point, str]) -> tuple[str, ...]:
-    return tuple(sorted(point.value for point in unjudged))
+    yield from _value("", "unjudged", Stricter.FEWER, tuple(one.unjudged), tuple(other.unjudged))
+    for point, why in one.unjudged.items():
+        if other.unjudged.get(point, why) != why:
+            yield Difference("", f"unjudged.{point}", Direction.NEUTRAL, why, other.unjudged[point])
 
 
 def _clauses(name: str, old: BoundClause | None, new: BoundClause | None) -> Iterator[Difference]:
     if old is None or new is None:
-        if old is None and new is not None:
-            yield Difference(name, "added", Direction.STRICTER, "", new.clause.control)
-        if new is None and old is not None:
-            yield Difference(name, "removed", Direction.WEAKER, old.clause.control, "")
+        if new is not None:
+            yield Difference(name, "added", Direction.STRICTER, "", new.clause.text)
+        if old is not None:
+            yield Difference(name, "removed", Direction.WEAKER, old.clause.text, "")
         return
     one, other = old.clause, new.clause
     if one.text != other.text:
         yield Difference(name, "text", Direction.NEUTRAL, one.text, other.text)
     yield from _places(name, "branches", one.branches, other.branches)
     yield from _places(name, "paths", one.paths, other.paths)
-    yield from _value(name, "bites", Stricter.MORE, _points(old), _points(new))
-    yield from _delays(name, old, new)
+    yield from _bites(name, one.bites, other.bites)
+    yield from _delays(name, one.report_until, other.report_until)
     if one.control != other.control:
-        direction = Direction.STRICTER if not one.control else Direction.WEAKER
-        yield Difference(name, "control", direction, one.control, other.control, incomparable=bool(one.control))
-    elif old.control is not None and new.control is not None:
+        yield _controls(name, one.control, other.control)
+    else:
+        yield from _parameters(name, old, new)
+
+
+def _controls(name: str, old: str, new: str) -> Difference:
+    """To cover a clause is stricter, to uncover it weaker; two controls cannot be compared."""
+    direction = Direction.WEAKER if old else Direction.STRICTER
+    return Difference(name, "control", direction, old, new, incomparable=bool(old and new))
+
+
+def _parameters(name: str, old: BoundClause, new: BoundClause) -> Iterator[Difference]:
+    if old.control is not None and new.control is not None:
         for parameter in declared(old.control.parameters):
             values = (getattr(bound.parameters, parameter.name) for bound in (old, new))
             yield from _value(name, f"with.{parameter.name}", parameter.stricter, *values)
-    elif one.parameters != other.parameters:
-        yield Difference(name, "with", Direction.WEAKER, str(one.parameters), str(other.parameters), incomparable=True)
+        return
+    one, other = old.clause.parameters, new.clause.parameters  # of a control that is still to come
+    for key in {**one, **other}:
+        if one.get(key) != other.get(key):
+            before, after = (_shown(values.get(key, "")) for values in (one, other))
+            yield Difference(name, f"with.{key}", Direction.WEAKER, before, after, incomparable=True)
 
 
-def _points(bound: BoundClause) -> tuple[Point, ...]:
-    return bound.clause.bites
+def _bites(name: str, old: tuple[Point, ...], new: tuple[Point, ...]) -> Iterator[Difference]:
+    """A clause that comes to stop things is stricter, even if it no longer reports."""
+    one, other = (set(points) - {Point.REPORT} for points in (old, new))
+    if one < other:
+        yield Difference(name, "bites", Direction.STRICTER, _shown(old), _shown(new))
+    else:
+        yield from _value(name, "bites", Stricter.MORE, old, new)
 
 
 def _places(name: str, what: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Difference]:
@@ -99,12 +118,12 @@ def _places(name: str, what: str, old: tuple[str, ...], new: tuple[str, ...]) ->
         yield Difference(name, what, direction, _shown(old), _shown(new))
 
 
-def _delays(name: str, old: BoundClause, new: BoundClause) -> Iterator[Difference]:
-    one, other = old.clause.report_until, new.clause.report_until
-    if one != other:
-        weaker = other is not None and (one is None or other > one)
+def _delays(name: str, old: datetime.date | None, new: datetime.date | None) -> Iterator[Difference]:
+    """No day at all is strictest: the clause bites at once."""
+    if old != new:
+        weaker = new is not None and (old is None or new > old)
         direction = Direction.WEAKER if weaker else Direction.STRICTER
-        yield Difference(name, "report_until", direction, str(one or ""), str(other or ""))
+        yield Difference(name, "report_until", direction, _shown(old or ""), _shown(new or ""))
 
 
 def _value(name: str, what: str, stricter: Stricter, old: Any, new: Any) -> Iterator[Difference]:
@@ -115,4 +134,4 @@ def _value(name: str, what: str, stricter: Stricter, old: Any, new: Any) -> Iter
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)

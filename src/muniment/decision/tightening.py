@@ -48,14 +48,18 @@ def _stricter(floor: Clause, own: Clause | None, controls: Mapping[str, Control]
 
 
 def _parameters(floor: Clause, own: Clause, control: Control | None) -> dict[str, Any]:
+    """The floor's parameters as they are written, but for those that `own` really tightens."""
     if control is None:
         return floor.parameters
+    tightened: dict[str, Any] = {}
     one = msgspec.convert(floor.parameters, control.parameters)
     other = msgspec.convert(own.parameters, control.parameters)
-    return {
-        parameter.name: strictest(parameter.stricter, getattr(one, parameter.name), getattr(other, parameter.name))
-        for parameter in declared(control.parameters)
-    }
+    for parameter in declared(control.parameters):
+        old, new = getattr(one, parameter.name), getattr(other, parameter.name)
+        best = strictest(parameter.stricter, old, new)
+        if best != old:
+            tightened[parameter.name] = list(best) if isinstance(best, tuple) else best
+    return {**floor.parameters, **tightened}
 
 
 def _union(one: tuple[Any, ...], other: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -4,14 +4,13 @@ Always those inside the change. Of all others only those that a squash or a reba
 the change is then a line of plain commits, and the approved commits touch every path that it touches.
 """
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from muniment.errors import GitError
 from muniment.facts import paths
-from muniment.facts.change import ApprovedHead, Commit, File
+from muniment.facts.change import ApprovedHead, Commit, File, Revision
 from muniment.git import files, machine
 from muniment.git.history import History, line, reachable, read
 from muniment.git.repository import Repository
@@ -20,7 +19,7 @@ LIMIT = 64  # approved heads outside the change
 LONGEST_REPLAY = 200  # commits
 _PATHS = 1000  # of the change, that others are compared by
 _WALK_SECONDS = 60
-_WALK = ("log", "--stdin", "--ignore-missing", "--topo-order", "-z", "-r", "-m", "--raw", "--no-renames")
+_WALK = ("log", "--stdin", "--topo-order", "-z", "-r", "-m", "--raw", "--no-renames")
 
 
 class _Node(Struct):
@@ -31,19 +30,30 @@ class _Node(Struct):
 
 
 def approved_heads(
-    repository: Repository, base: str, head: str, change: History, names: Collection[str]
+    repository: Repository,
+    revision: Revision,
+    change: History,
+    touched: Callable[[], Sequence[File]],
+    names: Collection[str],
 ) -> tuple[ApprovedHead, ...]:
     """The relevant ones of `names` (ids of approved heads, here or not); those inside the change come first.
 
-    Raises GitError if one cannot be read, or more than LIMIT outside the change are relevant.
+    `touched` reads the change's files, if they are needed. Raises GitError if something cannot be read, or more than
+    LIMIT heads outside the change are relevant.
     """
     inside = [commit.id for commit in change.commits if commit.id in names]
     groups = [reachable(change.commits, [name]) for name in inside]
-    elsewhere = set(names).difference(inside, (base, head))
+    elsewhere = set(names).difference(inside, (revision.base, revision.head))
     if elsewhere and len(change.bases) == 1 and line(change.commits):
-        touched = files.changed(repository, change.bases, head)
-        groups += _others(repository, base, touched, elsewhere)
+        there = _commits_of(repository, sorted(elsewhere))
+        groups += _others(repository, revision.base, touched(), there) if there else []
     return _made(repository, change, groups)
+
+
+def _commits_of(repository: Repository, names: Sequence[str]) -> list[str]:
+    """Those of `names` that are commits and here."""
+    kinds = repository.objects.kinds(names)
+    return [name for name, kind in zip(names, kinds, strict=True) if kind == "commit"]
 
 
 def _made(repository: Repository, change: History, groups: Sequence[tuple[Commit, ...]]) -> tuple[ApprovedHead, ...]:
@@ -98,10 +108,8 @@ def _others(
 
 def _walk(repository: Repository, base: str, names: Collection[str], bits: Mapping[bytes, int]) -> dict[str, _Node]:
     """All commits reachable from `names` and not from `base`, newest first."""
-    length = len(base)
-    ids = [name for name in sorted(names) if len(name) == length and re.fullmatch("[0-9a-f]+", name)]
-    given = "\n".join([f"^{base}", *ids, "--", ""]).encode()
-    out = repository.run(*_WALK, "--format==%H %P", input=given, timeout=_WALK_SECONDS) if ids else b""
+    given = "\n".join([f"^{base}", *names, "--", ""]).encode()
+    out = repository.run(*_WALK, "--format==%H %P", input=given, timeout=_WALK_SECONDS)
     graph: dict[str, _Node] = {}
     for header, rows in files.diffs(iter(out.split(b"\0"))):  # a merge comes once for each of its parents
         name, *parents = header.decode("ascii").split()

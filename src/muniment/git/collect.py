@@ -7,7 +7,7 @@ from typing import Any
 
 from muniment.errors import GitError, SignatureError
 from muniment.facts import kinds as known_kinds
-from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
+from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision, Update
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
@@ -16,6 +16,8 @@ from muniment.git import approvals, files
 from muniment.git.approved import approved_heads
 from muniment.git.history import History, between
 from muniment.git.repository import Repository
+
+_REFERENCES = "references"
 
 
 class GitCollector:
@@ -43,11 +45,20 @@ class GitCollector:
 
     def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any]]) -> Facts:
         """The facts that go by `kinds` (`facts.kinds`), and all of `extra`, which others have read."""
+        self._suppose(revision, extra)
         found: dict[str, Fact] = {name: self._fact(value, "given") for name, value in extra.items()}
         for kind in kinds:
             if kind in self._readers and kind not in found:
                 found[kind] = self._fact(self._learnt(partial(self._readers[kind], revision)), "git")
         return Facts(found)
+
+    def _suppose(self, revision: Revision, extra: Mapping[str, Maybe[Any]]) -> None:
+        """Takes a history that was read elsewhere for granted. A long replay must not keep what is behind it."""
+        commits, update = extra.get(known_kinds.COMMITS.name), revision.update
+        if isinstance(commits, Known) and isinstance(update, Known) and update.value is Update.FORWARD:
+            kept = {key: value for key, value in self._read.items() if key == _REFERENCES}
+            history = History(commits.value, (revision.base,), Update.FORWARD)
+            self._read = {**kept, ("history", revision.base, revision.head): history}
 
     def _fact(self, value: Maybe[Any], source: str) -> Fact:
         return Fact(value=value, source=source, read_at=self._now, salt=secrets.token_hex(16))
@@ -80,11 +91,15 @@ class GitCollector:
 
     def _files(self, revision: Revision) -> tuple[File, ...]:
         change = self._history(revision.base, revision.head)
-        return files.changed(self._repository, change.bases, revision.head) if change.commits else ()
+        found: tuple[File, ...] = self._once(
+            ("files", revision.base, revision.head),
+            lambda: files.changed(self._repository, change.bases, revision.head) if change.commits else (),
+        )
+        return found
 
     def _references(self) -> tuple[approvals.ApprovalRef, ...]:
         found: tuple[approvals.ApprovalRef, ...] = self._once(
-            "references", lambda: approvals.references(self._repository)
+            _REFERENCES, lambda: approvals.references(self._repository)
         )
         return found
 
@@ -99,7 +114,7 @@ class GitCollector:
         if not names:
             return ()
         change = self._history(revision.base, revision.head)
-        return approved_heads(self._repository, revision.base, revision.head, change, names)
+        return approved_heads(self._repository, revision, change, partial(self._files, revision), names)
 
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
         if not isinstance(self._people, Known):

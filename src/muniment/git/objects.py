@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -21,6 +21,13 @@ class Object(Struct, frozen=True):
     id: str
     kind: str
     data: bytes
+
+
+class Entry(NamedTuple):
+    """What a tree says of one name: git's six octal digits, and an id."""
+
+    mode: str
+    id: str
 
 
 class Objects:
@@ -42,7 +49,16 @@ class Objects:
 
     def sizes(self, ids: Sequence[str]) -> list[int | None]:
         """The size of each object in bytes, None where there is no such."""
-        return self._answers("info", ids, _size)
+        return self._answers("info", ids, lambda child: _info(child)[1])
+
+    def kinds(self, ids: Sequence[str]) -> list[str]:
+        """The kind of each object, "" where there is no such. Nothing is read of them."""
+        return self._answers("info", ids, lambda child: _info(child)[0])
+
+    def entries(self, spec: str) -> dict[bytes, Entry] | None:
+        """What a tree holds by name, None if there is no such tree. `spec` may be `<commit>:<folder>`."""
+        found = self.read(spec)
+        return None if found is None or found.kind != "tree" else dict(_entries(found.data, len(found.id) // 2))
 
     def close(self) -> None:
         """Ends the child. The next question starts another."""
@@ -78,9 +94,19 @@ class Objects:
         return Object(object_id, kind, data)
 
 
-def _size(child: Child) -> int | None:
+def _info(child: Child) -> tuple[str, int | None]:
     header = child.line()
-    return None if header.endswith((b" missing", b" ambiguous")) else _header(header)[2]
+    return ("", None) if header.endswith((b" missing", b" ambiguous")) else _header(header)[1:]
+
+
+def _entries(data: bytes, length: int) -> Iterator[tuple[bytes, Entry]]:
+    """The entries of a raw tree; ids have `length` bytes."""
+    at = 0
+    while at < len(data):
+        end = data.index(b"\0", at)
+        mode, _, name = data[at:end].partition(b" ")
+        at = end + 1 + length
+        yield name, Entry(mode.decode("ascii").zfill(6), data[end + 1 : at].hex())
 
 
 def _header(line: bytes) -> tuple[str, str, int]:

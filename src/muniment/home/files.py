@@ -6,7 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from muniment.errors import HomeError
+from muniment.errors import HomeError, UsageError
 from muniment.facts import canonical
 
 FOLDERS = ("exceptions", "objects", "ledger", "keys")
@@ -15,12 +15,12 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{2})([0-9a-f]{62})")
 
 
 class FilesHome:
-    """The home in a directory. Raises HomeError if there is no such directory."""
+    """The home in a directory. Raises UsageError if there is no such directory."""
 
     def __init__(self, directory: str) -> None:
         self._root = Path(directory)
         if not self._root.is_dir():
-            raise HomeError(f"there is no home at {directory}", f"Make it with: muniment init --home {directory}")
+            raise UsageError(f"there is no home at {directory}", f"Make it with: muniment init --home {directory}")
 
     def policy_text(self) -> str | None:
         """policy.toml, None if there is none."""

@@ -1,14 +1,20 @@
 """policy.toml, read strictly into a Policy."""
 
 import datetime
+import tomllib
+from typing import Any
 
-from muniment.errors import PolicyError
+from muniment.errors import ConfigurationError, PolicyError
 from muniment.policy.model import Clause, Point, Policy
-from muniment.policy.reading import Document, Table
+from muniment.policy.reading import Document, Table, shown
+from muniment.policy.toml_lines import placed
 
 ID = r"[a-z0-9][a-z0-9.-]*"
-_NAMES = [point.value for point in Point]
+
+_NAMES = tuple(point.value for point in Point)
 _POINTS = ", ".join(_NAMES)
+_FORM = "1, the only form there is"
+_LARGEST_NUMBER = 2**53  # beyond it, programs that read JSON disagree
 
 
 def read_policy(text: str, where: str) -> Policy:
@@ -17,18 +23,14 @@ def read_policy(text: str, where: str) -> Policy:
     Raises PolicyError naming file, line, key and what was expected: also for an unknown key, and for no clause at all.
     """
     top = Document(text, where, PolicyError).top
-    if top.value("schema", int, "1, the only form there is") != 1:
-        raise top.wrong("schema", "1, the only form there is", "another number")
-    branches = top.table("branches")
-    protected = branches.texts("protected", 'a list of branch patterns, such as ["main"]', r"[^\s~^:\\\[]+")
-    if not protected:
-        raise branches.wrong("protected", "at least one branch", "an empty list")
-    branches.done()
+    schema = top.value("schema", int, _FORM)
+    if schema != 1:
+        raise top.wrong("schema", _FORM, shown(schema))
     policy = Policy(
-        owner=top.text("owner", "the e-mail address of who answers for it"),
-        repository=top.text("repository", "the name that approvals give this repository", r"\S+"),
-        source=top.text("source", "the path of the company's own page") if top.has("source") else "",
-        protected=protected,
+        owner=top.text("owner", "who answers for the policy, such as an e-mail address"),
+        repository=top.text("repository", "the name that approvals give this repository, without blanks", r"\S+"),
+        source=top.text("source", "the path of the company's own page, from here") if top.has("source") else "",
+        protected=_protected(top.table("branches")),
         unjudged=_unjudged(top.table("unjudged")),
         clauses=_clauses(top),
     )
@@ -36,28 +38,41 @@ def read_policy(text: str, where: str) -> Policy:
     return policy
 
 
+def place_of_clause(where: str, text: str, clause: str, *keys: str) -> str:
+    """`where:line` of an entry of a clause in `text`, which is a policy or empty; just `where` if it is not there."""
+    clauses: list[dict[str, Any]] = tomllib.loads(text).get("clause", [])
+    for number, entries in enumerate(clauses):
+        if entries.get("id") == clause:
+            return placed(where, text, ("clause", number, *keys))
+    return where
+
+
+def _protected(table: Table) -> tuple[str, ...]:
+    protected = _branches(table, "protected")
+    table.done()
+    return protected
+
+
 def _unjudged(table: Table) -> dict[Point, str]:
     words: dict[Point, str] = {}
     for key, _ in table.items():
         if key not in _NAMES:
-            raise table.wrong(key, f"one of {_POINTS}", repr(key))
-        words[Point(key)] = table.text(key, "the reason in words")
+            raise table.wrong(key, f"one of {_POINTS}", f'"{key}"', f"Write one of {_POINTS} for it.")
+        words[Point(key)] = table.text(key, "the reason in words why nothing has to bite there")
     return words
 
 
 def _clauses(top: Table) -> tuple[Clause, ...]:
     tables = top.tables("clause")
     if not tables:
-        raise top.wrong("clause", "at least one [[clause]]", "none")
-    seen: set[str] = set()
-    clauses: list[Clause] = []
+        raise top.wrong("clause", "at least one [[clause]]", remedy="Write one, with id, text, control and bites.")
+    clauses: dict[str, Clause] = {}
     for table in tables:
         clause = _clause(table)
-        if clause.id in seen:
-            raise table.wrong("id", "an id that no other clause has", repr(clause.id))
-        seen.add(clause.id)
-        clauses.append(clause)
-    return tuple(clauses)
+        if clause.id in clauses:
+            raise table.wrong("id", "an id that no other clause has", shown(clause.id), "Give one of the two another.")
+        clauses[clause.id] = clause
+    return tuple(clauses.values())
 
 
 def _clause(table: Table) -> Clause:
@@ -66,10 +81,10 @@ def _clause(table: Table) -> Clause:
         text=table.text("text", "the sentence as the company wrote it"),
         control=table.text("control", "the name of a control", ID) if table.has("control") else "",
         bites=_bites(table),
-        parameters=dict(table.table("with").items()),
-        branches=_patterns(table, "branches"),
-        paths=_patterns(table, "paths"),
-        report_until=_day(table),
+        parameters=_parameters(table),
+        branches=_branches(table, "branches") if table.has("branches") else (),
+        paths=_some(table, "paths", 'path patterns, such as ["src/**"]') if table.has("paths") else (),
+        report_until=_day(table) if table.has("report_until") else None,
     )
     table.done()
     return clause
@@ -77,26 +92,62 @@ def _clause(table: Table) -> Clause:
 
 def _bites(table: Table) -> tuple[Point, ...]:
     expected = f"one of {_POINTS}, or a list of them"
-    if table.has("bites") and (isinstance(table.raw("bites"), str)):
-        names: tuple[str, ...] = (table.text("bites", expected),)
-    else:
-        names = table.texts("bites", expected)
-    if not names or any(name not in _NAMES for name in names):
-        raise table.wrong("bites", expected, repr(list(names)))
+    single = table.has("bites") and isinstance(table.raw("bites"), str)
+    names = (table.text("bites", expected),) if single else table.texts("bites", expected)
+    if not names:
+        raise table.wrong("bites", expected, "an empty list", 'Write bites = "report" for a clause that only reports.')
+    for name in names:
+        if name not in _NAMES:
+            raise table.wrong("bites", expected, shown(name))
     return tuple(Point(name) for name in names)
 
 
-def _patterns(table: Table, key: str) -> tuple[str, ...]:
-    if not table.has(key):
-        return ()
-    patterns = table.texts(key, f"a list of {key}")
-    if not patterns:
-        raise table.wrong(key, f"at least one of {key}; leave the key out to mean all", "an empty list")
-    return patterns
+def _parameters(table: Table) -> dict[str, Any]:
+    """What stands in `with`. Which names and values a control takes is for `decision.binding` to say."""
+    if table.has("with") and not table.has("control"):
+        raise table.wrong("with", "a control beside it", remedy="Name the control whose parameters these are.")
+    parameters = table.table("with")
+    for key, value in parameters.items():
+        _refuse_odd(parameters, key, value)
+    return dict(parameters.items())
 
 
-def _day(table: Table) -> datetime.date | None:
-    if not table.has("report_until"):
-        return None
+def _refuse_odd(table: Table, key: str, value: Any) -> None:
+    """What is digested must have one spelling: no fractions, no dates, no numbers beyond all measure."""
+    match value:
+        case bool() | str():
+            pass
+        case int() if abs(value) <= _LARGEST_NUMBER:
+            pass
+        case list():
+            for entry in value:
+                _refuse_odd(table, key, entry)
+        case _:
+            raise _odd(table, key, value)
+
+
+def _odd(table: Table, key: str, value: Any) -> ConfigurationError:
+    return table.wrong(key, "a text, a whole number, true, false or a list of them", shown(value))
+
+
+def _branches(table: Table, key: str) -> tuple[str, ...]:
+    expected = 'branch patterns, such as ["main", "release/*"]'
+    found = _some(table, key, expected)
+    for pattern in found:
+        if pattern.startswith("refs/") or any(blank in pattern for blank in " ~^:"):
+            raise table.wrong(key, expected, shown(pattern), "Write the short name of the branch: main.")
+    return found
+
+
+def _some(table: Table, key: str, expected: str) -> tuple[str, ...]:
+    found = table.patterns(key, expected)
+    if not found:
+        raise table.wrong(
+            key, expected, "an empty list", "Write at least one; a clause that means all has no such key."
+        )
+    return found
+
+
+def _day(table: Table) -> datetime.date:
     day: datetime.date = table.value("report_until", datetime.date, "a day, such as 2027-01-31 (without quotes)")
     return day

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 MOST_CHARACTERS = 200
+HELP = "Write * for any part of a name, ** for any number of folders, ? for one character, all else as it is."
 
 _SPECIAL = re.compile(r"(?:\*\*/)+|/\*\*$|\*\*|\*|\?")
 _MEANING = {"/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -1,19 +1,24 @@
 """people.toml, read strictly into People: who is who, and no identity that two share."""
 
 import re
+from collections.abc import Iterable
 
-from muniment.errors import PeopleError
+from muniment.errors import ConfigurationError, PeopleError
 from muniment.facts.people import Machine, People, Person, identities
 from muniment.policy.keys import parse_key
-from muniment.policy.reading import Document, Table
+from muniment.policy.reading import Document, Table, shown
 
 ROLES = (
     *("developer", "security", "dpo", "analyst", "stakeholder"),
     *("owner", "auditor", "management", "admin"),
 )
-ID = r"[a-z0-9][a-z0-9._-]*"
-_LOGIN = r"\S+"
+# Ids are parts of ref names, so what git forbids there is forbidden here (git-check-ref-format).
+ID = r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
+
+_FORGE = r"[a-z0-9][a-z0-9.-]*"
+_LOGIN = r"[^\s/]+"
 _EMAIL = r"[^\s@<>,;\"]+@[^\s@<>,;\"]+"
+_KEPT_AS = {"email": "emails", "key": "keys", "login": "accounts"}
 
 
 def read_people(text: str, where: str) -> People:
@@ -23,15 +28,11 @@ def read_people(text: str, where: str) -> People:
     key or an account, since nobody could tell whose it is.
     """
     top = Document(text, where, PeopleError).top
-    entries: list[tuple[Table, Person | Machine]] = []
-    entries += [(table, _person(table)) for table in top.tables("person")]
-    entries += [(table, _machine(table)) for table in top.tables("machine")]
+    persons = [(table, _person(table)) for table in top.tables("person")]
+    machines = [(table, _machine(table)) for table in top.tables("machine")]
     top.done()
-    _refuse_sharing(entries)
-    return People(
-        persons=tuple(entry for _, entry in entries if isinstance(entry, Person)),
-        machines=tuple(entry for _, entry in entries if isinstance(entry, Machine)),
-    )
+    _refuse_sharing((*persons, *machines))
+    return People(tuple(person for _, person in persons), tuple(machine for _, machine in machines))
 
 
 def _person(table: Table) -> Person:
@@ -40,10 +41,10 @@ def _person(table: Table) -> Person:
         name=table.text("name", "the person's name"),
         emails=_emails(table),
         keys=_keys(table),
-        accounts=_accounts(table),
+        accounts=_accounts(table.table("accounts")),
         roles=_roles(table),
         active=table.value("active", bool, "true or false"),
-        writes=table.texts("writes", 'a list of repository patterns, such as ["*"], or [] for none'),
+        writes=table.patterns("writes", 'repository patterns, such as ["*"], or [] for none'),
     )
     table.done()
     return person
@@ -54,7 +55,7 @@ def _machine(table: Table) -> Machine:
         id=_id(table),
         emails=_emails(table),
         keys=_keys(table),
-        accounts=_accounts(table),
+        accounts=_accounts(table.table("accounts")),
         asked=table.value("asked", bool, "true if people ask it to write, else false") if table.has("asked") else False,
     )
     table.done()
@@ -62,45 +63,68 @@ def _machine(table: Table) -> Machine:
 
 
 def _id(table: Table) -> str:
-    return table.text("id", "an id of lower-case letters, digits, dots, dashes and underscores", ID)
+    return table.text("id", "an id of at most 64 lower-case letters, digits, and . _ - between them", ID)
 
 
 def _emails(table: Table) -> tuple[str, ...]:
     return table.texts("emails", "a list of e-mail addresses", _EMAIL) if table.has("emails") else ()
 
 
+def _roles(table: Table) -> tuple[str, ...]:
+    return table.texts("roles", f"a list of roles ({', '.join(ROLES)}), or [] for none", "|".join(ROLES))
+
+
 def _keys(table: Table) -> tuple[str, ...]:
     lines = table.texts("keys", "a list of SSH public keys") if table.has("keys") else ()
-    try:
-        return tuple(parse_key(line) for line in lines)
-    except ValueError as error:
-        raise table.wrong("keys", "SSH public keys", str(error)) from error
-
-
-def _roles(table: Table) -> tuple[str, ...]:
-    return table.texts("roles", f"a list of {', '.join(ROLES)}", "|".join(ROLES))
+    keys: list[str] = []
+    for line in lines:
+        try:
+            key = parse_key(line)
+        except ValueError as error:
+            remedy = "Copy the one line of the file that ends in .pub, without anything in front of it."
+            raise table.wrong("keys", "an SSH public key", f"{shown(line)}: {error}", remedy) from error
+        if key in keys:
+            raise table.wrong("keys", "different keys", f"{shown(line)} twice", "Leave one of the two out.")
+        keys.append(key)
+    return tuple(keys)
 
 
 def _accounts(table: Table) -> tuple[str, ...]:
-    accounts = table.table("accounts")
+    """Logins by forge, one or a list of them: `github = "ada-gh"` becomes `github/ada-gh`."""
     found: list[str] = []
-    for forge, _ in accounts.items():
-        if not re.fullmatch(ID, forge):
-            raise accounts.wrong(forge, "the name of a forge in lower case", repr(forge))
-        found.append(f"{forge}/{accounts.text(forge, 'a login', _LOGIN)}")
+    for forge, value in table.items():
+        if not re.fullmatch(_FORGE, forge):
+            raise table.wrong(forge, "the name of a forge in lower case", f'"{forge}"', 'Write such as github = "ada".')
+        expected = f"the login at {forge}, or a list of them"
+        several = isinstance(value, list)
+        logins = table.texts(forge, expected, _LOGIN) if several else (table.text(forge, expected, _LOGIN),)
+        found += [f"{forge}/{login}" for login in logins]
     return tuple(found)
 
 
-def _refuse_sharing(entries: list[tuple[Table, Person | Machine]]) -> None:
+def _refuse_sharing(entries: Iterable[tuple[Table, Person | Machine]]) -> None:
     ids: set[str] = set()
     owners: dict[str, str] = {}
     for table, entry in entries:
         if entry.id in ids:
-            raise table.wrong("id", "an id that nobody else has", repr(entry.id))
+            raise table.wrong("id", "an id that no other entry has", shown(entry.id), "Give one of the two another.")
         ids.add(entry.id)
         for identity in identities(entry):
-            other = owners.setdefault(identity, entry.id)
+            other = owners.setdefault(_same(identity), entry.id)
             if other != entry.id:
-                kind, _, value = identity.partition(":")
-                key = {"email": "emails", "key": "keys"}.get(kind, "accounts")
-                raise table.wrong(key, "what belongs to one entry only", f"{value}, which is also of {other}")
+                raise _shared(table, identity, other)
+
+
+def _same(identity: str) -> str:
+    """Logins that differ in case are one account on every forge that we know."""
+    return identity.casefold() if identity.startswith("login:") else identity
+
+
+def _shared(table: Table, identity: str, other: str) -> ConfigurationError:
+    kind, _, value = identity.partition(":")
+    return table.wrong(
+        _KEPT_AS[kind],
+        "what belongs to this entry alone",
+        f'{value}, which is also of "{other}"',
+        "Leave it with the one it belongs to; if both are one person, make them one entry.",
+    )

@@ -1,15 +1,20 @@
-"""Reads a TOML document strictly: every key is known, has its type, and every error names file, line, key and what was
-expected."""
+"""Reads a TOML document strictly: every key is known and has its type; an error says where, what, and what next."""
 
+import datetime
 import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from muniment.errors import ConfigurationError
-from muniment.policy.toml_lines import line_of
+from muniment.policy import patterns
+from muniment.policy.toml_lines import Path, placed
 
-_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+LARGEST = 1_048_576  # characters of one document
+SOMETHING = r"(?s).*\S.*"
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_LONGEST_SHOWN = 60  # characters of a value that an error quotes
 
 
 class Document:
@@ -19,38 +24,52 @@ class Document:
         self.text = text
         self.where = where
         self.error = error
+        self.top = Table(self, self._parsed(), (), "")
+
+    def _parsed(self) -> dict[str, Any]:
+        if len(self.text) > LARGEST:
+            problem = f"it has more than {LARGEST} characters"
+            raise self.error(self.where, "", problem, "Make it smaller; it is a list for people to read.")
         try:
-            self.top = Table(self, tomllib.loads(text), "", 0, "")
-        except tomllib.TOMLDecodeError as problem:
-            line = _AT_LINE.search(str(problem))
-            raise error(
-                f"{where}:{line[1]}" if line else where,
-                "",
-                f"this is not TOML: {_AT_LINE.sub('', str(problem))}",
-                "Mend the line; strings take quotes, lists take brackets.",
-            ) from problem
+            return tomllib.loads(self.text)
+        except ValueError as problem:  # TOML's own error is one, and so is a number with thousands of digits
+            raise self._not_toml(str(problem)) from problem
+        except RecursionError:
+            raise self._not_toml("lists and tables lie too deep in each other") from None
+
+    def _not_toml(self, problem: str) -> ConfigurationError:
+        position = _POSITION.search(problem)
+        last = self.text.count("\n") + 1
+        where = f"{self.where}:{position[1] or last}" if position else self.where
+        return self.error(
+            where,
+            "",
+            f"expected TOML, found something else: {_POSITION.sub('', problem)}",
+            'Mend the line: key = "text", key = ["a", "b"], key = 1, key = true; each key once.',
+        )
 
 
 class Table:
-    """One table of a document, read key by key; `done` refuses what was not asked for."""
+    """One table of a document, read key by key; `done` refuses what was not asked for.
 
-    def __init__(self, document: Document, values: Mapping[str, Any], table: str, index: int, label: str) -> None:
+    `label` is what a person calls the entry it belongs to (`clause "review.two-others"`), "" outside any.
+    """
+
+    def __init__(self, document: Document, values: Mapping[str, Any], path: Path, label: str, prefix: str = "") -> None:
         self._document = document
         self._values = values
-        self._table = table
-        self._index = index
+        self._path = path
         self._label = label
+        self._prefix = prefix
         self._asked: set[str] = set()
 
-    def wrong(self, key: str, expected: str, found: str = "") -> ConfigurationError:
-        """The error for `key`."""
-        line = line_of(self._document.text, self._table, self._index, key)
-        problem = f"expected {expected}" + (f", found {found}" if found else "")
+    def wrong(self, key: str, expected: str, found: str = "nothing", remedy: str = "") -> ConfigurationError:
+        """The error for `key`: what was expected there and what was found."""
         return self._document.error(
-            f"{self._document.where}:{line}" if line else self._document.where,
-            f"{self._label} {key}".strip(),
-            problem,
-            f"Write {key} as {expected}." if key else f"Write {expected}.",
+            placed(self._document.where, self._document.text, (*self._path, key)),
+            f"{self._label} {self._prefix}{key}".strip(),
+            f"expected {expected}, found {found}",
+            remedy or f"Write {key} as {expected}.",
         )
 
     def has(self, key: str) -> bool:
@@ -65,53 +84,57 @@ class Table:
     def value(self, key: str, kind: type, expected: str) -> Any:
         """The value of a key that has to be there, of exactly that type."""
         if not self.has(key):
-            raise self.wrong(key, expected, "nothing")
+            raise self.wrong(key, expected)
         value = self._values[key]
         if type(value) is not kind:
-            raise self.wrong(key, expected, repr(value))
+            raise self.wrong(key, expected, shown(value))
         return value
 
-    def text(self, key: str, expected: str, pattern: str = r"(?s).*\S.*") -> str:
+    def text(self, key: str, expected: str, pattern: str = SOMETHING) -> str:
         """A text that has to be there and match."""
         value: str = self.value(key, str, expected)
         if not re.fullmatch(pattern, value):
-            raise self.wrong(key, expected, repr(value))
+            raise self.wrong(key, expected, shown(value))
         return value
 
-    def texts(self, key: str, expected: str, pattern: str = r"(?s).*\S.*") -> tuple[str, ...]:
+    def texts(self, key: str, expected: str, pattern: str = SOMETHING) -> tuple[str, ...]:
         """A list of different texts that has to be there; it may be empty."""
         values = self.value(key, list, expected)
         for value in values:
             if not isinstance(value, str) or not re.fullmatch(pattern, value):
-                raise self.wrong(key, expected, repr(value))
-        if len(set(values)) != len(values):
-            raise self.wrong(key, expected, "one entry twice")
+                raise self.wrong(key, expected, shown(value))
+            if values.count(value) > 1:
+                raise self.wrong(key, expected, f"{shown(value)} twice", "Leave one of the two out.")
         return tuple(values)
+
+    def patterns(self, key: str, expected: str) -> tuple[str, ...]:
+        """A list of patterns that has to be there; it may be empty."""
+        found = self.texts(key, expected)
+        for pattern in found:
+            if problem := patterns.problem(pattern):
+                raise self.wrong(key, expected, f"{shown(pattern)}: {problem}", patterns.HELP)
+        return found
 
     def tables(self, key: str) -> list["Table"]:
         """The tables of `[[key]]`, none if there is none."""
         if not self.has(key):
             return []
-        values = self.value(key, list, f"tables, each under [[{key}]]")
-        if not all(isinstance(value, dict) for value in values):
-            raise self.wrong(key, f"tables, each under [[{key}]]", "something else")
+        expected = f"tables, each under [[{key}]]"
+        values = self.value(key, list, expected)
+        for value in values:
+            if not isinstance(value, dict):
+                raise self.wrong(key, expected, shown(value))
         return [self._child(key, value, index) for index, value in enumerate(values)]
 
     def _child(self, key: str, value: Mapping[str, Any], index: int) -> "Table":
         name = value.get("id")
-        label = f'{key} "{name}"' if isinstance(name, str) else f"{key} number {index + 1}"
-        return Table(self._document, value, f"{self._table}.{key}".strip("."), index, label)
+        label = f'{key} "{name}"' if isinstance(name, str) and name else f"{key} {index + 1}"
+        return Table(self._document, value, (*self._path, key, index), label)
 
     def table(self, key: str) -> "Table":
         """The table of `[key]`, empty if there is none."""
         values = self.value(key, dict, f"a table under [{key}]") if self.has(key) else {}
-        return Table(
-            self._document,
-            values,
-            f"{self._table}.{key}".strip("."),
-            self._index,
-            f"{self._label} [{key}]".strip(),
-        )
+        return Table(self._document, values, (*self._path, key), self._label, f"{self._prefix}{key}.")
 
     def items(self) -> list[tuple[str, Any]]:
         """All keys and values, all of them asked for."""
@@ -123,4 +146,24 @@ class Table:
         for key in self._values:
             if key not in self._asked:
                 known = ", ".join(sorted(self._asked))
-                raise self.wrong(key, f"one of the known keys ({known})", repr(key))
+                raise self.wrong(key, f"one of the keys {known}", f'"{key}"', "Mend its spelling, or leave it out.")
+
+
+def shown(value: Any) -> str:
+    """A value as an error quotes it: close to TOML, in one line, not too long."""
+    text = _spelled(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+
+
+def _spelled(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case dict():
+            return "a table"
+        case list():
+            return f"[{', '.join(map(_spelled, value))}]"
+        case _:
+            return repr(value)

@@ -1,0 +1,187 @@
+"""The commands as programs meet them: what they print, where it goes, and their exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from muniment.cli.commands import COMMANDS
+from muniment.policy.pack import pack_text
+from tests.support.repos import Repo
+from tests.support.shop import Shop
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["policy", "diff"], ["exception", "ask"]])
+def test_every_command_explains_itself(shop: Shop, command: list[str]) -> None:
+    code, out, _ = shop.muniment(*command, "--help")
+    assert code == 0
+    assert out.startswith("Usage: muniment")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--onto", "topic"], "does not protect topic"),
+        (["check", "--onto", "nowhere"], "no branch nowhere"),
+        (["check", "--onto", "main", "--head", "nowhere"], "nowhere is not a commit here"),
+        (["check", "--home", "/nowhere/at/all"], "there is no home"),
+        (["check", "--repo", "/nowhere/at/all"], "is not a folder"),
+        (["explain", "no.such"], "has no clause no.such"),
+        (["replay", "--since", "yesterday"], "is not a date"),
+        (["replay", "--policy", "/nowhere/at/all"], "cannot be read"),
+        (["policy", "check", "/nowhere/at/all"], "cannot be read"),
+        (["approve", "main", "--request-changes", "--withdraw"], "different statements"),
+        (["approve", "main", "--key", "/nowhere/at/all"], "no key"),
+        (["nonsense"], "No such command"),
+        (["check", "--nonsense"], "No such option"),
+    ],
+)
+def test_wrong_use_is_exit_2_and_says_what_to_do(shop: Shop, arguments: list[str], said: str) -> None:
+    shop.repo.branch("topic", "main")
+    needs_repo = arguments[0] != "policy" and "--repo" not in arguments and arguments[0] != "nonsense"
+    code, out, err = shop.muniment(*arguments, *(["--repo", str(shop.repo.path)] if needs_repo else []))
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize("gone", ["policy.toml", "people.toml"])
+def test_without_policy_or_people_check_says_how_to_make_them(shop: Shop, gone: str) -> None:
+    shop.repo.commit({f".muniment/{gone}": None}, on="main")
+    code, _, err = shop.muniment("check", "--repo", str(shop.repo.path), "--onto", "main")
+    assert code == 2
+    assert "muniment init" in err
+
+
+def test_a_policy_that_is_a_link_is_refused(shop: Shop) -> None:
+    from tests.support.repos import SYMLINK, Entry
+
+    shop.repo.commit({".muniment/policy.toml": Entry(SYMLINK, "elsewhere")}, on="main")
+    code, _, err = shop.muniment("check", "--repo", str(shop.repo.path), "--onto", "main")
+    assert code == 2
+    assert "not a plain file" in err
+
+
+def test_a_broken_policy_names_file_line_and_key(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(pack_text("a@b.test", "shop").replace("reviewers = 2", 'reviewers = "two"'))
+    code, _, err = shop.muniment("policy", "check", str(file))
+    line = 1 + [row.startswith("with = { reviewers") for row in file.read_text().splitlines()].index(True)
+    assert code == 2
+    assert f"{file}:{line}: " in err
+    assert "reviewers" in err
+    assert "int" in err
+
+
+def test_init_makes_what_check_needs_and_never_overwrites(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    code, out, _ = shop.muniment("init", "--home", str(home), "--repository", "shop", "--owner", "sec@example.test")
+    assert code == 0
+    assert {"policy.toml", "people.toml", ".gitignore", "keys"} <= {entry.name for entry in home.iterdir()}
+    assert (home / "keys" / "ledger.key").stat().st_mode & 0o777 == 0o600
+    assert shop.muniment("policy", "check", str(home / "policy.toml"))[0] == 0
+    (home / "policy.toml").write_text("mine")
+    assert shop.muniment("init", "--home", str(home))[0] == 0
+    assert (home / "policy.toml").read_text() == "mine"
+    assert out.splitlines()[-1].startswith("Next: ")
+
+
+def test_the_page_and_the_policy_are_held_against_each_other(shop: Shop, tmp_path: Path) -> None:
+    text = pack_text("a@b.test", "shop").replace('# source = "policy.md"', 'source = "policy.md"')
+    text += '\n[[clause]]\nid = "own.words"\ntext = "Laptops are locked."\nbites = "report"\n'
+    (tmp_path / "policy.toml").write_text(text)
+    (tmp_path / "policy.md").write_text("# Policy\n\nLaptops are locked. Cats are fed\nevery day.\n")
+    code, out, _ = shop.muniment("policy", "check", str(tmp_path / "policy.toml"), "--format", "json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["uncovered"] == ["own.words"]
+    assert [(s["line"], s["text"]) for s in told["unclaimed"]] == [(3, "Cats are fed every day.")]
+
+
+def test_a_weaker_policy_is_exit_1(shop: Shop, tmp_path: Path) -> None:
+    old, new = tmp_path / "old.toml", tmp_path / "new.toml"
+    old.write_text(pack_text("a@b.test", "shop"))
+    new.write_text(pack_text("a@b.test", "shop").replace("reviewers = 2", "reviewers = 1"))
+    assert shop.muniment("policy", "diff", str(old), str(old))[0] == 0
+    assert shop.muniment("policy", "diff", str(new), str(old))[0] == 0
+    code, out, _ = shop.muniment("policy", "diff", str(old), str(new))
+    assert code == 1
+    assert "review.two-others with.reviewers: 2 → 1" in out
+
+
+def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> None:
+    head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
+    shop.approve("bob", head)
+    shop.approve("carol", head)
+    shop.repo.merge("topic", on="main")
+    shop.repo.commit({"lib.py": "x = 3\n"}, on="main")
+    code, out, _ = shop.muniment("replay", "--repo", str(shop.repo.path), "--format", "json")
+    told = json.loads(out)
+    rows = {row["clause"]: row for row in told["rows"]}
+    assert code == 0
+    assert (told["changes"], told["allowed"]) == (3, 1)
+    assert rows["review.two-others"]["counts"]["satisfied"] == 1
+    assert rows["review.two-others"]["counts"]["violated"] == 2
+    assert rows["secrets.in-vault"]["today"].startswith("unknown: Not evaluated yet")
+    assert "would have been allowed" in shop.muniment("replay", "--repo", str(shop.repo.path))[1]
+
+
+def test_replay_of_a_stranger_repository_uses_the_built_in_policy(shop: Shop, tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "other")
+    repo.commit({"a": "1\n"})
+    repo.commit({"a": "2\n"})
+    code, out, err = shop.muniment("replay", "--repo", str(repo.path), "--format", "json")
+    counts = {row["clause"]: row["counts"] for row in json.loads(out)["rows"]}
+    assert code == 0
+    assert "built-in" in err
+    assert counts["review.two-others"]["unknown"] == 2
+    assert counts["review.small-changes"]["satisfied"] == 2
+
+
+def test_a_denial_in_text_names_people_and_the_next_step(shop: Shop) -> None:
+    head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
+    code, out, _ = shop.muniment("check", "--repo", str(shop.repo.path), "--onto", "main", "--head", head)
+    assert code == 1
+    assert "\x1b" not in out
+    assert len(out.splitlines()) <= 24
+    assert out.splitlines()[-2] == "Next:"
+    assert out.splitlines()[-1].startswith(
+        f"  Ask bob, carol, dan, sue to read it and run: muniment approve {head[:12]}"
+    )
+
+
+def test_the_guide_is_asked_and_its_answers_are_kept(shop: Shop) -> None:
+    head = shop.repo.commit({"auth/login.py": "x\n"}, on="topic", parents=["main"])
+    shop.approve("bob", head)
+    code, out, _ = shop.muniment(
+        *("approve", head, "--repo", str(shop.repo.path), "--onto", "main", "--key", str(shop.keys["sue"]))
+    )
+    asked = [row.split("--answer ")[1].split("=")[0] for row in out.splitlines() if "--answer" in row]
+    assert code == 0
+    assert asked
+    told = shop.check(head)
+    assert told["decision"] == "deny"
+    assert shop.said(told, "review.security-attention")["reasons"][0]["code"] == "guide-not-answered"
+    shop.approve("sue", head, *(word for name in asked for word in ("--answer", f"{name}=looked at it")))
+    assert shop.check(head)["decision"] == "allow"
+
+
+def test_a_large_change_needs_a_reason_and_the_security_role(shop: Shop) -> None:
+    big = "".join(f"{n}\n" for n in range(500))
+    head = shop.repo.commit({"lib.py": big}, on="topic", parents=["main"])
+    shop.approve("bob", head)
+    shop.approve("sue", head)
+    assert shop.said(shop.check(head), "review.small-changes")["status"] == "violated"
+    shop.approve("bob", head, "--answer", "why-large=a table of data")
+    assert shop.check(head)["decision"] == "deny"
+    shop.approve("sue", head, "--answer", "why-large=a table of data")
+    assert shop.check(head)["decision"] == "allow"
+
+
+def test_doctor_finds_what_is_missing(shop: Shop) -> None:
+    code, out, _ = shop.muniment("doctor", "--repo", str(shop.repo.path), "--format", "json")
+    assert code == 0
+    assert {"git", "ssh-keygen", "repository", "policy", "people"} <= {row["part"] for row in json.loads(out)}
+    assert shop.muniment("doctor", "--repo", "/nowhere/at/all")[0] == 1

@@ -1,0 +1,184 @@
+"""Every approved head that a machine may have carried into a change is found, with what a machine makes of it."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from muniment.errors import GitError
+from muniment.facts.change import ApprovedHead, Revision
+from muniment.facts.maybe import Known
+from muniment.git import approved, files, history
+from muniment.git.history import History
+from muniment.git.repository import Repository
+from tests.support.repos import Repo
+
+LINES = [f"line {n}\n" for n in range(30)]
+
+
+def text(**changes: str) -> str:
+    return "".join(changes.get(f"l{n}", line) for n, line in enumerate(LINES))
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    """`topic` has two commits on what was `main`, which has moved on since."""
+    made = Repo(tmp_path / "shop")
+    base = made.commit({"a": text(), "b": "1\n"})
+    made.commit({"a": text(l2="one\n")}, on="topic", parents=[base])
+    made.commit({"c": "two\n"}, on="topic")
+    made.commit({"a": text(l25="main\n")})
+    return made
+
+
+def ask(repository: Repository, base: str, head: str, change: History, names: set[str]) -> tuple[ApprovedHead, ...]:
+    revision = Revision("shop", "refs/heads/main", base, head, Known(change.update))
+    touched = partial(files.changed, repository, change.bases, head)
+    return approved.approved_heads(repository, revision, change, touched, names)
+
+
+def found(repo: Repo, head: str, *names: str, base: str = "main") -> dict[str, ApprovedHead]:
+    with Repository.open(str(repo.path)) as repository:
+        ids = (repo.id(base), repo.id(head))
+        change = history.between(repository, *ids)
+        heads = ask(repository, *ids, change, {repo.id(name) for name in names})
+    assert len({one.head for one in heads}) == len(heads)
+    return {one.head: one for one in heads}
+
+
+def carried(repo: Repo, head: str, *names: str, base: str = "main") -> bool:
+    """Whether the only approved head found has, merged by machine, the tree of `head`."""
+    (one,) = found(repo, head, *names, base=base).values()
+    return one.merged == repo.tree_of(head)
+
+
+def test_a_head_approved_as_it_is(repo: Repo) -> None:
+    one = found(repo, "topic", "topic", base="main~1")[repo.tip("topic")]
+    assert [commit.id for commit in one.commits] == [repo.tip("topic"), repo.id("topic~1")]
+    assert (one.merged, one.replayed) == (repo.tree_of("topic"), ())
+
+
+def test_a_clean_merge_of_an_approved_head(repo: Repo) -> None:
+    repo.branch("merge", "main")
+    repo.merge(repo.tip("topic"), on="merge")
+    assert carried(repo, "merge", "topic")
+
+
+def test_a_merge_that_smuggles_a_line_is_not_what_the_machine_makes(repo: Repo) -> None:
+    repo.branch("merge", "main")
+    repo.merge(repo.tip("topic"), on="merge", files={"d": "smuggled\n"})
+    assert not carried(repo, "merge", "topic")
+
+
+def test_an_approved_head_with_the_base_merged_into_it(repo: Repo) -> None:
+    repo.merge(repo.tip("main"), on="topic")
+    both = found(repo, "topic", "topic", "topic~1")
+    assert set(both) == {repo.tip("topic"), repo.id("topic~1")}
+    assert both[repo.id("topic~1")].merged == repo.tree_of("topic")
+
+
+def test_a_squash_of_an_approved_head(repo: Repo) -> None:
+    tree = repo.merged_tree(repo.tip("main"), repo.tip("topic"))
+    repo.commit(on="squash", parents=["main"], tree=tree)
+    assert carried(repo, "squash", "topic")
+    assert found(repo, "squash", "topic")[repo.tip("topic")].replayed[-1] == tree
+
+
+def test_a_squash_of_a_head_that_took_in_the_base(repo: Repo) -> None:
+    repo.merge(repo.tip("main"), on="topic")
+    repo.commit(on="squash", parents=["main"], tree=repo.tree_of("topic"))
+    (one,) = found(repo, "squash", "topic").values()
+    assert (one.merged, one.replayed) == (repo.tree_of("squash"), ())
+
+
+def test_a_squash_with_another_line_is_not_what_the_machine_makes(repo: Repo) -> None:
+    tree = repo.merged_tree(repo.tip("main"), repo.tip("topic"))
+    repo.commit(on="clean", parents=["main"], tree=tree)
+    repo.commit({"c": "two, and more\n"}, on="squash", parents=["clean"])
+    repo.commit(on="squash", parents=["main"], tree=repo.tree_of("squash"))
+    assert not carried(repo, "squash", "topic")
+
+
+def test_a_rebase_of_an_approved_head(repo: Repo) -> None:
+    repo.commit({"a": text(l2="one\n", l25="main\n")}, on="rebased", parents=["main"])
+    repo.commit({"c": "two\n"}, on="rebased")
+    one = found(repo, "rebased", "topic")[repo.tip("topic")]
+    assert one.replayed == tuple(repo.tree_of(name) for name in ("main", "rebased~1", "rebased"))
+    assert one.merged == repo.tree_of("rebased")
+
+
+def test_an_approved_commit_in_the_middle(repo: Repo) -> None:
+    both = found(repo, "topic", "topic~1", base="main")
+    assert [len(one.commits) for one in both.values()] == [1]
+
+
+def test_a_rename_is_compared_by_both_names(repo: Repo) -> None:
+    repo.commit({"a": None, "z": text(l2="one\n")}, on="renamed", parents=["topic~1"])
+    repo.commit({"a": None, "z": text(l2="one\n", l25="main\n")}, on="squash", parents=["main"])
+    assert carried(repo, "squash", "renamed")
+
+
+@pytest.mark.parametrize("name", ["main", "main~1", "unrelated"])
+def test_heads_in_the_base_or_of_other_files_are_left_out(repo: Repo, name: str) -> None:
+    repo.commit({"other": "1\n"}, on="unrelated", parents=["main~1"])
+    repo.commit({"c": "two\n"}, on="squash", parents=["main"])
+    assert found(repo, "squash", name) == {}
+
+
+def test_a_head_that_touches_not_every_path_is_left_out(repo: Repo) -> None:
+    repo.commit({"c": "two\n", "e": "1\n"}, on="squash", parents=["main"])
+    assert found(repo, "squash", "topic") == {}
+
+
+def test_ids_that_are_not_here_or_no_commits_are_left_out(repo: Repo) -> None:
+    repo.commit({"c": "two\n"}, on="squash", parents=["main"])
+    repo.git("tag", "-a", "-m", "v", "v1", "topic")
+    alien = ("1" * 40, "2" * 64, repo.tree_of("main"), repo.blob("x"), repo.git("rev-parse", "v1"))
+    assert found(repo, "squash", *alien) == {}
+
+
+def test_nothing_is_sought_outside_a_change_that_holds_a_merge(repo: Repo) -> None:
+    repo.commit({"x": "1\n"}, on="other", parents=["main"])
+    repo.branch("merge", "main")
+    repo.merge(repo.tip("other"), on="merge")
+    repo.commit({"c": "two\n", "x": "1\n"}, on="elsewhere", parents=["main~1"])
+    assert found(repo, "merge", "elsewhere") == {}
+
+
+def test_two_merge_bases_give_no_machine_merge(repo: Repo) -> None:
+    one, two = repo.tip("main"), repo.tip("topic")
+    tree = repo.merged_tree(one, two)
+    repo.commit(on="main", parents=[one, two], tree=tree)
+    head = repo.commit(on="topic", parents=[two, one], tree=tree)
+    assert found(repo, "topic", head)[head].merged == ""
+
+
+def test_a_conflicting_head_has_no_machine_merge(repo: Repo) -> None:
+    repo.commit({"a": text(l25="topic\n")}, on="conflict", parents=["main~1"])
+    repo.commit({"a": text(l25="both\n")}, on="squash", parents=["main"])
+    (one,) = found(repo, "squash", "conflict").values()
+    assert (one.merged, one.replayed) == ("", ())
+
+
+def test_refuses_more_heads_than_can_be_looked_at(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approved, "LIMIT", 2)
+    made = [repo.commit({"c": f"{n}\n"}, on=f"t{n}", parents=["main~1"]) for n in range(3)]
+    repo.commit({"c": "two\n"}, on="squash", parents=["main"])
+    assert len(found(repo, "squash", *made[:2])) == 2
+    with pytest.raises(GitError, match="more than 2 approved heads"):
+        found(repo, "squash", *made)
+
+
+def test_a_new_branch_has_no_machine_merge(repo: Repo) -> None:
+    with Repository.open(str(repo.path)) as repository:
+        head = repo.tip("topic")
+        change = history.between(repository, "", head)
+        (one,) = ask(repository, "", head, change, {head})
+    assert (one.merged, len(one.commits)) == ("", 3)
+
+
+def test_a_head_made_on_the_base_merges_to_itself(repo: Repo) -> None:
+    """The shortcut for it is right: git's own merge gives the same."""
+    repo.commit({"a": text(l7="x\n"), "b": None}, on="fresh", parents=["main"])
+    one = found(repo, "fresh", "fresh")[repo.tip("fresh")]
+    assert one.merged == repo.tree_of("fresh") == repo.merged_tree(repo.tip("main"), repo.tip("fresh"))

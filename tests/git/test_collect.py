@@ -1,0 +1,184 @@
+"""What is asked for is read, whole or Unknown; what fails holds up nothing else."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.facts import kinds
+from muniment.facts.change import Pushes, Revision, Update
+from muniment.facts.facts import Facts
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.git import approved, history, run
+from muniment.git import repository as git_repository
+from muniment.git.collect import GitCollector
+from muniment.git.repository import Repository
+from tests.support.repos import Repo
+
+NOW = "2026-11-24T09:30:00.000000Z"
+OWN = ("revision", "commits", "files", "pushes", "approved_heads", "approvals")
+NOBODY: Maybe[People] = Known(People((), ()))
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    made = Repo(tmp_path / "shop")
+    made.commit({"a": "1\n"})
+    made.commit({"b": "1\n"}, on="topic", parents=["main"])
+    approve(made, made.tip("topic"))
+    return made
+
+
+def approve(repo: Repo, head: str, person: str = "bob") -> None:
+    """A ref with the name of an approval; what it holds is malformed."""
+    repo.branch(f"refs/muniment/approvals/{head}/{person}", repo.raw_commit(repo.tree({"x": "1\n"})))
+
+
+def collected(
+    repo: Repo,
+    base: str = "main",
+    head: str = "topic",
+    people: Maybe[People] = NOBODY,
+    names: tuple[str, ...] = OWN,
+    extra: dict[str, Maybe[Any]] | None = None,
+) -> Facts:
+    with Repository.open(str(repo.path)) as repository:
+        collector = GitCollector(repository, people, NOW)
+        ids = [repo.id(name) if name else "" for name in (base, head)]
+        revision = collector.revision("shop", "refs/heads/main", *ids)
+        return collector.collect(revision, names, extra or {})
+
+
+def test_every_kind_is_read(repo: Repo) -> None:
+    facts = collected(repo)
+    base, head = repo.tip("main"), repo.tip("topic")
+    expected = Revision("shop", "refs/heads/main", base, head, Known(Update.FORWARD))
+    assert facts.get(kinds.REVISION) == Known(expected)
+    assert facts.get(kinds.PUSHES) == Known(Pushes(True, (), (), ()))
+    commits, files = facts.get(kinds.COMMITS), facts.get(kinds.FILES)
+    heads, approvals = facts.get(kinds.APPROVED_HEADS), facts.get(kinds.APPROVALS)
+    assert isinstance(commits, Known)
+    assert isinstance(files, Known)
+    assert isinstance(heads, Known)
+    assert isinstance(approvals, Known)
+    assert [commit.id for commit in commits.value] == [head]
+    assert [file.path for file in files.value] == ["b"]
+    assert [one.head for one in heads.value] == [head]
+    assert [(one.ref_head, one.ref_person) for one in approvals.value] == [(head, "bob")]
+
+
+def test_each_fact_says_where_and_when_it_was_read_with_a_salt_of_its_own(repo: Repo) -> None:
+    people: Maybe[People] = Known(People((), ()))
+    facts = collected(repo, people=people, extra={"people": people}).items()
+    assert set(facts) == {*OWN, "people"}
+    assert {fact.read_at for fact in facts.values()} == {NOW}
+    assert {facts[name].source for name in OWN} == {"git"}
+    assert facts["people"].value is people
+    salts = {fact.salt for fact in facts.values()}
+    assert len(salts) == len(facts)
+    assert all(re.fullmatch("[0-9a-f]{32}", salt) for salt in salts)
+
+
+def test_only_what_is_asked_for_is_read(repo: Repo) -> None:
+    assert set(collected(repo, names=("files", "exceptions")).items()) == {"files"}
+
+
+def test_an_approval_of_the_head_is_read_though_it_brings_nothing(repo: Repo) -> None:
+    approve(repo, repo.tip("main"))
+    approvals = collected(repo, head="main").get(kinds.APPROVALS)
+    assert isinstance(approvals, Known)
+    assert [one.ref_head for one in approvals.value] == [repo.tip("main")]
+
+
+def test_approvals_of_other_changes_are_not_read(repo: Repo) -> None:
+    approve(repo, repo.commit({"z": "1\n"}, on="other", parents=["main"]))
+    approve(repo, "1" * 40)
+    approvals = collected(repo).get(kinds.APPROVALS)
+    assert isinstance(approvals, Known)
+    assert {one.ref_head for one in approvals.value} == {repo.tip("topic")}
+
+
+def test_a_deletion_and_a_creation_are_read(repo: Repo) -> None:
+    gone = collected(repo, head="")
+    assert [gone.get(kind) for kind in (kinds.COMMITS, kinds.FILES, kinds.APPROVED_HEADS)] == [Known(())] * 3
+    made = collected(repo, base="")
+    files = made.get(kinds.FILES)
+    assert isinstance(files, Known)
+    assert [file.path for file in files.value] == ["a", "b"]
+    revision = made.get(kinds.REVISION)
+    assert isinstance(revision, Known)
+    assert revision.value.update == Known(Update.CREATED)
+
+
+def test_without_people_approvals_are_unknown_and_the_rest_known(repo: Repo) -> None:
+    facts = collected(repo, people=Unknown("people.toml is missing"))
+    assert facts.get(kinds.APPROVALS) == Unknown("people.toml is missing")
+    assert isinstance(facts.get(kinds.APPROVED_HEADS), Known)
+
+
+def test_a_missing_blob_makes_files_unknown_and_nothing_else(repo: Repo) -> None:
+    repo.forget(repo.id("topic:b"))
+    facts = collected(repo)
+    unknown = {name for name, fact in facts.items().items() if isinstance(fact.value, Unknown)}
+    assert unknown == {"files"}
+
+
+def test_a_shallow_clone_makes_history_unknown(repo: Repo, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    repo.git("clone", "-q", "--bare", "--depth=1", "--branch=topic", f"file://{repo.path}", str(clone))
+    repo.git("-C", str(clone), "fetch", "-q", "--depth=1", "origin", "+refs/muniment/*:refs/muniment/*")
+    with Repository.open(str(clone)) as repository:
+        collector = GitCollector(repository, NOBODY, NOW)
+        revision = collector.revision("shop", "refs/heads/main", "", repo.tip("topic"))
+        facts = collector.collect(revision, OWN, {})
+    assert revision.update == facts.get(kinds.COMMITS) == Unknown("the clone is shallow: run git fetch --unshallow")
+    unknown = {name for name, fact in facts.items().items() if isinstance(fact.value, Unknown)}
+    assert unknown == set(OWN) - {"revision", "pushes"}
+
+
+def test_too_many_commits_or_heads_are_unknown(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approved, "LIMIT", 0)
+    approve(repo, repo.commit({"b": "2\n"}, on="other", parents=["main"]))
+    facts = collected(repo)
+    assert isinstance(facts.get(kinds.APPROVED_HEADS), Unknown)
+    assert isinstance(facts.get(kinds.APPROVALS), Unknown)
+    assert isinstance(facts.get(kinds.COMMITS), Known)
+    monkeypatch.setattr(history, "LIMIT", 0)
+    assert isinstance(collected(repo).get(kinds.COMMITS), Unknown)
+
+
+def test_a_history_that_was_read_elsewhere_is_not_read_again(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = collected(repo)
+    known: dict[str, Maybe[Any]] = {"commits": usual.get(kinds.COMMITS), "files": usual.get(kinds.FILES)}
+    monkeypatch.setattr(history, "read", None)
+    with Repository.open(str(repo.path)) as repository:
+        revision = usual.get(kinds.REVISION)
+        assert isinstance(revision, Known)
+        collector = GitCollector(repository, NOBODY, NOW)
+        for _ in range(2):
+            facts = collector.collect(revision.value, OWN, known)
+            assert facts.get(kinds.APPROVED_HEADS) == usual.get(kinds.APPROVED_HEADS)
+            assert facts.get(kinds.APPROVALS) == usual.get(kinds.APPROVALS)
+
+
+def test_a_check_takes_few_processes(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    class Counted(run.Child):
+        def __init__(self, arguments: Any, *args: Any, **options: Any) -> None:
+            started.append(arguments[0])
+            super().__init__(arguments, *args, **options)
+
+    monkeypatch.setattr(run, "Child", Counted)
+    monkeypatch.setattr(git_repository, "Child", Counted)
+    repo.commit({"a": "2\n"})
+    repo.commit({"b": "1\n"}, on="squash", parents=["main"])
+    facts = collected(repo, head="squash", names=OWN[:-1])
+    heads = facts.get(kinds.APPROVED_HEADS)
+    assert isinstance(heads, Known)
+    assert len(heads.value) == 1
+    assert sorted(started) == sorted(
+        ("rev-parse", "cat-file", "rev-list", "diff-tree", "for-each-ref", "log", "merge-tree", "merge-tree")
+    )

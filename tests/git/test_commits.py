@@ -1,0 +1,189 @@
+"""A commit's own words can only add contributors, and what nobody can read belongs to nobody."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from muniment.errors import GitError
+from muniment.facts.change import Because, Commit
+from muniment.facts.people import People, Person
+from muniment.git import commits
+from muniment.git.objects import Object
+from muniment.git.repository import Repository
+from tests.support.repos import Repo
+
+TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+HEADERS = b"author A <a@x> 1 +0000\ncommitter C <c@x> 1 +0000\n"
+
+
+def raw(headers: bytes = HEADERS, message: bytes = b"change\n") -> Object:
+    return Object("1" * 40, "commit", b"tree " + TREE.encode() + b"\n" + headers + b"\n" + message)
+
+
+def because(kind: Because, commit: Commit) -> list[str]:
+    return [hand.identity for hand in commit.hands if hand.because is kind]
+
+
+def test_author_and_committer_are_hands() -> None:
+    commit = commits.commit(raw())
+    assert (commit.tree, commit.parents) == (TREE, ())
+    assert [(hand.identity, hand.because) for hand in commit.hands] == [
+        ("email:a@x", Because.AUTHOR),
+        ("email:c@x", Because.COMMITTER),
+    ]
+
+
+def test_several_authors_all_count() -> None:
+    commit = commits.commit(raw(b"author A <a@x> 1 +0000\nauthor B <b@x> 1 +0000\ncommitter C <C@X> 1 +0000\n"))
+    assert because(Because.AUTHOR, commit) == ["email:a@x", "email:b@x"]
+    assert because(Because.COMMITTER, commit) == ["email:c@x"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"Ada",
+        b"ada@example.test",
+        b"Ada <ada@example.test> <eve@example.test> 1 +0000",
+        b"Ada <ada@example.test 1 +0000",
+        b"Ada ada@example.test> 1 +0000",
+        b"Ada <<ada@example.test>> 1 +0000",
+        b"Ada <ada\xff@example.test> 1 +0000",
+        b"Ada <ada\x00@example.test> 1 +0000",
+    ],
+)
+def test_a_malformed_author_is_nobody(value: bytes) -> None:
+    commit = commits.commit(raw(b"author " + value + b"\ncommitter C <c@x> 1 +0000\n"))
+    (author,) = because(Because.AUTHOR, commit)
+    assert author.startswith("email:<")
+    author.encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Co-authored-by: B <b@x>",
+        b"co-AUTHORED-by:B <B@X>",
+        b"   Co-authored-by : B <b@x>",
+        b"\tCo-developed-by: B <b@x>",
+        b"> Co-authored-by: B <b@x>",
+        b"Co-authored-by: b@x",
+        b"Co-authored-by: A <a@x>, B <b@x>",
+    ],
+)
+@pytest.mark.parametrize("before", [b"", b"one\n", b"one\r", b"one\r\n", b"one\0", b"one\n\nTwo: 2\n\n"])
+@pytest.mark.parametrize("after", [b"", b"\n", b"\r\n", b"\nnot the last line\n", b"\0"])
+def test_a_co_author_counts_on_any_line(line: bytes, before: bytes, after: bytes) -> None:
+    commit = commits.commit(raw(message=before + line + after))
+    assert "email:b@x" in because(Because.CO_AUTHOR, commit)
+
+
+@pytest.mark.parametrize("line", [b"Co-authored-by: Bob", b"Co-authored-by:", b"Co-authored-by: \xff <\xff@x>"])
+def test_a_co_author_without_an_address_is_nobody(line: bytes) -> None:
+    (found,) = because(Because.CO_AUTHOR, commits.commit(raw(message=line)))
+    assert found.startswith("email:<")
+
+
+def test_who_asked_is_told_apart() -> None:
+    message = b"x\n\nRequested-by: B <b@x>\nOn-behalf-of: @org <d@x>\nrequested-by: somebody\n"
+    commit = commits.commit(raw(message=message))
+    assert because(Because.ASKED, commit) == ["email:b@x", "email:d@x", "email:<somebody>"]
+    assert because(Because.CO_AUTHOR, commit) == []
+
+
+def test_a_word_in_a_sentence_is_no_trailer() -> None:
+    commit = commits.commit(raw(message=b"He said Co-authored-by: B <b@x>\n"))
+    assert because(Because.CO_AUTHOR, commit) == []
+
+
+def test_later_trees_and_parents_mean_nothing() -> None:
+    parent = b"parent " + b"2" * 40 + b"\n"
+    commit = commits.commit(raw(parent + HEADERS + b"tree " + b"3" * 40 + b"\n" + parent.replace(b"2", b"4")))
+    assert (commit.tree, commit.parents) == (TREE, ("2" * 40,))
+
+
+def test_a_header_in_another_headers_continuation_is_none() -> None:
+    commit = commits.commit(raw(HEADERS + b"mergetag object 1\n author E <e@x> 1 +0000\n\tauthor F <f@x>\n"))
+    assert because(Because.AUTHOR, commit) == ["email:a@x"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"parent 1\n\nx", b"author A <a@x> 1 +0000\n\nx"])
+def test_refuses_a_commit_without_a_tree(data: bytes) -> None:
+    with pytest.raises(GitError, match="has no tree"):
+        commits.commit(Object("1" * 40, "commit", data))
+
+
+def test_refuses_a_tag_in_a_commits_place() -> None:
+    with pytest.raises(GitError, match="is a tag"):
+        commits.commit(Object("1" * 40, "tag", b"object 1\n"))
+
+
+def test_a_huge_message_is_read_whole(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "shop")
+    head = repo.commit({"a": "1"}, message="x\n" * 400_000 + "Co-authored-by: B <b@x>\n")
+    with Repository.open(str(repo.path)) as repository:
+        found = repository.objects.read(head)
+        assert found is not None
+        assert because(Because.CO_AUTHOR, commits.commit(found)) == ["email:b@x"]
+
+
+# Signatures
+
+Sign = Callable[[str], str]
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("keys")
+    made = {name: folder / name for name in ("ada", "eve")}
+    for file in made.values():
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+    return made
+
+
+def public(key: Path) -> str:
+    return " ".join(key.with_suffix(".pub").read_text().split()[:2])
+
+
+def known(key: Path) -> People:
+    return People((Person("ada", "Ada", (), (public(key),), (), (), True, ()),), ())
+
+
+@pytest.mark.parametrize("object_format", ["sha1", "sha256"])
+def test_a_signature_of_gits_own_making_shows_its_signer(
+    tmp_path: Path, keys: dict[str, Path], object_format: str
+) -> None:
+    repo = Repo(tmp_path / "shop", object_format=object_format)
+    tree = repo.tree({"a": "1\n"})
+    settings = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={keys['ada']}")
+    signed = repo.git(*settings, "commit-tree", "-S", "-m", "one\n\ntwo  \n \nthree", tree)
+    with Repository.open(str(repo.path)) as repository:
+        found = repository.objects.read(signed)
+    assert found is not None
+    hand = commits.signer(found, known(keys["ada"]))
+    assert hand is not None
+    assert (hand.identity, hand.because) == (f"key:{public(keys['ada'])}", Because.SIGNER)
+    assert commits.signer(found, known(keys["eve"])) is None, "a key that nobody has"
+    forged = Object(found.id, "commit", found.data.replace(b"three", b"thrEe"))
+    assert commits.signer(forged, known(keys["ada"])) is None, "signed, but not this"
+
+
+def test_no_program_is_started_for_a_key_that_nobody_has(
+    tmp_path: Path, keys: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repo(tmp_path / "shop")
+    settings = ("-c", "gpg.format=ssh", "-c", f"user.signingKey={keys['ada']}")
+    signed = repo.git(*settings, "commit-tree", "-S", "-m", "one", repo.tree({"a": "1\n"}))
+    with Repository.open(str(repo.path)) as repository:
+        found = repository.objects.read(signed)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert found is not None
+    assert commits.signer(found, People((), ())) is None
+
+
+@pytest.mark.parametrize("value", [b"", b"-----BEGIN PGP SIGNATURE-----", b"-----BEGIN SSH SIGNATURE-----\n x"])
+def test_other_signatures_say_nothing(value: bytes, keys: dict[str, Path]) -> None:
+    assert commits.signer(raw(HEADERS + b"gpgsig " + value + b"\n"), known(keys["ada"])) is None

@@ -1,0 +1,91 @@
+"""What is read is what its id says, whole and bounded, or an error."""
+
+import zlib
+from pathlib import Path
+
+import pytest
+
+from muniment.errors import GitError
+from muniment.git.repository import Repository
+from tests.support.repos import EXECUTABLE, Entry, Repo
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    made = Repo(tmp_path / "shop")
+    made.commit({"a b": "1\n"})
+    return made
+
+
+def test_reads_by_id_and_by_path(repo: Repo) -> None:
+    with Repository.open(str(repo.path)) as repository:
+        commit = repository.objects.read(repo.tip("main"))
+        blob = repository.objects.read(repo.tip("main") + ":a b")
+    assert commit is not None
+    assert commit.kind == "commit"
+    assert blob is not None
+    assert (blob.kind, blob.data) == ("blob", b"1\n")
+
+
+def test_a_missing_object_is_none_and_stays_in_its_place(repo: Repo) -> None:
+    there, missing = repo.tip("main"), "1" * 40
+    with Repository.open(str(repo.path)) as repository:
+        found = repository.objects.read_many([missing, there, missing, there])
+        assert [one.id if one else None for one in found] == [None, there, None, there]
+        assert repository.objects.sizes([missing, repo.blob("1\n")]) == [None, 2]
+
+
+def test_kinds_and_entries_are_told(repo: Repo) -> None:
+    blob, commit = repo.blob("1\n"), repo.tip("main")
+    repo.commit({"d/e": Entry(EXECUTABLE, "x")})
+    with Repository.open(str(repo.path)) as repository:
+        objects = repository.objects
+        assert objects.kinds([blob, "1" * 40, commit]) == ["blob", "", "commit"]
+        entries = objects.entries(repo.tip("main") + "^{tree}")
+        assert entries is not None
+        assert {name: entry.mode for name, entry in entries.items()} == {b"a b": "100644", b"d": "040000"}
+        assert entries[b"a b"].id == blob
+        assert objects.entries(repo.tip("main") + ":d") == {b"e": ("100755", repo.blob("x"))}
+        assert objects.entries(blob) is objects.entries(repo.tip("main") + ":nowhere") is None
+
+
+def test_thousands_are_read_in_order(repo: Repo) -> None:
+    contents = [b"%d " % number * (number % 300) for number in range(3000)]
+    ids = [repo.blob(content) for content in contents]
+    with Repository.open(str(repo.path)) as repository:
+        found = repository.objects.read_many(ids)
+        sizes = repository.objects.sizes(ids)
+    assert [one.data if one else None for one in found] == contents
+    assert sizes == [len(content) for content in contents]
+
+
+def test_refuses_an_object_that_is_too_large_and_goes_on(repo: Repo) -> None:
+    large, small = repo.blob("x" * 2000), repo.blob("x")
+    with Repository.open(str(repo.path)) as repository:
+        with pytest.raises(GitError, match="more than 1000 bytes"):
+            repository.objects.read_many([large, small], limit=1000)
+        found = repository.objects.read(small)
+        assert found is not None
+        assert found.data == b"x"
+
+
+def test_refuses_an_object_that_is_not_what_its_id_says(repo: Repo) -> None:
+    tip = repo.tip("main")
+    other = repo.commit({"a b": "2\n"}, on="other")
+    folder = repo.git_dir / "objects"
+    (folder / tip[:2] / tip[2:]).write_bytes((folder / other[:2] / other[2:]).read_bytes())
+    with Repository.open(str(repo.path)) as repository, pytest.raises(GitError, match="not what its id says"):
+        repository.objects.read(tip)
+
+
+def test_refuses_an_object_that_is_broken(repo: Repo) -> None:
+    tip = repo.tip("main")
+    (repo.git_dir / "objects" / tip[:2] / tip[2:]).write_bytes(zlib.compress(b"commit 5\0abc"))
+    with Repository.open(str(repo.path)) as repository, pytest.raises(GitError):
+        repository.objects.read(tip)
+
+
+@pytest.mark.parametrize("spec", ["", "a\nb", "a\0b", "a" * 5000])
+def test_refuses_what_cannot_name_an_object(repo: Repo, spec: str) -> None:
+    with Repository.open(str(repo.path)) as repository, pytest.raises(GitError, match="cannot name"):
+        repository.objects.read(spec)
