@@ -69,7 +69,7 @@ def test_a_broken_policy_names_file_line_and_key(shop: Shop, tmp_path: Path) -> 
     assert code == 2
     assert f"{file}:{line}: " in err
     assert "reviewers" in err
-    assert "int" in err
+    assert "whole number" in err
 
 
 def test_init_makes_what_check_needs_and_never_overwrites(

@@ -10,6 +10,7 @@ Rules kept here, each by one function:
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -70,12 +71,12 @@ class Judged(Struct, frozen=True):
     why_not: tuple[str, ...]
 
 
-class CodeReview(Struct, frozen=True):
+class CodeReview(Struct, frozen=True, dict=True):
     """Everything that controls ask about the review of one revision.
 
     `contributors` by person or machine id (`person:ada`, `machine:update-bot`); `merger` likewise, "" if nobody
-    merged by machine. `counted` has one approval for each person who counts; `blocked_by` are ids of persons who
-    request changes; `could_approve` of those who may still approve.
+    merged by machine. `counted` has one approval for each person who counts. `attesting` are ids of persons who
+    attest, `requesting` of those whose last word asks for changes.
     """
 
     contributors: dict[str, tuple[Part, ...]]
@@ -83,8 +84,28 @@ class CodeReview(Struct, frozen=True):
     merger: str
     judged: tuple[Judged, ...]
     counted: dict[str, Approval]
-    blocked_by: tuple[str, ...]
-    could_approve: tuple[str, ...]
+    attesting: frozenset[str]
+    requesting: tuple[str, ...]
+    people: People
+    revision: Revision
+
+    @cached_property
+    def blocked_by(self) -> tuple[str, ...]:
+        """Ids of the persons who ask for changes and may approve: others block nothing."""
+        return tuple(person for person in self.requesting if self._may_approve(self.people.by_id[person]))
+
+    @cached_property
+    def could_approve(self) -> tuple[str, ...]:
+        """Ids of the persons whose approval would count, and is not there."""
+        return tuple(p.id for p in self.people.persons if p.id not in self.counted and self._may_approve(p))
+
+    def _may_approve(self, person: Person) -> bool:
+        return (
+            person.active
+            and person.id not in self.attesting
+            and f"person:{person.id}" not in self.contributors
+            and matches(self.revision.repository, person.writes)
+        )
 
 
 def read(case: Case) -> CodeReview:
@@ -101,8 +122,10 @@ def read(case: Case) -> CodeReview:
     hands = list(_hands(own, carrying, pushes))
     statements = _Statements(revision, people, approvals, linked)
     latest = moments.later(case.now, minutes=_CLOCKS_DIFFER)
-    attesting = statements.attesting(_resolve(hands, people, {})[0])
-    contributors, strangers = _resolve(hands, people, statements.attested(attesting))
+    contributors, strangers = _resolve(hands, people, {})
+    attesting = statements.attesting(contributors)
+    if attesting:
+        contributors, strangers = _resolve(hands, people, statements.attested(attesting))
     trees = {c.id: c.tree for c in own if c.id == revision.head}
     trees.update((c.head, commit.tree) for c in carrying for commit in c.commits if commit.id == c.head)
     judged = tuple(
@@ -110,24 +133,21 @@ def read(case: Case) -> CodeReview:
         for approval in approvals
     )
     counted = {j.approval.ref_person: j.approval for j in judged if j.counted}
-    may = [p.id for p in people.persons if _may_approve(p, revision, contributors) and p.id not in attesting]
     return CodeReview(
         contributors=contributors,
         strangers=strangers,
         merger=_merger(own, carrying, people),
         judged=judged,
         counted=counted,
-        blocked_by=tuple(person for person in may if statements.requests_changes(person)),
-        could_approve=tuple(person for person in may if person not in counted),
+        attesting=attesting,
+        requesting=statements.requesting(),
+        people=people,
+        revision=revision,
     )
 
 
 def _judged(approval: Approval, why_not: tuple[str, ...]) -> Judged:
     return Judged(approval, not why_not, why_not)
-
-
-def _may_approve(person: Person, revision: Revision, contributors: Mapping[str, object]) -> bool:
-    return person.active and matches(revision.repository, person.writes) and f"person:{person.id}" not in contributors
 
 
 # Contributors
@@ -241,11 +261,12 @@ class _Statements:
 
     def attesting(self, contributors: Mapping[str, object]) -> frozenset[str]:
         """Persons with the security role who attest who a contributor was, and so cannot approve."""
+        said = {name for name, words in self._words.items() if any(word.verdict is Verdict.ATTEST for word in words)}
         return frozenset(
             person.id
-            for person in self._people.persons
-            if person.active and SECURITY in person.roles and f"person:{person.id}" not in contributors
-            if any(word.verdict is Verdict.ATTEST for word in self._words.get(person.id, ()))
+            for person in map(self._people.by_id.get, said)
+            if person is not None and person.active and SECURITY in person.roles
+            if f"person:{person.id}" not in contributors
         )
 
     def attested(self, attesting: frozenset[str]) -> dict[str, str]:
@@ -257,9 +278,12 @@ class _Statements:
                     said.setdefault(subject, set()).add(who)
         return {subject: next(iter(who)) for subject, who in said.items() if len(who) == 1}
 
-    def requests_changes(self, person: str) -> bool:
-        """Whether the person asked for changes, and neither approved nor withdrew since."""
-        words = self._words.get(person, ())
+    def requesting(self) -> tuple[str, ...]:
+        """Ids of the known persons who asked for changes, and neither approved nor withdrew since."""
+        return tuple(person for person in sorted(self._words) if person in self._people.by_id and self._asks(person))
+
+    def _asks(self, person: str) -> bool:
+        words = self._words[person]
         requests = [word.time for word in words if word.verdict is Verdict.REQUEST_CHANGES]
         lifts = [word.time for word in words if word.verdict in (Verdict.APPROVE, Verdict.WITHDRAW)]
         return bool(requests) and max(requests) >= max(lifts, default="")

@@ -2,8 +2,6 @@
 
 import datetime
 
-_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
-
 
 def text(moment: datetime.datetime) -> str:
     """A moment with a time zone as text. Raises ValueError for one without."""
@@ -14,8 +12,8 @@ def text(moment: datetime.datetime) -> str:
 
 def parse(moment: str) -> datetime.datetime:
     """The moment that a text in this very form names. Raises ValueError for any other form."""
-    parsed = datetime.datetime.strptime(moment, _FORM).replace(tzinfo=datetime.UTC)
-    if text(parsed) != moment:
+    parsed = datetime.datetime.fromisoformat(moment)
+    if parsed.tzinfo is None or text(parsed) != moment:
         raise ValueError(f"{moment!r} is not a moment like 2026-11-24T09:30:00.000000Z")
     return parsed
 

@@ -1,13 +1,16 @@
 """Makes a home: what is missing is made, what is there stays as it is."""
 
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from muniment.errors import HomeError
-from muniment.home.files import FOLDERS, PRIVATE, PUBLIC, write_durably
-from muniment.ledger.keys import generate
+from muniment.home.files import FOLDERS, PRIVATE, PUBLIC, FilesHome, write_durably
+from muniment.ledger.keys import generate, public_of
 
 _IGNORED = "# What lies here is this installation's own, and not for git.\nkeys/\nobjects/\nledger/\n"
+_CANNOT_NAME = re.compile(r"[\s+]")  # a key, in the text form of signed notes
 
 
 def start(directory: str, texts: Mapping[str, str], key_name: str) -> tuple[str, ...]:
@@ -21,14 +24,33 @@ def start(directory: str, texts: Mapping[str, str], key_name: str) -> tuple[str,
             (root / folder).mkdir(mode=0o700 if folder == "keys" else 0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise HomeError(f"{directory} cannot be made ({error.strerror})", "Name another directory.") from error
+    made = [name for name, text in {**texts, ".gitignore": _IGNORED}.items() if _made(root / name, text, 0o644)]
+    return (*made, *_keys(root, key_name))
+
+
+def _keys(root: Path, name: str) -> tuple[str, ...]:
+    """The private key comes first, so that stopping half-way leaves nothing that the next start cannot complete."""
+    private = FilesHome(str(root)).signing_key()
     made: list[str] = []
-    for name, text in {**texts, ".gitignore": _IGNORED}.items():
-        if not (root / name).exists():
-            write_durably(root / name, text.encode(), 0o644)
-            made.append(name)
-    if not (root / PRIVATE).exists():
-        private, public = generate(key_name)
+    if private is None:
+        private, _ = generate(_CANNOT_NAME.sub("-", name))
         write_durably(root / PRIVATE, private.encode() + b"\n", 0o600)
-        write_durably(root / PUBLIC, public.encode() + b"\n", 0o644)
-        made += [PRIVATE, PUBLIC]
+        made.append(PRIVATE)
+    if _made(root / PUBLIC, _public(root, private) + "\n", 0o644):
+        made.append(PUBLIC)
     return tuple(made)
+
+
+def _public(root: Path, private: str) -> str:
+    try:
+        return public_of(private)
+    except ValueError as error:
+        raise HomeError(f"{root / PRIVATE} is no key ({error})", "Restore it from a backup.") from error
+
+
+def _made(file: Path, text: str, mode: int) -> bool:
+    """Whether the file had to be made. A link that leads nowhere is there too."""
+    if os.path.lexists(file):
+        return False
+    write_durably(file, text.encode(), mode)
+    return True

@@ -27,7 +27,7 @@ def generate(name: str) -> tuple[str, str]:
 def public_of(private: str) -> str:
     """The public key of a private one. Raises ValueError if that is not well formed; it never shows the key."""
     pieces = private.strip().split("+", 4)
-    if len(pieces) != 5 or pieces[:2] != ["PRIVATE", "KEY"]:
+    if len(pieces) != 5 or pieces[:2] != ["PRIVATE", "KEY"] or not _NAME.fullmatch(pieces[2]):
         raise ValueError("this is not the private key of a signed note")
     name, hashed = pieces[2], pieces[3]
     try:

@@ -1,5 +1,7 @@
 """The built-in policy: a clause for each thing that a company says of how it develops securely, ready to be edited."""
 
+import re
+
 _PACK = """# What this company promises about how it develops software, clause by clause.
 # Say it in your own words in `text`; `control` names what judges it. "muniment explain CLAUSE" tells what that means.
 schema = 1
@@ -179,7 +181,8 @@ _PEOPLE = """# Who is who. An address, key or account that is not listed belongs
 
 def pack_text(owner: str, repository: str) -> str:
     """The built-in policy.toml for an owner and a repository."""
-    return _PACK.replace("@OWNER@", _quoted(owner)).replace("@REPOSITORY@", _quoted(repository))
+    values = {"@OWNER@": _quoted(owner), "@REPOSITORY@": _quoted(repository)}
+    return re.sub("|".join(values), lambda match: values[match.group()], _PACK)
 
 
 def people_text() -> str:
@@ -189,5 +192,6 @@ def people_text() -> str:
 
 def _quoted(text: str) -> str:
     """What stands for `text` between the quotes of a TOML string (TOML 1.0, section String)."""
+    text = text.encode("utf-8", "replace").decode()  # half a character, as from a file's name, has no form there
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped)

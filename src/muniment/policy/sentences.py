@@ -7,27 +7,35 @@ from msgspec import Struct
 
 from muniment.policy.model import Policy
 
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-_UNREAD = re.compile(r"<!--.*?-->|^(```|~~~).*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"\s*#{1,6}\s|\s*(=+|-{2,}|\*{3,}|_{3,})\s*$")
-_MARK = re.compile(r"^\s*(?:[-*+]|\d+[.)]|>)\s+")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_UNREAD = (  # what is not prose: front matter, code, comments
+    re.compile(r"\A(---|\+\+\+)\n.*?\n\1(?:\n|\Z)", re.DOTALL),
+    re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.DOTALL | re.MULTILINE),
+    re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL),
+)
+_HEADING = re.compile(r"\s*#{1,6}(?:\s|$)")
+_UNDERLINE = re.compile(r"\s*(?:=+|-+)\s*$")
+_RULE = re.compile(r"\s*(?:=+|-+|(?:[*_-][ \t]*){3,})$")
+_LINK_TARGET = re.compile(r"\s*\[[^\]]+\]:\s")
+_QUOTED = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
+_MARK = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?|(?=\|))")
+_LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
+_MARKUP = re.compile(r"</?[A-Za-z][^>\n]*>|\*+|\b_+|_+\b|`+|\s*\|\s*")
 _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z\s])")
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class Sentence(Struct, frozen=True):
-    """One sentence of the page and the line, from 1, that it begins on."""
+    """One sentence of the page and the line, from 1, on which its paragraph or list item begins."""
 
     line: int
     text: str
 
 
 def sentences(page: str) -> tuple[Sentence, ...]:
-    """The sentences of a Markdown page, in order. Headings, code and comments are none."""
+    """The sentences of a Markdown page, in order. Headings, code, comments and front matter are none."""
     found: list[Sentence] = []
     for line, block in _blocks(_blanked(page)):
-        text = _LINK.sub(r"\1", block).replace("**", "").replace("__", "").replace("`", "")
+        text = _MARKUP.sub(_bare, _LINK.sub(r"\1", block)).strip()
         found += [Sentence(line, part) for part in map(str.strip, _END.split(text)) if _WORD.search(part)]
     return tuple(found)
 
@@ -43,24 +51,32 @@ def _claimed(sentence: str, clauses: list[str]) -> bool:
 
 
 def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text.casefold()))
+    return " ".join(_WORD.findall(_MARKUP.sub(_bare, _LINK.sub(r"\1", text)).casefold()))
+
+
+def _bare(markup: re.Match[str]) -> str:
+    return " " if "|" in markup[0] else ""
 
 
 def _blanked(page: str) -> str:
     """The page with what is not prose emptied, line numbers kept."""
-    for pattern in (_FRONT_MATTER, _UNREAD):
+    page = _QUOTED.sub("", page.replace("\r\n", "\n"))
+    for pattern in _UNREAD:
         page = pattern.sub(lambda match: "\n" * match[0].count("\n"), page)
     return page
 
 
 def _blocks(page: str) -> Iterator[tuple[int, str]]:
-    """Paragraphs and list items, each on one line, with the line it begins on."""
+    """Paragraphs, list items and rows of tables, each on one line, with the line it begins on."""
     start, pieces = 0, list[str]()
-    for number, line in enumerate((*page.splitlines(), ""), 1):
-        ends = not line.strip() or _HEADING.match(line) or _MARK.match(line)
-        if ends and pieces:
+    for number, line in enumerate((*page.split("\n"), ""), 1):
+        ends = not line.strip() or any(pattern.match(line) for pattern in (_RULE, _HEADING, _LINK_TARGET))
+        mark = None if ends else _MARK.match(line)
+        if _UNDERLINE.match(line):
+            pieces = []  # what stood above was a heading
+        if pieces and (ends or mark):
             yield start, " ".join(pieces)
             pieces = []
-        if line.strip() and not _HEADING.match(line):
+        if not ends:
             start = start if pieces else number
-            pieces.append(_MARK.sub("", line).strip())
+            pieces.append(line[mark.end() if mark else 0 :].strip())
