@@ -41,6 +41,10 @@ def test_several_authors_all_count() -> None:
     assert because(Because.COMMITTER, commit) == ["email:c@x"]
 
 
+def test_a_commit_without_author_and_committer_is_by_nobody() -> None:
+    assert [hand.identity for hand in commits.commit(raw(b"")).hands] == ["email:<>", "email:<>"]
+
+
 @pytest.mark.parametrize(
     "value",
     [

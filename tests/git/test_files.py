@@ -128,6 +128,13 @@ def test_refuses_a_missing_blob(repo: Repo) -> None:
         changed(repo, "main~1")
 
 
+def test_refuses_a_tree_that_names_a_path_twice(repo: Repo) -> None:
+    entries = [b"100644 a\0" + bytes.fromhex(repo.blob(content)) for content in ("innocent\n", "evil\n")]
+    repo.commit(tree=repo.write("tree", b"".join(entries)))
+    with pytest.raises(GitError):
+        changed(repo, "main~1")
+
+
 def test_a_missing_binary_has_unknown_lines(repo: Repo) -> None:
     row = files.Row(b"100644", b"100644", b"1" * 40, b"2" * 40, b"x", b"x", b"-", b"-")
     (found,) = files.facts([row], {b"1" * 40: 80})

@@ -133,6 +133,16 @@ def test_a_skewed_base_still_gives_the_right_merge_base(repo: Repo) -> None:
     assert (found.bases, found.update) == ((fork,), Update.PROPOSED)
 
 
+def test_a_mailmap_changes_no_hand(repo: Repo) -> None:
+    mailmap = "Ada <ada@example.test> <eve@example.test>\n"
+    repo.git("config", "mailmap.file", str(repo.path / "map"))
+    (repo.path / "map").write_text(mailmap)
+    base = repo.tip("main")
+    repo.commit({".mailmap": mailmap}, author="Eve <eve@example.test>")
+    (commit,) = between(repo, base, "main").commits
+    assert {hand.identity for hand in commit.hands} == {"email:eve@example.test"}
+
+
 def test_refuses_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
     repo.commit({"a": "2\n"})
     clone = tmp_path / "clone"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import GitError
+from muniment.git import objects
 from muniment.git.repository import Repository
 from tests.support.repos import EXECUTABLE, Entry, Repo
 
@@ -39,14 +40,14 @@ def test_kinds_and_entries_are_told(repo: Repo) -> None:
     blob, commit = repo.blob("1\n"), repo.tip("main")
     repo.commit({"d/e": Entry(EXECUTABLE, "x")})
     with Repository.open(str(repo.path)) as repository:
-        objects = repository.objects
-        assert objects.kinds([blob, "1" * 40, commit]) == ["blob", "", "commit"]
-        entries = objects.entries(repo.tip("main") + "^{tree}")
+        there = repository.objects
+        assert there.kinds([blob, "1" * 40, commit]) == ["blob", "", "commit"]
+        entries = there.entries(repo.tip("main") + "^{tree}")
         assert entries is not None
         assert {name: entry.mode for name, entry in entries.items()} == {b"a b": "100644", b"d": "040000"}
         assert entries[b"a b"].id == blob
-        assert objects.entries(repo.tip("main") + ":d") == {b"e": ("100755", repo.blob("x"))}
-        assert objects.entries(blob) is objects.entries(repo.tip("main") + ":nowhere") is None
+        assert there.entries(repo.tip("main") + ":d") == {b"e": ("100755", repo.blob("x"))}
+        assert there.entries(blob) is there.entries(repo.tip("main") + ":nowhere") is None
 
 
 def test_thousands_are_read_in_order(repo: Repo) -> None:
@@ -67,6 +68,15 @@ def test_refuses_an_object_that_is_too_large_and_goes_on(repo: Repo) -> None:
         found = repository.objects.read(small)
         assert found is not None
         assert found.data == b"x"
+
+
+def test_refuses_objects_that_are_too_large_together(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "TOTAL_LIMIT", 1000)
+    ids = [repo.blob("x" * 400), repo.blob("y" * 400), repo.blob("z" * 400)]
+    with Repository.open(str(repo.path)) as repository:
+        assert len(repository.objects.read_many(ids[:2])) == 2
+        with pytest.raises(GitError, match="together"):
+            repository.objects.read_many(ids)
 
 
 def test_refuses_an_object_that_is_not_what_its_id_says(repo: Repo) -> None:

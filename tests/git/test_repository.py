@@ -234,6 +234,16 @@ def test_resolves_branches_tags_and_full_ids(repo: Repo) -> None:
             repository.resolve(repo.tree_of("main"))
 
 
+def test_a_ref_cannot_pose_as_another_by_an_odd_line_end(repo: Repo) -> None:
+    old, new = repo.id("main~1"), repo.tip("main")
+    for separator in ("\u2028", "\u0085"):
+        repo.git("update-ref", f"refs/heads/x{separator}{old} refs/heads/main".replace(" ", "\u00a0"), old)
+    with opened(repo.path) as repository:
+        refs = repository.refs("refs/heads/")
+    assert refs["refs/heads/main"] == new
+    assert len(refs) == 3
+
+
 def test_a_detached_head_has_no_branch(repo: Repo) -> None:
     with opened(repo.path) as repository:
         assert repository.head_branch() == "refs/heads/main"

@@ -113,9 +113,10 @@ class Repo:
         time: int = 0,
         headers: bytes = b"",
     ) -> str:
-        """A commit that changes `files` (paths str or bytes; None deletes) of its first parent; branch `on` follows.
+        """A commit that changes `files` (None deletes) of its first parent; branch `on` follows.
 
-        With `on` "" no branch does. `parents` are revisions; by default the tip of `on`, or none if there is no such branch yet.
+        With `on` "" no branch does. `parents` are revisions, by default the tip of `on`, or none if there is no
+        such branch yet.
         """
         tip = self.tip(on) if on and parents is None else ""
         ids = [self.id(parent) for parent in parents] if parents is not None else [tip] if tip else []

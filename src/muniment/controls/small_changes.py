@@ -53,7 +53,9 @@ def judge(case: Case) -> tuple[Reason, ...]:
     """Lines and files that people have to read, against `lines` and `files`."""
     limits: Parameters = case.parameters
     skip = compiled(limits.generated)
-    files = [file for file in case.get(kinds.FILES) if not skip.fullmatch(file.path)]
+    files = [
+        file for file in case.get(kinds.FILES) if not (skip.fullmatch(file.path) and skip.fullmatch(file.old_path))
+    ]
     subject = f"commit:{case.get(kinds.REVISION).head}"
     if not case.get(kinds.FILES):
         return (Reasons.NOTHING_CHANGED(subject),)

@@ -71,10 +71,10 @@ def commit(found: Object) -> Commit:
 
 
 def hands(cut: Parts) -> Iterator[Hand]:
-    """Authors and committers (a hostile commit may have several), co-authors, and who asked for it."""
-    for name, value in cut.headers:
-        if name in _HEADERS:
-            yield Hand(_identity(value), _HEADERS[name])
+    """Authors and committers (a hostile commit may have none or several), co-authors, and who asked for it."""
+    for wanted, because in _HEADERS.items():
+        for value in [value for name, value in cut.headers if name == wanted] or [b""]:
+            yield Hand(_identity(value), because)
     for trailer in _TRAILER.finditer(cut.message):
         because = _TRAILERS[trailer[1].lower()]
         for identity in _identities(trailer[2]):

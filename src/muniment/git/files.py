@@ -56,13 +56,15 @@ def diffs(tokens: Iterator[bytes]) -> Iterator[tuple[bytes, list[Row]]]:
     """The rows below each header, from the words (between NULs) of `--raw --numstat -z`; `=` begins a header.
 
     Without any header (`diff-tree`) everything is below b"". A path is taken where one is due, so none can
-    pose as anything else.
+    pose as anything else. Raises GitError for a tree that names a path twice.
     """
     header, rows = b"", dict[bytes, Row]()
     for token in tokens:
         word = token.removeprefix(b"\n")
         if word[:1] == b":":
             row = _row(word, tokens)
+            if row.path in rows:
+                raise GitError("a tree names one path twice", "Look at the repository with git fsck.")
             rows[row.path] = row
         elif word[:1] == b"=":
             if header:

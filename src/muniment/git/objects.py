@@ -10,6 +10,8 @@ from muniment.errors import GitError
 from muniment.git.run import Child
 
 SIZE_LIMIT = 1 << 20
+TOTAL_LIMIT = 256 << 20
+_SLICE = 200  # objects between two looks at their total size
 _REQUEST_LIMIT = 4096  # what any pipe takes at once
 _FLUSH = b"flush\n"
 T = TypeVar("T")
@@ -44,8 +46,17 @@ class Objects:
         return self._answers("contents", [spec], lambda child: self._object(child, limit))[0]
 
     def read_many(self, ids: Sequence[str], limit: int = SIZE_LIMIT) -> list[Object | None]:
-        """Like `read` for each of `ids`, in that order."""
-        return self._answers("contents", ids, lambda child: self._object(child, limit))
+        """Like `read` for each of `ids`, in that order. Raises GitError if they have more than TOTAL_LIMIT bytes."""
+        found: list[Object | None] = []
+        total = 0
+        for at in range(0, len(ids), _SLICE):
+            found += self._answers("contents", ids[at : at + _SLICE], lambda child: self._object(child, limit))
+            total += sum(len(one.data) for one in found[at:] if one is not None)
+            if total > TOTAL_LIMIT:
+                raise GitError(
+                    f"the objects have more than {TOTAL_LIMIT >> 20} MiB together", "Bring them in smaller pieces."
+                )
+        return found
 
     def sizes(self, ids: Sequence[str]) -> list[int | None]:
         """The size of each object in bytes, None where there is no such."""
@@ -114,7 +125,7 @@ def _header(line: bytes) -> tuple[str, str, int]:
         object_id, kind, size = line.decode("ascii").split(" ")
         return object_id, kind, int(size)
     except ValueError as error:
-        raise GitError("git cat-file gave an answer of another form", "Install git 2.38 or newer.") from error
+        raise GitError("git cat-file gave an answer of another form", "Install git 2.39 or newer.") from error
 
 
 def _checked(spec: str) -> str:

@@ -102,7 +102,7 @@ class Repository:
     def refs(self, *patterns: str) -> dict[str, str]:
         """What each ref points to (maybe a tag object), by full name; `patterns` as for-each-ref."""
         out = self.in_place("for-each-ref", "--format=%(objectname) %(refname)", "--", *patterns)
-        lines = out.decode("utf-8", "surrogateescape").splitlines()
+        lines = out.decode("utf-8", "surrogateescape").split("\n")[:-1]  # a name may hold other line ends
         return {name: object_id for object_id, _, name in (line.partition(" ") for line in lines)}
 
     def head_branch(self) -> str:

@@ -216,7 +216,7 @@ def _started(
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         what = f"{cwd} is not a folder that can be entered" if error.filename == cwd else "git cannot be started"
-        raise GitError(what, "Install git 2.38 or newer, and name an existing repository.") from error
+        raise GitError(what, "Install git 2.39 or newer, and name an existing repository.") from error
     _bound(process.pid)
     return process
 

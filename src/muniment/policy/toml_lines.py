@@ -74,6 +74,7 @@ class _Scan:
         *outer, last = self._key()
         path: Path = ()
         for part in outer:
+            self.lines.setdefault((*path, part), line)
             path = self._inside((*path, part))
         path = (*path, last)
         if several:

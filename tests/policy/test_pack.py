@@ -1,0 +1,73 @@
+import pytest
+
+from muniment.decision.binding import bind
+from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.policy.document import read_policy
+from muniment.policy.model import Point
+from muniment.policy.pack import pack_text
+
+PROMISED = {
+    "design.least-privilege": "least-privilege",
+    "design.privilege-separation": "privilege-separation",
+    "design.complete-mediation": "complete-mediation",
+    "design.several-layers": "several-layers",
+    "design.secure-failure": "secure-failure",
+    "design.not-in-the-way": "not-in-the-way",
+    "owasp.no-weakness": "no-known-weakness",
+    "owasp.requirements": "requirements-met",
+    "review.two-others": "reviewed-by-others",
+    "review.small-changes": "small-changes",
+    "review.security-attention": "security-attention",
+    "history.kept": "history-kept",
+    "secrets.in-vault": "secrets-in-vault",
+    "secrets.fetched-by-pipeline": "retrieved-automatically",
+    "secrets.hidden-from-developers": "hidden-from-developers",
+    "pipeline.tests": "tests-passed",
+    "pipeline.automated": "pipeline-required",
+    "deployment.automated": "automated-deployment",
+    "updates.security": "security-updates",
+    "quarter.security-review": "security-review-held",
+    "quarter.security-retro": "security-retro-held",
+}
+
+
+def test_the_pack_has_every_promised_clause_and_no_other() -> None:
+    policy = read_policy(pack_text("sec@example.test", "shop"), "built-in")
+    assert {clause.id: clause.control for clause in policy.clauses} == PROMISED
+
+
+def test_the_pack_names_every_control_of_the_catalogue() -> None:
+    assert set(PROMISED.values()) == {*CONTROLS, *LATER}
+
+
+def test_what_can_be_judged_bites_at_merge_and_what_cannot_yet_only_reports() -> None:
+    text = pack_text("sec@example.test", "shop")
+    for bound in bind(read_policy(text, "built-in"), CONTROLS, LATER, "built-in", text).clauses:
+        assert bound.clause.bites == ((Point.REPORT,) if bound.later_part else (Point.MERGE,))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        'a"b',
+        "a\\",
+        'x"\nbites = "report',
+        "\u0000\u007f\u202e",
+        "@REPOSITORY@",
+        "@OWNER@",
+        "\\1",
+        "ü",
+    ],
+)
+def test_an_odd_owner_or_repository_stays_a_text(odd: str) -> None:
+    assert read_policy(pack_text(odd, "shop"), "built-in").owner == odd
+    assert read_policy(pack_text("sec@example.test", "x" + "".join(odd.split())), "built-in").repository == "x" + "".join(odd.split())
+
+
+def test_half_a_character_is_replaced() -> None:
+    assert read_policy(pack_text("caf\udce9", "shop"), "built-in").owner == "caf?"
+
+
+def test_the_packs_texts_are_written_once() -> None:
+    texts = [clause.text for clause in read_policy(pack_text("a", "b"), "built-in").clauses]
+    assert len(set(texts)) == len(texts)
