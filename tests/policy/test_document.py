@@ -122,7 +122,13 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
         ('branches = ["main"]', 'branches = ["/main"]', 23, 'clause "tidy" branches', "begins with /"),
         ('paths = ["src/**"]', "paths = []", 24, 'clause "tidy" paths', "empty list"),
         ('paths = ["src/**"]', 'paths = ["{a,b}"]', 24, 'clause "tidy" paths', "no special meaning"),
-        ("report_until = 2027-01-31", 'report_until = "2027-01-31"', 25, 'clause "tidy" report_until', "without quotes"),
+        (
+            "report_until = 2027-01-31",
+            'report_until = "2027-01-31"',
+            25,
+            'clause "tidy" report_until',
+            "without quotes",
+        ),
         (
             *("report_until = 2027-01-31", "report_until = 2027-01-31T10:00:00Z", 25),
             *('clause "tidy" report_until', "found 2027-01-31T10:00:00+00:00"),

@@ -61,7 +61,9 @@ def test_what_can_be_judged_bites_at_merge_and_what_cannot_yet_only_reports() ->
 )
 def test_an_odd_owner_or_repository_stays_a_text(odd: str) -> None:
     assert read_policy(pack_text(odd, "shop"), "built-in").owner == odd
-    assert read_policy(pack_text("sec@example.test", "x" + "".join(odd.split())), "built-in").repository == "x" + "".join(odd.split())
+    assert read_policy(
+        pack_text("sec@example.test", "x" + "".join(odd.split())), "built-in"
+    ).repository == "x" + "".join(odd.split())
 
 
 def test_half_a_character_is_replaced() -> None:

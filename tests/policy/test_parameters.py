@@ -64,7 +64,9 @@ def test_a_parameter_that_could_be_weakened_unseen_is_refused(shape: type[Struct
         (Stricter.FEWER, ("a",), ("a", "a"), 0),
     ],
 )
-def test_two_values_compare_in_their_stricter_direction(stricter: Stricter, old: Any, new: Any, said: int | None) -> None:
+def test_two_values_compare_in_their_stricter_direction(
+    stricter: Stricter, old: Any, new: Any, said: int | None
+) -> None:
     assert compare(stricter, old, new) == said
 
 

@@ -45,8 +45,8 @@ asked = true
 [[machine]]
 id = "other-bot"
 [machine.accounts]
-github = "app/bot"
-""".replace("app/bot", "app-bot")
+github = "app-bot"
+"""
 
 
 def refusal(text: str) -> PeopleError:
@@ -139,7 +139,7 @@ def test_every_role_can_be_given(role: str) -> None:
         ('github = "ada-gh"', 'github = ["a b"]', 10, 'person "ada" accounts.github', "found 'a b'"),
         ('github = "ada-gh"', 'github = "x/ada"', 10, 'person "ada" accounts.github', "found 'x/ada'"),
         ('github = "ada-gh"', 'GitHub = "ada"', 10, 'person "ada" accounts.GitHub', "in lower case"),
-        ('github = "ada-gh"', 'github = "App-Bot"', 26, 'machine "other-bot" accounts', 'also of "ada"'),
+        ('github = "ada-gh"', 'github = "App-Bot"', 28, 'machine "other-bot" accounts', 'also of "ada"'),
         ("asked = true", 'asked = "yes"', 24, 'machine "update-bot" asked', "found 'yes'"),
         ("asked = true", "active = true", 24, 'machine "update-bot" active', 'found "active"'),
     ],
@@ -152,7 +152,7 @@ def test_what_is_wrong_is_named_with_its_line_and_key(old: str, new: str, line: 
 
 def test_a_table_that_nobody_knows_is_refused() -> None:
     error = refusal(PEOPLE + "[[team]]\nid = 'x'\n")
-    assert (error.where, error.key) == ("people.toml:29", "team")
+    assert (error.where, error.key) == ("people.toml:30", "team")
 
 
 def test_both_entries_are_named_that_share_a_key_across_people_and_machines() -> None:

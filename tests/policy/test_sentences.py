@@ -66,7 +66,9 @@ def test_windows_line_ends_change_nothing() -> None:
     assert sentences(PAGE.replace("\n", "\r\n")) == sentences(PAGE)
 
 
-@pytest.mark.parametrize("page", ["", "\n\n", "# Only a heading", "---\na: b\n---", "```\ncode", "<!-- open", "***", "…"])
+@pytest.mark.parametrize(
+    "page", ["", "\n\n", "# Only a heading", "---\na: b\n---", "```\ncode", "<!-- open", "***", "…"]
+)
 def test_a_page_without_prose_has_no_sentences(page: str) -> None:
     assert sentences(page) == ()
 

@@ -101,10 +101,11 @@ def _parameters(name: str, old: BoundClause, new: BoundClause) -> Iterator[Diffe
 
 
 def _bites(name: str, old: tuple[Point, ...], new: tuple[Point, ...]) -> Iterator[Difference]:
-    """A clause that comes to stop things is stricter, even if it no longer reports."""
+    """A clause that comes to stop things is stricter, even if it no longer reports; and the other way round."""
     one, other = (set(points) - {Point.REPORT} for points in (old, new))
-    if one < other:
-        yield Difference(name, "bites", Direction.STRICTER, _shown(old), _shown(new))
+    if one < other or other < one:
+        direction = Direction.STRICTER if one < other else Direction.WEAKER
+        yield Difference(name, "bites", direction, _shown(old), _shown(new))
     else:
         yield from _value(name, "bites", Stricter.MORE, old, new)
 

@@ -43,28 +43,22 @@ def compare(stricter: Stricter, old: Any, new: Any) -> int | None:
     """1 if `new` is stricter than `old`, -1 if weaker, 0 if equal, None if neither can be said."""
     if old == new:
         return 0
-    match stricter:
-        case Stricter.HIGHER:
-            return 1 if new > old else -1
-        case Stricter.LOWER:
-            return 1 if new < old else -1
-        case Stricter.MORE:
-            return _compare_sets(set(old), set(new))
-        case Stricter.FEWER:
-            return _compare_sets(set(new), set(old))
+    if stricter is Stricter.HIGHER:
+        return 1 if new > old else -1
+    if stricter is Stricter.LOWER:
+        return 1 if new < old else -1
+    return _compare_sets(set(old), set(new)) if stricter is Stricter.MORE else _compare_sets(set(new), set(old))
 
 
 def strictest(stricter: Stricter, one: Any, other: Any) -> Any:
     """The value that is at least as strict as both."""
-    match stricter:
-        case Stricter.HIGHER:
-            return max(one, other)
-        case Stricter.LOWER:
-            return min(one, other)
-        case Stricter.MORE:
-            return (*one, *(entry for entry in other if entry not in one))
-        case Stricter.FEWER:
-            return tuple(entry for entry in one if entry in other)
+    if stricter is Stricter.HIGHER:
+        return max(one, other)
+    if stricter is Stricter.LOWER:
+        return min(one, other)
+    if stricter is Stricter.MORE:
+        return (*one, *(entry for entry in other if entry not in one))
+    return tuple(entry for entry in one if entry in other)
 
 
 def _compare_sets(small: set[Any], large: set[Any]) -> int | None:

@@ -1,0 +1,146 @@
+from typing import Annotated
+
+import pytest
+from msgspec import Meta, Struct
+
+from muniment.controls.control import Codes, Control, NoParameters, Scope, satisfied
+from muniment.decision.binding import bind
+from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.errors import PolicyError
+from muniment.policy.document import read_policy
+from muniment.policy.parameters import Stricter, Unit
+
+POLICY = """schema = 1
+owner = "sec@example.test"
+repository = "shop"
+
+[branches]
+protected = ["main"]
+
+[[clause]]
+id = "first"
+text = "The first."
+control = "history-kept"
+bites = "merge"
+
+[[clause]]
+id = "two"
+text = "All code is reviewed by two others."
+control = "reviewed-by-others"
+bites = "merge"
+with = { reviewers = 3 }
+
+[[clause]]
+id = "small"
+text = "Small."
+control = "small-changes"
+bites = "merge"
+[clause.with]
+lines = 100
+generated = ["**/*.lock"]
+
+[[clause]]
+id = "later"
+text = "Tests pass."
+control = "tests-passed"
+bites = "report"
+with = { whatever = 1 }
+
+[[clause]]
+id = "uncovered"
+text = "We are kind."
+bites = "report"
+"""
+
+
+def bound(text: str) -> dict[str, object]:
+    policy = bind(read_policy(text, "policy.toml"), CONTROLS, LATER, "policy.toml", text)
+    return {clause.clause.id: (clause.control, clause.parameters, clause.later_part) for clause in policy.clauses}
+
+
+def refusal(old: str, new: str) -> PolicyError:
+    assert POLICY.count(old) == 1
+    with pytest.raises(PolicyError) as caught:
+        bound(POLICY.replace(old, new))
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_each_clause_gets_its_control_with_its_own_parameters() -> None:
+    found = bound(POLICY)
+    two, small = CONTROLS["reviewed-by-others"], CONTROLS["small-changes"]
+    assert found["two"] == (two, two.parameters(reviewers=3), 0)
+    assert found["small"] == (small, small.parameters(lines=100, generated=("**/*.lock",)), 0)
+    assert found["first"] == (CONTROLS["history-kept"], NoParameters(), 0)
+
+
+def test_a_control_that_is_still_to_come_says_with_which_part() -> None:
+    assert bound(POLICY)["later"] == (None, None, LATER["tests-passed"])
+
+
+def test_a_clause_without_a_control_is_bound_to_none() -> None:
+    assert bound(POLICY)["uncovered"] == (None, None, 0)
+
+
+def test_the_policy_itself_stays_as_it_was_read() -> None:
+    policy = read_policy(POLICY, "policy.toml")
+    assert bind(policy, CONTROLS, LATER).policy is policy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "problem"),
+    [
+        ('"reviewed-by-others"', '"reviewed"', 17, 'clause "two" control', "found 'reviewed'"),
+        ("reviewers = 3", "reviewers = 0", 19, 'clause "two" with.reviewers', "a whole number >= 1, found 0"),
+        ("reviewers = 3", "reviewers = true", 19, 'clause "two" with.reviewers', "found true"),
+        ("reviewers = 3", 'reviewers = "3"', 19, 'clause "two" with.reviewers', "a whole number, found '3'"),
+        ("reviewers = 3", "reviewrs = 3", 19, 'clause "two" with.reviewrs', 'found "reviewrs"'),
+        ("lines = 100", "lines = -1", 27, 'clause "small" with.lines', "found -1"),
+        ('"**/*.lock"', "1", 28, 'clause "small" with.generated', "a text, found [1]"),
+        ('["**/*.lock"]', '"**/*.lock"', 28, 'clause "small" with.generated', "a list, found"),
+        ('"**/*.lock"', '"/x"', 28, 'clause "small" with.generated', "begins with /"),
+        ('control = "history-kept"', 'control = "history-kept"\nwith.x = 1', 12, 'clause "first" with.x', 'found "x"'),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line_and_key(old: str, new: str, line: int, key: str, problem: str) -> None:
+    error = refusal(old, new)
+    assert (error.where, error.key) == (f"policy.toml:{line}", key)
+    assert problem in error.problem
+
+
+def test_a_control_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
+    remedy = refusal('"reviewed-by-others"', '"reviewed"').remedy
+    assert all(name in remedy for name in (*CONTROLS, *LATER))
+
+
+def test_a_wrong_parameter_is_refused_with_the_known_ones_their_defaults_and_units() -> None:
+    assert "reviewers = 2 (people)" in refusal("reviewers = 3", "reviewers = 0").remedy
+    assert "generated = [] (paths)" in refusal("lines = 100", "lines = 0").remedy
+    remedy = refusal('control = "history-kept"', 'control = "history-kept"\nwith.x = 1').remedy
+    assert remedy == "The parameters of history-kept are: none."
+
+
+def test_without_the_text_the_document_is_named() -> None:
+    policy = read_policy(POLICY.replace("reviewers = 3", "reviewers = 0"), "policy.toml")
+    with pytest.raises(PolicyError) as caught:
+        bind(policy, CONTROLS, LATER)
+    assert caught.value.where == "policy.toml"
+
+
+class Lenient(Struct, frozen=True):
+    """Parameters that forgot to forbid unknown names."""
+
+    count: Annotated[int, Meta(ge=1), Unit("things"), Stricter.HIGHER] = 1
+
+
+class Fine(Codes):
+    """One reason."""
+
+    FINE = satisfied("Fine.")
+
+
+def test_an_unknown_parameter_is_refused_even_where_the_struct_would_take_it() -> None:
+    control = Control("lenient", 1, "Lenient.", Scope.REVISION, (), Lenient, Fine, lambda case: (Fine.FINE("x:y"),))
+    text = POLICY.replace('"reviewed-by-others"', '"lenient"')
+    with pytest.raises(PolicyError, match=r"with\.reviewers"):
+        bind(read_policy(text, "p"), {**CONTROLS, "lenient": control}, LATER, "p", text)

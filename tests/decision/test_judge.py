@@ -1,0 +1,177 @@
+"""The judgement itself: which clauses bite, what an empty set means, and what an exception covers."""
+
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from muniment.controls.control import Scope, Status
+from muniment.decision.account import account
+from muniment.decision.binding import BoundPolicy
+from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.decision import Decision, Outcome, Reasons, answer_of
+from muniment.decision.exceptions import why_not
+from muniment.decision.judge import biting, judge, needed
+from muniment.facts import kinds, moments
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.statements import PolicyException, Signature, Signed
+from muniment.policy.model import Point
+from muniment.policy.pack import pack_text
+from muniment.workflows.sources import bound
+from tests.support.changes import HEAD, MAIN, NOW, PEOPLE, REVISION, approval, facts, file, values
+
+HEADER = pack_text("sec@example.test", "shop").split("[[clause]]", maxsplit=1)[0]
+TWO = '[[clause]]\nid = "two"\ntext = "t"\ncontrol = "reviewed-by-others"\nbites = "merge"\n'
+ALONE = Known((approval("bob"),))
+
+
+def policy(*clauses: str, more: str = "") -> BoundPolicy:
+    return bound(HEADER + more + "".join(clauses), "policy.toml")
+
+
+def judged(rules: BoundPolicy, point: Point = Point.MERGE, now: str = NOW, **changed: Maybe[Any]) -> Decision:
+    return judge(rules, facts(values(**changed)), point, now)
+
+
+def codes(decision: Decision) -> list[str]:
+    return [reason.code for result in decision.results for reason in result.reasons]
+
+
+def test_nothing_that_bites_denies_unless_the_policy_says_so_in_words() -> None:
+    report = TWO.replace('"merge"', '"report"')
+    assert judged(policy(report)).outcome is Outcome.DENY
+    assert [reason.code for reason in judged(policy(report)).reasons] == ["no-clause-bites"]
+    words = '[unjudged]\nmerge = "this is a sandbox"\n'
+    assert judged(policy(report, more=words)).outcome is Outcome.ALLOW
+    assert [reason.code for reason in judged(policy(report, more=words)).reasons] == ["judged-by-nobody"]
+
+
+def test_a_clause_for_other_branches_does_not_bite() -> None:
+    elsewhere = policy(TWO + 'branches = ["release/*"]\n')
+    assert judged(elsewhere).reasons[0].code == "no-clause-bites"
+    release = Known(structs.replace(REVISION, target="refs/heads/release/1"))
+    assert codes(judged(elsewhere, revision=release)) == ["too-few-approvals"]
+
+
+def test_a_revision_that_was_not_learnt_is_on_every_branch_and_denies() -> None:
+    decision = judged(policy(TWO + 'branches = ["release/*"]\n'), revision=Unknown("gone"))
+    assert decision.outcome is Outcome.DENY
+    assert (decision.head, decision.target) == ("", "")
+    assert account(decision, policy(TWO), facts({})).revision.update == "unknown"
+
+
+def test_a_clause_for_other_paths_is_not_applicable() -> None:
+    rules = policy(TWO + 'paths = ["docs/**"]\n')
+    assert codes(judged(rules, approvals=ALONE)) == ["other-paths"]
+    assert codes(judged(rules, approvals=ALONE, files=Known((file("docs/a.md"),)))) == ["too-few-approvals"]
+    assert codes(judged(rules, approvals=ALONE, files=Unknown("gone"))) == ["too-few-approvals"]
+    assert kinds.FILES.name in needed(biting(rules, Point.MERGE, MAIN))
+
+
+@pytest.mark.parametrize(("day", "outcome"), [("2026-11-23", Outcome.DENY), ("2026-11-24", Outcome.ALLOW)])
+def test_a_clause_reports_only_through_the_end_of_its_day(day: str, outcome: Outcome) -> None:
+    decision = judged(policy(TWO + f"report_until = {day}\n"), approvals=ALONE)
+    assert decision.outcome is outcome
+    assert decision.results[0].status is Status.VIOLATED
+
+
+def test_what_nothing_judges_is_never_green() -> None:
+    uncovered = TWO.replace('control = "reviewed-by-others"\n', "")
+    later = TWO.replace("reviewed-by-others", "secrets-in-vault")
+    for clause, code in ((uncovered, "uncovered"), (later, "not-evaluated-yet")):
+        decision = judged(policy(clause))
+        assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])
+        assert decision.results[0].status is Status.UNKNOWN
+        assert needed(biting(policy(clause), Point.MERGE, MAIN)) == {"revision", "pushes", "people", "exceptions"}
+
+
+def test_a_report_stops_nothing() -> None:
+    decision = judged(policy(TWO.replace('"merge"', '"report"')), Point.REPORT, approvals=ALONE)
+    assert (decision.outcome, decision.results[0].enforced) == (Outcome.ALLOW, False)
+
+
+def test_a_control_that_says_nothing_denies() -> None:
+    rules = policy(TWO)
+    assert rules.clauses[0].control is not None
+    silent = structs.replace(rules.clauses[0].control, judge=lambda case: ())
+    broken = structs.replace(rules, clauses=(structs.replace(rules.clauses[0], control=silent),))
+    decision = judged(broken)
+    assert (decision.outcome, codes(decision)) == (Outcome.DENY, ["control-said-nothing"])
+
+
+LEAVE = PolicyException(
+    id="hot",
+    clause="two",
+    repository="shop",
+    branch=MAIN,
+    head="",
+    owner="ada",
+    reason="the shop is down",
+    granted="2026-11-01T00:00:00.000000Z",
+    expires="2026-12-01T00:00:00.000000Z",
+    signatures=(Signed("ada", Signature.VALID), Signed("sue", Signature.VALID)),
+)
+
+
+def test_an_exception_covers_its_clause_and_nothing_else() -> None:
+    covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)))
+    assert (covered.outcome, covered.results[0].exception) == (Outcome.ALLOW, "hot")
+    other = structs.replace(LEAVE, clause="else")
+    assert judged(policy(TWO), approvals=ALONE, exceptions=Known((other,))).outcome is Outcome.DENY
+    this = structs.replace(LEAVE, head=HEAD.id)
+    assert judged(policy(TWO), approvals=ALONE, exceptions=Known((this,))).outcome is Outcome.ALLOW
+
+
+@pytest.mark.parametrize("missing", ["exceptions", "people"])
+def test_an_exception_that_cannot_be_checked_covers_nothing(missing: str) -> None:
+    changed: dict[str, Any] = {"exceptions": Known((LEAVE,)), "approvals": ALONE, missing: Unknown("gone")}
+    assert judged(policy(TWO), **changed).outcome is Outcome.DENY
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"signatures": LEAVE.signatures[:1]}, "not-approved-by-another"),
+        ({"signatures": LEAVE.signatures[1:]}, "not-signed-by-owner"),
+        ({"signatures": (*LEAVE.signatures[:1], Signed("sue", Signature.BAD))}, "not-approved-by-another"),
+        ({"signatures": (*LEAVE.signatures[:1], Signed("nobody", Signature.VALID))}, "not-approved-by-another"),
+        ({"owner": "sue", "signatures": LEAVE.signatures[1:]}, "not-approved-by-another"),
+        ({"reason": " "}, "no-reason"),
+        ({"granted": NOW[:-2] + "9Z"}, "not-begun"),
+        ({"expires": NOW}, "expired"),
+        ({"granted": "2026-08-01T00:00:00.000000Z"}, "too-long"),
+    ],
+)
+def test_less_than_an_exception_is_nothing(changed: dict[str, Any], why: str) -> None:
+    assert why_not(structs.replace(LEAVE, **changed), PEOPLE, NOW) == (why,)
+
+
+def test_an_account_tells_what_was_not_read() -> None:
+    rules = policy(TWO)
+    given = facts(values(approvals=Unknown("ssh-keygen is not installed")))
+    told = account(judge(rules, given, Point.MERGE, NOW), rules, given)
+    assert (told.contributors, told.approvals) == ((), ())
+    assert told.not_read == ("The approvals could not be learnt: ssh-keygen is not installed.",)
+    assert told.results[0].reasons[0].remedy
+
+
+def test_every_code_of_every_control_has_its_sentences() -> None:
+    for control in CONTROLS.values():
+        assert control.scope in Scope
+        for member in control.codes:
+            assert answer_of(control.codes, member("commit:x")) is member.value
+    with pytest.raises(KeyError):
+        answer_of(Reasons, structs.replace(Reasons.UNCOVERED("clause:x"), code="no-such-code"))
+
+
+def test_no_control_is_both_here_and_still_to_come() -> None:
+    assert not CONTROLS.keys() & LATER.keys()
+    assert {bound.clause.control for bound in policy(TWO).clauses} <= CONTROLS.keys()
+
+
+@pytest.mark.parametrize("text", ["2026-11-24", "2026-11-24T09:00:00Z", "2026-11-24T10:00:00.000000+01:00", "x"])
+def test_a_moment_in_another_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"moment|isoformat"):
+        moments.parse(text)
+    with pytest.raises(ValueError, match="time zone"):
+        moments.text(moments.parse(NOW).replace(tzinfo=None))

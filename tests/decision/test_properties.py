@@ -1,0 +1,142 @@
+"""For every control and for whole policies: not knowing never helps, and judging twice gives the same bytes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Struct, structs
+
+from muniment.decision.catalogue import CONTROLS
+from muniment.decision.decision import Outcome
+from muniment.decision.judge import judge
+from muniment.facts import canonical
+from muniment.facts.change import ApprovedHead, Because, Push, Pushes, Update
+from muniment.facts.facts import Fact, Facts
+from muniment.facts.kinds import KINDS
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.statements import Signature, Verdict
+from muniment.policy.model import Point
+from muniment.policy.pack import pack_text
+from muniment.workflows.sources import bound
+from tests.support.changes import HEAD, NOW, REVISION, approval, commit, facts, file, hand, values
+
+NAMES = ("ada", "bob", "carol", "sue", "bot", "agent", "nobody")
+POLICY = bound(pack_text("sec@example.test", "shop"), "built-in")
+GONE = Unknown("it was not learnt")
+
+
+def single(control: str) -> Any:
+    """A policy with one clause."""
+    text = pack_text("sec@example.test", "shop").split("[[clause]]")[0]
+    return bound(f'{text}\n[[clause]]\nid = "one"\ntext = "t"\ncontrol = "{control}"\nbites = "merge"\n', "one")
+
+
+SINGLES = {name: single(name) for name in CONTROLS}
+
+commits = st.builds(
+    lambda numbers, who: tuple(commit(n, hands=tuple(hand(name, because) for name, because in who)) for n in numbers),
+    st.lists(st.integers(1, 4), min_size=0, max_size=3, unique=True),
+    st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(Because)), min_size=1, max_size=3),
+)
+approvals = st.lists(
+    st.builds(
+        lambda name, on, verdict, signature, answers, order: approval(
+            name, commit(on), verdict=verdict, signature=signature, order=order, answers=answers
+        ),
+        st.sampled_from(("bob", "carol", "sue", "ada")),
+        st.integers(1, 4),
+        st.sampled_from((Verdict.APPROVE, Verdict.APPROVE, Verdict.APPROVE, *Verdict)),
+        st.sampled_from((Signature.VALID, Signature.VALID, Signature.BAD)),
+        st.sampled_from(({}, {"why-large": "x"})),
+        st.integers(0, 2),
+    ),
+    max_size=5,
+).map(tuple)
+files = st.lists(
+    st.builds(file, st.sampled_from(("a.py", "auth/x.py", ".muniment/policy.toml", "uv.lock")), st.integers(0, 600)),
+    max_size=3,
+).map(tuple)
+pushes = st.builds(
+    Pushes,
+    st.booleans(),
+    st.lists(st.builds(Push, st.just(HEAD.id), st.sampled_from((Known("person:ada"), GONE))), max_size=1).map(tuple),
+    st.just(()),
+    commits,
+)
+heads = st.lists(
+    st.builds(
+        lambda c, tree: ApprovedHead(c.id, (c,), tree, ()),
+        st.builds(commit, st.integers(1, 4)),
+        st.sampled_from(("", HEAD.tree)),
+    ),
+    max_size=2,
+).map(tuple)
+updates = st.sampled_from([Known(update) for update in Update])
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> dict[str, Maybe[Any]]:
+    """Facts that often allow: each is the satisfying one or any other."""
+    return values(
+        revision=Known(structs.replace(REVISION, update=draw(st.one_of(st.just(Known(Update.FORWARD)), updates)))),
+        commits=Known(draw(st.one_of(st.just((HEAD,)), commits))),
+        files=Known(draw(st.one_of(st.just((file("a.py"),)), files))),
+        pushes=Known(draw(st.one_of(st.just(Pushes(True, (), (), ())), pushes))),
+        approved_heads=Known(draw(st.one_of(st.just(()), heads))),
+        approvals=Known(draw(st.one_of(st.just((approval("bob"), approval("sue"))), approvals))),
+    )
+
+
+def forgetting(value: Any) -> Iterator[Any]:
+    """Every copy of a value in which one thing that was known is not."""
+    if isinstance(value, Known):
+        yield GONE
+        yield from (Known(inner) for inner in forgetting(value.value))
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from (structs.replace(value, **{name: inner}) for inner in forgetting(getattr(value, name)))
+    elif isinstance(value, tuple):
+        for at, item in enumerate(value):
+            yield from ((*value[:at], inner, *value[at + 1 :]) for inner in forgetting(item))
+
+
+def forgotten(world: dict[str, Maybe[Any]]) -> Iterator[dict[str, Maybe[Any]]]:
+    """Every world in which one fact, or one thing in it, is unknown or was never collected."""
+    for name, value in world.items():
+        yield {other: kept for other, kept in world.items() if other != name}
+        for less in forgetting(value):
+            yield world | {name: less}
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds())
+def test_not_knowing_never_turns_deny_into_allow(world: dict[str, Maybe[Any]]) -> None:
+    for policy in (POLICY, *SINGLES.values()):
+        if judge(policy, facts(world), Point.MERGE, NOW).outcome is Outcome.DENY:
+            for less in forgotten(world):
+                assert judge(policy, facts(less), Point.MERGE, NOW).outcome is Outcome.DENY
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds())
+def test_judging_twice_gives_the_same_bytes(world: dict[str, Maybe[Any]]) -> None:
+    first = facts(world)
+    once = judge(POLICY, first, Point.MERGE, NOW)
+    kept = {
+        name: Fact(
+            msgspec.json.decode(canonical.encode(fact.value), type=KINDS[name].shape),
+            fact.source,
+            fact.read_at,
+            fact.salt,
+        )
+        for name, fact in first.items().items()
+    }
+    again = judge(POLICY, Facts(kept), Point.MERGE, NOW)
+    assert canonical.encode(once) == canonical.encode(again)
+
+
+def test_the_satisfying_world_is_allowed() -> None:
+    for policy in (POLICY, *SINGLES.values()):
+        assert judge(policy, facts(values()), Point.MERGE, NOW).outcome is Outcome.ALLOW

@@ -1,0 +1,208 @@
+import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from muniment.decision.binding import BoundPolicy, bind
+from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.comparison import Difference, Direction, compare
+from muniment.decision.tightening import tighten
+from muniment.policy.model import Clause, Point, Policy
+
+TWO = Clause("two", "Two others review.", "reviewed-by-others", (Point.MERGE,), {"reviewers": 2})
+SMALL = Clause("small", "Small.", "small-changes", (Point.MERGE,), {"generated": ["a", "b"]})
+LATER_ONE = Clause("later", "Tests pass.", "tests-passed", (Point.REPORT,), {"suites": ["unit"]})
+FLOOR = Policy("sec@example.test", "shop", "policy.md", ("main",), {}, (TWO, SMALL, LATER_ONE))
+JANUARY, FEBRUARY = datetime.date(2027, 1, 31), datetime.date(2027, 2, 28)
+
+
+def laid_over(floor: Policy, own: Policy) -> tuple[Policy, tuple[Difference, ...]]:
+    effective, void = tighten(bound(floor), bound(own), CONTROLS, LATER)
+    return effective.policy, void
+
+
+def bound(policy: Policy) -> BoundPolicy:
+    return bind(policy, CONTROLS, LATER)
+
+
+def with_clause(policy: Policy, **fields: Any) -> Policy:
+    """The policy with its first clause changed."""
+    return structs.replace(policy, clauses=(structs.replace(policy.clauses[0], **fields), *policy.clauses[1:]))
+
+
+def test_the_same_policy_over_itself_changes_nothing() -> None:
+    assert laid_over(FLOOR, FLOOR) == (FLOOR, ())
+
+
+def test_parameters_are_as_strict_as_either_asks() -> None:
+    effective, void = laid_over(FLOOR, with_clause(FLOOR, parameters={"reviewers": 3}))
+    assert effective.clauses[0].parameters == {"reviewers": 3}
+    assert void == ()
+
+
+def test_a_weaker_parameter_is_void_and_told() -> None:
+    effective, void = laid_over(FLOOR, with_clause(FLOOR, parameters={"reviewers": 1}))
+    assert effective == FLOOR
+    assert [(d.clause, d.what, d.old, d.new) for d in void] == [("two", "with.reviewers", "2", "1")]
+
+
+def test_a_parameter_left_out_means_its_default() -> None:
+    floor = with_clause(FLOOR, parameters={"reviewers": 1})
+    effective, _ = laid_over(floor, with_clause(FLOOR, parameters={}))
+    assert effective.clauses[0].parameters == {"reviewers": 2}
+
+
+def test_a_list_keeps_only_what_both_leave_out() -> None:
+    own = structs.replace(FLOOR, clauses=(structs.replace(SMALL, parameters={"generated": ["b", "c"]}),))
+    effective, void = laid_over(FLOOR, own)
+    assert effective.clauses[1].parameters == {"generated": ["b"]}
+    assert {(d.clause, d.what) for d in void} == {("two", "removed"), ("small", "with.generated"), ("later", "removed")}
+
+
+def test_a_clause_left_out_still_holds() -> None:
+    effective, void = laid_over(FLOOR, structs.replace(FLOOR, clauses=(LATER_ONE,)))
+    assert effective.clauses == FLOOR.clauses
+    assert {(d.clause, d.what) for d in void} == {("two", "removed"), ("small", "removed")}
+
+
+def test_a_clause_of_its_own_is_added_after_the_floors() -> None:
+    own = structs.replace(FLOOR, clauses=(structs.replace(TWO, id="mine"), *FLOOR.clauses))
+    assert [clause.id for clause in laid_over(FLOOR, own)[0].clauses] == ["two", "small", "later", "mine"]
+
+
+def test_another_control_for_a_clause_of_the_floor_is_void() -> None:
+    effective, void = laid_over(FLOOR, with_clause(FLOOR, control="history-kept", parameters={}))
+    assert effective == FLOOR
+    assert [(d.clause, d.what) for d in void] == [("two", "control")]
+
+
+def test_what_a_control_to_come_will_read_is_the_floors() -> None:
+    own = structs.replace(FLOOR, clauses=(TWO, SMALL, structs.replace(LATER_ONE, parameters={"suites": []})))
+    effective, void = laid_over(FLOOR, own)
+    assert effective == FLOOR
+    assert [(d.clause, d.what) for d in void] == [("later", "with.suites")]
+
+
+def test_words_identity_and_what_is_left_unjudged_are_the_floors() -> None:
+    own = structs.replace(
+        with_clause(FLOOR, text="Other words."),
+        owner="mallory@evil.test",
+        repository="other",
+        source="other.md",
+        unjudged={Point.MERGE: "because"},
+    )
+    effective, void = laid_over(FLOOR, own)
+    assert effective == FLOOR
+    assert [d.what for d in void] == ["unjudged"]
+
+
+def test_protected_branches_and_points_add_up() -> None:
+    own = structs.replace(with_clause(FLOOR, bites=(Point.REPORT,)), protected=("dev",))
+    effective, void = laid_over(FLOOR, own)
+    assert effective.protected == ("main", "dev")
+    assert effective.clauses[0].bites == (Point.MERGE, Point.REPORT)
+    assert {d.what for d in void} == {"protected", "bites"}
+
+
+@pytest.mark.parametrize("field", ["branches", "paths"])
+@pytest.mark.parametrize(
+    ("floor", "own", "effective"),
+    [
+        ((), ("a",), ()),
+        (("a",), (), ()),
+        (("a",), ("b",), ("a", "b")),
+        (("a", "b"), ("b",), ("a", "b")),
+    ],
+)
+def test_a_clause_reaches_as_far_as_either_says(
+    field: str, floor: tuple[str, ...], own: tuple[str, ...], effective: tuple[str, ...]
+) -> None:
+    found, _ = laid_over(with_clause(FLOOR, **{field: floor}), with_clause(FLOOR, **{field: own}))
+    assert getattr(found.clauses[0], field) == effective
+
+
+@pytest.mark.parametrize(
+    ("floor", "own", "effective"),
+    [
+        (None, JANUARY, None),
+        (JANUARY, None, None),
+        (JANUARY, FEBRUARY, JANUARY),
+        (FEBRUARY, JANUARY, JANUARY),
+    ],
+)
+def test_a_clause_bites_as_early_as_either_says(
+    floor: datetime.date | None, own: datetime.date | None, effective: datetime.date | None
+) -> None:
+    found, _ = laid_over(with_clause(FLOOR, report_until=floor), with_clause(FLOOR, report_until=own))
+    assert found.clauses[0].report_until == effective
+
+
+names = st.lists(st.sampled_from(["a", "b", "c/**"]), unique=True, max_size=3)
+parameters: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "": st.just({}),
+    "history-kept": st.just({}),
+    "reviewed-by-others": st.fixed_dictionaries({}, optional={"reviewers": st.integers(1, 4)}),
+    "small-changes": st.fixed_dictionaries(
+        {}, optional={"lines": st.integers(1, 4), "files": st.integers(1, 4), "generated": names}
+    ),
+    "security-attention": st.fixed_dictionaries({}, optional={"sensitive": names}),
+    "tests-passed": st.fixed_dictionaries({}, optional={"suites": names}),
+}
+
+
+@st.composite
+def clauses(draw: st.DrawFn, id: str) -> Clause:
+    control = draw(st.sampled_from(sorted(parameters)))
+    return Clause(
+        id=id,
+        text=draw(st.sampled_from(["One.", "Two."])),
+        control=control,
+        bites=tuple(draw(st.lists(st.sampled_from(Point), unique=True, min_size=1))),
+        parameters=draw(parameters[control]),
+        branches=tuple(draw(names)),
+        paths=tuple(draw(names)),
+        report_until=draw(st.sampled_from([None, JANUARY, FEBRUARY])),
+    )
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> Policy:
+    ids = draw(st.lists(st.sampled_from("xyz"), unique=True))
+    return Policy(
+        owner=draw(st.sampled_from(["a", "b"])),
+        repository=draw(st.sampled_from(["shop", "web"])),
+        source="",
+        protected=tuple(draw(names.filter(bool))),
+        unjudged=draw(st.dictionaries(st.sampled_from(Point), st.sampled_from(["why", "so"]))),
+        clauses=tuple(draw(clauses(id)) for id in ids),
+    )
+
+
+@given(policies(), policies())
+def test_nothing_gets_weaker_than_the_floor(floor: Policy, own: Policy) -> None:
+    effective, _ = tighten(bound(floor), bound(own), CONTROLS, LATER)
+    assert [d for d in compare(bound(floor), effective) if d.direction is Direction.WEAKER] == []
+
+
+@given(policies(), policies())
+def test_tightening_again_changes_nothing(floor: Policy, own: Policy) -> None:
+    once, _ = laid_over(floor, own)
+    assert laid_over(floor, once)[0] == once
+    assert laid_over(once, own)[0] == once
+
+
+@given(policies(), policies())
+def test_whatever_is_stricter_holds_where_the_controls_are_the_same(floor: Policy, own: Policy) -> None:
+    effective = {c.id: c for c in laid_over(floor, own)[0].clauses}
+    same = [c for c in own.clauses if c.control == effective[c.id].control and c.control in CONTROLS]
+    asked = bound(structs.replace(own, clauses=tuple(same)))
+    got = bound(structs.replace(own, clauses=tuple(effective[c.id] for c in same)))
+    assert [d for d in compare(asked, got) if d.direction is Direction.WEAKER] == []
+
+
+@given(policies())
+def test_a_policy_over_itself_is_itself(policy: Policy) -> None:
+    assert laid_over(policy, policy) == (policy, ())

@@ -1,0 +1,53 @@
+"""SSH public keys: one line, one plain key, of a kind that may sign here."""
+
+import base64
+import struct
+
+import pytest
+
+from muniment.policy.keys import KINDS, blob_fields, parse_key
+
+
+def line(kind: str, *fields: bytes) -> str:
+    """A key line of that kind over a blob of these fields."""
+    blob = b"".join(struct.pack(">I", len(field)) + field for field in fields)
+    return f"{kind} {base64.b64encode(blob).decode()}"
+
+
+def rsa(bits: int) -> str:
+    return line("ssh-rsa", b"ssh-rsa", b"\x01\x00\x01", b"\x00" + (1 << (bits - 1)).to_bytes(bits // 8))
+
+
+ED = line("ssh-ed25519", b"ssh-ed25519", b"k" * 32)
+
+
+@pytest.mark.parametrize("text", [ED, rsa(2048), line(KINDS[1], KINDS[1].encode(), b"nistp256", b"p" * 65)])
+def test_a_plain_key_is_kept_without_its_comment(text: str) -> None:
+    assert parse_key(f"{text} ada at work") == text
+    assert parse_key(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"{ED}\n{ED}", "one line"),
+        (f"no-pty {ED}", "begins with"),
+        ("ssh-ed25519", "begins with"),
+        (line("ssh-dss", b"ssh-dss", b"x"), "begins with"),
+        (line("ssh-ed25519-cert-v01@openssh.com", b"x"), "begins with"),
+        ("ssh-ed25519 AAA", "cut off"),
+        (f"ssh-ed25519 {base64.b64encode(b'xx').decode()}", "cut off"),
+        (f"ssh-ed25519 {base64.b64encode(b'  xx').decode()}", "cut off"),
+        (line("ssh-ed25519", b"ssh-rsa", b"k"), "another type"),
+        (line("ssh-ed25519"), "another type"),
+        (line("ssh-ed25519", b"ssh-ed25519", b"k", b"more"), "parts"),
+        (rsa(1024), "shorter"),
+    ],
+)
+def test_anything_else_is_refused(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_key(text)
+
+
+def test_fields_are_read_as_they_lie() -> None:
+    assert blob_fields(b"\x00\x00\x00\x01a\x00\x00\x00\x00") == [b"a", b""]
