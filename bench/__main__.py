@@ -1,0 +1,149 @@
+"""python -m bench [REPOSITORY ...]: the speeds that we hold, each beside its peer.
+
+REPOSITORY is what replay is timed on; its bound is meant for a large one.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.measure import Row, command, medians, table
+from muniment.decision.judge import judge
+from muniment.policy.model import Point
+from muniment.policy.pack import pack_text, people_text
+from muniment.workflows.sources import bound
+from tests.support.changes import NOW, REVISION, approval, commit, facts, file, oid, values
+
+PYTHON = sys.executable
+SMALL, LARGE = 1_000, 100_000
+
+
+def main() -> None:
+    """Measure everything and print the table."""
+    rows = [_decision(), _version()]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        rows += _check(Path(folder))
+    rows += [_replay(repository) for repository in sys.argv[1:] or ["."]]
+    sys.stdout.write(table(rows) + "\n")
+
+
+def _decision() -> Row:
+    from msgspec import structs
+
+    from muniment.facts.maybe import Known
+
+    line = tuple(commit(n, oid(n - 1)) for n in range(10, 0, -1))
+    given = facts(
+        values(
+            revision=Known(structs.replace(REVISION, head=line[0].id)),
+            commits=Known(line),
+            files=Known(tuple(file(f"src/{n}.py") for n in range(10))),
+            approvals=Known((approval("bob", line[0]), approval("sue", line[0]))),
+        )
+    )
+    policy = bound(pack_text("a@example.test", "shop"), "built-in")
+    assert given.digest
+    assert judge(policy, given, Point.MERGE, NOW).outcome == "allow"
+    taken: list[float] = []
+    for _ in range(5_000):
+        start = time.perf_counter()
+        judge(policy, given, Point.MERGE, NOW)
+        taken.append(time.perf_counter() - start)
+    median = f"{statistics.median(taken) * 1e6:.0f} µs"
+    return Row("a decision on 10 commits, median", "judge(policy, facts)", "", median, "<= 100 µs")
+
+
+def _version() -> Row:
+    found = medians(
+        {
+            "ours": command(PYTHON, "-m", "muniment", "--version"),
+            "entry": command(str(Path(PYTHON).parent / "muniment"), "--version"),
+            "peer": command(PYTHON, "-c", "pass"),
+        },
+        21,
+    )
+    return Row("start", "muniment --version", "python -c pass", f"{found['entry'] / found['peer']:.2f} x", "<= 3 x")
+
+
+def _check(folder: Path) -> list[Row]:
+    small, large = _repository(folder / "small", SMALL), _repository(folder / "large", LARGE)
+    muniment = str(Path(PYTHON).parent / "muniment")
+
+    def check(repository: Path) -> tuple[str, ...]:
+        return (muniment, "check", "--repo", str(repository), "--onto", "main", "--head", "topic")
+
+    imports = "import muniment.cli.check, muniment.cli.running"
+    log = ("git", "-C", str(large), "log", "--raw", "main..topic")
+    found = medians(
+        {
+            "small": command(*check(small), codes=(1,)),
+            "large": command(*check(large), codes=(1,)),
+            "log": command(*log),
+            "imports": command(PYTHON, "-c", imports),
+        },
+        15,
+    )
+    peer = found["log"] + found["imports"]
+    return [
+        Row(
+            "check, 10 commits",
+            f"muniment check, {LARGE:,} commits",
+            f"the same, {SMALL:,} commits",
+            f"{found['large'] / found['small']:.2f} x",
+            "<= 1.5 x",
+        ),
+        Row(
+            "check, 10 commits",
+            f"muniment check ({found['large'] * 1e3:.0f} ms)",
+            f'git log --raw main..topic, and python -c "{imports}" ({peer * 1e3:.0f} ms)',
+            f"{found['large'] / peer:.2f} x",
+            "<= 3 x",
+        ),
+    ]
+
+
+def _repository(path: Path, commits: int) -> Path:
+    """A repository with so many commits on main, and 10 more on topic."""
+    subprocess.run(["git", "init", "-q", "-b", "main", "--bare", str(path)], check=True)
+    documents = {".muniment/policy.toml": pack_text("a@example.test", "shop"), ".muniment/people.toml": people_text()}
+    stream = ["".join(_commit(n, "main", documents if n == 0 else {}) for n in range(commits))]
+    stream += ["reset refs/heads/topic\nfrom refs/heads/main\n\n"]
+    stream += [_commit(commits + n, "topic", {}) for n in range(10)]
+    subprocess.run(["git", "-C", str(path), "fast-import", "--quiet"], input="".join(stream).encode(), check=True)
+    return path
+
+
+def _commit(number: int, branch: str, documents: dict[str, str]) -> str:
+    files = {**documents, f"d{number % 100}/f{number % 1000}.txt": f"{number}\n"}
+    listed = "".join(f"M 644 inline {name}\ndata {len(text.encode())}\n{text}\n" for name, text in files.items())
+    return (
+        f"commit refs/heads/{branch}\ncommitter Ada <ada@example.test> {1_600_000_000 + number} +0000\n"
+        f"data 2\nx\n{listed}\n"
+    )
+
+
+def _replay(repository: str) -> Row:
+    import json
+
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*_one_core(), PYTHON, "-m", "muniment", "replay", "--repo", repository, "--format", "json"],
+        capture_output=True,
+        check=True,
+    )
+    taken = time.perf_counter() - start
+    changes = json.loads(done.stdout)["changes"]
+    return Row(
+        f"replay of {changes:,} changes", "muniment replay, one core", "", f"{changes / taken:,.0f} a second", ">= 300"
+    )
+
+
+def _one_core() -> list[str]:
+    return ["taskset", "-c", "0"]
+
+
+if __name__ == "__main__":
+    main()
