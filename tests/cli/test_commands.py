@@ -185,3 +185,16 @@ def test_doctor_finds_what_is_missing(shop: Shop) -> None:
     assert code == 0
     assert {"git", "ssh-keygen", "repository", "policy", "people"} <= {row["part"] for row in json.loads(out)}
     assert shop.muniment("doctor", "--repo", "/nowhere/at/all")[0] == 1
+
+
+def test_what_writes_also_answers_in_json(shop: Shop, tmp_path: Path) -> None:
+    head = shop.repo.commit({"auth/login.py": "x\n"}, on="topic", parents=["main"])
+    _, out, _ = shop.muniment(
+        *("approve", head, "--repo", str(shop.repo.path), "--onto", "main", "--key", str(shop.keys["sue"])),
+        *("--format", "json"),
+    )
+    told = json.loads(out)
+    assert (told["person"], told["statement"]["head"]) == ("sue", head)
+    assert told["unanswered"]
+    _, out, _ = shop.muniment("init", "--home", str(tmp_path / "h"), "--repository", "shop", "--format", "json")
+    assert "policy.toml" in json.loads(out)["made"]

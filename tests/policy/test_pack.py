@@ -36,8 +36,8 @@ def test_the_pack_has_every_promised_clause_and_no_other() -> None:
     assert {clause.id: clause.control for clause in policy.clauses} == PROMISED
 
 
-def test_the_pack_names_every_control_of_the_catalogue() -> None:
-    assert set(PROMISED.values()) == {*CONTROLS, *LATER}
+def test_the_pack_names_only_controls_of_the_catalogue_and_all_that_are_to_come() -> None:
+    assert set(LATER) <= set(PROMISED.values()) <= {*CONTROLS, *LATER}
 
 
 def test_what_can_be_judged_bites_at_merge_and_what_cannot_yet_only_reports() -> None:

@@ -18,6 +18,7 @@ from muniment.policy import guide
 @options.onto
 @options.home
 @options.key
+@options.output
 @click.option("--answer", "answers", multiple=True, metavar="ID=TEXT", help="An answer to the code-review guide.")
 @click.option(
     "--attest",
@@ -34,6 +35,7 @@ def command(
     onto: str | None,
     home: str | None,
     key: str | None,
+    output: str,
     answers: tuple[str, ...],
     attests: tuple[str, ...],
     request_changes: bool,
@@ -70,10 +72,15 @@ def command(
         data = approvals.statement(said)
         approvals.write(repository, head, signer.id, before, data, signatures.sign(data, approvals.NAMESPACE, chosen))
         unanswered = _unanswered(found, head, said.answers, now) if verdict is Verdict.APPROVE else []
+    ref = f"{approvals.PREFIX}{head}/{signer.id}"
+    if output == "json":
+        asked = {question.id: question.text for question in unanswered}
+        printing.json({"person": signer.id, "statement": said, "ref": ref, "unanswered": asked})
+        return 0
     click.echo(f"{signer.id}: {verdict.value} {head[:12]} onto {found.branch.name}")
     for question in unanswered:
         click.echo(f'  the guide asks (--answer {question.id}="…"): {printing.plain(question.text)}')
-    click.echo(f"Next: share it with: git push origin {approvals.PREFIX}{head}/{signer.id}")
+    click.echo(f"Next: share it with: git push origin {ref}")
     return 0
 
 

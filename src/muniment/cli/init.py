@@ -4,7 +4,7 @@ import os
 
 import click
 
-from muniment.cli import keys
+from muniment.cli import keys, options, printing
 from muniment.errors import UsageError
 from muniment.home.starting import start
 from muniment.policy.pack import pack_text, people_text
@@ -18,7 +18,8 @@ from muniment.policy.pack import pack_text, people_text
     help="The name that approvals give the repository. Default: this folder's.",
 )
 @click.option("--owner", metavar="EMAIL", help="Who answers for the policy. Default: git's user.email.")
-def command(home: str, repository: str | None, owner: str | None) -> int:
+@options.output
+def command(home: str, repository: str | None, owner: str | None, output: str) -> int:
     """Write policy.toml and people.toml with comments, and a ledger key. What is there stays as it is."""
     name = repository or os.path.basename(os.getcwd())
     if not name or name.split() != [name]:
@@ -26,6 +27,9 @@ def command(home: str, repository: str | None, owner: str | None) -> int:
     answers = owner or keys.git_email() or "security@example.test"
     texts = {"policy.toml": pack_text(answers, name), "people.toml": people_text()}
     made = start(home, texts, "muniment/" + name)
+    if output == "json":
+        printing.json({"home": home, "made": made})
+        return 0
     for file in made:
         click.echo(f"made {os.path.join(home, file)}")
     if not made:
