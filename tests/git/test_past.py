@@ -115,3 +115,9 @@ def test_stopping_half_way_leaves_no_child(repo: Repo) -> None:
         steps = iter(past.History(repository, "shop", "refs/heads/main", repo.tip("main")))
         next(steps)
         del steps
+
+
+def test_a_step_that_changes_nothing_has_no_files_and_is_known(repo: Repo) -> None:
+    repo.commit(message="nothing\n")
+    repo.commit(parents=["main", repo.commit({"z": "1\n"}, on="thrown-away", parents=["main"])])
+    assert [step.files for step in read(repo)[-2:]] == [Known(()), Known(())]

@@ -18,7 +18,7 @@ from muniment.git.run import Child
 
 _WINDOW = 64  # merges whose commits are read at once
 _SECONDS = 300
-_DIFF = ("diff-tree", "--stdin", "--root", *files.ARGUMENTS, "--format==%H")
+_DIFF = ("diff-tree", "--stdin", "--always", "--root", *files.ARGUMENTS, "--format==%H")
 
 Diff = tuple[str, list[files.Row] | None]
 

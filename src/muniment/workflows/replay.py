@@ -31,7 +31,7 @@ class Row(Struct, frozen=True):
 
 
 class Common(Struct, frozen=True):
-    """One reason: how often, in words of its first case, and some commits that it was said of."""
+    """One reason: how often, in words of its latest case, and the latest commits that it was said of."""
 
     code: str
     status: str
@@ -61,7 +61,7 @@ class _Tally:
         self.codes = codes
         self.statuses: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
-        self.first: dict[tuple[str, str], Reason] = {}
+        self.latest: dict[tuple[str, str], Reason] = {}
         self.commits: dict[tuple[str, str], list[str]] = {}
 
     def add(self, status: Status, reasons: Iterable[Reason], head: str) -> None:
@@ -72,7 +72,7 @@ class _Tally:
                 if head not in self.commits.setdefault(key, [])[-1:]:
                     self.reasons[key] += 1
                     self.commits[key].append(head)
-                self.first.setdefault(key, reason)
+                self.latest[key] = reason
 
     def common(self) -> tuple[Common, ...]:
         return tuple(
@@ -87,7 +87,7 @@ class _Tally:
         )
 
     def _words(self, key: tuple[str, str]) -> str:
-        return sentences(self.codes, self.first[key])[0]
+        return sentences(self.codes, self.latest[key])[0]
 
 
 class Replay:
