@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
         return error.exit_code if isinstance(error, click.UsageError) else FAILED
     except MunimentError as error:
         return _tell(error.message, error.remedy, error.exit_code)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click exits by itself, and with 1, when its reader has gone
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 -- the interpreter flushes it as it ends
         return FAILED
     except Exception as error:  # noqa: BLE001 -- the outermost edge
