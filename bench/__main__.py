@@ -1,8 +1,9 @@
-"""python -m bench [REPOSITORY ...]: the speeds that we hold, each beside its peer.
+"""python -m bench [--repo PATH]...: the speeds that we hold, each beside its peer.
 
-REPOSITORY is what replay is timed on; its bound is meant for a large one.
+Replay is timed on each PATH, or on this checkout; its bound is meant for a large one.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -12,21 +13,27 @@ from pathlib import Path
 
 from bench.measure import Row, command, medians, table
 from muniment.decision.judge import judge
+from muniment.facts.people import People
 from muniment.policy.model import Point
 from muniment.policy.pack import pack_text, people_text
 from muniment.workflows.sources import bound
-from tests.support.changes import NOW, REVISION, approval, commit, facts, file, oid, values
+from tests.support.changes import NOW, PEOPLE, REVISION, approval, commit, facts, file, oid, person, values
 
 PYTHON = sys.executable
-SMALL, LARGE = 1_000, 100_000
+SMALL, LARGE = 1_000, 100_000  # commits
+EVERYONE = 50  # people
 
 
 def main() -> None:
     """Measure everything and print the table."""
+    root = str(Path(__file__).parent.parent)
+    parser = argparse.ArgumentParser(prog="python -m bench", description="The speeds that we hold.")
+    parser.add_argument("--repo", action="append", metavar="PATH", help="Time replay on it. Default: this checkout.")
+    repositories: list[str] = parser.parse_args().repo or [root]
     rows = [_decision(), _version()]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows += _check(Path(folder))
-    rows += [_replay(repository) for repository in sys.argv[1:] or ["."]]
+    rows += [_replay(repository) for repository in repositories]
     sys.stdout.write(table(rows) + "\n")
 
 
@@ -35,6 +42,7 @@ def _decision() -> Row:
 
     from muniment.facts.maybe import Known
 
+    persons = (*PEOPLE.persons, *(person(f"person{n}") for n in range(len(PEOPLE.persons), EVERYONE)))
     line = tuple(commit(n, oid(n - 1)) for n in range(10, 0, -1))
     given = facts(
         values(
@@ -42,6 +50,7 @@ def _decision() -> Row:
             commits=Known(line),
             files=Known(tuple(file(f"src/{n}.py") for n in range(10))),
             approvals=Known((approval("bob", line[0]), approval("sue", line[0]))),
+            people=Known(People(persons, PEOPLE.machines)),
         )
     )
     policy = bound(pack_text("a@example.test", "shop"), "built-in")
@@ -53,7 +62,7 @@ def _decision() -> Row:
         judge(policy, given, Point.MERGE, NOW)
         taken.append(time.perf_counter() - start)
     median = f"{statistics.median(taken) * 1e6:.0f} µs"
-    return Row("a decision on 10 commits, median", "judge(policy, facts)", "", median, "<= 100 µs")
+    return Row(f"a decision, 10 commits, {EVERYONE} people", "judge(policy, facts)", "none", median, "<= 100 µs")
 
 
 def _version() -> Row:
@@ -137,7 +146,11 @@ def _replay(repository: str) -> Row:
     taken = time.perf_counter() - start
     changes = json.loads(done.stdout)["changes"]
     return Row(
-        f"replay of {changes:,} changes", "muniment replay, one core", "", f"{changes / taken:,.0f} a second", ">= 300"
+        f"replay of {changes:,} changes",
+        "muniment replay, one core",
+        "none",
+        f"{changes / taken:,.0f} a second",
+        ">= 300",
     )
 
 

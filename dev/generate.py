@@ -1,28 +1,33 @@
-"""Writes what documentation can be generated from the code: docs/controls.md and docs/check.schema.json.
+"""Writes what documentation can be generated from the code: controls, commands, and the schema of check's JSON.
 
 `python -m dev.generate` writes them; a test fails when they are stale.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import msgspec
 
+from muniment.cli.commands import muniment
 from muniment.controls.control import Control
 from muniment.decision.account import Account
 from muniment.decision.catalogue import CONTROLS, LATER
 from muniment.policy.parameters import declared
 
 DOCS = Path(__file__).parent.parent / "docs"
+_WIDTH = 100  # of the commands' help
+_NOTE = "Generated from the code by `python -m dev.generate`; a test keeps it true.\n"
 
 
 def documents() -> dict[str, str]:
     """The texts by file name."""
     schema = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Account), order="sorted")).decode()
-    return {"check.schema.json": schema + "\n", "controls.md": _controls()}
+    return {"check.schema.json": schema + "\n", "controls.md": _controls(), "commands.md": _commands()}
 
 
 def _controls() -> str:
-    pieces = ["# Controls\n", "Generated from the code by `python -m dev.generate`; a test keeps it true.\n"]
+    pieces = ["# Controls\n", _NOTE]
     pieces += [_control(control) for control in CONTROLS.values()]
     pieces += ["## Still to come\n", "They answer `unknown: not evaluated yet`, never green.\n"]
     pieces += ["\n".join(f"- `{name}`, with part {part}" for name, part in LATER.items()) + "\n"]
@@ -43,6 +48,22 @@ def _control(control: Control) -> str:
         answer = member.value
         lines.append(f"| `{member.code}` | {answer.status.value} | {_cell(answer.message)} | {_cell(answer.remedy)} |")
     return "\n".join(lines) + "\n"
+
+
+def _commands() -> str:
+    top = click.Context(muniment, info_name="muniment", terminal_width=_WIDTH, **muniment.context_settings)
+    return "\n".join(["# Commands\n", _NOTE, *_helps(top)])
+
+
+def _helps(context: click.Context) -> Iterator[str]:
+    """The help of one command, then of those below it."""
+    yield f"## {context.command_path}\n\n```\n{context.get_help()}\n```\n"
+    group = context.command
+    if isinstance(group, click.Group):
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None, name  # noqa: S101 -- it was listed
+            yield from _helps(click.Context(command, parent=context, info_name=name, **command.context_settings))
 
 
 def _cell(text: str) -> str:
