@@ -5,10 +5,13 @@
     |   `-- ConfigurationError    exit 2  a file that a person writes is missing or wrong
     |       |-- PolicyError               policy.toml
     |       |-- PeopleError               people.toml
-    |       `-- ExceptionFileError        exceptions/<id>.json
+    |       |-- ExceptionFileError        exceptions/<id>.json
+    |       `-- HomeFileError             home.toml
     |-- GitError                  exit 3  git could not be run, or refused
     |-- SignatureError            exit 3  ssh-keygen could not sign or verify
-    `-- HomeError                 exit 3  the home could not be read or written
+    |-- HomeError                 exit 3  the home could not be read or written
+    |   `-- ErasedError                   what is asked for was erased, on the record
+    `-- LedgerError               exit 3  the ledger is damaged, older or other than it was, and must not be signed
 
 An error never means yes: whoever catches one denies, or passes it on.
 """
@@ -56,6 +59,10 @@ class ExceptionFileError(ConfigurationError):
     """A file below exceptions/ cannot be read as an exception."""
 
 
+class HomeFileError(ConfigurationError):
+    """home.toml is wrong."""
+
+
 class GitError(MunimentError):
     """git is missing, timed out, or refused what it was asked."""
 
@@ -66,3 +73,11 @@ class SignatureError(MunimentError):
 
 class HomeError(MunimentError):
     """The home cannot be read or written."""
+
+
+class ErasedError(HomeError):
+    """What is asked for was erased, and the record says by which rule."""
+
+
+class LedgerError(MunimentError):
+    """The ledger is damaged, or is not the one that was signed before."""

@@ -14,7 +14,7 @@ from muniment.decision.exceptions import why_not
 from muniment.decision.judge import biting, judge, needed
 from muniment.facts import kinds, moments
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.statements import PolicyException, Signature, Signed
+from muniment.facts.statements import Freeze, PolicyException, Signature, Signed
 from muniment.policy.model import Point
 from muniment.policy.pack import pack_text
 from muniment.workflows.sources import bound
@@ -82,7 +82,9 @@ def test_what_nothing_judges_is_never_green() -> None:
         decision = judged(policy(clause))
         assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])
         assert decision.results[0].status is Status.UNKNOWN
-        assert needed(biting(policy(clause), Point.MERGE, MAIN)) == {"revision", "pushes", "people", "exceptions"}
+        assert needed(biting(policy(clause), Point.MERGE, MAIN)) == {
+            *("revision", "pushes", "people", "exceptions", "freezes")
+        }
 
 
 def test_a_report_stops_nothing() -> None:
@@ -175,3 +177,26 @@ def test_a_moment_in_another_form_is_refused(text: str) -> None:
         moments.parse(text)
     with pytest.raises(ValueError, match="time zone"):
         moments.text(moments.parse(NOW).replace(tzinfo=None))
+
+
+FREEZE = Freeze("f1", "sue", "the registry leaks", "2026-11-24T08:00:00.000000Z", rehearsal=False)
+
+
+def test_a_freeze_stops_all_merges_whatever_the_clauses_say() -> None:
+    frozen = judged(policy(TWO), freezes=Known((FREEZE,)))
+    assert frozen.outcome is Outcome.DENY
+    assert frozen.results[0].status is Status.SATISFIED
+    assert [reason.code for reason in frozen.reasons] == ["frozen"]
+    covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
+    assert covered.outcome is Outcome.DENY
+
+
+def test_a_rehearsed_freeze_stops_nothing_and_is_told() -> None:
+    rehearsed = judged(policy(TWO), freezes=Known((structs.replace(FREEZE, rehearsal=True),)))
+    assert (rehearsed.outcome, rehearsed.reasons[0].code) == (Outcome.ALLOW, "freeze-rehearsed")
+
+
+def test_freezes_that_cannot_be_learnt_stop_all_merges_and_no_report() -> None:
+    assert judged(policy(TWO), freezes=Unknown("the ledger is gone")).outcome is Outcome.DENY
+    reported = judged(policy(TWO.replace('"merge"', '"report"')), Point.REPORT, freezes=Known((FREEZE,)))
+    assert (reported.outcome, reported.reasons) == (Outcome.ALLOW, ())

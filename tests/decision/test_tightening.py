@@ -100,9 +100,10 @@ def test_words_identity_and_what_is_left_unjudged_are_the_floors() -> None:
 
 
 def test_protected_branches_and_points_add_up() -> None:
-    own = structs.replace(with_clause(FLOOR, bites=(Point.REPORT,)), protected=("dev",))
+    own = structs.replace(with_clause(FLOOR, bites=(Point.REPORT,)), protected=("dev",), protected_tags=("v*",))
     effective, void = laid_over(FLOOR, own)
     assert effective.protected == ("main", "dev")
+    assert effective.protected_tags == ("v*",)
     assert effective.clauses[0].bites == (Point.MERGE, Point.REPORT)
     assert {d.what for d in void} == {"protected", "bites"}
 

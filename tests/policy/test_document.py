@@ -57,6 +57,9 @@ def test_a_policy_is_read_as_it_is_written() -> None:
     policy = read_policy(POLICY, "policy.toml")
     assert (policy.owner, policy.repository, policy.source) == ("security@example.test", "shop", "policy.md")
     assert policy.protected == ("main", "release/*")
+    assert policy.protected_tags == ()
+    tagged = POLICY.replace("[unjudged]", '[tags]\nprotected = ["v*"]\n[unjudged]')
+    assert read_policy(tagged, "policy.toml").protected_tags == ("v*",)
     assert policy.unjudged == {Point.DEPLOY: "nothing is deployed from here"}
     assert policy.clauses == (
         Clause(
@@ -96,6 +99,7 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
         ('repository = "shop"', 'repository = "the shop"', 3, "repository", "without blanks"),
         ('source = "policy.md"', 'source = ""', 4, "source", "found ''"),
         ('source = "policy.md"', "surce = 1", 4, "surce", 'found "surce"'),
+        ("[unjudged]", "[tags]\nprotected = [1]\n[unjudged]", 10, "tags.protected", "found 1"),
         ('protected = ["main", "release/*"]', "protected = []", 7, "branches.protected", "empty list"),
         ('protected = ["main", "release/*"]', 'protected = "main"', 7, "branches.protected", "found 'main'"),
         ('protected = ["main", "release/*"]', "", 6, "branches.protected", "found nothing"),

@@ -84,6 +84,7 @@ def values(**changed: Maybe[Any]) -> dict[str, Maybe[Any]]:
         "approvals": Known((approval("bob"), approval("sue"))),
         "people": Known(PEOPLE),
         "exceptions": Known(()),
+        "freezes": Known(()),
     }
     return satisfying | changed
 

@@ -55,7 +55,11 @@ def command(
         people, exceptions = _people(place, written)
         replay = Replay(policy, branch.ref)
         past = History(repository, policy.policy.repository, branch.ref, branch.tip, since=since or "")
-        known: dict[str, Maybe[Any]] = {kinds.PEOPLE.name: people, kinds.EXCEPTIONS.name: exceptions}
+        known: dict[str, Maybe[Any]] = {
+            kinds.PEOPLE.name: people,
+            kinds.EXCEPTIONS.name: exceptions,
+            kinds.FREEZES.name: Known(()),
+        }
         collector = GitCollector(repository, people, now)
         with _progress(len(past), output) as advance:
             for step in past:

@@ -55,6 +55,7 @@ def _policies(old: BoundPolicy, new: BoundPolicy) -> Iterator[Difference]:
     if one.repository != other.repository:
         yield Difference("", "repository", Direction.WEAKER, one.repository, other.repository, incomparable=True)
     yield from _value("", "protected", Stricter.MORE, one.protected, other.protected)
+    yield from _value("", "protected tags", Stricter.MORE, one.protected_tags, other.protected_tags)
     yield from _value("", "unjudged", Stricter.FEWER, tuple(one.unjudged), tuple(other.unjudged))
     for point, why in one.unjudged.items():
         if other.unjudged.get(point, why) != why:

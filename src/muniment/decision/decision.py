@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.controls.control import Answer, Codes, Reason, Status, Unlearnt, not_applicable, unknown
+from muniment.controls.control import Answer, Codes, Reason, Status, Unlearnt, not_applicable, unknown, violated
 from muniment.policy.model import Point
 
 
@@ -39,7 +39,7 @@ class Result(Struct, frozen=True):
 class Decision(Struct, frozen=True):
     """One judgement, whole. `preview`: its pushers were supposed, so it may be neither recorded nor enforced.
 
-    `time` is the moment that it was judged for. `reasons` are those that are nobody's clause: that nothing bites.
+    `time` is the moment that it was judged for. `reasons` are nobody's clause: a freeze, or that nothing bites.
     """
 
     outcome: Outcome
@@ -73,6 +73,15 @@ class Reasons(Codes):
         'Add one to policy.toml, or say in words why none has to: [unjudged] {point} = "…"',
     )
     JUDGED_BY_NOBODY = not_applicable("No clause has to bite at {point}: {why}")
+    FROZEN = violated(
+        "All merges are stopped since {since} by {person}: {why}",
+        "Wait. Two people with the security role lift it: muniment unfreeze {name}",
+    )
+    FREEZE_REHEARSED = not_applicable("A freeze is rehearsed since {since} by {person}: {why}. It stops nothing.")
+    FREEZES_NOT_LEARNT = unknown(
+        "Whether merges are stopped could not be learnt: {why}.",
+        "Ask who runs this installation; muniment doctor says more.",
+    )
     CONTROL_SAID_NOTHING = unknown(
         "The control {name} gave no answer.",
         "This is a defect of Muniment: please report it. Until then only an exception lets this proceed.",

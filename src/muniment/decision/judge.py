@@ -16,10 +16,12 @@ from muniment.facts import kinds, moments
 from muniment.facts.change import File, Revision
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.statements import Freeze
 from muniment.policy.model import Clause, Point
 from muniment.policy.patterns import matches
 
 _NOWHERE = Revision("", "", "", "", Unknown("the revision could not be learnt"))
+_STOPPING = (Status.VIOLATED, Status.UNKNOWN)
 _WORST_FIRST = (Status.VIOLATED, Status.UNKNOWN, Status.SATISFIED, Status.NOT_APPLICABLE)
 
 
@@ -30,8 +32,8 @@ def judge(policy: BoundPolicy, facts: Facts, point: Point, now: str) -> Decision
     clauses = biting(policy, point, about.target if isinstance(revision, Known) else None)
     derived: dict[Any, Any] = {}
     results = tuple(_result(clause, facts, point, now, about, derived) for clause in clauses)
-    reasons = () if results else (_nothing_bites(policy, point, about),)
-    stopped = any(result.stops for result in results) or any(r.status is Status.UNKNOWN for r in reasons)
+    reasons = (*_freezes(facts, point), *(() if results else (_nothing_bites(policy, point, about),)))
+    stopped = any(result.stops for result in results) or any(reason.status in _STOPPING for reason in reasons)
     pushes = facts.get(kinds.PUSHES)
     return Decision(
         outcome=Outcome.DENY if stopped else Outcome.ALLOW,
@@ -59,7 +61,7 @@ def biting(policy: BoundPolicy, point: Point, target: str | None) -> tuple[Bound
 
 def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
     """Names of all facts that judging `clauses` takes."""
-    names = {kinds.REVISION.name, kinds.PUSHES.name, kinds.PEOPLE.name, kinds.EXCEPTIONS.name}
+    names = {kinds.REVISION.name, kinds.PUSHES.name, kinds.PEOPLE.name, kinds.EXCEPTIONS.name, kinds.FREEZES.name}
     for bound in clauses:
         if bound.clause.paths:
             names.add(kinds.FILES.name)
@@ -70,6 +72,21 @@ def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
 
 def _is_on(clause: Clause, target: str | None) -> bool:
     return not clause.branches or target is None or matches(target.removeprefix("refs/heads/"), clause.branches)
+
+
+def _freezes(facts: Facts, point: Point) -> tuple[Reason, ...]:
+    """What stops everything, whatever the clauses say. A report stops nothing."""
+    if point is Point.REPORT:
+        return ()
+    freezes = facts.get(kinds.FREEZES)
+    if isinstance(freezes, Unknown):
+        return (Reasons.FREEZES_NOT_LEARNT(f"point:{point.value}", why=freezes.why),)
+    return tuple(_freeze(freeze) for freeze in freezes.value)
+
+
+def _freeze(freeze: Freeze) -> Reason:
+    answer = Reasons.FREEZE_REHEARSED if freeze.rehearsal else Reasons.FROZEN
+    return answer(f"freeze:{freeze.id}", person=freeze.person, since=freeze.since[:16], why=freeze.reason)
 
 
 def _nothing_bites(policy: BoundPolicy, point: Point, revision: Revision) -> Reason:

@@ -29,6 +29,7 @@ def tighten(
         floor.policy,
         protected=_union(floor.policy.protected, own.policy.protected),
         clauses=tuple(clauses),
+        protected_tags=_union(floor.policy.protected_tags, own.policy.protected_tags),
     )
     weaker = (d for d in compare(floor, own) if d.direction is Direction.WEAKER and d.what != "repository")
     return bind(effective, controls, later), tuple(weaker)

@@ -50,6 +50,16 @@ class Approval(Struct, frozen=True):
     time: str = ""
 
 
+class Freeze(Struct, frozen=True):
+    """A stop of all merges that is not lifted. `person` is an id; `since` RFC 3339, UTC. A rehearsal stops nothing."""
+
+    id: str
+    person: str
+    reason: str
+    since: str
+    rehearsal: bool
+
+
 class Signed(Struct, frozen=True):
     """One person's signature below an exception."""
 

@@ -13,6 +13,10 @@ ID = r"[a-z0-9][a-z0-9.-]*"
 
 _NAMES = tuple(point.value for point in Point)
 _POINTS = ", ".join(_NAMES)
+_EXPECTED = {
+    "branch": 'branch patterns, such as ["main", "release/*"]',
+    "tag": 'tag patterns, such as ["v*"]',
+}
 _FORM = "1, the only form there is"
 _LARGEST_NUMBER = 2**53  # beyond it, programs that read JSON disagree
 
@@ -33,6 +37,7 @@ def read_policy(text: str, where: str) -> Policy:
         protected=_protected(top.table("branches")),
         unjudged=_unjudged(top.table("unjudged")),
         clauses=_clauses(top),
+        protected_tags=_protected_tags(top.table("tags")),
     )
     top.done()
     return policy
@@ -49,6 +54,12 @@ def place_of_clause(where: str, text: str, clause: str, *keys: str) -> str:
 
 def _protected(table: Table) -> tuple[str, ...]:
     protected = _branches(table, "protected")
+    table.done()
+    return protected
+
+
+def _protected_tags(table: Table) -> tuple[str, ...]:
+    protected = _branches(table, "protected", "tag") if table.has("protected") else ()
     table.done()
     return protected
 
@@ -130,12 +141,12 @@ def _odd(table: Table, key: str, value: Any) -> ConfigurationError:
     return table.wrong(key, "a text, a whole number, true, false or a list of them", shown(value))
 
 
-def _branches(table: Table, key: str) -> tuple[str, ...]:
-    expected = 'branch patterns, such as ["main", "release/*"]'
+def _branches(table: Table, key: str, of: str = "branch") -> tuple[str, ...]:
+    expected = _EXPECTED[of]
     found = _some(table, key, expected)
     for pattern in found:
         if pattern.startswith("refs/") or any(blank in pattern for blank in " ~^:"):
-            raise table.wrong(key, expected, shown(pattern), "Write the short name of the branch: main.")
+            raise table.wrong(key, expected, shown(pattern), f"Write the short name of the {of}, without refs/.")
     return found
 
 

@@ -39,7 +39,8 @@ class Clause(Struct, frozen=True):
 class Policy(Struct, frozen=True, dict=True):
     """A whole policy. `unjudged` says, per point, in words, why no clause has to bite there.
 
-    `source` is the path of the company's own page beside the policy, or "".
+    `source` is the path of the company's own page beside the policy, or "". `protected_tags` are patterns of short
+    names.
     """
 
     owner: str
@@ -48,6 +49,7 @@ class Policy(Struct, frozen=True, dict=True):
     protected: tuple[str, ...]
     unjudged: dict[Point, str]
     clauses: tuple[Clause, ...]
+    protected_tags: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:

@@ -12,6 +12,9 @@ repository = "@REPOSITORY@"          # the name that approvals give this reposit
 [branches]
 protected = ["main", "master", "release/*"]    # * stops at /
 
+# [tags]
+# protected = ["v*"]    # on a server with the gate, such a tag has to name a change that the policy allows
+
 # Code review. These are judged for every change onto a protected branch.
 
 [[clause]]

@@ -12,8 +12,11 @@ from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known, Maybe
+from muniment.facts.statements import Freeze
 from muniment.policy.model import Point
 from muniment.workflows.sources import Rules
+
+NOTHING_FROZEN: Maybe[tuple[Freeze, ...]] = Known(())
 
 
 class Collector(Protocol):
@@ -31,12 +34,20 @@ class Judgement(Struct, frozen=True):
     facts: Facts
 
 
-def judge_change(collector: Collector, rules: Rules, revision: Revision, point: Point, now: str) -> Judgement:
-    """The judgement of `revision` at `point` for the moment `now`."""
+def judge_change(
+    collector: Collector,
+    rules: Rules,
+    revision: Revision,
+    point: Point,
+    now: str,
+    freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
+) -> Judgement:
+    """The judgement of `revision` at `point` for the moment `now`. `freezes` are those of the home, if there is one."""
     names = needed(biting(rules.policy, point, revision.target))
     known: dict[str, Maybe[Any]] = {
         kinds.PEOPLE.name: Known(rules.people),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
+        kinds.FREEZES.name: freezes,
     }
     facts = collector.collect(revision, names, known)
     return Judgement(judge(rules.policy, facts, point, now), rules.policy, facts)
