@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import HomeError, UsageError
-from muniment.home.files import FilesHome, write_durably
+from muniment.home import durable
+from muniment.home.files import FilesHome
 from muniment.home.home import Home
 from tests.home.contract import HomeContract, Subject
 
@@ -26,8 +27,8 @@ class Files(Subject):
         (self.root / "exceptions" / f"{name}.json").write_bytes(data)
 
     def write_keys(self, private: str, public: str) -> None:
-        write_durably(self.root / "keys/ledger.key", private.encode(), 0o600)
-        write_durably(self.root / "keys/ledger.pub", public.encode(), 0o644)
+        durable.write(self.root / "keys/ledger.key", private.encode(), 0o600)
+        durable.write(self.root / "keys/ledger.pub", public.encode(), 0o644)
 
     def spoil(self, digest: str, data: bytes) -> None:
         self.object(digest).write_bytes(data)
@@ -142,7 +143,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(subject: Files) -> None:
     target = subject.root / "taken"
     target.mkdir()
     with pytest.raises(HomeError, match="cannot be written") as caught:
-        write_durably(target, b"x", 0o600)
+        durable.write(target, b"x", 0o600)
     assert caught.value.remedy
     assert [path.name for path in subject.root.iterdir()] == ["taken"]
 
@@ -159,11 +160,11 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(subject: Files) -> No
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
         "from muniment.errors import HomeError\n"
-        "from muniment.home.files import write_durably\n"
+        "from muniment.home.durable import write\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
         "try:\n"
-        "    write_durably(Path(sys.argv[1]), bytes(1000), 0o600)\n"
+        "    write(Path(sys.argv[1]), bytes(1000), 0o600)\n"
         "except HomeError as error:\n"
         "    print(error.message)\n"
     )
@@ -176,7 +177,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(subject: Files) -> No
 
 def test_a_written_file_replaces_the_old_one_whole(subject: Files) -> None:
     file = subject.root / "a" / "b" / "file"
-    write_durably(file, b"a long text", 0o644)
-    write_durably(file, b"short", 0o600)
+    durable.write(file, b"a long text", 0o644)
+    durable.write(file, b"short", 0o600)
     assert file.read_bytes() == b"short"
     assert file.stat().st_mode & 0o777 == 0o600

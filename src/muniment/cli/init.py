@@ -6,6 +6,7 @@ import click
 
 from muniment.cli import keys, options, printing
 from muniment.errors import UsageError
+from muniment.home.settings import home_text
 from muniment.home.starting import start
 from muniment.policy.pack import pack_text, people_text
 
@@ -25,7 +26,7 @@ def command(home: str, repository: str | None, owner: str | None, output: str) -
     if not name or name.split() != [name]:
         raise UsageError(f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME.")
     answers = owner or keys.git_email() or "security@example.test"
-    texts = {"policy.toml": pack_text(answers, name), "people.toml": people_text()}
+    texts = {"policy.toml": pack_text(answers, name), "people.toml": people_text(), "home.toml": home_text()}
     made = start(home, texts, "muniment/" + name)
     if output == "json":
         printing.json({"home": home, "made": made})

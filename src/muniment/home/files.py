@@ -3,17 +3,25 @@
 import os
 import re
 import stat
-import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from muniment.errors import HomeError, UsageError
+from muniment.errors import ErasedError, HomeError, UsageError
 from muniment.facts import canonical
+from muniment.home import durable
+from muniment.home.log import FilesLog
+from muniment.home.outside import outside
+from muniment.home.settings import Settings, read_settings
 
 FOLDERS = ("exceptions", "objects", "ledger", "keys")
 PRIVATE, PUBLIC = "keys/ledger.key", "keys/ledger.pub"
+SETTINGS = "home.toml"
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{2})([0-9a-f]{62})")
 _EXCEPTION = ".json"
+_ERASED = ".erased"
+_LARGEST = 256 << 20  # bytes of an object
 
 
 class FilesHome:
@@ -50,20 +58,79 @@ class FilesHome:
         read = ((name, self._read(f"exceptions/{name}")) for name in names if name.endswith(_EXCEPTION))
         return tuple((name.removesuffix(_EXCEPTION), data) for name, data in read if data is not None)
 
+    def settings(self) -> Settings:
+        """What home.toml says, or what holds without it. Raises HomeFileError."""
+        return read_settings(self._text(SETTINGS), str(self._root / SETTINGS))
+
     def put(self, data: bytes) -> str:
         """Keep an object; it is on the disk, with its name, when this returns."""
-        digest = canonical.digest(data)
-        if self.get(digest) is None:
-            write_durably(self._root / _object(digest), data, 0o600)
-        return digest
+        return self.put_all([data])[0]
+
+    def put_all(self, datas: Sequence[bytes]) -> tuple[str, ...]:
+        """Keep objects; all are on the disk when this returns. What was erased stays so: HomeError."""
+        digests = tuple(canonical.digest(data) for data in datas)
+        new = {
+            self._root / _object(digest): zlib.compress(data, 6)
+            for digest, data in zip(digests, datas, strict=True)
+            if self.get(digest) is None
+        }
+        if new:
+            durable.write_all(new, 0o600)
+        return digests
 
     def get(self, digest: str) -> bytes | None:
-        """The object with that digest."""
+        """The object with that digest. Raises ErasedError if it was erased."""
         name = _object(digest)
         data = self._read(name)
-        if data is not None and canonical.digest(data) != digest:
+        if data is None:
+            tombstone = self._read(name + _ERASED)
+            if tombstone is not None:
+                raise ErasedError(
+                    f"{digest} was erased: {tombstone.decode('utf-8', 'replace')}", "It cannot come back."
+                )
+            return None
+        found = _inflated(data)
+        if found is None or canonical.digest(found) != digest:
             raise HomeError(f"{self._root / name} does not hold what its name says", "Restore it from a backup.")
-        return data
+        return found
+
+    def objects(self) -> Iterator[str]:
+        """The digests of all objects that are kept, in order."""
+        folder = self._root / "objects"
+        try:
+            for group in sorted(os.listdir(folder)):
+                for name in sorted(os.listdir(folder / group)):
+                    digest = f"sha256:{group}{name}"
+                    if _DIGEST.fullmatch(digest):
+                        yield digest
+        except OSError as error:
+            raise _unreadable(folder, error) from error
+
+    def erase(self, digests: Sequence[str], why: str) -> None:
+        """Erase objects for good. `why` stays in their place, and is durable before anything goes."""
+        files = [self._root / _object(digest) for digest in digests]
+        durable.write_all({file.with_name(file.name + _ERASED): why.encode() for file in files}, 0o600)
+        try:
+            for file in files:
+                file.unlink(missing_ok=True)
+            for folder in {file.parent for file in files}:
+                durable.sync(folder)
+        except OSError as error:
+            raise HomeError(f"an object cannot be erased ({error.strerror})", "Make objects/ writable.") from error
+
+    def log(self) -> FilesLog:
+        """The ledger."""
+        where = self.settings().outside
+        return FilesLog(self._root / "ledger", self.signing_key(), self.public_key(), outside(where) if where else None)
+
+    def cache(self, name: str) -> Path:
+        """A file for what can be made again from the rest; its folder is there."""
+        file = self._root / "cache" / name
+        try:
+            durable.make_folder(file.parent)
+        except OSError as error:
+            raise _unreadable(file.parent, error) from error
+        return file
 
     def signing_key(self) -> str | None:
         """The ledger's private key. HomeError unless it is a file of its own that its owner alone may read."""
@@ -100,49 +167,21 @@ class FilesHome:
             raise _unreadable(file, error) from error
 
 
-def write_durably(file: Path, data: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut. Raises HomeError."""
-    try:
-        _make_folder(file.parent)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fchmod(handle, mode)
-                os.fsync(handle)
-            os.rename(name, file)
-        except OSError:
-            os.unlink(name)
-            raise
-        _sync(file.parent)
-    except OSError as error:
-        raise HomeError(
-            f"{file} cannot be written ({error.strerror})", "Free some space, or make the directory writable."
-        ) from error
-
-
-def _make_folder(folder: Path) -> None:
-    """A folder is only as durable as its name in the folder above."""
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _object(digest: str) -> str:
     match = _DIGEST.fullmatch(digest)
     if match is None:
         raise HomeError(f"{digest!r} is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
     return f"objects/{match[1]}/{match[2]}"
+
+
+def _inflated(data: bytes) -> bytes | None:
+    """What was compressed, None if it is damaged or larger than any object."""
+    reader = zlib.decompressobj()
+    try:
+        found = reader.decompress(data, _LARGEST)
+    except zlib.error:
+        return None
+    return found if reader.eof and not reader.unused_data else None
 
 
 def _decoded(file: Path, data: bytes) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from muniment.errors import HomeError
-from muniment.home.files import FOLDERS, PRIVATE, PUBLIC, FilesHome, write_durably
+from muniment.home import durable
+from muniment.home.files import FOLDERS, PRIVATE, PUBLIC, FilesHome
 from muniment.ledger.keys import generate, public_of
 
-_IGNORED = "# What lies here is this installation's own, and not for git.\nkeys/\nobjects/\nledger/\n"
+_IGNORED = "# What lies here is this installation's own, and not for git.\nkeys/\nobjects/\nledger/\ncache/\n"
 _CANNOT_NAME = re.compile(r"[\s+]")  # a key, in the text form of signed notes
 
 
@@ -34,7 +35,7 @@ def _keys(root: Path, name: str) -> tuple[str, ...]:
     made: list[str] = []
     if private is None:
         private, _ = generate(_CANNOT_NAME.sub("-", name))
-        write_durably(root / PRIVATE, private.encode() + b"\n", 0o600)
+        durable.write(root / PRIVATE, private.encode() + b"\n", 0o600)
         made.append(PRIVATE)
     if _made(root / PUBLIC, _public(root, private) + "\n", 0o644):
         made.append(PUBLIC)
@@ -52,5 +53,5 @@ def _made(file: Path, text: str, mode: int) -> bool:
     """Whether the file had to be made. A link that leads nowhere is there too."""
     if os.path.lexists(file):
         return False
-    write_durably(file, text.encode(), mode)
+    durable.write(file, text.encode(), mode)
     return True

@@ -8,8 +8,9 @@ The hash is the first four bytes of SHA-256(name, newline, 0x01, public key), in
 import base64
 import hashlib
 import re
+from typing import NamedTuple
 
-_ED25519 = b"\x01"
+LOG, COSIGNER = 1, 4  # kinds of signature
 _NAME = re.compile(r"[^\s+]+")
 
 
@@ -21,11 +22,60 @@ def generate(name: str) -> tuple[str, str]:
         raise ValueError(f"{name!r} cannot name a key: it must have neither white space nor +")
     seed = Ed25519PrivateKey.generate().private_bytes_raw()
     public = _public_bytes(seed)
-    return f"PRIVATE+KEY+{name}+{_hash(name, public)}+{_text(seed)}", _public_text(name, public)
+    return f"PRIVATE+KEY+{name}+{_hash(name, LOG, public)}+{_text(LOG, seed)}", public_text(name, LOG, public)
+
+
+class Key(NamedTuple):
+    """A key taken apart: its name, its hash (4 bytes), the kind of signature, and the key itself."""
+
+    name: str
+    hash: bytes
+    kind: int
+    raw: bytes
 
 
 def public_of(private: str) -> str:
     """The public key of a private one. Raises ValueError if that is not well formed; it never shows the key."""
+    name, seed = _private(private)
+    return public_text(name, LOG, _public_bytes(seed))
+
+
+def read_public(text: str) -> Key:
+    """A verifier's key: of a log (kind 1), or of a cosigner (kind 4, C2SP tlog-cosignature). Raises ValueError."""
+    name, _, rest = text.strip().partition("+")
+    hashed, _, encoded = rest.partition("+")
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raise ValueError("the public key is not base64") from None
+    if not _NAME.fullmatch(name) or len(raw) != 33 or raw[0] not in (LOG, COSIGNER):
+        raise ValueError("this is not the public key of a signed note")
+    if hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != hashed:
+        raise ValueError("the public key does not have the hash that it bears")
+    return Key(name, bytes.fromhex(hashed), raw[0], raw[1:])
+
+
+def sign(private: str, message: bytes) -> bytes:
+    """The Ed25519 signature of `message` (64 bytes). Raises ValueError for what is no key, and never shows it."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(_private(private)[1]).sign(message)
+
+
+def is_signed(key: Key, message: bytes, signature: bytes) -> bool:
+    """Whether `signature` is that of `message` by the holder of `key`."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _private(private: str) -> tuple[str, bytes]:
+    """Name and seed."""
     pieces = private.strip().split("+", 4)
     if len(pieces) != 5 or pieces[:2] != ["PRIVATE", "KEY"] or not _NAME.fullmatch(pieces[2]):
         raise ValueError("this is not the private key of a signed note")
@@ -34,12 +84,17 @@ def public_of(private: str) -> str:
         raw = base64.b64decode(pieces[4], validate=True)
     except ValueError:
         raise ValueError("the private key is not base64") from None
-    if raw[:1] != _ED25519 or len(raw) != 33:
+    if raw[:1] != bytes([LOG]) or len(raw) != 33:
         raise ValueError("the private key is not an Ed25519 key")
     public = _public_bytes(raw[1:])
-    if _hash(name, public) != hashed:
+    if _hash(name, LOG, public) != hashed:
         raise ValueError("the private key does not have the hash that it bears")
-    return _public_text(name, public)
+    return name, raw[1:]
+
+
+def public_text(name: str, kind: int, raw: bytes) -> str:
+    """The text of a public key: of a ledger (`LOG`) or of a witness (`COSIGNER`)."""
+    return f"{name}+{_hash(name, kind, raw)}+{_text(kind, raw)}"
 
 
 def _public_bytes(seed: bytes) -> bytes:
@@ -48,13 +103,9 @@ def _public_bytes(seed: bytes) -> bytes:
     return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
 
 
-def _public_text(name: str, public: bytes) -> str:
-    return f"{name}+{_hash(name, public)}+{_text(public)}"
+def _hash(name: str, kind: int, raw: bytes) -> str:
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + raw).hexdigest()[:8]
 
 
-def _hash(name: str, public: bytes) -> str:
-    return hashlib.sha256(name.encode() + b"\n" + _ED25519 + public).hexdigest()[:8]
-
-
-def _text(key: bytes) -> str:
-    return base64.b64encode(_ED25519 + key).decode()
+def _text(kind: int, raw: bytes) -> str:
+    return base64.b64encode(bytes([kind]) + raw).decode()

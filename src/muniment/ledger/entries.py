@@ -1,0 +1,152 @@
+"""Every kind of entry there is: canonical JSON of at most 4 KiB, with codes, digests and commitments alone.
+
+Who it was, what was said and why lie beside the ledger as objects (`ledger.objects`), which an entry names by digest,
+and which can be erased while the entry stays. A person is a commitment: the digest of who it was and a fresh salt,
+both of which stand in the object.
+"""
+
+import msgspec
+from msgspec import Struct, structs
+
+from muniment.errors import LedgerError
+from muniment.facts import canonical
+
+LARGEST = 4096  # bytes
+
+
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What all have. `time` is RFC 3339, UTC; `object` the digest of what lies beside, "" if nothing does."""
+
+    version: int = 1
+    time: str
+    object: str
+
+
+class Baseline(Entry, frozen=True, kw_only=True, tag="baseline"):
+    """What a repository held when the gate was put there. `place` stands for its directory (`objects.place`)."""
+
+    place: str
+    refs: int
+
+
+class Pushed(Entry, frozen=True, kw_only=True, tag="push"):
+    """Somebody means to push: recorded before it is judged. `pusher` is a commitment, "" if nobody was identified."""
+
+    place: str
+    pusher: str
+    updates: int
+    commits: int
+
+
+class Judged(Entry, frozen=True, kw_only=True, tag="decision"):
+    """One decision. `enforced`: false if the hook only reported. `codes` are those of the results that do not hold,
+    each with its clause; `more` counts those left out for want of room. `results` is the digest of all of them.
+    """
+
+    place: str
+    point: str
+    repository: str
+    target: str
+    base: str
+    head: str
+    outcome: str
+    enforced: bool
+    policy: str
+    facts: str
+    results: str
+    codes: tuple[str, ...]
+    more: int
+    exceptions: tuple[str, ...]
+    push: str
+
+
+class Approved(Entry, frozen=True, kw_only=True, tag="approval"):
+    """A statement of a person on a head came in: `statement` is the commit that stores it. `outcome` as a decision's;
+    `code` says why it was refused, "" if it was not."""
+
+    place: str
+    head: str
+    statement: str
+    outcome: str
+    code: str
+    person: str
+
+
+class Landed(Entry, frozen=True, kw_only=True, tag="landed"):
+    """Refs took the values that pushes meant for them."""
+
+    place: str
+    refs: int
+
+
+class Moved(Entry, frozen=True, kw_only=True, tag="moved"):
+    """Refs were found with values that no push meant for them: somebody went past the gate."""
+
+    place: str
+    refs: int
+
+
+class Frozen(Entry, frozen=True, kw_only=True, tag="freeze"):
+    """A person with the security role stopped all merges. A rehearsal stops nothing."""
+
+    freeze: str
+    rehearsal: bool
+    person: str
+
+
+class Lifted(Entry, frozen=True, kw_only=True, tag="lift"):
+    """A person with the security role is for lifting a freeze; with the second one it is `complete`."""
+
+    freeze: str
+    complete: bool
+    person: str
+
+
+class Erasure(Entry, frozen=True, kw_only=True, tag="erasure"):
+    """Objects were erased; which, and why, stands in the object."""
+
+    objects: int
+
+
+class Reconciliation(Entry, frozen=True, kw_only=True, tag="reconciliation"):
+    """A person let the ledger go on from `size` entries, although its copy outside spoke of `seen` (-1: of none)."""
+
+    size: int
+    seen: int
+
+
+AnyEntry = Baseline | Pushed | Judged | Approved | Landed | Moved | Frozen | Lifted | Erasure | Reconciliation
+_DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
+
+
+def encode(entry: AnyEntry) -> bytes:
+    """An entry as it stands in the ledger. Of a decision, codes are left out until it fits. ValueError if it cannot."""
+    data = canonical.encode(entry)
+    while len(data) > LARGEST and isinstance(entry, Judged) and entry.codes:
+        kept = len(entry.codes) // 2
+        entry = structs.replace(entry, codes=entry.codes[:kept], more=entry.more + len(entry.codes) - kept)
+        data = canonical.encode(entry)
+    if len(data) > LARGEST:
+        raise ValueError(f"an entry has more than {LARGEST} bytes")
+    return data
+
+
+def decode(data: bytes, index: int) -> AnyEntry:
+    """The entry in `data`, which stands at `index`. Raises LedgerError if it is none, or not in its one spelling."""
+    problem = wrong(data)
+    if problem:
+        raise LedgerError(f"entry {index} is not one: {problem}", "Use the version of Muniment that wrote it.")
+    return _DECODER.decode(data)
+
+
+def wrong(data: bytes) -> str:
+    """What is wrong with an entry, "" if nothing is."""
+    if len(data) > LARGEST:
+        return f"it has more than {LARGEST} bytes"
+    try:
+        entry = _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        return str(error)
+    if entry.version != 1:
+        return f"it has version {entry.version}, and this program knows version 1"
+    return "" if canonical.encode(entry) == data else "it is not in canonical form"

@@ -1,0 +1,94 @@
+"""What lies beside the ledger: who, what and why, each thing an object with a salt of its own, kept by digest.
+
+An object may be erased; the entry that names it stays, and says by its digest that there was one.
+"""
+
+import hashlib
+import os
+import secrets
+
+from msgspec import Struct
+
+from muniment.decision.decision import Decision
+from muniment.facts import canonical
+from muniment.facts.change import Commit
+from muniment.facts.maybe import Known, Maybe
+
+
+class RefUpdate(Struct, frozen=True):
+    """One ref (a full name, percent-encoded as `facts.paths`), and its value before and after ("" for none)."""
+
+    ref: str
+    old: str
+    new: str
+
+
+class Refs(Struct, frozen=True):
+    """What refs became, or are: of a baseline, of what landed, of what moved."""
+
+    place: str
+    updates: tuple[RefUpdate, ...]
+    salt: str
+
+
+class Push(Struct, frozen=True):
+    """One push, whole: who (an identity), which refs, and every commit that was not here before."""
+
+    place: str
+    pusher: Maybe[str]
+    updates: tuple[RefUpdate, ...]
+    commits: tuple[Commit, ...]
+    salt: str
+
+
+class Policies(Struct, frozen=True):
+    """The texts that a policy was made of: the home's, and the branch's own. None where there was none."""
+
+    home: str | None
+    branch: str | None
+
+
+class Kept(Struct, frozen=True):
+    """A decision with what it takes to make it again: each fact's digest (an object too), and the policies' digest."""
+
+    decision: Decision
+    facts: dict[str, str]
+    policies: str
+    salt: str
+
+
+class Said(Struct, frozen=True):
+    """Who said something, and what: a reason, a signed statement with its signature."""
+
+    person: str
+    text: str
+    signature: str
+    salt: str
+
+
+class Erased(Struct, frozen=True):
+    """What was erased, by digest, and why."""
+
+    objects: tuple[str, ...]
+    reason: str
+    salt: str
+
+
+def place(git_dir: str) -> str:
+    """What stands for a repository's directory: a digest, so that the ledger says nothing of a machine's folders."""
+    return hashlib.sha256(os.fsencode(os.path.realpath(git_dir))).hexdigest()[:32]
+
+
+def salt() -> str:
+    """A fresh salt: 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def commitment(who: str, salt: str) -> str:
+    """What an entry says of a person: nothing, but to whoever has the object."""
+    return canonical.digest_of({"person": who, "salt": salt})
+
+
+def committed(who: Maybe[str], salt: str) -> str:
+    """The same for an identity that may not have been learnt: "" then."""
+    return commitment(who.value, salt) if isinstance(who, Known) else ""
