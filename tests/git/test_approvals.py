@@ -48,7 +48,7 @@ def signed(repo: Repo, key: Path, previous: str = "", verdict: Verdict = Verdict
 
 def read(repo: Repo, people: People) -> list[Approval]:
     with Repository.open(str(repo.path)) as repository:
-        return list(approvals.read(repository, approvals.references(repository), people))
+        return list(approvals.read(repository, approvals.references(repository.refs(approvals.PREFIX)), people))
 
 
 def store(repo: Repo, files: dict[str, str | bytes], *parents: str) -> str:
@@ -154,7 +154,7 @@ def test_a_ref_with_another_name_is_none(repo: Repo, name: str) -> None:
     head = repo.tip("main")
     (repo.git_dir / "packed-refs").write_text(f"{head} {approvals.PREFIX}{name.format(head=head)}\n")
     with Repository.open(str(repo.path)) as repository:
-        assert approvals.references(repository) == ()
+        assert approvals.references(repository.refs(approvals.PREFIX)) == ()
 
 
 def test_a_missing_object_is_an_error_and_no_verdict(repo: Repo, key: Path) -> None:

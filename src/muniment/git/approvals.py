@@ -6,7 +6,7 @@ nobody can lay an old one on top of a newer.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 import msgspec
@@ -75,10 +75,10 @@ def statement(predicate: Predicate) -> bytes:
     return canonical.encode(Statement(STATEMENT_TYPE, (subject,), PREDICATE_TYPE, predicate))
 
 
-def references(repository: Repository) -> tuple[ApprovalRef, ...]:
-    """Every approval ref, by name alone. Refs whose name is not of the form are none."""
-    found = ((_REF.fullmatch(name), tip) for name, tip in repository.refs(PREFIX).items())
-    return tuple(ApprovalRef(match[1], match[2], tip) for match, tip in found if match)
+def references(refs: Mapping[str, str]) -> tuple[ApprovalRef, ...]:
+    """The approval refs among `refs` (values by name), by name alone. Those whose name is not of the form are none."""
+    found = ((_REF.fullmatch(name), tip) for name, tip in refs.items())
+    return tuple(ApprovalRef(match[1], match[2], tip) for match, tip in found if match and tip)
 
 
 def read(repository: Repository, refs: Iterable[ApprovalRef], people: People) -> tuple[Approval, ...]:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from muniment.errors import GitError, SignatureError
@@ -17,23 +18,41 @@ from muniment.git.approved import approved_heads
 from muniment.git.history import History, between
 from muniment.git.repository import Repository
 
+ReadPushes = Callable[[Revision, tuple[Commit, ...], tuple[Commit, ...]], Pushes]  # the change's, and those approved
+
 _REFERENCES = "references"
+
+
+_SUPPOSED = Pushes(preview=True, first=(), earlier_heads=(), earlier=())
 
 
 class GitCollector:
     """Reads the facts of revisions of one repository. What one kind has read, no other reads again."""
 
-    def __init__(self, repository: Repository, people: Maybe[People], now: str) -> None:
-        """`people`: whose keys may have signed. `now` is the moment that every fact says it was read."""
+    def __init__(
+        self,
+        repository: Repository,
+        people: Maybe[People],
+        now: str,
+        pushes: ReadPushes | None = None,
+        pushed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`people`: whose keys may have signed. `now` is the moment that every fact says it was read.
+
+        `pushes` tells who brought the commits; None if nobody records that, and they are supposed to be by the
+        commits' contributors. `pushed` are refs that are about to change, with their values.
+        """
         self._repository = repository
         self._people = people
         self._now = now
+        self._read_pushes = pushes
+        self._pushed = pushed
         self._read: dict[Any, Any] = {}
         self._readers: dict[str, Callable[[Revision], Any]] = {
             known_kinds.REVISION.name: lambda revision: revision,
             known_kinds.COMMITS.name: self._commits,
             known_kinds.FILES.name: self._files,
-            known_kinds.PUSHES.name: lambda _: _supposed(),
+            known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
         }
@@ -99,7 +118,7 @@ class GitCollector:
 
     def _references(self) -> tuple[approvals.ApprovalRef, ...]:
         found: tuple[approvals.ApprovalRef, ...] = self._once(
-            _REFERENCES, lambda: approvals.references(self._repository)
+            _REFERENCES, lambda: approvals.references({**self._repository.refs(approvals.PREFIX), **self._pushed})
         )
         return found
 
@@ -116,14 +135,15 @@ class GitCollector:
         change = self._history(revision.base, revision.head)
         return approved_heads(self._repository, revision, change, partial(self._files, revision), names)
 
+    def _pushes(self, revision: Revision) -> Pushes:
+        if self._read_pushes is None:
+            return _SUPPOSED
+        carrying = (commit for approved in self._approved_heads(revision) for commit in approved.commits)
+        return self._read_pushes(revision, self._commits(revision), tuple(carrying))
+
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
         if not isinstance(self._people, Known):
             raise GitError(self._people.why, "Say who the people are.")
         heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
         wanted = [reference for reference in self._references() if reference.head in heads]
         return approvals.read(self._repository, wanted, self._people.value)
-
-
-def _supposed() -> Pushes:
-    """Nobody records pushes to a plain repository: they are supposed to be by the commits' contributors."""
-    return Pushes(preview=True, first=(), earlier_heads=(), earlier=())

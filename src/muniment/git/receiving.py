@@ -1,0 +1,105 @@
+"""What a push brings, as a receiving hook sees it: its updates, its objects in quarantine, its commits."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from muniment.errors import GitError
+from muniment.facts.change import Commit
+from muniment.facts.maybe import Maybe
+from muniment.facts.people import People
+from muniment.git import history
+from muniment.git.repository import Repository
+
+LIMIT = history.LIMIT  # new commits of one push
+MOST = 10_000  # refs of one push
+_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_REFUSED = "Push again; if it stays so, ask who runs this server."
+_WALK_SECONDS = 60
+
+
+class Update(Struct, frozen=True):
+    """One ref of a push, by its full name, and its value before and after; "" for none."""
+
+    ref: str
+    old: str
+    new: str
+
+
+def read_updates(data: bytes) -> tuple[Update, ...]:
+    """The lines that git gives to `pre-receive`. Raises GitError for what git would not write."""
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    if lines.pop() or not lines or len(lines) > MOST:
+        raise GitError("git did not say which refs are pushed, or too many at once", "Push fewer refs at once.")
+    found = tuple(_update(line) for line in lines)
+    if len({update.ref for update in found}) != len(found):
+        raise GitError("a ref is pushed twice at once", _REFUSED)
+    return found
+
+
+def quarantine(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the objects of the push lie that is being received; nowhere else if git keeps them with all others."""
+    folder = environment.get("GIT_QUARANTINE_PATH", "")
+    return (os.path.abspath(folder),) if folder else ()
+
+
+def followed(repository: Repository, update: Update) -> Update:
+    """The update of the ref that changes: a symbolic ref is only another name."""
+    if not update.old and not os.path.lexists(os.path.join(repository.git_dir, update.ref)):
+        return update
+    target = os.fsdecode(repository.in_place("symbolic-ref", "-q", update.ref, codes=(0, 1)).strip())
+    return Update(target, update.old, update.new) if target else update
+
+
+def brought(
+    repository: Repository, updates: Iterable[Update], refs: Mapping[str, str], people: Maybe[People]
+) -> tuple[Commit, ...]:
+    """The commits that no ref of `refs` reaches yet, newest first.
+
+    Raises GitError if an object is missing, or there are more than LIMIT.
+    """
+    tips = {update.new for update in updates if update.new}
+    known = set(refs.values())
+    if not tips - known:
+        return ()
+    asked = "".join([*(f"{tip}\n" for tip in sorted(tips)), *(f"^{value}\n" for value in sorted(known))])
+    arguments = ("rev-list", "--topo-order", f"--max-count={LIMIT + 1}", "--stdin")
+    ids = repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS).decode("ascii").split()
+    if len(ids) > LIMIT:
+        raise GitError(
+            f"the push brings more than {LIMIT} new commits",
+            "Push in pieces: git push origin OLDER-COMMIT:BRANCH first. To bring in a whole repository, copy it there "
+            "and run muniment hook install.",
+        )
+    return history.read(repository, ids, people)
+
+
+def peeled(repository: Repository, value: str) -> str:
+    """The commit that `value` is or that its tags lead to, "" if they lead to something else. Raises GitError."""
+    for _ in range(10):
+        found = repository.objects.read(value)
+        if found is None:
+            raise GitError(f"the object {value} is missing", _REFUSED)
+        if found.kind != "tag":
+            return value if found.kind == "commit" else ""
+        value = found.data.partition(b"\n")[0].decode("ascii", "replace").removeprefix("object ")
+    return ""
+
+
+def merge_base(repository: Repository, head: str, others: Iterable[str]) -> str:
+    """Where `head` parted from the nearest of `others`, "" if from none."""
+    listed = sorted(set(others))
+    if not listed:
+        return ""
+    out = repository.run("merge-base", head, *listed, timeout=_WALK_SECONDS, codes=(0, 1))
+    return out.decode("ascii").strip()
+
+
+def _update(line: str) -> Update:
+    old, _, rest = line.partition(" ")
+    new, _, ref = rest.partition(" ")
+    if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
+        raise GitError("git gave a line that names no ref", _REFUSED)
+    return Update(ref, "" if not old.strip("0") else old, "" if not new.strip("0") else new)
