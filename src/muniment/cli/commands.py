@@ -10,6 +10,7 @@ COMMANDS = {
     "explain": "muniment.cli.explain",
     "approve": "muniment.cli.approve",
     "exception": "muniment.cli.exception",
+    "hook": "muniment.cli.hook",
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "doctor": "muniment.cli.doctor",

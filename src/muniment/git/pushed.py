@@ -1,6 +1,6 @@
 """Who brought a change's commits, and what the change was before: from the record of pushes and from git."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from muniment.errors import ErasedError, GitError
 from muniment.facts.change import Commit, Push, Pushes, Revision
@@ -9,16 +9,24 @@ from muniment.git.repository import Repository
 from muniment.home.index import Index
 
 _WALK_SECONDS = 60
+_CHANGES = ("refs/heads/", "refs/tags/")  # where changes are
 
 
 class PushReader:
     """Reads the fact `pushes` for one repository, as it was when the push of entry `before` came."""
 
     def __init__(
-        self, repository: Repository, index: Index, place: str, before: int, protected: Callable[[str], bool]
+        self,
+        repository: Repository,
+        refs: Mapping[str, str],
+        index: Index,
+        place: str,
+        before: int,
+        protected: Callable[[str], bool],
     ) -> None:
-        """`protected`: whether a ref (full name) is no place for a change's earlier heads."""
+        """`refs` as they were then; `protected`: whether one is no place for a change's earlier heads."""
         self._repository = repository
+        self._refs = refs
         self._index = index
         self._place = place
         self._before = before
@@ -34,8 +42,7 @@ class PushReader:
 
     def _earlier_heads(self, revision: Revision, own: tuple[Commit, ...]) -> tuple[str, ...]:
         """Every value of every ref that held a commit of the change which is on no protected branch yet."""
-        refs = self._repository.refs()
-        landed = [value for ref, value in refs.items() if self._protected(ref)]
+        landed = [value for ref, value in self._refs.items() if self._protected(ref)]
         ids = self._beyond([revision.head], landed) & {commit.id for commit in own} if own else set()
         if not ids:
             return ()
@@ -47,7 +54,7 @@ class PushReader:
         """Commits from before the gate that descend from `ids`: nobody recorded their parents, but git has them."""
         if not self._index.unrecorded(self._place, ids):
             return set()
-        refs = {value for ref, value in self._repository.refs("refs/heads/", "refs/tags/").items() if value}
+        refs = {value for ref, value in self._refs.items() if ref.startswith(_CHANGES)}
         asked = "".join(f"{value}\n" for value in sorted(refs)) + "".join(f"^{name}^@\n" for name in sorted(ids))
         arguments = (
             "rev-list",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from muniment.errors import GitError
+from muniment.facts import paths
 from muniment.facts.change import Commit
 from muniment.facts.maybe import Maybe
 from muniment.facts.people import People
@@ -21,7 +22,7 @@ _WALK_SECONDS = 60
 
 
 class Update(Struct, frozen=True):
-    """One ref of a push, by its full name, and its value before and after; "" for none."""
+    """One ref of a push, by its full name (as `facts.paths`), and its value before and after; "" for none."""
 
     ref: str
     old: str
@@ -33,10 +34,7 @@ def read_updates(data: bytes) -> tuple[Update, ...]:
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     if lines.pop() or not lines or len(lines) > MOST:
         raise GitError("git did not say which refs are pushed, or too many at once", "Push fewer refs at once.")
-    found = tuple(_update(line) for line in lines)
-    if len({update.ref for update in found}) != len(found):
-        raise GitError("a ref is pushed twice at once", _REFUSED)
-    return found
+    return tuple(_update(line) for line in lines)
 
 
 def quarantine(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -45,26 +43,43 @@ def quarantine(environment: Mapping[str, str]) -> tuple[str, ...]:
     return (os.path.abspath(folder),) if folder else ()
 
 
-def followed(repository: Repository, update: Update) -> Update:
-    """The update of the ref that changes: a symbolic ref is only another name."""
-    if not update.old and not os.path.lexists(os.path.join(repository.git_dir, update.ref)):
-        return update
-    target = os.fsdecode(repository.in_place("symbolic-ref", "-q", update.ref, codes=(0, 1)).strip())
-    return Update(target, update.old, update.new) if target else update
+def refs(repository: Repository) -> dict[str, str]:
+    """What each ref points to, by its full name."""
+    return {named(name): value for name, value in repository.refs().items()}
+
+
+def named(ref: str) -> str:
+    """The name of a ref as Muniment writes it, from the one that the file system gives."""
+    return paths.from_bytes(os.fsencode(ref))
+
+
+def raw(ref: str) -> str:
+    """The other way round."""
+    return os.fsdecode(paths.to_bytes(ref))
+
+
+def followed(repository: Repository, updates: Iterable[Update]) -> tuple[Update, ...]:
+    """The updates of the refs that change: a symbolic ref is only another name for one.
+
+    Raises GitError if two updates would change one ref.
+    """
+    found = tuple(Update(_target(repository, update), update.old, update.new) for update in updates)
+    if len({update.ref for update in found}) != len(found):
+        raise GitError("a ref is pushed twice at once", _REFUSED)
+    return found
 
 
 def brought(
-    repository: Repository, updates: Iterable[Update], refs: Mapping[str, str], people: Maybe[People]
+    repository: Repository, updates: Iterable[Update], known: Iterable[str], people: Maybe[People]
 ) -> tuple[Commit, ...]:
-    """The commits that no ref of `refs` reaches yet, newest first.
+    """The commits that none of the values `known` reaches yet, newest first.
 
     Raises GitError if an object is missing, or there are more than LIMIT.
     """
-    tips = {update.new for update in updates if update.new}
-    known = set(refs.values())
-    if not tips - known:
+    tips, there = {update.new for update in updates if update.new}, set(known)
+    if not tips - there:
         return ()
-    asked = "".join([*(f"{tip}\n" for tip in sorted(tips)), *(f"^{value}\n" for value in sorted(known))])
+    asked = "".join([*(f"{tip}\n" for tip in sorted(tips)), *(f"^{value}\n" for value in sorted(there))])
     arguments = ("rev-list", "--topo-order", f"--max-count={LIMIT + 1}", "--stdin")
     ids = repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS).decode("ascii").split()
     if len(ids) > LIMIT:
@@ -97,9 +112,25 @@ def merge_base(repository: Repository, head: str, others: Iterable[str]) -> str:
     return out.decode("ascii").strip()
 
 
+def _target(repository: Repository, update: Update) -> str:
+    """The ref that changes. A loose file tells by itself; only a symbolic ref costs a question to git."""
+    name = raw(update.ref)
+    file = os.path.join(repository.git_dir, name)
+    try:
+        with open(file, "rb") as stream:
+            plain = _ID.fullmatch(stream.read(100).decode("ascii", "replace").strip()) and not os.path.islink(file)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        plain = True  # packed, or new: only a loose ref can be symbolic
+    except OSError as error:
+        raise GitError(f"the ref {update.ref} cannot be read ({error.strerror})", _REFUSED) from error
+    if plain:
+        return update.ref
+    return named(os.fsdecode(repository.in_place("symbolic-ref", "-q", name, codes=(0, 1)).strip())) or update.ref
+
+
 def _update(line: str) -> Update:
     old, _, rest = line.partition(" ")
     new, _, ref = rest.partition(" ")
     if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
         raise GitError("git gave a line that names no ref", _REFUSED)
-    return Update(ref, "" if not old.strip("0") else old, "" if not new.strip("0") else new)
+    return Update(named(ref), "" if not old.strip("0") else old, "" if not new.strip("0") else new)

@@ -54,6 +54,10 @@ class Index:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends it."""
         self._db.close()
 
     def catch_up(self, held: Held) -> None:
@@ -182,7 +186,7 @@ class Index:
                 self._become(index, self._object(entry.object, objects.Refs))
             case entries.Pushed():
                 self._take_push(index, entry)
-            case entries.Judged() if entry.enforced and entry.outcome == "deny":
+            case entries.Judged() | entries.Refused() if _stopped(entry):
                 self._db.execute("UPDATE pushes SET denied = 1 WHERE object = ?", (entry.push,))
             case entries.Frozen():
                 row = (entry.freeze, index, entry.object, entry.rehearsal, entry.time)
@@ -250,6 +254,11 @@ class Index:
         for at in range(0, len(listed), _AT_ONCE):
             some = listed[at : at + _AT_ONCE]
             yield from self._rows(f"{query} AND {column} IN ({','.join('?' * len(some))})", *values, *some)
+
+
+def _stopped(entry: entries.Judged | entries.Refused) -> bool:
+    """Whether the push did not get through."""
+    return entry.enforced and not (isinstance(entry, entries.Judged) and entry.outcome == "allow")
 
 
 def _opened(file: Path) -> sqlite3.Connection:

@@ -61,15 +61,22 @@ class Judged(Entry, frozen=True, kw_only=True, tag="decision"):
 
 
 class Approved(Entry, frozen=True, kw_only=True, tag="approval"):
-    """A statement of a person on a head came in: `statement` is the commit that stores it. `outcome` as a decision's;
-    `code` says why it was refused, "" if it was not."""
+    """A statement of a person on a head came in: `statement` is the commit that stores it."""
 
     place: str
     head: str
     statement: str
-    outcome: str
-    code: str
     person: str
+    push: str
+
+
+class Refused(Entry, frozen=True, kw_only=True, tag="refusal"):
+    """An update that no policy has to judge, such as of an approval that is not signed. `enforced` as a decision's."""
+
+    place: str
+    code: str
+    enforced: bool
+    push: str
 
 
 class Landed(Entry, frozen=True, kw_only=True, tag="landed"):
@@ -115,7 +122,7 @@ class Reconciliation(Entry, frozen=True, kw_only=True, tag="reconciliation"):
     seen: int
 
 
-AnyEntry = Baseline | Pushed | Judged | Approved | Landed | Moved | Frozen | Lifted | Erasure | Reconciliation
+AnyEntry = Baseline | Pushed | Judged | Approved | Refused | Landed | Moved | Frozen | Lifted | Erasure | Reconciliation
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 
 

@@ -57,6 +57,16 @@ class Kept(Struct, frozen=True):
     salt: str
 
 
+class Refusal(Struct, frozen=True):
+    """Why an update was refused that no policy has to judge: the ref (as in RefUpdate) and the reason's details."""
+
+    ref: str
+    code: str
+    subject: str
+    details: dict[str, str | int]
+    salt: str
+
+
 class Said(Struct, frozen=True):
     """Who said something, and what: a reason, a signed statement with its signature."""
 

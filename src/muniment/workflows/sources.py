@@ -38,7 +38,8 @@ class Written(Protocol):
 class Rules(Struct, frozen=True):
     """What holds. `weaker` are attempts of the branch's own policy to be weaker than the home's: they are void.
 
-    `spoilt` are exception files that cannot be read, with what is wrong: they cover nothing.
+    `spoilt` are exception files that cannot be read, with what is wrong: they cover nothing. `texts` are the home's
+    policy and the branch's, as they were written.
     """
 
     policy: BoundPolicy
@@ -46,6 +47,7 @@ class Rules(Struct, frozen=True):
     exceptions: tuple[PolicyException, ...]
     weaker: tuple[Difference, ...]
     spoilt: tuple[str, ...]
+    texts: tuple[str | None, str | None]
 
 
 def rules(home: Written | None, branch: Written | None, verify: Verify) -> Rules:
@@ -56,7 +58,8 @@ def rules(home: Written | None, branch: Written | None, verify: Verify) -> Rules
     policy, weaker = policy_of(home, branch)
     people = people_of(home, branch)
     exceptions, spoilt = exceptions_of((home, branch), people, verify)
-    return Rules(policy, people, exceptions, weaker, spoilt)
+    texts = tuple(place.policy_text() if place is not None else None for place in (home, branch))
+    return Rules(policy, people, exceptions, weaker, spoilt, (texts[0], texts[1]))
 
 
 def policy_of(home: Written | None, branch: Written | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:

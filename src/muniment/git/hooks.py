@@ -1,0 +1,88 @@
+"""Puts hooks where git runs them, and the settings beside them that the gate counts on."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from muniment.errors import GitError, UsageError
+from muniment.git.repository import Repository
+from muniment.git.run import environment, refusal, run
+
+MARK = "# Muniment put this here: muniment hook install makes it anew."
+
+_SETTINGS = (("receive.shallowUpdate", "false"),)
+_HIDDEN = ("transfer.hideRefs", "refs/replace")
+
+
+def script(*arguments: str) -> str:
+    """A hook that runs `muniment hook ARGUMENTS`, and what git gives it. It does not depend on PATH or the folder."""
+    command = " ".join(shlex.quote(word) for word in (sys.executable, "-I", "-m", "muniment", "hook", *arguments))
+    return f'#!/bin/sh\n{MARK}\nexec {command} "$@"\n'
+
+
+def folder(repository: Repository) -> str:
+    """Where git looks for the hooks of the repository, as this account has it configured. Raises GitError."""
+    command = ["git", "-C", repository.git_dir, "rev-parse", "--path-format=absolute", "--git-path", "hooks"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=20, env=own)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise GitError("git did not say where it looks for hooks", "Name the folder with --hooks DIR.") from error
+    if done.returncode:
+        raise refusal("git rev-parse", done.stderr)
+    return os.fsdecode(done.stdout.rstrip(b"\n"))
+
+
+def install(where: str, scripts: Mapping[str, str]) -> tuple[str, ...]:
+    """Write each hook; their files. Raises UsageError if one is there that is not ours, or it cannot be written."""
+    files = {name: os.path.join(where, name) for name in scripts}
+    for file in files.values():
+        if os.path.lexists(file) and not _is_ours(file):
+            raise UsageError(
+                f"{file} is there and is not Muniment's",
+                "Move it away, or have one script run both: the gate must be able to say no, so run it last with exec.",
+            )
+    try:
+        os.makedirs(where, exist_ok=True)
+        for name, file in files.items():
+            _write(file, scripts[name])
+    except OSError as error:
+        raise UsageError(f"no hook can be written to {where} ({error.strerror})", "Make it writable.") from error
+    return tuple(files.values())
+
+
+def harden(repository: Repository) -> None:
+    """No push of a cut-off history, and no replaced objects in what others see. Raises GitError."""
+    file = os.path.join(repository.git_dir, "config")
+    for key, value in _SETTINGS:
+        _config(file, "--replace-all", key, value)
+    key, value = _HIDDEN
+    if value not in _config(file, "--get-all", key, codes=(0, 1)).split("\n"):
+        _config(file, "--add", key, value)
+
+
+def _config(file: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:
+    done = run(["config", "--file", file, *arguments], environment({}))
+    if done.code not in codes:
+        raise refusal("git config", done.err)
+    return os.fsdecode(done.out)
+
+
+def _is_ours(file: str) -> bool:
+    try:
+        with open(file, encoding="utf-8", errors="replace") as stream:
+            return MARK in stream.read(4096)
+    except OSError:
+        return False
+
+
+def _write(file: str, text: str) -> None:
+    """In one step, and through a link to where it leads: gitolite's hooks are links to one file for all."""
+    target = os.path.realpath(file)
+    new = f"{target}.new"
+    with open(new, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.chmod(new, 0o755)  # noqa: S103 -- git runs it as whoever pushes
+    os.replace(new, target)

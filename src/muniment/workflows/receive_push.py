@@ -1,0 +1,252 @@
+"""Receive a push on a plain git server: record who means to push what, judge it, record what was decided.
+
+The record comes first. The intent is in the ledger before anything is judged, so that whatever happens next, it is
+known who brought these commits; and every decision is there, on the disk, before git learns of it. Judging holds no
+lock: pushes wait for each other only while they write. A push is let through whole or not at all.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from muniment.controls.control import Status
+from muniment.decision.decision import Decision
+from muniment.errors import ConfigurationError, GitError, LedgerError, MunimentError, SignatureError
+from muniment.facts import canonical
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.git import approvals, receiving
+from muniment.git.receiving import Update
+from muniment.git.repository import Repository
+from muniment.home.files import FilesHome
+from muniment.home.index import Index
+from muniment.home.log import FilesLog, Held
+from muniment.ledger import entries, objects
+from muniment.workflows.judge_change import Judgement
+from muniment.workflows.judge_push import Answer, Judging
+from muniment.workflows.sources import Rules
+from muniment.workflows.standing import Standing
+
+Entry = tuple[entries.AnyEntry, tuple[Any, ...]]  # with the objects that lie beside it
+Identify = Callable[[Maybe[People]], Maybe[str]]  # who pushes, as an identity, among these people
+
+CACHE = "gate.sqlite"
+
+_INSTALL = "Whoever runs this server records what is there: muniment hook install --home DIR"
+
+
+class Received(Struct, frozen=True):
+    """A push, judged and recorded. `let_through`: with `enforced` false, what is denied passes and is told."""
+
+    answers: tuple[Answer, ...]
+    enforced: bool
+
+    @property
+    def let_through(self) -> bool:
+        """What git is to be told."""
+        return all(answer.allowed if self.enforced else answer.learnt for answer in self.answers)
+
+
+class Gate:
+    """The gate of one repository: `with Gate(repository, home) as gate`."""
+
+    def __init__(self, repository: Repository, home: FilesHome) -> None:
+        self._repository = repository
+        self._home = home
+        self._log: FilesLog = home.log()
+        self._index = Index(home, self._log, home.cache(CACHE))
+        self._place = objects.place(repository.git_dir)
+
+    def __enter__(self) -> "Gate":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._index.close()
+
+    def ready(self) -> None:
+        """Raises MunimentError if nothing could be recorded."""
+        with self._log.held() as held:
+            self._index.catch_up(held)
+
+    def install(self, now: str) -> int:
+        """Record what the repository holds, or how it differs from what was recorded. How long the ledger is then."""
+        with self._log.held() as held:
+            self._index.catch_up(held)
+            refs = receiving.refs(self._repository)
+            found = self._settled(refs, now) if self._index.has_baseline(self._place) else [self._baseline(refs, now)]
+            self._append(held, found)
+            return held.size
+
+    def settle(self, now: str) -> tuple[int, int]:
+        """Record what became of the refs since the last push: how many landed, and how many moved past the gate."""
+        with self._log.held() as held:
+            self._index.catch_up(held)
+            if not self._index.has_baseline(self._place):
+                return 0, 0
+            found = self._settled(receiving.refs(self._repository), now)
+            self._append(held, found)
+        made = [entry for entry, _ in found]
+        return (
+            sum(entry.refs for entry in made if isinstance(entry, entries.Landed)),
+            sum(entry.refs for entry in made if isinstance(entry, entries.Moved)),
+        )
+
+    def receive(self, updates: Iterable[Update], identify: Identify, now: str, *, enforced: bool) -> Received:
+        """Judge and record a push. Raises MunimentError where it could not be recorded: then it is denied."""
+        wanted = receiving.followed(self._repository, updates)
+        refs = receiving.refs(self._repository)
+        standing = self._standing(refs)
+        people = Known(standing.rules.people) if isinstance(standing, Standing) else Unknown(standing.message)
+        push = self._push(wanted, refs, identify(people), people)
+        own = self._intend(push, now)
+        judging = Judging(self._repository, self._index, self._place, refs, wanted, own, now)
+        answers = tuple(judging.answer(update, standing) for update in wanted)
+        return Received(self._record(answers, canonical.digest_of(push), now, enforced=enforced), enforced)
+
+    def _standing(self, refs: Mapping[str, str]) -> "Standing | MunimentError":
+        try:
+            return Standing(self._repository, self._home, refs)
+        except (ConfigurationError, GitError, SignatureError) as error:
+            return error
+
+    def _push(
+        self, updates: tuple[Update, ...], refs: Mapping[str, str], pusher: Maybe[str], people: Maybe[People]
+    ) -> objects.Push:
+        """Approvals are no commits of anybody's, so they neither bring commits nor make them known."""
+        bringing = [update for update in updates if not update.ref.startswith(approvals.PREFIX)]
+        known = [value for ref, value in refs.items() if not ref.startswith(approvals.PREFIX)]
+        commits = receiving.brought(self._repository, bringing, known, people)
+        named = tuple(objects.RefUpdate(update.ref, update.old, update.new) for update in updates)
+        return objects.Push(self._place, pusher, named, commits, objects.salt())
+
+    def _intend(self, push: objects.Push, now: str) -> int:
+        """Record who means to push what; the place of that entry."""
+        with self._log.held() as held:
+            self._index.catch_up(held)
+            refs = receiving.refs(self._repository)
+            if self._index.has_baseline(self._place):
+                found = self._settled(refs, now)
+            elif refs:
+                raise LedgerError("nobody recorded what this repository held before the gate was here", _INSTALL)
+            else:
+                found = [self._baseline(refs, now)]
+            entry = entries.Pushed(
+                time=now,
+                object=canonical.digest_of(push),
+                place=self._place,
+                pusher=objects.committed(push.pusher, push.salt),
+                updates=len(push.updates),
+                commits=len(push.commits),
+            )
+            first = self._append(held, [*found, (entry, (push,))])
+            self._index.catch_up(held)
+        return first + len(found)
+
+    def _record(self, answers: tuple[Answer, ...], push: str, now: str, *, enforced: bool) -> tuple[Answer, ...]:
+        """The answers with their entries' places."""
+        found: list[Entry] = []
+        counts: list[int] = []
+        for answer in answers:
+            made = list(self._entries(answer, push, now, enforced=enforced))
+            counts.append(len(made))
+            found += made
+        if not found:
+            return answers
+        with self._log.held() as held:
+            at = self._append(held, found)
+        placed: list[Answer] = []
+        for answer, count in zip(answers, counts, strict=True):
+            placed.append(structs.replace(answer, entry=at) if count else answer)
+            at += count
+        return tuple(placed)
+
+    def _entries(self, answer: Answer, push: str, now: str, *, enforced: bool) -> Iterator[Entry]:
+        if answer.refusal is not None:
+            why = answer.refusal
+            stopping = enforced or not answer.learnt
+            kept = objects.Refusal(answer.update.ref, why.code, why.subject, why.details, objects.salt())
+            digest = canonical.digest_of(kept)
+            entry = entries.Refused(
+                time=now, object=digest, place=self._place, code=why.code, enforced=stopping, push=push
+            )
+            yield entry, (kept,)
+        if answer.judgement is not None and answer.rules is not None:
+            yield self._judged(answer.judgement, answer.rules, push, enforced=enforced)
+        for said in answer.statements:
+            who = objects.Said(said.ref_person, said.verdict.value, "", objects.salt())
+            yield (
+                entries.Approved(
+                    time=now,
+                    object=canonical.digest_of(who),
+                    place=self._place,
+                    head=said.ref_head,
+                    statement=said.id,
+                    person=objects.commitment(who.person, who.salt),
+                    push=push,
+                ),
+                (who,),
+            )
+
+    def _judged(self, judgement: Judgement, rules: Rules, push: str, *, enforced: bool) -> Entry:
+        decision, facts = judgement.decision, judgement.facts.items()
+        policies = objects.Policies(*rules.texts)
+        digests = {name: fact.digest for name, fact in facts.items()}
+        kept = objects.Kept(decision, digests, canonical.digest_of(policies), objects.salt())
+        used = sorted({result.exception for result in decision.results if result.exception})
+        entry = entries.Judged(
+            time=decision.time,
+            object=canonical.digest_of(kept),
+            place=self._place,
+            point=decision.point.value,
+            repository=decision.repository,
+            target=decision.target,
+            base=decision.base,
+            head=decision.head,
+            outcome=decision.outcome.value,
+            enforced=enforced,
+            policy=decision.policy,
+            facts=decision.facts,
+            results=canonical.digest_of(decision.results),
+            codes=_codes(decision),
+            more=0,
+            exceptions=tuple(objects.commitment(name, kept.salt) for name in used),
+            push=push,
+        )
+        return entry, (*facts.values(), policies, kept)
+
+    def _settled(self, refs: Mapping[str, str], now: str) -> list[Entry]:
+        landed, moved = self._index.settle(self._place, refs)
+        found: list[Entry] = []
+        for shape, updates in ((entries.Landed, landed), (entries.Moved, moved)):
+            if updates:
+                became = objects.Refs(self._place, updates, objects.salt())
+                digest = canonical.digest_of(became)
+                found.append((shape(time=now, object=digest, place=self._place, refs=len(updates)), (became,)))
+        return found
+
+    def _baseline(self, refs: Mapping[str, str], now: str) -> Entry:
+        updates = tuple(objects.RefUpdate(ref, "", value) for ref, value in sorted(refs.items()))
+        there = objects.Refs(self._place, updates, objects.salt())
+        digest = canonical.digest_of(there)
+        return entries.Baseline(time=now, object=digest, place=self._place, refs=len(refs)), (there,)
+
+    def _append(self, held: Held, found: Sequence[Entry]) -> int:
+        """Objects first: an entry never names what is not there."""
+        self._home.put_all([canonical.encode(kept) for _, beside in found for kept in beside])
+        return held.append([entries.encode(entry) for entry, _ in found])
+
+
+def _codes(decision: Decision) -> tuple[str, ...]:
+    """`clause:code` of every reason of a result that does not hold, and `:code` of those that are nobody's clause."""
+    stopping = (Status.VIOLATED, Status.UNKNOWN)
+    return (
+        *(
+            f"{result.clause}:{reason.code}"
+            for result in decision.results
+            if result.status in stopping
+            for reason in result.reasons
+            if reason.status in stopping
+        ),
+        *(f":{reason.code}" for reason in decision.reasons if reason.status in stopping),
+    )

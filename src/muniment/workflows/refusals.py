@@ -1,0 +1,48 @@
+"""Why an update is refused that no policy has to judge: it is not what it says it is, or nothing can judge it."""
+
+from muniment.controls.control import Codes, unknown, violated
+
+
+class Refusals(Codes):
+    """What the gate says by itself. The subject is `ref:` and the ref's name."""
+
+    RESERVED = violated(
+        "{name} is a place that Muniment and git keep for themselves.",
+        "Push to a branch or a tag: refs/heads/NAME, refs/tags/NAME.",
+    )
+    STRANGE_NAME = unknown(
+        "{name} is protected, and its name holds characters that cannot be judged safely.",
+        "Give it a name of printable characters without %.",
+    )
+    NOT_A_COMMIT = violated(
+        "{name} is protected, and {object} is no commit and no tag of one.",
+        "Tag a commit: git tag NAME COMMIT.",
+    )
+    UNREADABLE = unknown(
+        "{name} could not be judged: {why}.",
+        "{next}",
+    )
+    BREAKS_RULES = violated(
+        "With this change nothing could judge the one after it: {why}.",
+        "{next}",
+    )
+    NO_APPROVAL_REF = violated(
+        "{name} does not name an approval: refs/muniment/approvals/COMMIT/PERSON does.",
+        "Make approvals with: muniment approve COMMIT",
+    )
+    APPROVAL_STAYS = violated(
+        "An approval is never deleted.",
+        "Take it back with: muniment approve COMMIT --withdraw, then push that.",
+    )
+    APPROVAL_REWOUND = violated(
+        "What {person} said before of {head} would be lost.",
+        "Fetch it, then say it again: git fetch origin '+refs/muniment/approvals/*:refs/muniment/approvals/*'",
+    )
+    APPROVAL_NOT_SIGNED = violated(
+        "The statement {statement} is not validly signed by {person} ({signature}).",
+        "Sign it with a key that people.toml has for {person}: muniment approve {head} --key FILE",
+    )
+    APPROVAL_ELSEWHERE = violated(
+        "The statement {statement} is about {about}, and lies at {head}.",
+        "Make approvals with: muniment approve COMMIT",
+    )

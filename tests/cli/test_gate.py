@@ -1,0 +1,416 @@
+"""The gate as a pusher meets it: real pushes to a bare repository whose hook is ours."""
+
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.home.files import FilesHome
+from muniment.ledger import entries
+from muniment.policy.pack import pack_text
+from tests.support.gated import APPROVALS, Gated
+
+ALL_APPROVALS = f"{APPROVALS}*:{APPROVALS}*"
+BOB = "Bob <bob@example.test>"
+
+
+@pytest.fixture
+def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+    return Gated(tmp_path, keys)
+
+
+def approved(gated: Gated, head: str, *people: str) -> None:
+    for person in people or ("bob", "carol"):
+        gated.approve(person, head)
+    assert gated.push("bob", ALL_APPROVALS).code == 0
+
+
+def test_a_change_gets_in_once_two_others_approved_it(gated: Gated) -> None:
+    head = gated.change()
+    assert gated.push("ada", "topic").code == 0
+    denied = gated.push("ada", "topic:main")
+    assert denied.code == 1
+    assert "0 of 2 others approved" in denied.said
+    assert "Ask bob, carol, dan, sue" in denied.said
+    assert gated.tip() == gated.base
+    approved(gated, head, "bob")
+    assert "1 of 2 others approved (bob)" in gated.push("ada", "topic:main").said
+    approved(gated, head, "carol")
+    assert "allowed" in gated.push("dan", "topic:main").said
+    assert gated.tip() == head
+    outcomes = [entry.outcome for entry in gated.entries() if isinstance(entry, entries.Judged)]
+    assert outcomes == ["deny", "deny", "allow"]
+
+
+def merge(gated: Gated, head: str) -> str:
+    return gated.repo.merge(head, on="main", author="Dan <dan@example.test>")
+
+
+def squash(gated: Gated, head: str) -> str:
+    tree = gated.repo.merged_tree("main", head)
+    return gated.repo.commit(on="main", tree=tree, author="Dan <dan@example.test>")
+
+
+def rebase(gated: Gated, head: str) -> str:
+    tree = gated.repo.merged_tree("main", head)
+    return gated.repo.commit(on="main", tree=tree, author="Ada <ada@example.test>", committer="Dan <dan@example.test>")
+
+
+@pytest.mark.parametrize("way", [merge, squash, rebase])
+def test_a_machine_merge_of_what_was_approved_gets_in(gated: Gated, way: Callable[[Gated, str], str]) -> None:
+    head = gated.change()
+    other = gated.repo.commit({"other.py": "y = 1\n"}, on="other", parents=["main"])
+    gated.push("ada", "topic", "other")
+    approved(gated, other)
+    assert gated.push("ada", "other:main").code == 0
+    gated.repo.branch("main", other)
+    approved(gated, head)
+    made = way(gated, head)
+    pushed = gated.push("dan", "main")
+    assert pushed.code == 0, pushed.text
+    assert gated.tip() == made
+
+
+def test_a_merge_with_something_smuggled_in_does_not(gated: Gated) -> None:
+    head = gated.change()
+    gated.push("ada", "topic")
+    approved(gated, head)
+    gated.repo.merge("topic", on="main", files={"evil.py": "evil()\n"}, author="Dan <dan@example.test>")
+    assert gated.push("dan", "main").code == 1
+    assert gated.tip() == gated.base
+
+
+def test_approvals_and_merge_in_one_push(gated: Gated) -> None:
+    head = gated.change()
+    gated.push("ada", "topic")
+    gated.approve("bob", head)
+    gated.approve("carol", head)
+    assert gated.push("dan", ALL_APPROVALS, "topic:main").code == 0
+    assert gated.tip() == head
+
+
+def test_whoever_pushed_a_commit_first_has_a_hand_in_it(gated: Gated) -> None:
+    head = gated.change()
+    assert gated.push("bob", "topic").code == 0
+    approved(gated, head, "bob", "carol")
+    denied = gated.push("ada", "topic:main")
+    assert denied.code == 1
+    assert "bob does not count (contributor)" in denied.said
+
+
+def test_an_earlier_head_of_a_change_counts_although_it_is_gone(gated: Gated) -> None:
+    gated.change()
+    gated.push("ada", "topic")
+    first = gated.repo.tip("topic")
+    gated.repo.commit({"lib.py": "x = 3\n"}, on="topic", author=BOB)
+    gated.push("bob", "topic")
+    gated.repo.branch("topic", first)
+    gated.change(text="x = 4\n")
+    head = gated.repo.tip("topic")
+    assert gated.push("ada", "--force", "topic").code == 0
+    approved(gated, head, "bob", "carol")
+    denied = gated.push("ada", "topic:main")
+    assert denied.code == 1
+    assert "bob does not count (contributor)" in denied.said
+
+
+def test_pushing_a_reviewed_head_makes_nobody_a_contributor(gated: Gated) -> None:
+    head = gated.change()
+    gated.push("ada", "topic")
+    approved(gated, head)
+    assert gated.push("bob", "topic:main").code == 0
+
+
+def test_a_pusher_whom_the_server_does_not_name_is_unknown(gated: Gated) -> None:
+    head = gated.change()
+    gated.push("", "topic")
+    approved(gated, head)
+    denied = gated.push("ada", "topic:main", GL_USER="ada", REMOTE_USER="ada")
+    assert denied.code == 1
+    assert "could not be learnt: the server named nobody in MUNIMENT_PUSHER" in denied.said
+
+
+@pytest.mark.parametrize(("variable", "other"), [("GL_USER", "REMOTE_USER"), ("REMOTE_USER", "GL_USER")])
+def test_the_home_names_the_one_variable_that_says_who_pushes(gated: Gated, variable: str, other: str) -> None:
+    (gated.home / "home.toml").write_text(f'[gate]\npusher = "{variable}"\n')
+    head = gated.change()
+    gated.push("bob", "topic", **{variable: "ada", other: "carol"})
+    approved(gated, head)
+    assert gated.push("", "topic:main", **{variable: "dan"}).code == 0
+
+
+@pytest.mark.parametrize("refspec", [":main", "+HEAD~0:main"])
+def test_a_protected_branch_is_neither_deleted_nor_rewound(gated: Gated, refspec: str) -> None:
+    gated.repo.branch("main", gated.repo.commit({"lib.py": "x = 9\n"}, on="", parents=[]))
+    assert gated.push("ada", refspec.replace("HEAD~0", gated.repo.tip("main"))).code == 1
+    assert gated.tip() == gated.base
+
+
+def test_a_new_protected_branch_is_what_it_adds_to_the_others(gated: Gated) -> None:
+    assert gated.push("ada", "main:refs/heads/release/1").code == 0
+    head = gated.change()
+    denied = gated.push("ada", "topic:refs/heads/release/2")
+    assert (denied.code, gated.tip("refs/heads/release/2")) == (1, "")
+    gated.approve("bob", head, onto="main")
+    unrelated = gated.repo.commit({"a": "a"}, on="", parents=[])
+    gated.repo.branch("unrelated", unrelated)
+    assert gated.push("ada", "unrelated:refs/heads/release/3").code == 1
+
+
+def test_one_denied_ref_holds_up_the_whole_push(gated: Gated) -> None:
+    gated.change()
+    denied = gated.push("ada", "topic", "topic:main", "topic:free")
+    assert denied.code == 1
+    assert (gated.tip("topic"), gated.tip("free"), gated.tip()) == ("", "", gated.base)
+
+
+def test_a_symbolic_ref_is_only_another_name(gated: Gated) -> None:
+    gated.server.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    gated.server.git("symbolic-ref", "refs/heads/future", "refs/heads/release/9")
+    gated.change()
+    assert gated.push("ada", "topic:alias").code == 1
+    assert gated.push("ada", "topic:future").code == 1
+    assert (gated.tip(), gated.tip("refs/heads/release/9")) == (gated.base, "")
+
+
+@pytest.mark.parametrize(
+    "ref", ["refs/replace/{base}", "refs/muniment/else", "refs/muniment/approvals/x", "refs/muniment/approvals/{base}"]
+)
+def test_places_that_are_kept_for_others_take_nothing(gated: Gated, ref: str) -> None:
+    gated.change()
+    gated.server.git("config", "--unset-all", "transfer.hideRefs")
+    name = ref.format(base=gated.base)
+    assert gated.push("ada", f"topic:{name}").code == 1
+    assert gated.tip(name) == ""
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/refs/heads/main", "refs/heads/Main", "refs/for/main", "refs/tags/main"])
+def test_a_ref_that_only_looks_protected_is_free(gated: Gated, ref: str) -> None:
+    gated.change()
+    assert gated.push("ada", f"topic:{ref}").code == 0
+    assert gated.tip() == gated.base
+
+
+def test_a_protected_tag_names_what_was_reviewed_and_stays(tmp_path: Path, keys: dict[str, Path]) -> None:
+    policy = pack_text("sec@example.test", "shop").replace("[[clause]]", '[tags]\nprotected = ["v*"]\n\n[[clause]]', 1)
+    gated = Gated(tmp_path, keys, policy=policy)
+    gated.change()
+    gated.repo.git("tag", "-m", "one", "v1", "main")
+    gated.repo.git("tag", "-m", "two", "v2", "topic")
+    gated.repo.git("tag", "-m", "tree", "v3", "main^{tree}")
+    assert gated.push("ada", "v1").code == 0
+    assert gated.push("ada", "v2").code == 1
+    assert "no commit" in gated.push("ada", "v3").said
+    assert gated.push("ada", "topic:refs/tags/free").code == 0
+    assert gated.push("ada", ":v1").code == 1
+    assert gated.push("ada", "+v2:v1").code == 1
+
+
+class TestApprovals:
+    @pytest.fixture
+    def head(self, gated: Gated) -> str:
+        head = gated.change()
+        gated.push("ada", "topic")
+        return head
+
+    def ref(self, head: str, person: str) -> str:
+        return f"{APPROVALS}{head}/{person}"
+
+    def test_anybody_may_bring_what_was_signed(self, gated: Gated, head: str) -> None:
+        gated.approve("bob", head)
+        assert "recorded bob" in gated.push("ada", self.ref(head, "bob")).said
+
+    def test_nobody_brings_what_another_signed(self, gated: Gated, head: str) -> None:
+        gated.approve("bob", head)
+        pushed = gated.push("ada", f"{self.ref(head, 'bob')}:{self.ref(head, 'carol')}")
+        assert pushed.code == 1
+        assert "not validly signed by carol" in pushed.said
+
+    def test_it_lies_at_the_head_that_it_is_about(self, gated: Gated, head: str) -> None:
+        gated.approve("bob", head)
+        assert gated.push("bob", f"{self.ref(head, 'bob')}:{self.ref(gated.base, 'bob')}").code == 1
+
+    def test_it_is_neither_deleted_nor_rewound(self, gated: Gated, head: str) -> None:
+        ref = self.ref(head, "bob")
+        gated.approve("bob", head)
+        first = gated.repo.tip(ref)
+        gated.approve("bob", head, "--withdraw")
+        assert gated.push("bob", ref).code == 0
+        assert "never deleted" in gated.push("bob", f":{ref}").said
+        assert "would be lost" in gated.push("bob", f"+{first}:{ref}").said
+        assert gated.tip(ref) == gated.repo.tip(ref)
+
+    def test_a_commit_that_is_no_statement_is_none(self, gated: Gated, head: str) -> None:
+        assert "malformed" in gated.push("bob", f"topic:{self.ref(head, 'bob')}").said
+
+
+class TestWithoutItsParts:
+    """Whatever is missing: denied, and the branch stays."""
+
+    def denied(self, gated: Gated, *said: str) -> None:
+        head = gated.repo.tip("topic") or gated.change()
+        pushed = gated.push("ada", f"{head}:refs/heads/main", f"{head}:refs/heads/free")
+        assert pushed.code == 1
+        assert (gated.tip(), gated.tip("free")) == (gated.base, "")
+        for words in said:
+            assert words in pushed.said
+        assert "Traceback" not in pushed.said
+
+    @pytest.mark.parametrize("file", ["policy.toml", "people.toml"])
+    def test_no_policy_or_a_broken_one(self, gated: Gated, file: str) -> None:
+        (gated.home / file).write_text("schema = ")
+        self.denied(gated, file)
+        (gated.home / file).unlink()
+        self.denied(gated, file)
+
+    def test_a_broken_home_toml(self, gated: Gated) -> None:
+        (gated.home / "home.toml").write_text('[gate]\npusher = "USER"\n')
+        self.denied(gated, "gate.pusher")
+
+    @pytest.mark.parametrize("part", ["keys/ledger.key", "keys/ledger.pub", "ledger/checkpoint", "ledger/tile", "home"])
+    def test_no_ledger(self, gated: Gated, part: str, tmp_path: Path) -> None:
+        (gated.home if part == "home" else gated.home / part).rename(tmp_path / "away")
+        self.denied(gated)
+
+    def test_no_objects(self, gated: Gated, tmp_path: Path) -> None:
+        (gated.home / "cache").rename(tmp_path / "cache")
+        (gated.home / "objects").rename(tmp_path / "away")
+        self.denied(gated, "missing")
+
+    def test_a_lost_cache_is_made_again(self, gated: Gated, tmp_path: Path) -> None:
+        head = gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        (gated.home / "cache").rename(tmp_path / "cache")
+        assert gated.push("ada", "topic:main").code == 0
+
+    def test_a_damaged_cache_is_made_again(self, gated: Gated) -> None:
+        head = gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        for file in (gated.home / "cache").iterdir():
+            file.unlink() if file.suffix != ".sqlite" else file.write_bytes(b"spoilt" * 1000)
+        assert gated.push("ada", "topic:main").code == 0
+
+    def test_an_older_ledger(self, gated: Gated, tmp_path: Path) -> None:
+        subprocess.run(["cp", "-a", gated.home / "ledger", tmp_path / "old"], check=True)
+        gated.push("ada", "main:refs/heads/else")
+        (gated.home / "ledger").rename(tmp_path / "new")
+        (tmp_path / "old").rename(gated.home / "ledger")
+        self.denied(gated, "is not the one that this home had before")
+
+    def test_a_ledger_that_is_held_too_long(self, gated: Gated) -> None:
+        (gated.home / "home.toml").write_text("[gate]\ntimeout_seconds = 1\n")
+        with FilesHome(str(gated.home)).log().held():
+            self.denied(gated, "took longer than 1 seconds")
+
+    def test_a_repository_that_nobody_recorded(self, gated: Gated, tmp_path: Path) -> None:
+        gated.server.path.rename(tmp_path / "moved.git")
+        gated.server.path.symlink_to(tmp_path / "moved.git")
+        self.denied(gated, "muniment hook install")
+
+    def test_namespaces(self, gated: Gated) -> None:
+        gated.change()
+        assert gated.push("ada", "topic:refs/heads/main", GIT_NAMESPACE="x").code == 1
+        assert gated.tip() == gated.base
+
+
+def test_an_empty_repository_needs_no_more_than_the_hook(tmp_path: Path, keys: dict[str, Path]) -> None:
+    gated = Gated(tmp_path, keys)
+    second = Gated(tmp_path / "second", keys)
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "empty.git"], check=True)
+    hook = (gated.server.path / "hooks" / "pre-receive").read_text()
+    (tmp_path / "empty.git" / "hooks" / "pre-receive").write_text(hook)
+    (tmp_path / "empty.git" / "hooks" / "pre-receive").chmod(0o755)
+    second.url = str(tmp_path / "empty.git")
+    denied = second.push("ada", "main")
+    assert "0 of 2 others approved" in denied.said
+    assert second.push("ada", "main:refs/heads/free").code == 0
+
+
+def test_a_change_that_would_break_the_policy_does_not_get_in(gated: Gated) -> None:
+    head = gated.repo.commit({".muniment/policy.toml": "schema = 2\n"}, on="topic", parents=["main"])
+    gated.push("ada", "topic")
+    approved(gated, head)
+    denied = gated.push("ada", "topic:main")
+    assert "nothing could judge the one after it" in denied.said
+    assert gated.tip() == gated.base
+
+
+def test_reporting_lets_through_and_tells(tmp_path: Path, keys: dict[str, Path]) -> None:
+    gated = Gated(tmp_path, keys, "--report-only")
+    head = gated.change()
+    pushed = gated.push("ada", "topic:main")
+    assert (pushed.code, gated.tip()) == (0, head)
+    assert "0 of 2 others approved" in pushed.said
+    assert "let through" in pushed.said
+    (judged,) = (entry for entry in gated.entries() if isinstance(entry, entries.Judged))
+    assert (judged.outcome, judged.enforced) == ("deny", False)
+    assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+    (gated.home / "policy.toml").write_text("schema = ")
+    assert gated.push("ada", "main:refs/heads/else").code == 1
+
+
+def test_what_went_past_the_gate_is_found_with_the_next_push(gated: Gated) -> None:
+    gated.repo.git("push", "-q", gated.url, "main:refs/heads/side", check=False)
+    head = gated.change()
+    gated.push("ada", "topic")
+    gated.server.git("update-ref", "refs/heads/main", head)
+    gated.push("ada", "main:refs/heads/else")
+    moved = [entry for entry in gated.entries() if isinstance(entry, entries.Moved)]
+    assert [entry.refs for entry in moved] == [1]
+
+
+def test_two_pushes_at_once(gated: Gated) -> None:
+    heads = [gated.change(name, text=f"x = '{name}'\n") for name in ("one", "two")]
+    gated.push("ada", "one", "two")
+    for head in heads:
+        approved(gated, head)
+    results: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda name=name: results.append(gated.push("dan", f"{name}:main")))
+        for name in ("one", "two")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(result.code for result in results) == [0, 1]
+    assert gated.tip() in heads
+    gated.push("ada", "main:refs/heads/else")
+    assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+
+
+def test_five_hundred_refs_at_once(gated: Gated) -> None:
+    head = gated.change()
+    names = [f"{head}:refs/heads/many/{number}" for number in range(499)]
+    assert gated.push("ada", *names).code == 0
+    denied = gated.push("ada", *(name.replace("many", "more") for name in names), f"{head}:refs/heads/main")
+    assert denied.code == 1
+    assert len([line for line in denied.text.splitlines() if line.startswith("remote:")]) <= 20
+    assert gated.tip("refs/heads/more/1") == ""
+
+
+def test_a_cut_off_history_does_not_get_in(gated: Gated, tmp_path: Path) -> None:
+    gated.change()
+    gated.change(text="x = 3\n")
+    gated.server.git("config", "receive.shallowUpdate", "true")
+    subprocess.run(
+        ["git", "clone", "-q", "--depth=1", "-b", "topic", f"file://{gated.repo.path}", tmp_path / "cut"], check=True
+    )
+    gated.repo.path = tmp_path / "cut"
+    assert gated.push("ada", "topic:refs/heads/release/1").code == 1
+    assert gated.push("ada", "topic:refs/heads/free").code in (0, 1)
+    assert gated.tip("refs/heads/release/1") == ""
+
+
+def test_a_foreign_hook_stays(tmp_path: Path, keys: dict[str, Path]) -> None:
+    gated = Gated(tmp_path, keys)
+    hook = gated.server.path / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 0\n")
+    with pytest.raises(AssertionError):
+        gated.install()
+    assert hook.read_text() == "#!/bin/sh\nexit 0\n"

@@ -1,0 +1,82 @@
+"""A bare repository with the gate in front, a home with a policy and people, and people who push to it."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from muniment.cli.running import run
+from muniment.git import approvals
+from muniment.home.files import FilesHome
+from muniment.home.starting import start
+from muniment.ledger import entries
+from muniment.policy.pack import pack_text
+from tests.support.repos import Repo
+from tests.support.shop import people_toml
+
+APPROVALS = approvals.PREFIX
+
+
+class Pushed(NamedTuple):
+    """What the pusher got: git's exit code, and what they read."""
+
+    code: int
+    text: str
+
+    @property
+    def said(self) -> str:
+        """The text as one line."""
+        return " ".join(self.text.replace("remote:", " ").split())
+
+
+class Gated:
+    """`server` is the bare repository, `repo` everybody's clone of it, `home` the home with the ledger."""
+
+    def __init__(self, folder: Path, keys: Mapping[str, Path], *install: str, policy: str = "", **changed: str) -> None:
+        self.keys = dict(keys)
+        self.home = folder / "home"
+        texts = {
+            "policy.toml": policy or pack_text("sec@example.test", "shop"),
+            "people.toml": people_toml(self.keys, **changed),
+        }
+        start(str(self.home), texts, "muniment/shop")
+        self.repo = Repo(folder / "clone")
+        self.base = self.repo.commit({"app.py": "".join(f"line {n}\n" for n in range(40)), "lib.py": "x = 1\n"})
+        self.server = Repo(folder / "shop.git", bare=True)
+        self.url = str(self.server.path)
+        self.repo.git("push", "-q", self.url, "main")
+        self.install(*install)
+
+    def install(self, *more: str) -> None:
+        """`muniment hook install`."""
+        assert run(["hook", "install", "--home", str(self.home), "--repo", self.url, *more]) == 0
+
+    def push(self, person: str, *refspecs: str, **variables: str) -> Pushed:
+        """`git push` to the server, which says that it is by `person` ("" for nobody)."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MUNIMENT_"))}
+        own |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"} | variables
+        own |= {"MUNIMENT_PUSHER": person} if person else {}
+        command = ["git", "-C", str(self.repo.path), "push", self.url, *refspecs]
+        done = subprocess.run(command, env=own, capture_output=True, check=False, timeout=120)
+        return Pushed(done.returncode, done.stderr.decode("utf-8", "replace"))
+
+    def change(self, name: str = "topic", author: str = "ada", text: str = "x = 2\n") -> str:
+        """A commit on a branch of its own, not pushed yet."""
+        self.repo.branch(name, self.repo.tip(name) or "main")
+        who = f"{author.title()} <{author}@example.test>"
+        return self.repo.commit({"lib.py": text}, on=name, author=who)
+
+    def approve(self, person: str, rev: str, *more: str, onto: str = "main") -> None:
+        """`muniment approve` in the clone; it still has to be pushed."""
+        arguments = ["approve", self.repo.id(rev), "--repo", str(self.repo.path), "--home", str(self.home)]
+        assert run([*arguments, "--onto", onto, "--key", str(self.keys[person]), *more]) == 0
+
+    def tip(self, ref: str = "main") -> str:
+        """Where a ref of the server is."""
+        return self.server.git("rev-parse", "-q", "--verify", ref if "/" in ref else f"refs/heads/{ref}", check=False)
+
+    def entries(self) -> list[entries.AnyEntry]:
+        """The whole ledger."""
+        log = FilesHome(str(self.home)).log()
+        return [entries.decode(data, at) for at, data in enumerate(log.entries(0, log.head().size))]
