@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from muniment.cli.running import run
 from muniment.home.files import FilesHome
 from muniment.ledger import entries
 from muniment.policy.pack import pack_text
@@ -414,3 +415,41 @@ def test_a_foreign_hook_stays(tmp_path: Path, keys: dict[str, Path]) -> None:
     with pytest.raises(AssertionError):
         gated.install()
     assert hook.read_text() == "#!/bin/sh\nexit 0\n"
+
+
+class TestFreeze:
+    def said(self, gated: Gated, person: str, *arguments: str) -> int:
+        return run([*arguments, "--home", str(gated.home), "--key", str(gated.keys[person])])
+
+    def test_one_stops_all_merges_and_two_lift_it(
+        self, tmp_path: Path, keys: dict[str, Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        gated = Gated(tmp_path, keys, bob='roles = ["security", "developer"]')
+        head = gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        assert self.said(gated, "carol", "freeze", "--reason", "no role") == 2
+        assert self.said(gated, "sue", "freeze", "--reason", "the registry leaks") == 0
+        denied = gated.push("ada", "topic:main")
+        assert denied.code == 1
+        assert "All merges are stopped" in denied.said
+        assert "the registry leaks" in denied.said
+        assert gated.push("ada", "topic:else").code == 0
+        (frozen,) = (entry for entry in gated.entries() if isinstance(entry, entries.Frozen))
+        assert run(["check", "--repo", gated.url, "--home", str(gated.home), "--head", head]) == 1
+        assert self.said(gated, "sue", "unfreeze", frozen.freeze) == 1
+        assert self.said(gated, "sue", "unfreeze", frozen.freeze) == 2
+        assert gated.push("ada", "topic:main").code == 1
+        assert self.said(gated, "bob", "unfreeze", frozen.freeze) == 0
+        assert gated.push("ada", "topic:main").code == 0
+        assert self.said(gated, "bob", "unfreeze", "else") == 2
+        assert "sue and bob" in capsys.readouterr().out
+
+    def test_a_rehearsal_is_told_and_stops_nothing(self, gated: Gated) -> None:
+        head = gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        assert self.said(gated, "sue", "freeze", "--reason", "fire drill", "--rehearse") == 0
+        pushed = gated.push("ada", "topic:main")
+        assert pushed.code == 0
+        assert "A freeze is rehearsed" in pushed.said

@@ -5,10 +5,13 @@ import click
 from muniment.cli import options, printing, scene, telling
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
-from muniment.facts.maybe import Known
+from muniment.facts.maybe import Known, Maybe
+from muniment.facts.statements import Freeze
 from muniment.git.collect import GitCollector
+from muniment.home.files import FilesHome
 from muniment.policy.model import Point
-from muniment.workflows.judge_change import judge_change
+from muniment.workflows.judge_change import NOTHING_FROZEN, judge_change
+from muniment.workflows.record import Record
 
 
 @click.command()
@@ -34,10 +37,18 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
             repository.resolve(base) if base else found.branch.tip,
             repository.resolve(head),
         )
-        judgement = judge_change(collector, rules, revision, Point.MERGE, now)
+        judgement = judge_change(collector, rules, revision, Point.MERGE, now, _freezes(home))
     told = account(judgement.decision, judgement.policy, judgement.facts)
     if output == "json":
         printing.json(told)
     else:
         telling.tell(told, rules)
     return 0 if told.decision is Outcome.ALLOW else 1
+
+
+def _freezes(home: str | None) -> Maybe[tuple[Freeze, ...]]:
+    """Those of the home, if it has ever recorded anything. A preview neither needs nor makes a ledger."""
+    if home is None or FilesHome(home).log().checkpoint() is None:
+        return NOTHING_FROZEN
+    with Record(FilesHome(home)) as record, record.held():
+        return Known(record.index.freezes())

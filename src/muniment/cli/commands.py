@@ -11,6 +11,8 @@ COMMANDS = {
     "approve": "muniment.cli.approve",
     "exception": "muniment.cli.exception",
     "hook": "muniment.cli.hook",
+    "freeze": "muniment.cli.freeze",
+    "unfreeze": "muniment.cli.unfreeze",
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "doctor": "muniment.cli.doctor",

@@ -17,6 +17,13 @@ home: Decorator = click.option(
     envvar="MUNIMENT_HOME",
     help="The home whose policy, people and exceptions hold. Default: .muniment/ at the branch's tip.",
 )
+required_home: Decorator = click.option(
+    "--home",
+    metavar="DIR",
+    envvar="MUNIMENT_HOME",
+    required=True,
+    help="The home that holds policy, people and ledger.",
+)
 output: Decorator = click.option(
     "--format",
     "output",

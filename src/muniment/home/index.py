@@ -147,9 +147,12 @@ class Index:
         return tuple(self._freeze(*row) for row in rows)
 
     def lifts(self, freeze: str) -> tuple[str, ...]:
-        """Ids of those who are for lifting a freeze so far."""
-        rows = self._rows("SELECT object FROM lifts WHERE freeze = ?", freeze)
-        return tuple(self._object(row[0], objects.Said).person for row in rows)
+        """Ids of those who are for lifting a freeze so far. Somebody who was erased does not count."""
+        found: list[str] = []
+        for row in self._rows("SELECT object FROM lifts WHERE freeze = ?", freeze):
+            with contextlib.suppress(ErasedError):
+                found.append(self._object(row[0], objects.Said).person)
+        return tuple(found)
 
     def _freeze(self, name: str, digest: str, rehearsal: int, since: str) -> Freeze:
         try:

@@ -11,7 +11,7 @@ from muniment.facts.change import Revision
 from muniment.facts.change import Update as Becomes
 from muniment.facts.maybe import Known
 from muniment.facts.people import People
-from muniment.facts.statements import Approval, Signature
+from muniment.facts.statements import Approval, Freeze, Signature
 from muniment.git import approvals, receiving
 from muniment.git.collect import GitCollector
 from muniment.git.pushed import PushReader
@@ -62,6 +62,7 @@ class Judging:
         refs: Mapping[str, str],
         updates: tuple[Update, ...],
         own: int,
+        frozen: tuple[Freeze, ...],
         now: str,
     ) -> None:
         self._repository = repository
@@ -71,7 +72,7 @@ class Judging:
         self._own = own
         self._now = now
         self._pushed = {update.ref: update.new for update in updates if update.ref.startswith(approvals.PREFIX)}
-        self._freezes = Known(index.freezes())
+        self._freezes = Known(frozen)
         self._collectors: dict[int, GitCollector] = {}
 
     def answer(self, update: Update, standing: Standing | MunimentError) -> Answer:

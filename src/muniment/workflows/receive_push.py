@@ -5,8 +5,7 @@ known who brought these commits; and every decision is there, on the disk, befor
 lock: pushes wait for each other only while they write. A push is let through whole or not at all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct, structs
 
@@ -16,22 +15,19 @@ from muniment.errors import ConfigurationError, GitError, LedgerError, MunimentE
 from muniment.facts import canonical
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
+from muniment.facts.statements import Freeze
 from muniment.git import approvals, receiving
 from muniment.git.receiving import Update
 from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
-from muniment.home.index import Index
-from muniment.home.log import FilesLog, Held
 from muniment.ledger import entries, objects
 from muniment.workflows.judge_change import Judgement
 from muniment.workflows.judge_push import Answer, Judging
+from muniment.workflows.record import Entry, Record
 from muniment.workflows.sources import Rules
 from muniment.workflows.standing import Standing
 
-Entry = tuple[entries.AnyEntry, tuple[Any, ...]]  # with the objects that lie beside it
 Identify = Callable[[Maybe[People]], Maybe[str]]  # who pushes, as an identity, among these people
-
-CACHE = "gate.sqlite"
 
 _INSTALL = "Whoever runs this server records what is there: muniment hook install --home DIR"
 
@@ -54,38 +50,36 @@ class Gate:
     def __init__(self, repository: Repository, home: FilesHome) -> None:
         self._repository = repository
         self._home = home
-        self._log: FilesLog = home.log()
-        self._index = Index(home, self._log, home.cache(CACHE))
+        self._record = Record(home)
+        self._index = self._record.index
         self._place = objects.place(repository.git_dir)
 
     def __enter__(self) -> "Gate":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._index.close()
+        self._record.close()
 
     def ready(self) -> None:
         """Raises MunimentError if nothing could be recorded."""
-        with self._log.held() as held:
-            self._index.catch_up(held)
+        with self._record.held():
+            pass
 
     def install(self, now: str) -> int:
         """Record what the repository holds, or how it differs from what was recorded. How long the ledger is then."""
-        with self._log.held() as held:
-            self._index.catch_up(held)
+        with self._record.held() as held:
             refs = receiving.refs(self._repository)
             found = self._settled(refs, now) if self._index.has_baseline(self._place) else [self._baseline(refs, now)]
-            self._append(held, found)
+            self._record.append(held, found)
             return held.size
 
     def settle(self, now: str) -> tuple[int, int]:
         """Record what became of the refs since the last push: how many landed, and how many moved past the gate."""
-        with self._log.held() as held:
-            self._index.catch_up(held)
+        with self._record.held() as held:
             if not self._index.has_baseline(self._place):
                 return 0, 0
             found = self._settled(receiving.refs(self._repository), now)
-            self._append(held, found)
+            self._record.append(held, found)
         made = [entry for entry, _ in found]
         return (
             sum(entry.refs for entry in made if isinstance(entry, entries.Landed)),
@@ -100,9 +94,13 @@ class Gate:
         people = Known(standing.rules.people) if isinstance(standing, Standing) else Unknown(standing.message)
         push = self._push(wanted, refs, identify(people), people)
         own = self._intend(push, now)
-        judging = Judging(self._repository, self._index, self._place, refs, wanted, own, now)
-        answers = tuple(judging.answer(update, standing) for update in wanted)
-        return Received(self._record(answers, canonical.digest_of(push), now, enforced=enforced), enforced)
+        answers: tuple[Answer, ...] | None = None
+        while answers is None:
+            frozen = self._index.freezes()
+            judging = Judging(self._repository, self._index, self._place, refs, wanted, own, frozen, now)
+            judged = tuple(judging.answer(update, standing) for update in wanted)
+            answers = self._recorded(judged, frozen, canonical.digest_of(push), now, enforced=enforced)
+        return Received(answers, enforced)
 
     def _standing(self, refs: Mapping[str, str]) -> "Standing | MunimentError":
         try:
@@ -122,8 +120,7 @@ class Gate:
 
     def _intend(self, push: objects.Push, now: str) -> int:
         """Record who means to push what; the place of that entry."""
-        with self._log.held() as held:
-            self._index.catch_up(held)
+        with self._record.held() as held:
             refs = receiving.refs(self._repository)
             if self._index.has_baseline(self._place):
                 found = self._settled(refs, now)
@@ -139,12 +136,13 @@ class Gate:
                 updates=len(push.updates),
                 commits=len(push.commits),
             )
-            first = self._append(held, [*found, (entry, (push,))])
-            self._index.catch_up(held)
+            first = self._record.append(held, [*found, (entry, (push,))])
         return first + len(found)
 
-    def _record(self, answers: tuple[Answer, ...], push: str, now: str, *, enforced: bool) -> tuple[Answer, ...]:
-        """The answers with their entries' places."""
+    def _recorded(
+        self, answers: tuple[Answer, ...], frozen: tuple[Freeze, ...], push: str, now: str, *, enforced: bool
+    ) -> tuple[Answer, ...] | None:
+        """The answers with their entries' places; None if a freeze came or went while they were made."""
         found: list[Entry] = []
         counts: list[int] = []
         for answer in answers:
@@ -153,8 +151,10 @@ class Gate:
             found += made
         if not found:
             return answers
-        with self._log.held() as held:
-            at = self._append(held, found)
+        with self._record.held() as held:
+            if self._index.freezes() != frozen:
+                return None
+            at = self._record.append(held, found)
         placed: list[Answer] = []
         for answer, count in zip(answers, counts, strict=True):
             placed.append(structs.replace(answer, entry=at) if count else answer)
@@ -230,11 +230,6 @@ class Gate:
         there = objects.Refs(self._place, updates, objects.salt())
         digest = canonical.digest_of(there)
         return entries.Baseline(time=now, object=digest, place=self._place, refs=len(refs)), (there,)
-
-    def _append(self, held: Held, found: Sequence[Entry]) -> int:
-        """Objects first: an entry never names what is not there."""
-        self._home.put_all([canonical.encode(kept) for _, beside in found for kept in beside])
-        return held.append([entries.encode(entry) for entry, _ in found])
 
 
 def _codes(decision: Decision) -> tuple[str, ...]:
