@@ -13,6 +13,8 @@ COMMANDS = {
     "hook": "muniment.cli.hook",
     "freeze": "muniment.cli.freeze",
     "unfreeze": "muniment.cli.unfreeze",
+    "ledger": "muniment.cli.ledger",
+    "home": "muniment.cli.home",
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "doctor": "muniment.cli.doctor",

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from muniment.cli import push_text
 from muniment.errors import MunimentError
 
 Work = Callable[[], tuple[bool, list[str]]]  # whether the push may pass, and what its pusher reads
@@ -46,7 +47,7 @@ def guarded(work: Work, seconds: float) -> tuple[bool, list[str]]:
 
 def denied(why: str, remedy: str) -> list[str]:
     """The lines for a push that could not be judged."""
-    return [f"muniment: denied  {why}", "Next:", f"  {remedy}"]
+    return push_text.fitted([f"muniment: denied  {why}"], ["Next:", f"  {remedy}"])
 
 
 def _work(work: Work, writing: int) -> None:

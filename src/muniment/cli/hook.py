@@ -75,7 +75,7 @@ def pre_receive(home: str, report_only: bool) -> int:
             return received.let_through, push_text.of_push(received)
 
     allowed, lines = guard.guarded(work, place.settings().timeout_seconds)
-    for line in push_text.fitted(lines, ()):
+    for line in lines:
         click.echo(printing.plain(line), err=True)
     return 0 if allowed else 1
 

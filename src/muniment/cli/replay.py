@@ -9,7 +9,7 @@ import click
 
 from muniment.cli import options, printing, rulebook, scene
 from muniment.decision.binding import BoundPolicy
-from muniment.errors import PeopleError
+from muniment.errors import PeopleError, UsageError
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
@@ -19,7 +19,9 @@ from muniment.git.collect import GitCollector
 from muniment.git.past import History
 from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
+from muniment.ledger import entries
 from muniment.workflows import sources
+from muniment.workflows.judge_again import Agreement, judge_again
 from muniment.workflows.replay import Replay, Row, Summary
 
 _WIDTH = 24
@@ -36,16 +38,29 @@ _NEEDED = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPRO
     metavar="FILE",
     help="Judge by this policy. Default: the branch's, or the built-in.",
 )
+@click.option(
+    "--entry", type=click.IntRange(0), metavar="N", help="Instead: make decision N of the home's ledger again."
+)
 @options.home
 @options.output
 def command(
-    repo: str, onto: str | None, since: str | None, policy_file: str | None, home: str | None, output: str
+    repo: str,
+    onto: str | None,
+    since: str | None,
+    policy_file: str | None,
+    entry: int | None,
+    home: str | None,
+    output: str,
 ) -> int:
     """Judge what a branch took in the past, by today's policy or a new one.
 
     Each first-parent commit is one change. What nobody can tell (who an address belongs to, say) is counted apart from
     what is violated. Pushers are supposed; nothing is recorded.
+
+    With --entry, one recorded decision is made again from what was kept of it: exit code 0 if it agrees, 1 if not.
     """
+    if entry is not None:
+        return _again(entry, home, output)
     now = scene.now()
     with Repository.open(repo) as repository:
         branch = scene.find_branch(repository, onto)
@@ -72,6 +87,23 @@ def command(
     else:
         _tell(summary, repo)
     return 0
+
+
+def _again(number: int, home: str | None, output: str) -> int:
+    if home is None:
+        raise UsageError("the home whose decision it is was not said", "Name it with --home DIR.")
+    place = FilesHome(home)
+    log = place.log()
+    if number >= log.head().size:
+        raise UsageError(f"there is no entry {number}", "See: muniment ledger show")
+    again = judge_again(place, number, entries.decode(next(log.entries(number, number + 1)), number))
+    if output == "json":
+        printing.json(again)
+    else:
+        why = f": {printing.plain(again.why)}" if again.why else ""
+        click.echo(f"entry {number}: {again.outcome} of {again.head[:12]} onto {printing.plain(again.target)}")
+        click.echo(f"{again.agreement.value}{why}")
+    return 0 if again.agreement is Agreement.AGREES else 1
 
 
 def _policy(file: str | None, home: sources.Written | None, branch: sources.Written) -> BoundPolicy:

@@ -32,7 +32,7 @@ CREATE TABLE held (place TEXT, ref TEXT, value TEXT, first INTEGER, last INTEGER
     PRIMARY KEY (place, ref, value)) WITHOUT ROWID;
 CREATE INDEX by_value ON held (place, value);
 CREATE TABLE now (place TEXT, ref TEXT, value TEXT, entry INTEGER, PRIMARY KEY (place, ref)) WITHOUT ROWID;
-CREATE TABLE baselines (place TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE baselines (place TEXT PRIMARY KEY, whole INTEGER) WITHOUT ROWID;
 CREATE TABLE freezes (id TEXT PRIMARY KEY, entry INTEGER, object TEXT, rehearsal INTEGER, since TEXT) WITHOUT ROWID;
 INSERT INTO meta VALUES (0, x'');
 CREATE TABLE lifts (freeze TEXT, object TEXT, PRIMARY KEY (freeze, object)) WITHOUT ROWID;
@@ -85,6 +85,10 @@ class Index:
         """Whether the gate was ever put at this place."""
         return bool(self._rows("SELECT 1 FROM baselines WHERE place = ?", place))
 
+    def is_whole(self, place: str) -> bool:
+        """Whether what refs were is known still: it is not if some of it was erased since it was last recorded."""
+        return bool(self._rows("SELECT 1 FROM baselines WHERE place = ? AND whole", place))
+
     def unrecorded(self, place: str, commits: Iterable[str]) -> set[str]:
         """Those of `commits` that no push is known to have brought here."""
         wanted = list(commits)
@@ -97,7 +101,7 @@ class Index:
         query = "SELECT id, object FROM commits JOIN pushes ON push = entry WHERE place = ?"
         wanted = list(commits)
         found: dict[str, Maybe[str]] = dict.fromkeys(
-            wanted, Unknown("it was here before the gate was, or came past it")
+            wanted, Unknown("it was here before the gate, came past it, or who pushed it was erased")
         )
         for commit, digest in self._each(query, "id", wanted, place):
             try:
@@ -183,10 +187,11 @@ class Index:
     def _take(self, index: int, entry: entries.AnyEntry) -> None:
         match entry:
             case entries.Baseline():
-                self._db.execute("INSERT OR IGNORE INTO baselines VALUES (?)", (entry.place,))
-                self._become(index, self._object(entry.object, objects.Refs))
+                self._db.execute("INSERT OR REPLACE INTO baselines VALUES (?, 1)", (entry.place,))
+                self._db.execute("DELETE FROM now WHERE place = ?", (entry.place,))
+                self._become(index, entry)
             case entries.Landed() | entries.Moved():
-                self._become(index, self._object(entry.object, objects.Refs))
+                self._become(index, entry)
             case entries.Pushed():
                 self._take_push(index, entry)
             case entries.Judged() | entries.Refused() if _stopped(entry):
@@ -218,7 +223,12 @@ class Index:
         for update in push.updates:
             self._hold(push.place, update, index)
 
-    def _become(self, index: int, refs: objects.Refs) -> None:
+    def _become(self, index: int, entry: entries.Baseline | entries.Landed | entries.Moved) -> None:
+        try:
+            refs = self._object(entry.object, objects.Refs)
+        except ErasedError:
+            self._db.execute("UPDATE baselines SET whole = 0 WHERE place = ?", (entry.place,))
+            return
         for update in refs.updates:
             row = (refs.place, update.ref, update.new, index)
             self._db.execute("INSERT OR REPLACE INTO now VALUES (?, ?, ?, ?)", row)

@@ -109,6 +109,14 @@ class FilesLog:
             self.extend(head, [entry])
             return head.size
 
+    def seen_outside(self) -> int:
+        """How many entries the copy outside speaks of; -1 if it speaks of none that can be read, or is nowhere."""
+        try:
+            data = self._outside.read() if self._outside is not None else None
+            return -1 if data is None else read_checkpoint(data, self._key()[1]).size
+        except LedgerError:
+            return -1
+
     def extend(self, head: Checkpoint, entries: Sequence[bytes]) -> Checkpoint:
         """Write entries behind `head`. Only for who holds the lock."""
         if any(len(entry) > LARGEST for entry in entries):

@@ -140,6 +140,18 @@ def entries(read: Read, size: int, start: int, stop: int) -> Iterator[bytes]:
             yield found[at]
 
 
+def paths(size: int) -> Iterator[str]:
+    """Paths of all files of a log of `size`, its checkpoint apart."""
+    level, count = 0, size
+    while count:
+        for index in range(-(-count // WIDTH)):
+            width = min(WIDTH, count - index * WIDTH)
+            yield hash_path(level, index, width)
+            if level == 0:
+                yield bundle_path(index, width)
+        level, count = level + 1, count // WIDTH
+
+
 def partial_paths(size: int) -> frozenset[str]:
     """Paths of all files of a log of `size` that are not full."""
     found: set[str] = set()

@@ -69,8 +69,8 @@ class Gate:
         """Record what the repository holds, or how it differs from what was recorded. How long the ledger is then."""
         with self._record.held() as held:
             refs = receiving.refs(self._repository)
-            found = self._settled(refs, now) if self._index.has_baseline(self._place) else [self._baseline(refs, now)]
-            self._record.append(held, found)
+            known = self._index.has_baseline(self._place)
+            self._record.append(held, self._settled(refs, now) if known else [self._baseline(refs, now)])
             return held.size
 
     def settle(self, now: str) -> tuple[int, int]:
@@ -216,6 +216,9 @@ class Gate:
         return entry, (*facts.values(), policies, kept)
 
     def _settled(self, refs: Mapping[str, str], now: str) -> list[Entry]:
+        """What became of the refs. Where it was erased what they were, they are recorded anew."""
+        if not self._index.is_whole(self._place):
+            return [self._baseline(refs, now)]
         landed, moved = self._index.settle(self._place, refs)
         found: list[Entry] = []
         for shape, updates in ((entries.Landed, landed), (entries.Moved, moved)):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from muniment.errors import HomeError
 from muniment.facts import canonical
 from muniment.home.files import FilesHome
 from muniment.home.index import Index
@@ -46,3 +47,13 @@ class Record:
         first = held.append([entries.encode(entry) for entry, _ in found])
         self.index.catch_up(held)
         return first
+
+
+def forget(home: FilesHome) -> None:
+    """Delete the cache, and whatever is left of it on the disk: the next to come makes it again from the ledger."""
+    for suffix in ("", "-wal", "-shm"):
+        file = home.cache(CACHE + suffix)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise HomeError(f"{file} cannot be deleted ({error.strerror})", "Delete it, then go on.") from error

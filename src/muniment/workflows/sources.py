@@ -64,8 +64,13 @@ def rules(home: Written | None, branch: Written | None, verify: Verify) -> Rules
 
 def policy_of(home: Written | None, branch: Written | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
     """The effective policy, bound to its controls, and where the branch's own tried to be weaker."""
-    floor = _policy(home, "policy.toml of the home")
-    own = _policy(branch, ".muniment/policy.toml")
+    return policy_from(*(place.policy_text() if place is not None else None for place in (home, branch)))
+
+
+def policy_from(home: str | None, branch: str | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
+    """The same from the texts alone; None where there is none."""
+    floor = None if home is None else bound(home, "policy.toml of the home")
+    own = None if branch is None else bound(branch, ".muniment/policy.toml")
     if floor is not None and own is not None:
         return tighten(floor, own, CONTROLS, LATER)
     found = floor or own
@@ -91,11 +96,6 @@ def people_of(home: Written | None, branch: Written | None) -> People:
         "nobody is known: it is neither in .muniment/ at the tip of the branch nor in a home",
         "Make one with: muniment init --home DIR, then name your people in it",
     )
-
-
-def _policy(place: Written | None, name: str) -> BoundPolicy | None:
-    text = place.policy_text() if place is not None else None
-    return None if text is None else bound(text, name)
 
 
 def bound(text: str, name: str) -> BoundPolicy:
