@@ -453,3 +453,36 @@ class TestFreeze:
         pushed = gated.push("ada", "topic:main")
         assert pushed.code == 0
         assert "A freeze is rehearsed" in pushed.said
+
+
+class TestPrePush:
+    @pytest.fixture
+    def clone(self, gated: Gated) -> Gated:
+        gated.repo.git("remote", "add", "origin", gated.url)
+        gated.repo.git("fetch", "-q", "origin")
+        assert run(["hook", "install-pre-push", "--repo", str(gated.repo.path), "--home", str(gated.home)]) == 0
+        gated.url = "origin"
+        return gated
+
+    def test_it_says_before_what_the_server_would_say(self, clone: Gated) -> None:
+        head = clone.change()
+        assert clone.push("ada", "topic").code == 0
+        held = clone.push("ada", "topic:main")
+        assert held.code == 1
+        assert "denied" in held.said
+        assert "(preview)" in held.said
+        assert "0 of 2 others approved" in held.said
+        assert "remote:" not in held.text
+        assert "remote:" in clone.push("ada", "--no-verify", "topic:main").text
+        clone.approve("bob", head)
+        clone.approve("carol", head)
+        assert clone.push("ada", ALL_APPROVALS, "topic:main").code == 0
+        assert clone.tip() == head
+
+    def test_what_cannot_be_judged_here_is_said(self, clone: Gated) -> None:
+        clone.repo.git("update-ref", "-d", "refs/remotes/origin/main")
+        (clone.home / "policy.toml").write_text("schema = ")
+        clone.change()
+        held = clone.push("ada", "topic:main")
+        assert held.code == 1
+        assert "policy.toml" in held.said

@@ -10,6 +10,7 @@ from muniment.errors import UsageError
 from muniment.git import hooks, receiving
 from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
+from muniment.workflows.preview_push import preview
 from muniment.workflows.pusher import identify
 from muniment.workflows.receive_push import Gate
 
@@ -93,4 +94,37 @@ def post_receive(home: str) -> int:
         return True, []
 
     guard.guarded(work, place.settings().timeout_seconds)
+    return 0
+
+
+@command.command("pre-push")
+@click.argument("remote", default="origin")
+@click.argument("url", required=False)
+@options.home
+def pre_push(remote: str, url: str | None, home: str | None) -> int:  # noqa: ARG001 -- git gives it
+    """Say what the server would say of what you are about to push, as far as it can be known here.
+
+    git runs this; put it there with: muniment hook install-pre-push. It holds a push back that would be denied;
+    git push --no-verify goes on without it.
+    """
+    updates = receiving.read_outgoing(sys.stdin.buffer.read())
+    with Repository.open(".") as repository:
+        answers = preview(repository, remote, updates, FilesHome(home) if home else None, scene.now())
+    lines = push_text.of_preview(answers)
+    for line in lines:
+        click.echo(printing.plain(line), err=True)
+    return 0 if all(answer.allowed for answer in answers) else 1
+
+
+@command.command("install-pre-push")
+@options.repo
+@options.home
+def install_pre_push(repo: str, home: str | None) -> int:
+    """Put the preview into your clone: git push then says first what the server would say."""
+    told = ("--home", os.path.abspath(home)) if home else ()
+    with Repository.open(repo) as repository:
+        made = hooks.install(hooks.folder(repository), {"pre-push": hooks.script("pre-push", *told)})
+    for file in made:
+        click.echo(f"made {file}")
+    click.echo("Next: nothing; git push tells you more from now on")
     return 0

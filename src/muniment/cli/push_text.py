@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -17,6 +17,8 @@ LINES, COLUMNS = 20, 72  # git puts "remote: " before each line
 
 _COMMAND = re.compile(r"(?<=:) ((?:muniment|git) .*)$")  # it stays in one line, to be copied
 _STEPS = 6  # lines kept for the next steps
+_FETCH = "  Others' approvals: git fetch origin '+refs/muniment/approvals/*:refs/muniment/approvals/*'"
+_ANYWAY = "  Nothing has left yet, and nothing is recorded. To ask the server itself: git push --no-verify"
 _REPORTED = "Muniment only reports here: this was let through."
 
 
@@ -29,6 +31,16 @@ def of_push(received: Received) -> list[str]:
     steps = list(dict.fromkeys(step for answer in refused for step in _steps(answer)))
     last = [_REPORTED] if refused and received.let_through else []
     return fitted(lines, [*telling.following(steps), *last])
+
+
+def of_preview(answers: Sequence[Answer]) -> list[str]:
+    """The lines before a push; none where nothing of it would be judged."""
+    refused = [answer for answer in answers if not answer.allowed]
+    lines = [line for answer in refused for line in _denied(answer)]
+    lines += [line for answer in answers if answer.allowed for line in _allowed(answer, stopped=bool(refused))]
+    steps = list(dict.fromkeys(step for answer in refused for step in _steps(answer)))
+    last = [*telling.following(steps), _FETCH, _ANYWAY] if refused else []
+    return fitted(lines, last)
 
 
 def fitted(lines: Iterable[str], last: Iterable[str]) -> list[str]:
@@ -45,18 +57,24 @@ def _denied(answer: Answer) -> list[str]:
     if answer.judgement is None:
         name = telling.branch(answer.update.ref)
         why = sentences(Refusals, answer.refusal)[0] if answer.refusal is not None else ""
-        return [f"muniment: denied  {name} (entry {answer.entry})", f"  {telling.short(why)}"]
+        return [f"muniment: denied  {name}{_entry(answer)}", f"  {telling.short(why)}"]
     told = account(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
-    return [f"muniment: {telling.verdict(told)} (entry {answer.entry})", *telling.failing(told)]
+    return [f"muniment: {telling.verdict(told)}{_entry(answer)}", *telling.failing(told)]
 
 
 def _allowed(answer: Answer, *, stopped: bool) -> list[str]:
     if answer.judgement is None:
         what = ", ".join(f"{said.ref_person} on {said.ref_head[:12]}" for said in answer.statements[-1:])
-        return [f"muniment: recorded  {what} (entry {answer.entry})"]
+        return [f"muniment: recorded  {what}{_entry(answer)}"]
     told = account(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
     note = ", but not alone: nothing of this push was let through" if stopped else ""
-    return [f"muniment: {telling.verdict(told)} (entry {answer.entry}){note}", *telling.failing(told)]
+    return [f"muniment: {telling.verdict(told)}{_entry(answer)}{note}", *telling.failing(told)]
+
+
+def _entry(answer: Answer) -> str:
+    """Its place in the ledger; a preview has none."""
+    preview = answer.judgement is None or answer.judgement.decision.preview
+    return " (preview)" if preview and answer.entry == 0 else f" (entry {answer.entry})"
 
 
 def _steps(answer: Answer) -> list[str]:

@@ -37,6 +37,15 @@ def read_updates(data: bytes) -> tuple[Update, ...]:
     return tuple(_update(line) for line in lines)
 
 
+def read_outgoing(data: bytes) -> tuple[Update, ...]:
+    """The lines that git gives to `pre-push`: of each ref, its name and value here, and there. Raises GitError."""
+    lines = data.decode("utf-8", "surrogateescape").split("\n")[:-1]
+    rows = [line.split(" ") for line in lines]
+    if any(len(row) != 4 for row in rows):
+        raise GitError("git did not say which refs are pushed", "Push again, or with --no-verify.")
+    return tuple(_update(f"{there} {here} {ref}") for _, here, ref, there in rows)
+
+
 def quarantine(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Where the objects of the push lie that is being received; nowhere else if git keeps them with all others."""
     folder = environment.get("GIT_QUARANTINE_PATH", "")

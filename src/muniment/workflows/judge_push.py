@@ -106,24 +106,9 @@ class Judging:
             except ConfigurationError as error:
                 return _refused(update, Refusals.BREAKS_RULES(subject, why=error.message, next=error.remedy))
         collector = self._collector(rules, standing)
-        revision = self._revision(collector, rules, Update(update.ref, old, new), standing)
+        revision = revision_of(self._repository, collector, rules, Update(update.ref, old, new), standing)
         judgement = judge_change(collector, rules, revision, Point.MERGE, self._now, self._freezes)
         return Answer(update, judgement, rules)
-
-    def _revision(self, collector: GitCollector, rules: Rules, update: Update, standing: Standing) -> Revision:
-        """A branch or tag that is new is what it adds to the protected branches. A tag that moves is rewound."""
-        name = rules.policy.policy.repository
-        if not update.new:
-            return Revision(name, update.ref, update.old, "", Known(Becomes.DELETED))
-        base = update.old or receiving.merge_base(self._repository, update.new, standing.tips())
-        revision = collector.revision(name, update.ref, base, update.new)
-        becomes = revision.update
-        if isinstance(becomes, Known):
-            if not update.old:
-                becomes = Known(Becomes.CREATED)
-            elif becomes.value is Becomes.PROPOSED or not update.ref.startswith(HEADS):
-                becomes = Known(Becomes.REWOUND)
-        return structs.replace(revision, update=becomes)
 
     def _collector(self, rules: Rules, standing: Standing) -> GitCollector:
         """One for all refs that have the same rules, so that nothing is read twice."""
@@ -154,6 +139,27 @@ class Judging:
                 details = {"head": statement.ref_head, "statement": statement.id, "about": statement.head}
                 return _refused(update, Refusals.APPROVAL_ELSEWHERE(subject, **details))
         return Answer(update, statements=fresh)
+
+
+def revision_of(
+    repository: Repository, collector: GitCollector, rules: Rules, update: Update, standing: Standing
+) -> Revision:
+    """What an update of a protected ref proposes; its values are commits. Raises GitError.
+
+    A branch or tag that is new is what it adds to the protected branches. A tag that moves is rewound.
+    """
+    name = rules.policy.policy.repository
+    if not update.new:
+        return Revision(name, update.ref, update.old, "", Known(Becomes.DELETED))
+    base = update.old or receiving.merge_base(repository, update.new, standing.tips())
+    revision = collector.revision(name, update.ref, base, update.new)
+    becomes = revision.update
+    if isinstance(becomes, Known):
+        if not update.old:
+            becomes = Known(Becomes.CREATED)
+        elif becomes.value is Becomes.PROPOSED or not update.ref.startswith(HEADS):
+            becomes = Known(Becomes.REWOUND)
+    return structs.replace(revision, update=becomes)
 
 
 def _refused(update: Update, why: Reason) -> Answer:

@@ -104,7 +104,8 @@ class Gate:
 
     def _standing(self, refs: Mapping[str, str]) -> "Standing | MunimentError":
         try:
-            return Standing(self._repository, self._home, refs)
+            head = receiving.named(self._repository.head_branch())
+            return Standing(self._repository, self._home, refs, head)
         except (ConfigurationError, GitError, SignatureError) as error:
             return error
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from muniment.decision.binding import BoundPolicy
 from muniment.git import documents, signatures
-from muniment.git.receiving import named, raw
+from muniment.git.receiving import raw
 from muniment.git.repository import Repository
 from muniment.policy.patterns import matches
 from muniment.workflows.sources import Rules, Written, people_of, policy_of, rules
@@ -19,13 +19,16 @@ class Standing:
     what its own tip carries, or, if that carries no policy and no people, by what HEAD's branch does.
     """
 
-    def __init__(self, repository: Repository, home: Written, refs: Mapping[str, str]) -> None:
-        """`refs` by name, as they are. Raises ConfigurationError for documents that are missing or wrong, GitError."""
+    def __init__(self, repository: Repository, home: Written | None, refs: Mapping[str, str], head: str) -> None:
+        """`refs` by name, as they are; `head` is the branch that HEAD names, "" for none.
+
+        Raises ConfigurationError for documents that are missing or wrong, GitError.
+        """
         self._repository = repository
         self._home = home
         self._refs = refs
         self._rules: dict[str, Rules] = {}
-        self._head = named(repository.head_branch())
+        self._head = head
         self._main = refs.get(self._head, "")
         self.rules = self._at(self._main)
         self._policy: BoundPolicy = self.rules.policy

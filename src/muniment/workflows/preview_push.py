@@ -1,0 +1,56 @@
+"""What the gate would say of a push, before it leaves a clone: its facts are those that are known here."""
+
+from collections.abc import Iterable
+
+from muniment.errors import ConfigurationError, GitError, SignatureError
+from muniment.facts.maybe import Known
+from muniment.git import receiving
+from muniment.git.collect import GitCollector
+from muniment.git.receiving import Update
+from muniment.git.repository import Repository
+from muniment.policy.model import Point
+from muniment.workflows.judge_change import judge_change
+from muniment.workflows.judge_push import Answer, revision_of
+from muniment.workflows.refusals import Refusals
+from muniment.workflows.sources import Written
+from muniment.workflows.standing import HEADS, Standing
+
+
+def preview(
+    repository: Repository, remote: str, updates: Iterable[Update], home: Written | None, now: str
+) -> tuple[Answer, ...]:
+    """An answer for each update of a protected ref of `remote`; those of others are left out.
+
+    The remote's refs are those that this clone has heard of, and its rules those of its main branch here. Raises
+    ConfigurationError or GitError if that cannot be read, or is not here.
+    """
+    wanted = tuple(updates)
+    refs = _remote(repository, remote, wanted)
+    standing = Standing(repository, home, refs, _main(repository, remote, refs))
+    return tuple(_answer(repository, update, standing, now) for update in wanted if standing.protects(update.ref))
+
+
+def _answer(repository: Repository, update: Update, standing: Standing, now: str) -> Answer:
+    try:
+        rules = standing.of(update.ref)
+        collector = GitCollector(repository, Known(rules.people), now)
+        revision = revision_of(repository, collector, rules, update, standing)
+        return Answer(update, judge_change(collector, rules, revision, Point.MERGE, now), rules, entry=0)
+    except (ConfigurationError, GitError, SignatureError) as error:
+        why = Refusals.UNREADABLE(f"ref:{update.ref}", why=error.message, next=error.remedy)
+        return Answer(update, refusal=why, entry=0)
+
+
+def _remote(repository: Repository, remote: str, updates: Iterable[Update]) -> dict[str, str]:
+    """The remote's refs: what it said just now of those that are pushed, and what it said last of the others."""
+    prefix = f"refs/remotes/{remote}/"
+    heard = {ref: value for ref, value in receiving.refs(repository).items() if ref.startswith(prefix)}
+    refs = {HEADS + ref.removeprefix(prefix): value for ref, value in heard.items()}
+    return refs | {update.ref: update.old for update in updates if update.old}
+
+
+def _main(repository: Repository, remote: str, refs: dict[str, str]) -> str:
+    """The remote's main branch, as `git clone` noted it, or the usual name that is there."""
+    said = repository.in_place("symbolic-ref", "-q", f"refs/remotes/{remote}/HEAD", codes=(0, 1)).decode().strip()
+    usual = [name for name in (HEADS + "main", HEADS + "master") if name in refs]
+    return HEADS + said.removeprefix(f"refs/remotes/{remote}/") if said else next(iter(usual), "")
