@@ -13,6 +13,7 @@ from muniment.home.starting import start
 from muniment.ledger import entries
 from muniment.policy.pack import pack_text
 from tests.support.repos import Repo
+from tests.support.servers import Server
 from tests.support.shop import people_toml
 
 APPROVALS = approvals.PREFIX
@@ -33,7 +34,16 @@ class Pushed(NamedTuple):
 class Gated:
     """`server` is the bare repository, `repo` everybody's clone of it, `home` the home with the ledger."""
 
-    def __init__(self, folder: Path, keys: Mapping[str, Path], *install: str, policy: str = "", **changed: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keys: Mapping[str, Path],
+        *install: str,
+        policy: str = "",
+        served: Server | None = None,
+        **changed: str,
+    ) -> None:
+        """`served`: by a real server; else pushed to as a folder, with MUNIMENT_PUSHER in the pusher's environment."""
         self.keys = dict(keys)
         self.home = folder / "home"
         texts = {
@@ -43,21 +53,34 @@ class Gated:
         start(str(self.home), texts, "muniment/shop")
         self.repo = Repo(folder / "clone")
         self.base = self.repo.commit({"app.py": "".join(f"line {n}\n" for n in range(40)), "lib.py": "x = 1\n"})
-        self.server = Repo(folder / "shop.git", bare=True)
-        self.url = str(self.server.path)
-        self.repo.git("push", "-q", self.url, "main")
+        self.served = served
+        path = served.repo("shop") if served is not None else folder / "shop.git"
+        self.server = Repo(path, bare=True)
+        self.url = str(path)
+        self.server.git("fetch", "-q", str(self.repo.path), "main:main")
+        if served is not None:
+            (self.home / "home.toml").write_text(f'[gate]\npusher = "{served.variable}"\n')
+            hooks = served.hooks("shop")
+            install = (*install, *(("--hooks", str(hooks)) if hooks is not None else ()))
         self.install(*install)
+        if served is not None:
+            served.refresh()
 
     def install(self, *more: str) -> None:
         """`muniment hook install`."""
-        assert run(["hook", "install", "--home", str(self.home), "--repo", self.url, *more]) == 0
+        assert run(["hook", "install", "--home", str(self.home), "--repo", str(self.server.path), *more]) == 0
 
     def push(self, person: str, *refspecs: str, **variables: str) -> Pushed:
         """`git push` to the server, which says that it is by `person` ("" for nobody)."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MUNIMENT_"))}
         own |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"} | variables
-        own |= {"MUNIMENT_PUSHER": person} if person else {}
-        command = ["git", "-C", str(self.repo.path), "push", self.url, *refspecs]
+        url = self.url
+        if self.served is not None:
+            own |= self.served.environment(person)
+            url = self.served.url("shop", person)
+        elif person:
+            own["MUNIMENT_PUSHER"] = person
+        command = ["git", "-C", str(self.repo.path), "push", url, *refspecs]
         done = subprocess.run(command, env=own, capture_output=True, check=False, timeout=120)
         return Pushed(done.returncode, done.stderr.decode("utf-8", "replace"))
 

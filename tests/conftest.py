@@ -1,4 +1,4 @@
-"""Fixtures of the command line's tests."""
+"""Fixtures that several rooms share."""
 
 from tests.support.shop import keys, shop
 

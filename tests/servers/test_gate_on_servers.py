@@ -1,0 +1,86 @@
+"""The gate on real servers: what each says of who pushes, and that nobody gets round it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.ledger import entries
+from tests.support import servers
+from tests.support.gated import APPROVALS, Gated
+
+ALL_APPROVALS = f"{APPROVALS}*:{APPROVALS}*"
+
+Start = Callable[[Path, dict[str, Path]], AbstractContextManager[Any]]
+
+
+def over_ssh(folder: Path, keys: dict[str, Path]) -> AbstractContextManager[Any]:
+    return servers.gitolite(folder, keys)
+
+
+def over_http(folder: Path, keys: dict[str, Path]) -> AbstractContextManager[Any]:
+    return servers.smart_http(folder, keys)
+
+
+@pytest.fixture(params=[over_ssh, over_http])
+def gated(request: pytest.FixtureRequest, tmp_path: Path, keys: dict[str, Path]) -> Iterator[Gated]:
+    start: Start = request.param
+    (tmp_path / "served").mkdir()
+    with start(tmp_path / "served", keys) as server:
+        yield Gated(tmp_path, keys, served=server)
+
+
+@pytest.fixture
+def anonymous(tmp_path: Path, keys: dict[str, Path]) -> Iterator[Gated]:
+    (tmp_path / "served").mkdir()
+    with servers.daemon(tmp_path / "served") as server:
+        yield Gated(tmp_path, keys, served=server)
+
+
+def test_a_change_gets_in_once_two_others_approved_it(gated: Gated) -> None:
+    head = gated.change()
+    assert gated.push("ada", "topic").code == 0
+    denied = gated.push("ada", "topic:main")
+    assert denied.code == 1
+    assert "0 of 2 others approved. Next: Ask bob, carol, dan, sue" in denied.said
+    assert gated.tip() == gated.base
+    gated.approve("bob", head)
+    gated.approve("carol", head)
+    assert "recorded bob" in gated.push("carol", ALL_APPROVALS).said
+    assert "allowed" in gated.push("dan", "topic:main").said
+    assert gated.tip() == head
+
+
+def test_the_server_says_who_pushes_and_the_client_cannot(gated: Gated) -> None:
+    head = gated.change()
+    assert gated.push("bob", "topic", MUNIMENT_PUSHER="ada", GL_USER="ada", REMOTE_USER="ada").code == 0
+    gated.approve("bob", head)
+    gated.approve("carol", head)
+    denied = gated.push("ada", ALL_APPROVALS, "topic:main", MUNIMENT_PUSHER="dan", GL_USER="dan", REMOTE_USER="dan")
+    assert denied.code == 1
+    assert "bob does not count (contributor)" in denied.said
+    pushed = [entry for entry in gated.entries() if isinstance(entry, entries.Pushed)]
+    assert all(entry.pusher for entry in pushed)
+
+
+def test_atomic_pushes_and_many_refs(gated: Gated) -> None:
+    head = gated.change()
+    names = [f"{head}:refs/heads/many/{number}" for number in range(100)]
+    assert gated.push("ada", "--atomic", *names).code == 0
+    assert gated.push("ada", "--atomic", f"{head}:refs/heads/more", f"{head}:refs/heads/main").code == 1
+    assert (gated.tip("more"), gated.tip()) == ("", gated.base)
+
+
+def test_a_server_that_identifies_nobody(anonymous: Gated) -> None:
+    head = anonymous.change()
+    assert anonymous.push("", "topic").code == 0
+    anonymous.approve("bob", head)
+    anonymous.approve("carol", head)
+    denied = anonymous.push("", ALL_APPROVALS, "topic:main", MUNIMENT_PUSHER="ada")
+    assert denied.code == 1
+    assert "could not be learnt: the server named nobody" in denied.said
+    anonymous.approve("sue", head, "--attest", f"commit:{head}=ada")
+    assert anonymous.push("", ALL_APPROVALS, "topic:main").code == 0
+    assert anonymous.tip() == head
