@@ -63,7 +63,10 @@ def unbundle(data: bytes, path: str) -> tuple[bytes, ...]:
 
 
 def grow(read: Read, size: int, entries: Sequence[bytes]) -> Growth:
-    """What a log of `size` becomes with `entries` at its end. Only its right edge is read. LedgerError if it is not."""
+    """What a log of `size` becomes with `entries` at its end. Only its right edge is read.
+
+    Raises LedgerError if that is damaged.
+    """
     files: dict[str, bytes] = {}
     new_size = size + len(entries)
     _grow_bundles(read, size, entries, files)
@@ -172,6 +175,8 @@ def _grow_bundles(read: Read, size: int, entries: Sequence[bytes], files: dict[s
     given = list(unbundle(_present(read, path), path)) if width else []
     if len(given) != width:
         raise LedgerError(f"{path} holds {len(given)} entries, not {width}", _VERIFY)
+    if b"".join(map(tree.leaf_hash, given)) != _tile(read, 0, number, width):
+        raise LedgerError(f"{path} does not hold the entries that were signed", _VERIFY)
     given += entries
     for at in range(0, len(given), WIDTH):
         part = given[at : at + WIDTH]

@@ -144,7 +144,9 @@ def _descend(own: list[bytes], kept: list[bytes], level: int, places: range, fou
             continue
         first, last = place * WIDTH**level, (place + 1) * WIDTH**level - 1
         if level == 0:
-            found.add(f"entry {first} in {bundle_path(first // WIDTH)} is not the one that was signed", first)
+            number = first // WIDTH
+            path = bundle_path(number, min(WIDTH, len(own[0]) // HASH_SIZE - number * WIDTH))
+            found.add(f"entry {first} in {path} is not the one that was signed", first)
         elif tree.height_of(kept[level - 1][place * _WHOLE : (place + 1) * _WHOLE], LEVELS) != signed:
             found.add(f"one of the entries {first} to {last} is not the one that was signed", first)
         else:
