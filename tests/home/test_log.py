@@ -1,6 +1,5 @@
 """The ledger on a disk that fails, with writers that die: nothing is in it that is not whole, nothing goes unnamed."""
 
-import contextlib
 import os
 import random
 import shutil
@@ -8,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from muniment.home.files import PRIVATE, PUBLIC, FilesHome
 from muniment.home.log import FilesLog
 from muniment.home.starting import start
 from muniment.ledger import keys, verification
+from tests.support.mounts import mounted, remount
 
 _APPEND = """
 import sys
@@ -119,19 +118,7 @@ def _fill(home: Path) -> None:
         append(home, f"{number} " + "x" * 4000)
 
 
-@contextlib.contextmanager
-def mounted(folder: Path, options: str) -> Iterator[None]:
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.decode().strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_disk(home: Path, tmp_path: Path) -> None:
-    (tmp_path / "small").mkdir()
     with mounted(tmp_path / "small", "size=256k"):
         place = tmp_path / "small" / "home"
         shutil.copytree(home, place)
@@ -143,18 +130,17 @@ def test_a_full_disk(home: Path, tmp_path: Path) -> None:
         with pytest.raises(HomeError, match="No space left"):
             FilesHome(str(place)).put(os.urandom(200_000))
         assert len(list(FilesHome(str(place)).objects())) == 0
-        subprocess.run(["mount", "-o", "remount,size=1m", tmp_path / "small"], check=True)
+        remount(tmp_path / "small", "size=1m")
         assert append(place, "after") == written
         assert problems(place) == ()
 
 
 def test_a_home_that_is_read_only(home: Path, tmp_path: Path) -> None:
     append(home, "a")
-    (tmp_path / "small").mkdir()
     with mounted(tmp_path / "small", "size=1m"):
         place = tmp_path / "small" / "home"
         shutil.copytree(home, place)
-        subprocess.run(["mount", "-o", "remount,ro", tmp_path / "small"], check=True)
+        remount(tmp_path / "small", "ro")
         with pytest.raises(HomeError, match="Read-only"):
             append(place, "b")
         assert content(place) == ["a"]

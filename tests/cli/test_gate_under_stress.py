@@ -1,0 +1,143 @@
+"""The gate when much happens at once, when its processes die, and when its disk fails: nothing gets in unrecorded."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from muniment.cli.running import run
+from muniment.home.files import FilesHome
+from muniment.ledger import entries, objects
+from tests.support.gated import Gated
+from tests.support.mounts import mounted, remount
+
+
+@pytest.fixture
+def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+    return Gated(tmp_path, keys)
+
+
+def is_whole(gated: Gated) -> bool:
+    return run(["ledger", "verify", "--home", str(gated.home)]) == 0
+
+
+def test_sixty_four_pushes_at_once(gated: Gated) -> None:
+    head = gated.change()
+    with ThreadPoolExecutor(16) as pool:
+        pushes = list(pool.map(lambda number: gated.push("ada", f"{head}:refs/heads/many/{number}"), range(64)))
+    assert [push.code for push in pushes] == [0] * 64
+    found = gated.entries()
+    assert sum(isinstance(entry, entries.Pushed) for entry in found) == 64
+    assert sum(entry.commits for entry in found if isinstance(entry, entries.Pushed)) >= 1
+    assert not any(isinstance(entry, entries.Moved) for entry in found)
+    assert is_whole(gated)
+
+
+def hooks(gated: Gated) -> Iterator[int]:
+    """Process ids of the gate's hook and of its child."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                command = (folder / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"pre-receive" in command and str(gated.home).encode() in command:
+                yield int(folder.name)
+
+
+def pushing(gated: Gated, refspec: str) -> "subprocess.Popen[bytes]":
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own |= {"MUNIMENT_PUSHER": "ada", "GIT_CONFIG_GLOBAL": os.devnull}
+    command = ["git", "-C", str(gated.repo.path), "push", "-q", gated.url, refspec]
+    return subprocess.Popen(command, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_hook_that_is_killed_lets_nothing_through_unrecorded(tmp_path: Path, keys: dict[str, Path]) -> None:
+    gated = Gated(tmp_path, keys, "--report-only")
+    chance = random.Random(11)
+    landed = 0
+    for attempt in range(int(os.environ.get("MUNIMENT_KILLS", "20"))):
+        gated.repo.branch("main", gated.tip())
+        head = gated.repo.commit({"lib.py": f"x = {attempt}\n"}, on="main")
+        push = pushing(gated, "main")
+        pids: list[int] = []
+        while push.poll() is None and not pids:
+            pids = list(hooks(gated))
+        time.sleep(chance.random() / 5)
+        for pid in chance.sample(pids, len(pids))[:1]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        push.wait(60)
+        if gated.tip() == head:
+            landed += 1
+            assert head in {entry.head for entry in gated.entries() if isinstance(entry, entries.Judged)}
+        else:
+            assert gated.tip() in (gated.base, gated.repo.git("rev-parse", f"{head}^"))
+    assert is_whole(gated)
+    gated.repo.branch("main", gated.tip())
+    assert gated.push("ada", "main:refs/heads/else").code == 0
+    assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+
+
+def test_a_commit_whose_push_was_killed_is_still_somebodys(gated: Gated) -> None:
+    """An intent counts as a push: what was recorded is who meant to bring it."""
+    head = gated.change(author="bob")
+    assert pushing(gated, "topic:main").wait(60) == 1
+    gated.push("carol", "topic")
+    gated.approve("ada", head)
+    gated.approve("carol", head)
+    denied = gated.push("dan", "refs/muniment/approvals/*:refs/muniment/approvals/*", "topic:main")
+    assert "ada does not count (contributor)" in denied.said
+    assert "1 of 2 others approved (carol)" in denied.said
+
+
+def test_a_full_disk_and_a_read_only_one(gated: Gated, tmp_path: Path) -> None:
+    head = gated.change()
+    gated.push("ada", "topic")
+    gated.home.rename(tmp_path / "kept")
+    with mounted(gated.home, "size=8m"):
+        shutil.copytree(tmp_path / "kept", gated.home, dirs_exist_ok=True)
+        assert gated.push("ada", f"{head}:refs/heads/before").code == 0
+        subprocess.run(["dd", "if=/dev/zero", f"of={gated.home / 'filling'}"], capture_output=True, check=False)
+        denied = gated.push("ada", f"{head}:refs/heads/full")
+        assert denied.code == 1
+        assert (gated.tip("full"), "Traceback" in denied.text) == ("", False)
+        assert gated.push("ada", f"{head}:refs/heads/main").code == 1
+        (gated.home / "filling").unlink()
+        assert gated.push("ada", f"{head}:refs/heads/after").code == 0
+        remount(gated.home, "ro")
+        assert gated.push("ada", f"{head}:refs/heads/ro").code == 1
+        assert (gated.tip("ro"), gated.tip()) == ("", gated.base)
+        assert is_whole(gated)
+
+
+def test_everything_that_lands_was_meant(gated: Gated) -> None:
+    """After many pushes, allowed and denied, every ref is what the record says that it is."""
+    for number in range(5):
+        head = gated.change(f"topic/{number}", text=f"x = {number}\n")
+        gated.push("ada", f"{head}:refs/heads/one/{number}", f"{head}:refs/heads/two/{number}")
+        gated.push("ada", f"{head}:refs/heads/main")
+        gated.push("ada", f":refs/heads/one/{number}")
+    known: dict[str, str] = {}
+    for entry in gated.entries():
+        if isinstance(entry, entries.Baseline | entries.Landed):
+            for update in _refs(gated, entry.object).updates:
+                known[update.ref] = update.new
+    there = {line.split()[1]: line.split()[0] for line in gated.server.git("show-ref").splitlines()}
+    assert {ref: value for ref, value in known.items() if value} == there
+
+
+def _refs(gated: Gated, digest: str) -> objects.Refs:
+    data = FilesHome(str(gated.home)).get(digest)
+    assert data is not None
+    return msgspec.json.decode(data, type=objects.Refs)
