@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench import gate, ledger
 from bench.measure import Row, command, medians, table
 from muniment.decision.judge import judge
 from muniment.facts.people import People
@@ -33,6 +34,8 @@ def main() -> None:
     rows = [_decision(), _version()]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         rows += _check(Path(folder))
+        rows.append(gate.row(Path(folder) / "large", Path(folder)))
+    rows += ledger.rows()
     rows += [_replay(repository) for repository in repositories]
     sys.stdout.write(table(rows) + "\n")
 
