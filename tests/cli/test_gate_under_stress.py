@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,18 +40,6 @@ def test_sixty_four_pushes_at_once(gated: Gated) -> None:
     assert is_whole(gated)
 
 
-def hooks(gated: Gated) -> Iterator[int]:
-    """Process ids of the gate's hook and of its child."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"pre-receive" in command and str(gated.home).encode() in command:
-                yield int(folder.name)
-
-
 def pushing(gated: Gated, refspec: str) -> "subprocess.Popen[bytes]":
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     own |= {"MUNIMENT_PUSHER": "ada", "GIT_CONFIG_GLOBAL": os.devnull}
@@ -70,7 +57,7 @@ def test_a_hook_that_is_killed_lets_nothing_through_unrecorded(tmp_path: Path, k
         push = pushing(gated, "main")
         pids: list[int] = []
         while push.poll() is None and not pids:
-            pids = list(hooks(gated))
+            pids = [pid for pid, command in gated.running().items() if b"pre-receive" in command]
         time.sleep(chance.random() / 5)
         for pid in chance.sample(pids, len(pids))[:1]:
             try:
@@ -83,6 +70,7 @@ def test_a_hook_that_is_killed_lets_nothing_through_unrecorded(tmp_path: Path, k
             assert head in {entry.head for entry in gated.entries() if isinstance(entry, entries.Judged)}
         else:
             assert gated.tip() in (gated.base, gated.repo.git("rev-parse", f"{head}^"))
+    gated.settled()
     assert is_whole(gated)
     gated.repo.branch("main", gated.tip())
     assert gated.push("ada", "main:refs/heads/else").code == 0

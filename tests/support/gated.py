@@ -1,7 +1,9 @@
 """A bare repository with the gate in front, a home with a policy and people, and people who push to it."""
 
+import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -82,7 +84,22 @@ class Gated:
             own["MUNIMENT_PUSHER"] = person
         command = ["git", "-C", str(self.repo.path), "push", url, *refspecs]
         done = subprocess.run(command, env=own, capture_output=True, check=False, timeout=120)
+        self.settled()
         return Pushed(done.returncode, done.stderr.decode("utf-8", "replace"))
+
+    def settled(self) -> None:
+        """Waits for the hooks that nobody else waits for."""
+        while any(b"post-receive" in command for command in self.running().values()):
+            time.sleep(0.005)
+
+    def running(self) -> dict[int, bytes]:
+        """Command lines of the processes that work for this home, by their ids; also of hooks that just begin."""
+        found: dict[int, bytes] = {}
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit():
+                with contextlib.suppress(OSError):
+                    found[int(folder.name)] = (folder / "cmdline").read_bytes()
+        return {pid: line for pid, line in found.items() if bytes(self.home) in line or b"hooks/post-receive" in line}
 
     def change(self, name: str = "topic", author: str = "ada", text: str = "x = 2\n") -> str:
         """A commit on a branch of its own, not pushed yet."""

@@ -42,7 +42,7 @@ def install(home: str, repo: str, folder: str | None, report_only: bool, output:
         hooks.harden(repository)
         scripts = {
             "pre-receive": hooks.script("pre-receive", *told),
-            "post-receive": hooks.script("post-receive", *told[:2]),
+            "post-receive": hooks.afterwards("post-receive", *told[:2]),
         }
         made = hooks.install(folder or hooks.folder(repository), scripts)
         size = gate.install(scene.now())
@@ -85,7 +85,6 @@ def pre_receive(home: str, report_only: bool) -> int:
 @_home
 def post_receive(home: str) -> int:
     """Record what became of the refs. git runs this; a push that it misses is recorded with the next one."""
-    sys.stdin.buffer.read()
     place = FilesHome(home)
 
     def work() -> tuple[bool, list[str]]:

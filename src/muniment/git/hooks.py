@@ -18,8 +18,16 @@ _HIDDEN = ("transfer.hideRefs", "refs/replace")
 
 def script(*arguments: str) -> str:
     """A hook that runs `muniment hook ARGUMENTS`, and what git gives it. It does not depend on PATH or the folder."""
-    command = " ".join(shlex.quote(word) for word in (sys.executable, "-I", "-m", "muniment", "hook", *arguments))
-    return f'#!/bin/sh\n{MARK}\nexec {command} "$@"\n'
+    return f'#!/bin/sh\n{MARK}\nexec {_command(arguments)} "$@"\n'
+
+
+def afterwards(*arguments: str) -> str:
+    """The same for a hook that nobody waits for: git goes on at once, and its output is closed."""
+    return f"#!/bin/sh\n{MARK}\n{_command(arguments)} </dev/null >/dev/null 2>&1 &\n"
+
+
+def _command(arguments: Sequence[str]) -> str:
+    return " ".join(shlex.quote(word) for word in (sys.executable, "-I", "-m", "muniment", "hook", *arguments))
 
 
 def folder(repository: Repository) -> str:
