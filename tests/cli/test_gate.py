@@ -168,6 +168,18 @@ def test_one_denied_ref_holds_up_the_whole_push(gated: Gated) -> None:
     assert (gated.tip("topic"), gated.tip("free"), gated.tip()) == ("", "", gated.base)
 
 
+def test_a_push_that_is_wrong_about_what_the_branch_was_is_judged_by_nothing(gated: Gated) -> None:
+    """git tells the hook what the pusher takes the branch for, and looks for itself only later."""
+    head = gated.change()
+    gated.push("ada", "topic")
+    hook = gated.server.path / "hooks" / "pre-receive"
+    for old in (head, "0" * 40):
+        line = f"{old} {head} refs/heads/main\n"
+        done = subprocess.run([hook], input=line, cwd=gated.server.path, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "it moved meanwhile" in " ".join(done.stderr.split())
+
+
 def test_a_symbolic_ref_is_only_another_name(gated: Gated) -> None:
     gated.server.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
     gated.server.git("symbolic-ref", "refs/heads/future", "refs/heads/release/9")
@@ -486,3 +498,20 @@ class TestPrePush:
         held = clone.push("ada", "topic:main")
         assert held.code == 1
         assert "policy.toml" in held.said
+
+
+def test_doctor_tells_of_the_ledger_and_of_a_freeze(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
+    gated.server.git("symbolic-ref", "HEAD", "refs/heads/main")
+    asked = ["doctor", "--repo", gated.url, "--home", str(gated.home)]
+    run(asked)
+    out = capsys.readouterr().out
+    assert "ledger: 1 entries" in out
+    assert "no checkpoint is kept outside" in out
+    assert "who pushes: the server says it in MUNIMENT_PUSHER" in out
+    assert "it takes 2 to lift a freeze" in out
+    run(["freeze", "--reason", "a leak", "--home", str(gated.home), "--key", str(gated.keys["sue"])])
+    assert run(asked) == 1
+    assert "all merges are stopped" in capsys.readouterr().out
+    (gated.home / "ledger" / "tile" / "0" / "000.p" / "2").unlink()
+    assert run(asked) == 1
+    assert "is missing" in capsys.readouterr().out

@@ -5,8 +5,9 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from muniment.errors import HomeError
+from muniment.errors import ErasedError, HomeError
 from muniment.home.home import Home
+from muniment.home.settings import Settings
 
 
 class Subject(ABC):
@@ -95,3 +96,24 @@ class HomeContract:
     def test_keys_are_given_back_as_they_are(self, subject: Subject) -> None:
         subject.write_keys("private\n", "public\n")
         assert (subject.home.signing_key(), subject.home.public_key()) == ("private\n", "public\n")
+
+    def test_several_objects_are_kept_at_once_and_listed(self, subject: Subject) -> None:
+        digests = subject.home.put_all([b"x", b"y", b"x"])
+        assert [subject.reopened().get(digest) for digest in digests] == [b"x", b"y", b"x"]
+        assert list(subject.home.objects()) == sorted({*digests})
+        assert subject.home.put_all([]) == ()
+
+    def test_what_was_erased_is_gone_for_good_and_says_so(self, subject: Subject) -> None:
+        kept, gone = subject.home.put_all([b"kept", b"gone"])
+        subject.home.erase([gone], "entry 7")
+        for _ in range(2):
+            with pytest.raises(ErasedError, match="was erased: entry 7"):
+                subject.reopened().get(gone)
+            with pytest.raises(ErasedError):
+                subject.home.put(b"gone")
+            subject.home.erase([gone], "entry 7")
+        assert list(subject.home.objects()) == [kept]
+        assert subject.home.get(kept) == b"kept"
+
+    def test_without_a_word_the_usual_settings_hold(self, subject: Subject) -> None:
+        assert subject.home.settings() == Settings()

@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from muniment.cli import keys, options, printing, scene
 from muniment.errors import MunimentError
+from muniment.facts.people import SECURITY
 from muniment.home.files import FilesHome
 from muniment.policy.patterns import matches
+from muniment.workflows.freezing import NEEDED
+from muniment.workflows.record import Record
 
 _ENOUGH = 3
 
@@ -81,12 +84,13 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         yield Finding("people", "unknown", count, f"Name at least {_ENOUGH}: an author and two others.")
     else:
         yield Finding("people", "satisfied", count)
-    if not any("security" in person.roles for person in able):
+    holders = [person for person in able if SECURITY in person.roles]
+    if len(holders) < NEEDED:
         yield Finding(
             "security role",
             "unknown",
-            "nobody who could approve has it",
-            'Give one person roles = ["security"].',
+            f"{len(holders)} people who could approve have it; it takes {NEEDED} to lift a freeze",
+            'Give it to more people in people.toml: roles = ["security"].',
         )
     for spoilt in rules.spoilt:
         yield Finding("exception", "unknown", spoilt, "It covers nothing; mend or delete it.")
@@ -97,6 +101,31 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         yield Finding("your key", "unknown", error.message, error.remedy)
 
 
+def _ledger(home: FilesHome) -> Iterator[Finding]:
+    settings = home.settings()
+    if home.log().checkpoint() is None:
+        yield Finding("ledger", "unknown", "nothing was recorded yet", "Put the gate in: muniment hook install")
+        return
+    with Record(home) as record, record.held() as held:
+        yield Finding("ledger", "satisfied", f"{held.size} entries, and its newest are what was signed")
+        for freeze in record.index.freezes():
+            what = "a freeze is rehearsed" if freeze.rehearsal else "all merges are stopped"
+            yield Finding(
+                "freeze",
+                "unknown" if freeze.rehearsal else "violated",
+                f"{what} since {freeze.since[:16]} by {freeze.person}: {freeze.reason}",
+                f"When it is over, two people lift it: muniment unfreeze {freeze.id}",
+            )
+    if not settings.outside:
+        yield Finding(
+            "copy outside",
+            "unknown",
+            "no checkpoint is kept outside the home, so an old copy of it would not be found out",
+            "Name a place in home.toml: [ledger] outside",
+        )
+    yield Finding("who pushes", "satisfied", f"the server says it in {settings.pusher}")
+
+
 def _home(home: str | None) -> Iterator[Finding]:
     if home is None:
         return
@@ -104,7 +133,8 @@ def _home(home: str | None) -> Iterator[Finding]:
         place = FilesHome(home)
         if place.signing_key() is None or place.public_key() is None:
             yield Finding("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
-        else:
-            yield Finding("ledger key", "satisfied", "it is there, and nobody else may read it")
+            return
+        yield Finding("ledger key", "satisfied", "it is there, and nobody else may read it")
+        yield from _ledger(place)
     except MunimentError as error:
         yield Finding("home", "violated", error.message, error.remedy)

@@ -3,7 +3,10 @@
 What is absent is None; what cannot be read raises HomeError. The two are never mixed up.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
+
+from muniment.home.settings import Settings
 
 
 class Home(Protocol):
@@ -21,8 +24,23 @@ class Home(Protocol):
     def put(self, data: bytes) -> str:
         """Keep an object, durably; its digest (`sha256:...`)."""
 
+    def put_all(self, datas: Sequence[bytes]) -> tuple[str, ...]:
+        """The same for several; all are durable when it returns. ErasedError for one that was erased."""
+
     def get(self, digest: str) -> bytes | None:
-        """The object with that digest, None if there is none. HomeError if what is kept has another digest."""
+        """The object with that digest, None if there is none.
+
+        ErasedError if it was erased, HomeError if what is kept has another digest.
+        """
+
+    def objects(self) -> Iterator[str]:
+        """The digests of all objects that are kept, in order."""
+
+    def erase(self, digests: Sequence[str], why: str) -> None:
+        """Erase objects for good; `why` is what whoever asks for one is told."""
+
+    def settings(self) -> Settings:
+        """What the installation decides for itself. HomeFileError if that is wrong."""
 
     def signing_key(self) -> str | None:
         """The ledger's private key as text, None if there is none. HomeError if others may read it."""

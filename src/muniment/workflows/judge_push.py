@@ -85,6 +85,8 @@ class Judging:
                 return self._approval(update, standing.rules.people)
             if update.ref.startswith(_RESERVED):
                 return _refused(update, Refusals.RESERVED(subject))
+            if update.old != self._refs.get(update.ref, ""):  # whoever pushes says what it was; git checks it later
+                return _refused(update, Refusals.MOVED_MEANWHILE(subject))
             return self._protected(update, standing) if standing.protects(update.ref) else Answer(update)
         except (ConfigurationError, GitError, SignatureError, HomeError) as error:
             return _refused(update, Refusals.UNREADABLE(subject, why=error.message, next=error.remedy))

@@ -10,6 +10,10 @@ class Refusals(Codes):
         "{name} is a place that Muniment and git keep for themselves.",
         "Push to a branch or a tag: refs/heads/NAME, refs/tags/NAME.",
     )
+    MOVED_MEANWHILE = unknown(
+        "{name} is not what this push takes it for: it moved meanwhile.",
+        "Fetch it, then push again.",
+    )
     STRANGE_NAME = unknown(
         "{name} is protected, and its name holds characters that cannot be judged safely.",
         "Give it a name of printable characters without %.",
