@@ -16,15 +16,19 @@ ALL_APPROVALS = f"{APPROVALS}*:{APPROVALS}*"
 Start = Callable[[Path, dict[str, Path]], AbstractContextManager[Any]]
 
 
-def over_ssh(folder: Path, keys: dict[str, Path]) -> AbstractContextManager[Any]:
+def over_gitolite(folder: Path, keys: dict[str, Path]) -> AbstractContextManager[Any]:
     return servers.gitolite(folder, keys)
+
+
+def over_plain_ssh(folder: Path, keys: dict[str, Path]) -> AbstractContextManager[Any]:
+    return servers.git_shell(folder, keys)
 
 
 def over_http(folder: Path, keys: dict[str, Path]) -> AbstractContextManager[Any]:
     return servers.smart_http(folder, keys)
 
 
-@pytest.fixture(params=[over_ssh, over_http])
+@pytest.fixture(params=[over_gitolite, over_plain_ssh, over_http])
 def gated(request: pytest.FixtureRequest, tmp_path: Path, keys: dict[str, Path]) -> Iterator[Gated]:
     start: Start = request.param
     (tmp_path / "served").mkdir()

@@ -126,17 +126,29 @@ class Gitolite:
         return f"ssh://127.0.0.1:{self.port}/{name}"
 
     def environment(self, user: str) -> dict[str, str]:
-        options = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={self.known_hosts}")
-        more = ("StrictHostKeyChecking=yes", "SendEnv=MUNIMENT_PUSHER GL_USER REMOTE_USER")
-        command = ["ssh", "-F", "none", "-i", str(self.keys[user])]
-        command += [part for option in (*options, *more) for part in ("-o", option)]
-        return {"GIT_SSH_COMMAND": shlex.join(command)}
+        return _ssh(self.keys[user], self.known_hosts)
 
     def hooks(self, name: str) -> Path | None:
         return self.home / "local/hooks/common"
 
     def refresh(self) -> None:
         self.gitolite("setup", "--hooks-only")
+
+
+class GitShell(_Plain):
+    """git-shell behind an sshd of its own, which says who it is for each key."""
+
+    def __init__(self, folder: Path, port: int, keys: Mapping[str, Path], known_hosts: Path) -> None:
+        super().__init__(folder)
+        self.port = port
+        self.keys = keys
+        self.known_hosts = known_hosts
+
+    def url(self, name: str, user: str) -> str:
+        return f"ssh://127.0.0.1:{self.port}{self.folder}/{name}.git"
+
+    def environment(self, user: str) -> dict[str, str]:
+        return _ssh(self.keys[user], self.known_hosts)
 
 
 @contextmanager
@@ -233,40 +245,66 @@ def smart_http(folder: Path, people: Mapping[str, Path]) -> Iterator[Http]:
 @contextmanager
 def gitolite(folder: Path, keys: Mapping[str, Path]) -> Iterator[Gitolite]:
     """gitolite with a home in `folder`, for people with those SSH keys."""
-    for program in ("gitolite", _SSHD):
-        assert shutil.which(program), f"{program} is missing: bin/test installs it"
+    assert shutil.which("gitolite"), "gitolite is missing: bin/test installs it"
     home = folder / "gitolite"
     home.mkdir()
-    port = _free_port()
     (home / ".gitconfig").write_text("[user]\nname = admin\nemail = admin@example.test\n[init]\ndefaultBranch = main\n")
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host")], check=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "admin")], check=True)
-    known_hosts = folder / "known_hosts"
-    known_hosts.write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
-    server = Gitolite(home, port, keys, known_hosts)
+    port = _free_port()
+    server = Gitolite(home, port, keys, folder / "known_hosts")
     server.gitolite("setup", "-pk", str(folder / "admin.pub"))
     rc = home / ".gitolite.rc"
     rc.write_text(rc.read_text().replace("%RC = (", '%RC = (\n    LOCAL_CODE => "$ENV{HOME}/local",', 1))
     shell = subprocess.run(
         ["gitolite", "query-rc", "GL_BINDIR"], env=_gitolite(home), capture_output=True, text=True, check=True
     ).stdout.strip()
-    command = f"env HOME={home} {shell}/gitolite-shell"
-    lines = [f'command="{command} {name}",restrict {key.with_suffix(".pub").read_text()}' for name, key in keys.items()]
+    with _sshd(folder, port, keys, f"env HOME={home} {shell}/gitolite-shell NAME"):
+        yield server
+
+
+@contextmanager
+def git_shell(folder: Path, keys: Mapping[str, Path]) -> Iterator[GitShell]:
+    """git-shell behind OpenSSH, as docs/gate.md has it."""
+    port = _free_port()
+    command = r"env MUNIMENT_PUSHER=NAME git-shell -c \"$SSH_ORIGINAL_COMMAND\""
+    with _sshd(folder, port, keys, command):
+        yield GitShell(folder, port, keys, folder / "known_hosts")
+
+
+@contextmanager
+def _sshd(folder: Path, port: int, keys: Mapping[str, Path], command: str) -> Iterator[None]:
+    """An sshd that runs `command` for whoever has a key, with NAME for who it is, and lets them set variables."""
+    assert shutil.which(_SSHD), f"{_SSHD} is missing: bin/test installs it"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host")], check=True)
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
+    lines = [
+        f'restrict,command="{command.replace("NAME", name)}" {key.with_suffix(".pub").read_text()}'
+        for name, key in keys.items()
+    ]
     (folder / "authorized_keys").write_text("".join(lines))
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nStrictModes no\nUsePAM no\n"
         f"AuthorizedKeysFile {folder / 'authorized_keys'}\nPasswordAuthentication no\n"
-        "KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nAcceptEnv MUNIMENT_PUSHER GL_USER\n"
+        "KbdInteractiveAuthentication no\nPermitRootLogin yes\nAcceptEnv MUNIMENT_PUSHER GL_USER\n"
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     with _running([_SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], port):
-        yield server
+        yield
 
 
 def _gitolite(home: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "GL_"))}
     return own | {"HOME": str(home)}
+
+
+def _ssh(key: Path, known_hosts: Path) -> dict[str, str]:
+    """A client's environment, which sends every name that a server might believe."""
+    options = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={known_hosts}")
+    more = ("StrictHostKeyChecking=yes", "SendEnv=MUNIMENT_PUSHER GL_USER REMOTE_USER")
+    command = ["ssh", "-F", "none", "-i", str(key)]
+    command += [part for option in (*options, *more) for part in ("-o", option)]
+    return {"GIT_SSH_COMMAND": shlex.join(command)}
 
 
 def _free_port() -> int:

@@ -21,7 +21,7 @@ from muniment.policy.pack import pack_text, people_text
 @click.option("--owner", metavar="EMAIL", help="Who answers for the policy. Default: git's user.email.")
 @options.output
 def command(home: str, repository: str | None, owner: str | None, output: str) -> int:
-    """Write policy.toml and people.toml with comments, and a ledger key. What is there stays as it is."""
+    """Write policy.toml, people.toml and home.toml with comments, and a ledger key. What is there stays."""
     name = repository or os.path.basename(os.getcwd())
     if not name or name.split() != [name]:
         raise UsageError(f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME.")
