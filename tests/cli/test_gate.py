@@ -515,3 +515,40 @@ def test_doctor_tells_of_the_ledger_and_of_a_freeze(gated: Gated, capsys: pytest
     (gated.home / "ledger" / "tile" / "0" / "000.p" / "2").unlink()
     assert run(asked) == 1
     assert "is missing" in capsys.readouterr().out
+
+
+def test_a_clause_that_only_reports_yet_lets_through_and_tells(tmp_path: Path, keys: dict[str, Path]) -> None:
+    policy = pack_text("sec@example.test", "shop").replace(
+        'control = "reviewed-by-others"', 'control = "reviewed-by-others"\nreport_until = 2099-01-01'
+    )
+    gated = Gated(tmp_path, keys, policy=policy)
+    head = gated.change()
+    pushed = gated.push("ada", "topic:main")
+    assert (pushed.code, gated.tip()) == (0, head)
+    assert "allowed" in pushed.said
+    assert "(reports only)" in pushed.said
+    assert "0 of 2 others approved" in pushed.said
+
+
+def test_an_exception_lets_through_and_is_recorded_without_its_name(gated: Gated) -> None:
+    where = ["--repo", gated.url, "--home", str(gated.home), "--onto", "main"]
+    asked = ["exception", "ask", "disk-on-fire", "--clause", "review.two-others", "--reason", "the shop is down"]
+    assert run([*asked, "--days", "3", *where, "--key", str(gated.keys["ada"])]) == 0
+    gated.change()
+    assert gated.push("ada", "topic:main").code == 1
+    assert run(["exception", "sign", "disk-on-fire", *where, "--key", str(gated.keys["sue"])]) == 0
+    pushed = gated.push("ada", "topic:main")
+    assert pushed.code == 0
+    assert "(exception disk-on-fire)" in pushed.said
+    judged = [entry for entry in gated.entries() if isinstance(entry, entries.Judged)]
+    assert [len(entry.exceptions) for entry in judged] == [0, 1]
+    assert "disk-on-fire" not in str(judged)
+
+
+def test_doctor_misses_a_gate_that_git_does_not_run(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["doctor", "--repo", gated.url, "--home", str(gated.home)]
+    run(asked)
+    assert "gate: git runs its hooks here" in capsys.readouterr().out
+    gated.server.git("config", "core.hooksPath", "/nowhere")
+    assert run(asked) == 1
+    assert "git runs no hook of Muniment's" in capsys.readouterr().out

@@ -10,9 +10,10 @@ from msgspec import structs
 
 from muniment.cli.running import run
 from muniment.decision import catalogue
-from muniment.ledger import entries
+from muniment.ledger import entries, notes
 from muniment.ledger.tiles import bundle, unbundle
 from tests.support.gated import APPROVALS, Gated
+from tests.support.witness import Honest, serving
 
 
 def with_a_past(folder: Path, keys: dict[str, Path]) -> Gated:
@@ -250,3 +251,22 @@ class TestOutside:
         assert muniment("ledger", "reconcile", "--reason", "the disk died", "--home", pushing.home)[0] == 0
         assert pushing.push("ada", "main:refs/heads/three").code == 0
         assert muniment("ledger", "verify", "--home", pushing.home)[0] == 0
+
+
+class TestWitness:
+    def test_what_a_witness_signed_lies_beside_the_ledger(
+        self, gated: Gated, muniment: Command, tmp_path: Path
+    ) -> None:
+        public = (gated.home / "keys" / "ledger.pub").read_text()
+        assert muniment("ledger", "witness", "--home", gated.home)[0] == 2
+        with serving(Honest(public)) as witness:
+            text = f'[[witness]]\nkey = "{witness.key}"\nurl = "{witness.url}"\n'
+            (gated.home / "home.toml").write_text(text)
+            code, out = muniment("ledger", "witness", "--home", gated.home)
+            assert (code, out) == (0, "1 of 1 witnesses signed 10 entries\n")
+        note = notes.parse((gated.home / "ledger" / "witnessed").read_bytes())
+        assert notes.verified(note, public)
+        assert notes.cosigned(note, witness.key) == 1_700_000_000
+        code, out = muniment("ledger", "witness", "--home", gated.home)
+        assert code == 1
+        assert "cannot be reached" in out

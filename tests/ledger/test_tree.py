@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from muniment.errors import LedgerError
 from muniment.ledger import proofs, tiles
 from muniment.ledger.tree import EMPTY, leaf_hash, node_hash
-from tests.ledger.stored import Stored, numbered
+from tests.support.stored import Stored, numbered
 
 # The eight entries and the roots over the first n of them that implementations of RFC 6962 test themselves with.
 ENTRIES = [

@@ -7,7 +7,7 @@ from muniment.ledger import keys
 from muniment.ledger.tiles import bundle, bundle_path, hash_path, unbundle
 from muniment.ledger.tree import leaf_hash
 from muniment.ledger.verification import Verification, verify
-from tests.ledger.stored import Stored, numbered
+from tests.support.stored import Stored, numbered
 
 SIZES = (0, 1, 2, 255, 256, 257, 512, 1000, 65_536, 65_800)
 

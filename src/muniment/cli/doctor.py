@@ -10,6 +10,7 @@ from msgspec import Struct
 from muniment.cli import keys, options, printing, scene
 from muniment.errors import MunimentError
 from muniment.facts.people import SECURITY
+from muniment.git import hooks
 from muniment.home.files import FilesHome
 from muniment.policy.patterns import matches
 from muniment.workflows.freezing import NEEDED
@@ -92,6 +93,7 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
             f"{len(holders)} people who could approve have it; it takes {NEEDED} to lift a freeze",
             'Give it to more people in people.toml: roles = ["security"].',
         )
+    yield from _gate(found)
     for spoilt in rules.spoilt:
         yield Finding("exception", "unknown", spoilt, "It covers nothing; mend or delete it.")
     try:
@@ -99,6 +101,18 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         yield Finding("your key", "satisfied", f"you sign as {person.id}")
     except MunimentError as error:
         yield Finding("your key", "unknown", error.message, error.remedy)
+
+
+def _gate(found: scene.Scene) -> Iterator[Finding]:
+    """Of a repository that others push to."""
+    if not found.repository.bare:
+        return
+    absent = hooks.missing(found.repository, ("pre-receive", "post-receive"))
+    if absent:
+        remedy = "Run: muniment hook install"
+        yield Finding("gate", "violated", f"git runs no hook of Muniment's: {', '.join(absent)}", remedy)
+    else:
+        yield Finding("gate", "satisfied", "git runs its hooks here")
 
 
 def _ledger(home: FilesHome) -> Iterator[Finding]:

@@ -61,6 +61,12 @@ def install(where: str, scripts: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(files.values())
 
 
+def missing(repository: Repository, names: Sequence[str]) -> tuple[str, ...]:
+    """Which of our hooks git would not run here, by file. Raises GitError."""
+    files = [os.path.join(folder(repository), name) for name in names]
+    return tuple(file for file in files if not _is_ours(file) or not os.access(file, os.X_OK))
+
+
 def harden(repository: Repository) -> None:
     """No push of a cut-off history, and no replaced objects in what others see. Raises GitError."""
     file = os.path.join(repository.git_dir, "config")

@@ -31,8 +31,9 @@ _QUESTIONS = (
     "objects",
     "--show-object-format",
     "--is-shallow-repository",
+    "--is-bare-repository",
 )
-_ANSWERS = 5  # lines to those
+_ANSWERS = 6  # lines to those
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -40,7 +41,7 @@ class Repository:
     """One repository, open: `with Repository.open(path) as repository`.
 
     `path` as the person gave it; `git_dir` absolute, the one that all work trees share; `object_format` is
-    `sha1` or `sha256`; `shallow`: history is cut off somewhere.
+    `sha1` or `sha256`; `shallow`: history is cut off somewhere; `bare`: nothing is checked out.
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class Repository:
         object_directories: tuple[str, ...],
         object_format: str,
         shallow: bool,
+        bare: bool,
     ) -> None:
         self.path = path
         self.git_dir = common_dir
         self.object_format = object_format
         self.shallow = shallow
+        self.bare = bare
         self._environment = environment({"GIT_DIR": git_dir, "GIT_GRAFT_FILE": os.devnull}, _CONFIGURATION)
         self.throwaway = Throwaway(object_directories, object_format)
         self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format)
@@ -76,7 +79,7 @@ class Repository:
         lines = finished.out.split(b"\n")
         if finished.code or len(lines) != _ANSWERS + 1:
             raise _no_repository(path, finished.err)
-        git_dir, common_dir, objects, object_format, shallow = lines[:-1]
+        git_dir, common_dir, objects, object_format, shallow, bare = lines[:-1]
         return cls(
             path,
             os.fsdecode(git_dir),
@@ -84,6 +87,7 @@ class Repository:
             (*object_directories, os.fsdecode(objects)),
             object_format.decode(),
             shallow == b"true",
+            bare == b"true",
         )
 
     def __enter__(self) -> "Repository":

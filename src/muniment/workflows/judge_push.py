@@ -82,7 +82,7 @@ class Judging:
             return _refused(update, Refusals.UNREADABLE(subject, why=standing.message, next=standing.remedy))
         try:
             if update.ref.startswith(approvals.PREFIX):
-                return self._approval(update, standing.rules.people)
+                return self._approval(update, standing.people)
             if update.ref.startswith(_RESERVED):
                 return _refused(update, Refusals.RESERVED(subject))
             if update.old != self._refs.get(update.ref, ""):  # whoever pushes says what it was; git checks it later

@@ -91,7 +91,7 @@ class Gate:
         wanted = receiving.followed(self._repository, updates)
         refs = receiving.refs(self._repository)
         standing = self._standing(refs)
-        people = Known(standing.rules.people) if isinstance(standing, Standing) else Unknown(standing.message)
+        people = Known(standing.people) if isinstance(standing, Standing) else Unknown(standing.message)
         push = self._push(wanted, refs, identify(people), people)
         own = self._intend(push, now)
         answers: tuple[Answer, ...] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from muniment.decision.binding import BoundPolicy
+from muniment.facts.people import People
 from muniment.git import documents, signatures
 from muniment.git.receiving import raw
 from muniment.git.repository import Repository
@@ -29,9 +30,10 @@ class Standing:
         self._refs = refs
         self._rules: dict[str, Rules] = {}
         self._head = head
-        self._main = refs.get(self._head, "")
-        self.rules = self._at(self._main)
-        self._policy: BoundPolicy = self.rules.policy
+        self._main = refs.get(head, "")
+        written = documents.at(repository, self._main) if self._main else None
+        self._policy: BoundPolicy = policy_of(home, written)[0]
+        self.people: People = people_of(home, written)
 
     def protects(self, ref: str) -> bool:
         """Whether a ref is protected."""
