@@ -552,3 +552,66 @@ def test_doctor_misses_a_gate_that_git_does_not_run(gated: Gated, capsys: pytest
     gated.server.git("config", "core.hooksPath", "/nowhere")
     assert run(asked) == 1
     assert "git runs no hook of Muniment's" in capsys.readouterr().out
+
+
+class TestOddThingsThatAnybodyMayPush:
+    """They pass, and nothing after them is the worse for it."""
+
+    def goes_on(self, gated: Gated) -> None:
+        head = gated.repo.tip("topic") or gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        pushed = gated.push("dan", "topic:main")
+        assert pushed.code == 0, pushed.text
+        assert gated.tip() == head
+        assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+        assert run(["ledger", "verify", "--home", str(gated.home)]) == 0
+
+    def test_tags_of_what_is_no_commit(self, gated: Gated) -> None:
+        blob = gated.repo.blob("x")
+        gated.repo.git("tag", "blob", blob)
+        gated.repo.git("tag", "tree", "main^{tree}")
+        gated.repo.git("tag", "-m", "a tag of a tag of a blob", "nested", "blob")
+        assert gated.push("ada", "blob", "tree", "nested").code == 0
+        assert gated.push("ada", f"{blob}:refs/for/blob").code == 0
+        self.goes_on(gated)
+
+    @pytest.mark.parametrize("name", [b"caf\xe9", "naïve".encode(), b"100%", b"a%2Fb", b"x" * 200, b"-x", b"a@{b"[:2]])
+    def test_names(self, gated: Gated, name: bytes) -> None:
+        ref = b"refs/heads/" + name
+        for source in (b"main", b""):
+            refspec = (source + b":" + ref).decode("utf-8", "surrogateescape")
+            pushed = gated.push("ada", refspec)
+            assert pushed.code == 0, pushed.text
+        self.goes_on(gated)
+
+    def test_a_protected_name_that_cannot_be_judged(self, tmp_path: Path, keys: dict[str, Path]) -> None:
+        gated = Gated(tmp_path, keys)
+        for name in (b"release/caf\xe9", b"release/100%"):
+            refspec = (b"main:refs/heads/" + name).decode("utf-8", "surrogateescape")
+            assert "cannot be judged safely" in gated.push("ada", refspec).said
+
+    def test_commits_that_say_odd_things(self, gated: Gated) -> None:
+        odd = (b"\xff <\xff>", b"A <>", b"x\x00y", "Ä <ä@example.test>".encode())
+        tree = gated.repo.tree_of("main")
+        for number, author in enumerate(odd):
+            head = b"tree %s\nauthor %s 1 +0000\ncommitter %s 1 +0000\n\nx\n" % (tree.encode(), author, author)
+            commit = gated.repo.write("commit", head)
+            pushed = gated.push("ada", f"{commit}:refs/heads/odd/{number}")
+            if pushed.code == 0:
+                assert gated.push("ada", f"{commit}:refs/heads/main").code == 1
+        self.goes_on(gated)
+
+    def test_a_submodule_and_a_deep_history(self, gated: Gated) -> None:
+        for number in range(300):
+            gated.repo.commit({"deep.py": f"{number}\n"}, on="deep", parents=["deep"] if number else ["main"])
+        assert gated.push("ada", "deep").code == 0
+        assert gated.push("ada", ":deep").code == 0
+        self.goes_on(gated)
+
+    def test_a_branch_below_a_name_that_was_one(self, gated: Gated) -> None:
+        gated.change()
+        assert gated.push("ada", "topic:refs/heads/a").code == 0
+        assert gated.push("ada", ":refs/heads/a").code == 0
+        assert gated.push("ada", "topic:refs/heads/a/b").code == 0
+        self.goes_on(gated)

@@ -51,7 +51,7 @@ def install(home: str, repo: str, folder: str | None, report_only: bool, output:
         return 0
     for file in made:
         click.echo(f"made {file}")
-    click.echo(f"the ledger knows what this repository holds ({size} entries)")
+    click.echo(f"recorded what this repository holds; the ledger has {size} entries now")
     variable = place.settings().pusher
     click.echo(f"Next: make sure that the server, and nobody else, says in {variable} who pushes: docs/gate.md")
     return 0

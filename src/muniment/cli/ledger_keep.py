@@ -1,0 +1,103 @@
+"""muniment ledger export, reconcile, witness: the ledger given to others, and gone on with."""
+
+from pathlib import Path
+
+import click
+
+from muniment.cli import options, printing, scene
+from muniment.errors import LedgerError, MunimentError, UsageError
+from muniment.home import durable, witnesses
+from muniment.home.files import FilesHome
+from muniment.home.log import CHECKPOINT, FilesLog
+from muniment.ledger import proofs, tiles
+from muniment.workflows.reconciling import reconcile as reconcile_all
+
+WITNESSED = "witnessed"
+
+
+@click.command()
+@click.argument("directory", metavar="DIR")
+@options.required_home
+@click.option("--objects", is_flag=True, help="Also what lies beside the entries: names, reasons, facts.")
+@options.output
+def export(directory: str, home: str, objects: bool, output: str) -> int:
+    """Copy the ledger to DIR, which others verify with its public key alone: C2SP tiles and a checkpoint."""
+    place = FilesHome(home)
+    log = place.log()
+    target = Path(directory)
+    if target.exists() and any(target.iterdir()):
+        raise UsageError(f"{directory} is not empty", "Name a new folder.")
+    size = log.head().size
+    files = {path: _needed(log, path) for path in (*tiles.paths(size), *((CHECKPOINT,) if size else ()))}
+    files["ledger.pub"] = (place.public_key() or "").encode()
+    durable.write_all({target / path: data for path, data in files.items()}, 0o644)
+    kept = 0
+    if objects:
+        for digest in place.objects():
+            data = place.get(digest)
+            if data is not None:
+                durable.write(target / "objects" / f"{digest.removeprefix('sha256:')}.json", data, 0o600)
+                kept += 1
+    if output == "json":
+        printing.json({"directory": directory, "entries": size, "objects": kept})
+        return 0
+    click.echo(f"{size} entries and {kept} objects are in {directory}")
+    click.echo(f"Next: anybody verifies it with: muniment ledger verify {directory}")
+    return 0
+
+
+@click.command()
+@options.required_home
+@click.option("--reason", required=True, metavar="TEXT", help="What you found out, for the record.")
+@options.output
+def reconcile(home: str, reason: str, output: str) -> int:
+    """Go on with this ledger although its copy outside, or what this home had before, says otherwise.
+
+    Only after you know why, and the newest copy is lost. It is recorded, and others' older checkpoints will show it.
+    """
+    number = reconcile_all(FilesHome(home), reason, scene.now())
+    if output == "json":
+        printing.json({"entry": number})
+    else:
+        click.echo(f"recorded as entry {number}; the ledger goes on from here")
+        click.echo(
+            "Next: tell whoever keeps checkpoints of it, and record each repository's refs: muniment hook install"
+        )
+    return 0
+
+
+@click.command()
+@options.required_home
+@options.output
+def witness(home: str, output: str) -> int:
+    """Ask the witnesses that home.toml names to sign the newest checkpoint. Exit code 1 if one does not."""
+    place = FilesHome(home)
+    log, settings = place.log(), place.settings()
+    head, data = log.head(), log.checkpoint()
+    if not settings.witnesses or data is None:
+        raise UsageError("there is no witness, or nothing to sign", "Name witnesses in home.toml: [[witness]]")
+    lines = ""
+    failed: list[MunimentError] = []
+    for named in settings.witnesses:
+        try:
+            lines += witnesses.ask(named, data, head.size, lambda old: proofs.consistency(log.read, head.size, old))
+        except MunimentError as error:
+            failed.append(error)
+    if lines:
+        durable.write(Path(home) / "ledger" / WITNESSED, data + lines.encode(), 0o644)
+    if output == "json":
+        printing.json(
+            {"size": head.size, "signed": lines.count("\n"), "failed": [failure.message for failure in failed]}
+        )
+    else:
+        click.echo(f"{lines.count(chr(10))} of {len(settings.witnesses)} witnesses signed {head.size} entries")
+        for failure in failed:
+            click.echo(f"{printing.sign('violated')} {printing.plain(failure.message)}\n    Next: {failure.remedy}")
+    return 1 if failed else 0
+
+
+def _needed(log: FilesLog, path: str) -> bytes:
+    data = log.read(path)
+    if data is None:
+        raise LedgerError(f"{path} is missing", "See: muniment ledger verify")
+    return data

@@ -1,0 +1,145 @@
+"""muniment ledger verify: a whole ledger, or the proof that one entry is in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from muniment.cli import options, printing
+from muniment.errors import ErasedError, HomeError, LedgerError, UsageError
+from muniment.home.files import PUBLIC, FilesHome
+from muniment.home.log import FilesLog
+from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
+from muniment.ledger.tree import leaf_hash
+from muniment.ledger.verification import verify as verify_all
+
+
+@click.command()
+@click.argument("directory", required=False, metavar="[DIR]")
+@options.home
+@click.option("--key", metavar="FILE", help="The ledger's public key. Default: ledger.pub beside it, or the home's.")
+@click.option("--since", metavar="FILE", help="An older checkpoint: the ledger must have grown out of it.")
+@click.option("--proof", metavar="FILE", help="Verify this proof that --entry is in a ledger, and nothing else.")
+@click.option("--entry", metavar="FILE", help="The entry that --proof is about, as `show --format json` has it.")
+@options.output
+def verify(
+    directory: str | None,
+    home: str | None,
+    key: str | None,
+    since: str | None,
+    proof: str | None,
+    entry: str | None,
+    output: str,
+) -> int:
+    """Verify a whole ledger: a home's, or a copy in DIR with nothing but its public key.
+
+    Every entry, every tile, the root and its signature are looked at; the first bad entry is named. Exit code 1 if
+    anything is wrong. Of a home, the objects beside the ledger are looked at too.
+    """
+    if proof is not None:
+        return _verify_proof(proof, entry, _key(key, directory, home), output)
+    if (directory is None) == (home is None):
+        raise UsageError("which ledger was not said, or twice", "Name a copy, or the home with --home DIR.")
+    place = FilesHome(home) if home is not None else None
+    log = place.log() if place is not None else FilesLog(_folder(directory or ""), None, None, None)
+    public = _key(key, directory, home)
+    data = log.checkpoint()
+    found = verify_all(log.read, data if data is not None else b"", public, lambda _, raw: entries.wrong(raw))
+    problems = list(found.problems) if data is not None else ["checkpoint is missing"]
+    if since is not None:
+        problems += _not_grown(log, found.size, Path(since), public)
+    if place is not None and not problems:
+        problems += _objects(place, log, found.size)
+    return _told(found.size, found.root, found.first_bad, problems, output)
+
+
+def _told(size: int, root: str, first_bad: int | None, problems: list[str], output: str) -> int:
+    if output == "json":
+        printing.json({"size": size, "root": root, "first_bad": first_bad, "problems": problems})
+    elif problems:
+        for problem in problems:
+            click.echo(f"{printing.sign('violated')} {printing.plain(problem)}")
+        if first_bad is not None:
+            click.echo(f"The first bad entry is {first_bad}; those before it are what was signed.")
+        click.echo("Next: restore the newest copy of it; docs/ledger.md says how.")
+    else:
+        click.echo(f"{printing.sign('satisfied')} {size} entries, each of them what was signed; root {root}")
+    return 1 if problems else 0
+
+
+def _objects(home: FilesHome, log: FilesLog, size: int) -> Iterator[str]:
+    """What is missing or damaged of what lies beside the entries. What was erased is not missing."""
+    for at, data in enumerate(log.entries(0, size)):
+        entry = entries.decode(data, at)
+        for digest in _beside(home, entry):
+            try:
+                if home.get(digest) is None:
+                    yield f"entry {at}: the object {digest} is missing"
+            except ErasedError:
+                continue
+            except HomeError as error:
+                yield f"entry {at}: {error.message}"
+
+
+def _beside(home: FilesHome, entry: entries.AnyEntry) -> Iterator[str]:
+    """Digests of what lies beside an entry: its own object, and of a decision what it takes to make it again."""
+    if not entry.object:
+        return
+    yield entry.object
+    if isinstance(entry, entries.Judged):
+        try:
+            data = home.get(entry.object)
+        except HomeError:
+            return  # it is told already, or was erased
+        if data is not None:
+            kept = msgspec.json.decode(data, type=objects.Kept)
+            yield kept.policies
+            yield from kept.facts.values()
+
+
+def _not_grown(log: FilesLog, size: int, file: Path, public: str) -> list[str]:
+    try:
+        old = checkpoints.read_checkpoint(_bytes(file), public)
+        if old.size > size:
+            return [f"the older checkpoint speaks of {old.size} entries, and there are {size}"]
+        grown = tiles.root(log.read, size, old.size) == old.root
+    except LedgerError as error:
+        return [error.message]
+    return [] if grown else [f"the ledger did not grow out of the one with {old.size} entries: it was rewritten"]
+
+
+def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> int:
+    if entry is None:
+        raise UsageError("which entry the proof is about was not said", "Name its file with --entry FILE.")
+    raw = _bytes(Path(entry)).removesuffix(b"\n")
+    said = proof_text.read_inclusion(_bytes(Path(proof)).decode("utf-8", "replace"))
+    head = checkpoints.read_checkpoint(said.checkpoint, public)
+    good = proofs.check_inclusion(leaf_hash(raw), said.index, head.size, said.path, head.root)
+    problems = [] if good else [f"this is not entry {said.index} of that ledger, or the proof is another's"]
+    return _told(head.size, head.root.hex(), None, problems, output)
+
+
+def _key(key: str | None, directory: str | None, home: str | None) -> str:
+    if key is not None:
+        return _bytes(Path(key)).decode("utf-8", "replace")
+    if home is not None:
+        public = FilesHome(home).public_key()
+        if public is None:
+            raise LedgerError(f"{PUBLIC} is missing in the home", "Restore it, or name a copy with --key FILE.")
+        return public
+    return _bytes(_folder(directory or ".") / "ledger.pub").decode("utf-8", "replace")
+
+
+def _folder(directory: str) -> Path:
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise UsageError(f"{directory} is no folder", "Name the copy of a ledger.")
+    return folder
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name a file that is there.") from error
