@@ -93,9 +93,16 @@ def _beside(home: FilesHome, entry: entries.AnyEntry) -> Iterator[str]:
         except HomeError:
             return  # it is told already, or was erased
         if data is not None:
-            kept = msgspec.json.decode(data, type=objects.Kept)
+            kept = _kept(data)
             yield kept.policies
             yield from kept.facts.values()
+
+
+def _kept(data: bytes) -> objects.Kept:
+    try:
+        return msgspec.json.decode(data, type=objects.Kept)
+    except msgspec.MsgspecError as error:
+        raise LedgerError(f"a decision is kept in another form: {error}", "Use the version that wrote it.") from error
 
 
 def _not_grown(log: FilesLog, size: int, file: Path, public: str) -> list[str]:

@@ -25,7 +25,8 @@ def parse_key(line: str) -> str:
     if len(words) < 2 or words[0] not in KINDS:
         raise ValueError(f"a key begins with one of {', '.join(KINDS)}")
     try:
-        fields = blob_fields(base64.b64decode(words[1], validate=True))
+        blob = base64.b64decode(words[1], validate=True)
+        fields = blob_fields(blob)
     except (binascii.Error, ValueError) as error:
         raise ValueError(f"the {words[0]} key is cut off or mistyped") from error
     if not fields or fields[0] != words[0].encode():
@@ -34,7 +35,7 @@ def parse_key(line: str) -> str:
         raise ValueError(f"the {words[0]} key has not the parts that such a key has")
     if words[0] == RSA and int.from_bytes(fields[2]).bit_length() < _SHORTEST_RSA:
         raise ValueError(f"the RSA key is shorter than {_SHORTEST_RSA} bits")
-    return f"{words[0]} {words[1]}"
+    return f"{words[0]} {base64.b64encode(blob).decode()}"  # the bits at the end have one spelling
 
 
 def blob_fields(blob: bytes) -> list[bytes]:
