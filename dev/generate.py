@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from muniment.access.actions import Action
+from muniment.access.roles import Role
 from muniment.cli.commands import muniment
 from muniment.controls.control import Control
 from muniment.decision.account import Account
@@ -18,12 +20,20 @@ from muniment.policy.parameters import declared
 DOCS = Path(__file__).parent.parent / "docs"
 _WIDTH = 100  # of the commands' help
 _NOTE = "Generated from the code by `python -m dev.generate`; a test keeps it true.\n"
+_ACCESS = """A role is held for the whole organisation or for one product; what is *own* is nobody else's. Whatever
+changes something takes a second factor, and some of it another person, who is never the one that asked.
+"""
 
 
 def documents() -> dict[str, str]:
     """The texts by file name."""
     schema = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Account), order="sorted")).decode()
-    return {"check.schema.json": schema + "\n", "controls.md": _controls(), "commands.md": _commands()}
+    return {
+        "check.schema.json": schema + "\n",
+        "controls.md": _controls(),
+        "commands.md": _commands(),
+        "access.md": _access(),
+    }
 
 
 def _controls() -> str:
@@ -64,6 +74,22 @@ def _helps(context: click.Context) -> Iterator[str]:
             command = group.get_command(context, name)
             assert command is not None, name  # noqa: S101 -- it was listed
             yield from _helps(click.Context(command, parent=context, info_name=name, **command.context_settings))
+
+
+def _access() -> str:
+    pieces = [
+        "# Who may do what\n",
+        _NOTE,
+        _ACCESS,
+        "| action | for | " + " | ".join(role.label for role in Role) + " | second person |",
+    ]
+    pieces += ["| --- " * (len(Role) + 3) + "|"]
+    for action in Action:
+        rule = action.rule
+        marks = " | ".join("yes" if role in rule.roles else "" for role in Role)
+        other = " or ".join(role.label for role in Role if role in rule.second)
+        pieces.append(f"| {_cell(rule.text)} | {rule.reach.value} | {marks} | {other} |")
+    return "\n".join(pieces) + "\n"
 
 
 def _cell(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = ("decision", "controls", "policy", "facts", "errors")
+PURE = ("access", "decision", "controls", "policy", "facts", "errors")
 
 MODULES = frozenset(
     {

@@ -1,0 +1,96 @@
+"""The table: every action there is, and who may do it. Whatever stands nowhere here, nobody may do."""
+
+from enum import Enum, StrEnum, unique
+from typing import NamedTuple
+
+from muniment.access.roles import Role
+
+
+class Reach(StrEnum):
+    """How far an action reaches, and so which grants count for it."""
+
+    PRODUCT = "product"  # one product: a role for it, or for the whole organisation
+    ORGANISATION = "organisation"  # all of it: a role for the whole organisation alone
+    OWN = "own"  # what is one's own: whoever it belongs to, and nobody else
+
+
+class Rule(NamedTuple):
+    """One row. `changes`: it alters something, so it takes a second factor. `second`: the roles of the other person
+    that it waits for; none if one is enough.
+    """
+
+    text: str
+    reach: Reach
+    roles: frozenset[Role]
+    changes: bool
+    second: frozenset[Role]
+
+
+_EVERYBODY = frozenset(Role)
+_SECURITY, _ADMIN = frozenset({Role.SECURITY}), frozenset({Role.ADMIN})
+
+
+def _see(text: str, reach: Reach = Reach.PRODUCT, roles: frozenset[Role] = _EVERYBODY) -> Rule:
+    return Rule(text, reach, roles, changes=False, second=frozenset())
+
+
+def _do(text: str, reach: Reach, *roles: Role, second: frozenset[Role] = frozenset()) -> Rule:
+    return Rule(text, reach, frozenset(roles), changes=True, second=second)
+
+
+@unique
+class Action(Enum):
+    """Every action by name; its value is its row."""
+
+    SEE_POLICY = _see("read the policy and its versions", Reach.ORGANISATION)
+    SEE_STATE = _see("see how a product stands against each clause")
+    SEE_CHANGE = _see("see a change, its verdict and why")
+    SEE_EXCEPTIONS = _see("see exceptions")
+    SEE_PEOPLE = _see("see who is who, and their roles", Reach.ORGANISATION)
+    SEE_PERSONAL = _see("see people's addresses and accounts", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO}))
+    SEE_ACTIVITY = _see(
+        "see what was done, by whom",
+        Reach.ORGANISATION,
+        frozenset({Role.SECURITY, Role.DPO, Role.AUDITOR, Role.ADMIN}),
+    )
+    SEE_LEDGER = _see("read the ledger and its proofs", Reach.ORGANISATION)
+    SEE_WORK = _see(
+        "see what waits, runs and failed in the background", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN})
+    )
+
+    OWN_ACCOUNT = Rule("look after one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset())
+    CLAIM_ACCOUNT = Rule("say that a login or key is one's own, and prove it", Reach.OWN, _EVERYBODY, True, frozenset())
+
+    PROPOSE_POLICY = _do("propose a policy", Reach.ORGANISATION, Role.SECURITY)
+    APPLY_POLICY = _do("make a stricter policy hold", Reach.ORGANISATION, Role.SECURITY)
+    WEAKEN_POLICY = _do(
+        "make a policy hold that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY
+    )
+    ASK_EXCEPTION = _do("ask for an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY)
+    GRANT_EXCEPTION = _do("grant an exception that another asked for", Reach.PRODUCT, Role.SECURITY)
+    END_EXCEPTION = _do("end an exception early", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
+    UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
+
+    CHANGE_PRODUCT = _do("describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN)
+    ADD_PRODUCT = _do("add a product", Reach.ORGANISATION, Role.ADMIN)
+    RETIRE_PRODUCT = _do(
+        "retire or delete a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY | {Role.OWNER}
+    )
+    CHANGE_PERSON = _do("add people, change their entries, let them leave", Reach.ORGANISATION, Role.ADMIN)
+    GRANT_ROLE = _do("give a role that only reads, or take any role away", Reach.ORGANISATION, Role.ADMIN)
+    GRANT_CHANGING_ROLE = _do(
+        "give a role that changes things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
+    )
+    CHANGE_SETTINGS = _do("change settings of the installation", Reach.ORGANISATION, Role.ADMIN)
+    RETRY_WORK = _do("try failed background work again", Reach.ORGANISATION, Role.ADMIN)
+
+    EXPORT_PERSONAL = _do("export what is kept of a person", Reach.ORGANISATION, Role.DPO)
+    ERASE_PERSONAL = _do("erase what is kept of a person", Reach.ORGANISATION, Role.DPO, second=_ADMIN)
+    HOLD_PERSONAL = _do("keep what is kept of a person for a legal claim", Reach.ORGANISATION, Role.DPO)
+
+    @property
+    def rule(self) -> Rule:
+        """Its row."""
+        found: Rule = self.value
+        return found

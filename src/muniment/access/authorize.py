@@ -1,0 +1,104 @@
+"""authorize(): may this actor do this, to this? The one place where that is answered (design, section 5, rule 2)."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from muniment.access.actions import Action, Reach
+from muniment.access.roles import EVERYWHERE, Grant
+
+
+class Why(StrEnum):
+    """Why not. `YES` is the one that is not a no."""
+
+    YES = "yes"
+    NOBODY = "not-signed-in"
+    INACTIVE = "not-active"
+    SCOPE = "token-not-for-this"
+    NOT_THEIRS = "not-yours"
+    NO_ROLE = "no-role"
+    NO_SECOND_FACTOR = "no-second-factor"
+    SAME_PERSON = "needs-another-person"
+
+
+class Actor(Struct, frozen=True):
+    """Who asks. `person` is "" for nobody. `second_factor`: this session or token proved one.
+
+    `scopes` are the actions that a token is for, None for a person who is signed in: they may do all that their
+    roles give.
+    """
+
+    person: str = ""
+    active: bool = False
+    grants: tuple[Grant, ...] = ()
+    second_factor: bool = False
+    scopes: frozenset[Action] | None = None
+
+
+class Resource(Struct, frozen=True):
+    """What it is about: a product by id, "" if the organisation; `owner`, whose own it is; `asker`, who asked first
+    for what takes a second person.
+    """
+
+    product: str = EVERYWHERE
+    owner: str = ""
+    asker: str = ""
+
+
+ANYBODY = Actor()
+ORGANISATION = Resource()
+
+
+def authorize(actor: Actor, action: Action, resource: Resource) -> Why:
+    """YES, or why not. Pure, and total: what no row says is a no."""
+    rule = action.rule
+    if not actor.person:
+        return Why.NOBODY
+    if not actor.active:
+        return Why.INACTIVE
+    if actor.scopes is not None and action not in actor.scopes:
+        return Why.SCOPE
+    if rule.reach is Reach.OWN:
+        if resource.owner != actor.person:
+            return Why.NOT_THEIRS
+    elif not _has_role(actor, action, resource):
+        return Why.NO_ROLE
+    if rule.changes and not actor.second_factor:
+        return Why.NO_SECOND_FACTOR
+    return Why.YES
+
+
+def second(actor: Actor, action: Action, resource: Resource) -> Why:
+    """Whether the actor may be the other person that the action waits for. Never whoever asked."""
+    rule = action.rule
+    if not actor.person:
+        return Why.NOBODY
+    if not actor.active:
+        return Why.INACTIVE
+    if actor.scopes is not None:
+        return Why.SCOPE
+    if not resource.asker or actor.person == resource.asker:
+        return Why.SAME_PERSON
+    if not any(grant.role in rule.second and _counts(grant, rule.reach, resource) for grant in actor.grants):
+        return Why.NO_ROLE
+    return Why.YES if actor.second_factor else Why.NO_SECOND_FACTOR
+
+
+def products(actor: Actor, action: Action) -> frozenset[str] | None:
+    """Ids of the products for which the actor may do this, None for all: what lists are filtered by."""
+    if authorize(actor, action, ORGANISATION) is Why.YES:
+        return None
+    named = frozenset(grant.product for grant in actor.grants if grant.product != EVERYWHERE)
+    return frozenset(one for one in named if authorize(actor, action, Resource(product=one)) is Why.YES)
+
+
+def _has_role(actor: Actor, action: Action, resource: Resource) -> bool:
+    rule = action.rule
+    return any(grant.role in rule.roles and _counts(grant, rule.reach, resource) for grant in actor.grants)
+
+
+def _counts(grant: Grant, reach: Reach, resource: Resource) -> bool:
+    """Whether a grant is for what this is about."""
+    if grant.product == EVERYWHERE:
+        return True
+    return reach is Reach.PRODUCT and grant.product == resource.product

@@ -1,0 +1,46 @@
+"""The roles that people hold, for the whole organisation or for one product."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Role(StrEnum):
+    """A role, by its short name in data. `label` is what pages show."""
+
+    DEVELOPER = "developer"
+    SECURITY = "security"
+    DPO = "dpo"
+    ANALYST = "analyst"
+    STAKEHOLDER = "stakeholder"
+    OWNER = "owner"
+    AUDITOR = "auditor"
+    MANAGEMENT = "management"
+    ADMIN = "admin"
+
+    @property
+    def label(self) -> str:
+        """The name for people."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Role.DEVELOPER: "developer",
+    Role.SECURITY: "security officer",
+    Role.DPO: "Data Protection Officer",
+    Role.ANALYST: "analyst",
+    Role.STAKEHOLDER: "stakeholder",
+    Role.OWNER: "product owner",
+    Role.AUDITOR: "auditor",
+    Role.MANAGEMENT: "management",
+    Role.ADMIN: "administrator",
+}
+
+EVERYWHERE = ""  # in place of a product: the whole organisation
+
+
+class Grant(Struct, frozen=True):
+    """One role of one person, for one product by id, or EVERYWHERE."""
+
+    role: Role
+    product: str = EVERYWHERE
