@@ -11,6 +11,7 @@
     |-- SignatureError            exit 3  ssh-keygen could not sign or verify
     |-- HomeError                 exit 3  the home could not be read or written
     |   `-- ErasedError                   what is asked for was erased, on the record
+    |-- DatabaseError             exit 3  PostgreSQL could not be started or reached
     `-- LedgerError               exit 3  the ledger is damaged, older or other than it was, and must not be signed
 
 An error never means yes: whoever catches one denies, or passes it on.
@@ -77,6 +78,10 @@ class HomeError(MunimentError):
 
 class ErasedError(HomeError):
     """What is asked for was erased, and the record says by which rule."""
+
+
+class DatabaseError(MunimentError):
+    """PostgreSQL cannot be started, or cannot be reached."""
 
 
 class LedgerError(MunimentError):

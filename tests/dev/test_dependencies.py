@@ -14,13 +14,14 @@ def _names(requirements: list[str]) -> set[str]:
 
 
 RUN = _names(PYPROJECT["project"]["dependencies"])
+SERVICE = _names(PYPROJECT["project"]["optional-dependencies"]["service"])
 DEVELOPMENT = _names(PYPROJECT["dependency-groups"]["dev"])
 BUILD = _names(PYPROJECT["build-system"]["requires"])
 
 
 @pytest.mark.parametrize(
     ("heading", "expected"),
-    [("To run", RUN), ("To develop", DEVELOPMENT), ("To build", BUILD | {"uv"})],
+    [("To run", RUN), ("To run the service", SERVICE), ("To develop", DEVELOPMENT), ("To build", BUILD | {"uv"})],
 )
 def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expected: set[str]) -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text()
@@ -30,5 +31,5 @@ def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expec
 
 def test_the_lock_was_made_from_these_dependencies() -> None:
     (muniment,) = (package for package in LOCK["package"] if package["name"] == "muniment")
-    assert {dependency["name"] for dependency in muniment["metadata"]["requires-dist"]} == RUN
+    assert {dependency["name"] for dependency in muniment["metadata"]["requires-dist"]} == RUN | SERVICE
     assert {dependency["name"] for dependency in muniment["metadata"]["requires-dev"]["dev"]} == DEVELOPMENT

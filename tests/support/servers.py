@@ -4,7 +4,6 @@ Each serves bare repositories from a folder of its own, on a free port, and is e
 """
 
 import base64
-import gzip
 import http.server
 import os
 import secrets
@@ -194,7 +193,7 @@ def smart_http(folder: Path, people: Mapping[str, Path]) -> Iterator[Http]:
                 body = b"".join(pieces)
             else:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            return gzip.decompress(body) if self.headers.get("Content-Encoding", "") == "gzip" else body
+            return body  # git http-backend inflates it, if need be
 
         def _serve(self, body: bytes) -> None:
             user = self._user()
