@@ -63,7 +63,7 @@ def find_branch(repository: Repository, onto: str | None) -> Branch:
         tip = refs.get("refs/heads/" + name) or refs.get("refs/remotes/origin/" + name)
         if tip:
             return Branch("refs/heads/" + name, tip)
-    wanted = " or ".join(names)
+    wanted = " or ".join(dict.fromkeys(names))
     raise UsageError(f"there is no branch {wanted} here", "Name the protected branch with --onto BRANCH.")
 
 
