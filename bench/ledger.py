@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.measure import Row, medians
 from muniment.home.files import FilesHome
-from muniment.home.log import FilesLog
+from muniment.home.files_log import FilesLog
 from muniment.home.starting import start
 from muniment.ledger import proofs
 from muniment.ledger.verification import verify

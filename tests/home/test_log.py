@@ -13,7 +13,7 @@ import pytest
 
 from muniment.errors import HomeError, LedgerError
 from muniment.home.files import PRIVATE, PUBLIC, FilesHome
-from muniment.home.log import FilesLog
+from muniment.home.files_log import FilesLog
 from muniment.home.starting import start
 from muniment.ledger import keys, verification
 from tests.support.mounts import mounted, remount

@@ -11,6 +11,7 @@ class Reach(StrEnum):
 
     PRODUCT = "product"  # one product: a role for it, or for the whole organisation
     ORGANISATION = "organisation"  # all of it: a role for the whole organisation alone
+    ANYWHERE = "anywhere"  # what everybody with any role may see
     OWN = "own"  # what is one's own: whoever it belongs to, and nobody else
 
 
@@ -42,11 +43,11 @@ def _do(text: str, reach: Reach, *roles: Role, second: frozenset[Role] = frozens
 class Action(Enum):
     """Every action by name; its value is its row."""
 
-    SEE_POLICY = _see("read the policy and its versions", Reach.ORGANISATION)
+    SEE_POLICY = _see("read the policy and its versions", Reach.ANYWHERE)
     SEE_STATE = _see("see how a product stands against each clause")
     SEE_CHANGE = _see("see a change, its verdict and why")
     SEE_EXCEPTIONS = _see("see exceptions")
-    SEE_PEOPLE = _see("see who is who, and their roles", Reach.ORGANISATION)
+    SEE_PEOPLE = _see("see who is who, and their roles", Reach.ANYWHERE)
     SEE_PERSONAL = _see("see people's addresses and accounts", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO}))
     SEE_ACTIVITY = _see(
         "see what was done, by whom",
@@ -66,8 +67,9 @@ class Action(Enum):
     WEAKEN_POLICY = _do(
         "make a policy hold that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY
     )
-    ASK_EXCEPTION = _do("ask for an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY)
-    GRANT_EXCEPTION = _do("grant an exception that another asked for", Reach.PRODUCT, Role.SECURITY)
+    ASK_EXCEPTION = _do(
+        "ask for an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
+    )
     END_EXCEPTION = _do("end an exception early", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
     UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)

@@ -84,6 +84,12 @@ def second(actor: Actor, action: Action, resource: Resource) -> Why:
     return Why.YES if actor.second_factor else Why.NO_SECOND_FACTOR
 
 
+def somewhere(actor: Actor, action: Action) -> Why:
+    """YES if there is anything that the actor may do this to: what opens a list, which `products` then filters."""
+    why = authorize(actor, action, ORGANISATION)
+    return Why.YES if why is Why.NO_ROLE and products(actor, action) else why
+
+
 def products(actor: Actor, action: Action) -> frozenset[str] | None:
     """Ids of the products for which the actor may do this, None for all: what lists are filtered by."""
     if authorize(actor, action, ORGANISATION) is Why.YES:
@@ -99,6 +105,6 @@ def _has_role(actor: Actor, action: Action, resource: Resource) -> bool:
 
 def _counts(grant: Grant, reach: Reach, resource: Resource) -> bool:
     """Whether a grant is for what this is about."""
-    if grant.product == EVERYWHERE:
+    if grant.product == EVERYWHERE or reach is Reach.ANYWHERE:
         return True
     return reach is Reach.PRODUCT and grant.product == resource.product

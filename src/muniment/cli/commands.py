@@ -5,6 +5,9 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "up": "muniment.cli.up",
+    "web": "muniment.cli.web",
+    "worker": "muniment.cli.worker",
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",
     "explain": "muniment.cli.explain",

@@ -8,7 +8,7 @@ import msgspec
 from muniment.cli import ledger_keep, ledger_text, ledger_verify, options, printing
 from muniment.errors import ErasedError, LedgerError, UsageError
 from muniment.home.files import FilesHome
-from muniment.home.log import FilesLog
+from muniment.home.files_log import FilesLog
 from muniment.ledger import entries, proof_text, proofs
 
 

@@ -8,7 +8,8 @@ from muniment.cli import options, printing, scene
 from muniment.errors import LedgerError, MunimentError, UsageError
 from muniment.home import durable, witnesses
 from muniment.home.files import FilesHome
-from muniment.home.log import CHECKPOINT, FilesLog
+from muniment.home.files_log import FilesLog
+from muniment.home.log import CHECKPOINT
 from muniment.ledger import proofs, tiles
 from muniment.workflows.reconciling import reconcile as reconcile_all
 

@@ -9,7 +9,7 @@ import msgspec
 from muniment.cli import options, printing
 from muniment.errors import ErasedError, HomeError, LedgerError, UsageError
 from muniment.home.files import PUBLIC, FilesHome
-from muniment.home.log import FilesLog
+from muniment.home.files_log import FilesLog
 from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
 from muniment.ledger.tree import leaf_hash
 from muniment.ledger.verification import verify as verify_all

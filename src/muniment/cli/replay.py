@@ -124,7 +124,7 @@ def _people(
         if branch.people_text() is not None or (home is not None and home.people_text() is not None):
             raise
         return Unknown("there is no people.toml, so nobody's addresses and keys are known"), Known(())
-    return Known(people), Known(sources.exceptions_of((home, branch), people, signatures.verify)[0])
+    return Known(people), Known(sources.exceptions_of((home, branch), people, signatures.by_person)[0])
 
 
 @contextlib.contextmanager

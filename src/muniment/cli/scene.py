@@ -45,7 +45,7 @@ def opened(repo: str, onto: str | None, home: str | None) -> Iterator[Scene]:
     """
     with Repository.open(repo) as repository:
         branch = find_branch(repository, onto)
-        found = rules(FilesHome(home) if home else None, documents.at(repository, branch.tip), signatures.verify)
+        found = rules(FilesHome(home) if home else None, documents.at(repository, branch.tip), signatures.by_person)
         protected = found.policy.policy.protected
         if not matches(branch.name, protected):
             raise UsageError(

@@ -12,6 +12,8 @@ from muniment.facts.statements import PolicyException, Signature
 
 LONGEST = 90  # days
 
+_PROVEN = (Signature.VALID, Signature.RECORDED)
+
 
 def covering(exceptions: Iterable[PolicyException], people: People, clause: str, revision: Revision, now: str) -> str:
     """The id of an exception that covers the clause for this revision now, the first by id; "" if there is none."""
@@ -30,7 +32,7 @@ def why_not(exception: PolicyException, people: People, now: str) -> tuple[str, 
     signers = [
         people.by_id[signed.person]
         for signed in exception.signatures
-        if signed.signature is Signature.VALID and signed.person in people.by_id
+        if signed.signature in _PROVEN and signed.person in people.by_id
     ]
     active = {person.id for person in signers if person.active}
     approvers = {person.id for person in signers if person.active and SECURITY in person.roles}

@@ -18,6 +18,7 @@ class Signature(StrEnum):
     """What came of verifying a signature against the keys of the person it is said to be by."""
 
     VALID = "valid"
+    RECORDED = "recorded-act"  # said in a signed-in session, and the record has it
     BAD = "bad-signature"
     OTHER_KEY = "other-key"  # a key that is not this person's
     UNTOUCHED = "security-key-not-touched"

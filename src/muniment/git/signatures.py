@@ -18,6 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from muniment.errors import SignatureError
+from muniment.facts.people import Person
 from muniment.facts.statements import Signature
 from muniment.policy.keys import KINDS, SECURITY_KEYS, blob_fields
 
@@ -56,6 +57,11 @@ def verify(data: bytes, armored: str, namespace: str, keys: Iterable[str]) -> Si
     if parsed.namespace != namespace or not _holds(data, armored, namespace, parsed.key):
         return Signature.BAD
     return Signature.VALID if parsed.touched else Signature.UNTOUCHED
+
+
+def by_person(data: bytes, armored: str, namespace: str, person: Person) -> Signature:
+    """The same, against that person's keys."""
+    return verify(data, armored, namespace, person.keys)
 
 
 def verify_with_key(data: bytes, armored: str, namespace: str, key: str) -> Signature:

@@ -10,7 +10,7 @@ from pathlib import Path
 from muniment.errors import ErasedError, HomeError, UsageError
 from muniment.facts import canonical
 from muniment.home import durable
-from muniment.home.log import FilesLog
+from muniment.home.files_log import FilesLog
 from muniment.home.outside import outside
 from muniment.home.settings import Settings, read_settings
 
@@ -89,7 +89,7 @@ class FilesHome:
                     f"{digest} was erased: {tombstone.decode('utf-8', 'replace')}", "It cannot come back."
                 )
             return None
-        found = _inflated(data)
+        found = inflated(data)
         if found is None or canonical.digest(found) != digest:
             raise HomeError(f"{self._root / name} does not hold what its name says", "Restore it from a backup.")
         return found
@@ -167,14 +167,20 @@ class FilesHome:
             raise _unreadable(file, error) from error
 
 
-def _object(digest: str) -> str:
+def check_digest(digest: str) -> re.Match[str]:
+    """Its first two digits, and the others. Raises HomeError if it is none."""
     match = _DIGEST.fullmatch(digest)
     if match is None:
         raise HomeError(f"{digest!r} is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
+    return match
+
+
+def _object(digest: str) -> str:
+    match = check_digest(digest)
     return f"objects/{match[1]}/{match[2]}"
 
 
-def _inflated(data: bytes) -> bytes | None:
+def inflated(data: bytes) -> bytes | None:
     """What was compressed, None if it is damaged or larger than any object."""
     reader = zlib.decompressobj()
     try:

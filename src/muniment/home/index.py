@@ -16,8 +16,9 @@ from muniment.errors import ErasedError, HomeError, LedgerError
 from muniment.facts.change import Commit
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.statements import Freeze
+from muniment.home.files_log import FilesLog
 from muniment.home.home import Home
-from muniment.home.log import FilesLog, Held
+from muniment.home.log import Held
 from muniment.ledger import entries, objects, tiles
 
 T = TypeVar("T")

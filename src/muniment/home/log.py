@@ -1,17 +1,14 @@
-"""The ledger of a home in files: `ledger/checkpoint` and `ledger/tile/...`, one writer at a time.
+"""The ledger of a home, wherever its tiles and its checkpoint are kept: one writer at a time.
 
-Tiles are written before the checkpoint that speaks of them; what lies beyond the checkpoint is not in the ledger, and
-is written over. So whatever kills a writer leaves the ledger as it was, or as it was to be.
+Tiles are written before the checkpoint that speaks of them, or with it in one step; what lies beyond the checkpoint is
+not in the ledger, and is written over. So whatever kills a writer leaves the ledger as it was, or as it was to be.
 """
 
 import contextlib
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 
-from muniment.errors import HomeError, LedgerError
-from muniment.home import durable
+from muniment.errors import LedgerError
 from muniment.home.outside import Outside
 from muniment.ledger import tiles, tree
 from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, signed
@@ -27,7 +24,7 @@ _INIT = "Restore keys/ from a backup. A new home gets its key from: muniment ini
 class Held:
     """The ledger while this process alone may write to it."""
 
-    def __init__(self, log: "FilesLog", head: Checkpoint) -> None:
+    def __init__(self, log: "Log", head: Checkpoint) -> None:
         self._log = log
         self._head = head
 
@@ -52,26 +49,38 @@ class Held:
         return first
 
 
-class FilesLog:
-    """The ledger in a directory. `private` and `public` are its key, as text, None if there is none."""
+class Log(ABC):
+    """A ledger. `private` and `public` are its key, as text, None if there is none."""
 
-    def __init__(self, directory: Path, private: str | None, public: str | None, outside: Outside | None) -> None:
-        self._root = directory
+    def __init__(self, private: str | None, public: str | None, outside: Outside | None) -> None:
         self._private = private
         self._public = public
         self._outside = outside
 
+    @abstractmethod
     def read(self, path: str) -> bytes | None:
         """A file of the ledger, None if there is none. Raises HomeError if it cannot be read."""
-        file = self._root / path
-        try:
-            return file.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise HomeError(
-                f"{file} cannot be read ({error.strerror})", "Make it a plain file that this account may read."
-            ) from error
+
+    @abstractmethod
+    def has_tiles(self) -> bool:
+        """Whether there is any tile."""
+
+    @abstractmethod
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """The ledger for this process alone. Waits for others."""
+
+    @abstractmethod
+    def write(self, files: Mapping[str, bytes], checkpoint: bytes) -> None:
+        """Write tiles, then the checkpoint; all durable when it returns, or, in a transaction, when that ends."""
+
+    @abstractmethod
+    def tidy(self, old: int, new: int) -> None:
+        """Drop what neither the checkpoint of `old` entries nor that of `new` needs, if that is easy."""
+
+    def publish(self, checkpoint: bytes) -> None:
+        """Keep the checkpoint outside the home as well."""
+        if self._outside is not None:
+            self._outside.write(checkpoint)
 
     def checkpoint(self) -> bytes | None:
         """The newest checkpoint as a signed note, None if nothing was ever recorded."""
@@ -83,7 +92,7 @@ class FilesLog:
         data = self.checkpoint()
         if data is not None:
             return read_checkpoint(data, public)
-        if self._has_tiles():
+        if self.has_tiles():
             raise LedgerError("the ledger has entries and no checkpoint", _RECONCILE)
         return Checkpoint(public.partition("+")[0], 0, tree.EMPTY)
 
@@ -97,14 +106,14 @@ class FilesLog:
 
         Raises LedgerError for a ledger that is damaged at its edge, older than the copy outside, or forked from it.
         """
-        with self._locked():
+        with self.locked():
             head = self._sound()
             self._compare(head)
             yield Held(self, head)
 
     def reconcile(self, entry: bytes) -> int:
         """Go on from what is here, whatever the copy outside says: a person looked at it. The index of `entry`."""
-        with self._locked():
+        with self.locked():
             head = self._sound()
             self.extend(head, [entry])
             return head.size
@@ -123,12 +132,10 @@ class FilesLog:
             raise ValueError(f"an entry has more than {LARGEST} bytes")
         private = self._key()[0]
         growth = tiles.grow(self.read, head.size, entries)
-        durable.write_all({self._root / path: data for path, data in growth.files.items()}, 0o644)
         checkpoint = signed(growth.size, growth.root, private)
-        durable.write(self._root / CHECKPOINT, checkpoint, 0o644)
-        if self._outside is not None:
-            self._outside.write(checkpoint)
-        self._tidy(head.size, growth.size)
+        self.write(growth.files, checkpoint)
+        self.publish(checkpoint)
+        self.tidy(head.size, growth.size)
         return Checkpoint(head.origin, growth.size, growth.root)
 
     def _key(self) -> tuple[str, str]:
@@ -141,21 +148,6 @@ class FilesLog:
         if own != self._public.strip():
             raise LedgerError("keys/ledger.pub does not belong to keys/ledger.key", _INIT)
         return self._private, own
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        file = self._root / "lock"
-        try:
-            handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise HomeError(
-                f"{file} cannot be opened ({error.strerror})", "Make the home writable for this account."
-            ) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
 
     def _sound(self) -> Checkpoint:
         """The checkpoint, after a look at whether the tiles at the edge are those that it speaks of."""
@@ -187,23 +179,3 @@ class FilesLog:
             raise LedgerError(
                 f"the ledger is not the one whose copy lies outside the home (at {seen.size})", _RECONCILE
             )
-
-    def _has_tiles(self) -> bool:
-        try:
-            return any(file.is_file() for file in (self._root / "tile").rglob("*"))
-        except OSError as error:
-            raise HomeError(
-                f"{self._root / 'tile'} cannot be read ({error.strerror})", "Make it readable for this account."
-            ) from error
-
-    def _tidy(self, old: int, new: int) -> None:
-        """Drops files that are not full and that neither the last checkpoint nor this one needs."""
-        needed = tiles.partial_paths(old) | tiles.partial_paths(new)
-        around = needed | tiles.partial_paths(max(new - new % tiles.WIDTH - 1, 0))
-        for folder in {(self._root / path).parent for path in around}:
-            with contextlib.suppress(OSError):  # they harm nobody, and the entries are safe
-                for name in os.listdir(folder):
-                    if str((folder / name).relative_to(self._root)) not in needed:
-                        os.unlink(folder / name)
-                if not os.listdir(folder):
-                    os.rmdir(folder)

@@ -38,9 +38,9 @@ class Pushed(Entry, frozen=True, kw_only=True, tag="push"):
     commits: int
 
 
-class Judged(Entry, frozen=True, kw_only=True, tag="decision"):
-    """One decision. `enforced`: false if the hook only reported. `codes` are those of the results that do not hold,
-    each with its clause; `more` counts those left out for want of room. `results` is the digest of all of them.
+class _Judgement(Entry, frozen=True, kw_only=True):
+    """One decision. `codes` are those of the results that do not hold, each with its clause; `more` counts those left
+    out for want of room. `results` is the digest of all of them.
     """
 
     place: str
@@ -58,6 +58,14 @@ class Judged(Entry, frozen=True, kw_only=True, tag="decision"):
     more: int
     exceptions: tuple[str, ...]
     push: str
+
+
+class Judged(_Judgement, frozen=True, kw_only=True, tag="decision"):
+    """A decision that binds. `enforced`: false if the hook only reported."""
+
+
+class Previewed(_Judgement, frozen=True, kw_only=True, tag="preview"):
+    """A decision for people to see, before anybody pushed: its pushers are supposed, so it binds nobody."""
 
 
 class Approved(Entry, frozen=True, kw_only=True, tag="approval"):
@@ -122,14 +130,52 @@ class Reconciliation(Entry, frozen=True, kw_only=True, tag="reconciliation"):
     seen: int
 
 
-AnyEntry = Baseline | Pushed | Judged | Approved | Refused | Landed | Moved | Frozen | Lifted | Erasure | Reconciliation
+class Acted(Entry, frozen=True, kw_only=True, tag="act"):
+    """A person changed something in the service: what the table of actions calls it, and under which role. `resource`
+    is of what kind it was, `alone` that a second person was due and there were too few people yet.
+    """
+
+    action: str
+    role: str
+    resource: str
+    person: str
+    alone: bool
+
+
+class Studied(Entry, frozen=True, kw_only=True, tag="history"):
+    """The past of a branch was judged by the policy of now. Its pushers were supposed: it proves nothing of then."""
+
+    place: str
+    target: str
+    policy: str
+    head: str
+    changes: int
+    allowed: int
+
+
+AnyEntry = (
+    Baseline
+    | Pushed
+    | Judged
+    | Previewed
+    | Approved
+    | Refused
+    | Landed
+    | Moved
+    | Frozen
+    | Lifted
+    | Erasure
+    | Reconciliation
+    | Acted
+    | Studied
+)
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 
 
 def encode(entry: AnyEntry) -> bytes:
     """An entry as it stands in the ledger. Of a decision, codes are left out until it fits. ValueError if it cannot."""
     data = canonical.encode(entry)
-    while len(data) > LARGEST and isinstance(entry, Judged) and entry.codes:
+    while len(data) > LARGEST and isinstance(entry, _Judgement) and entry.codes:
         kept = len(entry.codes) // 2
         entry = structs.replace(entry, codes=entry.codes[:kept], more=entry.more + len(entry.codes) - kept)
         data = canonical.encode(entry)

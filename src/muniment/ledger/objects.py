@@ -6,6 +6,7 @@ An object may be erased; the entry that names it stays, and says by its digest t
 import hashlib
 import os
 import secrets
+from typing import Any
 
 from msgspec import Struct
 
@@ -73,6 +74,22 @@ class Said(Struct, frozen=True):
     person: str
     text: str
     signature: str
+    salt: str
+
+
+class Act(Struct, frozen=True):
+    """What a person did in the service: to which thing (`product:shop`), with which particulars. No secret is one."""
+
+    person: str
+    resource: str
+    details: dict[str, str]
+    salt: str
+
+
+class Study(Struct, frozen=True):
+    """What came of judging a branch's past: `summary`, as `muniment replay --format json` gives it."""
+
+    summary: Any
     salt: str
 
 

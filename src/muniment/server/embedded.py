@@ -89,6 +89,7 @@ class Embedded:
         self._take()
         try:
             self._prepare()
+            self._wait_for_former()
             self._process = self._run([self._program("postgres"), "-D", self._data, *self._options()])
             self._ready()
             self._make_roles()
@@ -135,6 +136,19 @@ class Embedded:
         except OSError as error:
             raise _failed(f"{error.filename} cannot be written ({error.strerror})", "Free some space there.") from error
 
+    def _wait_for_former(self) -> None:
+        """One whose starter was killed ends by itself, and has to be gone first."""
+        end = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < end:
+            try:
+                former = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
+                os.kill(former, 0)
+            except (FileNotFoundError, ProcessLookupError, ValueError):
+                return
+            except PermissionError:
+                return  # another account's: not ours, and postgres sees to it
+            time.sleep(0.05)
+
     def _options(self) -> list[str]:
         """What is given here, no configuration file and no ALTER SYSTEM can change."""
         files = {"hba_file": self._data / "pg_hba.conf", "ident_file": self._data / "pg_ident.conf"}
@@ -173,7 +187,7 @@ class Embedded:
         with (self._folder / "log").open("ab") as log:
             if self._account is not None:
                 os.chown(log.fileno(), self._account.pw_uid, self._account.pw_gid)
-                command = [*_as(self._account, self._folder), *command]
+            command = [*_as(self._account, self._folder), *command]
             environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
             try:
                 return subprocess.Popen(
@@ -247,9 +261,15 @@ def _account() -> pwd.struct_passwd | None:
     return pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
 
 
-def _as(account: pwd.struct_passwd, folder: Path) -> list[str]:
-    """Gives up root. Only where that account could not get there may it pass through folders that are others'."""
-    command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--no-new-privs"]
+def _as(account: pwd.struct_passwd | None, folder: Path) -> list[str]:
+    """How it is run: it ends with us, whatever ends us; and gives up root.
+
+    Only where that account could not get there may it pass through folders that are others'.
+    """
+    command = ["setpriv", "--pdeathsig", "INT"]
+    if account is None:
+        return command
+    command += [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--no-new-privs"]
     places = [*folder.absolute().parents, *Path(__file__).absolute().parents, *Path(sys.prefix).absolute().parents]
     if all(place.stat().st_mode & stat.S_IXOTH for place in places):
         return [*command, "--inh-caps=-all"]

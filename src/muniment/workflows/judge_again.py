@@ -47,7 +47,7 @@ class _NotComparable(Exception):
 def judge_again(home: Home, place: int, entry: entries.AnyEntry) -> Again:
     """Entry `place` of the ledger, judged again. Raises UsageError for one that is no decision, HomeError,
     LedgerError for an object that is missing or not what the entry names."""
-    if not isinstance(entry, entries.Judged):
+    if not isinstance(entry, entries.Judged | entries.Previewed):
         raise UsageError(f"entry {place} is no decision", "Name one that is: muniment ledger show")
     try:
         agreement, why = _compared(home, entry)
@@ -58,7 +58,7 @@ def judge_again(home: Home, place: int, entry: entries.AnyEntry) -> Again:
     return Again(place, agreement, why, entry.outcome, entry.target, entry.head, entry.time)
 
 
-def _compared(home: Home, entry: entries.Judged) -> tuple[Agreement, str]:
+def _compared(home: Home, entry: entries.Judged | entries.Previewed) -> tuple[Agreement, str]:
     kept = _decoded(home, entry.object, objects.Kept)
     policies = _decoded(home, kept.policies, objects.Policies)
     decision = kept.decision
@@ -79,7 +79,7 @@ def _compared(home: Home, entry: entries.Judged) -> tuple[Agreement, str]:
     return Agreement.AGREES, ""
 
 
-def _as_recorded(entry: entries.Judged, decision: Decision) -> bool:
+def _as_recorded(entry: entries.Judged | entries.Previewed, decision: Decision) -> bool:
     shared = ("policy", "facts", "repository", "target", "base", "head", "time")
     same = all(getattr(entry, name) == getattr(decision, name) for name in shared)
     said = (entry.outcome, entry.point, entry.results)

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from msgspec import Struct, structs
 
-from muniment.controls.control import Status
-from muniment.decision.decision import Decision
 from muniment.errors import ConfigurationError, GitError, LedgerError, MunimentError, SignatureError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -21,10 +19,9 @@ from muniment.git.receiving import Update
 from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
 from muniment.ledger import entries, objects
-from muniment.workflows.judge_change import Judgement
 from muniment.workflows.judge_push import Answer, Judging
+from muniment.workflows.judged import judged
 from muniment.workflows.record import Entry, Record
-from muniment.workflows.sources import Rules
 from muniment.workflows.standing import Standing
 
 Identify = Callable[[Maybe[People]], Maybe[str]]  # who pushes, as an identity, among these people
@@ -173,7 +170,7 @@ class Gate:
             )
             yield entry, (kept,)
         if answer.judgement is not None and answer.rules is not None:
-            yield self._judged(answer.judgement, answer.rules, push, enforced=enforced)
+            yield judged(self._place, answer.judgement, answer.rules, push, enforced=enforced)
         for said in answer.statements:
             who = objects.Said(said.ref_person, said.verdict.value, "", objects.salt())
             yield (
@@ -188,33 +185,6 @@ class Gate:
                 ),
                 (who,),
             )
-
-    def _judged(self, judgement: Judgement, rules: Rules, push: str, *, enforced: bool) -> Entry:
-        decision, facts = judgement.decision, judgement.facts.items()
-        policies = objects.Policies(*rules.texts)
-        digests = {name: fact.digest for name, fact in facts.items()}
-        kept = objects.Kept(decision, digests, canonical.digest_of(policies), objects.salt())
-        used = sorted({result.exception for result in decision.results if result.exception})
-        entry = entries.Judged(
-            time=decision.time,
-            object=canonical.digest_of(kept),
-            place=self._place,
-            point=decision.point.value,
-            repository=decision.repository,
-            target=decision.target,
-            base=decision.base,
-            head=decision.head,
-            outcome=decision.outcome.value,
-            enforced=enforced,
-            policy=decision.policy,
-            facts=decision.facts,
-            results=canonical.digest_of(decision.results),
-            codes=_codes(decision),
-            more=0,
-            exceptions=tuple(objects.commitment(name, kept.salt) for name in used),
-            push=push,
-        )
-        return entry, (*facts.values(), policies, kept)
 
     def _settled(self, refs: Mapping[str, str], now: str) -> list[Entry]:
         """What became of the refs. Where it was erased what they were, they are recorded anew."""
@@ -234,18 +204,3 @@ class Gate:
         there = objects.Refs(self._place, updates, objects.salt())
         digest = canonical.digest_of(there)
         return entries.Baseline(time=now, object=digest, place=self._place, refs=len(refs)), (there,)
-
-
-def _codes(decision: Decision) -> tuple[str, ...]:
-    """`clause:code` of every reason of a result that does not hold, and `:code` of those that are nobody's clause."""
-    stopping = (Status.VIOLATED, Status.UNKNOWN)
-    return (
-        *(
-            f"{result.clause}:{reason.code}"
-            for result in decision.results
-            if result.status in stopping
-            for reason in result.reasons
-            if reason.status in stopping
-        ),
-        *(f":{reason.code}" for reason in decision.reasons if reason.status in stopping),
-    )

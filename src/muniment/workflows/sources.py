@@ -13,13 +13,13 @@ from muniment.decision.catalogue import CONTROLS, LATER
 from muniment.decision.comparison import Difference
 from muniment.decision.tightening import tighten
 from muniment.errors import ExceptionFileError, PeopleError, PolicyError
-from muniment.facts.people import People
+from muniment.facts.people import People, Person
 from muniment.facts.statements import PolicyException, Signature, Signed
 from muniment.policy.document import read_policy
 from muniment.policy.exceptions import NAMESPACE, ArmoredSignature, fact, read_exception
 from muniment.policy.people import read_people
 
-Verify = Callable[[bytes, str, str, tuple[str, ...]], Signature]  # data, armored, namespace, keys
+Verify = Callable[[bytes, str, str, Person], Signature]  # data, what proves it, namespace, by whom it should be
 
 
 class Written(Protocol):
@@ -125,4 +125,4 @@ def _signed(armored: ArmoredSignature, data: bytes, people: People, verify: Veri
     person = people.by_id.get(armored.person)
     if person is None:
         return Signed(armored.person, Signature.UNKNOWN_PERSON)
-    return Signed(armored.person, verify(data, armored.signature, NAMESPACE, person.keys))
+    return Signed(armored.person, verify(data, armored.signature, NAMESPACE, person))

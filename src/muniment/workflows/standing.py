@@ -63,7 +63,7 @@ class Standing:
             written = documents.at(self._repository, tip) if tip else None
             if written is not None and tip != self._main and _is_silent(written):
                 return self._at(self._main)
-            self._rules[tip] = rules(self._home, written, signatures.verify)
+            self._rules[tip] = rules(self._home, written, signatures.by_person)
         return self._rules[tip]
 
 

@@ -1,0 +1,113 @@
+"""What the commands of the service share. Django is imported only here, and only once one of them runs."""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from muniment.cli import printing
+
+_OPEN_SECONDS = 20
+
+home = click.option(
+    "--home",
+    metavar="DIR",
+    default=lambda: os.environ.get("MUNIMENT_HOME") or str(Path.home() / ".local" / "share" / "muniment"),
+    show_default="~/.local/share/muniment",
+    help="Where the service keeps its keys and its database.",
+)
+
+
+def begin(folder: Path, role: str, url: str) -> None:
+    """Set this process up as one part of the service."""
+    os.environ["MUNIMENT_HOME"] = str(folder)
+    os.environ["MUNIMENT_ROLE"] = role
+    os.environ["MUNIMENT_URL"] = url
+    os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
+    import django
+
+    django.setup()
+
+
+class Prepared:
+    """A home whose database runs and is up to date."""
+
+    def __init__(self, folder: Path, url: str, database: int | None) -> None:
+        self._folder = folder
+        self._url = url
+        self._database = database
+        self._registered: list[int] = []
+
+    def register(self, path: str) -> None:
+        """Have a repository judged, as a product of its own if it is new. Raises UsageError if it is none."""
+        from muniment.server.preparing import register
+
+        self._registered.append(register(path).pk)
+
+    def serve(self, port: int, tell: Callable[[str], None]) -> None:
+        """Web and worker, until a signal."""
+        from django.db import connections
+
+        from muniment.server.preparing import first_link
+        from muniment.server.processes import Tree, environment, on_end
+
+        link = first_link()
+        connections.close_all()
+        common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
+        with Tree(common) as tree:
+            on_end(tree.end)
+            tree.start("web", ["web", "--home", str(self._folder), "--port", str(port)], {})
+            tree.start("worker", ["worker", "--home", str(self._folder)], {})
+            _until_open(port)
+            tell(link)
+            tree.watch()
+
+    def once(self) -> int:
+        """Judge everything here and now, and print what came of it."""
+        from muniment.server.changes import summary, tasks
+        from muniment.server.products.models import Repository
+        from muniment.server.record.sequencer import give_places
+
+        for number in self._registered:
+            tasks.judge_past(number)
+            while give_places():
+                pass
+            for line in summary.lines(Repository.objects.get(pk=number)):
+                click.echo(printing.plain(line))
+        return 0
+
+
+def _until_open(port: int) -> None:
+    """Until the web process listens; what it complains of stands on the terminal."""
+    end = time.monotonic() + _OPEN_SECONDS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+@contextmanager
+def prepared(folder: Path, url: str) -> Iterator[Prepared]:
+    """The home made ready: its folder, its database, its schema. Raises HomeError or DatabaseError."""
+    from muniment.server import database
+    from muniment.server.folder import make_folder
+
+    with ExitStack() as stack:
+        make_folder(folder)
+        own = None
+        if not os.environ.get(database.URL_VARIABLE):
+            own = stack.enter_context(database.embedded(folder)).pid
+        begin(folder, "owner", url)
+        from muniment.server import preparing
+
+        preparing.check()
+        preparing.migrate()
+        preparing.first_policy()
+        yield Prepared(folder, url, own)

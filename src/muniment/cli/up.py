@@ -1,0 +1,103 @@
+"""muniment up: the whole service on this machine, with a database of its own."""
+
+import fcntl
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from muniment.cli import serving
+from muniment.errors import HomeError, UsageError
+
+_STATE = "service.json"
+
+
+@click.command()
+@click.argument("repositories", nargs=-1, metavar="[REPO ...]")
+@serving.home
+@click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
+@click.option("--once", is_flag=True, help="Judge the repositories, print what came of it, and stop.")
+def command(repositories: tuple[str, ...], home: str, port: int | None, *, once: bool) -> int:
+    """Start the service: database, web and worker, for the repositories named (default: the current one).
+
+    It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
+    leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer).
+    """
+    folder = Path(home).absolute()
+    with ExitStack() as stack:
+        stack.enter_context(_alone(folder))
+        port = port or _port(folder)
+        url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
+        prepared = stack.enter_context(serving.prepared(folder, url))
+        for path in repositories or _here():
+            prepared.register(path)
+        if once:
+            return prepared.once()
+        prepared.serve(port, lambda link: _tell(url, link))
+    return 0
+
+
+def _tell(url: str, link: str) -> None:
+    click.echo(f"Muniment runs at {url}")
+    if link:
+        click.echo(f"The first administrator begins here, once, within a day: {url}{link}")
+    click.echo("Ctrl-C ends it.")
+    sys.stdout.flush()
+
+
+def _here() -> tuple[str, ...]:
+    return (".",)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One service per home."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HomeError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"Muniment runs on {folder} already; nothing was done", f"Its address: {_known(folder) or 'not yet known'}"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _known(folder: Path) -> str:
+    try:
+        return f"http://localhost:{json.loads((folder / _STATE).read_text())['port']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _port(folder: Path) -> int:
+    """The port of the last time if it is free, else a free one."""
+    try:
+        wanted = int(json.loads((folder / _STATE).read_text())["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        wanted = 0
+    found = _bound(wanted) or _bound(0)
+    (folder / _STATE).write_text(json.dumps({"port": found}) + "\n")
+    return found
+
+
+def _bound(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+        number: int = probe.getsockname()[1]
+        return number

@@ -1,0 +1,39 @@
+"""muniment web: one web process, as many as wanted."""
+
+import os
+from pathlib import Path
+
+import click
+
+from muniment.cli import serving
+
+
+@click.command()
+@serving.home
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Listen here.")
+@click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at a time.")
+def command(home: str, port: int, threads: int) -> int:
+    """Serve the pages and the API, on this machine alone; put a proxy with TLS before it.
+
+    MUNIMENT_URL says which address people type.
+    """
+    url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
+    serving.begin(Path(home).absolute(), "web", url)
+    from muniment.server.preparing import check
+
+    check()
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    server = Server(
+        "muniment.server.wsgi:application",
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=threads,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+    )
+    server.serve()
+    return 0

@@ -1,0 +1,20 @@
+"""muniment worker: one process that judges and keeps the ledger, as many as wanted."""
+
+import os
+from pathlib import Path
+
+import click
+
+from muniment.cli import serving
+
+
+@click.command()
+@serving.home
+@click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Tasks at a time.")
+def command(home: str, at_once: int) -> int:
+    """Do what waits in the background: read repositories, judge changes, give entries their place in the ledger."""
+    serving.begin(Path(home).absolute(), "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    from muniment.server.working import run
+
+    run(at_once)
+    return 0

@@ -1,0 +1,73 @@
+"""Work in the background for changes."""
+
+from muniment.errors import MunimentError
+from muniment.server.changes import judging
+from muniment.server.changes.models import Change
+from muniment.server.policies.models import Trial, Version
+from muniment.server.products.models import Reading, Repository
+from muniment.server.work import soon, task
+
+_DAYS = 90
+
+
+@task("judge-past")
+def judge_past(repository: int) -> None:
+    """Judge what a branch took in the past."""
+    row = Repository.objects.select_related("product").filter(pk=repository).first()
+    if row is not None:
+        judging.judge_past(row)
+
+
+@task("judge-change")
+def judge_change(repository: int, ref: str) -> None:
+    """Judge the newest state of an open change."""
+    row = Repository.objects.select_related("product").filter(pk=repository).first()
+    if row is not None:
+        judging.judge_open(row, ref)
+
+
+@task("look")
+def look(repository: int) -> None:
+    """See what is new in a repository, and have it judged."""
+    row = Repository.objects.select_related("product").filter(pk=repository).first()
+    if row is None or row.product.retired is not None:
+        return
+    reading, _ = Reading.objects.get_or_create(repository=row)
+    try:
+        with judging.scene(row) as found:
+            heads = judging.open_heads(found)
+            state = (found.branches[found.main], found.rules.policy.policy.digest)
+    except MunimentError:
+        state, heads = ("", ""), {}
+    moved = (reading.tip, reading.policy) != state or bool(reading.problem)
+    if moved:
+        soon("judge-past", repository=row.pk)
+    known = dict(Change.objects.filter(repository=row, where=Change.Where.OPEN).values_list("name", "head"))
+    for ref in sorted({**heads, **known}):
+        if moved or heads.get(ref) != known.get(ref):
+            soon("judge-change", repository=row.pk, ref=ref)
+
+
+@task("rejudge-all")
+def rejudge_all() -> None:
+    """Have everything judged again: the policy, people or exceptions are other than they were."""
+    for repository in Repository.objects.filter(product__retired=None).values_list("pk", flat=True):
+        soon("judge-past", repository=repository)
+    open_ = Change.objects.filter(repository__product__retired=None, where=Change.Where.OPEN)
+    for repository, ref in open_.values_list("repository", "name"):
+        soon("judge-change", repository=repository, ref=ref)
+
+
+@task("try-policy")
+def try_policy(version: int) -> None:
+    """See what a proposed policy would have done to the last 90 days of every product."""
+    row = Version.objects.filter(pk=version).first()
+    if row is None:
+        return
+    for repository in Repository.objects.select_related("product").filter(product__retired=None):
+        try:
+            changes, before, after, other = judging.try_policy(repository, row.text, _DAYS)
+            values = {"changes": changes, "now_allowed": before, "then_allowed": after, "other": other, "problem": ""}
+        except MunimentError as error:
+            values = {"changes": 0, "now_allowed": 0, "then_allowed": 0, "problem": error.message}
+        Trial.objects.update_or_create(version=row, repository=repository, defaults=values)

@@ -1,0 +1,103 @@
+"""A change, as a developer wants it: what is missing, from whom, and why."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Resource, products
+from muniment.decision.account import Account
+from muniment.server.changes.models import Change
+from muniment.server.mediation import acting, anywhere, may, requires
+from muniment.server.pages import tried
+from muniment.server.products.models import Product
+from muniment.server.record.reading import beside
+from muniment.server.work import soon
+
+_DECISIONS = 50
+_FOUND = 30
+
+
+def of(request: HttpRequest, number: int) -> Resource:
+    """The product of a change. What is not there is not there for anybody."""
+    slug = Change.objects.filter(pk=number).values_list("repository__product__slug", flat=True).first()
+    if slug is None:
+        raise Http404
+    return Resource(product=slug)
+
+
+@require_GET
+@requires(Action.SEE_CHANGE, of)
+def change(request: HttpRequest, number: int) -> HttpResponse:
+    """The verdict on its newest state, and every decision before."""
+    rows = Change.objects.select_related("repository__product", "decision__entry", "repository__reading")
+    found = get_object_or_404(rows, pk=number)
+    wanted = request.GET.get("decision", "")
+    decision = found.decision
+    if wanted:
+        decision = get_object_or_404(found.decisions.select_related("entry"), pk=int(wanted) if wanted.isdigit() else 0)
+    told: Any = beside(decision.account, Account) if decision is not None else None
+    slug = found.repository.product.slug
+    return render(
+        request,
+        "changes/change.html",
+        {
+            "change": found,
+            "decision": decision,
+            "told": told if isinstance(told, Account) else None,
+            "erased": told if isinstance(told, str) else "",
+            "failing": _failing(told) if isinstance(told, Account) else (),
+            "others": _others(told) if isinstance(told, Account) else (),
+            "decisions": found.decisions.select_related("entry").order_by("-time", "-id")[:_DECISIONS],
+            "may_ask": may(request, Action.ASK_EXCEPTION, Resource(product=slug)),
+        },
+    )
+
+
+def _failing(told: Account) -> tuple[Any, ...]:
+    return tuple(result for result in told.results if result.status in ("violated", "unknown"))
+
+
+def _others(told: Account) -> tuple[Any, ...]:
+    return tuple(result for result in told.results if result.status not in ("violated", "unknown"))
+
+
+@require_POST
+@requires(Action.SEE_CHANGE, of)
+def again(request: HttpRequest, number: int) -> HttpResponse:
+    """Have it judged again: whoever may see it may ask for that, as often as they like, for it is done once."""
+    found = get_object_or_404(Change, pk=number)
+
+    def ask() -> None:
+        if found.where == Change.Where.OPEN:
+            soon("judge-change", repository=found.repository_id, ref=found.name)
+        else:
+            soon("judge-past", repository=found.repository_id)
+
+    return tried(request, ask, _("It is being judged; look again in a moment."), "change", number)
+
+
+@require_GET
+@requires(Action.SEE_CHANGE, anywhere)
+def search(request: HttpRequest) -> HttpResponse:
+    """Products, changes and people whose name or commit begins with, or holds, what was typed."""
+    text = request.GET.get("q", "").strip()[:200]
+    actor = acting(request)
+    shown = products(actor, Action.SEE_CHANGE)
+    known = Product.objects.all() if shown is None else Product.objects.filter(slug__in=shown)
+    found: dict[str, Any] = {"products": (), "changes": (), "people": ()}
+    if text:
+        from muniment.server.people.models import Person
+
+        found["products"] = known.filter(Q(name__icontains=text) | Q(slug__icontains=text))[:_FOUND]
+        changes = Change.objects.filter(repository__product__in=known).select_related("repository__product", "decision")
+        found["changes"] = changes.filter(
+            Q(title__icontains=text) | Q(head__startswith=text) | Q(name__icontains=text)
+        )[:_FOUND]
+        if may(request, Action.SEE_PEOPLE):
+            found["people"] = Person.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text))[:_FOUND]
+    return render(request, "changes/search.html", {"q": text, **found})

@@ -1,0 +1,157 @@
+"""Complete mediation: nothing is reached, and nothing is written, without an action that authorize() said yes to.
+
+Three layers look. Each view names its action (`requires`). This middleware lets nothing through that names none. And
+while a request is answered, every statement that writes is looked at: its table must be one that an action allowed in
+this request may write to (`written_by` of the model). A system check finds all of it out before the first request.
+"""
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.apps import apps
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.http import urlencode
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ANYBODY, ORGANISATION, Actor, Resource, Why, authorize, somewhere
+from muniment.server.open_routes import ACCOUNT_TABLES, API, OPEN
+from muniment.server.people.actors import actor_of
+from muniment.server.routes import SECOND_FACTOR, SIGN_IN
+
+View = Callable[..., HttpResponseBase]
+Find = Callable[..., Resource | None]
+
+_allowed: ContextVar[frozenset[Action]] = ContextVar("allowed", default=frozenset())
+_tables: ContextVar[frozenset[str]] = ContextVar("tables", default=frozenset())
+_WRITES = re.compile(
+    r'\s*(?:WITH\b.*?\)\s*)?(INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+"?(\w+)"?', re.IGNORECASE | re.DOTALL
+)
+_QUEUE = "procrastinate_"
+
+
+def anywhere(request: HttpRequest, *_: Any, **__: Any) -> None:
+    """In place of a resource: it is enough that there is one, for the list shows only those."""
+
+
+def requires(action: Action, find: Find | None = None) -> Callable[[View], View]:
+    """Marks a view with its action. `find` gives the resource from what the view is given; else the organisation."""
+
+    def mark(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            resource = find(request, *args, **kwargs) if find else ORGANISATION
+            refusal = _refusal(request, action, resource)
+            if refusal is not None:
+                return refusal
+            with allowing(action):
+                return view(request, *args, **kwargs)
+
+        guarded.action = action  # type: ignore[attr-defined]
+        return guarded
+
+    return mark
+
+
+def own(request: HttpRequest, *_: Any, **__: Any) -> Resource:
+    """What is one's own."""
+    return Resource(owner=acting(request).person)
+
+
+def acting(request: HttpRequest) -> Actor:
+    """Who asks: nobody, unless the middleware found somebody."""
+    found = getattr(request, "actor", ANYBODY)
+    return found if isinstance(found, Actor) else ANYBODY
+
+
+def may(request: HttpRequest, action: Action, resource: Resource = ORGANISATION) -> bool:
+    """Whether the one who asks may do this: for what a page shows, never in place of `requires`."""
+    return authorize(acting(request), action, resource) is Why.YES
+
+
+@contextmanager
+def allowing(action: Action) -> Iterator[None]:
+    """While this lasts, what `action` may write may be written. Only after authorize() said yes."""
+    token = _allowed.set(_allowed.get() | {action})
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+class Mediation:
+    """The middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The answer, its writes watched."""
+        request.actor = actor_of(request)  # type: ignore[attr-defined]
+        token = _tables.set(frozenset({"django_session"}))
+        try:
+            with connection.execute_wrapper(_watched):
+                return self._get_response(request)
+        finally:
+            _tables.reset(token)
+
+    def process_view(
+        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """Lets through what names its action, or is open to anybody on purpose."""
+        if hasattr(view, "action"):
+            return None
+        match = request.resolver_match
+        if match and match.namespace == API:
+            return None  # its operations look by themselves, and answer as programs expect
+        known = OPEN.get(match.view_name if match else "")
+        if known is None:
+            raise PermissionDenied("this address names no action")
+        if known.action is not None:
+            refusal = _refusal(request, known.action, own(request))
+            if refusal is not None:
+                return refusal
+        _tables.set(_tables.get() | ACCOUNT_TABLES | known.writes)
+        return None
+
+
+def _refusal(request: HttpRequest, action: Action, resource: Resource | None) -> HttpResponseBase | None:
+    """None for yes. What somebody may not even see is not there."""
+    actor = acting(request)
+    why = somewhere(actor, action) if resource is None else authorize(actor, action, resource)
+    if why is Why.YES:
+        return None
+    if why is Why.NOBODY:
+        return redirect(f"{SIGN_IN}?{urlencode({'next': request.get_full_path()})}")
+    if why is Why.NO_SECOND_FACTOR:
+        messages.info(request, "This changes something, so it takes a second factor: a passkey or a code from an app.")
+        return redirect(f"{SECOND_FACTOR}?{urlencode({'next': request.get_full_path()})}")
+    if resource is not None and resource.product and authorize(actor, Action.SEE_STATE, resource) is not Why.YES:
+        raise Http404
+    raise PermissionDenied(why.value)
+
+
+def _watched(execute: Callable[..., Any], statement: Any, params: Any, many: bool, context: Any) -> Any:
+    match = _WRITES.match(statement if isinstance(statement, str) else statement.as_string(None))
+    if match and not _may_write(match[2]):
+        raise PermissionDenied(f"nothing that was allowed here writes to {match[2]}")
+    return execute(statement, params, many, context)
+
+
+def _may_write(table: str) -> bool:
+    if table in _tables.get() or table.startswith(_QUEUE):
+        return True
+    return bool(writers().get(table, frozenset()) & _allowed.get())
+
+
+@functools.cache
+def writers() -> dict[str, frozenset[Action]]:
+    """Which actions write to which table."""
+    return {model._meta.db_table: model.written_by for model in apps.get_models() if hasattr(model, "written_by")}

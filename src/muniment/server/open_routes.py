@@ -1,0 +1,57 @@
+"""Every address that names no action by itself: allauth's, and those where nobody is signed in yet. Each with why."""
+
+from typing import NamedTuple
+
+from muniment.access.actions import Action
+
+
+class Route(NamedTuple):
+    """Why it is here. `action`: what it takes all the same, None if nobody has to be signed in. `writes`: tables."""
+
+    why: str
+    action: Action | None = None
+    writes: frozenset[str] = frozenset()
+
+
+ACCOUNT_TABLES = frozenset({"account_emailaddress"})
+_OWN = Route("one's own account", Action.OWN_ACCOUNT, frozenset({"mfa_authenticator", "people_person"}))
+
+API = "api"  # the namespace of its addresses; checks.py looks at each operation
+
+OPEN = {
+    "account_login": Route("signing in"),
+    "account_logout": Route("signing out"),
+    "account_inactive": Route("says that the account is closed"),
+    "account_signup": Route("says that nobody signs up here"),
+    "account_reset_password": Route("a forgotten password"),
+    "account_reset_password_done": Route("a forgotten password"),
+    "account_reset_password_from_key": Route("a forgotten password", writes=frozenset({"people_person"})),
+    "account_reset_password_from_key_done": Route("a forgotten password"),
+    "account_confirm_login_code": Route("says that nobody signs in by mail"),
+    "account_reauthenticate": _OWN,
+    "account_change_password": _OWN,
+    "account_set_password": _OWN,
+    "account_email": _OWN,
+    "account_confirm_email": Route("a link from a mail"),
+    "account_email_verification_sent": Route("says that a mail was sent"),
+    "mfa_authenticate": Route("the second step of signing in", writes=frozenset({"mfa_authenticator"})),
+    "mfa_trust": Route("the second step of signing in"),
+    "mfa_login_webauthn": Route("signing in with a passkey", writes=frozenset({"mfa_authenticator"})),
+    "mfa_signup_webauthn": Route("says that nobody signs up here"),
+    "mfa_reauthenticate": _OWN,
+    "mfa_reauthenticate_webauthn": _OWN,
+    "mfa_index": _OWN,
+    "mfa_activate_totp": _OWN,
+    "mfa_deactivate_totp": _OWN,
+    "mfa_view_recovery_codes": _OWN,
+    "mfa_generate_recovery_codes": _OWN,
+    "mfa_download_recovery_codes": _OWN,
+    "mfa_list_webauthn": _OWN,
+    "mfa_add_webauthn": _OWN,
+    "mfa_edit_webauthn": _OWN,
+    "mfa_remove_webauthn": _OWN,
+    "account_signup_by_passkey": Route("says that nobody signs up here"),
+    "invitation": Route("the link that lets somebody in the first time"),
+    "health": Route("for a supervisor: whether this process answers"),
+    "ready": Route("for a supervisor: whether the service works"),
+}

@@ -1,0 +1,158 @@
+"""What changes people: who they are, what roles they hold, that they leave."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.policy.keys import parse_key
+from muniment.server.people.models import Account, Grant, Person
+from muniment.server.products.models import Product
+from muniment.server.work import soon
+
+What = dict[str, Any]
+
+
+def changes_things(role: str) -> bool:
+    """Whether a role may do anything but look, ask and look after its own."""
+    return any(
+        Role(role) in action.rule.roles and action.rule.changes for action in Action if action.rule.roles != _ALL
+    )
+
+
+def check_person(what: What) -> None:
+    """ValueError for particulars that nobody can have."""
+    if what["do"] == "add":
+        person = Person(slug=what["id"], name=what["name"], email=what.get("email") or None)
+        person.set_unusable_password()
+        _clean(person)
+    elif what["do"] == "account":
+        _value(what)
+    _found(Person, what["id"]) if what["do"] != "add" else None
+
+
+def change_person(what: What, asker: str, second: str | None) -> None:
+    """Add somebody, change their particulars, or have them leave: at once, everywhere."""
+    {"add": _add, "change": _change, "leave": _leave, "return": _return, "account": _account, "drop": _drop}[
+        what["do"]
+    ](what)
+    soon("rejudge-all")
+
+
+def check_grant(what: What) -> None:
+    """ValueError for a role that is not one, of nobody, for no product, or held already."""
+    person = _found(Person, what["id"])
+    if what["role"] not in set(Role):
+        raise ValueError("There is no such role.")
+    product = _found(Product, what["product"]) if what["product"] else None
+    held = Grant.objects.filter(person=person, role=what["role"], product=product, ended=None).exists()
+    if what["do"] == "give" and held:
+        raise ValueError(f"{person.name} has that role already.")
+    if what["do"] == "give" and not person.active:
+        raise ValueError(f"{person.name} has left.")
+    if what["do"] == "take" and not held:
+        raise ValueError(f"{person.name} does not have that role.")
+
+
+def change_grant(what: What, asker: str, second: str | None) -> None:
+    """Give a role, or take it away."""
+    product = Product.objects.get(slug=what["product"]) if what["product"] else None
+    person = Person.objects.get(slug=what["id"])
+    if what["do"] == "take":
+        Grant.objects.filter(person=person, role=what["role"], product=product, ended=None).update(ended=timezone.now())
+    else:
+        Grant.objects.create(
+            person=person,
+            role=what["role"],
+            product=product,
+            by=Person.objects.get(slug=asker),
+            second=Person.objects.get(slug=second) if second else None,
+            bootstrap=second == "",
+        )
+    soon("rejudge-all")
+
+
+def _add(what: What) -> None:
+    person = Person(slug=what["id"], name=what["name"], email=what.get("email") or None)
+    person.set_unusable_password()
+    person.save()
+
+
+def _change(what: What) -> None:
+    person = Person.objects.get(slug=what["id"])
+    person.name, person.email = what["name"], what.get("email") or None
+    _clean(person)
+    person.save(update_fields=["name", "email"])
+
+
+def _leave(what: What) -> None:
+    """Sessions end by themselves: nobody who is not active is signed in. Tokens and invitations end here."""
+    person = Person.objects.get(slug=what["id"])
+    person.active = False
+    person.save(update_fields=["active"])
+    person.tokens.filter(ended=None).update(ended=timezone.now())
+    person.invitations.filter(ended=None).update(ended=timezone.now())
+
+
+def _return(what: What) -> None:
+    """Back, without the roles of before: they are given anew."""
+    person = Person.objects.get(slug=what["id"])
+    person.active = True
+    person.set_unusable_password()
+    person.save(update_fields=["active", "password"])
+    person.grants.filter(ended=None).update(ended=timezone.now())
+
+
+def _account(what: What) -> None:
+    kind, value = _value(what)
+    try:
+        with transaction.atomic():
+            Account.objects.create(
+                person=Person.objects.get(slug=what["id"]), kind=kind, value=value, proof=Account.Proof.ADMINISTRATOR
+            )
+    except IntegrityError:
+        raise ValueError("That belongs to somebody already.") from None
+
+
+def _drop(what: What) -> None:
+    Account.objects.filter(person__slug=what["id"], pk=what["account"]).delete()
+
+
+def _value(what: What) -> tuple[str, str]:
+    kind, value = what["kind"], what["value"].strip()
+    if kind == Account.Kind.KEY:
+        try:
+            return kind, parse_key(value)
+        except ValueError as error:
+            raise ValueError(f"This is no SSH public key: {error}.") from error
+    if kind == Account.Kind.LOGIN and value.count("/") != 1:
+        raise ValueError("Write a login with its forge before it, such as github/ada.")
+    if kind == Account.Kind.EMAIL and (value.count("@") != 1 or any(c.isspace() or c in '<>,;"' for c in value)):
+        raise ValueError("This is no e-mail address.")
+    if kind not in Account.Kind.values or not value.isprintable():
+        raise ValueError("This cannot be an account.")
+    return kind, value
+
+
+def _clean(person: Person) -> None:
+    try:
+        person.full_clean(exclude=["password"])
+    except ValidationError as error:
+        raise ValueError(
+            " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        ) from error
+    if not person.name.isprintable():
+        raise ValueError("name: letters and signs only.")
+
+
+def _found(model: Any, slug: str) -> Any:
+    found = model.objects.filter(slug=slug).first()
+    if found is None:
+        raise ValueError("There is nobody of that id." if model is Person else "There is no such product.")
+    return found
+
+
+_ALL = frozenset(Role)

@@ -1,0 +1,32 @@
+"""Listens to what happens to second factors."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.http import HttpRequest
+
+
+class PeopleConfig(AppConfig):
+    """The app."""
+
+    name = "muniment.server.people"
+
+    def ready(self) -> None:
+        """Whoever sets up a second factor has just proved it; whoever removes one proves anew."""
+        from allauth.mfa import signals
+
+        signals.authenticator_added.connect(_added, dispatch_uid="second-factor-added")
+        signals.authenticator_removed.connect(_removed, dispatch_uid="second-factor-removed")
+
+
+def _added(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> None:
+    from muniment.server.people.actors import SECOND_FACTOR
+
+    if authenticator.type in ("totp", "webauthn"):
+        request.session[SECOND_FACTOR] = user.pk
+
+
+def _removed(request: HttpRequest, **_: Any) -> None:
+    from muniment.server.people.actors import SECOND_FACTOR
+
+    request.session.pop(SECOND_FACTOR, None)

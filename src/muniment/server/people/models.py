@@ -1,0 +1,216 @@
+"""People, what proves it is them, and their roles."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.access.roles import EVERYWHERE, Role
+from muniment.access.roles import Grant as GrantedRole
+from muniment.policy.people import ID
+from muniment.server.privileges import ADD, CHANGE, DROP, READ, Privileges
+
+SLUG = RegexValidator(rf"^(?:{ID})\Z", "Small letters, digits, and . _ - between them.")
+
+_ALL = (READ, ADD, CHANGE, DROP)
+INVITATION = timedelta(hours=24)
+LONGEST_TOKEN = timedelta(days=365)
+
+
+class People(BaseUserManager["Person"]):
+    """Finds people; makes none without a password of their own."""
+
+    def get_by_natural_key(self, username: str | None) -> "Person":
+        """By id."""
+        return self.get(slug=username)
+
+
+class Person(AbstractBaseUser):
+    """A human being. `slug` is the id that policy, git and ledger know. Whoever left is not active, and stays known."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT})
+
+    last_login = None  # nobody needs to know when somebody last came
+
+    slug = models.CharField("id", max_length=64, unique=True, validators=[SLUG])
+    name = models.CharField(max_length=200)
+    email = models.EmailField("e-mail address", unique=True, null=True, blank=True)
+    active = models.BooleanField(default=True)
+
+    USERNAME_FIELD = "slug"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[People] = People()
+
+    class Meta:
+        """In the order of pages."""
+
+        ordering = ("name", "slug")
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """What Django asks: whoever left is signed in nowhere."""
+        return self.active
+
+    def __str__(self) -> str:
+        """The name that pages show."""
+        return self.name
+
+    def roles(self) -> tuple[GrantedRole, ...]:
+        """The roles that this person holds now."""
+        return tuple(
+            GrantedRole(Role(role), product or EVERYWHERE)
+            for role, product in self.grants.filter(ended=None).values_list("role", "product__slug")
+        )
+
+
+class Machine(models.Model):
+    """A bot. `asked`: people ask it to write, so each commit of its must tell who did."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.CHANGE_PERSON})
+
+    slug = models.CharField("id", max_length=64, unique=True, validators=[SLUG])
+    asked = models.BooleanField(default=False)
+
+    class Meta:
+        """In the order of pages."""
+
+        ordering = ("slug",)
+
+
+class Account(models.Model):
+    """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
+
+    privileges = Privileges(_ALL, (READ,))
+    written_by = frozenset({Action.CHANGE_PERSON, Action.CLAIM_ACCOUNT})
+
+    class Kind(models.TextChoices):
+        """What it is, as in people.toml."""
+
+        EMAIL = "email", "e-mail address"
+        KEY = "key", "SSH key"
+        LOGIN = "login", "login"
+
+    class Proof(models.TextChoices):
+        """How it is known to be theirs."""
+
+        SIGNED = "signed", "signed with it"
+        ADMINISTRATOR = "administrator", "an administrator said so"
+
+    person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="accounts")
+    machine = models.ForeignKey(Machine, models.CASCADE, null=True, related_name="accounts")
+    kind = models.CharField(max_length=8, choices=Kind)
+    value = models.CharField(max_length=2000)
+    same = models.CharField(max_length=80, unique=True, editable=False)
+    proof = models.CharField(max_length=16, choices=Proof)
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """It belongs to one of the two."""
+
+        ordering = ("kind", "value")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(person=None, machine__isnull=False) | models.Q(person__isnull=False, machine=None),
+                name="account_of_one",
+            )
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """With what tells whether two are the same: of a login or an address, letters in another case are."""
+        value = self.value if self.kind == self.Kind.KEY else self.value.casefold()
+        self.same = hashlib.sha256(f"{self.kind}:{value}".encode()).hexdigest()
+        super().save(*args, **kwargs)
+
+
+class Grant(models.Model):
+    """A role of a person, for one product or, without one, everywhere. It is ended, never deleted."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON})
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
+    role = models.CharField(max_length=16, choices=[(role.value, role.label) for role in Role])
+    product = models.ForeignKey("products.Product", models.PROTECT, null=True, blank=True)
+    by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    second = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    bootstrap = models.BooleanField(default=False)  # given by one alone, while there were too few people for two
+    since = models.DateTimeField(default=timezone.now)
+    ended = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """A role is held once."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "role", "product"],
+                condition=models.Q(ended=None),
+                name="role_held_once",
+                nulls_distinct=False,
+            )
+        ]
+
+    @property
+    def label(self) -> str:
+        """The role's name for people."""
+        return Role(self.role).label
+
+
+class _Secret(models.Model):
+    """Something that was shown once: only its hash is kept."""
+
+    hash = models.CharField(max_length=64, unique=True)
+    made = models.DateTimeField(default=timezone.now)
+    expires = models.DateTimeField()
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        """A shape, not a table."""
+
+        abstract = True
+
+    @staticmethod
+    def fresh() -> tuple[str, str]:
+        """A new one, and its hash."""
+        text = secrets.token_urlsafe(32)
+        return text, _hash(text)
+
+    @classmethod
+    def valid(cls, text: str) -> Any:
+        """The one that was shown as `text`, if it still holds: rows, with their person."""
+        manager: Any = cls._default_manager
+        still = {"ended": None, "expires__gt": timezone.now(), "person__active": True}
+        return manager.select_related("person").filter(hash=_hash(text), **still)
+
+
+class Invitation(_Secret):
+    """A link that lets one person in once, to set a password or a passkey."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT})
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")
+
+
+class Token(_Secret):
+    """A program's key to the API, for some actions, until a day."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.OWN_ACCOUNT, Action.CHANGE_PERSON})
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=100)
+    scopes = models.JSONField(default=list)
+    second_factor = models.BooleanField(default=False)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

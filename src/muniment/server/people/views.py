@@ -1,0 +1,235 @@
+"""Pages about people: the list, one person, one's own account, and the door that a first link opens."""
+
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.internal.flows.login import record_authentication
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
+from muniment.access.roles import Role
+from muniment.server.mediation import acting, allowing, may, own, requires
+from muniment.server.pages import given, me, page, tried
+from muniment.server.people.actors import has_second_factor
+from muniment.server.people.acts import changes_things
+from muniment.server.people.models import SLUG, Account, Invitation, Person, Token
+from muniment.server.preparing import invite
+from muniment.server.products.models import Product
+from muniment.server.proposals.doing import ask
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.entering import act, code
+
+_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+_DAYS = (7, 30, 90, 365)
+
+
+@require_GET
+@requires(Action.SEE_PEOPLE)
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody, with their roles."""
+    rows = Person.objects.prefetch_related("grants__product")
+    found = page(request, rows)
+    for person in found.rows:
+        person.held = [grant for grant in person.grants.all() if grant.ended is None]
+    return render(request, "people/list.html", {"page": found, "may_add": _changes(request, Action.CHANGE_PERSON)})
+
+
+@require_POST
+@requires(Action.CHANGE_PERSON)
+def add(request: HttpRequest) -> HttpResponse:
+    """Add somebody."""
+    what = {"do": "add", **given(request, ("id", "name", "email"))}
+    told = f"add {what['name']} ({what['id']})"
+    return tried(request, lambda: ask(acting(request), Action.CHANGE_PERSON, what, told), _("Added."), "people")
+
+
+@require_GET
+@requires(Action.SEE_PEOPLE)
+def person(request: HttpRequest, slug: str) -> HttpResponse:
+    """One person."""
+    found = get_object_or_404(Person, slug=slug)
+    personal = may(request, Action.SEE_PERSONAL) or slug == acting(request).person
+    return render(
+        request,
+        "people/person.html",
+        {
+            "person": found,
+            "grants": found.grants.select_related("product", "by", "second").order_by("-pk"),
+            "accounts": found.accounts.all() if personal else (),
+            "personal": personal,
+            "changes": _changes(request, Action.CHANGE_PERSON),
+            "gives": _changes(request, Action.GRANT_ROLE),
+            "roles": [(role.value, role.label) for role in Role],
+            "kinds": Account.Kind.choices,
+            "products": Product.objects.filter(retired=None) if may(request, Action.SEE_STATE) else (),
+        },
+    )
+
+
+@require_POST
+@requires(Action.CHANGE_PERSON)
+def change(request: HttpRequest, slug: str) -> HttpResponse:
+    """Change particulars, let somebody leave or come back, add or drop what is theirs."""
+    what: dict[str, Any] = {"id": slug, **given(request, ("do", "name", "email", "kind", "value"))}
+    if what["do"] not in ("change", "leave", "return", "account", "drop"):
+        raise Http404
+    if what["do"] == "drop":
+        what["account"] = int(given(request, ("account",))["account"] or 0)
+    told = f"{_STEPS[what['do']]} {slug}"
+    return tried(request, lambda: ask(acting(request), Action.CHANGE_PERSON, what, told), _("Done."), "person", slug)
+
+
+_STEPS = {
+    "change": "change the particulars of",
+    "leave": "let leave:",
+    "return": "let come back:",
+    "account": "add an account of",
+    "drop": "drop an account of",
+}
+
+
+@require_POST
+@requires(Action.GRANT_ROLE)
+def grant(request: HttpRequest, slug: str) -> HttpResponse:
+    """Give a role, or take one away. A role that changes things waits for a second person."""
+    what = {"id": slug, **given(request, ("do", "role", "product"))}
+    if what["do"] not in ("give", "take") or what["role"] not in set(Role):
+        raise Http404
+    dangerous = what["do"] == "give" and changes_things(what["role"])
+    action = Action.GRANT_CHANGING_ROLE if dangerous else Action.GRANT_ROLE
+    told = f"{what['do']} {slug} the role {Role(what['role']).label}" + (
+        f" for {what['product']}" * bool(what["product"])
+    )
+    return tried(request, lambda: ask(acting(request), action, what, told), _("Done."), "person", slug)
+
+
+@require_POST
+@requires(Action.CHANGE_PERSON)
+def invitation(request: HttpRequest, slug: str) -> HttpResponse:
+    """A link that lets somebody in once; shown once, to be handed over."""
+    found = get_object_or_404(Person, slug=slug, active=True)
+    act(acting(request), Action.CHANGE_PERSON, f"person:{slug}", {"step": "invited"})
+    link = request.build_absolute_uri(invite(found))
+    return render(request, "people/invited.html", {"person": found, "link": link})
+
+
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def welcome(request: HttpRequest, text: str) -> HttpResponse:
+    """The door that a first link opens, once: who you are, and a password or a passkey."""
+    found = Invitation.valid(text).first()
+    if found is None:
+        return render(request, "people/expired.html", status=410)
+    who: Person = found.person
+    fresh = not who.has_usable_password() and not has_second_factor(who)
+    filled = {"id": who.slug, "name": who.name, "email": who.email or ""}
+    problems: list[str] = []
+    if request.method == "POST":
+        filled = given(request, ("id", "name", "email"))
+        if not fresh:
+            filled["id"] = who.slug
+        problems = _enter(request, found, filled)
+        if not problems:
+            return redirect("mfa_index" if request.POST.get("way") == "password" else "mfa_add_webauthn")
+    return render(request, "people/welcome.html", {"filled": filled, "fresh": fresh, "problems": problems})
+
+
+def _enter(request: HttpRequest, found: Invitation, filled: dict[str, str]) -> list[str]:
+    """Let the person in, or say what is wrong. The link is used up by the first who comes this far."""
+    who = found.person
+    password = str(request.POST.get("password", ""))
+    who.slug, who.name, who.email = filled["id"], filled["name"].strip(), filled["email"].strip() or None
+    try:
+        SLUG(who.slug)
+        who.full_clean(exclude=["password"])
+        if request.POST.get("way") == "password":
+            validate_password(password, who)
+            who.set_password(password)
+    except ValidationError as error:
+        return list(error.messages)
+    with transaction.atomic(), allowing(Action.OWN_ACCOUNT):
+        if not Invitation.objects.filter(pk=found.pk, ended=None).update(ended=timezone.now()):
+            return [_("This link was used already.")]
+        who.save()
+        actor = Actor(person=who.slug, active=True, grants=who.roles())
+        act(actor, Action.OWN_ACCOUNT, f"person:{who.slug}", {"step": "came in by invitation"})
+        login(request, who, backend=_BACKEND)
+        record_authentication(request, who, method="invitation", reauthenticated=True)
+    return []
+
+
+@require_GET
+@requires(Action.OWN_ACCOUNT, own)
+def mine(request: HttpRequest) -> HttpResponse:
+    """One's own account: what is signed in with, tokens, keys, and what one asked for."""
+    who = me(request)
+    now = timezone.now()
+    return render(
+        request,
+        "people/mine.html",
+        {
+            "person": who,
+            "second_factor": acting(request).second_factor,
+            "has_second_factor": has_second_factor(who),
+            "grants": who.grants.filter(ended=None).select_related("product"),
+            "tokens": who.tokens.filter(ended=None, expires__gt=now).order_by("-pk"),
+            "accounts": who.accounts.all(),
+            "asked": Proposal.objects.filter(asker=who).order_by("-pk")[:20],
+            "days": _DAYS,
+            "scopes": [(code(action), action.rule.text) for action in Action],
+        },
+    )
+
+
+@require_POST
+@requires(Action.OWN_ACCOUNT, own)
+def token(request: HttpRequest) -> HttpResponse:
+    """A token for a program, shown once. It can do no more than its person, and only what it is for."""
+    fields = given(request, ("name", "days"))
+    wanted = [action for action in Action if code(action) in request.POST.getlist("scope")]
+    if fields["days"] not in map(str, _DAYS) or not fields["name"].strip() or not wanted:
+        messages.error(request, _("Give it a name, a time, and at least one thing that it is for."))
+        return redirect("me")
+    if any(action.rule.changes for action in wanted) and not acting(request).second_factor:
+        messages.error(request, _("A token that changes things takes a second factor: sign in with yours first."))
+        return redirect("mfa_index")
+    text, hashed = Token.fresh()
+    Token.objects.create(
+        person=me(request),
+        name=fields["name"].strip()[:100],
+        hash=hashed,
+        expires=timezone.now() + timedelta(days=int(fields["days"])),
+        scopes=[code(action) for action in wanted],
+        second_factor=acting(request).second_factor,
+    )
+    details = {"step": "made a token", "scopes": " ".join(code(action) for action in wanted)}
+    act(acting(request), Action.OWN_ACCOUNT, f"person:{me(request).slug}", details)
+    return render(request, "people/token.html", {"token": text, "name": fields["name"]})
+
+
+@require_POST
+@requires(Action.OWN_ACCOUNT, own)
+def end_token(request: HttpRequest, number: int) -> HttpResponse:
+    """End a token of one's own."""
+    get_object_or_404(Token, pk=number, person=me(request))
+    Token.objects.filter(pk=number, person=me(request)).update(ended=timezone.now())
+    act(acting(request), Action.OWN_ACCOUNT, f"person:{me(request).slug}", {"step": "ended a token"})
+    messages.success(request, _("The token is ended."))
+    return redirect("me")
+
+
+def _changes(request: HttpRequest, action: Action) -> bool:
+    """Whether to show a form: a missing second factor is asked for when it is sent."""
+    why = authorize(acting(request), action, ORGANISATION)
+    return why in (Why.YES, Why.NO_SECOND_FACTOR)

@@ -1,0 +1,1 @@
+"""What the company wrote: versions of the policy, and exceptions from it."""

@@ -1,0 +1,164 @@
+"""What changes the policy, its exceptions, and whether anything may be merged at all."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from django.utils import timezone
+
+from muniment.decision.comparison import Difference, Direction, compare
+from muniment.decision.exceptions import LONGEST
+from muniment.errors import PolicyError
+from muniment.facts import canonical
+from muniment.policy.exceptions import ArmoredSignature, ExceptionFile, Terms
+from muniment.server import moments
+from muniment.server.changes.proofs import ACT
+from muniment.server.installation import home
+from muniment.server.people.models import Person
+from muniment.server.policies.models import Freeze, Leave, Version
+from muniment.server.products.models import Repository
+from muniment.server.record.home import POLICY
+from muniment.server.record.models import ExceptionFile as ExceptionRow
+from muniment.server.work import soon
+from muniment.workflows.sources import bound
+
+What = dict[str, Any]
+
+
+def differences(text: str) -> tuple[Difference, ...]:
+    """What another policy would change, against the one in force. Raises ValueError for what is no policy."""
+    try:
+        new = bound(text, POLICY)
+    except PolicyError as error:
+        raise ValueError(f"{error.message} {error.remedy}") from error
+    old = home().policy_text()
+    return compare(bound(old, POLICY), new) if old is not None else ()
+
+
+def weakens(text: str) -> bool:
+    """Whether it is weaker anywhere; what cannot be compared counts as weaker."""
+    return any(difference.direction is Direction.WEAKER for difference in differences(text))
+
+
+def check_policy(what: What) -> None:
+    """ValueError for what is no policy, or for a version that is not there or was applied."""
+    version = Version.objects.filter(pk=what["version"]).first()
+    if version is None or version.applied is not None:
+        raise ValueError("That version was applied already, or is gone.")
+    if Version.objects.filter(holds=True).exclude(digest=what["from"]).exists():
+        raise ValueError("Another policy holds by now: propose yours again, so that its differences are seen.")
+    differences(version.text)
+
+
+def apply(what: What, asker: str, second: str | None) -> None:
+    """It holds from now on."""
+    version = Version.objects.get(pk=what["version"])
+    Version.objects.filter(holds=True).update(holds=False)
+    version.holds, version.applied = True, timezone.now()
+    version.second = Person.objects.filter(slug=second).first() if second else None
+    version.save()
+    home().write(POLICY, version.text.encode())
+    soon("rejudge-all")
+
+
+def terms(repository: Repository, what: What, owner: str) -> Terms:
+    """What an exception says. Raises ValueError for what none may say."""
+    now = timezone.now()
+    days = int(what["days"])
+    if not 1 <= days <= LONGEST:
+        raise ValueError(f"An exception lasts from 1 to {LONGEST} days.")
+    if not what["reason"].strip():
+        raise ValueError("Say why: whoever looks at it later was not there.")
+    return Terms(
+        id=f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(3)}",
+        clause=what["clause"],
+        repository=repository.name,
+        branch=what["branch"],
+        head=what["head"],
+        owner=owner,
+        reason=what["reason"].strip(),
+        granted=moments.text(now),
+        expires=moments.text(now + timedelta(days=days)),
+    )
+
+
+def check_exception(what: What) -> None:
+    """ValueError for a repository that is gone, or terms that were over before anybody agreed."""
+    read = _terms(what)
+    if not Repository.objects.filter(name=read.repository).exists():
+        raise ValueError("Its repository is gone.")
+    if read.expires <= moments.now():
+        raise ValueError("It would be over already: ask for a new one.")
+
+
+def grant_exception(what: What, asker: str, second: str | None) -> None:
+    """It is in force: the recorded acts of both prove it."""
+    read = _terms(what)
+    people = {person.slug: person for person in Person.objects.filter(slug__in=[asker, second])}
+    proofs = (ArmoredSignature(asker, ACT + what["asked"]), ArmoredSignature(str(second), ACT + what["done"]))
+    file = ExceptionFile(read, proofs)
+    ExceptionRow.objects.create(name=read.id, data=msgspec.json.encode(file))
+    Leave.objects.create(
+        slug=read.id,
+        repository=Repository.objects.get(name=read.repository),
+        clause=read.clause,
+        branch=read.branch,
+        head=read.head,
+        reason=read.reason,
+        asker=people[asker],
+        granter=people[str(second)],
+        granted=moments.read(read.granted),
+        expires=moments.read(read.expires),
+    )
+    soon("rejudge-all")
+
+
+def check_end(what: What) -> None:
+    """ValueError for one that is over."""
+    if not Leave.objects.filter(slug=what["id"], ended=None).exists():
+        raise ValueError("It is over already.")
+
+
+def end_exception(what: What, asker: str, second: str | None) -> None:
+    """It covers nothing from now on."""
+    Leave.objects.filter(slug=what["id"]).update(ended=timezone.now())
+    ExceptionRow.objects.filter(name=what["id"]).delete()
+    soon("rejudge-all")
+
+
+def check_freeze(what: What) -> None:
+    """ValueError for one without a reason."""
+    if not what["reason"].strip():
+        raise ValueError("Say why: everybody who wants to merge reads it.")
+
+
+def freeze(what: What, asker: str, second: str | None) -> None:
+    """All merges stop."""
+    Freeze.objects.create(
+        slug=what["id"],
+        person=Person.objects.get(slug=asker),
+        reason=what["reason"].strip(),
+        rehearsal=bool(what["rehearsal"]),
+        since=timezone.now(),
+    )
+    soon("rejudge-all")
+
+
+def check_lift(what: What) -> None:
+    """ValueError for one that was lifted."""
+    if not Freeze.objects.filter(slug=what["id"], lifted=None).exists():
+        raise ValueError("It was lifted already.")
+
+
+def lift(what: What, asker: str, second: str | None) -> None:
+    """Merges go on."""
+    Freeze.objects.filter(slug=what["id"]).update(lifted=timezone.now())
+    soon("rejudge-all")
+
+
+def _terms(what: What) -> Terms:
+    read = msgspec.convert(what["exception"], Terms)
+    if canonical.digest(read.signed) != what["terms"]:
+        raise ValueError("It is not what was asked for.")
+    return read

@@ -1,0 +1,25 @@
+"""The policy in force, read once for each text."""
+
+from functools import lru_cache
+
+from muniment.policy.document import read_policy
+from muniment.policy.model import Clause, Policy
+from muniment.server.installation import home
+from muniment.server.record.home import POLICY
+
+
+def policy() -> Policy | None:
+    """The policy in force; None if there is none. Raises PolicyError."""
+    text = home().policy_text()
+    return None if text is None else _read(text)
+
+
+def clauses() -> tuple[Clause, ...]:
+    """Its clauses, in the order in which the company wrote them."""
+    found = policy()
+    return found.clauses if found is not None else ()
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> Policy:
+    return read_policy(text, POLICY)

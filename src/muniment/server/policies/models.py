@@ -1,0 +1,87 @@
+"""Versions of the policy, and exceptions from it."""
+
+from django.db import models
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.server.privileges import ADD, CHANGE, READ, Privileges
+
+
+class Version(models.Model):
+    """A policy that holds, held, or was proposed. `holds` marks the one that is in force."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.PROPOSE_POLICY, Action.APPLY_POLICY, Action.WEAKEN_POLICY})
+
+    text = models.TextField()
+    digest = models.CharField(max_length=71)
+    note = models.TextField(blank=True)
+    by = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
+    second = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
+    proposed = models.DateTimeField(default=timezone.now)
+    applied = models.DateTimeField(null=True)
+    holds = models.BooleanField(default=False)
+
+    class Meta:
+        """One is in force."""
+
+        ordering = ("-id",)
+        constraints = [models.UniqueConstraint(fields=["holds"], condition=models.Q(holds=True), name="one_holds")]
+
+
+class Trial(models.Model):
+    """What a version would have done to a repository's last 90 days: of how many changes, how many it would allow."""
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    version = models.ForeignKey(Version, models.CASCADE, related_name="trials")
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="+")
+    changes = models.IntegerField()
+    now_allowed = models.IntegerField()
+    then_allowed = models.IntegerField()
+    other = models.JSONField(default=list)  # changes that would come out otherwise: head, before, after
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        """One of each."""
+
+        constraints = [models.UniqueConstraint(fields=["version", "repository"], name="trial_once")]
+
+
+class Leave(models.Model):
+    """An exception: leave to proceed although one clause says no, in one scope, until one moment."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.ASK_EXCEPTION, Action.END_EXCEPTION})
+
+    slug = models.CharField(max_length=64, unique=True)
+    repository = models.ForeignKey("products.Repository", models.PROTECT, related_name="exceptions")
+    clause = models.CharField(max_length=100)
+    branch = models.CharField(max_length=300)
+    head = models.CharField(max_length=64, blank=True)
+    reason = models.TextField()
+    asker = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    granter = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    granted = models.DateTimeField()
+    expires = models.DateTimeField()
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        """Those about to end first."""
+
+        ordering = ("expires", "id")
+
+
+class Freeze(models.Model):
+    """A stop of all merges, until two lift it."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.FREEZE, Action.UNFREEZE})
+
+    slug = models.CharField(max_length=16, unique=True)
+    person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    reason = models.TextField()
+    rehearsal = models.BooleanField(default=False)
+    since = models.DateTimeField()
+    lifted = models.DateTimeField(null=True)

@@ -1,0 +1,1 @@
+"""What is sold or run: products, their repositories and environments, and how each stands against the policy."""

@@ -1,0 +1,88 @@
+"""What changes products."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from muniment.server.products.models import SIGNALS, Environment, Product, Repository
+from muniment.server.work import soon
+
+What = dict[str, Any]
+
+
+def check_new(what: What) -> None:
+    """ValueError for particulars that no product can have."""
+    _clean(Product(slug=what["id"], name=what["name"]))
+
+
+def add(what: What, asker: str, second: str | None) -> None:
+    """A product, with nothing in it."""
+    Product.objects.create(slug=what["id"], name=what["name"], **_signals(what))
+
+
+def check_change(what: What) -> None:
+    """ValueError for what cannot be."""
+    product = _product(what)
+    if what["do"] == "repository":
+        name, path = what["name"].strip(), what["path"].strip()
+        if not name or not name.isprintable() or Repository.objects.filter(name=name).exists():
+            raise ValueError("Give the repository a name that no other has.")
+        if not path.startswith(("/", "file:///")) or not path.isprintable():
+            raise ValueError("Write the full path of the repository on the worker's machine, such as /srv/git/shop.git")
+    elif what["do"] == "environment":
+        _clean(Environment(product=product, name=what["name"]))
+    elif what["do"] == "describe" and not what["name"].strip():
+        raise ValueError("It needs a name.")
+
+
+def change(what: What, asker: str, second: str | None) -> None:
+    """Describe it, or add or drop a repository or environment."""
+    product = _product(what)
+    match what["do"]:
+        case "describe":
+            product.name, product.sensitive = what["name"], what.get("sensitive", "")
+            for name, value in _signals(what).items():
+                setattr(product, name, value)
+            product.save()
+            soon("rejudge-all")
+        case "repository":
+            row = Repository.objects.create(product=product, name=what["name"].strip(), path=what["path"].strip())
+            soon("look", repository=row.pk)
+        case "environment":
+            Environment.objects.create(product=product, name=what["name"])
+        case "drop-environment":
+            Environment.objects.filter(product=product, name=what["name"]).delete()
+        case other:
+            raise ValueError(f"There is no such step: {other}.")
+
+
+def check_retire(what: What) -> None:
+    """ValueError for one that was retired."""
+    if _product(what).retired is not None:
+        raise ValueError("It was retired already.")
+
+
+def retire(what: What, asker: str, second: str | None) -> None:
+    """It is no longer active; nothing of it is deleted."""
+    Product.objects.filter(slug=what["id"]).update(retired=timezone.now())
+
+
+def _signals(what: What) -> dict[str, bool | None]:
+    return {name: {"yes": True, "no": False}.get(str(what.get(name, ""))) for name in SIGNALS}
+
+
+def _product(what: What) -> Product:
+    found = Product.objects.filter(slug=what["id"]).first()
+    if found is None:
+        raise ValueError("There is no such product.")
+    return found
+
+
+def _clean(row: Product | Environment) -> None:
+    try:
+        row.full_clean()
+    except ValidationError as error:
+        raise ValueError(
+            " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+        ) from error

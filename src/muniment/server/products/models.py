@@ -1,0 +1,131 @@
+"""Products, where their code lies, and their state against each clause."""
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.server.privileges import ADD, CHANGE, DROP, READ, Privileges
+
+_ALL = (READ, ADD, CHANGE, DROP)
+_SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Small letters, digits and - between them.")
+SIGNALS = ("deployed", "has_users", "holds_personal_data", "supported")
+
+
+class Product(models.Model):
+    """What is sold or run. It is active unless it was retired: each signal that nobody knows counts as yes."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.RETIRE_PRODUCT})
+
+    slug = models.CharField("id", max_length=64, unique=True, validators=[_SLUG])
+    name = models.CharField(max_length=200)
+    deployed = models.BooleanField(null=True, blank=True)
+    has_users = models.BooleanField(null=True, blank=True)
+    holds_personal_data = models.BooleanField(null=True, blank=True)
+    supported = models.BooleanField("is supported", null=True, blank=True)
+    sensitive = models.TextField("sensitive paths", blank=True)
+    since = models.DateTimeField(default=timezone.now)
+    retired = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """In the order of pages."""
+
+        ordering = ("name", "slug")
+
+    def __str__(self) -> str:
+        """The name that pages show."""
+        return self.name
+
+    @property
+    def active(self) -> bool:
+        """Whether reviews and deadlines hold for it: unknown is yes."""
+        return self.retired is None
+
+    @property
+    def sensitive_paths(self) -> tuple[str, ...]:
+        """One pattern a line."""
+        return tuple(line.strip() for line in self.sensitive.splitlines() if line.strip())
+
+
+class Repository(models.Model):
+    """A git repository of a product. `path` is where the worker reads it; `name` is what approvals call it."""
+
+    privileges = Privileges(_ALL, (READ,))
+    written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="repositories")
+    name = models.CharField(max_length=200, unique=True)
+    path = models.CharField(max_length=1000)
+
+    class Meta:
+        """In the order of pages."""
+
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        """The name that pages show."""
+        return self.name
+
+
+class Reading(models.Model):
+    """How far the worker has read a repository: what stands there, and how far its past is judged."""
+
+    privileges = Privileges((READ,), _ALL)
+    written_by: frozenset[Action] = frozenset()
+
+    repository = models.OneToOneField(Repository, models.CASCADE, related_name="reading")
+    branch = models.CharField(max_length=300, blank=True)
+    tip = models.CharField(max_length=64, blank=True)
+    done = models.IntegerField(default=0)
+    total = models.IntegerField(default=0)
+    policy = models.CharField(max_length=71, blank=True)
+    finished = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+
+
+class Environment(models.Model):
+    """Where a product runs."""
+
+    privileges = Privileges(_ALL, (READ,))
+    written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="environments")
+    name = models.CharField(max_length=64, validators=[_SLUG])
+
+    class Meta:
+        """A name is used once."""
+
+        ordering = ("name",)
+        constraints = [models.UniqueConstraint(fields=["product", "name"], name="environment_once")]
+
+
+class State(models.IntegerChoices):
+    """How a repository stands against one clause. Of several, the largest is the state of all of them."""
+
+    HOLDS = 0, "holds"
+    EXCEPTED = 1, "excepted"
+    UNCOVERED = 2, "nothing judges it"
+    UNKNOWN = 3, "not known"
+    FAILS = 4, "fails"
+
+
+class ClauseState(models.Model):
+    """One clause for one repository: its state, since when, and why in one sentence. `held` of `judged` changes did."""
+
+    privileges = Privileges((READ,), _ALL)
+    written_by: frozenset[Action] = frozenset()
+
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="states")
+    clause = models.CharField(max_length=100)
+    state = models.SmallIntegerField(choices=State)
+    since = models.DateTimeField()
+    why = models.TextField(blank=True)
+    held = models.IntegerField(default=0)
+    judged = models.IntegerField(default=0)
+
+    class Meta:
+        """One row each."""
+
+        constraints = [models.UniqueConstraint(fields=["repository", "clause"], name="state_once")]
+        indexes = [models.Index(fields=["clause", "state"])]

@@ -1,0 +1,225 @@
+"""Pages about the state of things: home, products, one product."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Max, Min, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Resource, Why, authorize, products
+from muniment.access.roles import EVERYWHERE
+from muniment.policy.model import Clause
+from muniment.server.changes.models import Change
+from muniment.server.mediation import acting, anywhere, may, own, requires
+from muniment.server.pages import Page, given, page, tried
+from muniment.server.people.models import Grant
+from muniment.server.policies.current import clauses
+from muniment.server.policies.models import Freeze, Leave
+from muniment.server.products.models import SIGNALS, ClauseState, Product, Repository, State
+from muniment.server.proposals.doing import ask
+from muniment.server.proposals.views import waiting_for
+
+
+class Line(NamedTuple):
+    """One clause on a page: the sentence, and how things stand."""
+
+    clause: Clause
+    state: str
+    label: str
+    since: Any
+    counts: dict[str, int]
+    why: str
+
+
+def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
+    """The product of an address."""
+    return Resource(product=slug)
+
+
+def seen(actor: Actor, action: Action = Action.SEE_STATE) -> Q:
+    """The condition on a product's slug under which this one may see it."""
+    found = products(actor, action)
+    return Q() if found is None else Q(slug__in=found)
+
+
+@require_GET
+@requires(Action.OWN_ACCOUNT, own)
+def home(request: HttpRequest) -> HttpResponse:
+    """The policy as it is written, how all products stand, and what needs the one who looks."""
+    actor = acting(request)
+    shown = Product.objects.filter(seen(actor), retired=None)
+    states = ClauseState.objects.filter(repository__product__in=shown)
+    return render(
+        request,
+        "products/home.html",
+        {
+            "lines": _lines(states) if may(request, Action.SEE_POLICY) else (),
+            "waiting": waiting_for(actor),
+            "products": shown.count(),
+            "denied": _denied(shown),
+            "ending": _ending(shown),
+            "freezes": Freeze.objects.filter(lifted=None).select_related("person"),
+            "no_roles": not actor.grants,
+            "second_factor": actor.second_factor,
+        },
+    )
+
+
+@require_GET
+@requires(Action.SEE_STATE, anywhere)
+def list_(request: HttpRequest) -> HttpResponse:
+    """The products that one may see, each with its worst states."""
+    rows = Product.objects.filter(seen(acting(request))).annotate(
+        fails=Count("repositories__states", filter=Q(repositories__states__state=State.FAILS)),
+        unknown=Count("repositories__states", filter=Q(repositories__states__state=State.UNKNOWN)),
+        holds=Count("repositories__states", filter=Q(repositories__states__state=State.HOLDS)),
+    )
+    found = page(request, rows)
+    return render(request, "products/list.html", {"page": found, "may_add": _would(request, Action.ADD_PRODUCT)})
+
+
+@require_POST
+@requires(Action.ADD_PRODUCT)
+def add(request: HttpRequest) -> HttpResponse:
+    """Add a product."""
+    what = given(request, ("id", "name"))
+    told = f"add the product {what['name']}"
+    return tried(request, lambda: ask(acting(request), Action.ADD_PRODUCT, what, told), _("Added."), "products")
+
+
+@require_GET
+@requires(Action.SEE_STATE, of)
+def product(request: HttpRequest, slug: str) -> HttpResponse:
+    """One product: its clauses, its changes, its people, its exceptions."""
+    found = get_object_or_404(Product, slug=slug)
+    states = ClauseState.objects.filter(repository__product=found)
+    changes = Change.objects.filter(repository__product=found).select_related("decision", "repository")
+    return render(
+        request,
+        "products/product.html",
+        {
+            "product": found,
+            "lines": _lines(states),
+            "repositories": found.repositories.select_related("reading"),
+            "open": changes.filter(where=Change.Where.OPEN).order_by("-time", "-id")[:50],
+            "past": _past(request, changes.filter(where=Change.Where.PAST)),
+            "people": Grant.objects.filter(Q(product=found) | Q(product=None), ended=None, person__active=True)
+            .select_related("person")
+            .order_by("role", "person__name")[:200],
+            "exceptions": _ending([found]),
+            "signals": [(name, _SIGNALS[name], getattr(found, name)) for name in SIGNALS],
+            "may_change": _would(request, Action.CHANGE_PRODUCT, slug),
+            "may_retire": _would(request, Action.RETIRE_PRODUCT, slug),
+        },
+    )
+
+
+@require_GET
+@requires(Action.SEE_STATE, of)
+def progress(request: HttpRequest, slug: str) -> HttpResponse:
+    """How far the past of a product's repositories is judged: a part of its page, asked for again and again."""
+    found = get_object_or_404(Product, slug=slug)
+    return render(
+        request,
+        "products/progress.html",
+        {"product": found, "repositories": found.repositories.select_related("reading")},
+    )
+
+
+@require_POST
+@requires(Action.CHANGE_PRODUCT, of)
+def change(request: HttpRequest, slug: str) -> HttpResponse:
+    """Describe a product, or add or drop a repository or environment."""
+    what = {"id": slug, **given(request, ("do", "name", "path", "sensitive", *SIGNALS))}
+    if what["do"] not in ("describe", "repository", "environment", "drop-environment"):
+        raise Http404
+    told = f"{what['do']} of {slug}: {what['name']}"
+    act = lambda: ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug)  # noqa: E731 -- short
+    return tried(request, act, _("Done."), "product", slug)
+
+
+@require_POST
+@requires(Action.RETIRE_PRODUCT, of)
+def retire(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask for a product to be retired; a second person agrees."""
+    reason = given(request, ("reason",))["reason"].strip()
+    told = f"retire the product {slug}"
+    what = {"id": slug}
+    if not reason:
+        return tried(request, _no_reason, "", "product", slug)
+    act = lambda: ask(acting(request), Action.RETIRE_PRODUCT, what, told, reason, product=slug)  # noqa: E731 -- short
+    return tried(request, act, _("Retired."), "product", slug)
+
+
+def _no_reason() -> None:
+    raise ValueError(_("Say why: whoever agrees reads it, and so does whoever looks at it later."))
+
+
+_SIGNALS = {
+    "deployed": "is deployed",
+    "has_users": "has users",
+    "holds_personal_data": "holds personal data",
+    "supported": "is supported",
+}
+
+
+def _lines(states: Any) -> list[Line]:
+    """One line for each clause of the policy: the worst state of all, in one query."""
+    rows = {
+        row["clause"]: row
+        for row in states.values("clause").annotate(
+            worst=Max("state"), **{state.name.lower(): Count("id", filter=Q(state=state)) for state in State}
+        )
+    }
+    worst = {clause: State(row["worst"]) for clause, row in rows.items()}
+    since = {
+        (row["clause"], row["state"]): row
+        for row in states.values("clause", "state").annotate(since=Min("since"), why=Max("why"))
+    }
+    found: list[Line] = []
+    for clause in clauses():
+        if clause.id not in rows:
+            found.append(Line(clause, "unknown", State.UNKNOWN.label, None, {}, _("Nothing was judged yet.")))
+            continue
+        state = worst[clause.id]
+        told = since[clause.id, state]
+        counts = {each.name.lower(): rows[clause.id][each.name.lower()] for each in State}
+        found.append(Line(clause, state.name.lower(), str(state.label), told["since"], counts, told["why"]))
+    return found
+
+
+def _denied(shown: Any) -> Any:
+    return (
+        Change.objects.filter(repository__product__in=shown, where=Change.Where.OPEN)
+        .filter(Q(decision=None) | Q(decision__allowed=False))
+        .select_related("repository__product", "decision")
+        .order_by("-time", "-id")[:20]
+    )
+
+
+def _ending(shown: Iterable[Product]) -> Any:
+    now = timezone.now()
+    return Leave.objects.filter(repository__product__in=shown, ended=None, expires__gt=now).select_related(
+        "repository__product", "asker", "granter"
+    )[:20]
+
+
+def _past(request: HttpRequest, rows: Any) -> Page:
+    return page(request, rows)
+
+
+def _would(request: HttpRequest, action: Action, product: str = EVERYWHERE) -> bool:
+    why = authorize(acting(request), action, Resource(product=product))
+    return why in (Why.YES, Why.NO_SECOND_FACTOR)
+
+
+def repositories_of(actor: Actor, action: Action) -> Any:
+    """The repositories of active products for which this one may do something."""
+    rows = Repository.objects.select_related("product").filter(product__retired=None)
+    found = products(actor, action)
+    return rows if found is None else rows.filter(product__slug__in=found)

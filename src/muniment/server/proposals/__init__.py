@@ -1,0 +1,1 @@
+"""What one person asked for, and waits for another."""

@@ -1,0 +1,41 @@
+"""What each act does, by its action: the one list of everything that people can have done in the service."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from muniment.access.actions import Action
+from muniment.server.people import acts as people
+from muniment.server.policies import acts as policies
+from muniment.server.products import acts as products
+
+What = dict[str, Any]
+
+
+class Doing(NamedTuple):
+    """`kind` of the resource; `check` raises ValueError, with a sentence, for what cannot be done; `do` does it, for
+    the asker, with the second person (None if one was enough, "" if there was nobody yet).
+    """
+
+    kind: str
+    check: Callable[[What], None]
+    do: Callable[[What, str, str | None], None]
+
+
+KEPT = frozenset(  # the particulars of an act that stand in the record, beside what was told
+    {"id", "role", "product", "terms", "digest", "clause", "repository", "branch", "head", "expires", "rehearsal"}
+)
+
+ACTS: dict[Action, Doing] = {
+    Action.CHANGE_PERSON: Doing("person", people.check_person, people.change_person),
+    Action.GRANT_ROLE: Doing("person", people.check_grant, people.change_grant),
+    Action.GRANT_CHANGING_ROLE: Doing("person", people.check_grant, people.change_grant),
+    Action.ADD_PRODUCT: Doing("product", products.check_new, products.add),
+    Action.CHANGE_PRODUCT: Doing("product", products.check_change, products.change),
+    Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),
+    Action.APPLY_POLICY: Doing("policy", policies.check_policy, policies.apply),
+    Action.WEAKEN_POLICY: Doing("policy", policies.check_policy, policies.apply),
+    Action.ASK_EXCEPTION: Doing("exception", policies.check_exception, policies.grant_exception),
+    Action.END_EXCEPTION: Doing("exception", policies.check_end, policies.end_exception),
+    Action.FREEZE: Doing("freeze", policies.check_freeze, policies.freeze),
+    Action.UNFREEZE: Doing("freeze", policies.check_lift, policies.lift),
+}

@@ -1,0 +1,95 @@
+"""The record, as pages: what was done, every entry with its proof, and the words to check it oneself."""
+
+import base64
+from typing import Any
+
+import msgspec
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_GET
+
+from muniment.access.actions import Action
+from muniment.errors import HomeError, LedgerError
+from muniment.ledger import entries, objects, proof_text, proofs, told, tree
+from muniment.server.installation import home
+from muniment.server.mediation import requires
+from muniment.server.pages import page
+from muniment.server.record.models import Entry
+from muniment.server.record.reading import beside
+
+
+@require_GET
+@requires(Action.SEE_LEDGER)
+def ledger(request: HttpRequest) -> HttpResponse:
+    """The newest entries. One that waits for its place says so."""
+    found = page(request, Entry.objects.all())
+    for row in found.rows:
+        row.said = told.said(entries.decode(bytes(row.data), row.place or 0))
+    log = home().log()
+    try:
+        head: Any = log.head()
+        problem = ""
+    except (LedgerError, HomeError) as error:
+        head, problem = None, error.message
+    context = {
+        "page": found,
+        "head": head,
+        "root": base64.b64encode(head.root).decode() if head else "",
+        "problem": problem,
+        "public": home().public_key() or "",
+        "waiting": Entry.objects.filter(place=None).count(),
+    }
+    return render(request, "record/ledger.html", context)
+
+
+@require_GET
+@requires(Action.SEE_LEDGER)
+def entry(request: HttpRequest, number: int) -> HttpResponse:
+    """One entry: what it says, and the proof that it is in the ledger, which the browser checks itself."""
+    row = get_object_or_404(Entry, pk=number)
+    read = entries.decode(bytes(row.data), row.place or 0)
+    context: dict[str, Any] = {
+        "entry": row,
+        "said": told.said(read),
+        "text": msgspec.json.format(bytes(row.data)).decode(),
+        "proof": "",
+    }
+    if row.place is not None:
+        context |= _proof(row)
+    return render(request, "record/entry.html", context)
+
+
+def _proof(row: Entry) -> dict[str, Any]:
+    log = home().log()
+    head, note = log.head(), log.checkpoint()
+    if note is None or row.place is None or row.place >= head.size:
+        raise Http404
+    path = proofs.inclusion(log.read, head.size, row.place)
+    checked = proofs.check_inclusion(tree.leaf_hash(bytes(row.data)), row.place, head.size, path, head.root)
+    public = (home().public_key() or "").strip()
+    return {
+        "proof": proof_text.inclusion(row.place, path, note.decode()),
+        "checked": checked,
+        "verify": {
+            "data": base64.b64encode(bytes(row.data)).decode(),
+            "index": row.place,
+            "size": head.size,
+            "path": [base64.b64encode(part).decode() for part in path],
+            "note": note.decode(),
+            "key": public,
+        },
+    }
+
+
+@require_GET
+@requires(Action.SEE_ACTIVITY)
+def activity(request: HttpRequest) -> HttpResponse:
+    """What people did, newest first: who, what, on what. What was erased says so."""
+    found = page(request, Entry.objects.filter(kind="act"))
+    for row in found.rows:
+        read = entries.decode(bytes(row.data), row.place or 0)
+        row.act = read
+        said = beside(row.object, objects.Act)
+        row.who = said if isinstance(said, objects.Act) else None
+        row.erased = said if isinstance(said, str) else ""
+    return render(request, "record/activity.html", {"page": found})

@@ -1,0 +1,78 @@
+"""What is looked after again and again, in each worker: entries get their places, the dead's work is taken up."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from asgiref.sync import async_to_sync
+from django.db import close_old_connections, connection
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from muniment.server.products.models import Repository
+from muniment.server.record.sequencer import give_places
+from muniment.server.work import QUEUE, soon
+
+_STALLED_SECONDS = 30.0
+_KEEP_HOURS = 24
+
+_log = logging.getLogger("muniment.rounds")
+
+
+class Rounds:
+    """A thread that goes them: `with Rounds():`."""
+
+    def __init__(self) -> None:
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
+
+    def __enter__(self) -> "Rounds":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        due = dict.fromkeys(_ROUNDS, 0.0)
+        while not self._ending.is_set():
+            for each, seconds in _ROUNDS.items():
+                if time.monotonic() >= due[each]:
+                    due[each] = time.monotonic() + seconds
+                    _go(each)
+            self._ending.wait(0.3)
+        connection.close()
+
+
+def _go(each: Callable[[], object]) -> None:
+    """One round. What fails is told, and tried again the next time: the thread outlives it."""
+    try:
+        each()
+    except Exception:  # noqa: BLE001 -- the outermost edge of a thread
+        _log.exception("the round %s failed", each.__name__)
+        connection.close()
+    close_old_connections()
+
+
+def take_up() -> None:
+    """What a worker had begun and that has shown no sign of life since."""
+    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=_STALLED_SECONDS)
+    for job in stalled:
+        if job.id is not None:
+            app.job_manager.retry_job_by_id(job.id, retry_at=timezone.now())
+
+
+def look_around() -> None:
+    """See what is new in every repository."""
+    for number in Repository.objects.filter(product__retired=None).values_list("pk", flat=True):
+        soon("look", repository=number)
+
+
+def drop_old() -> None:
+    """Jobs that came to their end a day ago."""
+    async_to_sync(app.job_manager.delete_old_jobs)(nb_hours=_KEEP_HOURS, queue=QUEUE, include_failed=False)
+
+
+_ROUNDS: dict[Callable[[], object], float] = {give_places: 0.3, take_up: 10, look_around: 20, drop_old: 3600}

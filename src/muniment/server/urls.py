@@ -1,0 +1,55 @@
+"""Every address, by hand. Each view names its action; `checks.py` sees to it."""
+
+from django.urls import include, path
+
+from muniment.server import glossary, health, work_views
+from muniment.server.api import api
+from muniment.server.changes import views as changes
+from muniment.server.people import views as people
+from muniment.server.policies import views as policies
+from muniment.server.products import views as products
+from muniment.server.proposals import views as proposals
+from muniment.server.record import views as record
+
+urlpatterns = [
+    path("", products.home, name="home"),
+    path("products", products.list_, name="products"),
+    path("products/add", products.add, name="add-product"),
+    path("products/<slug:slug>", products.product, name="product"),
+    path("products/<slug:slug>/progress", products.progress, name="progress"),
+    path("products/<slug:slug>/change", products.change, name="change-product"),
+    path("products/<slug:slug>/retire", products.retire, name="retire-product"),
+    path("changes/<int:number>", changes.change, name="change"),
+    path("changes/<int:number>/again", changes.again, name="again"),
+    path("search", changes.search, name="search"),
+    path("exceptions", policies.exceptions, name="exceptions"),
+    path("exceptions/ask", policies.ask_exception, name="ask-exception"),
+    path("exceptions/<str:slug>/end", policies.end_exception, name="end-exception"),
+    path("policy", policies.policy, name="policy"),
+    path("policy/propose", policies.propose, name="propose"),
+    path("policy/versions/<int:number>", policies.version, name="version"),
+    path("policy/versions/<int:number>/apply", policies.apply, name="apply"),
+    path("policy/freeze", policies.freeze, name="freeze"),
+    path("policy/freezes/<str:slug>/lift", policies.unfreeze, name="unfreeze"),
+    path("people", people.people, name="people"),
+    path("people/add", people.add, name="add-person"),
+    path("people/<str:slug>", people.person, name="person"),
+    path("people/<str:slug>/change", people.change, name="change-person"),
+    path("people/<str:slug>/role", people.grant, name="grant"),
+    path("people/<str:slug>/invite", people.invitation, name="invite"),
+    path("proposals/<int:number>", proposals.decide, name="decide"),
+    path("me", people.mine, name="me"),
+    path("me/tokens", people.token, name="token"),
+    path("me/tokens/<int:number>/end", people.end_token, name="end-token"),
+    path("activity", record.activity, name="activity"),
+    path("ledger", record.ledger, name="ledger"),
+    path("ledger/<int:number>", record.entry, name="entry"),
+    path("work", work_views.work, name="work"),
+    path("work/<int:number>/again", work_views.retry, name="retry"),
+    path("words", glossary.glossary, name="glossary"),
+    path("welcome/<str:text>", people.welcome, name="invitation"),
+    path("health", health.health, name="health"),
+    path("ready", health.ready, name="ready"),
+    path("account/", include("allauth.urls")),
+    path("api/", api.urls),
+]
