@@ -87,7 +87,8 @@ def test_a_writer_that_is_killed_leaves_what_was_or_what_was_to_be(home: Path) -
         first = writer.stdout.readline()
         time.sleep(chance.random() / 50)
         writer.send_signal(signal.SIGKILL)
-        lines = [first, *writer.communicate()[0].splitlines()]
+        lines = [first, *writer.stdout.read().splitlines()]  # communicate() would miss what was read ahead
+        writer.communicate()
         said += [(int(line), f"w{attempt} {number}") for number, line in enumerate(lines) if line.strip()]
     found = content(home)
     assert all(found[place] == entry for place, entry in said)

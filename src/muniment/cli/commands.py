@@ -8,6 +8,7 @@ COMMANDS = {
     "up": "muniment.cli.up",
     "web": "muniment.cli.web",
     "worker": "muniment.cli.worker",
+    "link": "muniment.cli.link",
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",
     "explain": "muniment.cli.explain",

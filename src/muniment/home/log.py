@@ -88,7 +88,7 @@ class Log(ABC):
 
     def head(self) -> Checkpoint:
         """What the newest checkpoint says; size 0 if nothing was ever recorded. Raises HomeError or LedgerError."""
-        public = self._key()[1]
+        public = self.known()
         data = self.checkpoint()
         if data is not None:
             return read_checkpoint(data, public)
@@ -137,6 +137,10 @@ class Log(ABC):
         self.publish(checkpoint)
         self.tidy(head.size, growth.size)
         return Checkpoint(head.origin, growth.size, growth.root)
+
+    def known(self) -> str:
+        """The public key, which belongs to the private one. Raises LedgerError without either."""
+        return self._key()[1]
 
     def _key(self) -> tuple[str, str]:
         if self._private is None or self._public is None:

@@ -14,7 +14,7 @@ _OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "procrastinate"
 
 
 @register()
-def mediated(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+def mediated(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
     """One error for each that names none."""
     found: list[CheckMessage] = []
     for name, view in routes():

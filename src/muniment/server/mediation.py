@@ -6,7 +6,6 @@ this request may write to (`written_by` of the model). A system check finds all 
 """
 
 import functools
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,15 +24,13 @@ from muniment.access.authorize import ANYBODY, ORGANISATION, Actor, Resource, Wh
 from muniment.server.open_routes import ACCOUNT_TABLES, API, OPEN
 from muniment.server.people.actors import actor_of
 from muniment.server.routes import SECOND_FACTOR, SIGN_IN
+from muniment.server.statements import written
 
 View = Callable[..., HttpResponseBase]
 Find = Callable[..., Resource | None]
 
 _allowed: ContextVar[frozenset[Action]] = ContextVar("allowed", default=frozenset())
 _tables: ContextVar[frozenset[str]] = ContextVar("tables", default=frozenset())
-_WRITES = re.compile(
-    r'\s*(?:WITH\b.*?\)\s*)?(INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+"?(\w+)"?', re.IGNORECASE | re.DOTALL
-)
 _QUEUE = "procrastinate_"
 
 
@@ -139,9 +136,9 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
 
 
 def _watched(execute: Callable[..., Any], statement: Any, params: Any, many: bool, context: Any) -> Any:
-    match = _WRITES.match(statement if isinstance(statement, str) else statement.as_string(None))
-    if match and not _may_write(match[2]):
-        raise PermissionDenied(f"nothing that was allowed here writes to {match[2]}")
+    for table in written(statement if isinstance(statement, str) else statement.as_string(None)):
+        if not _may_write(table):
+            raise PermissionDenied(f"nothing that was allowed here writes to {table}")
     return execute(statement, params, many, context)
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg import errors, sql
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
 from muniment.access.roles import Role
-from muniment.errors import DatabaseError, HomeError
+from muniment.errors import DatabaseError, HomeError, UsageError
 from muniment.git.repository import Repository as Git
 from muniment.policy.document import read_policy
 from muniment.policy.pack import pack_text
@@ -26,12 +25,10 @@ from muniment.server.people.actors import has_passkey
 from muniment.server.people.models import INVITATION, Grant, Invitation, Person
 from muniment.server.policies.models import Version
 from muniment.server.products.models import Product, Repository
-from muniment.server.record.entering import act
+from muniment.server.record.entering import SHELL, act
 from muniment.server.record.home import POLICY
 from muniment.server.record.models import Head
 from muniment.server.work import soon
-
-SHELL = Actor(person="shell", active=True)  # whoever starts Muniment on its machine
 
 _FIRST = "admin"
 _OWNER, _REPOSITORY = "security@example.test", "organisation"
@@ -98,6 +95,19 @@ def first_link() -> str:
         Grant.objects.create(person=person, role=Role.ADMIN, bootstrap=True)
         act(SHELL, Action.GRANT_CHANGING_ROLE, f"person:{_FIRST}", {"role": Role.ADMIN.value}, alone=True)
     return invite(person)
+
+
+def link_for(slug: str) -> str:
+    """A link for somebody who is active, made on the machine. Raises UsageError for nobody, DatabaseError."""
+    try:
+        with transaction.atomic():
+            person = Person.objects.filter(slug=slug, active=True).first()
+            if person is None:
+                raise UsageError(f"nobody active has the id {slug}", "The page People shows the ids.")
+            act(SHELL, Action.CHANGE_PERSON, f"person:{slug}", {"step": "a link was made on the machine"})
+            return invite(person)
+    except OperationalError as error:
+        raise DatabaseError("the database does not answer", "Start the service first: muniment up") from error
 
 
 def invite(person: Person, lasts: timedelta = INVITATION) -> str:

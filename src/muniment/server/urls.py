@@ -50,6 +50,7 @@ urlpatterns = [
     path("welcome/<str:text>", people.welcome, name="invitation"),
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
+    path("account/password/reset/", people.forgotten, name="forgotten"),
     path("account/", include("allauth.urls")),
     path("api/", api.urls),
 ]

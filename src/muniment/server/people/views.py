@@ -170,6 +170,12 @@ def _enter(request: HttpRequest, found: Invitation, filled: dict[str, str]) -> l
 
 
 @require_GET
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """Nobody gets in by mail: whoever reads somebody's mail is not that person yet."""
+    return render(request, "people/forgotten.html")
+
+
+@require_GET
 @requires(Action.OWN_ACCOUNT, own)
 def mine(request: HttpRequest) -> HttpResponse:
     """One's own account: what is signed in with, tokens, keys, and what one asked for."""

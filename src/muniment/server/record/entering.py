@@ -13,6 +13,9 @@ from muniment.server import moments
 from muniment.server.installation import home
 from muniment.server.record.models import Entry
 
+SHELL = Actor(person="(shell)", active=True)  # whoever starts Muniment on its machine; nobody can have that id
+INSTALLATION = "installation"
+
 _INSERT = """
     INSERT INTO record_entry (kind, time, object, data) VALUES (%s, %s, %s, %s) RETURNING id
 """  # without `place`: the web may not name that column
@@ -64,4 +67,4 @@ def _role(actor: Actor, action: Action, about: Resource) -> str:
     """The role under which they may; "self" for what is one's own."""
     wanted = action.rule.roles | action.rule.second
     held = [grant.role for grant in actor.grants if grant.product in (EVERYWHERE, about.product)]
-    return next((role.value for role in held if role in wanted), "self")
+    return next((role.value for role in held if role in wanted), INSTALLATION if actor == SHELL else "self")

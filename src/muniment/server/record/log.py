@@ -13,6 +13,12 @@ from muniment.server.record.models import Head, Tile
 class PostgresLog(Log):
     """The ledger. `private` and `public` are its key, as text, None where this process does not have it."""
 
+    def known(self) -> str:
+        """The public key: who only reads has no other."""
+        if self._private is None and self._public is not None:
+            return self._public.strip()
+        return super().known()
+
     def read(self, path: str) -> bytes | None:
         """A file of the ledger, None if there is none."""
         if path == CHECKPOINT:

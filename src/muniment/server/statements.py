@@ -1,0 +1,38 @@
+"""Which tables a statement of SQL writes to. What it cannot tell, it names: then nothing allows it."""
+
+import functools
+import re
+from collections.abc import Iterator
+
+_SKIPPED = re.compile(r"--[^\n]*|/\*.*?\*/|[eE]?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+_WORD = re.compile(r'"(?:[^"]|"")*"|\$\w*\$|[\w$]+|[^\s\w]')
+_WRITING = {"insert": "into", "delete": "from", "merge": "into"}
+_LOCKING = ("for", "key", "do")  # before "update", it locks or follows a conflict
+_NOISE = ("only", "table", "if", "exists")
+_OTHERS = frozenset(("copy", "do", "call", "grant", "revoke", "create", "alter", "drop", "set", "vacuum", "reindex"))
+
+
+@functools.lru_cache(maxsize=4096)
+def written(statement: str) -> frozenset[str]:
+    """The tables' names. A statement of another kind is named by its first word, such as "create"."""
+    words = [word.strip('"').lower() for word in _WORD.findall(_SKIPPED.sub(" ", statement))]
+    return frozenset(_tables(words))
+
+
+def _tables(words: list[str]) -> Iterator[str]:
+    start = True
+    for at, word in enumerate(words):
+        if start and (word in _OTHERS or word.startswith("$")):
+            yield word
+        start = word == ";"
+        if word in _WRITING and words[at + 1 : at + 2] == [_WRITING[word]]:
+            yield _name(words[at + 2 :])
+        elif word == "truncate" or (word == "update" and words[at - 1 : at] not in [[one] for one in _LOCKING]):
+            yield _name(words[at + 1 :])
+
+
+def _name(words: list[str]) -> str:
+    rest = [word for word in words if word not in _NOISE]
+    if rest[1:2] == ["."]:
+        rest = rest[2:]
+    return rest[0] if rest else ""

@@ -1,0 +1,161 @@
+"""A real browser before a real service: `muniment up` on a home of its own, Chromium from Debian."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from dev.purity import ROOT
+from tests.support.repos import Repo
+
+ARTIFACTS = ROOT / "artifacts"
+_RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+class Up:
+    """`muniment up`, running."""
+
+    def __init__(self, home: Path, repository: Path) -> None:
+        self.home, self.repository = home, repository
+        self.process = self._start()
+        self.url, self.link = self._told()
+
+    def _start(self) -> subprocess.Popen[str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DATABASE_"))}
+        command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
+        return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def _told(self) -> tuple[str, str]:
+        assert self.process.stdout is not None
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        text = "".join(lines)
+        url = re.search(r"runs at (\S+)", text)
+        link = re.search(r"(\S+/welcome/\S+)", text)
+        assert url is not None, text
+        return url[1], link[1] if link else ""
+
+    def again(self) -> None:
+        """Once it has ended, start it again."""
+        self.process = self._start()
+        self.url, self.link = self._told()
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it."""
+        self.process.send_signal(how)
+        self.process.wait(60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("service")
+    repo = Repo(folder / "shop")
+    base = repo.commit({"app.py": "x = 1\n"})
+    repo.commit({"app.py": "x = 2\n"}, on="topic", parents=[base], author="Bob <bob@example.test>")
+    running = Up(folder / "home", repo.path)
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    assert program, "chromium is missing: bin/test installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """One person's browser, with a passkey that answers by itself; what its console complains of is kept."""
+
+    def __init__(self, chromium: Browser, url: str) -> None:
+        self.url = url
+        self.context: BrowserContext = chromium.new_context(viewport={"width": 1200, "height": 900})
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        session = self.context.new_cdp_session(self.page)
+        session.send("WebAuthn.enable")
+        options = {"protocol": "ctap2", "transport": "internal", "automaticPresenceSimulation": True}
+        options |= {"hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
+        session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    def go(self, path: str) -> int:
+        """The status of that page."""
+        answer = self.page.goto(self.url + path)
+        assert answer is not None
+        return answer.status
+
+    def text(self) -> str:
+        """What the page says."""
+        return self.page.inner_text("main")
+
+    def enter(self, link: str, name: str) -> None:
+        """Come in by a first link, with a passkey."""
+        self.page.goto(link)
+        if self.page.query_selector("#id"):
+            self.page.fill("#id", name)
+        self.page.fill("#name", name.title())
+        self.page.click("text=Use a passkey instead")
+        self.page.wait_for_selector("#mfa_webauthn_add")
+        self.page.fill("#id_name", "laptop")
+        self.page.check("#id_passwordless")
+        self.page.click("#mfa_webauthn_add")
+        self.page.wait_for_url("**/recovery-codes/**")
+
+    def violations(self) -> list[str]:
+        """What axe finds."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(
+            self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+        )
+        return [
+            f"{each['id']}: {each['help']}: {json.dumps([node['html'][:200] for node in each['nodes']][:3])}"
+            for each in found.response["violations"]
+        ]
+
+    def picture(self, name: str) -> None:
+        """Kept for people to look at."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture(scope="module")
+def visit(chromium: Browser, up: Up) -> Iterator[object]:
+    visitors: list[Visitor] = []
+
+    def new() -> Visitor:
+        visitors.append(Visitor(chromium, up.url))
+        return visitors[-1]
+
+    yield new
+    for visitor in visitors:
+        visitor.context.close()
+
+
+def until(holds: object, seconds: float = 30) -> None:
+    """Wait until it holds."""
+    assert callable(holds)
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.2)

@@ -1,0 +1,145 @@
+"""The first days of an installation, in a real browser: from the first link to an exception that two agree to."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.conftest import Up, Visitor, until
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+PAGES = (
+    *("/", "/products", "/products/shop", "/people", "/people/ada", "/me", "/activity", "/ledger", "/ledger/1"),
+    *(
+        "/work",
+        "/policy",
+        "/policy/versions/1",
+        "/exceptions",
+        "/words",
+        "/search?q=shop",
+        "/nowhere",
+    ),
+    *("/account/2fa/", "/account/2fa/totp/activate/", "/account/2fa/webauthn/", "/account/password/change/"),
+)
+
+
+@pytest.fixture(scope="module")
+def ada(up: Up, visit: Callable[[], Visitor]) -> Visitor:
+    """The first administrator, signed in with a passkey."""
+    visitor = visit()
+    visitor.enter(up.link, "ada")
+    return visitor
+
+
+def added(ada: Visitor, visit: Callable[[], Visitor], name: str, *roles: str) -> Visitor:
+    """Somebody whom ada adds, in a browser of their own."""
+    page = ada.page
+    ada.go("/people")
+    page.fill("#id", name)
+    page.fill("#name", name.title())
+    page.click("main button:has-text('Add')")
+    for role in roles:
+        ada.go(f"/people/{name}")
+        page.click("text=Give a role")
+        page.select_option("#role", role)
+        page.click("button:has-text('Give'):visible")
+    ada.go(f"/people/{name}")
+    page.click("text=Make a link that lets them in once")
+    visitor = visit()
+    visitor.enter(page.inner_text("pre").strip(), name)
+    return visitor
+
+
+def test_the_first_link_is_used_up(up: Up, ada: Visitor, visit: Callable[[], Visitor]) -> None:
+    other = visit()
+    answer = other.page.goto(up.link)
+    assert answer is not None
+    assert answer.status == 410
+
+
+def test_every_page_says_something_and_complains_of_nothing(ada: Visitor) -> None:
+    until(lambda: ada.go("/products/shop") == 200 and "past change" in ada.text())
+    for path in PAGES:
+        status = ada.go(path)
+        assert status == (404 if path == "/nowhere" else 200), path
+        assert ada.violations() == [], path
+    assert [text for text in ada.complaints if "404" not in text] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1200])
+def test_pages_fit_and_can_be_read(ada: Visitor, scheme: str, width: int) -> None:
+    page = ada.page
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    try:
+        for path in PAGES:
+            ada.go(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert ada.violations() == [], path
+            ada.picture(f"{path.strip('/').replace('/', '-').replace('?', '-') or 'home'}-{scheme}-{width}")
+    finally:
+        page.set_viewport_size({"width": 1200, "height": 900})
+        page.emulate_media(color_scheme="light")
+
+
+def test_the_browser_itself_verifies_an_entry(ada: Visitor) -> None:
+    ada.go("/ledger/1")
+    ada.page.wait_for_selector("#steps li.holds, #steps li.fails")
+    assert ada.page.locator("#steps li.holds").count() == 3, ada.text()
+
+
+def test_a_keyboard_alone_gets_everywhere(ada: Visitor) -> None:
+    ada.go("/")
+    seen = []
+    for _ in range(12):
+        ada.page.keyboard.press("Tab")
+        seen.append(ada.page.evaluate("document.activeElement.innerText || document.activeElement.id"))
+    assert seen[0] == "Skip to the content"
+    assert seen[1:4] == ["Muniment", "Products", "Exceptions"]
+    ada.go("/")
+    ada.page.keyboard.press("Tab")
+    ada.page.keyboard.press("Enter")
+    assert ada.page.evaluate("document.activeElement.id") == "main"
+
+
+def test_signing_out_and_in_with_the_passkey(ada: Visitor) -> None:
+    ada.go("/me")
+    ada.page.click("text=Sign out")
+    ada.page.wait_for_load_state()
+    ada.go("/people")
+    assert "/account/login/" in ada.page.url
+    assert ada.violations() == []
+    ada.picture("sign-in")
+    ada.page.click("#passkey_login")
+    ada.page.wait_for_selector("text=People")
+    ada.go("/me")
+    assert "You signed in with a second factor." in ada.text()
+
+
+def test_an_exception_takes_two_and_a_role_taken_away_is_gone_at_once(
+    ada: Visitor, visit: Callable[[], Visitor]
+) -> None:
+    dev = added(ada, visit, "dev", "developer")
+    sam = added(ada, visit, "sam", "security")
+    dev.go("/products/shop")
+    dev.page.click("table a")
+    assert "denied" in dev.text()
+    dev.picture("change-denied")
+    dev.page.click("text=Ask for an exception >> nth=0")
+    dev.page.fill("#reason", "The site is down.")
+    dev.page.click("button:has-text('Ask')")
+    assert "has to agree" in dev.text()
+    sam.go("/")
+    assert "The site is down." in sam.text()
+    sam.picture("home-with-something-to-do")
+    assert sam.violations() == []
+    sam.page.click("button:has-text('Agree')")
+    assert "Done." in sam.text()
+    dev.go("/exceptions")
+    assert "The site is down." in dev.text()
+    assert sam.go("/policy/propose") == 200
+    ada.go("/people/sam")
+    ada.page.click("text=Take away")
+    assert sam.go("/policy/propose") == 403
+    assert dev.complaints + [text for text in sam.complaints if "403" not in text] == []

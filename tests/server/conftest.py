@@ -1,0 +1,58 @@
+"""One PostgreSQL for the tests of the service; the process is the web, and can be another role for a while."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.server import database
+from muniment.server.embedded import Embedded
+from muniment.server.folder import make_folder
+
+HOME = Path(tempfile.mkdtemp(prefix="muniment-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+make_folder(HOME)
+os.environ |= {
+    "MUNIMENT_HOME": str(HOME),
+    "MUNIMENT_ROLE": "web",
+    "MUNIMENT_URL": "http://localhost:8000",
+    "DJANGO_SETTINGS_MODULE": "muniment.server.settings",
+}
+os.environ.pop("DATABASE_URL", None)
+
+import django  # noqa: E402 -- its settings read the environment
+
+django.setup()
+
+from django.contrib.auth.hashers import make_password  # noqa: E402
+from django.core.cache import cache  # noqa: E402
+
+from muniment.server import preparing  # noqa: E402
+from tests.support.service import as_role, empty  # noqa: E402
+
+PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on purpose
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Embedded]:
+    with database.embedded(HOME) as running:
+        with as_role("owner"):
+            preparing.migrate()
+        yield running
+
+
+@pytest.fixture
+def service(postgres: Embedded) -> Iterator[None]:
+    """An empty service with the built-in policy."""
+    with as_role("owner"):
+        empty()
+        preparing.first_policy()
+    cache.clear()
+    yield
+    from django.db import connections
+
+    connections.close_all()

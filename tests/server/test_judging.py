@@ -1,0 +1,229 @@
+"""Changes of plain git repositories, judged by the worker: once for each state, and a stale yes never stands."""
+
+from pathlib import Path
+
+import pytest
+
+from muniment.access.roles import Role
+from muniment.ledger import entries
+from muniment.policy.pack import pack_text
+from muniment.server.changes import tasks
+from muniment.server.changes.judging import judge_open
+from muniment.server.changes.models import Change, Decision
+from muniment.server.installation import home
+from muniment.server.people.models import Account, Person
+from muniment.server.policies.models import Leave, Trial, Version
+from muniment.server.products.models import ClauseState, Reading, Repository, State
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.models import Entry
+from muniment.server.record.sequencer import give_places
+from muniment.workflows.judge_again import Agreement, judge_again
+from tests.support.repos import Repo
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+BOB = "Bob <bob@example.test>"
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    """main by ada, topic by bob."""
+    found = Repo(tmp_path / "shop")
+    base = found.commit({"app.py": "x = 1\n"})
+    found.commit({"app.py": "x = 2\n"}, on="topic", parents=[base], author=BOB)
+    return found
+
+
+@pytest.fixture
+def shop(repo: Repo) -> Repository:
+    product("shop", str(repo.path / ".git"))
+    for name in ("ada", "bob"):
+        with as_role("owner"):
+            found = person(name, Role.DEVELOPER)
+            Account.objects.create(person=found, kind="email", value=f"{name}@example.test", proof="administrator")
+    return Repository.objects.get()
+
+
+def judge(shop: Repository, ref: str = "refs/heads/topic") -> bool:
+    with as_role("worker"):
+        return judge_open(Repository.objects.select_related("product").get(pk=shop.pk), ref)
+
+
+def study(shop: Repository) -> Reading:
+    with as_role("worker"):
+        tasks.judge_past(shop.pk)
+    return Reading.objects.get(repository=shop)
+
+
+def state(clause: str) -> State:
+    return State(ClauseState.objects.get(clause=clause).state)
+
+
+def test_an_open_change_is_judged_recorded_and_told(shop: Repository) -> None:
+    assert judge(shop)
+    change = Change.objects.get()
+    assert change.decision is not None
+    assert not change.decision.allowed
+    page = browser(Person.objects.get(slug="ada")).get(f"/changes/{change.pk}").content.decode()
+    assert "0 of 2 others approved" in page
+    assert "bob" in page
+    assert Entry.objects.get(kind="preview").decision == change.decision
+
+
+def test_the_same_is_judged_once_and_something_else_anew(shop: Repository, repo: Repo) -> None:
+    assert judge(shop)
+    assert not judge(shop)
+    assert Decision.objects.count() == 1
+    repo.commit({"app.py": "x = 3\n"}, on="topic", author=BOB)
+    assert judge(shop)
+    assert Decision.objects.count() == 2
+    assert Change.objects.count() == 1
+
+
+def test_a_recorded_decision_can_be_made_again(shop: Repository) -> None:
+    judge(shop)
+    with as_role("worker"):
+        give_places()
+    row = Entry.objects.get(kind="preview")
+    assert row.place is not None
+    again = judge_again(home(), row.place, entries.decode(bytes(row.data), row.place))
+    assert (again.agreement, again.why) == (Agreement.AGREES, "")
+
+
+def test_what_cannot_be_read_any_more_has_no_verdict(shop: Repository, repo: Repo) -> None:
+    judge(shop)
+    repo.path.rename(repo.path.parent / "gone")
+    with pytest.raises(Exception, match="is not a folder"):
+        judge(shop)
+    assert Change.objects.get().decision is None
+
+
+def test_a_branch_that_is_gone_is_no_open_change(shop: Repository, repo: Repo) -> None:
+    judge(shop)
+    repo.git("branch", "-D", "topic")
+    assert not judge(shop)
+    assert Change.objects.get().where == "gone"
+
+
+def test_the_past_gives_the_clauses_their_states(shop: Repository, repo: Repo) -> None:
+    reading = study(shop)
+    assert (reading.done, reading.total, reading.problem) == (1, 1, "")
+    assert state("review.two-others") is State.FAILS
+    assert state("history.kept") is State.HOLDS
+    assert state("secrets.in-vault") is State.UNKNOWN
+    assert Entry.objects.filter(kind="history").count() == 1
+    since = {row.clause: row.since for row in ClauseState.objects.all()}
+    study(shop)
+    assert {row.clause: row.since for row in ClauseState.objects.all()} == since
+    assert Decision.objects.count() == 1
+
+
+def test_a_repository_that_cannot_be_read_makes_everything_unknown(shop: Repository, repo: Repo) -> None:
+    study(shop)
+    repo.path.rename(repo.path.parent / "gone")
+    reading = study(shop)
+    assert "is not a folder" in reading.problem
+    assert {row.state for row in ClauseState.objects.all()} == {State.UNKNOWN}
+    page = browser(Person.objects.get(slug="ada")).get("/products/shop").content.decode()
+    assert "is not a folder" in page
+
+
+def test_an_unknown_author_is_unknown_and_not_fine(shop: Repository) -> None:
+    with as_role("owner"):
+        Account.objects.filter(person__slug="bob").delete()
+    judge(shop)
+    page = browser(Person.objects.get(slug="ada")).get(f"/changes/{Change.objects.get().pk}").content.decode()
+    assert "bob@example.test" in page
+    assert not Decision.objects.get().allowed
+
+
+def test_an_exception_agreed_to_here_covers_its_clause(shop: Repository) -> None:
+    dev, sam = browser(Person.objects.get(slug="ada")), browser(person("sam", Role.SECURITY))
+    fields = {"repository": "shop", "clause": "review.two-others", "branch": "refs/heads/main", "head": "", "days": "3"}
+    post(dev, "/exceptions/ask", **fields, reason="The site is down.")
+    post(sam, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    judge(shop)
+    change = Change.objects.get()
+    assert change.decision is not None
+    assert change.decision.allowed
+    assert Leave.objects.get().slug in dev.get(f"/changes/{change.pk}").content.decode()
+    post(browser(Person.objects.get(slug="sam")), f"/exceptions/{Leave.objects.get().slug}/end")
+    judge(shop)
+    assert not Decision.objects.latest("id").allowed
+
+
+def test_an_exception_whose_proof_is_of_something_else_covers_nothing(shop: Repository) -> None:
+    from muniment.server.record.models import ExceptionFile
+
+    dev, sam = browser(Person.objects.get(slug="ada")), browser(person("sam", Role.SECURITY))
+    fields = {"repository": "shop", "clause": "review.two-others", "branch": "refs/heads/main", "head": "", "days": "3"}
+    post(dev, "/exceptions/ask", **fields, reason="The site is down.")
+    post(sam, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    with as_role("owner"):
+        row = ExceptionFile.objects.get()
+        row.data = bytes(row.data).replace(b"The site is down.", b"No site is down!!")
+        row.save()
+    judge(shop)
+    assert not Decision.objects.get().allowed
+
+
+def test_a_freeze_denies_every_open_change(shop: Repository) -> None:
+    sam = browser(person("sam", Role.SECURITY))
+    judge(shop)
+    post(sam, "/policy/freeze", reason="A key leaked.")
+    assert judge(shop)
+    page = sam.get(f"/changes/{Change.objects.get().pk}").content.decode()
+    assert "All merges are stopped" in page
+
+
+def test_the_roles_of_a_product_count_for_it_alone(shop: Repository, repo: Repo) -> None:
+    from muniment.server.changes.rules import ProductHome
+    from muniment.server.products.models import Product
+
+    other = product("other")
+    person("eve", Role.SECURITY, product=other)
+    assert '"security"' not in ProductHome(Product.objects.get(slug="shop")).people_text()
+    assert '"security"' in ProductHome(other).people_text()
+
+
+def test_sensitive_paths_of_a_product_are_a_clause_more(shop: Repository) -> None:
+    own = browser(person("own", Role.OWNER))
+    post(own, "/products/shop/change", do="describe", name="Shop", sensitive='app.py\n"odd"')
+    study(shop)
+    assert state("review.sensitive-of-product") is State.FAILS
+
+
+def test_looking_has_what_is_new_judged(shop: Repository) -> None:
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    with as_role("worker"):
+        tasks.look(shop.pk)
+        tasks.look(shop.pk)
+    waiting = sorted(ProcrastinateJob.objects.filter(status="todo").values_list("task_name", flat=True))
+    assert waiting == ["judge-change", "judge-past"]
+
+
+def test_a_proposed_policy_is_tried_on_the_last_days(shop: Repository, repo: Repo) -> None:
+    repo.git(
+        "commit",
+        "--allow-empty",
+        "-qm",
+        "now",
+        env={
+            "GIT_AUTHOR_NAME": "Ada",
+            "GIT_AUTHOR_EMAIL": "ada@example.test",
+            "GIT_COMMITTER_NAME": "Ada",
+            "GIT_COMMITTER_EMAIL": "ada@example.test",
+        },
+    )
+    text = pack_text("a@example.test", "organisation").replace(
+        'control = "reviewed-by-others"\nbites = "merge"', 'control = "reviewed-by-others"\nbites = "report"'
+    )
+    sam = browser(person("sam", Role.SECURITY))
+    post(sam, "/policy/propose", text=text, note="")
+    with as_role("worker"):
+        tasks.try_policy(Version.objects.latest("id").pk)
+    trial = Trial.objects.get()
+    assert (trial.changes, trial.now_allowed, trial.problem) == (1, 0, "")
+    assert "shop" in sam.get(f"/policy/versions/{Version.objects.latest('id').pk}").content.decode()

@@ -1,0 +1,74 @@
+"""The service under test: who is who, who is signed in, and which of the database's roles this process has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+
+from muniment.access.roles import Role
+from muniment.server.database import NAMES
+from muniment.server.people.models import Grant, Person
+from muniment.server.products.models import Product, Repository
+
+_KEPT = ("django_migrations", "django_content_type", "auth_permission")
+
+
+@contextmanager
+def as_role(name: str) -> Iterator[None]:
+    """This process is `owner`, `web` or `worker` to the database while it lasts."""
+    before = connection.settings_dict["USER"]
+    connection.close()
+    connection.settings_dict["USER"] = NAMES[name]
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["USER"] = before
+
+
+def empty() -> None:
+    """Every table, as its owner; and the one row that the ledger needs."""
+    tables = [name for name in connection.introspection.table_names() if name not in _KEPT]
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        cursor.execute("INSERT INTO record_head (id) VALUES (1)")
+
+
+def person(slug: str, *roles: Role, product: Product | None = None, password: str = "") -> Person:
+    """Somebody with those roles."""
+    with as_role("owner"):
+        found, _ = Person.objects.get_or_create(
+            slug=slug, defaults={"name": slug.title(), "email": f"{slug}@example.test", "password": password or "!"}
+        )
+        for role in roles:
+            Grant.objects.create(person=found, role=role.value, product=product)
+    return found
+
+
+def product(slug: str, path: str = "") -> Product:
+    """A product, with a repository if there is a path."""
+    with as_role("owner"):
+        found = Product.objects.create(slug=slug, name=slug.title())
+        if path:
+            Repository.objects.create(product=found, name=slug, path=path)
+    return found
+
+
+def browser(someone: Person | None = None, *, second_factor: bool = True) -> Client:
+    """A browser, signed in as somebody."""
+    client = Client(HTTP_HOST="localhost", enforce_csrf_checks=False)
+    if someone is not None:
+        client.force_login(someone, backend="allauth.account.auth_backends.AuthenticationBackend")
+        if second_factor:
+            session = client.session
+            session["second_factor"] = someone.pk
+            session.save()
+    return client
+
+
+def post(client: Client, address: str, **fields: Any) -> str:
+    """Send a form, follow where it leads; what the page says."""
+    answer = client.post(address, fields, follow=True)
+    return answer.content.decode()
