@@ -32,6 +32,7 @@ Find = Callable[..., Resource | None]
 _allowed: ContextVar[frozenset[Action]] = ContextVar("allowed", default=frozenset())
 _tables: ContextVar[frozenset[str]] = ContextVar("tables", default=frozenset())
 _QUEUE = "procrastinate_"
+_ALWAYS = frozenset({"django_session", "muniment_cache"})
 
 
 def anywhere(request: HttpRequest, *_: Any, **__: Any) -> None:
@@ -92,7 +93,7 @@ class Mediation:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The answer, its writes watched."""
         request.actor = actor_of(request)  # type: ignore[attr-defined]
-        token = _tables.set(frozenset({"django_session"}))
+        token = _tables.set(_ALWAYS)
         try:
             with connection.execute_wrapper(_watched):
                 return self._get_response(request)

@@ -46,6 +46,7 @@ def migrate() -> None:
     """Bring the schema up to date, and give each role its rights. As the owner of the schema."""
     _make_roles()
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("createcachetable", verbosity=0)
     with transaction.atomic():
         privileges.apply()
         Head.objects.get_or_create(id=1)

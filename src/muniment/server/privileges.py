@@ -33,6 +33,7 @@ OTHERS = {
     "auth_group_permissions": Privileges((READ,), (READ,)),
     "django_content_type": Privileges((READ,), (READ,)),
     "django_session": Privileges(_ALL, _ALL),
+    "muniment_cache": Privileges(_ALL, _ALL),
     "django_migrations": Privileges((READ,), (READ,)),
     "account_emailaddress": _SESSIONS,
     "account_emailconfirmation": _SESSIONS,

@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "muniment.server.mediation.Mediation",
 ]
@@ -73,6 +74,7 @@ TEMPLATES = [
     }
 ]
 
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "muniment_cache"}}
 DATABASES = {"default": database.settings(HOME, os.environ)}
 
 # --- who signs in, and how --------------------------------------------------------------------------------
@@ -95,6 +97,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip"}  # never by name: that would lock others out
+ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _SECURE else 0  # https comes through a proxy, and nothing else does
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_MIN_LENGTH = 1

@@ -85,7 +85,8 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     if what["do"] not in ("change", "leave", "return", "account", "drop"):
         raise Http404
     if what["do"] == "drop":
-        what["account"] = int(given(request, ("account",))["account"] or 0)
+        number = given(request, ("account",))["account"]
+        what["account"] = int(number) if number.isascii() and number.isdigit() else 0
     told = f"{_STEPS[what['do']]} {slug}"
     return tried(request, lambda: ask(acting(request), Action.CHANGE_PERSON, what, told), _("Done."), "person", slug)
 

@@ -65,6 +65,15 @@ class PostgresHome:
             return None
         return _checked(digest, bytes(found))
 
+    def get_all(self, digests: Sequence[str]) -> dict[str, bytes]:
+        """Those of these objects that are there, in one query. HomeError for one that is not what its name says."""
+        rows = Stored.objects.filter(digest__in=digests).values_list("digest", "data")
+        return {digest: _checked(digest, bytes(data)) for digest, data in rows}
+
+    def erased(self, digests: Sequence[str]) -> dict[str, str]:
+        """Why those of these were erased that were, in one query."""
+        return dict(Erasure.objects.filter(digest__in=digests).values_list("digest", "why"))
+
     def objects(self) -> Iterator[str]:
         """The digests of all objects that are kept, in order."""
         return Stored.objects.order_by("digest").values_list("digest", flat=True).iterator()

@@ -15,7 +15,7 @@ from muniment.server.installation import home
 from muniment.server.mediation import requires
 from muniment.server.pages import page
 from muniment.server.record.models import Entry
-from muniment.server.record.reading import beside
+from muniment.server.record.reading import beside_all
 
 
 @require_GET
@@ -86,10 +86,10 @@ def _proof(row: Entry) -> dict[str, Any]:
 def activity(request: HttpRequest) -> HttpResponse:
     """What people did, newest first: who, what, on what. What was erased says so."""
     found = page(request, Entry.objects.filter(kind="act"))
+    kept = beside_all([row.object for row in found.rows], objects.Act)
     for row in found.rows:
-        read = entries.decode(bytes(row.data), row.place or 0)
-        row.act = read
-        said = beside(row.object, objects.Act)
+        row.act = entries.decode(bytes(row.data), row.place or 0)
+        said = kept[row.object]
         row.who = said if isinstance(said, objects.Act) else None
         row.erased = said if isinstance(said, str) else ""
     return render(request, "record/activity.html", {"page": found})

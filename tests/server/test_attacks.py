@@ -1,0 +1,175 @@
+"""What strangers try: guessing, forging, tricking browsers, sending too much."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+
+from muniment.access.roles import Role
+from muniment.server.people.models import Person
+from muniment.server.policies.models import Version
+from tests.server.conftest import PASSWORD
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+RIGHT = "violet otter carries lantern"
+
+
+def sign_in(client: Client, name: str, password: str, **more: str) -> int:
+    return client.post("/account/login/", {"login": name, "password": password}, **more).status_code  # type: ignore[arg-type]
+
+
+def test_guessing_is_slowed_for_who_guesses_and_for_nobody_else() -> None:
+    person("ada", Role.ADMIN, password=PASSWORD)
+    guesser = browser()
+    answers = [sign_in(guesser, "ada", f"guess {number}", REMOTE_ADDR="203.0.113.9") for number in range(60)]
+    assert answers.count(200) <= 30
+    assert 302 not in answers
+    forged = [
+        sign_in(guesser, "ada", "guess", REMOTE_ADDR="203.0.113.9", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}")
+        for number in range(20)
+    ]
+    assert set(forged) == {429}
+    assert sign_in(browser(), "ada", RIGHT, REMOTE_ADDR="192.0.2.7") == 302
+
+
+@pytest.mark.parametrize("name", ["ada", "nobody", "ada@example.test", "nobody@example.test"])
+def test_a_refusal_does_not_say_who_is_known(name: str) -> None:
+    person("ada", Role.ADMIN, password=PASSWORD)
+    page = browser().post("/account/login/", {"login": name, "password": "wrong"}).content.decode()
+    assert "not correct" in page
+    assert page.count("<li>") == browser().post(
+        "/account/login/", {"login": name.replace("ada", "eve"), "password": "wrong"}
+    ).content.decode().count("<li>")
+
+
+@pytest.mark.parametrize("where", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
+def test_nobody_is_led_elsewhere(where: str) -> None:
+    person("ada", Role.ADMIN, password=PASSWORD)
+    answer = browser().post("/account/login/", {"login": "ada", "password": RIGHT, "next": where})
+    assert answer["Location"] == "/"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "localhost@evil.example", ""])
+def test_another_host_is_refused(host: str) -> None:
+    assert Client(HTTP_HOST=host).get("/account/login/").status_code == 400
+
+
+def test_a_forwarded_host_is_not_believed() -> None:
+    client = browser(person("ada", Role.ADMIN))
+    person("bob")
+    page = client.post("/people/bob/invite", HTTP_X_FORWARDED_HOST="evil.example").content.decode()
+    assert "http://localhost/welcome/" in page
+    assert "evil" not in page
+
+
+def test_a_form_from_elsewhere_is_refused() -> None:
+    ada = person("ada", Role.ADMIN)
+    client = browser(ada)
+    client.handler.enforce_csrf_checks = True
+    assert client.post("/people/add", {"id": "eve", "name": "Eve"}).status_code == 403
+    assert not Person.objects.filter(slug="eve").exists()
+
+
+def test_a_session_ends_when_its_password_is_changed() -> None:
+    ada = person("ada", Role.ADMIN)
+    one = browser(ada)
+    assert one.get("/people").status_code == 200
+    with as_role("owner"):
+        ada.set_password("another otter carries lanterns")
+        ada.save()
+    assert one.get("/people").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/people/add", {"id": "x" * 5000, "name": "y" * 5000}),
+        ("/people/add", {"id": "a\x00b", "name": "x"}),
+        ("/people/add", {"id": "../../x", "name": "x"}),
+        ("/people/add", {"id": "x", "name": "\x1b[31m\n"}),
+        ("/products/add", {"id": "<script>", "name": "<script>alert(1)</script>"}),
+        ("/people/ada/role", {"do": "give", "role": "root", "product": "x' OR 1=1"}),
+        (
+            "/people/ada/change",
+            {"do": "account", "kind": "email", "value": "\ud800".encode("utf-8", "replace").decode()},
+        ),
+        ("/people/ada/change", {"do": "drop", "account": "x"}),
+        ("/people/ada/change", {"do": "explode"}),
+    ],
+)
+def test_odd_fields_do_no_harm(path: str, fields: dict[str, str]) -> None:
+    client = browser(person("ada", Role.ADMIN))
+    assert client.post(path, fields).status_code in (302, 400, 404)
+    assert Person.objects.count() == 1
+
+
+def test_what_people_typed_is_never_markup() -> None:
+    ada = browser(person("ada", Role.ADMIN))
+    post(ada, "/products/add", id="shop", name="<script>alert(1)</script>")
+    for path in ("/products", "/products/shop", "/activity", "/search?q=<script>alert(1)</script>"):
+        page = ada.get(path).content.decode()
+        assert "<script>alert" not in page, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/changes/99999999999999999999", "/ledger/99999999999999999999", "/?below=x", "/ledger?below=-1"]
+)
+def test_odd_numbers_do_no_harm(path: str) -> None:
+    assert browser(person("ada", Role.ADMIN)).get(path).status_code in (200, 404)
+
+
+def test_a_body_that_is_too_large_is_refused() -> None:
+    sam = browser(person("sam", Role.SECURITY))
+    assert sam.post("/policy/propose", {"text": "x" * (2 << 20)}).status_code == 400
+    file = SimpleUploadedFile("policy.toml", b"\xff\xfe" * 10)
+    assert 'role="alert"' in sam.post("/policy/propose", {"file": file, "text": "", "note": ""}).content.decode()
+    assert Version.objects.count() == 1
+
+
+def test_every_answer_tells_browsers_what_not_to_do() -> None:
+    product("shop")
+    for path in ("/", "/account/login/", "/nothing", "/health", "/api/products"):
+        answer = browser().get(path)
+        assert "script-src 'self'" in answer["Content-Security-Policy"], path
+        assert "unsafe" not in answer["Content-Security-Policy"]
+        assert answer["Cache-Control"] == "no-store", path
+        assert answer["X-Frame-Options"] == "DENY"
+        assert answer["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_page_takes_as_many_queries_with_few_rows_as_with_many() -> None:
+    ada = person("ada", *Role)
+    client = browser(ada)
+
+    def queries(path: str) -> int:
+        from django.test.utils import CaptureQueriesContext
+
+        with CaptureQueriesContext(connection) as caught:
+            assert client.get(path).status_code == 200
+        return len(caught)
+
+    product("p0")
+    paths = ("/", "/products", "/people", "/activity", "/ledger", "/exceptions", "/policy", "/work")
+    few = {path: queries(path) for path in paths}
+    for number in range(1, 12):
+        product(f"p{number}", f"/nowhere/{number}")
+        person(f"someone{number}", Role.DEVELOPER)
+    admin = browser(ada)
+    for number in range(8):
+        post(admin, "/products/add", id=f"q{number}", name="Q")
+    assert {path: queries(path) for path in paths} == few
+
+
+def test_deployed_behind_tls_django_has_nothing_to_say() -> None:
+    environment = {**os.environ, "MUNIMENT_URL": "https://muniment.example.test", "MUNIMENT_HOME": str(settings.HOME)}
+    command = [sys.executable, "-W", "error", "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout + done.stderr
