@@ -1,63 +1,18 @@
 """A real browser before a real service: `muniment up` on a home of its own, Chromium from Debian."""
 
 import json
-import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dev.purity import ROOT
 from tests.support.repos import Repo
+from tests.support.running import Up
 
 ARTIFACTS = ROOT / "artifacts"
 _RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
-
-
-class Up:
-    """`muniment up`, running."""
-
-    def __init__(self, home: Path, repository: Path) -> None:
-        self.home, self.repository = home, repository
-        self.process = self._start()
-        self.url, self.link = self._told()
-
-    def _start(self) -> subprocess.Popen[str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DATABASE_"))}
-        command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
-        return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    def _told(self) -> tuple[str, str]:
-        assert self.process.stdout is not None
-        lines = []
-        for line in self.process.stdout:
-            lines.append(line)
-            if "Ctrl-C" in line:
-                break
-        text = "".join(lines)
-        url = re.search(r"runs at (\S+)", text)
-        link = re.search(r"(\S+/welcome/\S+)", text)
-        assert url is not None, text
-        return url[1], link[1] if link else ""
-
-    def again(self) -> None:
-        """Once it has ended, start it again."""
-        self.process = self._start()
-        self.url, self.link = self._told()
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
-        self.process.send_signal(how)
-        self.process.wait(60)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +105,3 @@ def visit(chromium: Browser, up: Up) -> Iterator[object]:
     yield new
     for visitor in visitors:
         visitor.context.close()
-
-
-def until(holds: object, seconds: float = 30) -> None:
-    """Wait until it holds."""
-    assert callable(holds)
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.2)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import Up, Visitor, until
+from tests.browser.conftest import Visitor
+from tests.support.running import Up, until
 
 pytestmark = pytest.mark.xdist_group("browser")
 

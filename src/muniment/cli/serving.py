@@ -4,12 +4,17 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from muniment.cli import printing
+from muniment.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from muniment.server.embedded import Embedded
 
 _OPEN_SECONDS = 20
 
@@ -36,10 +41,10 @@ def begin(folder: Path, role: str, url: str) -> None:
 class Prepared:
     """A home whose database runs and is up to date."""
 
-    def __init__(self, folder: Path, url: str, database: int | None) -> None:
+    def __init__(self, folder: Path, url: str, tend: Callable[[], None]) -> None:
         self._folder = folder
         self._url = url
-        self._database = database
+        self._tend = tend
         self._registered: list[int] = []
 
     def register(self, path: str) -> None:
@@ -64,7 +69,7 @@ class Prepared:
             tree.start("worker", ["worker", "--home", str(self._folder)], {})
             _until_open(port)
             tell(link)
-            tree.watch()
+            tree.watch(self._tend)
 
     def once(self) -> int:
         """Judge everything here and now, and print what came of it."""
@@ -93,6 +98,20 @@ def _until_open(port: int) -> None:
             return
 
 
+def _nothing() -> None:
+    """Nothing."""
+
+
+def _tending(server: "Embedded") -> Callable[[], None]:
+    """Has the database started again if it was ended; what fails is tried again a moment later."""
+
+    def tend() -> None:
+        with suppress(DatabaseError):
+            server.revive()
+
+    return tend
+
+
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[Prepared]:
     """The home made ready: its folder, its database, its schema. Raises HomeError or DatabaseError."""
@@ -101,13 +120,13 @@ def prepared(folder: Path, url: str) -> Iterator[Prepared]:
 
     with ExitStack() as stack:
         make_folder(folder)
-        own = None
+        tend: Callable[[], None] = _nothing
         if not os.environ.get(database.URL_VARIABLE):
-            own = stack.enter_context(database.embedded(folder)).pid
+            tend = _tending(stack.enter_context(database.embedded(folder)))
         begin(folder, "owner", url)
         from muniment.server import preparing
 
         preparing.check()
         preparing.migrate()
         preparing.first_policy()
-        yield Prepared(folder, url, own)
+        yield Prepared(folder, url, tend)

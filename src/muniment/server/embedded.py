@@ -88,14 +88,16 @@ class Embedded:
         """Start it, made anew if there is none, and make its roles. Raises DatabaseError; nothing then runs."""
         self._take()
         try:
-            self._prepare()
-            self._wait_for_former()
-            self._process = self._run([self._program("postgres"), "-D", self._data, *self._options()])
-            self._ready()
+            self._begin()
             self._make_roles()
         except BaseException:
             self.stop()
             raise
+
+    def revive(self) -> None:
+        """Start it again if somebody ended it. Raises DatabaseError; then try once more."""
+        if self._process is not None and self._process.poll() is not None:
+            self._begin()
 
     def stop(self) -> None:
         """Stop it, and let others start it. A second time does nothing."""
@@ -111,6 +113,12 @@ class Embedded:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _begin(self) -> None:
+        self._prepare()
+        self._wait_for_former()
+        self._process = self._run([self._program("postgres"), "-D", self._data, *self._options()])
+        self._ready()
 
     def _take(self) -> None:
         try:

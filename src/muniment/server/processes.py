@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 _LEAST_SECONDS = 1.0  # between two starts of one process
 _END_SECONDS = 20
@@ -45,9 +45,10 @@ class Tree:
         """Have `watch` return."""
         self._ending.set()
 
-    def watch(self) -> None:
-        """Until `end`: start again what has ended."""
+    def watch(self, tend: Callable[[], None]) -> None:
+        """Until `end`: start again what has ended, and `tend` to the rest."""
         while not self._ending.wait(0.3):
+            tend()
             for name, process in list(self._running.items()):
                 if process.poll() is not None and time.monotonic() > self._begun[name] + _LEAST_SECONDS:
                     self._start(name)
@@ -61,12 +62,11 @@ class Tree:
         )
 
 
-def on_end(act: object) -> None:
+def on_end(act: Callable[[], None]) -> None:
     """Ctrl-C and SIGTERM both come to `act()`."""
 
     def handle(number: int, frame: object) -> None:
-        if callable(act):
-            act()
+        act()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)

@@ -1,0 +1,117 @@
+"""The process tree: whatever of it is killed, each change is judged, none twice, and the ledger is whole."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from muniment.home.files import PUBLIC
+from muniment.ledger import verification
+from muniment.server import database
+from muniment.server.embedded import OWNER
+from tests.support.repos import Repo
+from tests.support.running import Up, until
+
+JUDGEMENTS = int(os.environ.get("MUNIMENT_JUDGEMENTS", "60"))
+KILLS = int(os.environ.get("MUNIMENT_KILLS", "4"))
+
+
+def rows(home: Path, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.embedded(home).url(OWNER), autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def answers(up: Up, path: str) -> int:
+    try:
+        with urllib.request.urlopen(up.url.replace("localhost", "127.0.0.1") + path, timeout=5) as answer:
+            status: int = answer.status
+            return status
+    except OSError:
+        return 0
+
+
+def children(pid: int) -> list[int]:
+    """Of web, worker and database, each by its process."""
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
+    return [int(word) for word in found.stdout.split()]
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    found = Repo(tmp_path / "shop")
+    base = found.commit({"app.py": "x = 0\n"})
+    for number in range(JUDGEMENTS):
+        found.commit({"app.py": f"x = {number + 1}\n"}, on=f"topic{number}", parents=[base])
+    return found
+
+
+def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Repo) -> None:
+    up = Up(tmp_path / "home", repo.path)
+    chance = random.Random(11)
+    try:
+        for _ in range(KILLS):
+            time.sleep(1 + chance.random() * 2)
+            os.kill(chance.choice(children(up.process.pid)), signal.SIGKILL)
+        up.end(signal.SIGKILL)
+        up.again()
+        wanted = "SELECT count(*) FROM changes_change WHERE \"where\" = 'open' AND decision_id IS NOT NULL"
+        until(lambda: answers(up, "/ready") == 200, 60)
+        until(lambda: rows(up.home, wanted) == [(JUDGEMENTS,)], 300)
+        open_ = "SELECT count(*), count(DISTINCT change_id) FROM changes_decision WHERE entry_id IS NOT NULL"
+        assert rows(up.home, open_) == [(JUDGEMENTS, JUDGEMENTS)]
+        until(lambda: rows(up.home, "SELECT count(*) FROM record_entry WHERE place IS NULL") == [(0,)])
+        previews = "SELECT count(*) FROM record_entry WHERE kind = 'preview'"
+        assert rows(up.home, previews) == [(JUDGEMENTS,)]
+        files = {str(path): bytes(data) for path, data in rows(up.home, "SELECT path, data FROM record_tile")}  # type: ignore[call-overload]
+        ((note,),) = rows(up.home, "SELECT checkpoint FROM record_head")
+        found = verification.verify(files.get, bytes(note), (up.home / PUBLIC).read_text())  # type: ignore[call-overload]
+        assert found.problems == ()
+        assert rows(up.home, "SELECT count(*), max(place) FROM record_entry") == [(found.size, found.size - 1)]
+    finally:
+        up.end()
+
+
+def test_a_second_one_says_so_and_does_nothing(tmp_path: Path, repo: Repo) -> None:
+    up = Up(tmp_path / "home", repo.path)
+    try:
+        command = [sys.executable, "-m", "muniment", "up", str(repo.path), "--home", str(up.home)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "already" in done.stderr
+        assert up.url in done.stderr
+        assert answers(up, "/health") == 200
+    finally:
+        up.end()
+    assert children(os.getpid()) == [] or all(pid != up.process.pid for pid in children(os.getpid()))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_nothing_of_it_is_left_running(tmp_path: Path, repo: Repo, how: signal.Signals) -> None:
+    up = Up(tmp_path / "home", repo.path)
+    until(lambda: answers(up, "/ready") == 200, 60)
+    below = children(up.process.pid)
+    assert len(below) >= 3
+    up.end(how)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 60)
+
+
+def test_once_it_judges_prints_and_stops(tmp_path: Path, repo: Repo) -> None:
+    command = [sys.executable, "-m", "muniment", "up", str(repo.path), "--home", str(tmp_path / "home"), "--once"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 changes of refs/heads/main judged" in done.stdout
+    assert "review.two-others" in done.stdout
+
+
+def test_what_is_no_repository_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "muniment", "up", str(tmp_path), "--home", str(tmp_path / "home"), "--once"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "git repository" in done.stderr

@@ -1,0 +1,57 @@
+"""`muniment up` as a process, as a new user starts it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Up:
+    """`muniment up`, running."""
+
+    def __init__(self, home: Path, repository: Path) -> None:
+        self.home, self.repository = home, repository
+        self.process = self._start()
+        self.url, self.link = self._told()
+
+    def _start(self) -> subprocess.Popen[str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DATABASE_"))}
+        command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
+        return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def _told(self) -> tuple[str, str]:
+        assert self.process.stdout is not None
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        text = "".join(lines)
+        url = re.search(r"runs at (\S+)", text)
+        link = re.search(r"(\S+/welcome/\S+)", text)
+        assert url is not None, text
+        return url[1], link[1] if link else ""
+
+    def again(self) -> None:
+        """Once it has ended, start it again."""
+        self.process = self._start()
+        self.url, self.link = self._told()
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it."""
+        self.process.send_signal(how)
+        self.process.wait(60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def until(holds: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.2)
