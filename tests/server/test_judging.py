@@ -115,8 +115,12 @@ def test_the_past_gives_the_clauses_their_states(shop: Repository, repo: Repo) -
     assert Entry.objects.filter(kind="history").count() == 1
     since = {row.clause: row.since for row in ClauseState.objects.all()}
     study(shop)
+    assert Entry.objects.filter(kind="history").count() == 1
+    repo.commit({"app.py": "x = 9\n"})
+    study(shop)
+    assert Entry.objects.filter(kind="history").count() == 2
     assert {row.clause: row.since for row in ClauseState.objects.all()} == since
-    assert Decision.objects.count() == 1
+    assert Decision.objects.count() == 2
 
 
 def test_a_repository_that_cannot_be_read_makes_everything_unknown(shop: Repository, repo: Repo) -> None:

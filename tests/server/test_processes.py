@@ -63,7 +63,7 @@ def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Rep
         up.again()
         wanted = "SELECT count(*) FROM changes_change WHERE \"where\" = 'open' AND decision_id IS NOT NULL"
         until(lambda: answers(up, "/ready") == 200, 60)
-        until(lambda: rows(up.home, wanted) == [(JUDGEMENTS,)], 300)
+        until(lambda: rows(up.home, wanted) == [(JUDGEMENTS,)], 300 + JUDGEMENTS)
         open_ = "SELECT count(*), count(DISTINCT change_id) FROM changes_decision WHERE entry_id IS NOT NULL"
         assert rows(up.home, open_) == [(JUDGEMENTS, JUDGEMENTS)]
         until(lambda: rows(up.home, "SELECT count(*) FROM record_entry WHERE place IS NULL") == [(0,)])

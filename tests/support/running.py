@@ -10,6 +10,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def clean() -> dict[str, str]:
+    """The environment of somebody who has set nothing."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DATABASE_"))}
+
+
+def muniment(*arguments: object) -> tuple[int, str]:
+    """What a command ends with, and all that it says."""
+    command = [sys.executable, "-m", "muniment", *map(str, arguments)]
+    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
 class Up:
     """`muniment up`, running."""
 
@@ -19,9 +31,8 @@ class Up:
         self.url, self.link = self._told()
 
     def _start(self) -> subprocess.Popen[str]:
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DATABASE_"))}
         command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
-        return subprocess.Popen(command, env=own, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return subprocess.Popen(command, env=clean(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def _told(self) -> tuple[str, str]:
         assert self.process.stdout is not None

@@ -8,6 +8,8 @@ COMMANDS = {
     "up": "muniment.cli.up",
     "web": "muniment.cli.web",
     "worker": "muniment.cli.worker",
+    "backup": "muniment.cli.backup",
+    "restore": "muniment.cli.restore",
     "link": "muniment.cli.link",
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",

@@ -5,10 +5,10 @@ from typing import Any
 import click
 import msgspec
 
-from muniment.cli import ledger_keep, ledger_text, ledger_verify, options, printing
+from muniment.cli import homes, ledger_keep, ledger_text, ledger_verify, options, printing
 from muniment.errors import ErasedError, LedgerError, UsageError
-from muniment.home.files import FilesHome
-from muniment.home.files_log import FilesLog
+from muniment.home.home import LedgerHome
+from muniment.home.log import Log
 from muniment.ledger import entries, proof_text, proofs
 
 
@@ -24,7 +24,7 @@ def command() -> None:
 @options.output
 def show(number: int | None, home: str, last: int, output: str) -> int:
     """List the newest entries, or show entry N with what lies beside it."""
-    place = FilesHome(home)
+    place = homes.at(home)
     log = place.log()
     size = log.head().size
     if number is not None:
@@ -40,7 +40,7 @@ def show(number: int | None, home: str, last: int, output: str) -> int:
     return 0
 
 
-def _show_one(home: FilesHome, log: FilesLog, number: int, size: int, output: str) -> int:
+def _show_one(home: LedgerHome, log: Log, number: int, size: int, output: str) -> int:
     if number >= size:
         raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show")
     entry = entries.decode(next(log.entries(number, number + 1)), number)
@@ -54,7 +54,7 @@ def _show_one(home: FilesHome, log: FilesLog, number: int, size: int, output: st
     return 0
 
 
-def _beside(home: FilesHome, digest: str) -> tuple[Any, str]:
+def _beside(home: LedgerHome, digest: str) -> tuple[Any, str]:
     """The object as plain values, or why there is none."""
     if not digest:
         return None, ""
@@ -78,7 +78,7 @@ def prove(number: int | None, home: str, since: int | None) -> int:
     """
     if (number is None) == (since is None):
         raise UsageError("what to prove was not said", "Name an entry, or a size with --since SIZE.")
-    log = FilesHome(home).log()
+    log = homes.at(home).log()
     head = log.head()
     data = log.checkpoint()
     if data is None:
@@ -101,7 +101,7 @@ def prove(number: int | None, home: str, since: int | None) -> int:
 @options.required_home
 def raw(number: int, home: str) -> int:
     """Print entry N, byte for byte, as it is hashed."""
-    log = FilesHome(home).log()
+    log = homes.at(home).log()
     size = log.head().size
     if number >= size:
         raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show")

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import options, printing, scene
+from muniment.cli import homes, options, printing, scene
 from muniment.errors import LedgerError, MunimentError, UsageError
 from muniment.home import durable, witnesses
 from muniment.home.files import FilesHome
-from muniment.home.files_log import FilesLog
-from muniment.home.log import CHECKPOINT
+from muniment.home.log import CHECKPOINT, Log
 from muniment.ledger import proofs, tiles
 from muniment.workflows.reconciling import reconcile as reconcile_all
 
@@ -23,7 +22,7 @@ WITNESSED = "witnessed"
 @options.output
 def export(directory: str, home: str, objects: bool, output: str) -> int:
     """Copy the ledger to DIR, which others verify with its public key alone: C2SP tiles and a checkpoint."""
-    place = FilesHome(home)
+    place = homes.at(home)
     log = place.log()
     target = Path(directory)
     if target.exists() and any(target.iterdir()):
@@ -56,7 +55,7 @@ def reconcile(home: str, reason: str, output: str) -> int:
 
     Only after you know why, and the newest copy is lost. It is recorded, and others' older checkpoints will show it.
     """
-    number = reconcile_all(FilesHome(home), reason, scene.now())
+    number = _reconciled(home, reason)
     if output == "json":
         printing.json({"entry": number})
     else:
@@ -67,12 +66,21 @@ def reconcile(home: str, reason: str, output: str) -> int:
     return 0
 
 
+def _reconciled(home: str, reason: str) -> int:
+    if not homes.is_service(home):
+        return reconcile_all(FilesHome(home), reason, scene.now())
+    homes.at(home)
+    from muniment.server.record.reconciling import reconcile as reconcile_rows
+
+    return reconcile_rows(reason, scene.now())
+
+
 @click.command()
 @options.required_home
 @options.output
 def witness(home: str, output: str) -> int:
     """Ask the witnesses that home.toml names to sign the newest checkpoint. Exit code 1 if one does not."""
-    place = FilesHome(home)
+    place = homes.at(home)
     log, settings = place.log(), place.settings()
     head, data = log.head(), log.checkpoint()
     if not settings.witnesses or data is None:
@@ -97,7 +105,7 @@ def witness(home: str, output: str) -> int:
     return 1 if failed else 0
 
 
-def _needed(log: FilesLog, path: str) -> bytes:
+def _needed(log: Log, path: str) -> bytes:
     data = log.read(path)
     if data is None:
         raise LedgerError(f"{path} is missing", "See: muniment ledger verify")

@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from muniment.cli import options, printing
+from muniment.cli import homes, options, printing
 from muniment.errors import ErasedError, HomeError, LedgerError, UsageError
-from muniment.home.files import PUBLIC, FilesHome
+from muniment.home.files import PUBLIC
 from muniment.home.files_log import FilesLog
+from muniment.home.home import LedgerHome
+from muniment.home.log import Log
 from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
 from muniment.ledger.tree import leaf_hash
 from muniment.ledger.verification import verify as verify_all
@@ -41,7 +43,7 @@ def verify(
         return _verify_proof(proof, entry, _key(key, directory, home), output)
     if (directory is None) == (home is None):
         raise UsageError("which ledger was not said, or twice", "Name a copy, or the home with --home DIR.")
-    place = FilesHome(home) if home is not None else None
+    place = homes.at(home) if home is not None else None
     log = place.log() if place is not None else FilesLog(_folder(directory or ""), None, None, None)
     public = _key(key, directory, home)
     data = log.checkpoint()
@@ -68,7 +70,7 @@ def _told(size: int, root: str, first_bad: int | None, problems: list[str], outp
     return 1 if problems else 0
 
 
-def _objects(home: FilesHome, log: FilesLog, size: int) -> Iterator[str]:
+def _objects(home: LedgerHome, log: Log, size: int) -> Iterator[str]:
     """What is missing or damaged of what lies beside the entries. What was erased is not missing."""
     for at, data in enumerate(log.entries(0, size)):
         entry = entries.decode(data, at)
@@ -82,7 +84,7 @@ def _objects(home: FilesHome, log: FilesLog, size: int) -> Iterator[str]:
                 yield f"entry {at}: {error.message}"
 
 
-def _beside(home: FilesHome, entry: entries.AnyEntry) -> Iterator[str]:
+def _beside(home: LedgerHome, entry: entries.AnyEntry) -> Iterator[str]:
     """Digests of what lies beside an entry: its own object, and of a decision what it takes to make it again."""
     if not entry.object:
         return
@@ -105,7 +107,7 @@ def _kept(data: bytes) -> objects.Kept:
         raise LedgerError(f"a decision is kept in another form: {error}", "Use the version that wrote it.") from error
 
 
-def _not_grown(log: FilesLog, size: int, file: Path, public: str) -> list[str]:
+def _not_grown(log: Log, size: int, file: Path, public: str) -> list[str]:
     try:
         old = checkpoints.read_checkpoint(_bytes(file), public)
         if old.size > size:
@@ -131,7 +133,7 @@ def _key(key: str | None, directory: str | None, home: str | None) -> str:
     if key is not None:
         return _bytes(Path(key)).decode("utf-8", "replace")
     if home is not None:
-        public = FilesHome(home).public_key()
+        public = homes.at(home).public_key()
         if public is None:
             raise LedgerError(f"{PUBLIC} is missing in the home", "Restore it, or name a copy with --key FILE.")
         return public

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from muniment.cli import options, printing, rulebook, scene
+from muniment.cli import homes, options, printing, rulebook, scene
 from muniment.decision.binding import BoundPolicy
 from muniment.errors import PeopleError, UsageError
 from muniment.facts import kinds
@@ -92,7 +92,7 @@ def command(
 def _again(number: int, home: str | None, output: str) -> int:
     if home is None:
         raise UsageError("the home whose decision it is was not said", "Name it with --home DIR.")
-    place = FilesHome(home)
+    place = homes.at(home)
     log = place.log()
     if number >= log.head().size:
         raise UsageError(f"there is no entry {number}", "See: muniment ledger show")

@@ -16,6 +16,8 @@ from muniment.errors import DatabaseError
 if TYPE_CHECKING:
     from muniment.server.embedded import Embedded
 
+STATE = "service.json"  # in the home of a service, and in no other
+
 _OPEN_SECONDS = 20
 
 home = click.option(

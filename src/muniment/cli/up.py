@@ -14,8 +14,6 @@ import click
 from muniment.cli import serving
 from muniment.errors import HomeError, UsageError
 
-_STATE = "service.json"
-
 
 @click.command()
 @click.argument("repositories", nargs=-1, metavar="[REPO ...]")
@@ -76,7 +74,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _known(folder: Path) -> str:
     try:
-        return f"http://localhost:{json.loads((folder / _STATE).read_text())['port']}"
+        return f"http://localhost:{json.loads((folder / serving.STATE).read_text())['port']}"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
@@ -84,11 +82,11 @@ def _known(folder: Path) -> str:
 def _port(folder: Path) -> int:
     """The port of the last time if it is free, else a free one."""
     try:
-        wanted = int(json.loads((folder / _STATE).read_text())["port"])
+        wanted = int(json.loads((folder / serving.STATE).read_text())["port"])
     except (OSError, ValueError, KeyError, TypeError):
         wanted = 0
     found = _bound(wanted) or _bound(0)
-    (folder / _STATE).write_text(json.dumps({"port": found}) + "\n")
+    (folder / serving.STATE).write_text(json.dumps({"port": found}) + "\n")
     return found
 
 

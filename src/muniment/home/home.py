@@ -6,6 +6,7 @@ What is absent is None; what cannot be read raises HomeError. The two are never 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from muniment.home.log import Log
 from muniment.home.settings import Settings
 
 
@@ -47,3 +48,10 @@ class Home(Protocol):
 
     def public_key(self) -> str | None:
         """The ledger's public key as text, None if there is none."""
+
+
+class LedgerHome(Home, Protocol):
+    """A home with the ledger that it keeps."""
+
+    def log(self) -> Log:
+        """The ledger."""

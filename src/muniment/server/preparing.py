@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 from psycopg import errors, sql
 
@@ -32,6 +32,19 @@ from muniment.server.work import soon
 
 _FIRST = "admin"
 _OWNER, _REPOSITORY = "security@example.test", "organisation"
+
+
+def reachable() -> None:
+    """Raises DatabaseError unless the database answers."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        raise DatabaseError("the database does not answer", "Start the service first: muniment up") from error
+
+
+def connections_closed() -> None:
+    """Before the database ends."""
+    connections.close_all()
 
 
 def check() -> None:
@@ -100,15 +113,13 @@ def first_link() -> str:
 
 def link_for(slug: str) -> str:
     """A link for somebody who is active, made on the machine. Raises UsageError for nobody, DatabaseError."""
-    try:
-        with transaction.atomic():
-            person = Person.objects.filter(slug=slug, active=True).first()
-            if person is None:
-                raise UsageError(f"nobody active has the id {slug}", "The page People shows the ids.")
-            act(SHELL, Action.CHANGE_PERSON, f"person:{slug}", {"step": "a link was made on the machine"})
-            return invite(person)
-    except OperationalError as error:
-        raise DatabaseError("the database does not answer", "Start the service first: muniment up") from error
+    reachable()
+    with transaction.atomic():
+        person = Person.objects.filter(slug=slug, active=True).first()
+        if person is None:
+            raise UsageError(f"nobody active has the id {slug}", "The page People shows the ids.")
+        act(SHELL, Action.CHANGE_PERSON, f"person:{slug}", {"step": "a link was made on the machine"})
+        return invite(person)
 
 
 def invite(person: Person, lasts: timedelta = INVITATION) -> str:

@@ -218,6 +218,17 @@ def _study(found: Scene, reading: Reading) -> None:
     now, repository, rules = moments.now(), found.repository, found.rules
     target = found.main
     tip = found.branches[target]
+    inputs = canonical.digest_of(
+        {
+            "tip": tip,
+            "policy": rules.policy.policy.digest,
+            "people": rules.people,
+            "exceptions": rules.exceptions,
+            "day": now[:10],  # exceptions end, and clauses that only report begin to bite
+        }
+    )
+    if reading.inputs == inputs and not reading.problem:
+        return
     past = History(found.git, repository.name, target, tip)
     replay = Replay(rules.policy, target)
     known = _known(rules)
@@ -240,6 +251,7 @@ def _study(found: Scene, reading: Reading) -> None:
         _keep_past(repository, target, newest, titles)
         _enter_study(repository, summary, tip, now)
         reading.tip, reading.policy, reading.done = tip, summary.policy, reading.total
+        reading.inputs = inputs
         reading.finished = moments.read(now)
         reading.save()
         keep_states(repository, summary)

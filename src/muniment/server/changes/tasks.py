@@ -1,5 +1,7 @@
 """Work in the background for changes."""
 
+from django.utils import timezone
+
 from muniment.errors import MunimentError
 from muniment.server.changes import judging
 from muniment.server.changes.models import Change
@@ -39,7 +41,8 @@ def look(repository: int) -> None:
             state = (found.branches[found.main], found.rules.policy.policy.digest)
     except MunimentError:
         state, heads = ("", ""), {}
-    moved = (reading.tip, reading.policy) != state or bool(reading.problem)
+    today = reading.finished is not None and reading.finished.date() == timezone.now().date()
+    moved = (reading.tip, reading.policy) != state or bool(reading.problem) or not today
     if moved:
         soon("judge-past", repository=row.pk)
     known = dict(Change.objects.filter(repository=row, where=Change.Where.OPEN).values_list("name", "head"))

@@ -80,6 +80,7 @@ class Reading(models.Model):
     done = models.IntegerField(default=0)
     total = models.IntegerField(default=0)
     policy = models.CharField(max_length=71, blank=True)
+    inputs = models.CharField(max_length=71, blank=True)  # digest of all that its past was judged by
     finished = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
 

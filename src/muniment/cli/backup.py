@@ -1,0 +1,31 @@
+"""muniment backup: everything of a service in one file."""
+
+import os
+from pathlib import Path
+
+import click
+
+from muniment.cli import serving
+from muniment.errors import UsageError
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@serving.home
+def command(file: str, home: str) -> int:
+    """Write everything of a service that runs to FILE: database, ledger and its key. Nobody else may read it.
+
+    Keep it where this machine's failure does not reach. It holds the ledger's key.
+    """
+    target = Path(file)
+    if target.exists():
+        raise UsageError(f"{file} is there already", "Name a new file.")
+    folder = Path(home).absolute()
+    serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    from muniment.server.backing_up import back_up
+    from muniment.server.preparing import reachable
+
+    reachable()
+    size = back_up(folder, target)
+    click.echo(f"{file} holds everything, with a ledger of {size} entries")
+    return 0

@@ -1,0 +1,58 @@
+"""muniment restore: a service from its backup, proven before it may run."""
+
+import os
+from pathlib import Path
+
+import click
+
+from muniment.cli import serving
+from muniment.errors import LedgerError, UsageError
+from muniment.home import durable
+
+
+@click.command()
+@click.argument("file", metavar="FILE")
+@serving.home
+def command(file: str, home: str) -> int:
+    """Make a home out of a backup, in a new folder, and verify its whole ledger.
+
+    What was erased is erased again. If the ledger is older than its copy outside, it stays unsigned until a person
+    looks at it: muniment ledger reconcile. If it does not verify, the home is not used: exit code 3.
+    """
+    folder = Path(home).absolute()
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{home} is not empty", "Name a new folder with --home DIR.")
+    if os.environ.get("DATABASE_URL"):
+        raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
+    from muniment.server import database
+    from muniment.server.embedded import OWNER
+    from muniment.server.folder import make_folder
+    from muniment.server.unpacking import put_back, unpacked
+
+    parts = unpacked(Path(file))
+    (folder / "keys").mkdir(mode=0o700, parents=True)
+    for name in ("keys/ledger.key", "keys/ledger.pub"):
+        durable.write(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
+    make_folder(folder)
+    with database.embedded(folder) as server:
+        put_back(parts, server.url(OWNER))
+        serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+        from muniment.server import backing_up, preparing
+
+        preparing.migrate()
+        erased = backing_up.erase_again()
+        try:
+            size = backing_up.proven()
+            waits = backing_up.outrun()
+        except LedgerError:
+            (folder / serving.STATE).unlink(missing_ok=True)
+            raise
+        preparing.connections_closed()
+    (folder / serving.STATE).write_text('{"port": 0}\n')
+    click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
+    if waits:
+        click.echo(f"It waits for a person: {waits}")
+        click.echo("Next: start it, find out why, then run: muniment ledger reconcile")
+    else:
+        click.echo(f"Next: muniment up --home {home}")
+    return 0

@@ -1,0 +1,109 @@
+"""Everything of an installation in one file, and back: a restore proves the ledger before anything else may run."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from muniment.errors import LedgerError
+from muniment.home import durable
+from muniment.ledger import entries, verification
+from muniment.server.embedded import Embedded
+from muniment.server.installation import home
+from muniment.server.record.models import Entry, Erasure, Stored
+from muniment.server.unpacking import DUMP, FORMAT, KEYS, MANIFEST, run
+
+
+def back_up(folder: Path, file: Path) -> int:
+    """Write everything to a new file, for this account alone; how many entries its ledger has.
+
+    Raises HomeError if it cannot be written, DatabaseError if the database cannot be read.
+    """
+    with transaction.atomic():  # a snapshot: what comes meanwhile is in the next one
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            cursor.execute("SELECT pg_export_snapshot()")
+            (snapshot,) = cursor.fetchone() or ("",)
+        log = home().log()
+        size, checkpoint = log.head().size, log.checkpoint()
+        dump = _dumped(str(snapshot))
+    parts = {DUMP: dump, **{name: (folder / name).read_bytes() for name in KEYS}}
+    manifest = {
+        "format": FORMAT,
+        "entries": size,
+        "checkpoint": (checkpoint or b"").decode(),
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
+    }
+    parts[MANIFEST] = json.dumps(manifest, indent=1).encode()
+    durable.write(file, _tar(parts), 0o600)
+    return size
+
+
+def erase_again() -> int:
+    """What was erased stays so, should a backup have brought it back; how many objects that were."""
+    return int(Stored.objects.filter(digest__in=Erasure.objects.values("digest")).delete()[0])
+
+
+def proven() -> int:
+    """Look at the whole ledger, and that the rows say the same; how many entries there are.
+
+    Raises LedgerError with the first thing that is wrong.
+    """
+    log = home().log()
+    data = log.checkpoint()
+    if data is None:
+        return 0
+    found = verification.verify(log.read, data, home().public_key() or "", lambda _, raw: entries.wrong(raw))
+    if found.problems:
+        raise LedgerError(found.problems[0], "Restore another backup.")
+    rows = Entry.objects.exclude(place=None).order_by("place").values_list("place", "data").iterator()
+    for at, (entry, (place, raw)) in enumerate(zip(log.entries(0, found.size), rows, strict=True)):
+        if place != at or bytes(raw) != entry:
+            raise LedgerError(f"the row of entry {at} is not what was signed", "Restore another backup.")
+    return found.size
+
+
+def outrun() -> str:
+    """Why the ledger may not be signed further until a person looked at it; "" if nothing is against it."""
+    try:
+        with home().log(signs=True).held():
+            return ""
+    except LedgerError as error:
+        return error.message
+
+
+def _dumped(snapshot: str) -> bytes:
+    settings = connection.settings_dict
+    command = [str(Embedded.program("pg_dump")), "--format=custom", "--no-owner", "--no-privileges"]
+    command += [f"--snapshot={snapshot}", "--dbname", settings["NAME"], "--host", settings["HOST"]]
+    command += ["--username", settings["USER"]] if settings["USER"] else []
+    command += ["--port", settings["PORT"]] if settings["PORT"] else []
+    with _password(settings["PASSWORD"]):
+        return run(command, b"")
+
+
+@contextlib.contextmanager
+def _password(password: str) -> Iterator[None]:
+    """For a child, in its environment: never among its arguments."""
+    if password:
+        os.environ["PGPASSWORD"] = password
+    try:
+        yield
+    finally:
+        os.environ.pop("PGPASSWORD", None)
+
+
+def _tar(parts: dict[str, bytes]) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        for name, data in parts.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o600
+            tar.addfile(member, io.BytesIO(data))
+    return whole.getvalue()

@@ -1,0 +1,139 @@
+"""A backup holds everything, and a restore proves it before anything runs."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from muniment.server import database
+from muniment.server.embedded import OWNER
+from tests.support.repos import Repo
+from tests.support.running import Up, muniment, until
+
+
+def run(home: Path, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.embedded(home).url(OWNER), autocommit=True) as connection:
+        done = connection.execute(statement.encode())
+        return done.fetchall() if done.description else []
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Up:
+    repo = Repo(tmp_path / "shop")
+    repo.commit({"app.py": "x = 1\n"})
+    running = Up(tmp_path / "home", repo.path)
+    placed = "SELECT count(*) FROM record_entry WHERE place IS NULL"
+    history = "SELECT count(*) FROM record_entry WHERE kind = 'history'"
+    until(lambda: run(running.home, history) != [(0,)] and run(running.home, placed) == [(0,)], 60)
+    return running
+
+
+def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) -> None:
+    file, new = tmp_path / "backup", tmp_path / "new"
+    try:
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+        assert file.stat().st_mode & 0o077 == 0
+        assert muniment("backup", file, "--home", up.home)[0] == 2
+        code, said = muniment("ledger", "verify", "--home", up.home)
+        assert code == 0, said
+        assert muniment("ledger", "export", tmp_path / "copy", "--home", up.home)[0] == 0
+        entries = run(up.home, "SELECT place, data FROM record_entry ORDER BY place")
+    finally:
+        up.end()
+    assert muniment("ledger", "verify", tmp_path / "copy")[0] == 0
+    code, said = muniment("restore", file, "--home", new)
+    assert code == 0, said
+    assert f"a ledger of {len(entries)} entries" in said
+    again = Up(new, up.repository)
+    try:
+        found = run(new, "SELECT place, data FROM record_entry ORDER BY place")
+        assert found[: len(entries)] == entries
+        assert muniment("ledger", "verify", "--home", new)[0] == 0
+    finally:
+        again.end()
+    assert muniment("restore", file, "--home", new)[0] == 2
+
+
+def test_a_backup_that_was_altered_or_cut_off_is_refused(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    try:
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+    finally:
+        up.end()
+    data = file.read_bytes()
+    for spoilt in (data[:5000], data[: len(data) // 2], b"", data.replace(b"PGDMP", b"PGDMQ", 1)):
+        (tmp_path / "spoilt").write_bytes(spoilt)
+        code, said = muniment("restore", tmp_path / "spoilt", "--home", tmp_path / "new")
+        assert code == 3, said
+        assert not (tmp_path / "new").exists()
+
+
+def test_a_ledger_that_does_not_verify_is_not_used(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    try:
+        run(up.home, "UPDATE record_entry SET data = data || ' '::bytea WHERE place = 1")
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+    finally:
+        up.end()
+    code, said = muniment("restore", file, "--home", tmp_path / "new")
+    assert code == 3
+    assert "entry 1" in said
+    assert not (tmp_path / "new" / "service.json").exists()
+
+
+def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_path: Path) -> None:
+    file, new = tmp_path / "backup", tmp_path / "new"
+    try:
+        settings = f'[ledger]\noutside = "{tmp_path / "outside"}"\n'
+        with psycopg.connect(database.embedded(up.home).url(OWNER), autocommit=True) as connection:
+            connection.execute("INSERT INTO record_document VALUES ('home.toml', %s)", [settings.encode()])
+        assert muniment("ledger", "reconcile", "--home", up.home, "--reason", "The first copy outside.")[0] == 0
+        assert muniment("link", "admin", "--home", up.home)[0] == 0
+        until(lambda: run(up.home, "SELECT count(*) FROM record_entry WHERE place IS NULL") == [(0,)])
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+        assert muniment("link", "admin", "--home", up.home)[0] == 0
+        until(lambda: run(up.home, "SELECT count(*) FROM record_entry WHERE place IS NULL") == [(0,)])
+    finally:
+        up.end()
+    code, said = muniment("restore", file, "--home", new)
+    assert code == 0, said
+    assert "waits for a person" in said
+    assert "older than its copy" in said
+    again = Up(new, up.repository)
+    try:
+        assert muniment("link", "admin", "--home", new)[0] == 0
+        code, said = muniment("ledger", "reconcile", "--home", new, "--reason", "The disk was lost.")
+        assert code == 0, said
+        until(lambda: run(new, "SELECT count(*) FROM record_entry WHERE place IS NULL") == [(0,)])
+        assert muniment("ledger", "verify", "--home", new)[0] == 0
+    finally:
+        again.end()
+
+
+def test_what_was_erased_since_is_erased_again(up: Up, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    try:
+        ((digest,),) = run(up.home, "SELECT digest FROM record_stored LIMIT 1")
+        run(up.home, f"INSERT INTO record_erasure VALUES ('{digest}', 'rule')")
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+    finally:
+        up.end()
+    code, said = muniment("restore", file, "--home", tmp_path / "new")
+    assert code == 0, said
+    assert "1 objects erased again" in said
+
+
+def test_nothing_but_what_belongs_there_is_taken_from_a_backup(tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        for name in ("../evil", "manifest.json"):
+            data = json.dumps({"format": 1, "sha256": {}}).encode()
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    (tmp_path / "file").write_bytes(whole.getvalue())
+    assert muniment("restore", tmp_path / "file", "--home", tmp_path / "new")[0] == 3
+    assert not (tmp_path / "evil").exists()
