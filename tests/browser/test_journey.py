@@ -16,6 +16,8 @@ PAGES = (
         "/policy",
         "/policy/versions/1",
         "/exceptions",
+        "/settings",
+        "/privacy",
         "/words",
         "/search?q=shop",
         "/nowhere",

@@ -43,7 +43,7 @@ def person(slug: str, *roles: Role, product: Product | None = None, password: st
             slug=slug, defaults={"name": slug.title(), "email": f"{slug}@example.test", "password": password or "!"}
         )
         for role in roles:
-            Grant.objects.create(person=found, role=role.value, product=product)
+            Grant.objects.get_or_create(person=found, role=role.value, product=product, ended=None)
     return found
 
 

@@ -1,13 +1,15 @@
 """muniment doctor: whether everything that a judgement needs is there, and what to do where it is not."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from msgspec import Struct
 
-from muniment.cli import keys, options, printing, scene
+from muniment.cli import homes, keys, options, printing, scene, serving
 from muniment.errors import MunimentError
 from muniment.facts.people import SECURITY
 from muniment.git import hooks
@@ -34,11 +36,14 @@ class Finding(Struct, frozen=True):
 @options.home
 @options.output
 def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
-    """Check git, ssh-keygen, the repository, its policy and people, the home, and your key.
+    """Check git, ssh-keygen, the repository, its policy and people, the home, and your key; or a whole service.
 
     Exit code 1 if one of them fails.
     """
-    findings = [*_programs(), *_rules(repo, onto, home), *_home(home)]
+    if home is not None and homes.is_service(home):
+        findings = [*_programs(), *_service(home)]
+    else:
+        findings = [*_programs(), *_rules(repo, onto, home), *_home(home)]
     if output == "json":
         printing.json(findings)
     else:
@@ -56,6 +61,17 @@ def _programs() -> Iterator[Finding]:
             continue
         done = subprocess.run(version, capture_output=True, text=True, check=False, timeout=20)
         yield Finding(name, "satisfied", (done.stdout or done.stderr).strip().splitlines()[0])
+
+
+def _service(home: str) -> Iterator[Finding]:
+    folder = Path(home).absolute()
+    serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", serving.url(folder)))
+    from muniment.server.examining import examine
+
+    try:
+        yield from (Finding(*found) for found in examine(folder))
+    except MunimentError as error:
+        yield Finding("service", "violated", error.message, error.remedy)
 
 
 def _rules(repo: str, onto: str | None, home: str | None) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """What the commands of the service share. Django is imported only here, and only once one of them runs."""
 
+import json
 import os
 import socket
 import time
@@ -27,6 +28,14 @@ home = click.option(
     show_default="~/.local/share/muniment",
     help="Where the service keeps its keys and its database.",
 )
+
+
+def url(folder: Path) -> str:
+    """The address of a service that was started by itself; "" if it never was."""
+    try:
+        return f"http://localhost:{json.loads((folder / STATE).read_text())['port']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def begin(folder: Path, role: str, url: str) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from muniment.cli import serving
-from muniment.errors import HomeError, UsageError
+from muniment.errors import GitError, HomeError, UsageError
+from muniment.git.repository import Repository
 
 
 @click.command()
@@ -49,6 +50,12 @@ def _tell(url: str, link: str) -> None:
 
 
 def _here() -> tuple[str, ...]:
+    """The repository that this folder is in; none if it is in none."""
+    try:
+        Repository.open(".").close()
+    except (GitError, UsageError):
+        click.echo("no repository here: add products on their page", err=True)
+        return ()
     return (".",)
 
 
@@ -64,19 +71,13 @@ def _alone(folder: Path) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(
-            f"Muniment runs on {folder} already; nothing was done", f"Its address: {_known(folder) or 'not yet known'}"
+            f"Muniment runs on {folder} already; nothing was done",
+            f"Its address: {serving.url(folder) or 'not yet known'}",
         ) from None
     try:
         yield
     finally:
         os.close(handle)
-
-
-def _known(folder: Path) -> str:
-    try:
-        return f"http://localhost:{json.loads((folder / serving.STATE).read_text())['port']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def _port(folder: Path) -> int:

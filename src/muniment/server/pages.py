@@ -34,6 +34,7 @@ MENU = (
     Place("activity", _("Activity"), Action.SEE_ACTIVITY),
     Place("ledger", _("Ledger"), Action.SEE_LEDGER),
     Place("work", _("Work"), Action.SEE_WORK),
+    Place("settings", _("Settings"), Action.CHANGE_SETTINGS),
 )
 
 

@@ -4,7 +4,7 @@ Each model says it, as `privileges`; a model that says nothing does not start. A
 in `OTHERS`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from django.apps import apps
@@ -18,14 +18,17 @@ _ALL = (READ, ADD, CHANGE, DROP)
 
 
 class Privileges(NamedTuple):
-    """Rights of each role. `web_adds` narrows the web's INSERT to these columns."""
+    """Rights of each role. `web_adds` narrows the web's INSERT to these columns; `worker_changes` are those that the
+    worker may UPDATE although it may not the others.
+    """
 
     web: tuple[str, ...]
     worker: tuple[str, ...]
     web_adds: tuple[str, ...] = ()
+    worker_changes: tuple[str, ...] = ()
 
 
-_SESSIONS = Privileges(_ALL, (READ,))
+_SESSIONS = Privileges(_ALL, (READ, DROP))
 _QUEUE = Privileges((READ, ADD, CHANGE), _ALL)
 OTHERS = {
     "auth_permission": Privileges((READ,), (READ,)),
@@ -72,17 +75,17 @@ def _statements(tables: frozenset[str]) -> Iterator[sql.Composed]:
         yield sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(who)
     for table, own in rights.items():
         if table in tables:
-            yield from _grants(table, WEB, own.web, own.web_adds)
-            yield from _grants(table, WORKER, own.worker, ())
+            yield from _grants(table, WEB, own.web, {ADD: own.web_adds})
+            more = (CHANGE,) if own.worker_changes else ()
+            yield from _grants(table, WORKER, (*own.worker, *more), {CHANGE: own.worker_changes})
 
 
-def _grants(table: str, role: str, rights: tuple[str, ...], columns: tuple[str, ...]) -> Iterator[sql.Composed]:
+def _grants(
+    table: str, role: str, rights: tuple[str, ...], columns: Mapping[str, tuple[str, ...]]
+) -> Iterator[sql.Composed]:
     for right in rights:
-        narrowed = (
-            sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, columns)))
-            if columns and right == ADD
-            else sql.SQL("")
-        )
+        only = columns.get(right, ())
+        narrowed = sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, only))) if only else sql.SQL("")
         yield sql.SQL("GRANT {}{} ON {} TO {}").format(
             sql.SQL(right), narrowed, sql.Identifier(table), sql.Identifier(role)
         )

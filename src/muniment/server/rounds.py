@@ -10,6 +10,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from muniment.server.people.privacy import keep_to_rules
 from muniment.server.products.models import Repository
 from muniment.server.record.sequencer import give_places
 from muniment.server.work import QUEUE, soon
@@ -75,4 +76,10 @@ def drop_old() -> None:
     async_to_sync(app.job_manager.delete_old_jobs)(nb_hours=_KEEP_HOURS, queue=QUEUE, include_failed=False)
 
 
-_ROUNDS: dict[Callable[[], object], float] = {give_places: 0.3, take_up: 10, look_around: 20, drop_old: 3600}
+_ROUNDS: dict[Callable[[], object], float] = {
+    give_places: 0.3,
+    take_up: 10,
+    look_around: 20,
+    drop_old: 3600,
+    keep_to_rules: 3600,
+}

@@ -34,8 +34,8 @@ class People(BaseUserManager["Person"]):
 class Person(AbstractBaseUser):
     """A human being. `slug` is the id that policy, git and ledger know. Whoever left is not active, and stays known."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT})
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("name", "email", "password", "erased"))
+    written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT, Action.ERASE_PERSONAL, Action.HOLD_PERSONAL})
 
     last_login = None  # nobody needs to know when somebody last came
 
@@ -43,6 +43,8 @@ class Person(AbstractBaseUser):
     name = models.CharField(max_length=200)
     email = models.EmailField("e-mail address", unique=True, null=True, blank=True)
     active = models.BooleanField(default=True)
+    held = models.TextField("kept for a legal claim", blank=True)  # why; nothing of theirs is erased meanwhile
+    erased = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "slug"
     EMAIL_FIELD = "email"
@@ -89,8 +91,8 @@ class Machine(models.Model):
 class Account(models.Model):
     """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
 
-    privileges = Privileges(_ALL, (READ,))
-    written_by = frozenset({Action.CHANGE_PERSON, Action.CLAIM_ACCOUNT})
+    privileges = Privileges(_ALL, (READ, DROP))
+    written_by = frozenset({Action.CHANGE_PERSON, Action.CLAIM_ACCOUNT, Action.ERASE_PERSONAL})
 
     class Kind(models.TextChoices):
         """What it is, as in people.toml."""
@@ -135,7 +137,7 @@ class Grant(models.Model):
     """A role of a person, for one product or, without one, everywhere. It is ended, never deleted."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON})
+    written_by = frozenset({Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL})
 
     person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
     role = models.CharField(max_length=16, choices=[(role.value, role.label) for role in Role])
@@ -194,7 +196,7 @@ class _Secret(models.Model):
 class Invitation(_Secret):
     """A link that lets one person in once, to set a password or a passkey."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
     written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")
@@ -203,8 +205,8 @@ class Invitation(_Secret):
 class Token(_Secret):
     """A program's key to the API, for some actions, until a day."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.OWN_ACCOUNT, Action.CHANGE_PERSON})
+    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
+    written_by = frozenset({Action.OWN_ACCOUNT, Action.CHANGE_PERSON, Action.ERASE_PERSONAL})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=100)

@@ -9,7 +9,7 @@ from django.contrib.auth import login
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,7 +23,8 @@ from muniment.server.mediation import acting, allowing, may, own, requires
 from muniment.server.pages import given, me, page, tried
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.acts import changes_things
-from muniment.server.people.models import SLUG, Account, Invitation, Person, Token
+from muniment.server.people.models import SLUG, Account, Grant, Invitation, Person, Token
+from muniment.server.people.privacy import RULES, kept_of
 from muniment.server.preparing import invite
 from muniment.server.products.models import Product
 from muniment.server.proposals.doing import ask
@@ -70,6 +71,7 @@ def person(request: HttpRequest, slug: str) -> HttpResponse:
             "personal": personal,
             "changes": _changes(request, Action.CHANGE_PERSON),
             "gives": _changes(request, Action.GRANT_ROLE),
+            "exports": _changes(request, Action.EXPORT_PERSONAL),
             "roles": [(role.value, role.label) for role in Role],
             "kinds": Account.Kind.choices,
             "products": Product.objects.filter(retired=None) if may(request, Action.SEE_STATE) else (),
@@ -123,6 +125,49 @@ def invitation(request: HttpRequest, slug: str) -> HttpResponse:
     act(acting(request), Action.CHANGE_PERSON, f"person:{slug}", {"step": "invited"})
     link = request.build_absolute_uri(invite(found))
     return render(request, "people/invited.html", {"person": found, "link": link})
+
+
+@require_GET
+@requires(Action.EXPORT_PERSONAL)
+def export(request: HttpRequest, slug: str) -> HttpResponse:
+    """All that is kept of somebody, to be handed to them."""
+    found = get_object_or_404(Person, slug=slug)
+    act(acting(request), Action.EXPORT_PERSONAL, f"person:{slug}", {"step": "exported"})
+    answer = JsonResponse(kept_of(found), json_dumps_params={"indent": 1})
+    answer["Content-Disposition"] = f'attachment; filename="{slug}.json"'
+    return answer
+
+
+@require_POST
+@requires(Action.ERASE_PERSONAL)
+def erase(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask for everything of somebody who left to be erased; an administrator agrees."""
+    reason = given(request, ("reason",))["reason"].strip()
+    told = f"erase what is kept of {slug}"
+    return tried(
+        request,
+        lambda: ask(acting(request), Action.ERASE_PERSONAL, {"id": slug}, told, reason),
+        _("Done."),
+        "person",
+        slug,
+    )
+
+
+@require_POST
+@requires(Action.HOLD_PERSONAL)
+def hold(request: HttpRequest, slug: str) -> HttpResponse:
+    """Keep what is kept of somebody for a legal claim; without a reason, no longer."""
+    what = {"id": slug, **given(request, ("reason",))}
+    told = f"keep what is kept of {slug} for a claim" if what["reason"] else f"no longer keep what is kept of {slug}"
+    return tried(request, lambda: ask(acting(request), Action.HOLD_PERSONAL, what, told), _("Done."), "person", slug)
+
+
+@require_GET
+@requires(Action.OWN_ACCOUNT, own)
+def privacy(request: HttpRequest) -> HttpResponse:
+    """What is kept of people, why, how long, and whom to ask: for everybody who has an account."""
+    officers = Grant.objects.filter(role=Role.DPO, ended=None, person__active=True).select_related("person")
+    return render(request, "people/privacy.html", {"rules": RULES, "officers": officers})
 
 
 @sensitive_post_parameters("password")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from muniment.access.actions import Action
 from muniment.server.people import acts as people
+from muniment.server.people import privacy
 from muniment.server.policies import acts as policies
 from muniment.server.products import acts as products
 
@@ -29,6 +30,8 @@ ACTS: dict[Action, Doing] = {
     Action.CHANGE_PERSON: Doing("person", people.check_person, people.change_person),
     Action.GRANT_ROLE: Doing("person", people.check_grant, people.change_grant),
     Action.GRANT_CHANGING_ROLE: Doing("person", people.check_grant, people.change_grant),
+    Action.ERASE_PERSONAL: Doing("person", privacy.check_erase, privacy.erase),
+    Action.HOLD_PERSONAL: Doing("person", privacy.check_hold, privacy.hold),
     Action.ADD_PRODUCT: Doing("product", products.check_new, products.add),
     Action.CHANGE_PRODUCT: Doing("product", products.check_change, products.change),
     Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),

@@ -41,6 +41,10 @@ class PostgresHome:
         """What home.toml says, or what holds without it. Raises HomeFileError."""
         return read_settings(self._text(SETTINGS), SETTINGS)
 
+    def settings_text(self) -> str | None:
+        """home.toml, None if there is none."""
+        return self._text(SETTINGS)
+
     def put(self, data: bytes) -> str:
         """Keep an object, in the transaction that is under way."""
         return self.put_all([data])[0]

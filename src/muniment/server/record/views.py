@@ -4,16 +4,22 @@ import base64
 from typing import Any
 
 import msgspec
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_GET
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
 
 from muniment.access.actions import Action
-from muniment.errors import HomeError, LedgerError
+from muniment.errors import HomeError, HomeFileError, LedgerError
+from muniment.facts import canonical
+from muniment.home.settings import home_text, read_settings
 from muniment.ledger import entries, objects, proof_text, proofs, told, tree
 from muniment.server.installation import home
-from muniment.server.mediation import requires
+from muniment.server.mediation import acting, requires
 from muniment.server.pages import page
+from muniment.server.record.entering import act
+from muniment.server.record.home import SETTINGS
 from muniment.server.record.models import Entry
 from muniment.server.record.reading import beside_all
 
@@ -79,6 +85,30 @@ def _proof(row: Entry) -> dict[str, Any]:
             "key": public,
         },
     }
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Action.CHANGE_SETTINGS)
+def settings(request: HttpRequest) -> HttpResponse:
+    """home.toml: where the newest checkpoint is kept as well, and who else signs it."""
+    text, problem = home().settings_text() or home_text(), ""
+    if request.method == "POST":
+        text = str(request.POST.get("text", "")).replace("\r\n", "\n")
+        try:
+            read_settings(text, SETTINGS)
+        except HomeFileError as error:
+            problem = f"{error.message} {error.remedy}"
+        else:
+            act(
+                acting(request),
+                Action.CHANGE_SETTINGS,
+                "settings:home.toml",
+                {"digest": canonical.digest(text.encode())},
+            )
+            home().write(SETTINGS, text.encode())
+            messages.success(request, _("Saved."))
+            return redirect("settings")
+    return render(request, "record/settings.html", {"text": text, "problem": problem})
 
 
 @require_GET

@@ -1,0 +1,141 @@
+"""What a doctor looks at in a service: each part, whether it is well, and what to do where it is not."""
+
+import json
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
+
+from muniment.access.roles import Role
+from muniment.errors import HomeError, LedgerError
+from muniment.server.embedded import WEB, WORKER
+from muniment.server.installation import home
+from muniment.server.people.models import Grant
+from muniment.server.products.models import Reading
+from muniment.server.record.models import Entry
+
+_OLDEST = 15 * 10_000  # as PostgreSQL counts its versions
+_ALIVE, _LATE = timedelta(seconds=60), timedelta(seconds=60)
+_LEAST_BYTES = 1 << 30
+_FORBIDDEN = ((WEB, "record_entry", "UPDATE"), (WEB, "record_tile", "DELETE"), (WORKER, "people_grant", "INSERT"))
+
+
+class Found(NamedTuple):
+    """One part: `status` is `satisfied`, `violated` or `unknown` (a warning)."""
+
+    part: str
+    status: str
+    message: str
+    remedy: str = ""
+
+
+def examine(folder: Path) -> Iterator[Found]:
+    """All parts, the database first: without it, nothing else can be looked at."""
+    yield _disk(folder)
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        yield Found("database", "violated", "it does not answer", "Start the service: muniment up")
+        return
+    yield from _database()
+    yield from _work()
+    yield _web(folder)
+    yield from _ledger()
+    yield from _people()
+    yield from _repositories()
+
+
+def _disk(folder: Path) -> Found:
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_BYTES:
+        return Found(
+            "disk", "violated", f"{free >> 20} MB are free", "Free some space: nothing can be recorded without."
+        )
+    return Found("disk", "satisfied", f"{free >> 30} GB are free")
+
+
+def _database() -> Iterator[Found]:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version_num")
+        version = int((cursor.fetchone() or ("0",))[0])
+        rights = [who for who in _FORBIDDEN if _may(cursor, *who)]
+    if version < _OLDEST:
+        yield Found("database", "violated", f"PostgreSQL {version // 10_000} is too old", "Use 15 or newer.")
+    else:
+        yield Found("database", "satisfied", f"PostgreSQL {version // 10_000} answers")
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        yield Found("schema", "violated", "it is of another version", "Start once: muniment up --once")
+    elif rights:
+        told = ", ".join(f"{role} may {verb} {table}" for role, table, verb in rights)
+        yield Found("rights", "violated", told, "Give them back what is theirs: muniment up --once")
+    else:
+        yield Found("schema", "satisfied", "it is up to date, and each role has its rights alone")
+
+
+def _may(cursor: object, role: str, table: str, verb: str) -> bool:
+    cursor.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, verb])  # type: ignore[attr-defined]
+    return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]
+
+
+def _work() -> Iterator[Found]:
+    alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - _ALIVE).count()
+    waiting = ProcrastinateJob.objects.filter(status="todo").count()
+    if not alive:
+        yield Found("worker", "violated", f"none is alive, and {waiting} tasks wait", "Start one: muniment worker")
+    else:
+        yield Found("worker", "satisfied", f"{alive} alive, {waiting} tasks wait")
+    failed = ProcrastinateJob.objects.filter(status="failed").count()
+    if failed:
+        yield Found("tasks", "unknown", f"{failed} failed", "The page Work says which, and tries them again.")
+
+
+def _web(folder: Path) -> Found:
+    try:
+        port = json.loads((folder / "service.json").read_text())["port"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+            if answer.status == 200:
+                return Found("web", "satisfied", f"it answers at {settings.URL}")
+    except (OSError, ValueError, KeyError):
+        pass  # told below: it did not answer
+    return Found("web", "violated", "it does not answer", "Start the service: muniment up")
+
+
+def _ledger() -> Iterator[Found]:
+    try:
+        with home().log(signs=True).held() as held:
+            yield Found("ledger", "satisfied", f"{held.size} entries, and its newest are what was signed")
+    except (LedgerError, HomeError) as error:
+        yield Found("ledger", "violated", error.message, error.remedy)
+    late = Entry.objects.filter(place=None, time__lt=timezone.now() - _LATE).count()
+    if late:
+        yield Found("sequencer", "violated", f"{late} entries wait for their place", "See that a worker runs.")
+    if not home().settings().outside:
+        yield Found(
+            "copy outside",
+            "unknown",
+            "no checkpoint is kept outside the home, so an old copy of it would not be found out",
+            "Name a place: docs/service.md, Backup",
+        )
+
+
+def _people() -> Iterator[Found]:
+    held = Grant.objects.filter(ended=None, product=None, person__active=True)
+    for role in (Role.ADMIN, Role.SECURITY):
+        count = held.filter(role=role).values("person").distinct().count()
+        if count < 2:
+            message = f"{count} people are {role.label} everywhere; what is dangerous takes two"
+            yield Found("people", "unknown", message, "Give the role to more people.")
+
+
+def _repositories() -> Iterator[Found]:
+    for reading in Reading.objects.exclude(problem="").select_related("repository")[:50]:
+        yield Found("repository", "violated", f"{reading.repository.name}: {reading.problem}")

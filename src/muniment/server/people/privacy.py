@@ -1,0 +1,152 @@
+"""Personal data: what is kept of a person, given to them, kept for a claim, or erased; and how long each kind is kept.
+
+The ledger names nobody and stays. What lies beside it is erased by the worker, which alone may; each erasure is an
+entry, so that `verify` can say by which rule something is gone.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from allauth.mfa.models import Authenticator
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from muniment.errors import ErasedError
+from muniment.facts import canonical
+from muniment.facts.people import Person as KnownPerson
+from muniment.home.erasure import mentioning
+from muniment.ledger import entries, objects
+from muniment.policy.people import read_people
+from muniment.server import moments
+from muniment.server.installation import home
+from muniment.server.people import document
+from muniment.server.people.models import Invitation, Person, Token
+from muniment.server.proposals.models import Answer, Proposal
+from muniment.server.record.entering import enter
+from muniment.server.work import soon
+
+What = dict[str, Any]
+NAMELESS = "(erased)"
+
+
+class Rule(NamedTuple):
+    """One kind of record, how long it is kept, and what drops those that are older than a moment; how many it did."""
+
+    kind: Any
+    why: Any
+    days: int
+    drop: Callable[[Any], int]
+
+
+RULES = (
+    Rule(
+        _("sessions"), _("to stay signed in"), 0, lambda moment: _gone(Session.objects.filter(expire_date__lt=moment))
+    ),
+    Rule(
+        _("links and tokens that are over"),
+        _("to tell who was let in"),
+        90,
+        lambda moment: (
+            _gone(Invitation.objects.filter(expires__lt=moment)) + _gone(Token.objects.filter(expires__lt=moment))
+        ),
+    ),
+    Rule(
+        _("answers of the API"),
+        _("so that nothing is done twice"),
+        7,
+        lambda moment: _gone(Answer.objects.filter(at__lt=moment)),
+    ),
+)
+
+
+def keep_to_rules() -> None:
+    """Drop what each rule says is over. For the worker, again and again."""
+    now = timezone.now()
+    for rule in RULES:
+        rule.drop(now - timedelta(days=rule.days))
+
+
+def known_as(person: Person) -> KnownPerson:
+    """Who they are to the core: every name by which objects may speak of them."""
+    found = next(one for one in read_people(document.text(), "the tables").persons if one.id == person.slug)
+    emails = (*found.emails, *([person.email] if person.email else []))
+    return KnownPerson(
+        found.id, found.name, tuple(dict.fromkeys(emails)), found.keys, found.accounts, (), active=False, writes=()
+    )
+
+
+def kept_of(person: Person) -> dict[str, Any]:
+    """All that is kept of a person, for themselves (GDPR, article 15): what stands in tables, and beside the ledger."""
+    beside = dict(_objects())
+    speaking = mentioning(beside.items(), known_as(person))
+    return {
+        "person": {"id": person.slug, "name": person.name, "email": person.email, "active": person.active},
+        "accounts": list(person.accounts.values("kind", "value", "proof", "since")),
+        "roles": list(person.grants.values("role", "product__slug", "since", "ended", "bootstrap")),
+        "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
+        "tokens": list(person.tokens.values("name", "made", "expires", "ended", "scopes")),
+        "asked": list(Proposal.objects.filter(asker=person).values("told", "reason", "asked", "state")),
+        "record": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
+    }
+
+
+def check_erase(what: What) -> None:
+    """ValueError for somebody who is active, kept for a claim, or erased already."""
+    person = _person(what)
+    if person.active:
+        raise ValueError("They have to leave first.")
+    if person.held:
+        raise ValueError(f"It is kept for a legal claim: {person.held}")
+    if person.erased:
+        raise ValueError("It was erased already.")
+
+
+def erase(what: What, asker: str, second: str | None) -> None:
+    """Have the worker erase it: first what lies beside the ledger, while the tables still say what to look for."""
+    soon("erase-person", person=_person(what).pk)
+
+
+def check_hold(what: What) -> None:
+    """ValueError for somebody of whom nothing is left."""
+    if _person(what).erased:
+        raise ValueError("It was erased already.")
+
+
+def hold(what: What, asker: str, second: str | None) -> None:
+    """Keep everything for a claim, or no longer."""
+    Person.objects.filter(slug=what["id"]).update(held=what["reason"])
+
+
+def erase_beside(person: Person) -> int:
+    """Erase the objects that speak of a person; how many. For the worker. Stopped half-way, it is run again."""
+    with transaction.atomic():
+        found = mentioning(_objects(), known_as(person))
+        erased = objects.Erased(found, "the person asked for it", objects.salt())
+        entry = entries.Erasure(time=moments.now(), object=canonical.digest_of(erased), objects=len(found))
+        row = enter(entry, (erased,))
+        home().erase(found, f"under the rule 'a person asked for it', record {row.pk}")
+    return len(found)
+
+
+def _objects() -> Iterator[tuple[str, bytes]]:
+    for digest in home().objects():
+        try:
+            data = home().get(digest)
+        except ErasedError:
+            continue
+        if data is not None:
+            yield digest, data
+
+
+def _person(what: What) -> Person:
+    found = Person.objects.filter(slug=what["id"]).first()
+    if found is None:
+        raise ValueError("There is nobody of that id.")
+    return found
+
+
+def _gone(rows: Any) -> int:
+    return int(rows.delete()[0])

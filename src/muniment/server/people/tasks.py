@@ -1,0 +1,25 @@
+"""Work in the background for people."""
+
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from muniment.server.people import privacy
+from muniment.server.people.models import Account, Invitation, Person, Token
+from muniment.server.work import task
+
+
+@task("erase-person")
+def erase_person(person: int) -> None:
+    """Erase what is kept of somebody who left: beside the ledger first, then in the tables."""
+    found = Person.objects.filter(pk=person, active=False, held="", erased=None).first()
+    if found is None:
+        return
+    privacy.erase_beside(found)
+    Account.objects.filter(person=found).delete()
+    Authenticator.objects.filter(user=found).delete()
+    Token.objects.filter(person=found).delete()
+    Invitation.objects.filter(person=found).delete()
+    Person.objects.filter(pk=person).update(
+        name=privacy.NAMELESS, email=None, password=make_password(None), erased=timezone.now()
+    )
