@@ -7,15 +7,13 @@ from collections.abc import Callable
 
 from asgiref.sync import async_to_sync
 from django.db import close_old_connections, connection
-from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.products.models import Repository
 from muniment.server.record.sequencer import give_places
-from muniment.server.work import QUEUE, soon
+from muniment.server.work import QUEUE, soon, take_up
 
-_STALLED_SECONDS = 30.0
 _KEEP_HOURS = 24
 
 _log = logging.getLogger("muniment.rounds")
@@ -55,14 +53,6 @@ def _go(each: Callable[[], object]) -> None:
         _log.exception("the round %s failed", each.__name__)
         connection.close()
     close_old_connections()
-
-
-def take_up() -> None:
-    """What a worker had begun and that has shown no sign of life since."""
-    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=_STALLED_SECONDS)
-    for job in stalled:
-        if job.id is not None:
-            app.job_manager.retry_job_by_id(job.id, retry_at=timezone.now())
 
 
 def look_around() -> None:

@@ -1,28 +1,50 @@
 """Work in the background: named tasks, put off in the transaction of what caused them, done once.
 
 A task is for one thing (`about`, such as a change): while it waits, asking for it again adds nothing, and two of the
-same never run at once. A worker that dies leaves it to another (`recover`).
+same never run at once. What fails is tried again, later each time; what fails to the end stays, to be seen. A worker
+that dies leaves what it had begun to another (`take_up`).
 """
 
+import functools
+import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
-from procrastinate import RetryStrategy
+from asgiref.sync import async_to_sync
+from django.db import connection, transaction
+from django.utils import timezone
+from procrastinate import jobs
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 
 TASKS: dict[str, Any] = {}
 QUEUE = "judging"
 
-_RETRY = RetryStrategy(max_attempts=8, exponential_wait=2)
+_ATTEMPTS = 8
+_ATTEMPT = "attempt"
+_STALLED_SECONDS = 30.0
+
+_log = logging.getLogger("muniment.work")
 
 
 def task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Marks a function as what does the task of that name."""
 
     def mark(function: Callable[..., None]) -> Callable[..., None]:
-        TASKS[name] = app.task(name=name, queue=QUEUE, retry=_RETRY)(function)
+        @functools.wraps(function)
+        def tried(**about: Any) -> None:
+            attempt = int(about.pop(_ATTEMPT, 1))
+            try:
+                function(**about)
+            except Exception as error:
+                connection.close()
+                if attempt >= _ATTEMPTS:
+                    raise
+                _log.warning("%s failed (%s), and is tried again", name, type(error).__name__)
+                _put_off(name, about, attempt + 1)
+
+        TASKS[name] = app.task(name=name, queue=QUEUE)(tried)
         return function
 
     return mark
@@ -30,9 +52,37 @@ def task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 def soon(name: str, **about: Any) -> None:
     """Have it done, if the transaction under way comes to its end. What already waits is not put there twice."""
-    key = ":".join([name, *(str(value) for value in about.values())])
+    _defer(name, about, _key(name, about))
+
+
+def take_up() -> None:
+    """Have done again what a worker had begun that has shown no sign of life since, unless it waits anew already."""
+    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=_STALLED_SECONDS)
+    for job in stalled:
+        if job.id is None:
+            continue
+        try:
+            with transaction.atomic():
+                app.job_manager.retry_job_by_id(job.id, retry_at=timezone.now())
+        except UniqueViolation:  # the same waits already, held up by this one
+            finish = async_to_sync(app.job_manager.finish_job_by_id_async)
+            finish(job_id=job.id, status=jobs.Status.ABORTED, delete_job=True)
+
+
+def _put_off(name: str, about: dict[str, Any], attempt: int) -> None:
+    """Later each time. It has a place of its own in the queue, so that news are not held up until then."""
+    _defer(name, {**about, _ATTEMPT: attempt}, f"{_key(name, about)}:again", timedelta(seconds=2.0**attempt))
+
+
+def _defer(name: str, about: dict[str, Any], place: str, later: timedelta | None = None) -> None:
+    lock = place.removesuffix(":again")
+    when = {"schedule_at": timezone.now() + later} if later is not None else {}
     try:
         with transaction.atomic():  # a refused duplicate would break the transaction
-            TASKS[name].configure(queueing_lock=key, lock=key).defer(**about)
+            TASKS[name].configure(queueing_lock=place, lock=lock, **when).defer(**about)
     except AlreadyEnqueued:
         pass
+
+
+def _key(name: str, about: dict[str, Any]) -> str:
+    return ":".join([name, *(str(value) for value in about.values())])

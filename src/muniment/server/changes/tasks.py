@@ -1,5 +1,6 @@
 """Work in the background for changes."""
 
+from django.db import transaction
 from django.utils import timezone
 
 from muniment.errors import MunimentError
@@ -43,12 +44,13 @@ def look(repository: int) -> None:
         state, heads = ("", ""), {}
     today = reading.finished is not None and reading.finished.date() == timezone.now().date()
     moved = (reading.tip, reading.policy) != state or bool(reading.problem) or not today
-    if moved:
-        soon("judge-past", repository=row.pk)
     known = dict(Change.objects.filter(repository=row, where=Change.Where.OPEN).values_list("name", "head"))
-    for ref in sorted({**heads, **known}):
-        if moved or heads.get(ref) != known.get(ref):
-            soon("judge-change", repository=row.pk, ref=ref)
+    with transaction.atomic():
+        if moved:
+            soon("judge-past", repository=row.pk)
+        for ref in sorted({**heads, **known}):
+            if moved or heads.get(ref) != known.get(ref):
+                soon("judge-change", repository=row.pk, ref=ref)
 
 
 @task("rejudge-all")

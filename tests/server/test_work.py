@@ -1,0 +1,98 @@
+"""Work in the background: once for each thing, tried again when it fails, taken up from the dead."""
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from muniment.access.roles import Role
+from muniment.server import work
+from muniment.server.work import TASKS, soon, take_up
+from tests.support.service import as_role, browser, person, post
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def jobs(**wanted: Any) -> list[tuple[str, dict[str, Any]]]:
+    return [(job.status, job.args) for job in ProcrastinateJob.objects.filter(**wanted).order_by("id")]
+
+
+def run(statement: str) -> None:
+    with as_role("owner"), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_ten_of_the_same_are_one() -> None:
+    for _ in range(10):
+        soon("look", repository=1)
+    soon("look", repository=2)
+    assert len(jobs()) == 2
+
+
+def test_what_was_undone_is_not_done() -> None:
+    with transaction.atomic():
+        soon("look", repository=1)
+        transaction.set_rollback(True)
+    assert jobs() == []
+
+
+def test_a_duplicate_does_not_break_the_transaction_that_asks_for_it() -> None:
+    soon("look", repository=1)
+    with transaction.atomic():
+        soon("look", repository=1)
+        soon("look", repository=2)
+    assert len(jobs()) == 2
+
+
+@work.task("explode")
+def explode(repository: int) -> None:
+    raise OSError("out of reach")
+
+
+def test_what_fails_is_tried_again_later_and_news_are_not_held_up() -> None:
+    with as_role("worker"):
+        TASKS["explode"].func(repository=1)
+    assert jobs() == [("todo", {"repository": 1, "attempt": 2})]
+    assert ProcrastinateJob.objects.get().scheduled_at is not None
+    soon("explode", repository=1)
+    assert len(jobs()) == 2
+
+
+def test_what_fails_to_the_end_stays_to_be_seen() -> None:
+    with as_role("worker"), pytest.raises(OSError, match="out of reach"):
+        TASKS["explode"].func(repository=1, attempt=8)
+    assert jobs() == []
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_the_dead_had_begun_is_taken_up_once(waits: bool) -> None:
+    soon("look", repository=1)
+    run("UPDATE procrastinate_jobs SET status = 'doing'")
+    if waits:
+        soon("look", repository=1)
+    with as_role("worker"):
+        take_up()
+        take_up()
+    assert jobs() == [("todo", {"repository": 1})]
+
+
+def test_what_a_living_worker_does_is_left_to_it() -> None:
+    soon("look", repository=1)
+    run("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
+    run("UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)")
+    with as_role("worker"):
+        take_up()
+    assert jobs() == [("doing", {"repository": 1})]
+
+
+def test_what_failed_is_seen_and_tried_again_by_an_administrator() -> None:
+    soon("look", repository=1)
+    run("UPDATE procrastinate_jobs SET status = 'failed'")
+    ada = browser(person("ada", Role.ADMIN))
+    assert "failed" in ada.get("/work").content.decode()
+    number = ProcrastinateJob.objects.get().pk
+    assert "tried again" in post(ada, f"/work/{number}/again")
+    assert [status for status, _ in jobs()] == ["failed", "todo"]
+    sam = browser(person("sam", Role.SECURITY))
+    assert sam.post(f"/work/{number}/again").status_code == 403
