@@ -13,8 +13,7 @@ from muniment.access.roles import Role
 from muniment.server.api import api
 from muniment.server.people.models import Person, Token
 from muniment.server.products.models import Product
-from muniment.server.record.entering import code
-from tests.support.service import as_role, browser, person, post, product
+from tests.support.service import browser, person, post, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -23,13 +22,7 @@ class Program:
     """A program with a token."""
 
     def __init__(self, who: Person, *actions: Action, second_factor: bool = True, **changed: Any) -> None:
-        text, hashed = Token.fresh()
-        values = {"expires": timezone.now() + timedelta(days=1), **changed}
-        scopes = [code(action) for action in (actions or Action)]
-        with as_role("owner"):
-            Token.objects.create(
-                person=who, name="t", hash=hashed, scopes=scopes, second_factor=second_factor, **values
-            )
+        text = token_of(who, actions or tuple(Action), second_factor=second_factor, **changed)
         self.client = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {text}"})
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
@@ -161,3 +154,15 @@ def test_its_description_is_openapi_and_names_every_operation() -> None:
     described = json.loads(answer.content)
     assert described["openapi"].startswith("3.1")
     assert len(described["paths"]) == sum(len(router.path_operations) for _, router in api._routers)
+
+
+def test_numbers_for_a_monitoring_system_name_nobody() -> None:
+    product("secret-shop")
+    program = Program(person("ada", Role.ADMIN), Action.SEE_WORK)
+    answer = program.client.get("/api/metrics")
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "muniment_workers 0.0" in text
+    assert "muniment_entries_waiting" in text
+    assert "shop" not in text
+    assert Program(person("bob", Role.DEVELOPER)).client.get("/api/metrics").status_code == 403

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
+from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.database import NAMES
-from muniment.server.people.models import Grant, Person
+from muniment.server.people.models import Grant, Person, Token
 from muniment.server.products.models import Product, Repository
+from muniment.server.record.entering import code
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
@@ -66,6 +70,15 @@ def browser(someone: Person | None = None, *, second_factor: bool = True) -> Cli
             session["second_factor"] = someone.pk
             session.save()
     return client
+
+
+def token_of(someone: Person, scopes: tuple[Action, ...] = tuple(Action), **changed: Any) -> str:
+    """A token of theirs, as text."""
+    text, hashed = Token.fresh()
+    values = {"expires": timezone.now() + timedelta(days=1), "second_factor": True, **changed}
+    with as_role("owner"):
+        Token.objects.create(person=someone, name="t", hash=hashed, scopes=[code(one) for one in scopes], **values)
+    return text
 
 
 def post(client: Client, address: str, **fields: Any) -> str:

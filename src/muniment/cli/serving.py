@@ -30,6 +30,15 @@ home = click.option(
 )
 
 
+log = click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default=lambda: os.environ.get("MUNIMENT_LOG", "text"),
+    show_default="text",
+    help="Logs for people, or for programs.",
+)
+
+
 def url(folder: Path) -> str:
     """The address of a service that was started by itself; "" if it never was."""
     try:

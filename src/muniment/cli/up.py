@@ -19,14 +19,16 @@ from muniment.git.repository import Repository
 @click.command()
 @click.argument("repositories", nargs=-1, metavar="[REPO ...]")
 @serving.home
+@serving.log
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
 @click.option("--once", is_flag=True, help="Judge the repositories, print what came of it, and stop.")
-def command(repositories: tuple[str, ...], home: str, port: int | None, *, once: bool) -> int:
+def command(repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool) -> int:
     """Start the service: database, web and worker, for the repositories named (default: the current one).
 
     It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
     leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer).
     """
+    os.environ["MUNIMENT_LOG"] = log
     folder = Path(home).absolute()
     with ExitStack() as stack:
         stack.enter_context(_alone(folder))

@@ -10,13 +10,15 @@ from muniment.cli import serving
 
 @click.command()
 @serving.home
+@serving.log
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Listen here.")
 @click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at a time.")
-def command(home: str, port: int, threads: int) -> int:
+def command(home: str, log: str, port: int, threads: int) -> int:
     """Serve the pages and the API, on this machine alone; put a proxy with TLS before it.
 
     MUNIMENT_URL says which address people type.
     """
+    os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
     serving.begin(Path(home).absolute(), "web", url)
     from muniment.server.preparing import check

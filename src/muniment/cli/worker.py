@@ -10,9 +10,11 @@ from muniment.cli import serving
 
 @click.command()
 @serving.home
+@serving.log
 @click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Tasks at a time.")
-def command(home: str, at_once: int) -> int:
+def command(home: str, log: str, at_once: int) -> int:
     """Do what waits in the background: read repositories, judge changes, give entries their place in the ledger."""
+    os.environ["MUNIMENT_LOG"] = log
     serving.begin(Path(home).absolute(), "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.working import run
 

@@ -21,6 +21,7 @@ from pydantic import Field
 from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Actor, Resource, Why, authorize, products, somewhere
 from muniment.access.roles import Role
+from muniment.server import measures
 from muniment.server.changes.models import Change
 from muniment.server.mediation import Find, acting, allowing, anywhere
 from muniment.server.people.acts import changes_things
@@ -363,6 +364,13 @@ def get_policy(request: HttpRequest) -> dict[str, Any]:
     if row is None:
         raise Http404
     return {"version": row.pk, "digest": row.digest, "text": row.text}
+
+
+@api.get("/metrics")
+@does(Action.SEE_WORK)
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Numbers for a monitoring system, in Prometheus' text format."""
+    return HttpResponse(measures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @api.get("/entries")

@@ -13,12 +13,18 @@ def health(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+def workers_alive() -> int:
+    """How many have shown a sign of life within a minute. Raises Django's DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIVE)
+        (workers,) = cursor.fetchone() or (0,)
+    return int(workers)
+
+
 def ready(request: HttpRequest) -> JsonResponse:
     """The database answers, and a worker has shown a sign of life; 503 and what is missing if not."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_ALIVE)
-            (workers,) = cursor.fetchone() or (0,)
+        workers = workers_alive()
     except DatabaseError:
         return JsonResponse({"status": "no", "missing": "database"}, status=503)
     if not workers:

@@ -2,6 +2,7 @@
 
 MUNIMENT_HOME    the folder with the keys, made by `muniment up`
 MUNIMENT_ROLE    which of the database's roles this process is: owner, web or worker
+MUNIMENT_LOG     "json" for logs that programs read
 MUNIMENT_URL     the address that people type, such as https://muniment.example.test
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
 """
@@ -10,7 +11,7 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from muniment.server import database, keys
+from muniment.server import database, keys, logs
 from muniment.server.routes import SIGN_IN
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
@@ -140,10 +141,4 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # --- what is told ----------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
+LOGGING = logs.settings(os.environ.get("MUNIMENT_LOG", ""))

@@ -1,0 +1,54 @@
+"""Logs: what happened and where in the program, never who, and nothing that somebody typed or a link held."""
+
+import logging
+from typing import Any
+
+import structlog
+
+JSON = "json"
+
+
+class Nameless(logging.Filter):
+    """A request is told by its route and status: its address may hold an id, or the secret of a link."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always lets it through."""
+        request = getattr(record, "request", None)
+        if request is not None:
+            match = getattr(request, "resolver_match", None)
+            record.msg, record.args = "%s at %s", (getattr(record, "status_code", "?"), getattr(match, "route", "?"))
+        return True
+
+
+def settings(form: str) -> dict[str, Any]:
+    """Django's LOGGING. `form` is "json" for programs, anything else for people."""
+    last = structlog.processors.JSONRenderer() if form == JSON else structlog.dev.ConsoleRenderer(colors=False)
+    before = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    processors = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        last,
+    ]
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"nameless": {"()": Nameless}},
+        "formatters": {
+            "told": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": processors,
+                "foreign_pre_chain": before,
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "told", "filters": ["nameless"]}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {
+            "muniment": {"level": "INFO"},
+            "django": {"handlers": [], "level": "WARNING", "propagate": True},
+            "django.server": {"handlers": [], "propagate": True},
+        },
+    }

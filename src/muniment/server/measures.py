@@ -1,0 +1,47 @@
+"""What a monitoring system may count, as Prometheus reads it: numbers alone, of no person and no product."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from muniment.server.changes.models import Change
+from muniment.server.health import workers_alive
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.models import Entry, Head
+
+
+class _Measures(Collector):
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Each read from the database as it is asked for."""
+        tasks = GaugeMetricFamily("muniment_tasks", "Tasks in the queue, by state.", labels=["state"])
+        for row in ProcrastinateJob.objects.values("status").annotate(n=Count("id")):
+            tasks.add_metric([row["status"]], row["n"])
+        yield tasks
+        verdicts = GaugeMetricFamily("muniment_open_changes", "Open changes, by verdict.", labels=["verdict"])
+        open_ = Change.objects.filter(where=Change.Where.OPEN)
+        for verdict, found in (("allowed", True), ("denied", False), ("none", None)):
+            rows = open_.filter(decision=None) if found is None else open_.filter(decision__allowed=found)
+            verdicts.add_metric([verdict], rows.count())
+        yield verdicts
+        waiting = Entry.objects.filter(place=None).order_by("time")
+        oldest = waiting.values_list("time", flat=True).first()
+        age = (timezone.now() - oldest).total_seconds() if oldest else 0
+        yield GaugeMetricFamily("muniment_entries_waiting", "Entries without a place yet.", waiting.count())
+        yield GaugeMetricFamily("muniment_entry_oldest_wait_seconds", "How long the oldest of them waits.", age)
+        signed = Head.objects.exclude(checkpoint=None).exists()
+        yield GaugeMetricFamily("muniment_ledger_signed", "Whether there is a checkpoint.", int(signed))
+        yield GaugeMetricFamily("muniment_workers", "Workers that are alive.", workers_alive())
+        proposals = Proposal.objects.filter(state=Proposal.State.WAITING).count()
+        yield GaugeMetricFamily("muniment_proposals_waiting", "Acts that wait for a second person.", proposals)
+
+
+def text() -> bytes:
+    """All of them, in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Measures())
+    return generate_latest(registry)

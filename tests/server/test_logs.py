@@ -1,0 +1,40 @@
+"""Logs tell what happened, and nobody's name, address or secret."""
+
+import io
+import json
+import logging
+import logging.config
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from muniment.access.roles import Role
+from muniment.server import logs
+from tests.support.service import browser, person
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture
+def told() -> Any:
+    logging.config.dictConfig(logs.settings("json"))
+    written = io.StringIO()
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setStream(written)
+    return written.getvalue
+
+
+def test_a_request_is_told_by_its_route(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = browser(person("ada", Role.ADMIN))
+    client.get("/people/somebody-particular")
+    Client(HTTP_HOST="localhost", raise_request_exception=False).get("/welcome/the-secret-of-a-link")
+    monkeypatch.setattr("muniment.server.people.views.Invitation.valid", lambda text: 1 / 0)
+    Client(HTTP_HOST="localhost", raise_request_exception=False).get("/welcome/the-secret-of-a-link")
+    lines = [json.loads(line) for line in told().splitlines()]
+    assert any(
+        line["event"] == "500 at welcome/<str:text>" and "ZeroDivisionError" in line["exception"] for line in lines
+    )
+    for word in ("somebody-particular", "the-secret-of-a-link", "ada@example.test"):
+        assert word not in json.dumps(lines)
