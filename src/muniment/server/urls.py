@@ -14,6 +14,7 @@ from muniment.server.record import views as record
 urlpatterns = [
     path("", products.home, name="home"),
     path("products", products.list_, name="products"),
+    path("products/import", products.import_, name="import"),
     path("products/add", products.add, name="add-product"),
     path("products/<slug:slug>", products.product, name="product"),
     path("products/<slug:slug>/progress", products.progress, name="progress"),
@@ -44,6 +45,7 @@ urlpatterns = [
     path("settings", record.settings, name="settings"),
     path("proposals/<int:number>", proposals.decide, name="decide"),
     path("me", people.mine, name="me"),
+    path("me/keys", people.claim, name="claim"),
     path("me/tokens", people.token, name="token"),
     path("me/tokens/<int:number>/end", people.end_token, name="end-token"),
     path("activity", record.activity, name="activity"),

@@ -133,6 +133,18 @@ class Account(models.Model):
         super().save(*args, **kwargs)
 
 
+class Claim(models.Model):
+    """A key that somebody says is theirs, and the words that they are to sign with it."""
+
+    privileges = Privileges(_ALL, (READ, DROP))
+    written_by = frozenset({Action.CLAIM_ACCOUNT})
+
+    person = models.OneToOneField(Person, models.CASCADE, related_name="claim")
+    key = models.CharField(max_length=2000)
+    words = models.CharField(max_length=100)
+    made = models.DateTimeField(default=timezone.now)
+
+
 class Grant(models.Model):
     """A role of a person, for one product or, without one, everywhere. It is ended, never deleted."""
 

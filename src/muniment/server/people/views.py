@@ -21,9 +21,10 @@ from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
 from muniment.access.roles import Role
 from muniment.server.mediation import acting, allowing, may, own, requires
 from muniment.server.pages import given, me, page, tried
+from muniment.server.people import claims
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.acts import changes_things
-from muniment.server.people.models import SLUG, Account, Grant, Invitation, Person, Token
+from muniment.server.people.models import SLUG, Account, Claim, Grant, Invitation, Person, Token
 from muniment.server.people.privacy import RULES, kept_of
 from muniment.server.preparing import invite
 from muniment.server.products.models import Product
@@ -237,11 +238,28 @@ def mine(request: HttpRequest) -> HttpResponse:
             "grants": who.grants.filter(ended=None).select_related("product"),
             "tokens": who.tokens.filter(ended=None, expires__gt=now).order_by("-pk"),
             "accounts": who.accounts.all(),
+            "claim": Claim.objects.filter(person=who).first(),
             "asked": Proposal.objects.filter(asker=who).order_by("-pk")[:20],
             "days": _DAYS,
             "scopes": [(code(action), action.rule.text) for action in Action],
         },
     )
+
+
+@require_POST
+@requires(Action.CLAIM_ACCOUNT, own)
+def claim(request: HttpRequest) -> HttpResponse:
+    """Say that a key is one's own, then prove it."""
+    fields = given(request, ("key", "signature"))
+
+    def act_() -> None:
+        if fields["signature"]:
+            claims.finish(me(request), fields["signature"])
+            act(acting(request), Action.CLAIM_ACCOUNT, f"person:{me(request).slug}", {"step": "proved a key"})
+        else:
+            claims.begin(me(request), fields["key"])
+
+    return tried(request, act_, _("The key is yours.") if fields["signature"] else _("Now sign these words."), "me")
 
 
 @require_POST

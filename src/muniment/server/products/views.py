@@ -20,6 +20,7 @@ from muniment.server.pages import Page, given, page, tried
 from muniment.server.people.models import Grant
 from muniment.server.policies.current import clauses
 from muniment.server.policies.models import Freeze, Leave
+from muniment.server.products.importing import Row, read
 from muniment.server.products.models import SIGNALS, ClauseState, Product, Repository, State
 from muniment.server.proposals.doing import ask
 from muniment.server.proposals.views import waiting_for
@@ -90,6 +91,32 @@ def add(request: HttpRequest) -> HttpResponse:
     what = given(request, ("id", "name"))
     told = f"add the product {what['name']}"
     return tried(request, lambda: ask(acting(request), Action.ADD_PRODUCT, what, told), _("Added."), "products")
+
+
+@require_POST
+@requires(Action.ADD_PRODUCT)
+def import_(request: HttpRequest) -> HttpResponse:
+    """Add the products of a file, all of them or none."""
+    file = request.FILES.get("file")
+
+    def act() -> None:
+        if file is None:
+            raise ValueError(_("Choose a file."))
+        for row in read(file.name or "", file.read()):
+            _import(acting(request), row)
+
+    return tried(request, act, _("All products of the file are here."), "products")
+
+
+def _import(actor: Actor, row: Row) -> None:
+    what = {"id": row.id, "name": row.name, **row.signals}
+    ask(actor, Action.ADD_PRODUCT, what, f"add the product {row.name}")
+    for name, path in row.repositories:
+        more = {"id": row.id, "do": "repository", "name": name, "path": path}
+        ask(actor, Action.CHANGE_PRODUCT, more, f"repository of {row.id}: {name}", product=row.id)
+    for name in row.environments:
+        more = {"id": row.id, "do": "environment", "name": name}
+        ask(actor, Action.CHANGE_PRODUCT, more, f"environment of {row.id}: {name}", product=row.id)
 
 
 @require_GET

@@ -1,0 +1,93 @@
+"""Keys that people prove, and products that come from a file."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from muniment.access.roles import Role
+from muniment.server.people.models import Account, Claim
+from muniment.server.products.models import Environment, Product, Repository
+from tests.support.service import browser, person, post
+
+pytestmark = pytest.mark.usefixtures("service")
+
+CSV = """id,name,repository,path,environments,deployed
+shop,Web Shop,shop-code,/srv/git/shop.git,staging production,yes
+site,Site,,,,
+"""
+TOML = """
+[[product]]
+id = "shop"
+name = "Web Shop"
+repositories = { shop-code = "/srv/git/shop.git" }
+environments = ["staging", "production"]
+deployed = true
+[[product]]
+id = "site"
+name = "Site"
+"""
+
+
+def key(folder: Path, name: str) -> Path:
+    file = folder / name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+    return file
+
+
+def sign(file: Path, words: str, namespace: str = "muniment-claim") -> str:
+    command = ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", str(file)]
+    return subprocess.run(command, input=words, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_key_is_proven_by_signing_with_it(tmp_path: Path) -> None:
+    ada, file, other = browser(person("ada", Role.DEVELOPER)), key(tmp_path, "a"), key(tmp_path, "b")
+    post(ada, "/me/keys", key=file.with_suffix(".pub").read_text())
+    words = Claim.objects.get().words + "\n"
+    for wrong in (sign(other, words), sign(file, "other words\n"), sign(file, words, "git"), "nonsense", "x" * 30_000):
+        assert "not a signature" in post(ada, "/me/keys", signature=wrong)
+    assert Account.objects.count() == 0
+    assert "The key is yours" in post(ada, "/me/keys", signature=sign(file, words))
+    assert Account.objects.get().proof == "signed"
+    assert "begin again" in post(ada, "/me/keys", signature=sign(file, words))
+    bob = browser(person("bob", Role.DEVELOPER))
+    post(bob, "/me/keys", key=file.with_suffix(".pub").read_text())
+    assert "belongs to somebody" in post(bob, "/me/keys", signature=sign(file, Claim.objects.get().words + "\n"))
+
+
+@pytest.mark.parametrize("text", ["", "ssh-ed25519", "nonsense", "ssh-ed25519 AAAA x\nssh-ed25519 AAAA y"])
+def test_what_is_no_key_is_told(text: str) -> None:
+    assert "no SSH public key" in post(browser(person("ada", Role.DEVELOPER)), "/me/keys", key=text)
+
+
+@pytest.mark.parametrize(("name", "text"), [("products.csv", CSV), ("products.toml", TOML)])
+def test_products_come_from_a_file(name: str, text: str) -> None:
+    ada = browser(person("ada", Role.ADMIN))
+    assert "All products" in post(ada, "/products/import", file=SimpleUploadedFile(name, text.encode()))
+    assert list(Product.objects.order_by("slug").values_list("slug", "deployed")) == [("shop", True), ("site", None)]
+    assert Repository.objects.get().name == "shop-code"
+    assert Environment.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("p.csv", "id,name\nshop,Shop\nshop,Again\n", "already exists"),
+        ("p.csv", "id,name\nshop,Shop\n../x,X\n", "Small letters"),
+        ("p.csv", "id,nam\nshop,Shop\n", "Line 1"),
+        ("p.csv", "id,name\nshop\n", "Line 2"),
+        ("p.csv", "id,name,deployed\nshop,Shop,perhaps\n", "Line 2: deployed"),
+        ("p.csv", 'id,name\n"shop,Shop\n', "Line"),
+        ("p.csv", "", "Line 1"),
+        ("p.csv", "id,name\n", "no product"),
+        ("p.toml", "[[product]]\nid = 3\nname = 'x'\n", "Product 1"),
+        ("p.toml", "[[product]]\nid = 'x'\nname = 'x'\nroot = true\n", "Product 1"),
+        ("p.toml", "x = [", "no TOML"),
+        ("p.exe", "id,name\nshop,Shop\n", "has to end in"),
+    ],
+)
+def test_a_file_is_taken_whole_or_not_at_all(name: str, text: str, told: str) -> None:
+    ada = browser(person("ada", Role.ADMIN))
+    assert told in post(ada, "/products/import", file=SimpleUploadedFile(name, text.encode()))
+    assert Product.objects.count() == 0
