@@ -26,7 +26,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     running.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of Django in other tests
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     assert program, "chromium is missing: bin/test installs it"

@@ -27,6 +27,8 @@ os.environ.pop("DATABASE_URL", None)
 import django  # noqa: E402 -- its settings read the environment
 
 django.setup()
+for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL"):
+    del os.environ[name]  # they were read, and other tests' commands would read them too
 
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.cache import cache  # noqa: E402
