@@ -17,6 +17,8 @@ PAGES = (
         "/policy/versions/1",
         "/exceptions",
         "/settings",
+        "/inbox",
+        "/inbox",
         "/privacy",
         "/words",
         "/search?q=shop",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from muniment.access.actions import Action
 from muniment.access.authorize import Why, somewhere
 from muniment.server.mediation import acting
-from muniment.server.people.models import Person
+from muniment.server.people.models import Message, Person
 
 _T = TypeVar("_T", bound=Model)
 PAGE = 50
@@ -42,7 +42,8 @@ def common(request: HttpRequest) -> dict[str, Any]:
     """For the frame of every page."""
     if not hasattr(request, "actor") or not acting(request).person:
         return {"menu": ()}
-    return {"menu": tuple(place for place in MENU if somewhere(acting(request), place.action) is Why.YES)}
+    menu = tuple(place for place in MENU if somewhere(acting(request), place.action) is Why.YES)
+    return {"menu": menu, "unread": Message.objects.filter(person=me(request), read=None).count()}
 
 
 def me(request: HttpRequest) -> Person:

@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db import close_old_connections, connection
 from procrastinate.contrib.django import app
 
+from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.products.models import Repository
 from muniment.server.record.sequencer import give_places
@@ -72,4 +73,5 @@ _ROUNDS: dict[Callable[[], object], float] = {
     look_around: 20,
     drop_old: 3600,
     keep_to_rules: 3600,
+    send_now: 300,
 }

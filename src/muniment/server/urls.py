@@ -45,6 +45,7 @@ urlpatterns = [
     path("settings", record.settings, name="settings"),
     path("proposals/<int:number>", proposals.decide, name="decide"),
     path("me", people.mine, name="me"),
+    path("inbox", people.inbox, name="inbox"),
     path("me/keys", people.claim, name="claim"),
     path("me/tokens", people.token, name="token"),
     path("me/tokens/<int:number>/end", people.end_token, name="end-token"),

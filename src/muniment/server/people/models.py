@@ -31,6 +31,14 @@ class People(BaseUserManager["Person"]):
         return self.get(slug=username)
 
 
+class Mail(models.TextChoices):
+    """How somebody wants to be written to; everything is in their inbox anyway."""
+
+    EACH = "each", "at once"
+    DAILY = "daily", "once a day"
+    NEVER = "never", "never"
+
+
 class Person(AbstractBaseUser):
     """A human being. `slug` is the id that policy, git and ledger know. Whoever left is not active, and stays known."""
 
@@ -43,6 +51,7 @@ class Person(AbstractBaseUser):
     name = models.CharField(max_length=200)
     email = models.EmailField("e-mail address", unique=True, null=True, blank=True)
     active = models.BooleanField(default=True)
+    mail = models.CharField("mail me", max_length=8, choices=Mail, default=Mail.EACH)
     held = models.TextField("kept for a legal claim", blank=True)  # why; nothing of theirs is erased meanwhile
     erased = models.DateTimeField(null=True, blank=True)
 
@@ -143,6 +152,28 @@ class Claim(models.Model):
     key = models.CharField(max_length=2000)
     words = models.CharField(max_length=100)
     made = models.DateTimeField(default=timezone.now)
+
+
+class Message(models.Model):
+    """Something that one person is told. `sent` is when it was mailed, or would have been."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP))
+    written_by = frozenset(Action)
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="messages")
+    text = models.TextField()
+    link = models.CharField(max_length=200)
+    made = models.DateTimeField(default=timezone.now)
+    read = models.DateTimeField(null=True)
+    sent = models.DateTimeField(null=True)
+
+    class Meta:
+        """Those that are not mailed yet are found without a look at the others."""
+
+        indexes = [
+            models.Index(fields=["person", "-id"], name="message_newest"),
+            models.Index(fields=["id"], condition=models.Q(sent=None), name="message_unsent"),
+        ]
 
 
 class Grant(models.Model):

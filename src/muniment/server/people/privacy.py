@@ -23,7 +23,7 @@ from muniment.policy.people import read_people
 from muniment.server import moments
 from muniment.server.installation import home
 from muniment.server.people import document
-from muniment.server.people.models import Invitation, Person, Token
+from muniment.server.people.models import Invitation, Message, Person, Token
 from muniment.server.proposals.models import Answer, Proposal
 from muniment.server.record.entering import enter
 from muniment.server.work import soon
@@ -53,6 +53,7 @@ RULES = (
             _gone(Invitation.objects.filter(expires__lt=moment)) + _gone(Token.objects.filter(expires__lt=moment))
         ),
     ),
+    Rule(_("messages"), _("to read again"), 180, lambda moment: _gone(Message.objects.filter(made__lt=moment))),
     Rule(
         _("answers of the API"),
         _("so that nothing is done twice"),
@@ -89,6 +90,7 @@ def kept_of(person: Person) -> dict[str, Any]:
         "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
         "tokens": list(person.tokens.values("name", "made", "expires", "ended", "scopes")),
         "asked": list(Proposal.objects.filter(asker=person).values("told", "reason", "asked", "state")),
+        "messages": list(person.messages.values("text", "made", "read")),
         "record": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
     }
 

@@ -4,9 +4,16 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from muniment.server.people import privacy
-from muniment.server.people.models import Account, Invitation, Person, Token
+from muniment.server.people import messages, privacy
+from muniment.server.people.models import Account, Invitation, Message, Person, Token
 from muniment.server.work import task
+
+
+@task("send-messages")
+def send_messages() -> None:
+    """Mail what is due at once, and tell the chat that something is new."""
+    if messages.send(timezone.now()):
+        messages.chat("Something new waits for somebody:")
 
 
 @task("erase-person")
@@ -18,6 +25,7 @@ def erase_person(person: int) -> None:
     privacy.erase_beside(found)
     Account.objects.filter(person=found).delete()
     Authenticator.objects.filter(user=found).delete()
+    Message.objects.filter(person=found).delete()
     Token.objects.filter(person=found).delete()
     Invitation.objects.filter(person=found).delete()
     Person.objects.filter(pk=person).update(

@@ -24,7 +24,7 @@ from muniment.server.pages import given, me, page, tried
 from muniment.server.people import claims
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.acts import changes_things
-from muniment.server.people.models import SLUG, Account, Claim, Grant, Invitation, Person, Token
+from muniment.server.people.models import SLUG, Account, Claim, Grant, Invitation, Mail, Message, Person, Token
 from muniment.server.people.privacy import RULES, kept_of
 from muniment.server.preparing import invite
 from muniment.server.products.models import Product
@@ -244,6 +244,23 @@ def mine(request: HttpRequest) -> HttpResponse:
             "scopes": [(code(action), action.rule.text) for action in Action],
         },
     )
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Action.OWN_ACCOUNT, own)
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What one was told, and how one wants to be written to. What is shown counts as read."""
+    who = me(request)
+    if request.method == "POST":
+        wanted = given(request, ("mail",))["mail"]
+        if wanted in Mail.values:
+            Person.objects.filter(pk=who.pk).update(mail=wanted)
+            messages.success(request, _("Saved."))
+        return redirect("inbox")
+    found = page(request, Message.objects.filter(person=who))
+    answer = render(request, "people/inbox.html", {"page": found, "ways": Mail.choices, "way": who.mail})
+    Message.objects.filter(pk__in=[row.pk for row in found.rows], read=None).update(read=timezone.now())
+    return answer
 
 
 @require_POST

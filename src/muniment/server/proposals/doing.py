@@ -12,6 +12,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Resource, Why, authorize, second
 from muniment.access.roles import EVERYWHERE
 from muniment.server.mediation import allowing
+from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product
 from muniment.server.proposals import bootstrap
@@ -36,7 +37,7 @@ def ask(
     with allowing(action):
         if action.rule.second and not alone:
             digest = _record(actor, action, "asked", what, told, reason, resource)
-            return Proposal.objects.create(
+            proposal = Proposal.objects.create(
                 action=code(action),
                 product=Product.objects.get(slug=product) if product != EVERYWHERE else None,
                 what={**what, "asked": digest},
@@ -44,6 +45,8 @@ def ask(
                 reason=reason,
                 asker=Person.objects.get(slug=actor.person),
             )
+            tell(_others(proposal), f"{proposal.asker.name} asks to {told}.", "/")
+            return proposal
         digest = _record(actor, action, "done", what, told, reason, resource, alone=alone)
         doing.do({**what, "done": digest}, actor.person, None if not alone else "")
         bootstrap.note()
@@ -64,6 +67,7 @@ def agree(actor: Actor, proposal: Proposal) -> None:
         digest = _record(actor, action, "agreed", locked.what, locked.told, locked.reason, resource)
         doing.do({**locked.what, "done": digest}, locked.asker.slug, actor.person)
         _end(locked, Proposal.State.DONE, actor)
+        tell([locked.asker], f"It was agreed to: {locked.told}.", "/me")
         bootstrap.note()
 
 
@@ -80,11 +84,21 @@ def refuse(actor: Actor, proposal: Proposal, reason: str) -> None:
         word = "withdrew" if own else "refused"
         _record(actor, action, word, locked.what, locked.told, reason, resource)
         _end(locked, Proposal.State.WITHDRAWN if own else Proposal.State.REFUSED, actor)
+        if not own:
+            tell([locked.asker], f"It was refused: {locked.told}. {reason}".strip(), "/me")
 
 
 def why_not(actor: Actor, proposal: Proposal) -> Why:
     """YES if they may be the second person, or why not."""
     return second(actor, *_about(proposal))
+
+
+def _others(proposal: Proposal) -> list[Person]:
+    """Everybody who could agree."""
+    action, resource = _about(proposal)
+    people = Person.objects.filter(active=True, grants__ended=None, grants__role__in=action.rule.second).distinct()
+    actors = ((person, Actor(person.slug, active=True, grants=person.roles(), second_factor=True)) for person in people)
+    return [person for person, actor in actors if second(actor, action, resource) is Why.YES]
 
 
 def _about(proposal: Proposal) -> tuple[Action, Resource]:

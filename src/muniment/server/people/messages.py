@@ -1,0 +1,110 @@
+"""What people are told: always in their inbox, and by mail as each wants it. A chat learns only that something waits.
+
+Where mail and chat go stands in the environment, since both hold secrets:
+MUNIMENT_SMTP_URL   smtp://user:password@host:587 (STARTTLS), smtps://... (TLS), or smtp://host:25?plain=yes
+MUNIMENT_MAIL_FROM  the address that mails come from
+MUNIMENT_CHAT_URL   an incoming webhook, as Slack and Mattermost take it
+"""
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from muniment.server.people.models import Mail, Message, Person
+from muniment.server.work import soon
+
+_SECONDS = 20
+_MOST = 500
+_EACH_MORNING = 6  # UTC
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+def tell(people: Iterable[Person], text: str, link: str) -> None:
+    """Put it into each one's inbox, in the transaction under way, and have it mailed after."""
+    rows = [Message(person=person, text=text, link=link) for person in people]
+    Message.objects.bulk_create(rows)
+    if rows:
+        soon("send-messages")
+
+
+def send(now: datetime) -> int:
+    """Mail what is due, one mail for each person; how many. What cannot be sent stays due. Raises OSError."""
+    mails = _mails()
+    due = _due(now)
+    sent = 0
+    for person in Person.objects.filter(pk__in=due.values("person"), active=True)[:_MOST]:
+        with transaction.atomic():
+            rows = list(due.filter(person=person).select_for_update(skip_locked=True))
+            if not rows:
+                continue
+            if mails is not None and person.email and person.mail != Mail.NEVER:
+                _mail(mails, person, rows)
+                sent += 1
+            Message.objects.filter(pk__in=[row.pk for row in rows]).update(sent=now)
+    if sent or due.exists():
+        Message.objects.filter(sent=None, person__active=False).update(sent=now)
+    return sent
+
+
+def chat(text: str) -> None:
+    """Tell a channel, whose readers nobody knows here: so nothing of what it is about. Raises OSError."""
+    url = os.environ.get("MUNIMENT_CHAT_URL", "")
+    if not url:
+        return
+    data = json.dumps({"text": f"{text} {settings.URL}"}).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 -- the owner's own
+    if urlsplit(url).scheme not in ("https", "http"):
+        raise OSError("the chat's address is not one")
+    with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310 -- its scheme was just looked at
+        pass
+
+
+def _due(now: datetime) -> QuerySet[Message]:
+    """What is not mailed: at once, or once a day in the morning."""
+    morning = now.replace(hour=_EACH_MORNING, minute=0, second=0, microsecond=0)
+    last = morning if now >= morning else morning - timedelta(days=1)
+    return Message.objects.filter(sent=None).filter(~Q(person__mail=Mail.DAILY) | Q(made__lt=last))
+
+
+def _mail(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
+    lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
+    subject = "Muniment: " + (" ".join(rows[0].text.split())[:100] if len(rows) == 1 else f"{len(rows)} messages")
+    text = "\n\n".join(lines) + f"\n\nHow you are written to: {settings.URL}/inbox\n"
+    sender = os.environ.get("MUNIMENT_MAIL_FROM", f"muniment@{urlsplit(settings.URL).hostname}")
+    EmailMessage(subject, text, sender, [str(person.email)], connection=mails).send()
+
+
+def _mails() -> BaseEmailBackend | None:
+    """Where mail goes; None if nobody said. Raises OSError for an address that is none."""
+    given = os.environ.get("MUNIMENT_SMTP_URL", "")
+    if not given:
+        return None
+    parts = urlsplit(given)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise OSError("MUNIMENT_SMTP_URL is no address")
+    plain = parse_qs(parts.query).get("plain") == ["yes"]
+    return get_connection(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host=parts.hostname,
+        port=parts.port or _PORTS[parts.scheme],
+        username=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        use_ssl=parts.scheme == "smtps",
+        use_tls=parts.scheme == "smtp" and not plain,
+        timeout=_SECONDS,
+    )
+
+
+def send_now() -> None:
+    """For the rounds: what is due by now."""
+    send(timezone.now())

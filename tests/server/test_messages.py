@@ -1,0 +1,179 @@
+"""What people are told: in their inbox, by mail as they want it, with a real mail server."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.server.people import messages
+from muniment.server.people.models import Message, Person
+from tests.server.test_duties import GIVE, enough
+from tests.support.service import as_role, browser, person, post
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+class MailServer:
+    """Takes mail on loopback: the few words of SMTP (RFC 5321) that a client needs."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], str]] = []
+        self.refuses = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._ready = threading.Event()
+        self.port = 0
+
+    def __enter__(self) -> "MailServer":
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self) -> None:
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def say(text: str) -> None:
+            writer.write(text.encode() + b"\r\n")
+
+        to: list[str] = []
+        say("220 ready")
+        while line := (await reader.readline()).decode():
+            word = line[:4].upper()
+            if word == "DATA":
+                say("354 go on")
+                data = (await reader.readuntil(b"\r\n.\r\n")).decode()
+                self.mails.append((to, data))
+                to = []
+                say("250 taken")
+            elif word == "RCPT":
+                to.append(line.strip().partition(":")[2])
+                say("550 no" if self.refuses else "250 fine")
+            elif word == "QUIT":
+                say("221 bye")
+                break
+            else:
+                say("250 fine")
+        writer.close()
+
+
+@pytest.fixture
+def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
+    with MailServer() as server:
+        monkeypatch.setenv("MUNIMENT_SMTP_URL", f"smtp://127.0.0.1:{server.port}?plain=yes")
+        yield server
+
+
+def send(later: timedelta = timedelta()) -> int:
+    with as_role("worker"):
+        return messages.send(timezone.now() + later)
+
+
+def asked() -> None:
+    """amy asks for something that abe and the security officers may agree to."""
+    enough()
+    person("eve")
+    post(browser(Person.objects.get(slug="amy")), "/people/eve/role", **GIVE)
+
+
+def test_whoever_could_agree_is_told_and_nobody_else(mail: MailServer) -> None:
+    asked()
+    told = set(Message.objects.values_list("person__slug", flat=True))
+    assert told == {"abe", "sam", "sid"}
+    assert send() == 3
+    assert sorted(to[0] for to, _ in mail.mails) == [f"<{name}@example.test>" for name in ("abe", "sam", "sid")]
+    assert all("give eve the role" in text for _, text in mail.mails)
+    assert send() == 0
+
+
+def test_the_inbox_has_it_and_then_it_is_read() -> None:
+    asked()
+    abe = browser(Person.objects.get(slug="abe"))
+    assert "(1)" in abe.get("/").content.decode()
+    assert "give eve the role" in abe.get("/inbox").content.decode()
+    assert "(1)" not in abe.get("/").content.decode()
+    assert "Nothing was told" in browser(Person.objects.get(slug="eve")).get("/inbox").content.decode()
+
+
+def test_who_wants_it_daily_gets_one_mail_and_who_never_none(mail: MailServer) -> None:
+    enough()
+    for name, way in (("abe", "daily"), ("sam", "never")):
+        post(browser(Person.objects.get(slug=name)), "/inbox", mail=way)
+    for name in ("eve", "joe"):
+        person(name)
+        post(browser(Person.objects.get(slug="amy")), f"/people/{name}/role", **GIVE)
+    send()
+    assert {to[0] for to, _ in mail.mails} == {"<sid@example.test>"}
+    mail.mails.clear()
+    send(timedelta(days=1))
+    assert [to for to, _ in mail.mails] == [["<abe@example.test>"]]
+    assert "2 messages" in mail.mails[0][1]
+
+
+def test_what_could_not_be_sent_stays_due(mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked()
+    mail.refuses = True
+    with pytest.raises(Exception, match="no"):
+        send()
+    mail.refuses = False
+    assert send() == 3
+    asked_again = Message.objects.filter(sent=None).count()
+    assert asked_again == 0
+
+
+@pytest.mark.parametrize("url", ["http://x", "smtp://", "nonsense"])
+def test_an_address_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MUNIMENT_SMTP_URL", url)
+    with pytest.raises(OSError, match="is no address"):
+        send()
+
+
+def test_the_asker_is_told_what_became_of_it() -> None:
+    asked()
+    from muniment.server.proposals.models import Proposal
+
+    number = Proposal.objects.get(state="waiting").pk
+    post(browser(Person.objects.get(slug="abe")), f"/proposals/{number}", answer="refuse", reason="Not now.")
+    said = Message.objects.get(person__slug="amy").text
+    assert "refused" in said
+    assert "Not now." in said
+
+
+def test_a_chat_learns_nothing_of_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+
+    class Answer:
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_: object) -> None: ...
+
+    def opened(request: Any, timeout: float) -> Answer:
+        sent.append(request.data)
+        return Answer()
+
+    monkeypatch.setattr("urllib.request.urlopen", opened)
+    monkeypatch.setenv("MUNIMENT_CHAT_URL", "https://chat.example.test/hook")
+    messages.chat("Something new waits for somebody:")
+    assert sent == [b'{"text": "Something new waits for somebody: http://localhost:8000"}']
+    monkeypatch.setenv("MUNIMENT_CHAT_URL", "file:///etc/passwd")
+    with pytest.raises(OSError, match="is not one"):
+        messages.chat("x")
+
+
+def test_nobody_reads_anothers_inbox() -> None:
+    asked()
+    ada = browser(person("ada", Role.ADMIN))
+    assert "give eve" not in ada.get("/inbox").content.decode()
