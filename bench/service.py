@@ -72,12 +72,16 @@ def _fill(products: int, changes: int, entries: int) -> None:
             FROM products_repository r, unnest(ARRAY['review.two-others', 'review.small-changes', 'history.kept']) c
             ON CONFLICT DO NOTHING;
         INSERT INTO changes_change (repository_id, name, target, "where", title, head, time)
-            SELECT (SELECT min(id) FROM products_repository) + n % {products}, md5(n::text), 'refs/heads/main',
+            SELECT r.id, md5(n::text), 'refs/heads/main',
                 CASE WHEN n % 50 = 0 THEN 'open' ELSE 'past' END, 'Change ' || n, md5(n::text),
                 now() - n * interval '1 s'
-            FROM generate_series(1, {changes}) n ON CONFLICT DO NOTHING;
+            FROM generate_series(1, {changes}) n
+                JOIN (SELECT id, row_number() OVER (ORDER BY id) AS at FROM products_repository) r
+                ON r.at = 1 + n % {products}
+            ON CONFLICT DO NOTHING;
         INSERT INTO record_entry (kind, time, object, data, place)
-            SELECT CASE WHEN n % 10 = 0 THEN 'act' ELSE 'landed' END, now(), o.object, o.data, NULL
+            SELECT CASE WHEN n % 10 = 0 THEN 'act' ELSE 'landed' END, now(), o.object, o.data,
+                (SELECT coalesce(max(place), -1) FROM record_entry) + n
             FROM generate_series(1, {entries}) n,
                 (SELECT object, data FROM record_entry WHERE kind = 'act' ORDER BY id LIMIT 1) o;
     """
@@ -108,13 +112,14 @@ def _measured(client: Any, page: str) -> tuple[float, int]:
 
     with CaptureQueriesContext(connection) as caught:
         answer = client.get(page)
+        queries = len(caught)  # the next request forgets them
     assert answer.status_code == 200, (page, answer.status_code)
     seconds: list[float] = []
     for _ in range(TIMES):
         begun = time.perf_counter()
         client.get(page)
         seconds.append(time.perf_counter() - begun)
-    return statistics.quantiles(seconds, n=20)[-1], len(caught)
+    return statistics.quantiles(seconds, n=20)[-1], queries
 
 
 def _row(page: str, few: tuple[float, int], many: tuple[float, int], part: int) -> Row:

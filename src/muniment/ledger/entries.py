@@ -153,6 +153,14 @@ class Studied(Entry, frozen=True, kw_only=True, tag="history"):
     allowed: int
 
 
+class Imported(Entry, frozen=True, kw_only=True, tag="import"):
+    """The log of a gate was verified up to `size` entries: `origin` names its key, `root` is in hexadecimal."""
+
+    origin: str
+    size: int
+    root: str
+
+
 AnyEntry = (
     Baseline
     | Pushed
@@ -168,6 +176,7 @@ AnyEntry = (
     | Reconciliation
     | Acted
     | Studied
+    | Imported
 )
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 

@@ -40,6 +40,8 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.action} of a {entry.resource} as {entry.role}" + (" (alone)" if entry.alone else "")
         case entries.Studied():
             return f"{entry.changes} past changes of {_raw(entry.target)}, {entry.allowed} of them allowed"
+        case entries.Imported():
+            return f"the log of {entry.origin} was verified up to {entry.size} entries"
         case entries.Reconciliation():
             return f"went on from {entry.size} entries; the copy outside had {entry.seen}"
 

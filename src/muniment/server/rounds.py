@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.db import close_old_connections, connection
 from procrastinate.contrib.django import app
 
+from muniment.server.changes.models import GateLog
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.products.models import Repository
@@ -60,6 +61,8 @@ def look_around() -> None:
     """See what is new in every repository."""
     for number in Repository.objects.filter(product__retired=None).values_list("pk", flat=True):
         soon("look", repository=number)
+    for number in GateLog.objects.filter(repository__product__retired=None).values_list("pk", flat=True):
+        soon("read-gate", log=number)
 
 
 def drop_old() -> None:

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.controls.control import Control
 from muniment.decision.catalogue import CONTROLS
@@ -16,6 +16,7 @@ from muniment.facts.facts import Fact, Facts
 from muniment.facts.kinds import KINDS
 from muniment.home.home import Home
 from muniment.ledger import entries, objects
+from muniment.workflows.judge_change import Judgement
 from muniment.workflows.sources import policy_from
 
 
@@ -40,7 +41,7 @@ class Again(Struct, frozen=True):
     time: str
 
 
-class _NotComparable(Exception):
+class NotComparable(Exception):
     """This program cannot judge as that one did."""
 
 
@@ -53,23 +54,29 @@ def judge_again(home: Home, place: int, entry: entries.AnyEntry) -> Again:
         agreement, why = _compared(home, entry)
     except ErasedError as error:
         agreement, why = Agreement.ERASED, error.message
-    except _NotComparable as error:
+    except NotComparable as error:
         agreement, why = Agreement.NOT_COMPARABLE, str(error)
     return Again(place, agreement, why, entry.outcome, entry.target, entry.head, entry.time)
 
 
-def _compared(home: Home, entry: entries.Judged | entries.Previewed) -> tuple[Agreement, str]:
+def judgement(home: Home, entry: entries.Judged | entries.Previewed) -> Judgement:
+    """What was kept of a recorded decision. Raises ErasedError, HomeError or LedgerError for what is not there,
+    NotComparable for what this program cannot read."""
     kept = _decoded(home, entry.object, objects.Kept)
     policies = _decoded(home, kept.policies, objects.Policies)
-    decision = kept.decision
-    _same_controls(decision)
+    _same_controls(kept.decision)
     facts = Facts({name: _fact(home, name, digest) for name, digest in kept.facts.items()})
     try:
         policy = policy_from(policies.home, policies.branch)[0]
     except PolicyError as error:
-        raise _NotComparable(f"this program cannot read that policy: {error.message}") from error
-    if policy.policy.digest != decision.policy:
-        raise _NotComparable("this program reads that policy in another way")
+        raise NotComparable(f"this program cannot read that policy: {error.message}") from error
+    if policy.policy.digest != kept.decision.policy:
+        raise NotComparable("this program reads that policy in another way")
+    return Judgement(kept.decision, policy, facts)
+
+
+def _compared(home: Home, entry: entries.Judged | entries.Previewed) -> tuple[Agreement, str]:
+    decision, policy, facts = structs.astuple(judgement(home, entry))
     again = judge(policy, facts, decision.point, decision.time)
     for part in Decision.__struct_fields__:
         if canonical.encode(getattr(again, part)) != canonical.encode(getattr(decision, part)):
@@ -91,7 +98,7 @@ def _same_controls(decision: Decision) -> None:
         control: Control | None = CONTROLS.get(result.control)
         version = control.version if control is not None else 0
         if version != result.version:
-            raise _NotComparable(
+            raise NotComparable(
                 f"{result.clause} was judged by version {result.version} of {result.control}, and this program has "
                 f"{version or 'none'}"
             )
@@ -100,15 +107,15 @@ def _same_controls(decision: Decision) -> None:
 def _fact(home: Home, name: str, digest: str) -> Fact:
     kind = KINDS.get(name)
     if kind is None:
-        raise _NotComparable(f"this program knows no fact {name}")
+        raise NotComparable(f"this program knows no fact {name}")
     raw: dict[str, Any] = _decoded(home, digest, dict[str, Any])
     try:
         value = msgspec.convert(raw["value"], kind.shape, strict=True)
         fact = Fact(value, raw["source"], raw["read_at"], raw["salt"])
     except (msgspec.ValidationError, KeyError) as error:
-        raise _NotComparable(f"the fact {name} has another shape in this program") from error
+        raise NotComparable(f"the fact {name} has another shape in this program") from error
     if fact.digest != digest:
-        raise _NotComparable(f"the fact {name} has another shape in this program")
+        raise NotComparable(f"the fact {name} has another shape in this program")
     return fact
 
 
@@ -119,4 +126,4 @@ def _decoded(home: Home, digest: str, shape: Any) -> Any:
     try:
         return msgspec.json.decode(data, type=shape)
     except msgspec.MsgspecError as error:
-        raise _NotComparable(f"the object {digest} has another shape in this program") from error
+        raise NotComparable(f"the object {digest} has another shape in this program") from error

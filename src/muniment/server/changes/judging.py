@@ -325,6 +325,14 @@ def _keep_past(repository: Repository, target: str, steps: list[_Past], titles: 
     wanted = {decision.inputs for decision in decisions}
     there = Decision.objects.filter(change__in=changes.values(), inputs__in=wanted)
     newest = {decision.change_id: decision for decision in there.only("id", "change_id")}
-    for change in changes.values():
+    bound = _bound(changes)
+    supposed = [change for change in changes.values() if change.pk not in bound]
+    for change in supposed:
         change.decision = newest[change.pk]
-    Change.objects.bulk_update(changes.values(), ["decision"], batch_size=500)
+    Change.objects.bulk_update(supposed, ["decision"], batch_size=500)
+
+
+def _bound(changes: dict[str, Change]) -> set[int]:
+    """Those that a gate decided on: nothing supposed takes its place."""
+    rows = Change.objects.filter(pk__in=[change.pk for change in changes.values()], decision__gate__isnull=False)
+    return set(rows.values_list("pk", flat=True))

@@ -3,7 +3,7 @@
 from django.db import models
 
 from muniment.access.actions import Action
-from muniment.server.privileges import ADD, CHANGE, READ, Privileges
+from muniment.server.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 
 class Change(models.Model):
@@ -43,16 +43,50 @@ class Decision(models.Model):
 
     change = models.ForeignKey(Change, models.CASCADE, related_name="decisions")
     entry = models.OneToOneField("record.Entry", models.PROTECT, null=True, related_name="decision")
+    gate = models.OneToOneField("GateEntry", models.PROTECT, null=True, related_name="decision")  # it binds
     head = models.CharField(max_length=64)
     base = models.CharField(max_length=64, blank=True)
     allowed = models.BooleanField()
     time = models.DateTimeField()
     policy = models.CharField(max_length=71)
     inputs = models.CharField(max_length=71)  # digest of all that went in, but for the moment
-    account = models.CharField(max_length=71)  # the object that tells it
+    account = models.CharField(max_length=71, blank=True)  # the object that tells it, "" if it was not given
 
     class Meta:
         """The same state, judged from the same facts, is one decision."""
 
         constraints = [models.UniqueConstraint(fields=["change", "inputs"], name="decision_once")]
         indexes = [models.Index(fields=["change", "-time", "-id"])]
+
+
+class GateLog(models.Model):
+    """The log of a gate on a git server (docs/gate.md), in a folder, and how far it was verified with its key."""
+
+    privileges = Privileges((READ, ADD, DROP), (READ,), worker_changes=("size", "root", "problem", "read"))
+    written_by = frozenset({Action.CHANGE_PRODUCT})
+
+    repository = models.OneToOneField("products.Repository", models.CASCADE, related_name="gate_log")
+    path = models.CharField(max_length=1000)
+    key = models.CharField(max_length=500)
+    size = models.BigIntegerField(default=0)
+    root = models.CharField(max_length=64, blank=True)
+    problem = models.TextField(blank=True)
+    read = models.DateTimeField(null=True)
+
+
+class GateEntry(models.Model):
+    """One entry of such a log, as it was signed."""
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    log = models.ForeignKey(GateLog, models.PROTECT, related_name="entries")
+    place = models.BigIntegerField()
+    kind = models.CharField(max_length=32)
+    time = models.DateTimeField()
+    data = models.BinaryField()
+
+    class Meta:
+        """Each once."""
+
+        constraints = [models.UniqueConstraint(fields=["log", "place"], name="gate_entry_once")]

@@ -4,8 +4,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from muniment.errors import MunimentError
-from muniment.server.changes import judging
-from muniment.server.changes.models import Change
+from muniment.server.changes import gates, judging
+from muniment.server.changes.models import Change, GateLog
 from muniment.server.policies.models import Trial, Version
 from muniment.server.products.models import Reading, Repository
 from muniment.server.work import soon, task
@@ -27,6 +27,14 @@ def judge_change(repository: int, ref: str) -> None:
     row = Repository.objects.select_related("product").filter(pk=repository).first()
     if row is not None:
         judging.judge_open(row, ref)
+
+
+@task("read-gate")
+def read_gate(log: int) -> None:
+    """Read what is new in the log of a gate."""
+    row = GateLog.objects.select_related("repository").filter(pk=log).first()
+    if row is not None:
+        gates.read_on(row)
 
 
 @task("look")

@@ -40,7 +40,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     decision = found.decision
     if wanted:
         decision = get_object_or_404(found.decisions.select_related("entry"), pk=int(wanted) if wanted.isdigit() else 0)
-    told: Any = beside(decision.account, Account) if decision is not None else None
+    told: Any = beside(decision.account, Account) if decision is not None and decision.account else None
     slug = found.repository.product.slug
     return render(
         request,
@@ -52,7 +52,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
             "erased": told if isinstance(told, str) else "",
             "failing": _failing(told) if isinstance(told, Account) else (),
             "others": _others(told) if isinstance(told, Account) else (),
-            "decisions": found.decisions.select_related("entry").order_by("-time", "-id")[:_DECISIONS],
+            "decisions": found.decisions.select_related("entry", "gate").order_by("-time", "-id")[:_DECISIONS],
             "may_ask": may(request, Action.ASK_EXCEPTION, Resource(product=slug)),
         },
     )

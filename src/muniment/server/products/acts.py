@@ -5,6 +5,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from muniment.ledger.keys import LOG, read_public
+from muniment.server.changes.models import GateLog
 from muniment.server.products.models import SIGNALS, Environment, Product, Repository
 from muniment.server.work import soon
 
@@ -30,6 +32,8 @@ def check_change(what: What) -> None:
             raise ValueError("Give the repository a name that no other has.")
         if not path.startswith(("/", "file:///")) or not path.isprintable():
             raise ValueError("Write the full path of the repository on the worker's machine, such as /srv/git/shop.git")
+    elif what["do"] == "gate":
+        _check_gate(product, what)
     elif what["do"] == "environment":
         _clean(Environment(product=product, name=what["name"]))
     elif what["do"] == "describe" and not what["name"].strip():
@@ -49,12 +53,30 @@ def change(what: What, asker: str, second: str | None) -> None:
         case "repository":
             row = Repository.objects.create(product=product, name=what["name"].strip(), path=what["path"].strip())
             soon("look", repository=row.pk)
+        case "gate":
+            repository = product.repositories.get(name=what["name"])
+            log = GateLog.objects.create(repository=repository, path=what["path"].strip(), key=what["key"].strip())
+            soon("read-gate", log=log.pk)
         case "environment":
             Environment.objects.create(product=product, name=what["name"])
         case "drop-environment":
             Environment.objects.filter(product=product, name=what["name"]).delete()
         case other:
             raise ValueError(f"There is no such step: {other}.")
+
+
+def _check_gate(product: Product, what: What) -> None:
+    repository = product.repositories.filter(name=what["name"]).first()
+    if repository is None or GateLog.objects.filter(repository=repository).exists():
+        raise ValueError("Choose a repository whose gate's log is not read yet.")
+    if not what["path"].strip().startswith("/"):
+        raise ValueError("Write the full path of the gate's home, or of a copy of its ledger, on the worker's machine.")
+    try:
+        known = read_public(what["key"].strip()).kind == LOG
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("This is no public key of a ledger: take the one line of keys/ledger.pub in the gate's home.")
 
 
 def check_retire(what: What) -> None:

@@ -132,7 +132,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         {
             "product": found,
             "lines": _lines(states),
-            "repositories": found.repositories.select_related("reading"),
+            "repositories": found.repositories.select_related("reading", "gate_log"),
             "open": changes.filter(where=Change.Where.OPEN).order_by("-time", "-id")[:50],
             "past": _past(request, changes.filter(where=Change.Where.PAST)),
             "people": Grant.objects.filter(Q(product=found) | Q(product=None), ended=None, person__active=True)
@@ -162,8 +162,8 @@ def progress(request: HttpRequest, slug: str) -> HttpResponse:
 @requires(Action.CHANGE_PRODUCT, of)
 def change(request: HttpRequest, slug: str) -> HttpResponse:
     """Describe a product, or add or drop a repository or environment."""
-    what = {"id": slug, **given(request, ("do", "name", "path", "sensitive", *SIGNALS))}
-    if what["do"] not in ("describe", "repository", "environment", "drop-environment"):
+    what = {"id": slug, **given(request, ("do", "name", "path", "key", "sensitive", *SIGNALS))}
+    if what["do"] not in ("describe", "repository", "gate", "environment", "drop-environment"):
         raise Http404
     told = f"{what['do']} of {slug}: {what['name']}"
     act = lambda: ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug)  # noqa: E731 -- short

@@ -1,0 +1,131 @@
+"""The log of a gate on a git server is verified and read; one that was rewritten is not."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from muniment.access.roles import Role
+from muniment.home.files import PRIVATE, PUBLIC, FilesHome
+from muniment.home.files_log import FilesLog
+from muniment.ledger import keys as ledger_keys
+from muniment.server.changes.models import Change, Decision, GateEntry, GateLog
+from muniment.server.changes.tasks import judge_past, read_gate
+from muniment.server.products.models import Repository
+from muniment.server.record.models import Entry
+from tests.support.gated import APPROVALS, Gated
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture
+def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+    """A push that was denied, then two approvals and one that was allowed."""
+    found = Gated(tmp_path, keys)
+    head = found.change()
+    found.push("ada", "topic:main")
+    for name in ("bob", "carol"):
+        found.approve(name, head)
+    assert found.push("ada", f"{APPROVALS}*:{APPROVALS}*", "topic:main").code == 0
+    return found
+
+
+def connect(gated: Gated, path: Path | None = None) -> GateLog:
+    if not Repository.objects.exists():
+        product("shop", str(gated.server.path))
+    ada = browser(person("ada", Role.ADMIN))
+    public = (gated.home / PUBLIC).read_text()
+    said = post(ada, "/products/shop/change", do="gate", name="shop", path=str(path or gated.home), key=public)
+    assert "Done." in said
+    return read()
+
+
+def read() -> GateLog:
+    with as_role("worker"):
+        read_gate(GateLog.objects.get().pk)
+    return GateLog.objects.get()
+
+
+def test_its_decisions_are_shown_as_what_bound(gated: Gated) -> None:
+    log = connect(gated)
+    assert (log.problem, log.size) == ("", len(gated.entries()))
+    assert GateEntry.objects.count() == log.size
+    assert list(Decision.objects.order_by("id").values_list("allowed", flat=True)) == [False, True]
+    change = Change.objects.get(head=gated.tip())
+    page = browser(person("ada", Role.ADMIN)).get(f"/changes/{change.pk}").content.decode()
+    assert "decided at the gate" in page
+    assert "carol" in page
+    assert "supposed" not in page
+    assert Entry.objects.filter(kind="import").count() == 1
+    with as_role("worker"):
+        judge_past(Repository.objects.get().pk)
+    change.refresh_from_db()
+    assert change.decision is not None
+    assert change.decision.gate is not None
+
+
+def test_what_comes_later_is_read_once(gated: Gated) -> None:
+    connect(gated)
+    before = GateEntry.objects.count()
+    assert read().size == before
+    gated.change("other", text="x = 9\n")
+    gated.push("ada", "+other:main")
+    log = read()
+    assert log.size == len(gated.entries())
+    assert GateEntry.objects.count() == log.size > before
+
+
+def test_a_copy_of_the_ledger_alone_is_enough(gated: Gated, tmp_path: Path) -> None:
+    shutil.copytree(gated.home / "ledger", tmp_path / "copy")
+    log = connect(gated, tmp_path / "copy")
+    assert log.problem == ""
+    change = Change.objects.get(head=gated.tip())
+    assert browser(person("ada", Role.ADMIN)).get(f"/changes/{change.pk}").status_code == 200
+
+
+@pytest.mark.parametrize("spoilt", ["older", "forked", "other-key", "entry", "gone"])
+def test_a_log_that_is_not_what_it_was_is_not_read(gated: Gated, tmp_path: Path, spoilt: str) -> None:
+    shutil.copytree(gated.home, tmp_path / "old")
+    gated.change("other", text="x = 9\n")
+    gated.push("ada", "+other:main")
+    log = connect(gated)
+    ledger = gated.home / "ledger"
+    if spoilt == "older":
+        shutil.rmtree(ledger)
+        shutil.copytree(tmp_path / "old" / "ledger", ledger)
+    elif spoilt == "forked":
+        shutil.rmtree(ledger)
+        shutil.copytree(tmp_path / "old" / "ledger", ledger)
+        private = FilesHome(str(gated.home)).signing_key()
+        with FilesLog(ledger, private, (gated.home / PUBLIC).read_text(), None).held() as held:
+            held.append([b"another"] * 9)
+    elif spoilt == "other-key":
+        private, public = ledger_keys.generate("muniment/shop")
+        (gated.home / PRIVATE).write_text(private)
+        (gated.home / PUBLIC).write_text(public)
+        shutil.rmtree(ledger)
+        ledger.mkdir()
+        with FilesLog(ledger, private, public, None).held() as held:
+            held.append([b"another"] * 99)
+    elif spoilt == "entry":
+        gated.push("ada", "other:refs/heads/more")
+        file = max((ledger / "tile/entries").rglob("*.p/*"), key=lambda found: int(found.name))
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    else:
+        shutil.rmtree(ledger)
+    found = read()
+    assert found.problem
+    assert found.size == log.size
+    page = browser(person("ada", Role.ADMIN)).get("/products/shop").content.decode()
+    assert "the gate" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("key", "nonsense"), ("key", ""), ("path", "relative"), ("name", "other"), ("name", "")]
+)
+def test_what_cannot_be_a_gate_is_told(gated: Gated, field: str, value: str) -> None:
+    product("shop", str(gated.server.path))
+    fields = {"do": "gate", "name": "shop", "path": str(gated.home), "key": (gated.home / PUBLIC).read_text()}
+    post(browser(person("ada", Role.ADMIN)), "/products/shop/change", **{**fields, field: value})
+    assert GateLog.objects.count() == 0
