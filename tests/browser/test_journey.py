@@ -21,6 +21,7 @@ PAGES = (
         "/inbox",
         "/privacy",
         "/words",
+        "/access",
         "/search?q=shop",
         "/nowhere",
     ),

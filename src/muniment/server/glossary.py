@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
+from muniment.access.roles import Role
 from muniment.server.mediation import own, requires
 
 WORDS = (
@@ -25,6 +26,18 @@ WORDS = (
     (_("branch"), _("A line of commits. A protected one is what the company ships.")),
     (_("unknown"), _("It could not be learnt. Muniment then says no, and tells who can settle it.")),
 )
+
+
+def _labels(roles: frozenset[Role]) -> list[str]:
+    return [role.label for role in Role if role in roles]
+
+
+@require_GET
+@requires(Action.SEE_POLICY)
+def access(request: HttpRequest) -> HttpResponse:
+    """Who may do what: the one table, as authorize() reads it."""
+    rows = [(action.rule, _labels(action.rule.roles), _labels(action.rule.second)) for action in Action]
+    return render(request, "access.html", {"rows": rows, "all": len(Role)})
 
 
 @require_GET

@@ -54,6 +54,7 @@ urlpatterns = [
     path("ledger/<int:number>", record.entry, name="entry"),
     path("work", work_views.work, name="work"),
     path("work/<int:number>/again", work_views.retry, name="retry"),
+    path("access", glossary.access, name="access"),
     path("words", glossary.glossary, name="glossary"),
     path("welcome/<str:text>", people.welcome, name="invitation"),
     path("health", health.health, name="health"),
