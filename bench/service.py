@@ -30,8 +30,8 @@ def main() -> None:
 
 
 def _rows(folder: Path, part: int) -> list[Row]:
-    from muniment.server import database
-    from muniment.server.folder import make_folder
+    from muniment.server.running import database
+    from muniment.server.running.folder import make_folder
 
     make_folder(folder)
     os.environ |= {"MUNIMENT_HOME": str(folder), "MUNIMENT_ROLE": "owner", "MUNIMENT_URL": "http://localhost:8000"}
@@ -42,7 +42,7 @@ def _rows(folder: Path, part: int) -> list[Row]:
         django.setup()
         from django.db import connection
 
-        from muniment.server import preparing
+        from muniment.server.running import preparing
 
         preparing.migrate()
         preparing.first_policy()

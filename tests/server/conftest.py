@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from muniment.server import database
-from muniment.server.embedded import Embedded
-from muniment.server.folder import make_folder
+from muniment.server.running import database
+from muniment.server.running.embedded import Embedded
+from muniment.server.running.folder import make_folder
 
 HOME = Path(tempfile.mkdtemp(prefix="muniment-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -33,7 +33,7 @@ for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL"):
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.cache import cache  # noqa: E402
 
-from muniment.server import preparing  # noqa: E402
+from muniment.server.running import preparing  # noqa: E402
 from tests.support.service import as_role, empty  # noqa: E402
 
 PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on purpose

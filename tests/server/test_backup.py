@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from muniment.server import database
-from muniment.server.embedded import OWNER
+from muniment.server.running import database
+from muniment.server.running.embedded import OWNER
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
 

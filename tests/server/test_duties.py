@@ -5,10 +5,10 @@ import pytest
 from muniment.access.roles import Role
 from muniment.server.people.models import Account, Grant, Invitation, Person
 from muniment.server.policies.models import Leave, Version
-from muniment.server.preparing import first_link
 from muniment.server.products.models import Product
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry, ExceptionFile
+from muniment.server.running.preparing import first_link
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from muniment.errors import DatabaseError
-from muniment.server.embedded import OWNER, ROLES, WEB, WORKER, Embedded
+from muniment.server.running.embedded import OWNER, ROLES, WEB, WORKER, Embedded
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,11 @@ from django.urls.resolvers import URLPattern
 
 from muniment.access.actions import Action, Reach
 from muniment.access.roles import Role
-from muniment.server import checks, urls
+from muniment.server import urls
 from muniment.server.api import api
-from muniment.server.mediation import Mediation, allowing
-from muniment.server.open_routes import OPEN
+from muniment.server.guarding import checks
+from muniment.server.guarding.mediation import Mediation, allowing
+from muniment.server.guarding.open_routes import OPEN
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product
 from tests.support.service import browser, person, product

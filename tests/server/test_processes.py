@@ -14,8 +14,8 @@ import pytest
 
 from muniment.home.files import PUBLIC
 from muniment.ledger import verification
-from muniment.server import database
-from muniment.server.embedded import OWNER
+from muniment.server.running import database
+from muniment.server.running.embedded import OWNER
 from tests.support.repos import Repo
 from tests.support.running import Up, until
 

@@ -12,11 +12,11 @@ from muniment.access.actions import Action
 from muniment.errors import LedgerError
 from muniment.home.files import PUBLIC
 from muniment.ledger import verification
-from muniment.server.embedded import OWNER, WEB, WORKER, Embedded
 from muniment.server.installation import home
 from muniment.server.record.entering import SHELL, act
 from muniment.server.record.models import Entry, Head, Tile
 from muniment.server.record.sequencer import give_places
+from muniment.server.running.embedded import OWNER, WEB, WORKER, Embedded
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")

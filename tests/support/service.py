@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.server.database import NAMES
 from muniment.server.people.models import Grant, Person, Token
 from muniment.server.products.models import Product, Repository
 from muniment.server.record.entering import code
+from muniment.server.running.database import NAMES
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 

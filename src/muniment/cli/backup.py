@@ -22,8 +22,8 @@ def command(file: str, home: str) -> int:
         raise UsageError(f"{file} is there already", "Name a new file.")
     folder = Path(home).absolute()
     serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.backing_up import back_up
-    from muniment.server.preparing import reachable
+    from muniment.server.running.backing_up import back_up
+    from muniment.server.running.preparing import reachable
 
     reachable()
     size = back_up(folder, target)

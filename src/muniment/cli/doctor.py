@@ -66,7 +66,7 @@ def _programs() -> Iterator[Finding]:
 def _service(home: str) -> Iterator[Finding]:
     folder = Path(home).absolute()
     serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", serving.url(folder)))
-    from muniment.server.examining import examine
+    from muniment.server.running.examining import examine
 
     try:
         yield from (Finding(*found) for found in examine(folder))

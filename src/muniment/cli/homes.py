@@ -22,8 +22,8 @@ def at(directory: str) -> LedgerHome:
         return FilesHome(directory)
     folder = Path(directory).absolute()
     serving.begin(folder, "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.preparing import reachable
     from muniment.server.record.home import PostgresHome
+    from muniment.server.running.preparing import reachable
 
     reachable()
     return PostgresHome(folder)

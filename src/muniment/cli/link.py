@@ -17,7 +17,7 @@ def command(person: str, home: str) -> int:
     For an administrator who lost password and passkey. All others get theirs from an administrator's page.
     """
     serving.begin(Path(home).absolute(), "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.preparing import link_for
+    from muniment.server.running.preparing import link_for
 
     click.echo(f"The address of the service, followed by: {link_for(person)}")
     return 0

@@ -24,10 +24,10 @@ def command(file: str, home: str) -> int:
         raise UsageError(f"{home} is not empty", "Name a new folder with --home DIR.")
     if os.environ.get("DATABASE_URL"):
         raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
-    from muniment.server import database
-    from muniment.server.embedded import OWNER
-    from muniment.server.folder import make_folder
-    from muniment.server.unpacking import put_back, unpacked
+    from muniment.server.running import database
+    from muniment.server.running.embedded import OWNER
+    from muniment.server.running.folder import make_folder
+    from muniment.server.running.unpacking import put_back, unpacked
 
     parts = unpacked(Path(file))
     (folder / "keys").mkdir(mode=0o700, parents=True)
@@ -37,7 +37,7 @@ def command(file: str, home: str) -> int:
     with database.embedded(folder) as server:
         put_back(parts, server.url(OWNER))
         serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-        from muniment.server import backing_up, preparing
+        from muniment.server.running import backing_up, preparing
 
         preparing.migrate()
         erased = backing_up.erase_again()

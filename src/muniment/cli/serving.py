@@ -15,7 +15,7 @@ from muniment.cli import printing
 from muniment.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from muniment.server.embedded import Embedded
+    from muniment.server.running.embedded import Embedded
 
 STATE = "service.json"  # in the home of a service, and in no other
 
@@ -69,7 +69,7 @@ class Prepared:
 
     def register(self, path: str) -> None:
         """Have a repository judged, as a product of its own if it is new. Raises UsageError if it is none."""
-        from muniment.server.preparing import register
+        from muniment.server.running.preparing import register
 
         self._registered.append(register(path).pk)
 
@@ -77,8 +77,8 @@ class Prepared:
         """Web and worker, until a signal."""
         from django.db import connections
 
-        from muniment.server.preparing import first_link
-        from muniment.server.processes import Tree, environment, on_end
+        from muniment.server.running.preparing import first_link
+        from muniment.server.running.processes import Tree, environment, on_end
 
         link = first_link()
         connections.close_all()
@@ -135,8 +135,8 @@ def _tending(server: "Embedded") -> Callable[[], None]:
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[Prepared]:
     """The home made ready: its folder, its database, its schema. Raises HomeError or DatabaseError."""
-    from muniment.server import database
-    from muniment.server.folder import make_folder
+    from muniment.server.running import database
+    from muniment.server.running.folder import make_folder
 
     with ExitStack() as stack:
         make_folder(folder)
@@ -144,7 +144,7 @@ def prepared(folder: Path, url: str) -> Iterator[Prepared]:
         if not os.environ.get(database.URL_VARIABLE):
             tend = _tending(stack.enter_context(database.embedded(folder)))
         begin(folder, "owner", url)
-        from muniment.server import preparing
+        from muniment.server.running import preparing
 
         preparing.check()
         preparing.migrate()

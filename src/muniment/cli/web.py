@@ -21,7 +21,7 @@ def command(home: str, log: str, port: int, threads: int) -> int:
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
     serving.begin(Path(home).absolute(), "web", url)
-    from muniment.server.preparing import check
+    from muniment.server.running.preparing import check
 
     check()
     from granian.constants import Interfaces

@@ -16,7 +16,7 @@ def command(home: str, log: str, at_once: int) -> int:
     """Do what waits in the background: read repositories, judge changes, give entries their place in the ledger."""
     os.environ["MUNIMENT_LOG"] = log
     serving.begin(Path(home).absolute(), "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.working import run
+    from muniment.server.running.working import run
 
     run(at_once)
     return 0

@@ -23,7 +23,7 @@ from muniment.access.authorize import ORGANISATION, Actor, Resource, Why, author
 from muniment.access.roles import Role
 from muniment.server import measures
 from muniment.server.changes.models import Change
-from muniment.server.mediation import Find, acting, allowing, anywhere
+from muniment.server.guarding.mediation import Find, acting, allowing, anywhere
 from muniment.server.people.acts import changes_things
 from muniment.server.people.models import Person, Token
 from muniment.server.people.tokens import actor_of_token

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.server.mediation import own, requires
+from muniment.server.guarding.mediation import own, requires
 
 WORDS = (
     (_("product"), _("What the company sells or runs.")),

@@ -10,9 +10,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from muniment.server.changes.models import Change
-from muniment.server.health import workers_alive
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry, Head
+from muniment.server.running.health import workers_alive
 
 
 class _Measures(Collector):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Why, somewhere
-from muniment.server.mediation import acting
+from muniment.server.guarding.mediation import acting
 from muniment.server.people.models import Message, Person
 
 _T = TypeVar("_T", bound=Model)

@@ -11,8 +11,9 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from muniment.server import database, keys, logs
+from muniment.server import logs
 from muniment.server.routes import SIGN_IN
+from muniment.server.running import database, keys
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
@@ -49,7 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "muniment.server.headers.Headers",
+    "muniment.server.guarding.headers.Headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -57,7 +58,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "muniment.server.mediation.Mediation",
+    "muniment.server.guarding.mediation.Mediation",
 ]
 TEMPLATES = [
     {

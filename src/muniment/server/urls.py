@@ -1,8 +1,8 @@
-"""Every address, by hand. Each view names its action; `checks.py` sees to it."""
+"""Every address, by hand. Each view names its action; `guarding/checks.py` sees to it."""
 
 from django.urls import include, path
 
-from muniment.server import glossary, health, work_views
+from muniment.server import glossary, work_views
 from muniment.server.api import api
 from muniment.server.changes import views as changes
 from muniment.server.people import views as people
@@ -10,6 +10,7 @@ from muniment.server.policies import views as policies
 from muniment.server.products import views as products
 from muniment.server.proposals import views as proposals
 from muniment.server.record import views as record
+from muniment.server.running import health
 
 urlpatterns = [
     path("", products.home, name="home"),

@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.access.actions import Action
-from muniment.server.mediation import acting, may, requires
+from muniment.server.guarding.mediation import acting, may, requires
 from muniment.server.pages import tried
 from muniment.server.record.entering import act
 

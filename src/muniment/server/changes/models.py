@@ -3,7 +3,7 @@
 from django.db import models
 
 from muniment.access.actions import Action
-from muniment.server.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 
 class Change(models.Model):

@@ -12,7 +12,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource, products
 from muniment.decision.account import Account
 from muniment.server.changes.models import Change
-from muniment.server.mediation import acting, anywhere, may, requires
+from muniment.server.guarding.mediation import acting, anywhere, may, requires
 from muniment.server.pages import tried
 from muniment.server.products.models import Product
 from muniment.server.record.reading import beside

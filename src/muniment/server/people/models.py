@@ -14,7 +14,7 @@ from muniment.access.actions import Action
 from muniment.access.roles import EVERYWHERE, Role
 from muniment.access.roles import Grant as GrantedRole
 from muniment.policy.people import ID
-from muniment.server.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 SLUG = RegexValidator(rf"^(?:{ID})\Z", "Small letters, digits, and . _ - between them.")
 

@@ -19,18 +19,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
 from muniment.access.roles import Role
-from muniment.server.mediation import acting, allowing, may, own, requires
+from muniment.server.guarding.mediation import acting, allowing, may, own, requires
 from muniment.server.pages import given, me, page, tried
 from muniment.server.people import claims
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.acts import changes_things
 from muniment.server.people.models import SLUG, Account, Claim, Grant, Invitation, Mail, Message, Person, Token
 from muniment.server.people.privacy import RULES, kept_of
-from muniment.server.preparing import invite
 from muniment.server.products.models import Product
 from muniment.server.proposals.doing import ask
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.entering import act, code
+from muniment.server.running.preparing import invite
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 _DAYS = (7, 30, 90, 365)

@@ -4,7 +4,7 @@ from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.server.privileges import ADD, CHANGE, READ, Privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, READ, Privileges
 
 
 class Version(models.Model):

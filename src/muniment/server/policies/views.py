@@ -17,7 +17,7 @@ from muniment.access.authorize import Resource, products
 from muniment.facts import canonical
 from muniment.policy.document import read_policy
 from muniment.server.changes.models import Change
-from muniment.server.mediation import acting, anywhere, may, requires
+from muniment.server.guarding.mediation import acting, anywhere, may, requires
 from muniment.server.pages import given, me, page, tried
 from muniment.server.policies import acts
 from muniment.server.policies.current import clauses

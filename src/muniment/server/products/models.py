@@ -5,7 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.server.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 _ALL = (READ, ADD, CHANGE, DROP)
 _SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Small letters, digits and - between them.")

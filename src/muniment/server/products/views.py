@@ -15,7 +15,7 @@ from muniment.access.authorize import Actor, Resource, Why, authorize, products
 from muniment.access.roles import EVERYWHERE
 from muniment.policy.model import Clause
 from muniment.server.changes.models import Change
-from muniment.server.mediation import acting, anywhere, may, own, requires
+from muniment.server.guarding.mediation import acting, anywhere, may, own, requires
 from muniment.server.pages import Page, given, page, tried
 from muniment.server.people.models import Grant
 from muniment.server.policies.current import clauses

@@ -11,7 +11,7 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Resource, Why, authorize, second
 from muniment.access.roles import EVERYWHERE
-from muniment.server.mediation import allowing
+from muniment.server.guarding.mediation import allowing
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product

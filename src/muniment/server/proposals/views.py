@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Why
-from muniment.server.mediation import acting, own, requires
+from muniment.server.guarding.mediation import acting, own, requires
 from muniment.server.proposals.doing import agree, refuse, why_not
 from muniment.server.proposals.models import Proposal
 from muniment.server.routes import SECOND_FACTOR

@@ -10,4 +10,4 @@ class RecordConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks."""
-        from muniment.server import checks  # noqa: F401 -- it registers itself
+        from muniment.server.guarding import checks  # noqa: F401 -- it registers itself

@@ -15,8 +15,8 @@ from muniment.errors import HomeError, HomeFileError, LedgerError
 from muniment.facts import canonical
 from muniment.home.settings import home_text, read_settings
 from muniment.ledger import entries, objects, proof_text, proofs, told, tree
+from muniment.server.guarding.mediation import acting, requires
 from muniment.server.installation import home
-from muniment.server.mediation import acting, requires
 from muniment.server.pages import page
 from muniment.server.record.entering import act
 from muniment.server.record.home import SETTINGS

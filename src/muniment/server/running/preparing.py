@@ -18,8 +18,7 @@ from muniment.errors import DatabaseError, HomeError, UsageError
 from muniment.git.repository import Repository as Git
 from muniment.policy.document import read_policy
 from muniment.policy.pack import pack_text
-from muniment.server import privileges
-from muniment.server.embedded import WEB, WORKER
+from muniment.server.guarding import privileges
 from muniment.server.installation import home
 from muniment.server.people.actors import has_passkey
 from muniment.server.people.models import INVITATION, Grant, Invitation, Person
@@ -28,6 +27,7 @@ from muniment.server.products.models import Product, Repository
 from muniment.server.record.entering import SHELL, act
 from muniment.server.record.home import POLICY
 from muniment.server.record.models import Head
+from muniment.server.running.embedded import WEB, WORKER
 from muniment.server.work import soon
 
 _FIRST = "admin"

@@ -9,7 +9,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 
-from muniment.server.rounds import Rounds
+from muniment.server.running.rounds import Rounds
 from muniment.server.work import QUEUE
 
 _GRACE_SECONDS = 15  # for tasks that have begun

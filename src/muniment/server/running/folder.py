@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from muniment.home import starting
-from muniment.server.keys import make_web_key
+from muniment.server.running.keys import make_web_key
 
 
 def make_folder(folder: Path) -> None:

@@ -16,11 +16,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from muniment.access.roles import Role
 from muniment.errors import HomeError, LedgerError
-from muniment.server.embedded import WEB, WORKER
 from muniment.server.installation import home
 from muniment.server.people.models import Grant
 from muniment.server.products.models import Reading
 from muniment.server.record.models import Entry
+from muniment.server.running.embedded import WEB, WORKER
 
 _OLDEST = 15 * 10_000  # as PostgreSQL counts its versions
 _ALIVE, _LATE = timedelta(seconds=60), timedelta(seconds=60)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from muniment.errors import DatabaseError
-from muniment.server.embedded import OWNER, WEB, WORKER, Embedded
+from muniment.server.running.embedded import OWNER, WEB, WORKER, Embedded
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
 NAMES = {"owner": OWNER, "web": WEB, "worker": WORKER}

@@ -14,10 +14,10 @@ from django.db import connection, transaction
 from muniment.errors import LedgerError
 from muniment.home import durable
 from muniment.ledger import entries, verification
-from muniment.server.embedded import Embedded
 from muniment.server.installation import home
 from muniment.server.record.models import Entry, Erasure, Stored
-from muniment.server.unpacking import DUMP, FORMAT, KEYS, MANIFEST, run
+from muniment.server.running.embedded import Embedded
+from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, run
 
 
 def back_up(folder: Path, file: Path) -> int:

@@ -21,10 +21,10 @@ from django.utils.http import urlencode
 
 from muniment.access.actions import Action
 from muniment.access.authorize import ANYBODY, ORGANISATION, Actor, Resource, Why, authorize, somewhere
-from muniment.server.open_routes import ACCOUNT_TABLES, API, OPEN
+from muniment.server.guarding.open_routes import ACCOUNT_TABLES, API, OPEN
+from muniment.server.guarding.statements import written
 from muniment.server.people.actors import actor_of
 from muniment.server.routes import SECOND_FACTOR, SIGN_IN
-from muniment.server.statements import written
 
 View = Callable[..., HttpResponseBase]
 Find = Callable[..., Resource | None]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from muniment.errors import DatabaseError, HomeError
 from muniment.home.files import PRIVATE, PUBLIC
-from muniment.server.embedded import Embedded
+from muniment.server.running.embedded import Embedded
 
 FORMAT = 1
 DUMP, MANIFEST = "database.dump", "manifest.json"

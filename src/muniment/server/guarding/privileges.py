@@ -11,7 +11,7 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg import sql
 
-from muniment.server.embedded import WEB, WORKER
+from muniment.server.running.embedded import WEB, WORKER
 
 READ, ADD, CHANGE, DROP = "SELECT", "INSERT", "UPDATE", "DELETE"
 _ALL = (READ, ADD, CHANGE, DROP)

@@ -7,8 +7,8 @@ from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from muniment.server import privileges
-from muniment.server.open_routes import API, OPEN
+from muniment.server.guarding import privileges
+from muniment.server.guarding.open_routes import API, OPEN
 
 _OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "procrastinate")
 
@@ -28,11 +28,13 @@ def mediated(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[C
     for model in apps.get_models():
         if model._meta.app_label in _OTHERS:
             if privileges.of(model) is None:
-                found.append(Error(f"{model._meta.db_table} has no privileges", hint="server/privileges.py, OTHERS"))
+                found.append(
+                    Error(f"{model._meta.db_table} has no privileges", hint="server/guarding/privileges.py, OTHERS")
+                )
             continue
         for name in ("privileges", "written_by"):
             if not hasattr(model, name):
-                found.append(Error(f"{model.__name__} names no {name}", hint="See server/mediation.py."))
+                found.append(Error(f"{model.__name__} names no {name}", hint="See server/guarding/mediation.py."))
     return found
 
 

@@ -1,0 +1,1 @@
+"""What makes the service run: its database, its processes, its backups, and a look at whether it is well."""
