@@ -157,6 +157,16 @@ def test_an_exception_agreed_to_here_covers_its_clause(shop: Repository) -> None
     assert not Decision.objects.latest("id").allowed
 
 
+def test_a_clause_whose_every_failure_is_excepted_says_so(shop: Repository) -> None:
+    dev, sam = browser(Person.objects.get(slug="ada")), browser(person("sam", Role.SECURITY))
+    fields = {"repository": "shop", "clause": "review.two-others", "branch": "refs/heads/main", "head": "", "days": "3"}
+    post(dev, "/exceptions/ask", **fields, reason="The beginning.")
+    post(sam, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    study(shop)
+    assert state("review.two-others") is State.EXCEPTED
+    assert "excepted" in dev.get("/").content.decode()
+
+
 def test_an_exception_whose_proof_is_of_something_else_covers_nothing(shop: Repository) -> None:
     from muniment.server.record.models import ExceptionFile
 

@@ -17,7 +17,8 @@ _EXAMPLES = 3
 
 
 class Row(Struct, frozen=True):
-    """One clause over all judged changes: how many had which status, and its commonest reasons.
+    """One clause over all judged changes: how many had which status, and its commonest reasons. `excepted` of those
+    that did not hold were covered by an exception.
 
     A clause that no change can be judged by (it bites at another point) has its state today in `today`.
     """
@@ -26,6 +27,7 @@ class Row(Struct, frozen=True):
     text: str
     control: str
     counts: dict[str, int]
+    excepted: int
     today: str
     reasons: tuple["Common", ...]
 
@@ -60,6 +62,7 @@ class _Tally:
     def __init__(self, codes: type[Codes]) -> None:
         self.codes = codes
         self.statuses: Counter[str] = Counter()
+        self.excepted = 0
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.latest: dict[tuple[str, str], Reason] = {}
         self.commits: dict[tuple[str, str], list[str]] = {}
@@ -110,6 +113,7 @@ class Replay:
         self._heads = [*self._heads[:1], decision.head]
         for result in decision.results:
             self._tallies[result.clause].add(result.status, result.reasons, decision.head)
+            self._tallies[result.clause].excepted += bool(result.exception)
         return decision
 
     def summary(self, now: str) -> Summary:
@@ -134,6 +138,7 @@ class Replay:
             text=clause.text,
             control=clause.control,
             counts={status.value: tally.statuses[status.value] for status in Status},
+            excepted=tally.excepted,
             today=_today(bound, report) if Point.MERGE not in clause.bites else "",
             reasons=tally.common(),
         )

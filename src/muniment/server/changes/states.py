@@ -69,6 +69,8 @@ def _found(row: Row) -> Found:
     held = row.counts[Status.SATISFIED] + row.counts[Status.NOT_APPLICABLE]
     judged = sum(row.counts.values())
     why = row.reasons[0].message if row.reasons else ""
+    if row.excepted and held + row.excepted == judged:
+        return Found(State.EXCEPTED, why, held, judged)
     if row.counts[Status.VIOLATED]:
         return Found(State.FAILS, why, held, judged)
     if row.counts[Status.UNKNOWN] or not judged:
