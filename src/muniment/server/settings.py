@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from muniment.server import logs
+from muniment.server.people import company
 from muniment.server.routes import SIGN_IN
 from muniment.server.running import database, keys
 
@@ -45,6 +46,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "procrastinate.contrib.django",
 ]
 MIDDLEWARE = [
@@ -105,6 +108,11 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_MIN_LENGTH = 1
 ACCOUNT_FORMS = {"login": "muniment.server.people.forms.SignIn"}
+SOCIALACCOUNT_ADAPTER = "muniment.server.people.adapter.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = company.providers(os.environ)
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SIGN_IN_ELSEWHERE = company.origin(os.environ)
 MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -10,7 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from muniment.server.guarding import privileges
 from muniment.server.guarding.open_routes import API, OPEN
 
-_OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "procrastinate")
+_OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "socialaccount", "procrastinate")
 
 
 @register()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 _POLICY = "; ".join(
@@ -12,7 +13,7 @@ _POLICY = "; ".join(
         "img-src 'self' data:",
         "font-src 'self'",
         "connect-src 'self'",
-        "form-action 'self'",
+        "form-action 'self' {elsewhere}",  # signing in with the company's account leads there
         "base-uri 'none'",
         "frame-ancestors 'none'",
     )
@@ -25,11 +26,12 @@ class Headers:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
+        self._policy = _POLICY.format(elsewhere=settings.SIGN_IN_ELSEWHERE).replace(" ;", ";")
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The answer, with them."""
         answer = self._get_response(request)
-        answer["Content-Security-Policy"] = _POLICY
+        answer["Content-Security-Policy"] = self._policy
         answer["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
         answer["Cross-Origin-Resource-Policy"] = "same-origin"
         if not request.path.startswith(_STATIC):

@@ -18,6 +18,8 @@ _OWN = Route("one's own account", Action.OWN_ACCOUNT, frozenset({"mfa_authentica
 
 API = "api"  # the namespace of its addresses; checks.py looks at each operation
 
+_SOCIAL = frozenset({"socialaccount_socialaccount"})
+
 OPEN = {
     "account_login": Route("signing in"),
     "account_logout": Route("signing out"),
@@ -28,6 +30,12 @@ OPEN = {
     "account_reset_password_from_key": Route("a forgotten password", writes=frozenset({"people_person"})),
     "account_reset_password_from_key_done": Route("a forgotten password"),
     "account_confirm_login_code": Route("says that nobody signs in by mail"),
+    "openid_connect_login": Route("signing in with the company's account"),
+    "openid_connect_callback": Route("signing in with the company's account", writes=_SOCIAL),
+    "socialaccount_login_cancelled": Route("says that signing in was given up"),
+    "socialaccount_login_error": Route("says that signing in failed"),
+    "socialaccount_signup": Route("says that nobody signs up here"),
+    "socialaccount_connections": Route("one's own account", Action.OWN_ACCOUNT, _SOCIAL),
     "account_reauthenticate": _OWN,
     "account_change_password": _OWN,
     "account_set_password": _OWN,

@@ -1,7 +1,18 @@
-"""How allauth behaves here: nobody makes an account for themselves."""
+"""How allauth behaves here: nobody makes an account for themselves; a company's account is of somebody known."""
+
+import os
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.http import HttpRequest
+from django.shortcuts import render
+
+from muniment.access.actions import Action
+from muniment.server.people.actors import SECOND_FACTOR
+from muniment.server.people.company import keep_roles, reading_roles, strong
+from muniment.server.people.models import Person
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -10,3 +21,34 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
         return False
+
+
+class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """A company's account belongs to the person with its verified address; from then on to that person alone."""
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Says whose it is, or that it is nobody's. Never guesses: an address that was not verified is none."""
+        from muniment.server.guarding.mediation import allowing
+
+        claims = sociallogin.account.extra_data
+        claims = {**claims.get("id_token", {}), **claims.get("userinfo", claims)}
+        person = sociallogin.user if sociallogin.is_existing else self._known(claims)
+        if person is None or not person.active:
+            raise ImmediateHttpResponse(render(request, "people/stranger.html", status=403))
+        if not sociallogin.is_existing:
+            with allowing(Action.OWN_ACCOUNT):  # the provider has just said that it is theirs
+                sociallogin.connect(request, person)
+        keep_roles(person, claims, reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
+        if os.environ.get("MUNIMENT_OIDC_MFA") == "yes" and strong(claims):
+            request.session[SECOND_FACTOR] = person.pk
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        """Never."""
+        return False
+
+    @staticmethod
+    def _known(claims: dict[str, Any]) -> Person | None:
+        address = claims.get("email")
+        if claims.get("email_verified") is not True or not isinstance(address, str):
+            return None
+        return Person.objects.filter(email__iexact=address, active=True).first()

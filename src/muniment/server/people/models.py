@@ -187,6 +187,7 @@ class Grant(models.Model):
     product = models.ForeignKey("products.Product", models.PROTECT, null=True, blank=True)
     by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
     second = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    group = models.CharField(max_length=200, blank=True)  # of the company's accounts, that gave it
     bootstrap = models.BooleanField(default=False)  # given by one alone, while there were too few people for two
     since = models.DateTimeField(default=timezone.now)
     ended = models.DateTimeField(null=True, blank=True)

@@ -1,6 +1,7 @@
 """Work in the background for people."""
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
@@ -24,6 +25,7 @@ def erase_person(person: int) -> None:
         return
     privacy.erase_beside(found)
     Account.objects.filter(person=found).delete()
+    SocialAccount.objects.filter(user=found).delete()
     Authenticator.objects.filter(user=found).delete()
     Message.objects.filter(person=found).delete()
     Token.objects.filter(person=found).delete()
