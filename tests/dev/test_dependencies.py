@@ -14,14 +14,23 @@ def _names(requirements: list[str]) -> set[str]:
 
 
 RUN = _names(PYPROJECT["project"]["dependencies"])
-SERVICE = _names(PYPROJECT["project"]["optional-dependencies"]["service"])
+EXTRAS = {name: _names(needs) for name, needs in PYPROJECT["project"]["optional-dependencies"].items()}
 DEVELOPMENT = _names(PYPROJECT["dependency-groups"]["dev"])
 BUILD = _names(PYPROJECT["build-system"]["requires"])
 
 
 @pytest.mark.parametrize(
     ("heading", "expected"),
-    [("To run", RUN), ("To run the service", SERVICE), ("To develop", DEVELOPMENT), ("To build", BUILD | {"uv"})],
+    [
+        ("To run", RUN),
+        ("To run the service", EXTRAS["service"]),
+        ("To run pipelines", EXTRAS["pipeline"]),
+        ("To run a vault of its own", EXTRAS["embedded"]),
+        ("To mask faster", EXTRAS["hyperscan"]),
+        ("To send traces", EXTRAS["telemetry"]),
+        ("To develop", DEVELOPMENT),
+        ("To build", BUILD | {"uv"}),
+    ],
 )
 def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expected: set[str]) -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text()
@@ -31,5 +40,5 @@ def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expec
 
 def test_the_lock_was_made_from_these_dependencies() -> None:
     (muniment,) = (package for package in LOCK["package"] if package["name"] == "muniment")
-    assert {dependency["name"] for dependency in muniment["metadata"]["requires-dist"]} == RUN | SERVICE
+    assert {dependency["name"] for dependency in muniment["metadata"]["requires-dist"]} == RUN.union(*EXTRAS.values())
     assert {dependency["name"] for dependency in muniment["metadata"]["requires-dev"]["dev"]} == DEVELOPMENT
