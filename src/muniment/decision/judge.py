@@ -124,7 +124,7 @@ def _reasons(bound: BoundClause, facts: Facts, now: str, derived: dict[Any, Any]
         if bound.later_part:
             return (Reasons.NOT_EVALUATED_YET(f"control:{clause.control}", part=bound.later_part),)
         return (Reasons.UNCOVERED(f"clause:{clause.id}"),)
-    read: dict[str, Maybe[Any]] = {kind.name: facts.get(kind) for kind in (*control.needs, *control.consults)}
+    read: dict[str, Maybe[Any]] = {kind.name: facts.get_at(kind, now) for kind in (*control.needs, *control.consults)}
     case = Case(read, bound.parameters, now, derived)
     said_nothing = Reasons.CONTROL_SAID_NOTHING(f"control:{control.name}")
     return case.unlearnt(control.needs) or control.judge(case) or (said_nothing,)

@@ -6,17 +6,21 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from muniment.facts import canonical
+from muniment.facts import canonical, moments
 from muniment.facts.maybe import Maybe, Unknown
 
 T = TypeVar("T")
 
 
 class Kind(Struct, Generic[T], frozen=True):
-    """A name that facts go by, and the shape of what goes by it. All of them stand in `facts.kinds`."""
+    """A name that facts go by, and the shape of what goes by it. All of them stand in `facts.kinds`.
+
+    `good_for`: minutes after which what was read counts as not known any more; 0 for a fact about what never changes.
+    """
 
     name: str
     shape: Any
+    good_for: int = 0
 
 
 class Fact(Struct, frozen=True):
@@ -48,12 +52,21 @@ class Facts:
         return canonical.digest_of({name: fact.digest for name, fact in self._facts.items()})
 
     def get(self, kind: Kind[T]) -> Maybe[T]:
-        """The value that goes by `kind`."""
+        """The value that goes by `kind`, however old."""
         fact = self._facts.get(kind.name)
         if fact is None:
             return Unknown("it was not collected")
         value: Maybe[T] = fact.value
         return value
+
+    def get_at(self, kind: Kind[T], now: str) -> Maybe[T]:
+        """The value that goes by `kind` for a judgement at the moment `now`: Unknown once it is too old."""
+        fact = self._facts.get(kind.name)
+        if fact is None or not kind.good_for:
+            return self.get(kind)
+        if not fact.read_at <= now <= moments.later(fact.read_at, minutes=kind.good_for):
+            return Unknown(f"it was read at {fact.read_at}, and counts for {kind.good_for} minutes only")
+        return self.get(kind)
 
     def items(self) -> Mapping[str, Fact]:
         """All facts by name."""

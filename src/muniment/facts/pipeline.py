@@ -1,0 +1,221 @@
+"""What pipelines did and are: runs of tests, rules of the branch, pipeline files, deployments and what is delivered."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from muniment.facts.maybe import Maybe
+from muniment.facts.statements import Signature
+
+
+class Counts(Struct, frozen=True):
+    """How many tests ran, and of how many nobody knows better: a skipped one did not run. An error is a failure."""
+
+    executed: int
+    failed: int
+    skipped: int
+
+
+class Run(Struct, frozen=True):
+    """One run of one pipeline on one commit, as told by whoever ran it.
+
+    `by` is an identity: `machine:ci` for a signed statement, `app:github/github-actions` for a forge's own check.
+    `passed`: whether it ended well. `counts` are unknown where only that was told. `signature` is what came of
+    verifying it; what a forge itself keeps about its runners is `recorded-act`. `time` is RFC 3339, UTC.
+    """
+
+    pipeline: str
+    commit: str
+    by: str
+    signature: Signature
+    passed: Maybe[bool]
+    counts: Maybe[Counts]
+    time: str
+    url: str = ""
+
+
+class Runs(Struct, frozen=True):
+    """The runs on exactly the head, and those on the commit that the change was made on: none is an answer too."""
+
+    head: tuple[Run, ...]
+    before: tuple[Run, ...]
+
+
+class Way(Struct, frozen=True):
+    """A way to the branch without its pipelines: who can go it, and how, in a sentence without a full stop."""
+
+    who: str
+    how: str
+
+
+class BranchRules(Struct, frozen=True):
+    """What guards a protected branch. `by` is what enforces it: `gate`, `github`, ... or "" where nothing does.
+
+    `required` are the pipelines that nothing gets in without, `around` the ways that there are past them.
+    """
+
+    branch: str
+    by: str
+    required: tuple[str, ...]
+    around: Maybe[tuple[Way, ...]]
+
+
+class System(StrEnum):
+    """What runs a pipeline file."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    GITEA = "gitea"
+    FORGEJO = "forgejo"
+    SHELL = "shell"
+
+
+class Spot(Struct, frozen=True):
+    """One thing in a pipeline file: what it is called there, never a value. `line` counts from 1, 0 if unknown."""
+
+    line: int
+    name: str
+
+
+class PipelineRead(Struct, frozen=True):
+    """What a pipeline file says.
+
+    `deploys`: it delivers to an environment. `manual`: steps that wait for a person. `literal`: secrets written out.
+    `stored`: secrets taken from the forge's settings. `unpinned`: what it runs that can change under its name.
+    `broad`: tokens that may more than read. `fetches`: it gets secrets from the vault by itself.
+    """
+
+    deploys: bool
+    manual: tuple[Spot, ...]
+    literal: tuple[Spot, ...]
+    stored: tuple[Spot, ...]
+    unpinned: tuple[Spot, ...]
+    broad: tuple[Spot, ...]
+    fetches: bool
+
+
+class PipelineFile(Struct, frozen=True):
+    """One pipeline file at the branch's tip, by its path (`facts.paths`)."""
+
+    path: str
+    system: System
+    read: Maybe[PipelineRead]
+
+
+class Weakness(Struct, frozen=True):
+    """One finding in a pipeline file, by the rule that found it. `severity` and `confidence` are the engine's words."""
+
+    rule: str
+    path: str
+    line: int
+    severity: str
+    confidence: str
+
+
+class Hardening(Struct, frozen=True):
+    """What an engine says of the pipeline files it understands. `weaknesses` are unknown if it could not read one."""
+
+    engine: str
+    files: tuple[str, ...]
+    weaknesses: Maybe[tuple[Weakness, ...]]
+
+
+class ForgeSettings(Struct, frozen=True):
+    """What the forge keeps for its pipelines. `forge` is "" where there is none, and then there is nothing to keep.
+
+    `secrets` are the names that it stores for jobs. `writes`: a job's token may write unless the file says less.
+    `unpinned`: anything may be run, pinned or not. `forks`: changes from forks get secrets or a token that writes.
+    """
+
+    forge: str
+    secrets: Maybe[tuple[str, ...]]
+    writes: Maybe[bool]
+    unpinned: Maybe[bool]
+    forks: Maybe[bool]
+
+
+class Environment(Struct, frozen=True):
+    """Where software runs. `order`: something goes to a lower one first; equal ones do not wait for each other.
+
+    `production`: people depend on it, and its secrets are nobody's to see.
+    """
+
+    name: str
+    order: int
+    production: bool
+
+
+class Deployment(Struct, frozen=True):
+    """One delivery to one environment. `by_pipeline`: it asked here with a pipeline's own identity.
+
+    `state` is `succeeded`, `failed`, `undone`, ... as the record has it. `manual`: what people did by hand between
+    commit and end, such as a job that waited for a click. `time` is RFC 3339, UTC.
+    """
+
+    id: str
+    environment: str
+    artifact: str
+    commit: str
+    by_pipeline: Maybe[bool]
+    state: str
+    manual: tuple[str, ...]
+    time: str
+
+
+class Deployments(Struct, frozen=True):
+    """All deliveries of a product from one moment on."""
+
+    since: str
+    all: tuple[Deployment, ...]
+
+
+class Delivery(Struct, frozen=True):
+    """What is asked for: to bring an artifact (`sha256:...`), made of a commit, to an environment.
+
+    `by` is the identity of the pipeline that asks, `protected` whether it runs for a protected branch or tag.
+    `reached` are the environments in which this very artifact was deployed, and not undone, before.
+    """
+
+    product: str
+    environment: str
+    artifact: str
+    commit: str
+    by: Maybe[str]
+    protected: Maybe[bool]
+    reached: Maybe[tuple[str, ...]]
+
+
+class Provenance(Struct, frozen=True):
+    """What one signed statement says of how an artifact was made.
+
+    `signed_by` is the name of the trusted key that signed it, or Unknown why it proves nothing. `builder` is the
+    builder's id, `repository` and `commit` what it was made of.
+    """
+
+    artifact: str
+    builder: str
+    repository: str
+    commit: str
+    signed_by: Maybe[str]
+
+
+class CommitDecision(Struct, frozen=True):
+    """What was decided of a commit when it came onto its protected branch.
+
+    `allowed`: what the newest decision about it said; `entry` is its place in the ledger. `on_branch`: the branch
+    still holds it.
+    """
+
+    commit: str
+    branch: str
+    allowed: Maybe[bool]
+    entry: int
+    on_branch: Maybe[bool]
+
+
+class Deadline(Struct, frozen=True):
+    """Something that is promised and not done yet. `what` names it, `until` is RFC 3339, UTC."""
+
+    id: str
+    what: str
+    until: str

@@ -1,0 +1,56 @@
+"""What the vault knows of a product's secrets: who could read and did, how old they are, how they are got. No value."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from muniment.facts.maybe import Maybe
+
+
+class Reader(Struct, frozen=True):
+    """Somebody who can read, or has. `who` is an identity or the vault's own name for it, `how` the policy or mount.
+
+    `person`: whether a human being stands behind it; a token that cannot be traced is Unknown.
+    """
+
+    who: str
+    how: str
+    person: Maybe[bool]
+
+
+class EnvironmentAccess(Struct, frozen=True):
+    """Who could read an environment's secrets, by every policy and role of the vault, and who did, by its audit log.
+
+    `since` is the moment from which on the log is whole.
+    """
+
+    environment: str
+    could: Maybe[tuple[Reader, ...]]
+    did: Maybe[tuple[Reader, ...]]
+    since: str
+
+
+class SecretAge(Struct, frozen=True):
+    """One secret by name. `changed` is when its value was last set, RFC 3339, UTC. `public`: it hides nothing."""
+
+    environment: str
+    name: str
+    changed: Maybe[str]
+    public: bool = False
+
+
+class How(StrEnum):
+    """How a deployment comes by its secrets."""
+
+    FETCHED = "fetched"  # by the pipeline itself, with its own identity, from the vault
+    NONE = "none"  # it needs none
+    STORED = "stored"  # from the forge's settings or the machine it runs on
+    BY_HAND = "by-hand"
+
+
+class Retrieval(Struct, frozen=True):
+    """How one deployment, by its id, came by its secrets."""
+
+    deployment: str
+    environment: str
+    how: Maybe[How]
