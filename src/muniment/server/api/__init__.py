@@ -1,0 +1,13 @@
+"""The API: the same acts as the pages, for programs. Each operation names its action; nothing opens without a token.
+
+Errors are RFC 9457 problems. Lists go by falling id, `below` a cursor. What changes something may carry an
+`Idempotency-Key`, and `If-Match` with the ETag that it was read with. One module for each noun, here by hand.
+"""
+
+from muniment.server.api import people, policies, products, record
+from muniment.server.api.serving import api
+
+__all__ = ["api"]
+
+for noun in (products, people, policies, record):
+    api.add_router("", noun.router)

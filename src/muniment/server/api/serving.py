@@ -1,0 +1,72 @@
+"""The API itself: who asks, by a token, and how each refusal is told, as an RFC 9457 problem."""
+
+import json
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, ValidationError
+from ninja.security import HttpBearer
+
+from muniment.server.people.models import Token
+from muniment.server.people.tokens import actor_of_token
+
+_PROBLEM = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer that is a refusal: status, a code, and a sentence."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+class _Token(HttpBearer):
+    def authenticate(self, request: HttpRequest, token: str) -> Token | None:
+        found: Token | None = Token.valid(token).first()
+        if found is not None:
+            request.actor = actor_of_token(found)  # type: ignore[attr-defined]
+            request.token = found  # type: ignore[attr-defined]
+        return found
+
+
+api = NinjaAPI(title="Muniment", version="1", auth=_Token(), docs_url=None, urls_namespace="api")
+
+
+def _problem(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    body = {"type": f"urn:muniment:{code}", "title": code.replace("-", " "), "status": status, "detail": detail}
+    return HttpResponse(json.dumps(body), status=status, content_type=_PROBLEM)
+
+
+@api.exception_handler(Problem)
+def _refused(request: HttpRequest, error: Problem) -> HttpResponse:
+    return _problem(request, error.status, error.code, error.detail)
+
+
+@api.exception_handler(AuthenticationError)
+def _nobody(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    answer = _problem(request, 401, "no-token", "Send a valid token: Authorization: Bearer ...")
+    answer["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+@api.exception_handler(ValidationError)
+def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors)
+    return _problem(request, 422, "malformed", wrong)
+
+
+@api.exception_handler(Http404)
+def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
+    return _problem(request, 404, "not-found", "There is no such thing, or you may not see it.")
+
+
+@api.exception_handler(PermissionDenied)
+def _denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
+    return _problem(request, 403, "not-allowed", "Your roles, or the token's, do not allow this.")
+
+
+@api.exception_handler(ValueError)
+def _impossible(request: HttpRequest, error: ValueError) -> HttpResponse:
+    return _problem(request, 409, "impossible", str(error))
