@@ -12,10 +12,13 @@
     |-- HomeError                 exit 3  the home could not be read or written
     |   `-- ErasedError                   what is asked for was erased, on the record
     |-- DatabaseError             exit 3  PostgreSQL could not be started or reached
+    |-- VaultError                exit 3  the vault is not there, or does not give or take what it was asked
     `-- LedgerError               exit 3  the ledger is damaged, older or other than it was, and must not be signed
 
 An error never means yes: whoever catches one denies, or passes it on.
 """
+
+from enum import StrEnum
 
 
 class MunimentError(Exception):
@@ -82,6 +85,30 @@ class ErasedError(HomeError):
 
 class DatabaseError(MunimentError):
     """PostgreSQL cannot be started, or cannot be reached."""
+
+
+class VaultCode(StrEnum):
+    """What is wrong with the vault, or with what it was asked."""
+
+    ADDRESS = "address"  # none was given, or it is none
+    DOWN = "down"  # nothing listens there
+    UNTRUSTED = "untrusted"  # who listens there cannot prove who they are
+    HUNG = "hung"  # it took the question, and gave no answer in time
+    SEALED = "sealed"
+    AUDIT = "audit"  # it cannot write its audit log, and so does nothing
+    REFUSED = "refused"  # this identity or token may not do that
+    EXPIRED = "expired"  # the identity's time is over, or has not begun: perhaps a clock is wrong
+    MISSING = "missing"  # there is nothing at this path
+    CHANGED = "changed"  # somebody else wrote there meanwhile
+    FAILED = "failed"  # it answered with a failure, or with what cannot be read
+
+
+class VaultError(MunimentError):
+    """The vault cannot be used. `code` says how; no message holds a secret, or what the vault answered."""
+
+    def __init__(self, code: VaultCode, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.code = code
 
 
 class LedgerError(MunimentError):

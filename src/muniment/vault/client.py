@@ -1,0 +1,184 @@
+"""Speaks with the vault: one identity, one session, and each failure told apart, without a word of a secret.
+
+Addresses: `https://host[:port]`, `http://` on this machine alone, and `unix:/path/of/socket`. Nothing is taken from
+the environment (no VAULT_TOKEN, no proxy), and no redirection is followed.
+"""
+
+import http.client
+import json
+import ssl
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from muniment.errors import VaultCode, VaultError
+from muniment.vault import layout
+from muniment.vault.connecting import connection_to, parsed
+from muniment.vault.failures import failed, of_answer
+
+_LONGEST_ANSWER = 8 << 20
+_MERGE = "application/merge-patch+json"
+
+
+class Metadata(Struct, frozen=True):
+    """What is known of an environment's secrets without their values: `version` 0 if there were never any.
+
+    Moments as the vault writes them (RFC 3339, with nanoseconds).
+    """
+
+    version: int
+    created: str
+    updated: str
+
+
+class Vault:
+    """A vault at an address. `ca` is a file of the authorities to trust there, "" for the system's."""
+
+    def __init__(self, address: str, *, ca: str = "", seconds: float = 10.0) -> None:
+        self._address = parsed(address)
+        self._ca = ca
+        self._seconds = seconds
+
+    def sign_in(self, mount: str, role: str, jwt: str) -> "Session":
+        """A session for an identity's proof. Raises VaultError."""
+        answer = self.request("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
+        return self.holding(_text(answer, "auth", "client_token"))
+
+    def sign_in_person(self, name: str, password: str) -> "Session":
+        """A session for a person's own credential. Raises VaultError."""
+        answer = self.request("POST", f"auth/{layout.PEOPLE}/login/{name}", {"password": password})
+        return self.holding(_text(answer, "auth", "client_token"))
+
+    def holding(self, token: str) -> "Session":
+        """A session for a token that somebody has."""
+        return Session(self, token)
+
+    def request(
+        self, method: str, path: str, body: Any = None, *, token: str = "", kind: str = "application/json"
+    ) -> dict[str, Any]:
+        """What the vault answers; {} to what it has nothing to say. Raises VaultError."""
+        headers = {"X-Vault-Request": "true", "Content-Type": kind} | ({"X-Vault-Token": token} if token else {})
+        sent = None if body is None else json.dumps(body)
+        try:
+            connection = connection_to(self._address, self._ca, self._seconds)
+            try:
+                connection.request(method, f"/v1/{path}", sent, headers)
+                answer = connection.getresponse()
+                status, data = answer.status, answer.read(_LONGEST_ANSWER + 1)
+            finally:
+                connection.close()
+        except TimeoutError:
+            raise failed(VaultCode.HUNG) from None
+        except ssl.SSLError:
+            raise failed(VaultCode.UNTRUSTED) from None
+        except (OSError, http.client.HTTPException, ValueError):
+            raise failed(VaultCode.DOWN) from None
+        return _answer(status, data)
+
+
+class Session:
+    """What one identity may do, for as long as its token lives."""
+
+    def __init__(self, vault: Vault, token: str) -> None:
+        self._vault = vault
+        self._token = token
+
+    def __repr__(self) -> str:
+        return "<Session>"
+
+    def request(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> dict[str, Any]:
+        """What the vault answers to this identity; {} to what it has nothing to say. Raises VaultError."""
+        return self._vault.request(method, path, body, token=self._token, kind=kind)
+
+    def read(self, product: str, environment: str) -> dict[str, str]:
+        """All secrets of an environment, in one request. Raises VaultError; never a part of them."""
+        return self.read_at(layout.SECRETS, layout.place(product, environment))
+
+    def read_at(self, mount: str, path: str) -> dict[str, str]:
+        """All that is at a path of a key-value mount. Raises VaultError for anything but texts."""
+        found = self.request("GET", f"{mount}/data/{path}").get("data") or {}
+        try:
+            return msgspec.convert(found.get("data"), dict[str, str])
+        except msgspec.ValidationError:  # its message would hold a name, at most; it is not needed
+            raise failed(VaultCode.FAILED) from None
+
+    def patch(self, product: str, environment: str, values: dict[str, str | None]) -> int:
+        """Set these names, drop those that are None, leave the others; the version that came of it.
+
+        Nothing is read for it. Raises VaultError, and nothing was changed.
+        """
+        return self.patch_at(layout.SECRETS, layout.place(product, environment), values)
+
+    def patch_at(self, mount: str, path: str, values: dict[str, str | None]) -> int:
+        """The same at a path of a key-value mount. Raises VaultError."""
+        try:
+            answer = self.request("PATCH", f"{mount}/data/{path}", {"data": values}, kind=_MERGE)
+        except VaultError as error:
+            if error.code is not VaultCode.MISSING or None in values.values():
+                raise
+            body = {"data": values, "options": {"cas": 0}}  # only if it is still the first
+            answer = self.request("POST", f"{mount}/data/{path}", body)
+        return _number(answer, "data", "version")
+
+    def subkeys(self, product: str, environment: str) -> tuple[str, ...]:
+        """The names of an environment's secrets, in order; none if there never were any. Raises VaultError."""
+        path = f"{layout.SECRETS}/subkeys/{layout.place(product, environment)}"
+        try:
+            found = (self.request("GET", path).get("data") or {}).get("subkeys")
+        except VaultError as error:
+            if error.code is VaultCode.MISSING:
+                return ()
+            raise
+        if not isinstance(found, dict):
+            raise failed(VaultCode.FAILED)
+        return tuple(sorted(found))
+
+    def metadata(self, product: str, environment: str) -> Metadata:
+        """How old they are. Raises VaultError."""
+        path = f"{layout.SECRETS}/metadata/{layout.place(product, environment)}"
+        try:
+            answer = self.request("GET", path)
+        except VaultError as error:
+            if error.code is VaultCode.MISSING:
+                return Metadata(0, "", "")
+            raise
+        version = _number(answer, "data", "current_version")
+        return Metadata(version, _text(answer, "data", "created_time"), _text(answer, "data", "updated_time"))
+
+
+def _answer(status: int, data: bytes) -> dict[str, Any]:
+    if status == 204:
+        return {}
+    if len(data) > _LONGEST_ANSWER:
+        raise failed(VaultCode.FAILED)
+    if status != 200:
+        raise of_answer(status, data)
+    try:
+        found = json.loads(data) if data else {}
+    except ValueError:
+        raise failed(VaultCode.FAILED) from None
+    if not isinstance(found, dict):
+        raise failed(VaultCode.FAILED)
+    return found
+
+
+def _at(answer: dict[str, Any], *names: str) -> Any:
+    found: Any = answer
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _text(answer: dict[str, Any], *names: str) -> str:
+    found = _at(answer, *names)
+    if not isinstance(found, str) or not found:
+        raise failed(VaultCode.FAILED)
+    return found
+
+
+def _number(answer: dict[str, Any], *names: str) -> int:
+    found = _at(answer, *names)
+    if not isinstance(found, int):
+        raise failed(VaultCode.FAILED)
+    return found

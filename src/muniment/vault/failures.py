@@ -1,0 +1,57 @@
+"""What the vault's failures mean, in one sentence each. What it answered goes no further than here."""
+
+from muniment.errors import VaultCode, VaultError
+
+_TOLD = {
+    VaultCode.ADDRESS: ("the address of the vault is missing", "Set MUNIMENT_VAULT_URL."),
+    VaultCode.DOWN: ("the vault cannot be reached", "Start it (muniment up), or see that MUNIMENT_VAULT_URL is right."),
+    VaultCode.UNTRUSTED: (
+        "whoever answers at the vault's address cannot prove to be it",
+        "Name the authority that signed its certificate in MUNIMENT_VAULT_CA; do not switch the check off.",
+    ),
+    VaultCode.HUNG: ("the vault does not answer in time", "See that its machine is well, then try again."),
+    VaultCode.SEALED: ("the vault is sealed", "Whoever keeps the vault has to unseal it. Ours: restart muniment up."),
+    VaultCode.AUDIT: (
+        "the vault cannot write its audit log, and so does nothing",
+        "Make room on its disk: a vault that cannot say who read what lets nobody read.",
+    ),
+    VaultCode.REFUSED: (
+        "the vault refuses this identity",
+        "See that the role is open for this commit, and that repository, environment, branch and event are its own.",
+    ),
+    VaultCode.EXPIRED: (
+        "the vault says that this identity's time is over, or has not begun",
+        "Ask for a new one just before using it, and see that the clocks of both machines are right.",
+    ),
+    VaultCode.MISSING: ("the vault has nothing there", "Set it first: muniment secret set"),
+    VaultCode.CHANGED: ("somebody else wrote there meanwhile", "Try again."),
+    VaultCode.FAILED: ("the vault failed, or answered what cannot be read", "See the vault's own log, then try again."),
+}
+_TIMES = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
+
+
+def failed(code: VaultCode) -> VaultError:
+    """The error of that code."""
+    return VaultError(code, *_TOLD[code])
+
+
+def of_answer(status: int, data: bytes) -> VaultError:
+    """What an answer other than yes means."""
+    return failed(_code(status, data[:4096].decode("utf-8", "replace").lower()))
+
+
+def _code(status: int, text: str) -> VaultCode:
+    match status:
+        case 400:
+            if "check-and-set" in text:
+                return VaultCode.CHANGED
+            return VaultCode.EXPIRED if any(word in text for word in _TIMES) else VaultCode.REFUSED
+        case 401 | 403:
+            return VaultCode.REFUSED
+        case 404:
+            return VaultCode.MISSING
+        case 503 if "sealed" in text:
+            return VaultCode.SEALED
+        case 500 if "audit" in text:
+            return VaultCode.AUDIT
+    return VaultCode.FAILED

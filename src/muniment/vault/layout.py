@@ -1,0 +1,58 @@
+"""Where everything in the vault has its place: mounts, paths, roles and policies, by pure functions."""
+
+import re
+
+SECRETS = "muniment"  # key-value, version 2: one path per product and environment, all its names in one version
+FORGES = "muniment-forges"  # key-value, version 2: credentials of forges, one path per connection
+
+WEB, WORKER = "muniment-web", "muniment-worker"  # where Muniment's two processes sign in; also their policies
+PEOPLE = "muniment-people"  # where people sign in with a credential of their own
+GITHUB, GITLAB, KUBERNETES = "github", "gitlab", "kubernetes"  # issuers of pipelines' identities
+ISSUERS = (GITHUB, GITLAB, KUBERNETES)
+ADMIN = "muniment-admin"  # the policy of whoever administers the vault, and never reads a value
+
+AUDIENCE = "muniment-vault"  # what a pipeline's identity must be meant for
+
+SECONDS = 300  # that a token lives, at most
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+def place(product: str, environment: str) -> str:
+    """The path of an environment's secrets, below SECRETS. ValueError for what is no slug."""
+    return f"{_slug(product)}/{_slug(environment)}"
+
+
+def role(product: str, environment: str) -> str:
+    """The role of an environment's pipelines, on the mount of their issuer. ValueError for what is no slug."""
+    return f"{_slug(product)}.{_slug(environment)}"
+
+
+def reading(product: str, environment: str) -> str:
+    """The policy that lets a pipeline read an environment's secrets."""
+    return f"muniment-read.{role(product, environment)}"
+
+
+def runner(product: str, environment: str) -> str:
+    """The mount where the plain runners of an environment sign in, and those of no other."""
+    return f"runner.{role(product, environment)}"
+
+
+def connection(name: str) -> str:
+    """The path of a forge's credentials, below FORGES. ValueError for what is no slug."""
+    return _slug(name)
+
+
+def secret_name(name: str) -> str:
+    """The name, if a secret can have it: that of an environment variable. ValueError if not."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("A secret's name has letters, digits and underscores, such as DATABASE_URL.")
+    return name
+
+
+def _slug(text: str) -> str:
+    """What cannot name another path: no dot, no slash, no wildcard."""
+    if not _SLUG.fullmatch(text):
+        raise ValueError(f"{text!r} cannot name a product or an environment in the vault: use a-z, 0-9, - and _.")
+    return text

@@ -1,0 +1,112 @@
+"""What the vault's client refuses to do, and how it tells failures apart."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from muniment.errors import VaultCode, VaultError
+from muniment.vault.client import Vault
+from muniment.vault.connecting import parsed
+
+_VALUE = "-".join(["a", "value", "nobody", "may", "see"])
+
+
+@contextmanager
+def answering(status: int, body: object) -> Iterator[str]:
+    """A vault that always answers that."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Location", "http://127.0.0.1:1/v1/elsewhere")
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_POST = do_PATCH = do_GET  # noqa: N815 -- the base's names
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (503, {"errors": ["Vault is sealed"]}, VaultCode.SEALED),
+        (503, b"", VaultCode.FAILED),
+        (500, {"errors": ["1 error occurred: no audit backend succeeded in logging the request"]}, VaultCode.AUDIT),
+        (500, {"errors": ["internal error"]}, VaultCode.FAILED),
+        (403, {"errors": ["permission denied"]}, VaultCode.REFUSED),
+        (400, {"errors": ["invalid expiration time (exp) claim: token is expired"]}, VaultCode.EXPIRED),
+        (400, {"errors": ["invalid not before (nbf) claim: token not yet valid"]}, VaultCode.EXPIRED),
+        (400, {"errors": ["invalid audience (aud) claim"]}, VaultCode.REFUSED),
+        (400, {"errors": ["check-and-set parameter did not match the current version"]}, VaultCode.CHANGED),
+        (404, {"errors": []}, VaultCode.MISSING),
+        (429, b"slow down", VaultCode.FAILED),
+        (307, b"", VaultCode.FAILED),
+        (200, b"no json", VaultCode.FAILED),
+        (200, [1], VaultCode.FAILED),
+        (200, {}, VaultCode.FAILED),
+        (204, b"", VaultCode.FAILED),
+        (200, {"data": {"data": None}}, VaultCode.FAILED),
+        (200, {"data": {"data": {"A": _VALUE, "B": 1}}}, VaultCode.FAILED),
+        (200, {"data": {"data": {"A": _VALUE, "B": {"C": _VALUE}}}}, VaultCode.FAILED),
+    ],
+)
+def test_each_failure_is_told_apart_and_never_gives_a_part(status: int, body: object, code: VaultCode) -> None:
+    with answering(status, body) as address, pytest.raises(VaultError) as caught:
+        Vault(address).holding("token").read("shop", "production")
+    assert caught.value.code is code
+    assert caught.value.message
+    assert caught.value.remedy
+    assert _VALUE not in repr(caught.value) + caught.value.remedy
+    assert caught.value.__cause__ is None
+
+
+def test_a_vault_that_is_not_there_is_down() -> None:
+    for address in ("http://127.0.0.1:1", "unix:/nonexistent/socket"):
+        with pytest.raises(VaultError) as caught:
+            Vault(address).holding("token").read("shop", "production")
+        assert caught.value.code is VaultCode.DOWN
+
+
+def test_a_vault_without_tls_is_refused_behind_https() -> None:
+    with answering(200, {}) as address, pytest.raises(VaultError) as caught:
+        Vault(address.replace("http:", "https:")).holding("token").read("shop", "production")
+    assert caught.value.code is VaultCode.UNTRUSTED
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "vault", "http://vault.example.test:8200", "ftp://127.0.0.1", "https://", "https://a:b@c.test", "https://a:x"],
+)
+def test_an_address_that_is_none_or_in_the_clear_is_refused(address: str) -> None:
+    with pytest.raises(VaultError) as caught:
+        parsed(address)
+    assert caught.value.code is VaultCode.ADDRESS
+
+
+def test_nothing_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VAULT_TOKEN", "BAO_TOKEN", "VAULT_ADDR", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with answering(200, {"data": {"data": {"A": "B"}}}) as address:
+        assert Vault(address).holding("").read("shop", "production") == {"A": "B"}
+
+
+def test_a_session_does_not_show_its_token() -> None:
+    assert repr(Vault("http://127.0.0.1:1").holding(_VALUE)) == "<Session>"
