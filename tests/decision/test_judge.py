@@ -9,7 +9,7 @@ from muniment.controls.control import Scope, Status
 from muniment.decision.account import account
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.catalogue import CONTROLS, LATER
-from muniment.decision.decision import Decision, Outcome, Reasons, answer_of
+from muniment.decision.decision import Decision, Outcome, Reasons, answer_of, sentences
 from muniment.decision.exceptions import why_not
 from muniment.decision.judge import biting, judge, needed
 from muniment.facts import kinds, moments
@@ -189,6 +189,21 @@ def test_a_freeze_stops_all_merges_whatever_the_clauses_say() -> None:
     assert [reason.code for reason in frozen.reasons] == ["frozen"]
     covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
     assert covered.outcome is Outcome.DENY
+
+
+def test_a_freeze_stops_deployments_too() -> None:
+    rules = policy(TWO.replace('"merge"', '"deploy"'))
+    frozen = judged(rules, Point.DEPLOY, freezes=Known((FREEZE,)))
+    assert frozen.outcome is Outcome.DENY
+    assert sentences(Reasons, frozen.reasons[0])[0].startswith("All deployments are stopped")
+    assert judged(rules, Point.DEPLOY, freezes=Unknown("gone")).outcome is Outcome.DENY
+
+
+def test_only_what_reads_supposed_pushers_is_a_preview() -> None:
+    history = TWO.replace("reviewed-by-others", "history-kept")
+    assert judged(policy(history)).preview
+    assert not judged(policy(history.replace('"merge"', '"deploy"')), Point.DEPLOY).preview
+    assert judged(policy(TWO.replace('"merge"', '"deploy"')), Point.DEPLOY).preview
 
 
 def test_a_rehearsed_freeze_stops_nothing_and_is_told() -> None:

@@ -118,6 +118,16 @@ def test_without_people_approvals_are_unknown_and_the_rest_known(repo: Repo) -> 
     assert isinstance(facts.get(kinds.APPROVED_HEADS), Known)
 
 
+def test_how_a_commit_came_onto_its_branch(repo: Repo) -> None:
+    with Repository.open(str(repo.path)) as repository:
+        collector = GitCollector(repository, NOBODY, NOW)
+        head, base = repo.tip("topic"), repo.id("topic^")
+        assert collector.landed("shop", "refs/heads/main", head).base == base
+        first = repo.git("rev-list", "--max-parents=0", "topic").split()[0]
+        assert collector.landed("shop", "refs/heads/main", first).update == Known(Update.CREATED)
+        assert isinstance(collector.landed("shop", "refs/heads/main", "f" * 40).update, Unknown)
+
+
 def test_a_missing_blob_makes_files_unknown_and_nothing_else(repo: Repo) -> None:
     repo.forget(repo.id("topic:b"))
     facts = collected(repo)

@@ -74,12 +74,12 @@ class Reasons(Codes):
     )
     JUDGED_BY_NOBODY = not_applicable("No clause has to bite at {point}: {why}")
     FROZEN = violated(
-        "All merges are stopped since {since} by {person}: {why}",
+        "All {stopped} are stopped since {since} by {person}: {why}",
         "Wait. Two people with the security role lift it: muniment unfreeze {name}",
     )
     FREEZE_REHEARSED = not_applicable("A freeze is rehearsed since {since} by {person}: {why}. It stops nothing.")
     FREEZES_NOT_LEARNT = unknown(
-        "Whether merges are stopped could not be learnt: {why}.",
+        "Whether {stopped} are stopped could not be learnt: {why}.",
         "Ask who runs this installation; muniment doctor says more.",
     )
     CONTROL_SAID_NOTHING = unknown(

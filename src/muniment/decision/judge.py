@@ -21,6 +21,7 @@ from muniment.policy.model import Clause, Point
 from muniment.policy.patterns import matches
 
 _NOWHERE = Revision("", "", "", "", Unknown("the revision could not be learnt"))
+_STOPPED = {Point.MERGE: "merges", Point.DEPLOY: "deployments"}
 _STOPPING = (Status.VIOLATED, Status.UNKNOWN)
 _WORST_FIRST = (Status.VIOLATED, Status.UNKNOWN, Status.SATISFIED, Status.NOT_APPLICABLE)
 
@@ -34,7 +35,6 @@ def judge(policy: BoundPolicy, facts: Facts, point: Point, now: str) -> Decision
     results = tuple(_result(clause, facts, point, now, about, derived) for clause in clauses)
     reasons = (*_freezes(facts, point), *(() if results else (_nothing_bites(policy, point, about),)))
     stopped = any(result.stops for result in results) or any(reason.status in _STOPPING for reason in reasons)
-    pushes = facts.get(kinds.PUSHES)
     return Decision(
         outcome=Outcome.DENY if stopped else Outcome.ALLOW,
         point=point,
@@ -45,7 +45,7 @@ def judge(policy: BoundPolicy, facts: Facts, point: Point, now: str) -> Decision
         target=about.target,
         base=about.base,
         head=about.head,
-        preview=isinstance(pushes, Known) and pushes.value.preview,
+        preview=_supposed(clauses, facts, point),
         results=results,
         reasons=reasons,
     )
@@ -70,6 +70,17 @@ def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
     return frozenset(names)
 
 
+def _supposed(clauses: tuple[BoundClause, ...], facts: Facts, point: Point) -> bool:
+    """Whether it rests on pushers that were supposed. A change always does, a deployment only if a clause reads them."""
+    pushes = facts.get(kinds.PUSHES)
+    reads = any(
+        kinds.PUSHES in (*bound.control.needs, *bound.control.consults)
+        for bound in clauses
+        if bound.control is not None
+    )
+    return isinstance(pushes, Known) and pushes.value.preview and (point is Point.MERGE or reads)
+
+
 def _is_on(clause: Clause, target: str | None) -> bool:
     return not clause.branches or target is None or matches(target.removeprefix("refs/heads/"), clause.branches)
 
@@ -80,13 +91,15 @@ def _freezes(facts: Facts, point: Point) -> tuple[Reason, ...]:
         return ()
     freezes = facts.get(kinds.FREEZES)
     if isinstance(freezes, Unknown):
-        return (Reasons.FREEZES_NOT_LEARNT(f"point:{point.value}", why=freezes.why),)
-    return tuple(_freeze(freeze) for freeze in freezes.value)
+        return (Reasons.FREEZES_NOT_LEARNT(f"point:{point.value}", stopped=_STOPPED[point], why=freezes.why),)
+    return tuple(_freeze(freeze, point) for freeze in freezes.value)
 
 
-def _freeze(freeze: Freeze) -> Reason:
-    answer = Reasons.FREEZE_REHEARSED if freeze.rehearsal else Reasons.FROZEN
-    return answer(f"freeze:{freeze.id}", person=freeze.person, since=freeze.since[:16], why=freeze.reason)
+def _freeze(freeze: Freeze, point: Point) -> Reason:
+    details = {"person": freeze.person, "since": freeze.since[:16], "why": freeze.reason}
+    if freeze.rehearsal:
+        return Reasons.FREEZE_REHEARSED(f"freeze:{freeze.id}", **details)
+    return Reasons.FROZEN(f"freeze:{freeze.id}", stopped=_STOPPED[point], **details)
 
 
 def _nothing_bites(policy: BoundPolicy, point: Point, revision: Revision) -> Reason:

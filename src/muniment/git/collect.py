@@ -16,6 +16,7 @@ from muniment.facts.statements import Approval
 from muniment.git import approvals, files
 from muniment.git.approved import approved_heads
 from muniment.git.history import History, between
+from muniment.git.history import read as read_commits
 from muniment.git.repository import Repository
 
 ReadPushes = Callable[[Revision, tuple[Commit, ...], tuple[Commit, ...]], Pushes]  # the change's, and those approved
@@ -62,16 +63,23 @@ class GitCollector:
         update = self._learnt(lambda: self._history(base, head).update)
         return Revision(name, target, base, head, update)
 
-    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any]]) -> Facts:
+    def landed(self, name: str, target: str, commit: str) -> Revision:
+        """The revision with which `commit` came onto `target`: its base is its first parent, "" for a first commit."""
+        parents = self._learnt(lambda: read_commits(self._repository, [commit])[0].parents)
+        if isinstance(parents, Unknown):
+            return Revision(name, target, "", commit, parents)
+        return self.revision(name, target, next(iter(parents.value), ""), commit)
+
+    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]) -> Facts:
         """The facts that go by `kinds` (`facts.kinds`), and all of `extra`, which others have read."""
         self._suppose(revision, extra)
-        found: dict[str, Fact] = {name: self._fact(value, "given") for name, value in extra.items()}
+        found = {name: it if isinstance(it, Fact) else self._fact(it, "given") for name, it in extra.items()}
         for kind in kinds:
             if kind in self._readers and kind not in found:
                 found[kind] = self._fact(self._learnt(partial(self._readers[kind], revision)), "git")
         return Facts(found)
 
-    def _suppose(self, revision: Revision, extra: Mapping[str, Maybe[Any]]) -> None:
+    def _suppose(self, revision: Revision, extra: Mapping[str, Maybe[Any] | Fact]) -> None:
         """Takes a history that was read elsewhere for granted. A long replay must not keep what is behind it."""
         commits, update = extra.get(known_kinds.COMMITS.name), revision.update
         if isinstance(commits, Known) and isinstance(update, Known) and update.value is Update.FORWARD:

@@ -1,6 +1,7 @@
 """Judge one revision: collect what its clauses need, judge it. A preview is neither recorded nor enforced."""
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from muniment.decision.decision import Decision
 from muniment.decision.judge import biting, judge, needed
 from muniment.facts import kinds
 from muniment.facts.change import Revision
-from muniment.facts.facts import Facts
+from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.statements import Freeze
 from muniment.policy.model import Point
@@ -22,7 +23,7 @@ NOTHING_FROZEN: Maybe[tuple[Freeze, ...]] = Known(())
 class Collector(Protocol):
     """Reads facts from wherever changes live."""
 
-    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any]]) -> Facts:
+    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]) -> Facts:
         """The facts named by `kinds`, those in `extra` as given. What cannot be read is Unknown; it never raises."""
 
 
@@ -41,10 +42,15 @@ def judge_change(
     point: Point,
     now: str,
     freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
+    given: Mapping[str, Fact] = MappingProxyType({}),
 ) -> Judgement:
-    """The judgement of `revision` at `point` for the moment `now`. `freezes` are those of the home, if there is one."""
+    """The judgement of `revision` at `point` for the moment `now`. `freezes` are those of the home, if there is one.
+
+    `given` are facts that others have read (`workflows.supplies`): of the product, and at `deploy` of the delivery.
+    """
     names = needed(biting(rules.policy, point, revision.target))
-    known: dict[str, Maybe[Any]] = {
+    known: dict[str, Maybe[Any] | Fact] = {
+        **{name: fact for name, fact in given.items() if name in names},
         kinds.PEOPLE.name: Known(rules.people),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
         kinds.FREEZES.name: freezes,
