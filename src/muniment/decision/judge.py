@@ -71,7 +71,7 @@ def needed(clauses: tuple[BoundClause, ...]) -> frozenset[str]:
 
 
 def _supposed(clauses: tuple[BoundClause, ...], facts: Facts, point: Point) -> bool:
-    """Whether it rests on pushers that were supposed. A change always does, a deployment only if a clause reads them."""
+    """Whether it rests on pushers that were supposed: a deployment only if a clause reads them."""
     pushes = facts.get(kinds.PUSHES)
     reads = any(
         kinds.PUSHES in (*bound.control.needs, *bound.control.consults)

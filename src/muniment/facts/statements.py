@@ -52,7 +52,10 @@ class Approval(Struct, frozen=True):
 
 
 class Freeze(Struct, frozen=True):
-    """A stop of all merges and deployments that is not lifted. `person` is an id; `since` RFC 3339, UTC. A rehearsal stops nothing."""
+    """A stop of all merges and deployments that is not lifted. A rehearsal stops nothing.
+
+    `person` is an id; `since` RFC 3339, UTC.
+    """
 
     id: str
     person: str
