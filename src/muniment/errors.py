@@ -13,6 +13,7 @@
     |   `-- ErasedError                   what is asked for was erased, on the record
     |-- DatabaseError             exit 3  PostgreSQL could not be started or reached
     |-- VaultError                exit 3  the vault is not there, or does not give or take what it was asked
+    |-- ForgeError                exit 3  a forge did not answer, or not wholly; `code` says which way
     `-- LedgerError               exit 3  the ledger is damaged, older or other than it was, and must not be signed
 
 An error never means yes: whoever catches one denies, or passes it on.
@@ -113,3 +114,34 @@ class VaultError(MunimentError):
 
 class LedgerError(MunimentError):
     """The ledger is damaged, or is not the one that was signed before."""
+
+
+class ForgeCode(StrEnum):
+    """The ways in which a forge fails to answer."""
+
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed-out"
+    NOT_SIGNED_IN = "not-signed-in"  # the token is none, or no longer one
+    FORBIDDEN = "forbidden"  # the token may not do this
+    NOT_FOUND = "not-found"  # or hidden from this token
+    RATE_LIMITED = "rate-limited"
+    FAILED = "failed"  # the forge's own error
+    REFUSED = "refused"  # it understood and says no: in conflict, or invalid
+    TRUNCATED = "truncated"  # a list that is not proven complete
+    TOO_LARGE = "too-large"
+    MALFORMED = "malformed"  # an answer of another form
+    REDIRECTED = "redirected"  # to another host
+    UNSUPPORTED = "unsupported"  # this vendor, version or tier cannot do it
+    CHANGED_MEANWHILE = "changed-meanwhile"
+
+
+class ForgeError(MunimentError):
+    """A forge did not answer, or not wholly. Message and remedy hold no token.
+
+    `again_at` is the moment (`facts.moments`) from which on asking again makes sense, "" if it is not told.
+    """
+
+    def __init__(self, code: ForgeCode, message: str, remedy: str, again_at: str = "") -> None:
+        super().__init__(message, remedy)
+        self.code = code
+        self.again_at = again_at

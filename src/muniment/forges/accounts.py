@@ -1,0 +1,70 @@
+"""An account at a forge becomes the identity of whoever it belongs to; what is not clear stays nobody's.
+
+People name an account by its login (`gitea/ada`) or, better, by the id that it keeps for good (`gitea/#17`). Logins are
+compared without case, as all forges do. An account whose id and login belong to two people belongs to neither.
+"""
+
+import re
+from collections.abc import Iterable
+
+from muniment.facts.people import Machine, People, Person
+from muniment.forges.shapes import Account
+
+_NUMBERED = re.compile(r"email:(?P<id>[0-9]+)(?:\+|-)(?P<login>[^@]+)@(?P<domain>[^@]+)")
+_NAMED = re.compile(r"email:(?P<login>[^@+]+)@(?P<domain>[^@]+)")
+
+
+class Accounts:
+    """The accounts of one forge, `name`, among `people`. `noreply` are the domains of its own addresses.
+
+    `numbered`: those addresses carry the account's id (`17+ada@...`), which says whose they are; the login in them is
+    anybody's word. `seen` are accounts that the forge itself told of.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        people: People,
+        noreply: Iterable[str] = (),
+        *,
+        numbered: bool = True,
+        seen: Iterable[Account] = (),
+    ) -> None:
+        self._name = name
+        self._people = people
+        self._noreply = {domain.casefold() for domain in noreply}
+        self._numbered = numbered
+        self._seen = {account.id: account for account in seen if account.id}
+        self._exact = {identity.casefold(): identity for identity in people.by_identity}
+
+    def identity(self, account: Account) -> str:
+        """The identity (`facts.people`) of an account; one that people.toml has, or one that it lacks."""
+        by_id = self._exact.get(f"login:{self._name}/#{account.id}".casefold()) if account.id else None
+        by_login = self._exact.get(f"login:{self._name}/{account.login}".casefold())
+        if by_id and by_login and self._holder(by_id) is not self._holder(by_login):
+            return f"login:{self._name}/#{account.id}/{account.login}"  # a login that changed hands: nobody's
+        return by_id or by_login or f"login:{self._name}/{account.login or '#' + account.id}"
+
+    def holder(self, account: Account) -> Person | Machine | None:
+        """Whose it is; None if nobody is known to own it."""
+        return self._holder(self.identity(account))
+
+    def address(self, identity: str) -> str:
+        """The identity that an address stands for: a noreply address belongs to the account whose id it carries.
+
+        If nobody is known to own that account, the address is whose people.toml says.
+        """
+        numbered = _NUMBERED.fullmatch(identity)
+        if numbered and self._numbered and numbered["domain"] in self._noreply:
+            account = self._seen.get(numbered["id"]) or Account(numbered["id"], numbered["login"])
+            if self.holder(account) is not None or identity not in self._people.by_identity:
+                return self.identity(account)
+        if identity in self._people.by_identity:
+            return identity
+        named = _NAMED.fullmatch(identity)
+        if named and named["domain"] in self._noreply:
+            return self.identity(Account("", named["login"]))
+        return identity
+
+    def _holder(self, identity: str) -> Person | Machine | None:
+        return self._people.by_identity.get(identity)

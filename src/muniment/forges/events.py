@@ -1,0 +1,32 @@
+"""What a forge's delivery says has happened: a hint to read again, never a fact."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from muniment.forges.shapes import NOBODY, Account
+
+
+class Happened(StrEnum):
+    """What an event is about. Whatever it says is a hint to read again, never a fact."""
+
+    CHANGE = "change"  # of this number: opened, pushed to, reviewed, labelled, retargeted, closed, merged
+    BRANCH = "branch"  # a ref moved
+    RULES = "rules"  # of branches, or of who may write
+    STATUS = "status"  # somebody posted one on `head`
+    REPOSITORY = "repository"  # renamed, removed, newly seen
+    ASKED = "asked"  # somebody pressed a button at the forge to have it judged again
+    NOTHING = "nothing"  # that concerns us
+
+
+class Event(Struct, frozen=True):
+    """One delivery. `delivery` is the forge's id of it, to tell doubles; `repository` the path, and `repository_id`."""
+
+    delivery: str
+    happened: Happened
+    repository: str = ""
+    repository_id: str = ""
+    number: int = 0
+    ref: str = ""
+    head: str = ""
+    actor: Account = NOBODY

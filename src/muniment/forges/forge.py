@@ -1,0 +1,119 @@
+"""What every forge is asked: one interface in four parts, behind which each vendor stands.
+
+Rules that each forge keeps:
+
+- A method answers wholly or raises `errors.ForgeError`; a list that is not proven complete raises (`TRUNCATED`). In a
+  `Reading`, each part that failed is `Unknown` by itself, so that one missing permission does not hide the rest.
+- Nothing here judges. What counts, and for whom, is decided from facts (`forges.collect`, `controls.code_review`).
+- What is published is given; no method makes up a verdict.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from muniment.forges.events import Event
+from muniment.forges.limits import Limits
+from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
+from muniment.forges.shapes import About, Account, Change, Check, Listed, Reading, Repo, State
+from muniment.forges.statuses import Status
+
+
+class Reader(Protocol):
+    """Reads; a token that may only read is enough for most of it."""
+
+    def about(self) -> About:
+        """The forge and our account there."""
+
+    def limits(self) -> Limits:
+        """The rate limit as last heard; asks nothing."""
+
+    def repositories(self) -> tuple[Listed, ...]:
+        """All that the connection sees."""
+
+    def repository(self, path: str) -> Listed:
+        """One of them, by its path."""
+
+    def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
+        """Those in that state, updated at or after `since` (a moment, "" for all), newest update first."""
+
+    def change(self, repository: Repo, number: int) -> Change:
+        """One of them, without what is around it."""
+
+    def read(self, repository: Repo, number: int) -> Reading:
+        """One of them completely. Raises only if the change itself cannot be read."""
+
+    def tips(self, repository: Repo) -> tuple[Tip, ...]:
+        """All branches."""
+
+    def tip(self, repository: Repo, ref: str) -> str:
+        """Where a branch is now."""
+
+    def rules(self, repository: Repo, ref: str) -> BranchRules:
+        """How the forge protects a branch, whether by a rule of its own or one for a pattern."""
+
+    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+        """The newest of each context and poster on a head: one of ours that is by another account is an incident."""
+
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        """Whether that account may write now."""
+
+    def fetch_header(self) -> Mapping[str, str]:
+        """The header with which git may fetch and push (`git.mirror`). It holds the token: keep it nowhere."""
+
+    def change_ref(self, number: int) -> str:
+        """The ref at the target repository that holds a change's head, such as `refs/pull/7/head`."""
+
+
+class Publisher(Protocol):
+    """Says what was decided, and nothing else."""
+
+    def publish(self, repository: Repo, head: str, status: Status) -> None:
+        """A verdict on exactly that head."""
+
+    def comment(self, repository: Repo, number: int, marker: str, text: str) -> None:
+        """The one comment that has `marker` says `text`; it is edited in place, and removed if `text` is ""."""
+
+    def ask(self, repository: Repo, number: int, accounts: tuple[str, ...]) -> None:
+        """Ask these logins to review."""
+
+    def propose(self, repository: Repo, source: str, target: str, title: str, text: str) -> Change:
+        """Open a change from branch `source` (already pushed) to `target`; the open one if there is one already."""
+
+    def merge(self, repository: Repo, number: int, head: str, method: str) -> None:
+        """Merge it if its head is still `head`; for forges where our account alone may."""
+
+
+class Protector(Protocol):
+    """Makes the forge itself insist. First a plan that people read, then the same plan done."""
+
+    def plan(self, repository: Repo, wanted: Wanted) -> Plan:
+        """What would change. Called at every reconcile pass too: steps are then drift."""
+
+    def apply(self, plan: Plan) -> BranchRules:
+        """Do it, and read back what holds. Raises CHANGED_MEANWHILE if the rules are no longer `plan.before`."""
+
+    def hook(self, repository: Repo, url: str, secret: str) -> None:
+        """Tell `url` of events, signed with `secret`; an existing hook of that address is renewed."""
+
+
+class Listener(Protocol):
+    """What the forge's deliveries mean. Asks nothing of the network."""
+
+    def genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether the signature (or token) is right, in constant time and before anything is parsed.
+
+        `headers` by lower-case name. False for an empty secret.
+        """
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> Event:
+        """What a genuine delivery says. Raises MALFORMED for one that cannot be understood."""
+
+
+class Forge(NamedTuple):
+    """One connection. `name` stands before logins in identities: `login:<name>/ada`."""
+
+    name: str
+    reader: Reader
+    publisher: Publisher
+    protector: Protector
+    listener: Listener

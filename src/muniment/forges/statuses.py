@@ -1,0 +1,39 @@
+"""A verdict as it is shown at a forge: on exactly one head, in the context of one protected branch."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Saying(StrEnum):
+    """A verdict as a forge shows it. Everything but ALLOWED blocks where the context is required."""
+
+    PENDING = "pending"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+
+
+class Annotation(Struct, frozen=True):
+    """A remark on lines of a file, for forges that show them. Lines count from 1."""
+
+    path: str
+    first: int
+    last: int
+    message: str
+    title: str = ""
+
+
+class Status(Struct, frozen=True):
+    """A verdict on one head. `context` is one per protected branch; `summary` two lines at most; `url` our page."""
+
+    context: str
+    saying: Saying
+    summary: str
+    url: str
+    details: str = ""
+    annotations: tuple[Annotation, ...] = ()
+
+
+def context_for(ref: str) -> str:
+    """The context of a protected branch's verdict: a verdict belongs to a head and its target."""
+    return f"muniment/{ref.removeprefix('refs/heads/')}"

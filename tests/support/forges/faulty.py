@@ -1,0 +1,216 @@
+"""A real HTTP server on loopback whose every call can be made to fail: what fakes of forges are built on.
+
+class Fake(Faulty):
+    routes = (Route("GET", r"/things/(\\d+)", "thing", Fake.thing), ...)
+
+with Fake() as fake:
+    fake.fail("thing", Fault.FAILED)           # until: fake.mend()
+    fake.fail(None, Fault.SLOW, times=1)       # whatever is called next, once
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+
+class Fault(Enum):
+    """What goes wrong with a call."""
+
+    NOT_FOUND = "404"
+    FORBIDDEN = "403"
+    UNAUTHORIZED = "401"
+    LIMITED = "429, X-RateLimit"
+    LIMITED_OTHERWISE = "403, Retry-After"
+    FAILED = "500"
+    SLOW = "slow"
+    CUT = "the connection ends in the middle"
+    MALFORMED = "not JSON"
+    TRUNCATED = "a page lacks its last item"
+    STALE = "as it was before the last write"
+    ELSEWHERE = "a redirect to another host"
+    LOST = "a write is done, and its answer lost"
+
+
+class Request(NamedTuple):
+    """One call, as a route sees it."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+    found: tuple[str, ...]
+
+
+class Reply(NamedTuple):
+    """What a route answers."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class Route(NamedTuple):
+    """One call: `name` is what `fail` goes by."""
+
+    method: str
+    pattern: str
+    name: str
+    answer: Callable[[Any, Request], Reply]
+
+
+class Faulty:
+    """The server. `calls` are the names of what was called, in order."""
+
+    routes: tuple[Route, ...] = ()
+    slow = 3.0  # seconds; clients in tests wait less
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.requests: list[Request] = []
+        self.lock = threading.RLock()
+        self._faults: list[tuple[str | None, Fault, int]] = []
+        self._before: dict[str, Reply] = {}
+        self._now: dict[str, Reply] = {}
+        self._ending = threading.Event()
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _any(self) -> None:
+                fake._serve(self)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 -- the library's names
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the server."""
+        self._ending.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def fail(self, name: str | None, fault: Fault, times: int = 1_000_000) -> None:
+        """The next `times` calls of `name` (None: of any) go wrong."""
+        with self.lock:
+            self._faults.append((name, fault, times))
+
+    def mend(self) -> None:
+        """Nothing goes wrong any more."""
+        with self.lock:
+            self._faults.clear()
+
+    def _fault(self, name: str) -> Fault | None:
+        for place, (wanted, fault, times) in enumerate(self._faults):
+            if wanted in (None, name) and times:
+                self._faults[place] = (wanted, fault, times - 1)
+                return fault
+        return None
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        length = int(handler.headers.get("Content-Length") or 0)
+        data = handler.rfile.read(length) if length else b""
+        parts = urlsplit(handler.path)
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        for route in self.routes:
+            found = re.fullmatch(route.pattern, parts.path)
+            if found and route.method in (handler.command, "*"):
+                kind = headers.get("content-type", "")
+                body = json.loads(data) if data and "json" in kind else data
+                groups = tuple(group or "" for group in found.groups())
+                query = dict(parse_qsl(parts.query, keep_blank_values=True))
+                request = Request(handler.command, parts.path, query, headers, body, groups)
+                self._answer(handler, route, request)
+                return
+        _send(handler, Reply(404, {"message": f"no such call: {handler.command} {parts.path}"}))
+
+    def _answer(self, handler: BaseHTTPRequestHandler, route: Route, request: Request) -> None:
+        with self.lock:
+            self.calls.append(route.name)
+            self.requests.append(request)
+            fault = self._fault(route.name)
+            reply = _REPLIES.get(fault) if fault is not None else None
+            if reply is None:
+                reply = self._done(handler, route, request, fault)
+        if fault is Fault.SLOW:
+            self._ending.wait(self.slow)
+        if fault in (Fault.CUT, Fault.LOST):
+            handler.close_connection = True
+            if fault is Fault.CUT:
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
+            return
+        try:
+            _send(handler, reply)
+        except (BrokenPipeError, ConnectionResetError):  # a client that waits no longer
+            handler.close_connection = True
+
+    def _done(self, handler: BaseHTTPRequestHandler, route: Route, request: Request, fault: Fault | None) -> Reply:
+        address = handler.path
+        if fault is Fault.STALE and request.method == "GET" and address in self._before:
+            return self._before[address]
+        if fault is Fault.CUT:
+            return Reply()
+        reply = route.answer(self, request)
+        if request.method == "GET":
+            self._now[address] = reply
+        else:
+            self._before = dict(self._now)
+        if fault is Fault.TRUNCATED and isinstance(reply.body, list):
+            return Reply(reply.status, reply.body[:-1], reply.headers)
+        return reply
+
+
+_REPLIES = {
+    Fault.NOT_FOUND: Reply(404, {"message": "Not Found"}),
+    Fault.FORBIDDEN: Reply(403, {"message": "Forbidden"}),
+    Fault.UNAUTHORIZED: Reply(401, {"message": "Unauthorized"}),
+    Fault.LIMITED: Reply(
+        429,
+        {"message": "limit"},
+        {
+            "X-RateLimit-Limit": "60",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset": str(int(time.time()) + 60),
+        },
+    ),
+    Fault.LIMITED_OTHERWISE: Reply(403, {"message": "secondary limit"}, {"Retry-After": "30"}),
+    Fault.FAILED: Reply(500, {"message": "it broke"}),
+    Fault.MALFORMED: Reply(200, b"<html>sign in</html>"),
+    Fault.ELSEWHERE: Reply(302, None, {"Location": "http://127.0.0.2:9/"}),
+}
+
+
+def _send(handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+    body = (
+        b"" if reply.body is None else reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+    )
+    handler.send_response(reply.status)
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    if "Content-Type" not in reply.headers:
+        handler.send_header("Content-Type", "application/json")
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
