@@ -16,6 +16,7 @@ PAGES = (
         "/policy",
         "/policy/versions/1",
         "/exceptions",
+        "/incidents",
         "/settings",
         "/inbox",
         "/inbox",

@@ -47,6 +47,7 @@ class Action(Enum):
     SEE_STATE = _see("see how a product stands against each clause")
     SEE_CHANGE = _see("see a change, its verdict and why")
     SEE_EXCEPTIONS = _see("see exceptions")
+    SEE_INCIDENTS = _see("see incidents")
     SEE_PEOPLE = _see("see who is who, and their roles", Reach.ANYWHERE)
     SEE_PERSONAL = _see("see people's addresses and accounts", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO}))
     SEE_ACTIVITY = _see(
@@ -71,6 +72,7 @@ class Action(Enum):
         "ask for an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
     )
     END_EXCEPTION = _do("end an exception early", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    HANDLE_INCIDENT = _do("take on an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
     UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 

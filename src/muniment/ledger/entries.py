@@ -161,6 +161,24 @@ class Imported(Entry, frozen=True, kw_only=True, tag="import"):
     root: str
 
 
+class IncidentOpened(Entry, frozen=True, kw_only=True, tag="incident"):
+    """A rule was broken, or somebody went past one with leave: `incident` is of what kind, `deadline` a moment."""
+
+    incident: str
+    deadline: str
+
+
+class IncidentClosed(Entry, frozen=True, kw_only=True, tag="incident-closed"):
+    """An incident came to its end. `opened` is the object of its opening, `how` a code, `person` a commitment, "" if
+    it was found out that nothing is broken any more.
+    """
+
+    incident: str
+    opened: str
+    how: str
+    person: str
+
+
 AnyEntry = (
     Baseline
     | Pushed
@@ -177,6 +195,8 @@ AnyEntry = (
     | Acted
     | Studied
     | Imported
+    | IncidentOpened
+    | IncidentClosed
 )
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 

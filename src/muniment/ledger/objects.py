@@ -93,6 +93,23 @@ class Study(Struct, frozen=True):
     salt: str
 
 
+class Incident(Struct, frozen=True):
+    """What an incident is about: the product ("" if none), the subject that it is opened once for, and a sentence."""
+
+    product: str
+    subject: str
+    told: str
+    salt: str
+
+
+class Closing(Struct, frozen=True):
+    """Who closed an incident ("" for nobody), and what had caused it."""
+
+    person: str
+    cause: str
+    salt: str
+
+
 class Erased(Struct, frozen=True):
     """What was erased, by digest, and why."""
 

@@ -42,6 +42,10 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.changes} past changes of {_raw(entry.target)}, {entry.allowed} of them allowed"
         case entries.Imported():
             return f"the log of {entry.origin} was verified up to {entry.size} entries"
+        case entries.IncidentOpened():
+            return f"{entry.incident}, to be closed by {entry.deadline[:10]}"
+        case entries.IncidentClosed():
+            return f"{entry.incident} closed: {entry.how}" + ("" if entry.person else ", by nobody's hand")
         case entries.Reconciliation():
             return f"went on from {entry.size} entries; the copy outside had {entry.seen}"
 

@@ -19,6 +19,7 @@ WORDS = (
         _("exception"),
         _("A written leave to proceed although the policy says no. Two people agree, and it ends by itself."),
     ),
+    (_("incident"), _("A rule was broken, or somebody went past one with leave. It has an end, and a day for that.")),
     (_("ledger, entry"), _("The record of all that was decided and done. Lines are only ever added.")),
     (_("checkpoint"), _("A signed summary of the whole ledger. If one line were altered, it would no longer fit.")),
     (_("second factor"), _("Something besides a password: a passkey, or a code from an app on your phone.")),

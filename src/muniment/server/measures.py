@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from muniment.server.changes.models import Change
+from muniment.server.incidents.models import Incident, overdue
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry, Head
 from muniment.server.running.health import workers_alive
@@ -36,6 +37,12 @@ class _Measures(Collector):
         signed = Head.objects.exclude(checkpoint=None).exists()
         yield GaugeMetricFamily("muniment_ledger_signed", "Whether there is a checkpoint.", int(signed))
         yield GaugeMetricFamily("muniment_workers", "Workers that are alive.", workers_alive())
+        incidents = GaugeMetricFamily("muniment_open_incidents", "Open incidents, by kind.", labels=["kind"])
+        for each in Incident.objects.filter(closed=None).values("kind").annotate(n=Count("id")):
+            incidents.add_metric([each["kind"]], each["n"])
+        yield incidents
+        late = overdue(timezone.now()).count()
+        yield GaugeMetricFamily("muniment_overdue_incidents", "Incidents open past their deadline.", late)
         proposals = Proposal.objects.filter(state=Proposal.State.WAITING).count()
         yield GaugeMetricFamily("muniment_proposals_waiting", "Acts that wait for a second person.", proposals)
 

@@ -29,6 +29,7 @@ class Place(NamedTuple):
 MENU = (
     Place("products", _("Products"), Action.SEE_STATE),
     Place("exceptions", _("Exceptions"), Action.SEE_EXCEPTIONS),
+    Place("incidents", _("Incidents"), Action.SEE_INCIDENTS),
     Place("policy", _("Policy"), Action.SEE_POLICY),
     Place("people", _("People"), Action.SEE_PEOPLE),
     Place("activity", _("Activity"), Action.SEE_ACTIVITY),

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "muniment.server.changes",
     "muniment.server.policies",
     "muniment.server.proposals",
+    "muniment.server.incidents",
     "django_htmx",
     "allauth",
     "allauth.account",

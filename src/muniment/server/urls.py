@@ -5,6 +5,7 @@ from django.urls import include, path
 from muniment.server import glossary, work_views
 from muniment.server.api import api
 from muniment.server.changes import views as changes
+from muniment.server.incidents import views as incidents
 from muniment.server.people import views as people
 from muniment.server.policies import views as policies
 from muniment.server.products import views as products
@@ -27,6 +28,9 @@ urlpatterns = [
     path("exceptions", policies.exceptions, name="exceptions"),
     path("exceptions/ask", policies.ask_exception, name="ask-exception"),
     path("exceptions/<str:slug>/end", policies.end_exception, name="end-exception"),
+    path("incidents", incidents.incidents, name="incidents"),
+    path("incidents/<int:number>", incidents.incident, name="incident"),
+    path("incidents/<int:number>/handle", incidents.handle, name="handle-incident"),
     path("policy", policies.policy, name="policy"),
     path("policy/propose", policies.propose, name="propose"),
     path("policy/versions/<int:number>", policies.version, name="version"),

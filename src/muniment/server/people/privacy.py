@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +22,7 @@ from muniment.home.erasure import mentioning
 from muniment.ledger import entries, objects
 from muniment.policy.people import read_people
 from muniment.server import moments
+from muniment.server.incidents.models import Incident
 from muniment.server.installation import home
 from muniment.server.people import document
 from muniment.server.people.models import Invitation, Message, Person, Token
@@ -54,6 +56,12 @@ RULES = (
         ),
     ),
     Rule(_("messages"), _("to read again"), 180, lambda moment: _gone(Message.objects.filter(made__lt=moment))),
+    Rule(
+        _("incidents that were closed"),
+        _("to see whether they come again"),
+        3 * 365,
+        lambda moment: _gone(Incident.objects.filter(closed__lt=moment)),
+    ),
     Rule(
         _("answers of the API"),
         _("so that nothing is done twice"),
@@ -90,6 +98,11 @@ def kept_of(person: Person) -> dict[str, Any]:
         "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
         "tokens": list(person.tokens.values("name", "made", "expires", "ended", "scopes")),
         "asked": list(Proposal.objects.filter(asker=person).values("told", "reason", "asked", "state")),
+        "incidents": list(
+            Incident.objects.filter(Q(owner=person) | Q(closer=person) | Q(involved__contains=[person.slug])).values(
+                "kind", "told", "opened", "closed", "cause"
+            )
+        ),
         "messages": list(person.messages.values("text", "made", "read")),
         "record": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
     }

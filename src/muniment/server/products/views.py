@@ -16,6 +16,8 @@ from muniment.access.roles import EVERYWHERE
 from muniment.policy.model import Clause
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import acting, anywhere, may, own, requires
+from muniment.server.incidents.models import open_ones
+from muniment.server.incidents.views import mine
 from muniment.server.pages import Page, given, page, tried
 from muniment.server.people.models import Grant
 from muniment.server.policies.current import clauses
@@ -61,6 +63,7 @@ def home(request: HttpRequest) -> HttpResponse:
         {
             "lines": _lines(states) if may(request, Action.SEE_POLICY) else (),
             "waiting": waiting_for(actor),
+            "incidents": mine(actor),
             "products": shown.count(),
             "denied": _denied(shown),
             "ending": _ending(shown),
@@ -139,6 +142,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             .select_related("person")
             .order_by("role", "person__name")[:200],
             "exceptions": _ending([found]),
+            "incidents": open_ones().filter(product=found)[:50],
             "signals": [(name, _SIGNALS[name], getattr(found, name)) for name in SIGNALS],
             "may_change": _would(request, Action.CHANGE_PRODUCT, slug),
             "may_retire": _would(request, Action.RETIRE_PRODUCT, slug),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from muniment.access.actions import Action
+from muniment.server.incidents import acts as incidents
 from muniment.server.people import acts as people
 from muniment.server.people import privacy
 from muniment.server.policies import acts as policies
@@ -39,6 +40,7 @@ ACTS: dict[Action, Doing] = {
     Action.WEAKEN_POLICY: Doing("policy", policies.check_policy, policies.apply),
     Action.ASK_EXCEPTION: Doing("exception", policies.check_exception, policies.grant_exception),
     Action.END_EXCEPTION: Doing("exception", policies.check_end, policies.end_exception),
+    Action.HANDLE_INCIDENT: Doing("incident", incidents.check_handling, incidents.handle),
     Action.FREEZE: Doing("freeze", policies.check_freeze, policies.freeze),
     Action.UNFREEZE: Doing("freeze", policies.check_lift, policies.lift),
 }

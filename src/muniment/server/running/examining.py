@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from muniment.access.roles import Role
 from muniment.errors import HomeError, LedgerError
+from muniment.server.incidents.models import overdue
 from muniment.server.installation import home
 from muniment.server.people.models import Grant
 from muniment.server.products.models import Reading
@@ -51,6 +52,7 @@ def examine(folder: Path) -> Iterator[Found]:
     yield from _ledger()
     yield from _people()
     yield from _repositories()
+    yield from _incidents()
 
 
 def _disk(folder: Path) -> Found:
@@ -139,3 +141,9 @@ def _people() -> Iterator[Found]:
 def _repositories() -> Iterator[Found]:
     for reading in Reading.objects.exclude(problem="").select_related("repository")[:50]:
         yield Found("repository", "violated", f"{reading.repository.name}: {reading.problem}")
+
+
+def _incidents() -> Iterator[Found]:
+    late = overdue(timezone.now()).count()
+    if late:
+        yield Found("incidents", "unknown", f"{late} are open past their deadline", "The page Incidents says which.")

@@ -1,0 +1,78 @@
+"""Every kind of incident there is, by hand: how long it may stay open, and what to do about it."""
+
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(NamedTuple):
+    """One kind. `days` until it has to be closed. `by_hand`: a person may close it; else only what mends it does."""
+
+    text: Any
+    days: int
+    next: Any
+    by_hand: bool = True
+
+
+ESCAPE, DEPLOYMENT, BREAK_GLASS = "escape", "deployment", "break-glass"
+VAULT_DRIFT, VAULT_READ = "vault-drift", "vault-read"
+RULE_WEAKENED, STATUS_FORGED = "rule-weakened", "status-forged"
+
+KINDS = {
+    ESCAPE: Kind(
+        _("a commit on a protected branch that no decision allowed"),
+        7,
+        _("Have two others review it, or revert it: it closes by itself then."),
+        by_hand=False,
+    ),
+    DEPLOYMENT: Kind(
+        _("something runs that no allowed deployment brought"),
+        3,
+        _("Find out how it came there, and deploy what was allowed."),
+    ),
+    BREAK_GLASS: Kind(
+        _("a deployment that two people let through although it was denied"),
+        3,
+        _("Review what was deployed and why it could not wait; then mend what denied it."),
+    ),
+    VAULT_DRIFT: Kind(
+        _("the vault is set up otherwise than it should be"),
+        2,
+        _("See what differs with: muniment vault plan. Then put it right with: muniment vault apply"),
+    ),
+    VAULT_READ: Kind(
+        _("somebody read secrets who should not"),
+        1,
+        _("Rotate what was read, then take away the right to read it."),
+    ),
+    RULE_WEAKENED: Kind(
+        _("a rule of a protected branch was weakened at the forge"),
+        2,
+        _("Put it back with: muniment forge protect. Look at what was merged meanwhile."),
+    ),
+    STATUS_FORGED: Kind(
+        _("our verdict was posted by another account"),
+        1,
+        _("Take away that account's right to post it. Look at what was merged meanwhile."),
+    ),
+}
+
+
+class How(NamedTuple):
+    """One way in which incidents end. `by_hand` as a kind's."""
+
+    text: Any
+    by_hand: bool = True
+
+
+MENDED, ACCEPTED, FALSE_ALARM = "mended", "accepted", "false-alarm"
+REVIEWED, REVERTED, GONE = "reviewed-afterwards", "reverted", "gone"
+
+HOWS = {
+    MENDED: How(_("it was mended")),
+    ACCEPTED: How(_("it was reviewed, and stays as it is")),
+    FALSE_ALARM: How(_("it was none")),
+    REVIEWED: How(_("two others reviewed it afterwards"), by_hand=False),
+    REVERTED: How(_("it was reverted"), by_hand=False),
+    GONE: How(_("it is no longer so"), by_hand=False),
+}
