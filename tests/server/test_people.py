@@ -43,22 +43,21 @@ def sign(file: Path, words: str, namespace: str = "muniment-claim") -> str:
 
 def test_a_key_is_proven_by_signing_with_it(tmp_path: Path) -> None:
     ada, file, other = browser(person("ada", Role.DEVELOPER)), key(tmp_path, "a"), key(tmp_path, "b")
-    post(ada, "/me/keys", key=file.with_suffix(".pub").read_text())
+    post(ada, "/me/claim", kind="key", value=file.with_suffix(".pub").read_text())
     words = Claim.objects.get().words + "\n"
     for wrong in (sign(other, words), sign(file, "other words\n"), sign(file, words, "git"), "nonsense", "x" * 30_000):
-        assert "not a signature" in post(ada, "/me/keys", signature=wrong)
+        assert "not a signature" in post(ada, "/me/claim", signature=wrong)
     assert Account.objects.count() == 0
-    assert "The key is yours" in post(ada, "/me/keys", signature=sign(file, words))
+    assert "that is proven" in post(ada, "/me/claim", signature=sign(file, words))
     assert Account.objects.get().proof == "signed"
-    assert "begin again" in post(ada, "/me/keys", signature=sign(file, words))
+    assert "begin again" in post(ada, "/me/claim", signature=sign(file, words))
     bob = browser(person("bob", Role.DEVELOPER))
-    post(bob, "/me/keys", key=file.with_suffix(".pub").read_text())
-    assert "belongs to somebody" in post(bob, "/me/keys", signature=sign(file, Claim.objects.get().words + "\n"))
+    assert "belongs to somebody" in post(bob, "/me/claim", kind="key", value=file.with_suffix(".pub").read_text())
 
 
 @pytest.mark.parametrize("text", ["", "ssh-ed25519", "nonsense", "ssh-ed25519 AAAA x\nssh-ed25519 AAAA y"])
 def test_what_is_no_key_is_told(text: str) -> None:
-    assert "no SSH public key" in post(browser(person("ada", Role.DEVELOPER)), "/me/keys", key=text)
+    assert "no SSH public key" in post(browser(person("ada", Role.DEVELOPER)), "/me/claim", kind="key", value=text)
 
 
 @pytest.mark.parametrize(("name", "text"), [("products.csv", CSV), ("products.toml", TOML)])

@@ -92,6 +92,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "muniment.server.people.passwords.GuessableValidator"},
+    {
+        "NAME": "muniment.server.people.passwords.BreachedValidator",
+        "OPTIONS": {"path": os.environ.get("MUNIMENT_BREACHED", "")},
+    },
 ]
 LOGIN_URL = SIGN_IN
 LOGIN_REDIRECT_URL = "/"

@@ -1,11 +1,13 @@
 """How allauth behaves here: nobody makes an account for themselves; a company's account is of somebody known."""
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
@@ -13,6 +15,8 @@ from muniment.access.actions import Action
 from muniment.server.people.actors import SECOND_FACTOR
 from muniment.server.people.company import keep_roles, reading_roles, strong
 from muniment.server.people.models import Person
+from muniment.server.record.entering import SHELL, act
+from muniment.server.work import soon
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -38,6 +42,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if not sociallogin.is_existing:
             with allowing(Action.OWN_ACCOUNT):  # the provider has just said that it is theirs
                 sociallogin.connect(request, person)
+            self._keep_address(person, claims)
         keep_roles(person, claims, reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
         if os.environ.get("MUNIMENT_OIDC_MFA") == "yes" and strong(claims):
             request.session[SECOND_FACTOR] = person.pk
@@ -45,6 +50,19 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Never."""
         return False
+
+    @staticmethod
+    def _keep_address(person: Person, claims: dict[str, Any]) -> None:
+        """The provider has verified the address by which it is this person: proven, unless it is somebody else's."""
+        from muniment.server.guarding.mediation import allowing
+        from muniment.server.people.claims import keep
+        from muniment.server.people.models import Account
+
+        with suppress(ValueError), transaction.atomic(), allowing(Action.CLAIM_ACCOUNT):
+            keep(person, Account.Kind.EMAIL, str(claims["email"]), Account.Proof.COMPANY)
+            details = {"step": "proved: email", "proof": Account.Proof.COMPANY.value}
+            act(SHELL, Action.CLAIM_ACCOUNT, f"person:{person.slug}", details)
+            soon("rejudge-all")
 
     @staticmethod
     def _known(claims: dict[str, Any]) -> Person | None:

@@ -85,12 +85,24 @@ def _due(now: datetime) -> QuerySet[Message]:
     return Message.objects.filter(sent=None).filter(~Q(person__mail=Mail.DAILY) | Q(made__lt=last))
 
 
+def mail_to(address: str, subject: str, text: str) -> bool:
+    """Write to an address, once; False if no mail is set up. Raises OSError."""
+    mails = _mails()
+    if mails is None:
+        return False
+    EmailMessage(subject, f"{text}\n", _sender(), [address], connection=mails).send()
+    return True
+
+
 def _mail(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
     lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
     subject = "Muniment: " + (" ".join(rows[0].text.split())[:100] if len(rows) == 1 else f"{len(rows)} messages")
     text = "\n\n".join(lines) + f"\n\nHow you are written to: {settings.URL}/inbox\n"
-    sender = os.environ.get("MUNIMENT_MAIL_FROM", f"muniment@{urlsplit(settings.URL).hostname}")
-    EmailMessage(subject, text, sender, [str(person.email)], connection=mails).send()
+    EmailMessage(subject, text, _sender(), [str(person.email)], connection=mails).send()
+
+
+def _sender() -> str:
+    return os.environ.get("MUNIMENT_MAIL_FROM", f"muniment@{urlsplit(settings.URL).hostname}")
 
 
 def _mails() -> BaseEmailBackend | None:

@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.roles import EVERYWHERE, Role
@@ -113,8 +114,11 @@ class Account(models.Model):
     class Proof(models.TextChoices):
         """How it is known to be theirs."""
 
-        SIGNED = "signed", "signed with it"
-        ADMINISTRATOR = "administrator", "an administrator said so"
+        SIGNED = "signed", _("proven: signed with it")
+        MAILED = "mailed", _("proven: a code that was mailed to it came back")
+        PUBLISHED = "published", _("proven: signed with a key that the forge shows for it")
+        COMPANY = "company", _("proven: the company's sign-in says that it is verified")
+        ADMINISTRATOR = "administrator", _("not proven: an administrator vouched for it")
 
     person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="accounts")
     machine = models.ForeignKey(Machine, models.CASCADE, null=True, related_name="accounts")
@@ -122,6 +126,7 @@ class Account(models.Model):
     value = models.CharField(max_length=2000)
     same = models.CharField(max_length=80, unique=True, editable=False)
     proof = models.CharField(max_length=16, choices=Proof)
+    by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")  # who vouched for it
     since = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -136,21 +141,36 @@ class Account(models.Model):
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """With what tells whether two are the same: of a login or an address, letters in another case are."""
-        value = self.value if self.kind == self.Kind.KEY else self.value.casefold()
-        self.same = hashlib.sha256(f"{self.kind}:{value}".encode()).hexdigest()
+        """With what tells whether two are the same."""
+        self.same = self.sameness(self.kind, self.value)
         super().save(*args, **kwargs)
+
+    @classmethod
+    def sameness(cls, kind: str, value: str) -> str:
+        """Equal for two that are the same: of a login or an address, letters in another case are."""
+        value = value if kind == cls.Kind.KEY else value.casefold()
+        return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
 
 
 class Claim(models.Model):
-    """A key that somebody says is theirs, and the words that they are to sign with it."""
+    """Something that somebody says is theirs, until they have proven it. One at a time, for an hour.
 
-    privileges = Privileges(_ALL, (READ, DROP))
+    A key or login is proven by signing `words`; `published` are the keys that the forge shows for the login, one a
+    line, which the worker has fetched. An address is proven by a code that the worker mails; `code` is its hash.
+    """
+
+    privileges = Privileges(_ALL, (READ, DROP), worker_changes=("published", "code", "problem", "ready"))
     written_by = frozenset({Action.CLAIM_ACCOUNT})
 
     person = models.OneToOneField(Person, models.CASCADE, related_name="claim")
-    key = models.CharField(max_length=2000)
+    kind = models.CharField(max_length=8, choices=Account.Kind, default=Account.Kind.KEY)
+    value = models.CharField(max_length=2000)
     words = models.CharField(max_length=100)
+    published = models.TextField(blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    tries = models.SmallIntegerField(default=0)
+    problem = models.TextField(blank=True)
+    ready = models.DateTimeField(null=True)  # when the worker had done its part
     made = models.DateTimeField(default=timezone.now)
 
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 from zxcvbn import zxcvbn
+
+from muniment.server.people import breached
 
 _LEAST = 3  # of 4: more than 10 ** 8 guesses
 _LONGEST = 128
@@ -15,13 +18,37 @@ class GuessableValidator:
     def validate(self, password: str, user: Any = None) -> None:
         """Raises ValidationError, with what would be better."""
         if len(password) > _LONGEST:
-            raise ValidationError(f"Use at most {_LONGEST} characters.", code="too-long")
+            raise ValidationError(_("Use at most %(most)d characters.") % {"most": _LONGEST}, code="too-long")
         own = [str(getattr(user, name, "") or "") for name in ("slug", "name", "email")]
         found = zxcvbn(password[:72], user_inputs=[word for word in own if word])
         if found["score"] < _LEAST:
             advice = " ".join([found["feedback"]["warning"], *found["feedback"]["suggestions"]]).strip()
-            raise ValidationError(advice or "This is easily guessed. Use a few words more.", code="guessable")
+            raise ValidationError(advice or _("This is easily guessed. Use a few words more."), code="guessable")
 
     def get_help_text(self) -> str:
         """What to do."""
-        return "Four or more unusual words, or what a password manager makes."
+        return _("Four or more unusual words, or what a password manager makes.")
+
+
+class BreachedValidator:
+    """By a list of passwords that were found in breaches, if there is one: `path` as breached.py reads it."""
+
+    def __init__(self, path: str = "") -> None:
+        self._path = path
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Raises ValidationError for one on the list, and for any while the list cannot be read."""
+        if not self._path:
+            return
+        try:
+            known = breached.stands_on(self._path, password)
+        except breached.UnreadableList:
+            told = _("The list of known passwords cannot be read now. Use a passkey, and tell whoever runs Muniment.")
+            raise ValidationError(told, code="list-unreadable") from None
+        if known:
+            told = _("This password was found in a breach elsewhere, so others try it. Use another.")
+            raise ValidationError(told, code="breached")
+
+    def get_help_text(self) -> str:
+        """What to do."""
+        return _("One that you use nowhere else.")

@@ -5,8 +5,8 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from muniment.server.people import messages, privacy
-from muniment.server.people.models import Account, Invitation, Message, Person, Token
+from muniment.server.people import claims, messages, privacy
+from muniment.server.people.models import Account, Claim, Invitation, Message, Person, Token
 from muniment.server.work import task
 
 
@@ -17,6 +17,22 @@ def send_messages() -> None:
         messages.chat("Something new waits for somebody:")
 
 
+@task("mail-code")
+def mail_code(claim: int) -> None:
+    """Mail the code that proves an address."""
+    found = Claim.objects.select_related("person").filter(pk=claim, kind=Account.Kind.EMAIL).first()
+    if found is not None:
+        claims.mail_code(found)
+
+
+@task("read-published-keys")
+def read_published_keys(claim: int) -> None:
+    """Ask a forge which keys it shows for a login."""
+    found = Claim.objects.filter(pk=claim, kind=Account.Kind.LOGIN).first()
+    if found is not None:
+        claims.fetch_published(found)
+
+
 @task("erase-person")
 def erase_person(person: int) -> None:
     """Erase what is kept of somebody who left: beside the ledger first, then in the tables."""
@@ -25,6 +41,7 @@ def erase_person(person: int) -> None:
         return
     privacy.erase_beside(found)
     Account.objects.filter(person=found).delete()
+    Claim.objects.filter(person=found).delete()
     SocialAccount.objects.filter(user=found).delete()
     Authenticator.objects.filter(user=found).delete()
     Message.objects.filter(person=found).delete()

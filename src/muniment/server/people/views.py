@@ -7,6 +7,7 @@ from allauth.account.internal.flows.login import record_authentication
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.password_validation import validate_password
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -21,10 +22,10 @@ from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
 from muniment.access.roles import Role
 from muniment.server.guarding.mediation import acting, allowing, may, own, requires
 from muniment.server.pages import given, me, page, tried
-from muniment.server.people import claims
+from muniment.server.people import claims, published
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.acts import changes_things
-from muniment.server.people.models import SLUG, Account, Claim, Grant, Invitation, Mail, Message, Person, Token
+from muniment.server.people.models import SLUG, Account, Grant, Invitation, Mail, Message, Person, Token
 from muniment.server.people.privacy import RULES, kept_of
 from muniment.server.products.models import Product
 from muniment.server.proposals.doing import ask
@@ -68,7 +69,7 @@ def person(request: HttpRequest, slug: str) -> HttpResponse:
         {
             "person": found,
             "grants": found.grants.select_related("product", "by", "second").order_by("-pk"),
-            "accounts": found.accounts.all() if personal else (),
+            "accounts": found.accounts.select_related("by") if personal else (),
             "personal": personal,
             "changes": _changes(request, Action.CHANGE_PERSON),
             "gives": _changes(request, Action.GRANT_ROLE),
@@ -134,8 +135,23 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
     """All that is kept of somebody, to be handed to them."""
     found = get_object_or_404(Person, slug=slug)
     act(acting(request), Action.EXPORT_PERSONAL, f"person:{slug}", {"step": "exported"})
-    answer = JsonResponse(kept_of(found), json_dumps_params={"indent": 1})
-    answer["Content-Disposition"] = f'attachment; filename="{slug}.json"'
+    return _file(found)
+
+
+@require_GET
+@requires(Action.OWN_ACCOUNT, own)
+def my_export(request: HttpRequest) -> HttpResponse:
+    """All that is kept of the one who asks: nobody else has to agree. Once a minute, for it reads the whole record."""
+    who = me(request)
+    if not cache.add(f"export:{who.pk}", 1, timeout=60):
+        return render(request, "429.html", status=429)
+    act(acting(request), Action.OWN_ACCOUNT, f"person:{who.slug}", {"step": "exported what is kept of them"})
+    return _file(who)
+
+
+def _file(who: Person) -> HttpResponse:
+    answer = JsonResponse(kept_of(who), json_dumps_params={"indent": 1})
+    answer["Content-Disposition"] = f'attachment; filename="{who.slug}.json"'
     return answer
 
 
@@ -237,8 +253,11 @@ def mine(request: HttpRequest) -> HttpResponse:
             "has_second_factor": has_second_factor(who),
             "grants": who.grants.filter(ended=None).select_related("product"),
             "tokens": who.tokens.filter(ended=None, expires__gt=now).order_by("-pk"),
-            "accounts": who.accounts.all(),
-            "claim": Claim.objects.filter(person=who).first(),
+            "accounts": who.accounts.select_related("by"),
+            "email_proven": _proven(who),
+            "claim": claims.current(who),
+            "forges": sorted(published.known()),
+            "kinds": Account.Kind.choices,
             "asked": Proposal.objects.filter(asker=who).order_by("-pk")[:20],
             "days": _DAYS,
             "scopes": [(code(action), action.rule.text) for action in Action],
@@ -263,20 +282,33 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+@require_GET
+@requires(Action.OWN_ACCOUNT, own)
+def addresses(request: HttpRequest) -> HttpResponse:
+    """In place of allauth's page of addresses, which keeps its own: there is one place where they are proven."""
+    return redirect("me")
+
+
 @require_POST
 @requires(Action.CLAIM_ACCOUNT, own)
 def claim(request: HttpRequest) -> HttpResponse:
-    """Say that a key is one's own, then prove it."""
-    fields = given(request, ("key", "signature"))
+    """Say that an address, key or login is one's own, then prove it."""
+    who = me(request)
+    fields = given(request, ("kind", "value", "signature", "code"))
 
-    def act_() -> None:
-        if fields["signature"]:
-            claims.finish(me(request), fields["signature"])
-            act(acting(request), Action.CLAIM_ACCOUNT, f"person:{me(request).slug}", {"step": "proved a key"})
-        else:
-            claims.begin(me(request), fields["key"])
+    def begin() -> None:
+        claims.begin(who, fields["kind"], fields["value"])
 
-    return tried(request, act_, _("The key is yours.") if fields["signature"] else _("Now sign these words."), "me")
+    if not fields["signature"] and not fields["code"]:
+        return tried(request, begin, _("Now prove it: see below."), "me")
+    claims.count_try(who)
+
+    def prove() -> None:
+        account = claims.finish(who, signature=fields["signature"], code=fields["code"])
+        details = {"step": f"proved: {account.kind}", "proof": account.proof}
+        act(acting(request), Action.CLAIM_ACCOUNT, f"person:{who.slug}", details)
+
+    return tried(request, prove, _("It is yours: that is proven."), "me")
 
 
 @require_POST
@@ -320,3 +352,11 @@ def _changes(request: HttpRequest, action: Action) -> bool:
     """Whether to show a form: a missing second factor is asked for when it is sent."""
     why = authorize(acting(request), action, ORGANISATION)
     return why in (Why.YES, Why.NO_SECOND_FACTOR)
+
+
+def _proven(person: Person) -> bool:
+    """Whether the address that they sign in with was proven to be theirs."""
+    if not person.email:
+        return False
+    same = Account.sameness(Account.Kind.EMAIL, person.email)
+    return person.accounts.filter(same=same).exclude(proof=Account.Proof.ADMINISTRATOR).exists()

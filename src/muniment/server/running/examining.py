@@ -1,6 +1,7 @@
 """What a doctor looks at in a service: each part, whether it is well, and what to do where it is not."""
 
 import json
+import os
 import shutil
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from muniment.access.roles import Role
 from muniment.errors import HomeError, LedgerError
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import home
+from muniment.server.people import breached
 from muniment.server.people.models import Grant
 from muniment.server.products.models import Reading
 from muniment.server.record.models import Entry
@@ -51,6 +53,7 @@ def examine(folder: Path) -> Iterator[Found]:
     yield _web(folder)
     yield from _ledger()
     yield from _people()
+    yield from _passwords()
     yield from _repositories()
     yield from _incidents()
 
@@ -136,6 +139,17 @@ def _people() -> Iterator[Found]:
         if count < 2:
             message = f"{count} people are {role.label} everywhere; what is dangerous takes two"
             yield Found("people", "unknown", message, "Give the role to more people.")
+
+
+def _passwords() -> Iterator[Found]:
+    path = os.environ.get("MUNIMENT_BREACHED", "")
+    if path:
+        problem = breached.problem(path)
+        if problem:
+            message = f"the list of known passwords cannot be used: {problem}"
+            yield Found("passwords", "violated", message, "No password can be set until then: see MUNIMENT_BREACHED.")
+        else:
+            yield Found("passwords", "satisfied", "those found in breaches are refused")
 
 
 def _repositories() -> Iterator[Found]:
