@@ -1,1 +1,1 @@
-"""The vault: OpenBao, our own or the company's. Values go from it to a pipeline's process, and nowhere else."""
+"""The vault: where secrets live, how a command gets them, and how none of them is seen."""

@@ -1,0 +1,216 @@
+"""Nothing that leaves a masker holds a secret, in any of its forms, however the stream was cut into pieces.
+
+What is masked: every byte of every occurrence, overlapping ones too; each run of overlapping ones becomes one MARK. So
+there is one right answer for a whole text, and the pieces that a masker gives for it, joined, are exactly that.
+
+How: line breaks, with the blanks after each, are taken out of the stream (`forms` says why). An engine finds where the
+first SHORTEST bytes of any form begin; each such place is then compared with the forms that begin so. Only what may
+still become a form is held back, until more comes.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from muniment.errors import ConfigurationError
+from muniment.vault.forms import FOLD, SHORTEST, forms
+
+MARK = b"***"
+
+Finder = Callable[[bytes], Iterable[int]]  # where any of the keys begins
+Engine = Callable[[Sequence[bytes]], Finder]
+Span = tuple[int, int]
+
+
+class Masker:
+    """One stream. A second stream needs a second one: `again`."""
+
+    def __init__(self, values: Iterable[str], engine: Engine | None = None) -> None:
+        """Masks these values. Raises ConfigurationError if no engine is installed."""
+        found = sorted({form for value in values for form in forms(value)})
+        self._forms: dict[bytes, list[bytes]] = defaultdict(list)
+        for form in found:
+            self._forms[form[:SHORTEST]].append(form)
+        self._heads = frozenset(key[:size] for key in self._forms for size in range(1, SHORTEST))
+        self._find = (engine or installed())(tuple(self._forms)) if found else None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._raw = b""  # what came and is held back
+        self._text = b""  # the same, unfolded
+        self._done = 0  # bytes of _raw that were shown, or stand behind a mark, already
+        self._masked = 0  # bytes of _text that stand behind a mark already
+        self._places: list[int] = []  # in _text, where a form begins, or may have begun
+        self._folding = False  # the last that came is a line break, and blanks
+
+    def again(self) -> "Masker":
+        """A masker of the same values, for another stream."""
+        other = object.__new__(Masker)
+        other._forms, other._heads, other._find = self._forms, self._heads, self._find
+        other._begin()
+        return other
+
+    def feed(self, data: bytes) -> bytes:
+        """What may be shown now."""
+        if self._find is None:
+            return data
+        lead = len(data) - len(data.lstrip()) if self._folding and not self._raw else 0
+        text, self._folding = _unfolded(data, self._folding)
+        before = len(self._text)
+        self._raw, self._text = self._raw + data if self._raw else data, self._text + text if before else text
+        spans, living = self._compared(max(before - SHORTEST + 1, 0))
+        return self._shown(spans, self._kept(living), lead)
+
+    def flush(self) -> bytes:
+        """What is left when the stream has ended."""
+        spans, _ = self._compared(len(self._text))
+        return self._shown(spans, len(self._text), 0)
+
+    def release(self, most: int) -> bytes:
+        """What is held back, if it is at most so many bytes, for somebody waits. The rest of a form is masked later."""
+        if len(self._text) > most or self._masked:
+            return b""
+        shown, self._done = self._raw[self._done :], len(self._raw)
+        return shown
+
+    def _compared(self, new: int) -> tuple[list[Span], list[int]]:
+        """The occurrences, and where a form may have begun; what the engine has not yet seen is from `new` on."""
+        spans: list[Span] = []
+        living: list[int] = []
+        text, end = self._text, len(self._text)
+        if self._find is not None and end - new >= SHORTEST:
+            self._places += [new + at for at in self._find(text[new:] if new else text)]
+        for at in self._places:
+            for form in self._forms[text[at : at + SHORTEST]]:
+                if text.startswith(form, at):
+                    spans.append((at, at + len(form)))
+                elif at + len(form) > end and form.startswith(text[at:]):
+                    living.append(at)
+        return spans, living
+
+    def _kept(self, living: list[int]) -> int:
+        """The place in _text from which everything is held back."""
+        end = len(self._text)
+        if living:
+            return min(living)
+        return next((at for at in range(max(end - SHORTEST + 1, 0), end) if self._text[at:] in self._heads), end)
+
+    def _shown(self, spans: list[Span], kept: int, lead: int) -> bytes:
+        """All before `kept`, masked; the rest is held back."""
+        raw, text = self._raw, self._text
+        if not spans and not self._done and not self._masked:
+            cut = len(raw) if kept == len(text) else _from_end(raw, len(text) - kept)
+            self._hold(cut, kept, 0, 0)
+            return raw[:cut] if cut < len(raw) else raw
+        places = _Places(raw, lead)
+        pieces, done, masked = [], self._done, self._masked
+        for start, end in _merged(spans):
+            if start >= kept:
+                break
+            if start >= masked:
+                pieces += [raw[done : places.of(start)], MARK]
+            masked = max(masked, end)
+            done = max(done, places.of(masked - 1) + 1)
+        cut = places.of(kept) if kept < len(text) else len(raw)
+        pieces.append(raw[done:cut])
+        self._hold(cut, kept, done, masked)
+        return b"".join(pieces)
+
+    def _hold(self, cut: int, kept: int, done: int, masked: int) -> None:
+        """From now on, `cut` in _raw and `kept` in _text are where they begin."""
+        self._raw, self._done = self._raw[cut:], max(done - cut, 0)
+        self._text, self._masked = self._text[kept:], max(masked - kept, 0)
+        self._places = [at - kept for at in self._places if at >= kept]
+
+
+def installed() -> Engine:
+    """The fastest engine that is there. Raises ConfigurationError if there is none."""
+    for engine in (hyperscan, ahocorasick):
+        try:
+            engine((b"a" * SHORTEST,))
+        except ImportError:
+            continue
+        return engine
+    raise ConfigurationError(
+        "this machine",
+        "",
+        "nothing is installed that could mask secrets",
+        "Install it: pip install 'muniment[pipeline]'",
+    )
+
+
+def ahocorasick(keys: Sequence[bytes]) -> Finder:
+    """By ahocorasick_rs. Raises ImportError."""
+    from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
+    automaton = BytesAhoCorasick(keys, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
+    return lambda data: [at for _, at, _ in automaton.find_matches_as_indexes(data, overlapping=True)]
+
+
+def hyperscan(keys: Sequence[bytes]) -> Finder:
+    """By Hyperscan or Vectorscan. Raises ImportError where it is missing, or the processor is too old for it."""
+    import hyperscan as library
+
+    database = library.Database(mode=library.HS_MODE_BLOCK)
+    try:
+        database.compile(expressions=list(keys), ids=list(range(len(keys))), elements=len(keys), flags=0, literal=True)
+    except library.HyperscanError as error:
+        raise ImportError("hyperscan does not run here") from error
+
+    def find(data: bytes) -> list[int]:
+        found: list[int] = []
+        database.scan(data, lambda _id, _start, end, _flags, _context: found.append(end - SHORTEST))
+        return found
+
+    return find
+
+
+class _Places:
+    """Where in `raw` each byte of its unfolded text stands; `lead` bytes before the first are blanks of a fold."""
+
+    def __init__(self, raw: bytes, lead: int = 0) -> None:
+        self._texts, self._raws = [0], [lead]
+        for fold in FOLD.finditer(raw, lead):
+            self._texts.append(self._texts[-1] + fold.start() - self._raws[-1])
+            self._raws.append(fold.end())
+
+    def of(self, place: int) -> int:
+        """The place in raw."""
+        at = bisect_right(self._texts, place) - 1
+        return self._raws[at] + place - self._texts[at]
+
+
+def _from_end(raw: bytes, count: int) -> int:
+    """Where in raw the last `count` bytes of its text begin. It looks no further back than it must."""
+    width = count
+    while True:
+        width = min(len(raw), 2 * width + 64)
+        window = raw[-width:].lstrip()  # blanks at its beginning may be of a fold or not: they are not counted
+        text, _ = _unfolded(window, False)
+        if len(text) >= count:
+            return len(raw) - len(window) + _Places(window).of(len(text) - count)
+
+
+def _unfolded(data: bytes, folding: bool) -> tuple[bytes, bool]:
+    """Without line breaks and the blanks after them; and whether it ends in such."""
+    if folding:
+        data = data.lstrip()
+        if not data:
+            return b"", True
+    if b"\r" in data:
+        data = data.replace(b"\r", b"\n")
+    if b"\n" not in data:
+        return data, False
+    first, *others = data.split(b"\n")
+    return first + b"".join(map(bytes.lstrip, others)), not others[-1].strip()
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """In order, and those that overlap made one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged

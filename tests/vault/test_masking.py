@@ -1,0 +1,238 @@
+"""No form of a secret gets through, however a stream is cut; and what gets through is what masking the whole gives."""
+
+import base64
+import functools
+import json
+import os
+import random
+import re
+import secrets
+import shlex
+import string
+import subprocess
+from collections.abc import Callable
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+from muniment.errors import ConfigurationError
+from muniment.vault import forms as every_form
+from muniment.vault import masking
+from muniment.vault.forms import length
+from muniment.vault.masking import MARK, Engine, Masker, ahocorasick, hyperscan
+
+ENGINES = [pytest.param(ahocorasick, id="ahocorasick"), pytest.param(hyperscan, id="hyperscan")]
+forms = functools.lru_cache(1024)(every_form.forms)
+STREAMS = int(os.environ.get("MUNIMENT_STREAMS", "2500"))  # each through both engines
+
+
+def bash(value: str, script: str) -> bytes:
+    return subprocess.run(["bash", "-c", script, "-", value], capture_output=True, check=True).stdout
+
+
+WRITERS: dict[str, Callable[[str], bytes]] = {
+    "as it is": str.encode,
+    "base64": lambda v: base64.b64encode(v.encode()),
+    "base64 after one byte": lambda v: base64.b64encode(b"x" + v.encode() + b"yz"),
+    "base64 after two bytes": lambda v: base64.b64encode(b"xy" + v.encode() + b"z"),
+    "base64 for URLs": lambda v: base64.urlsafe_b64encode(b"xyz" + v.encode()).rstrip(b"="),
+    "base64, folded at 76": lambda v: base64.encodebytes(b"x" * 50 + v.encode()),
+    "base64, folded at 10": lambda v: b"\n".join(re.findall(b".{1,10}", base64.b64encode(v.encode()))),
+    "base64, folded with CR LF": lambda v: b"\r\n".join(re.findall(b".{1,20}", base64.b64encode(v.encode()))),
+    "base64, folded and indented": lambda v: b"\n    ".join(re.findall(b".{1,20}", base64.b64encode(v.encode()))),
+    "base32": lambda v: base64.b32encode(v.encode()),
+    "base32 after three bytes": lambda v: base64.b32encode(b"xyz" + v.encode() + b"xyz"),
+    "hex": lambda v: v.encode().hex().encode(),
+    "HEX": lambda v: v.encode().hex().upper().encode(),
+    "URL": lambda v: quote(v, safe="").encode(),
+    "URL path": lambda v: quote(v).encode(),
+    "URL form": lambda v: quote_plus(v).encode(),
+    "URL, lower case": lambda v: re.sub("%..", lambda found: found[0].lower(), quote(v, safe="")).encode(),
+    "JSON": lambda v: json.dumps(v).encode(),
+    "JSON, not ASCII": lambda v: json.dumps({"a": v}, ensure_ascii=False).encode(),
+    "JSON with \\/": lambda v: json.dumps(v).replace("/", "\\/").encode(),
+    "shell": lambda v: shlex.quote(v).encode(),
+    "Python": lambda v: repr(v).encode(),
+    "Python, ASCII": lambda v: ascii([v]).encode(),
+    "Python bytes": lambda v: repr({"k": v.encode()}).encode(),
+    "CR LF": lambda v: v.replace("\n", "\r\n").encode(),
+}
+HARD = [
+    "correct horse battery staple",
+    "p4ss'w\"ord/with?all&of+it=\\ $x `y`",
+    "-----BEGIN KEY-----\n" + "\n".join(["Q" * 40 + str(n) + "\\/'" for n in range(5)]) + "\n-----END KEY-----\n",
+    "ünïcödé-ßecret-€",
+    '{"user": "x", "key": "a<b>c&d"}',
+    "  indented secret\n\ttabbed secret\n",
+    "aaaaaaaaaa",
+    "abcabcabcabc",
+]
+
+
+@pytest.mark.parametrize("value", HARD)
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_form_of_a_value_is_masked(engine: Engine, writer: str, value: str) -> None:
+    shown = whole([value], b"before " + WRITERS[writer](value) + b" after", engine)
+    assert MARK in shown
+    for form in forms(value):
+        assert form not in shown
+    assert shown.startswith(b"before ")
+    assert shown.endswith(b" after")
+    kept = re.sub(rb"[^A-Za-z]", b"", shown.removeprefix(b"before ").removesuffix(b" after"))
+    assert len(kept) < 90, shown  # padding, quotes and the digits that a value shares with its neighbours
+
+
+@pytest.mark.parametrize("script", ["printf %q", "set -x; true", "v=$1; declare -p v; true", "printf '%s\\n' "])
+@pytest.mark.parametrize("value", HARD)
+def test_what_bash_makes_of_a_value_is_masked(value: str, script: str) -> None:
+    command = f'{script} "$1" 2>&1' if "set -x" not in script else f'exec 2>&1; {script} "$1"'
+    shown = whole([value], bash(value, command), ahocorasick)
+    assert MARK in shown
+    for line in filter(lambda line: len(line.strip()) >= 8, value.splitlines()):
+        assert line.strip().encode() not in shown
+
+
+@pytest.mark.parametrize("line", ["Q" * 40 + "3\\/'", "-----BEGIN KEY-----"])
+def test_a_line_of_a_value_is_masked_alone(line: str) -> None:
+    assert whole([HARD[2]], f"> {line} <".encode(), ahocorasick) == b"> *** <"
+
+
+@pytest.mark.parametrize(
+    ("values", "data", "shown"),
+    [
+        (["abcdefgh", "efghijkl"], b"1abcdefghijkl2", b"1***2"),
+        (["abcdefgh", "abcdefghijkl"], b"1abcdefghijkl2abcdefghij3", b"1***2***ij3"),
+        (["abcdefgh"], b"abcdefghabcdefgh", b"******"),
+        (["abcdefgh"], b"abcdefgh\nabcdefgh\n", b"***\n***\n"),
+        (["abcdefgh"], b"abcd\n  efgh\n", b"***\n"),
+        (["abcdefgh"], b"abcdefg", b"abcdefg"),
+        (["aaaaaaaa"], b"b" + b"a" * 40 + b"b", b"b***b"),
+        ([], b"abcdefgh", b"abcdefgh"),
+        (["short"], b"short", b"short"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_byte_of_every_occurrence_is_masked(engine: Engine, values: list[str], data: bytes, shown: bytes) -> None:
+    assert whole(values, data, engine) == shown
+    assert pieces(values, [data[at : at + 1] for at in range(len(data))], engine) == shown
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forms are pure; so are made once."""
+    monkeypatch.setattr(masking, "forms", forms)
+
+
+@pytest.mark.usefixtures("remembered")
+@given(number=st.integers(0, 2**64))
+@seed(6)
+@settings(max_examples=STREAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_a_stream_cut_anywhere_gives_what_the_whole_gives(number: int) -> None:
+    chance = random.Random(number)
+    values = [chance.choice([*HARD, invented(chance), invented(chance)]) for _ in range(chance.randint(1, 3))]
+    stream = text(values, chance)
+    expected = plainly(values, stream)
+    cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.choice([1, 3, 20, 200])))
+    parts = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    for engine in (ahocorasick, hyperscan):
+        assert pieces(values, parts, engine) == expected
+    assert whole(values, stream, ahocorasick) == expected
+    without = re.sub(rb"[\r\n]\s*", b"", expected)
+    assert not any(form in without for value in values for form in forms(value) if form not in MARK)
+
+
+def test_only_what_may_become_a_secret_is_held_back() -> None:
+    masker = Masker(["correct horse battery"], ahocorasick)
+    assert masker.feed(b"Your name? ") == b"Your name? "
+    assert masker.feed(b"My horse, a correct hors") == b"My horse, a "
+    assert masker.feed(b"e!\n") == b"correct horse!\n"
+    assert masker.feed(b"correct\n") == b""
+    assert masker.flush() == b"correct\n"
+
+
+def test_who_waits_sees_two_letters_at_most_and_the_rest_is_masked() -> None:
+    masker = Masker(["correct horse battery"], ahocorasick)
+    assert masker.feed(b"co") == b""
+    assert masker.release(2) == b"co"
+    assert masker.release(2) == b""
+    assert masker.feed(b"rrect horse batter") == b""
+    assert masker.release(2) == b""
+    assert masker.feed(b"y staple") == MARK + b" staple"
+    assert masker.feed(b"co") == b""
+    assert masker.release(2) == b"co"
+    assert masker.feed(b"ok!\n") == b"ok!\n"
+
+
+def test_a_second_stream_knows_nothing_of_the_first() -> None:
+    first = Masker(["correct horse battery"], ahocorasick)
+    assert first.feed(b"correct horse ") == b""
+    assert first.again().feed(b"battery.\n") == b"battery.\n"
+
+
+def test_a_long_value_costs_no_more_for_coming_in_pieces() -> None:
+    value = "".join(secrets.choice(string.ascii_letters + "\n") for _ in range(50_000))
+    parts = [f"{value[at : at + 50]}".encode() for at in range(0, len(value), 50)]
+    assert pieces([value], [b">", *parts, b"<"], ahocorasick) in (b">" + MARK + b"<", b">\n" + MARK + b"<")
+
+
+def test_length_does_not_count_what_is_not_looked_for() -> None:
+    assert length("abc\n    def\n") == 6
+    assert length("ab cd") == 5
+
+
+def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: object) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(masking, "hyperscan", missing)
+    monkeypatch.setattr(masking, "ahocorasick", missing)
+    with pytest.raises(ConfigurationError, match="mask"):
+        Masker(["correct horse battery"])
+
+
+def whole(values: list[str], data: bytes, engine: Engine) -> bytes:
+    return pieces(values, [data], engine)
+
+
+def pieces(values: list[str], parts: list[bytes], engine: Engine) -> bytes:
+    masker = Masker(values, engine)
+    return b"".join([*map(masker.feed, parts), masker.flush()])
+
+
+def plainly(values: list[str], data: bytes) -> bytes:
+    """The same by the shortest of ways: look for every form everywhere."""
+    dropped = {at for fold in re.finditer(rb"[\r\n]\s*", data) for at in range(fold.start(), fold.end())}
+    kept = [at for at in range(len(data)) if at not in dropped]
+    unfolded = bytes(data[at] for at in kept)
+    spans: list[tuple[int, int]] = []
+    for form in {form for value in values for form in forms(value)}:
+        at = unfolded.find(form)
+        while at >= 0:
+            spans.append((at, at + len(form)))
+            at = unfolded.find(form, at + 1)
+    shown, done, reach = b"", 0, 0
+    for start, end in sorted(spans):
+        if start >= reach:
+            shown += data[done : kept[start]] + MARK
+        reach = max(reach, end)
+        done = kept[reach - 1] + 1
+    return shown + data[done:]
+
+
+def invented(chance: random.Random) -> str:
+    letters = chance.choice([string.ascii_letters + string.digits, string.printable, "ab", "äöü \n'\"\\/"])
+    return "".join(chance.choice(letters) for _ in range(chance.choice([8, 9, 16, 40])))
+
+
+def text(values: list[str], chance: random.Random) -> bytes:
+    """Secrets in all forms, whole and broken off, among other things."""
+    stream = bytearray()
+    for _ in range(chance.randint(1, 8)):
+        written = chance.choice(list(WRITERS.values()))(chance.choice(values))
+        if chance.random() < 0.3:
+            written = written[: chance.randrange(len(written) + 1)]
+        stream += chance.choice([b"", b" ", b"\n", b"\r\n   ", b"ok: ", b"x" * 30]) + written
+    return bytes(stream)
