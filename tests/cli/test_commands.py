@@ -124,7 +124,7 @@ def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> N
     assert (told["changes"], told["allowed"]) == (3, 1)
     assert rows["review.two-others"]["counts"]["satisfied"] == 1
     assert rows["review.two-others"]["counts"]["violated"] == 2
-    assert rows["secrets.in-vault"]["today"].startswith("unknown: Not evaluated yet")
+    assert rows["owasp.requirements"]["today"].startswith("unknown: Not evaluated yet")
     assert "would have been allowed" in shop.muniment("replay", "--repo", str(shop.repo.path))[1]
 
 

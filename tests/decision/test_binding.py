@@ -42,7 +42,7 @@ generated = ["**/*.lock"]
 [[clause]]
 id = "later"
 text = "Tests pass."
-control = "tests-passed"
+control = "requirements-met"
 bites = "report"
 with = { whatever = 1 }
 
@@ -75,7 +75,7 @@ def test_each_clause_gets_its_control_with_its_own_parameters() -> None:
 
 
 def test_a_control_that_is_still_to_come_says_with_which_part() -> None:
-    assert bound(POLICY)["later"] == (None, None, LATER["tests-passed"])
+    assert bound(POLICY)["later"] == (None, None, LATER["requirements-met"])
 
 
 def test_a_clause_without_a_control_is_bound_to_none() -> None:

@@ -36,7 +36,7 @@ with = { lines = 400, generated = ["a", "b"] }
 [[clause]]
 id = "later"
 text = "Tests pass."
-control = "tests-passed"
+control = "requirements-met"
 bites = "report"
 paths = ["src/**", "lib/**"]
 with = { suites = ["unit"] }
@@ -124,10 +124,10 @@ def test_a_default_written_out_is_no_difference() -> None:
         ('generated = ["a", "b"]', 'generated = ["c"]', "small", "with.generated", WEAKER, True),
         ('suites = ["unit"]', 'suites = ["unit", "all"]', "later", "with.suites", WEAKER, True),
         ('suites = ["unit"]', 'suites = ["unit"], x = 1', "later", "with.x", WEAKER, True),
-        ('control = "tests-passed"', 'control = "secrets-in-vault"', "later", "control", WEAKER, True),
+        ('control = "requirements-met"', 'control = "no-known-weakness"', "later", "control", WEAKER, True),
         (
             'text = "We are kind."',
-            'text = "We are kind."\ncontrol = "tests-passed"',
+            'text = "We are kind."\ncontrol = "requirements-met"',
             "kind",
             "control",
             STRICTER,

@@ -77,7 +77,7 @@ def test_a_clause_reports_only_through_the_end_of_its_day(day: str, outcome: Out
 
 def test_what_nothing_judges_is_never_green() -> None:
     uncovered = TWO.replace('control = "reviewed-by-others"\n', "")
-    later = TWO.replace("reviewed-by-others", "secrets-in-vault")
+    later = TWO.replace("reviewed-by-others", "no-known-weakness")
     for clause, code in ((uncovered, "uncovered"), (later, "not-evaluated-yet")):
         decision = judged(policy(clause))
         assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])
@@ -164,6 +164,13 @@ def test_every_code_of_every_control_has_its_sentences() -> None:
             assert answer_of(control.codes, member("commit:x")) is member.value
     with pytest.raises(KeyError):
         answer_of(Reasons, structs.replace(Reasons.UNCOVERED("clause:x"), code="no-such-code"))
+
+
+def test_a_missing_fact_is_told_by_every_control() -> None:
+    for name in CONTROLS:
+        rules = policy(TWO.replace("reviewed-by-others", name))
+        told = account(judge(rules, facts({}), Point.MERGE, NOW), rules, facts({}))
+        assert "it was not collected" in told.results[0].reasons[0].message
 
 
 def test_no_control_is_both_here_and_still_to_come() -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from muniment.decision.catalogue import CONTROLS
 from muniment.decision.decision import Outcome
-from muniment.decision.judge import judge
+from muniment.decision.judge import judge, needed
 from muniment.facts import canonical
 from muniment.facts.change import ApprovedHead, Because, Push, Pushes, Update
 from muniment.facts.facts import Fact, Facts
@@ -20,17 +20,20 @@ from muniment.facts.statements import Signature, Verdict
 from muniment.policy.model import Point
 from muniment.policy.pack import pack_text
 from muniment.workflows.sources import bound
-from tests.support.changes import HEAD, NOW, REVISION, approval, commit, facts, file, hand, values
+from tests.support.changes import BUILDER, HEAD, NOW, REVISION, approval, commit, facts, file, hand, values
+from tests.support.products import product_worlds
 
 NAMES = ("ada", "bob", "carol", "sue", "bot", "agent", "nobody")
-POLICY = bound(pack_text("sec@example.test", "shop"), "built-in")
+PACK = pack_text("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
+POLICY = bound(PACK, "built-in")
 GONE = Unknown("it was not learnt")
 
 
 def single(control: str) -> Any:
-    """A policy with one clause."""
-    text = pack_text("sec@example.test", "shop").split("[[clause]]")[0]
-    return bound(f'{text}\n[[clause]]\nid = "one"\ntext = "t"\ncontrol = "{control}"\nbites = "merge"\n', "one")
+    """A policy with one clause, which bites everywhere."""
+    more = {"deployment-permitted": f'with = {{ builders = ["{BUILDER}"] }}', "secrets-in-vault": "with.code = false"}
+    clause = f'id = "one"\ntext = "t"\ncontrol = "{control}"\nbites = ["merge", "deploy"]\n{more.get(control, "")}'
+    return bound(f"{PACK.split('[[clause]]')[0]}\n[[clause]]\n{clause}\n", "one")
 
 
 SINGLES = {name: single(name) for name in CONTROLS}
@@ -86,6 +89,7 @@ def worlds(draw: st.DrawFn) -> dict[str, Maybe[Any]]:
         pushes=Known(draw(st.one_of(st.just(Pushes(True, (), (), ())), pushes))),
         approved_heads=Known(draw(st.one_of(st.just(()), heads))),
         approvals=Known(draw(st.one_of(st.just((approval("bob"), approval("sue"))), approvals))),
+        **draw(product_worlds()),
     )
 
 
@@ -113,10 +117,12 @@ def forgotten(world: dict[str, Maybe[Any]]) -> Iterator[dict[str, Maybe[Any]]]:
 @settings(max_examples=150, deadline=None)
 @given(worlds())
 def test_not_knowing_never_turns_deny_into_allow(world: dict[str, Maybe[Any]]) -> None:
-    for policy in (POLICY, *SINGLES.values()):
-        if judge(policy, facts(world), Point.MERGE, NOW).outcome is Outcome.DENY:
-            for less in forgotten(world):
-                assert judge(policy, facts(less), Point.MERGE, NOW).outcome is Outcome.DENY
+    for name, policy in {"": POLICY, **SINGLES}.items():
+        read = needed(policy.clauses)
+        for point in Point if not name else [Point.MERGE]:
+            if judge(policy, facts(world), point, NOW).outcome is Outcome.DENY:
+                for less in forgotten({name: value for name, value in world.items() if name in read}):
+                    assert judge(policy, facts(less), point, NOW).outcome is Outcome.DENY
 
 
 @settings(max_examples=100, deadline=None)
@@ -138,4 +144,6 @@ def test_judging_twice_gives_the_same_bytes(world: dict[str, Maybe[Any]]) -> Non
 
 
 def test_the_satisfying_world_is_allowed() -> None:
-    assert judge(POLICY, facts(values()), Point.MERGE, NOW).outcome is Outcome.ALLOW
+    for policy in (POLICY, *SINGLES.values()):
+        for point in (Point.MERGE, Point.DEPLOY):
+            assert judge(policy, facts(values()), point, NOW).outcome is Outcome.ALLOW

@@ -14,7 +14,7 @@ from muniment.policy.model import Clause, Point, Policy
 
 TWO = Clause("two", "Two others review.", "reviewed-by-others", (Point.MERGE,), {"reviewers": 2})
 SMALL = Clause("small", "Small.", "small-changes", (Point.MERGE,), {"generated": ["a", "b"]})
-LATER_ONE = Clause("later", "Tests pass.", "tests-passed", (Point.REPORT,), {"suites": ["unit"]})
+LATER_ONE = Clause("later", "Tests pass.", "requirements-met", (Point.REPORT,), {"suites": ["unit"]})
 FLOOR = Policy("sec@example.test", "shop", "policy.md", ("main",), {}, (TWO, SMALL, LATER_ONE))
 JANUARY, FEBRUARY = datetime.date(2027, 1, 31), datetime.date(2027, 2, 28)
 
@@ -150,7 +150,7 @@ parameters: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         {}, optional={"lines": st.integers(1, 4), "files": st.integers(1, 4), "generated": names}
     ),
     "security-attention": st.fixed_dictionaries({}, optional={"sensitive": names}),
-    "tests-passed": st.fixed_dictionaries({}, optional={"suites": names}),
+    "requirements-met": st.fixed_dictionaries({}, optional={"suites": names}),
 }
 
 

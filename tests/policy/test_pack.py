@@ -22,6 +22,9 @@ PROMISED = {
     "secrets.in-vault": "secrets-in-vault",
     "secrets.fetched-by-pipeline": "retrieved-automatically",
     "secrets.hidden-from-developers": "hidden-from-developers",
+    "secrets.rotated": "rotated",
+    "pipeline.hardened": "pipeline-hardened",
+    "deployment.permitted": "deployment-permitted",
     "pipeline.tests": "tests-passed",
     "pipeline.automated": "pipeline-required",
     "deployment.automated": "automated-deployment",
@@ -40,10 +43,17 @@ def test_the_pack_names_only_controls_of_the_catalogue_and_all_that_are_to_come(
     assert set(LATER) <= set(PROMISED.values()) <= {*CONTROLS, *LATER}
 
 
-def test_what_can_be_judged_bites_at_merge_and_what_cannot_yet_only_reports() -> None:
+BITING = {
+    **dict.fromkeys(("review.two-others", "review.small-changes", "review.security-attention"), (Point.MERGE,)),
+    "history.kept": (Point.MERGE,),
+    "deployment.permitted": (Point.DEPLOY,),
+}
+
+
+def test_what_a_laptop_can_learn_bites_at_merge_and_the_rest_only_reports() -> None:
     text = pack_text("sec@example.test", "shop")
     for bound in bind(read_policy(text, "built-in"), CONTROLS, LATER, "built-in", text).clauses:
-        assert bound.clause.bites == ((Point.REPORT,) if bound.later_part else (Point.MERGE,))
+        assert bound.clause.bites == BITING.get(bound.clause.id, (Point.REPORT,))
 
 
 @pytest.mark.parametrize(

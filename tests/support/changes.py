@@ -1,4 +1,4 @@
-"""A small change as facts: by ada, approved by bob and sue; every fact can be replaced or made unknown."""
+"""A small change, its product and its delivery as facts, all well; every fact can be replaced or made unknown."""
 
 from typing import Any
 
@@ -6,7 +6,25 @@ from muniment.facts.change import Because, Commit, File, Hand, Pushes, Revision,
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.people import Machine, People, Person
+from muniment.facts.pipeline import (
+    BranchRules,
+    CommitDecision,
+    Counts,
+    Delivery,
+    Deployment,
+    Deployments,
+    Environment,
+    ForgeSettings,
+    Hardening,
+    PipelineFile,
+    PipelineRead,
+    Provenance,
+    Run,
+    Runs,
+    System,
+)
 from muniment.facts.statements import Approval, Signature, Verdict
+from muniment.facts.vault import EnvironmentAccess, How, Reader, Retrieval, SecretAge
 
 MAIN = "refs/heads/main"
 BASE = "b" * 40
@@ -73,6 +91,78 @@ def file(path: str, lines: int = 1) -> File:
     return File(path, path, "100644", "100644", False, Known(lines))
 
 
+def ran(**more: Any) -> Run:
+    """A run of the tests on the head, signed by the machine that runs them."""
+    fields: dict[str, Any] = {
+        "pipeline": "tests",
+        "commit": HEAD.id,
+        "by": "machine:ci",
+        "signature": Signature.VALID,
+        "passed": Known(True),
+        "counts": Known(Counts(10, 0, 1)),
+        "time": EARLIER,
+    }
+    return Run(**(fields | more))
+
+
+ARTIFACT = "sha256:" + "a" * 64
+BUILDER = "https://ci.example.test/builder"
+PIPELINE = "account:forge/shop:deploy"
+CI_FILE = ".github/workflows/ci.yml"
+READ = PipelineRead(deploys=True, manual=(), literal=(), stored=(), unpinned=(), broad=(), fetches=True)
+FORGE = ForgeSettings("github", Known(()), Known(False), Known(False), Known(False))
+
+
+def deployment(**more: Any) -> Deployment:
+    """A deployment by pipeline that went well."""
+    fields: dict[str, Any] = {
+        "id": "d1",
+        "environment": "staging",
+        "artifact": ARTIFACT,
+        "commit": HEAD.id,
+        "by_pipeline": Known(True),
+        "state": "succeeded",
+        "manual": (),
+        "time": EARLIER,
+    }
+    return Deployment(**(fields | more))
+
+
+def product_values() -> dict[str, Maybe[Any]]:
+    """Facts of the product and of one delivery, with which all is well."""
+    return {
+        "test_runs": Known(Runs((ran(),), (ran(commit=BASE),))),
+        "delivery": Known(
+            Delivery("shop", "production", ARTIFACT, HEAD.id, Known(PIPELINE), Known(True), Known(("staging",)))
+        ),
+        "provenance": Known(
+            (Provenance(ARTIFACT, BUILDER, "git+https://git.example.test/shop", HEAD.id, Known("ci")),)
+        ),
+        "commit_decision": Known(CommitDecision(HEAD.id, MAIN, Known(True), 7, Known(True))),
+        "branch_rules": Known(BranchRules(MAIN, "gate", ("tests",), Known(()))),
+        "pipeline_files": Known((PipelineFile(CI_FILE, System.GITHUB, Known(READ)),)),
+        "hardening": Known(Hardening("zizmor", (CI_FILE,), Known(()))),
+        "forge_settings": Known(FORGE),
+        "environments": Known((Environment("staging", 1, False), Environment("production", 2, True))),
+        "deadlines": Known(()),
+        "deployments": Known(Deployments("2026-08-26T00:00:00.000000Z", (deployment(),))),
+        "vault_access": Known(
+            (
+                EnvironmentAccess(
+                    "production", Known((Reader("runner.shop.production", "role", Known(False)),)), Known(()), EARLIER
+                ),
+            )
+        ),
+        "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
+        "retrievals": Known(
+            (
+                Retrieval("d1", "staging", Known(How.FETCHED)),
+                Retrieval("d2", "production", Known(How.FETCHED)),
+            )
+        ),
+    }
+
+
 def values(**changed: Maybe[Any]) -> dict[str, Maybe[Any]]:
     """Facts by name, all known, that every clause of the built-in policy is satisfied with."""
     satisfying: dict[str, Maybe[Any]] = {
@@ -86,7 +176,7 @@ def values(**changed: Maybe[Any]) -> dict[str, Maybe[Any]]:
         "exceptions": Known(()),
         "freezes": Known(()),
     }
-    return satisfying | changed
+    return satisfying | product_values() | changed
 
 
 def facts(given: dict[str, Maybe[Any]]) -> Facts:

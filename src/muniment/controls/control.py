@@ -75,7 +75,7 @@ class Codes(Enum):
         return self.name.lower().replace("_", "-")
 
     def __call__(self, subject: str, **details: str | int) -> "Reason":
-        """A reason with this code. `subject`: `commit:`, `path:`, `person:`, `account:` or `fact:` and its value."""
+        """A reason with this code. `subject`: `commit:`, `path:`, `person:`, `account:`, `fact:`, ... and its value."""
         answer: Answer = self.value
         return Reason(self.code, answer.status, subject, details)
 

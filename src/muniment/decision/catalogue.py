@@ -1,6 +1,20 @@
 """Every control by name, and for each one that is still to come, the part that brings it."""
 
-from muniment.controls import history_kept, reviewed_by_others, security_attention, small_changes
+from muniment.controls import (
+    automated_deployment,
+    deployment_permitted,
+    hidden_from_developers,
+    history_kept,
+    pipeline_hardened,
+    pipeline_required,
+    retrieved_automatically,
+    reviewed_by_others,
+    rotated,
+    secrets_in_vault,
+    security_attention,
+    small_changes,
+    tests_passed,
+)
 
 CONTROLS = {
     control.name: control
@@ -9,16 +23,19 @@ CONTROLS = {
         small_changes.CONTROL,
         security_attention.CONTROL,
         history_kept.CONTROL,
+        tests_passed.CONTROL,
+        pipeline_required.CONTROL,
+        pipeline_hardened.CONTROL,
+        deployment_permitted.CONTROL,
+        automated_deployment.CONTROL,
+        secrets_in_vault.CONTROL,
+        retrieved_automatically.CONTROL,
+        hidden_from_developers.CONTROL,
+        rotated.CONTROL,
     )
 }
 
 LATER = {
-    "secrets-in-vault": 4,
-    "retrieved-automatically": 4,
-    "hidden-from-developers": 4,
-    "tests-passed": 4,
-    "pipeline-required": 4,
-    "automated-deployment": 4,
     "no-known-weakness": 6,
     "requirements-met": 6,
     "security-updates": 7,

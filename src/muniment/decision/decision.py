@@ -89,8 +89,12 @@ class Reasons(Codes):
 
 
 def answer_of(codes: type[Codes], reason: Reason) -> Answer:
-    """The Answer behind a reason, of the control's own codes or of the judgement's. KeyError for neither."""
-    for member in (*codes, *Unlearnt, *Reasons):
+    """The Answer behind a reason, of the control's own codes or of the judgement's. KeyError for neither.
+
+    A whole fact that is missing is told the same by every control, also by one with a code of that name.
+    """
+    first = Unlearnt if reason.subject.startswith("fact:") else ()
+    for member in (*first, *codes, *Unlearnt, *Reasons):
         if member.code == reason.code and member.value.status is reason.status:
             answer: Answer = member.value
             return answer

@@ -119,18 +119,34 @@ text = "Developers never see the secrets of production."
 control = "hidden-from-developers"
 bites = "report"
 
-# Continuous integration and deployment.
+[[clause]]
+id = "secrets.rotated"
+text = "No secret grows old."
+control = "rotated"
+bites = "report"
+with = { days = 365 }
+
+# Continuous integration and deployment. What reports here can bite: let pipeline.tests bite at ["merge", "deploy"]
+# once the machine that runs the tests signs for them (docs/pipelines.md).
 
 [[clause]]
 id = "pipeline.tests"
 text = "Automated tests pass on exactly what is merged."
 control = "tests-passed"
 bites = "report"
+with = { pipelines = ["tests"], runners = ["machine:ci"] }
 
 [[clause]]
 id = "pipeline.automated"
 text = "There is no way to a protected branch around the pipeline."
 control = "pipeline-required"
+bites = "report"
+with = { pipelines = ["tests"] }
+
+[[clause]]
+id = "pipeline.hardened"
+text = "Pipelines run what is pinned, with the least rights."
+control = "pipeline-hardened"
 bites = "report"
 
 [[clause]]
@@ -138,6 +154,13 @@ id = "deployment.automated"
 text = "Deployment runs by itself from commit to production."
 control = "automated-deployment"
 bites = "report"
+
+[[clause]]
+id = "deployment.permitted"
+text = "Only what a trusted builder made of an allowed commit is deployed, one environment after the other."
+control = "deployment-permitted"
+bites = "deploy"
+with = { builders = [] }    # the builders that you trust, as their provenance names them
 
 # Updates.
 

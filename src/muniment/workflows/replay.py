@@ -13,6 +13,7 @@ from muniment.decision.judge import judge
 from muniment.facts.facts import Facts
 from muniment.policy.model import Point
 
+NOTHING_KNOWN = Facts({})
 _EXAMPLES = 3
 
 
@@ -116,9 +117,9 @@ class Replay:
             self._tallies[result.clause].excepted += bool(result.exception)
         return decision
 
-    def summary(self, now: str) -> Summary:
-        """Everything judged so far; and for the clauses that judge no change, their state today."""
-        report = {r.clause: r for r in judge(self._policy, Facts({}), Point.REPORT, now).results}
+    def summary(self, now: str, today: Facts = NOTHING_KNOWN) -> Summary:
+        """Everything judged so far; and for the clauses that judge no change, their state by the facts of `today`."""
+        report = {r.clause: r for r in judge(self._policy, today, Point.REPORT, now).results}
         return Summary(
             repository=self._policy.policy.repository,
             target=self._target,
@@ -146,6 +147,6 @@ class Replay:
 
 def _today(bound: BoundClause, report: Result | None) -> str:
     if report is None:
-        return Status.UNKNOWN.value
+        return f"{Status.UNKNOWN.value}: It is judged whenever something is deployed."
     codes = bound.control.codes if bound.control is not None else Reasons
     return f"{report.status.value}: {sentences(codes, report.reasons[0])[0]}"

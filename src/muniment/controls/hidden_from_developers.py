@@ -1,0 +1,95 @@
+"""No person has read a value of production, and none could: by the vault's policies and by its audit log."""
+
+from muniment.controls.control import (
+    Case,
+    Codes,
+    Control,
+    NoParameters,
+    Reason,
+    Scope,
+    satisfied,
+    unknown,
+    violated,
+)
+from muniment.facts import kinds
+from muniment.facts.maybe import Maybe, Unknown
+from muniment.facts.vault import EnvironmentAccess, Reader
+
+
+class Reasons(Codes):
+    """What this control answers."""
+
+    HIDDEN = satisfied("{name}: {could} readers could read, {did} did since {since}, and none of them is a person.")
+    NO_PRODUCTION = unknown(
+        "No environment is known to be production, so nobody can tell whose secrets to hide.",
+        "Name the product's environments and say which is production.",
+    )
+    NOT_LOOKED_AT = unknown(
+        "The vault's policies and log say nothing about {name}.",
+        "Let Muniment plan and apply the vault's policies for it: muniment vault plan",
+    )
+    COULD_READ = violated(
+        "{who} is a person and could read the secrets of {name}, by {how}.",
+        "Take that right away: muniment vault plan shows what should be there.",
+    )
+    HAS_READ = violated(
+        "{who} is a person and has read secrets of {name}, by {how}.",
+        "Replace what was read: muniment secret rotate; then close the way by which it was.",
+    )
+    UNTRACED = unknown(
+        "Whether {who}, who can or did read the secrets of {name} by {how}, is a person is not known: {why}.",
+        "Find out whose token that is, and revoke it if nobody knows.",
+    )
+    READERS_NOT_LEARNT = unknown(
+        "Who {what} the secrets of {name} could not be learnt: {why}.",
+        "Let Muniment read the vault's policies and audit log.",
+    )
+
+
+def judge(case: Case) -> tuple[Reason, ...]:
+    """Every person who could read or did, in each environment that is production."""
+    production = [one.name for one in case.get(kinds.ENVIRONMENTS) if one.production]
+    if not production:
+        return (Reasons.NO_PRODUCTION("fact:environments"),)
+    access = {one.environment: one for one in case.get(kinds.VAULT_ACCESS)}
+    return tuple(reason for name in production for reason in _environment(f"environment:{name}", access.get(name)))
+
+
+def _environment(subject: str, access: EnvironmentAccess | None) -> tuple[Reason, ...]:
+    if access is None:
+        return (Reasons.NOT_LOOKED_AT(subject),)
+    found = (
+        *_persons(subject, access.could, Reasons.COULD_READ, "could read"),
+        *_persons(subject, access.did, Reasons.HAS_READ, "has read"),
+    )
+    return found or (
+        Reasons.HIDDEN(subject, could=_count(access.could), did=_count(access.did), since=access.since[:10]),
+    )
+
+
+def _persons(subject: str, readers: Maybe[tuple[Reader, ...]], answer: Reasons, what: str) -> list[Reason]:
+    if isinstance(readers, Unknown):
+        return [Reasons.READERS_NOT_LEARNT(subject, what=what, why=readers.why)]
+    found: list[Reason] = []
+    for one in readers.value:
+        if isinstance(one.person, Unknown):
+            found.append(Reasons.UNTRACED(subject, who=one.who, how=one.how, why=one.person.why))
+        elif one.person.value:
+            found.append(answer(subject, who=one.who, how=one.how))
+    return found
+
+
+def _count(readers: Maybe[tuple[Reader, ...]]) -> int:
+    return 0 if isinstance(readers, Unknown) else len(readers.value)
+
+
+CONTROL = Control(
+    name="hidden-from-developers",
+    version=1,
+    summary="No person has read, or could read, a secret of production.",
+    scope=Scope.PRODUCT,
+    needs=(kinds.ENVIRONMENTS, kinds.VAULT_ACCESS),
+    parameters=NoParameters,
+    codes=Reasons,
+    judge=judge,
+)

@@ -1,0 +1,117 @@
+"""Pipelines run only what is pinned, with tokens that can do little, and nothing that a stranger wrote."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Struct
+
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
+from muniment.facts import kinds
+from muniment.facts.maybe import Maybe, Unknown
+from muniment.facts.pipeline import ForgeSettings, PipelineFile, System
+from muniment.policy.parameters import Stricter, Unit
+
+_EXAMINED = (System.GITHUB, System.GITEA, System.FORGEJO)
+
+
+class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which findings of the engine count, by severity, and which of its rules do not."""
+
+    severities: Annotated[tuple[str, ...], Unit("severities"), Stricter.MORE] = ("medium", "high")
+    ignored: Annotated[tuple[str, ...], Unit("rules"), Stricter.FEWER] = ()
+
+
+class Reasons(Codes):
+    """What this control answers."""
+
+    HARDENED = satisfied("{count} pipeline files and the settings of {forge} give nothing away.")
+    NO_PIPELINE = not_applicable("There is no pipeline file and no forge that could run one.")
+    NOT_PINNED = violated(
+        "{path}, line {line}: {step} can change under its name.",
+        "Pin it to its content: a commit's full id, or an image's digest.",
+    )
+    BROAD_TOKEN = violated(
+        "{path}, line {line}: {step} lets the job's token do more than read.",
+        "Give it what its job needs alone, such as permissions: contents: read",
+    )
+    WEAKNESS = violated(
+        "{path}, line {line}: {rule} ({severity}), found by {engine}.",
+        "Mend it; {engine} explains the rule in its documentation.",
+    )
+    LOOSE_SETTING = violated(
+        "{forge} {what}.",
+        "Turn that off in the settings of the repository or the organisation.",
+    )
+    NOT_EXAMINED = unknown(
+        "No engine looked at {name}.",
+        "Have it looked at where the engine runs: muniment doctor says what is missing.",
+    )
+    CONTENT_NOT_LEARNT = unknown(
+        "What {name} says could not be learnt: {why}.",
+        "Make it readable; what cannot be read may hold any weakness.",
+    )
+
+
+def judge(case: Case) -> tuple[Reason, ...]:
+    """Every loose end, by file and line."""
+    files, settings = case.get(kinds.PIPELINE_FILES), case.get(kinds.FORGE_SETTINGS)
+    if not files and not settings.forge:
+        return (Reasons.NO_PIPELINE("fact:pipeline_files"),)
+    found = (*(reason for file in files for reason in _file(file)), *_engine(case), *_settings(settings))
+    return found or (Reasons.HARDENED("fact:pipeline_files", count=len(files), forge=settings.forge or "no forge"),)
+
+
+def _file(file: PipelineFile) -> Iterator[Reason]:
+    subject = f"path:{file.path}"
+    if isinstance(file.read, Unknown):
+        yield Reasons.CONTENT_NOT_LEARNT(subject, why=file.read.why)
+        return
+    for spot in file.read.value.unpinned:
+        yield Reasons.NOT_PINNED(subject, path=file.path, line=spot.line, step=spot.name)
+    for spot in file.read.value.broad:
+        yield Reasons.BROAD_TOKEN(subject, path=file.path, line=spot.line, step=spot.name)
+
+
+def _engine(case: Case) -> Iterator[Reason]:
+    hardening = case.get(kinds.HARDENING)
+    for file in case.get(kinds.PIPELINE_FILES):
+        if file.system in _EXAMINED and file.path not in hardening.files:
+            yield Reasons.NOT_EXAMINED(f"path:{file.path}")
+    if isinstance(hardening.weaknesses, Unknown):
+        yield Reasons.CONTENT_NOT_LEARNT(f"engine:{hardening.engine}", why=hardening.weaknesses.why)
+        return
+    limits: Parameters = case.parameters
+    for one in hardening.weaknesses.value:
+        if one.severity in limits.severities and one.rule not in limits.ignored:
+            details: dict[str, str | int] = {
+                "path": one.path,
+                "line": one.line,
+                "rule": one.rule,
+                "severity": one.severity,
+            }
+            yield Reasons.WEAKNESS(f"path:{one.path}", engine=hardening.engine, **details)
+
+
+def _settings(settings: ForgeSettings) -> Iterator[Reason]:
+    asked: tuple[tuple[Maybe[bool], str], ...] = (
+        (settings.writes, "gives every job a token that may write"),
+        (settings.unpinned, "lets jobs run what is not pinned"),
+        (settings.forks, "gives changes from forks secrets or a token that may write"),
+    )
+    for setting, what in asked:
+        if isinstance(setting, Unknown):
+            yield Reasons.CONTENT_NOT_LEARNT(f"forge:{settings.forge or 'no forge'}", why=setting.why)
+        elif setting.value:
+            yield Reasons.LOOSE_SETTING(f"forge:{settings.forge}", forge=settings.forge, what=what)
+
+
+CONTROL = Control(
+    name="pipeline-hardened",
+    version=1,
+    summary="Pipelines run what is pinned, with the least rights, and nothing that a stranger wrote.",
+    scope=Scope.PRODUCT,
+    needs=(kinds.PIPELINE_FILES, kinds.HARDENING, kinds.FORGE_SETTINGS),
+    parameters=Parameters,
+    codes=Reasons,
+    judge=judge,
+)

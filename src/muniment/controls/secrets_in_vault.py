@@ -1,0 +1,92 @@
+"""No secret stands where pipelines are written or set up: not in their files, not in the forge's settings."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Struct
+
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
+from muniment.facts import kinds
+from muniment.facts.maybe import Unknown
+from muniment.facts.pipeline import PipelineFile
+from muniment.policy.parameters import Stricter, Unit
+
+
+class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """Names that the forge may keep, because the vault cannot; and whether the code is to be free of secrets too."""
+
+    allowed: Annotated[tuple[str, ...], Unit("names of secrets"), Stricter.FEWER] = ()
+    code: Annotated[bool, Unit("true or false"), Stricter.HIGHER] = True
+
+
+class Reasons(Codes):
+    """What this control answers."""
+
+    IN_VAULT = satisfied("{count} pipeline files and the settings of {forge} hold no secret of their own.")
+    NOWHERE_TO_LIE = not_applicable("There is no pipeline file and no forge that could hold a secret.")
+    WRITTEN_OUT = violated(
+        "{path}, line {line}: {secret} is written out.",
+        "Take it for known by others and replace it: muniment secret rotate; then fetch it with muniment run.",
+    )
+    FROM_SETTINGS = violated(
+        "{path}, line {line}: {secret} comes from the forge's settings, where it never expires.",
+        "Put it into the vault with muniment secret set {secret}, and fetch it with muniment run.",
+    )
+    KEPT_BY_FORGE = violated(
+        "{forge} keeps the secret {name} in its settings.",
+        "Put it into the vault with muniment secret set {name}, and delete it there.",
+    )
+    FILE_NOT_READ = unknown(
+        "The pipeline file {name} could not be read: {why}.",
+        "Mend the file; what cannot be read may hold a secret.",
+    )
+    SETTINGS_NOT_LEARNT = unknown(
+        "What {forge} keeps in its settings could not be learnt: {why}.",
+        "Let Muniment list the names of the forge's secrets (never their values).",
+    )
+    CODE_NOT_EVALUATED = unknown(
+        "Secrets in code are not looked for yet: that comes with part 6 of Muniment.",
+        "Until then, say with = {{ code = false }} in policy.toml if the clause is about pipelines alone.",
+    )
+
+
+def judge(case: Case) -> tuple[Reason, ...]:
+    """Every secret that the vault should hold, by name and place; never a value."""
+    files, settings = case.get(kinds.PIPELINE_FILES), case.get(kinds.FORGE_SETTINGS)
+    allowed: tuple[str, ...] = case.parameters.allowed
+    forge = settings.forge or "no forge"
+    found = [reason for file in files for reason in _in_file(file, allowed)]
+    if isinstance(settings.secrets, Unknown):
+        found.append(Reasons.SETTINGS_NOT_LEARNT("fact:forge_settings", forge=forge, why=settings.secrets.why))
+    else:
+        kept = [name for name in settings.secrets.value if name not in allowed]
+        found += [Reasons.KEPT_BY_FORGE(f"secret:{name}", forge=forge) for name in kept]
+    if not found:
+        nowhere = not files and not settings.forge
+        answer = Reasons.NOWHERE_TO_LIE if nowhere else Reasons.IN_VAULT
+        found.append(answer("fact:pipeline_files", count=len(files), forge=forge))
+    return (*found, *([Reasons.CODE_NOT_EVALUATED("fact:files")] if case.parameters.code else ()))
+
+
+def _in_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason]:
+    subject = f"path:{file.path}"
+    if isinstance(file.read, Unknown):
+        yield Reasons.FILE_NOT_READ(subject, why=file.read.why)
+        return
+    for spot in file.read.value.literal:
+        yield Reasons.WRITTEN_OUT(subject, path=file.path, line=spot.line, secret=spot.name)
+    for spot in file.read.value.stored:
+        if spot.name not in allowed:
+            yield Reasons.FROM_SETTINGS(subject, path=file.path, line=spot.line, secret=spot.name)
+
+
+CONTROL = Control(
+    name="secrets-in-vault",
+    version=1,
+    summary="Secrets live in the vault: neither pipeline files nor the forge's settings hold any.",
+    scope=Scope.PRODUCT,
+    needs=(kinds.PIPELINE_FILES, kinds.FORGE_SETTINGS),
+    parameters=Parameters,
+    codes=Reasons,
+    judge=judge,
+)

@@ -1,0 +1,148 @@
+"""The required pipelines ran their tests on exactly the head, some ran, none failed, and none got lost on the way."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
+from muniment.facts import kinds
+from muniment.facts.maybe import Unknown
+from muniment.facts.pipeline import Run
+from muniment.facts.statements import Signature
+from muniment.policy.parameters import Stricter, Unit
+
+_PROVEN = (Signature.VALID, Signature.RECORDED)
+
+
+class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which pipelines have to run, and whose word on it counts (identities, such as `machine:ci`).
+
+    Of a pipeline in `uncounted` its verdict is enough: nobody then sees that tests got lost. `may_lose` is how many
+    fewer than on the commit before may run.
+    """
+
+    pipelines: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.MORE] = ("tests",)
+    runners: Annotated[tuple[str, ...], Unit("identities"), Stricter.FEWER] = ("machine:ci",)
+    at_least: Annotated[int, Meta(ge=1), Unit("tests executed"), Stricter.HIGHER] = 1
+    may_lose: Annotated[int, Meta(ge=0), Unit("tests"), Stricter.LOWER] = 0
+    uncounted: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.FEWER] = ()
+
+
+class Reasons(Codes):
+    """What this control answers."""
+
+    PASSED = satisfied("{name}: {executed} tests ran on {head}, none failed, {skipped} were skipped.")
+    PASSED_UNCOUNTED = satisfied("{name} ended well on {head}; the policy takes its word without counting.")
+    NOTHING_TO_TEST = not_applicable("There is no commit to test.")
+    NO_PIPELINE_NAMED = violated(
+        "The policy names no pipeline that has to run.",
+        'Name one in policy.toml: with = {{ pipelines = ["tests"] }}',
+    )
+    NOT_RUN = violated(
+        "The pipeline {name} did not run on {head}.",
+        "Let it run on exactly this commit; on plain git it says so with: muniment tests submit --pipeline {name}",
+    )
+    NOT_PROVEN = violated(
+        "Runs of {name} on {head} are told by {who}, whose word does not count here.",
+        "Let one of {runners} run it and sign; or name another runner in the policy.",
+    )
+    FAILED = violated(
+        "{name} failed on {head}: {failed} of {executed} tests.",
+        "Mend what failed, and let {name} run on the new commit.",
+    )
+    ENDED_BADLY = violated(
+        "{name} did not end well on {head}, although no test is told to have failed.",
+        "Look at its log; let it run to its end.",
+    )
+    TOO_FEW = violated(
+        "{name} executed {executed} tests on {head} ({skipped} were skipped); at least {least} have to run.",
+        "See why they did not run, and let {name} run again.",
+    )
+    LOST = violated(
+        "{name} executed {executed} tests on {head}, and {before} on {base} before it: {lost} got lost or are skipped.",
+        "Bring them back; or have an exception say why they are gone.",
+    )
+    RUN_NOT_LEARNT = unknown(
+        "What {name} found on {where} could not be learnt: {why}.",
+        "Let it run again and hand in its report: muniment tests submit --pipeline {name} --junit FILE",
+    )
+
+
+def judge(case: Case) -> tuple[Reason, ...]:
+    """One answer for each required pipeline."""
+    limits: Parameters = case.parameters
+    head = case.get(kinds.REVISION).head
+    if not head:
+        return (Reasons.NOTHING_TO_TEST(f"commit:{case.get(kinds.REVISION).base}"),)
+    if not limits.pipelines:
+        return (Reasons.NO_PIPELINE_NAMED(f"commit:{head}"),)
+    return tuple(_pipeline(case, name) for name in limits.pipelines)
+
+
+def _pipeline(case: Case, name: str) -> Reason:
+    limits: Parameters = case.parameters
+    subject, head = f"pipeline:{name}", case.get(kinds.REVISION).head
+    told = [run for run in case.get(kinds.TEST_RUNS).head if run.pipeline == name and run.commit == head]
+    run = _newest(case, told)
+    if run is None:
+        if not told:
+            return Reasons.NOT_RUN(subject, head=head)
+        who = ", ".join(sorted({run.by for run in told}))
+        return Reasons.NOT_PROVEN(subject, head=head, who=who, runners=", ".join(limits.runners) or "nobody")
+    if isinstance(run.passed, Unknown):
+        return Reasons.RUN_NOT_LEARNT(subject, where=head, why=run.passed.why)
+    if isinstance(run.counts, Unknown):
+        if name not in limits.uncounted:
+            return Reasons.RUN_NOT_LEARNT(subject, where=head, why=run.counts.why)
+        return (Reasons.PASSED_UNCOUNTED if run.passed.value else Reasons.ENDED_BADLY)(subject, head=head)
+    counts = run.counts.value
+    size: dict[str, str | int] = {"head": head, "executed": counts.executed, "skipped": counts.skipped}
+    if counts.failed:
+        return Reasons.FAILED(subject, failed=counts.failed, **size)
+    if not run.passed.value:
+        return Reasons.ENDED_BADLY(subject, head=head)
+    if counts.executed < limits.at_least:
+        return Reasons.TOO_FEW(subject, least=limits.at_least, **size)
+    return _kept(case, name, counts.executed, size)
+
+
+def _kept(case: Case, name: str, executed: int, size: dict[str, str | int]) -> Reason:
+    """Whether as many tests ran as on the commit before; where none ran there, there is nothing to lose."""
+    limits: Parameters = case.parameters
+    before = _newest(case, (run for run in case.get(kinds.TEST_RUNS).before if run.pipeline == name))
+    subject = f"pipeline:{name}"
+    if before is None or name in limits.uncounted:
+        return Reasons.PASSED(subject, **size)
+    if isinstance(before.counts, Unknown):
+        return Reasons.RUN_NOT_LEARNT(subject, where=before.commit, why=before.counts.why)
+    lost = before.counts.value.executed - executed
+    if lost > limits.may_lose:
+        return Reasons.LOST(subject, base=before.commit, before=before.counts.value.executed, lost=lost, **size)
+    return Reasons.PASSED(subject, **size)
+
+
+def _newest(case: Case, runs: Iterable[Run]) -> Run | None:
+    """The newest run whose runner's word counts; of two at one moment, the one that tells of more failures."""
+    limits: Parameters = case.parameters
+    counting = [run for run in runs if run.by in limits.runners and run.signature in _PROVEN and run.time <= case.now]
+    return max(counting, key=lambda run: (run.time, *_doubt(run)), default=None)
+
+
+def _doubt(run: Run) -> tuple[bool, int]:
+    """What sorts the worse of two runs last."""
+    if isinstance(run.passed, Unknown) or isinstance(run.counts, Unknown):
+        return True, 0
+    return not run.passed.value, run.counts.value.failed
+
+
+CONTROL = Control(
+    name="tests-passed",
+    version=1,
+    summary="Automated tests ran and passed on exactly the commit that is judged, and none got lost.",
+    scope=Scope.REVISION,
+    needs=(kinds.REVISION, kinds.TEST_RUNS),
+    parameters=Parameters,
+    codes=Reasons,
+    judge=judge,
+)

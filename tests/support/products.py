@@ -1,0 +1,168 @@
+"""Generated facts of a product and a delivery: often such that all is well, with anything else between."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from msgspec import structs
+
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import (
+    BranchRules,
+    CommitDecision,
+    Counts,
+    Deadline,
+    Delivery,
+    Deployments,
+    Environment,
+    ForgeSettings,
+    Hardening,
+    PipelineFile,
+    Provenance,
+    Runs,
+    Spot,
+    System,
+    Way,
+    Weakness,
+)
+from muniment.facts.statements import Signature
+from muniment.facts.vault import EnvironmentAccess, How, Reader, Retrieval, SecretAge
+from tests.support.changes import (
+    ARTIFACT,
+    BASE,
+    BUILDER,
+    CI_FILE,
+    EARLIER,
+    HEAD,
+    MAIN,
+    NOW,
+    PIPELINE,
+    READ,
+    deployment,
+    oid,
+    product_values,
+    ran,
+)
+
+GONE = Unknown("it was not learnt")
+OLD, LATER = "2020-01-01T00:00:00.000000Z", "2026-11-24T09:00:00.000001Z"
+
+
+def few(one: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    """None, one or two of something."""
+    return st.lists(one, max_size=2).map(tuple)
+
+
+def maybe(*values: Any) -> st.SearchStrategy[Maybe[Any]]:
+    """One of the values, known; or not."""
+    return st.sampled_from([*(Known(value) for value in values), GONE])
+
+
+def runs(commit: str) -> st.SearchStrategy[Any]:
+    """Runs that are told of a commit."""
+    return few(
+        st.builds(
+            lambda by, signature, passed, counts, time: ran(
+                commit=commit, by=by, signature=signature, passed=passed, counts=counts, time=time
+            ),
+            st.sampled_from(("machine:ci", "machine:ci", "person:ada")),
+            st.sampled_from((Signature.VALID, Signature.VALID, Signature.BAD)),
+            maybe(True, True, False),
+            maybe(Counts(10, 0, 1), Counts(11, 0, 0), Counts(0, 0, 3), Counts(10, 1, 0)),
+            st.sampled_from((EARLIER, NOW, LATER)),
+        )
+    )
+
+
+spots = st.sampled_from(((), (), (Spot(3, "NAME"),)))
+files = few(
+    st.builds(
+        PipelineFile,
+        st.just(CI_FILE),
+        st.sampled_from((System.GITHUB, System.SHELL)),
+        st.one_of(
+            st.just(GONE),
+            st.builds(
+                lambda deploys, *found: Known(
+                    structs.replace(
+                        READ,
+                        deploys=deploys,
+                        **dict(zip(("manual", "literal", "stored", "unpinned", "broad"), found, strict=True)),
+                    )
+                ),
+                st.booleans(),
+                *[spots] * 5,
+            ),
+        ),
+    )
+)
+readers = st.one_of(
+    st.just(GONE), few(st.builds(Reader, st.just("somebody"), st.just("a policy"), maybe(True, False))).map(Known)
+)
+environments = few(st.builds(Environment, st.sampled_from(("staging", "production")), st.integers(1, 2), st.booleans()))
+names = st.sampled_from(("staging", "production"))
+
+ODD: dict[str, st.SearchStrategy[Any]] = {
+    "test_runs": st.builds(Runs, runs(HEAD.id), runs(BASE)),
+    "delivery": st.builds(
+        Delivery,
+        st.just("shop"),
+        names,
+        st.just(ARTIFACT),
+        st.sampled_from((HEAD.id, oid(9))),
+        maybe(PIPELINE),
+        maybe(True, False),
+        maybe((), ("staging",)),
+    ),
+    "provenance": few(
+        st.builds(
+            Provenance,
+            st.just(ARTIFACT),
+            st.sampled_from((BUILDER, "https://laptop.example.test")),
+            st.just("shop"),
+            st.sampled_from((HEAD.id, oid(9))),
+            maybe("ci"),
+        )
+    ),
+    "commit_decision": st.builds(
+        CommitDecision, st.just(HEAD.id), st.just(MAIN), maybe(True, False), st.just(7), maybe(True, False)
+    ),
+    "branch_rules": st.builds(
+        BranchRules,
+        st.just(MAIN),
+        st.sampled_from(("", "gate")),
+        st.sampled_from(((), ("tests",))),
+        maybe((), (Way("everybody", "nothing stops them"),)),
+    ),
+    "pipeline_files": files,
+    "hardening": st.builds(
+        Hardening,
+        st.just("zizmor"),
+        st.sampled_from(((), (CI_FILE,))),
+        maybe((), (Weakness("unpinned-uses", CI_FILE, 1, "high", "high"),)),
+    ),
+    "forge_settings": st.builds(
+        ForgeSettings,
+        st.sampled_from(("", "github")),
+        maybe((), ("KEY",)),
+        *[maybe(False, False, True)] * 3,
+    ),
+    "environments": environments,
+    "deadlines": few(st.builds(Deadline, st.just("d"), st.just("the incident"), st.sampled_from((OLD, LATER)))),
+    "deployments": st.builds(
+        Deployments,
+        st.just(OLD),
+        few(st.builds(lambda by: deployment(by_pipeline=by), maybe(True, True, False))),
+    ),
+    "vault_access": few(st.builds(EnvironmentAccess, names, readers, readers, st.just(OLD))),
+    "vault_secrets": few(
+        st.builds(SecretAge, names, st.just("NAME"), maybe(EARLIER, OLD), st.sampled_from((False, False, True)))
+    ),
+    "retrievals": few(st.builds(Retrieval, st.just("d"), names, maybe(*How))),
+}
+
+
+@st.composite
+def product_worlds(draw: st.DrawFn) -> dict[str, Maybe[Any]]:
+    """Facts of a product and a delivery, a few of them other than they should be."""
+    other = draw(st.sets(st.sampled_from(sorted(ODD)), max_size=3))
+    return product_values() | {name: Known(draw(ODD[name])) for name in sorted(other)}
