@@ -129,7 +129,7 @@ def test_without_the_seal_key_it_does_not_start_and_makes_no_other(tmp_path: Pat
     with pytest.raises(VaultError, match="is no seal key"):
         Embedded(tmp_path).start()
     (tmp_path / SEAL).write_bytes(os.urandom(32))
-    with pytest.raises(VaultError):
+    with pytest.raises(VaultError, match="does not open what is stored"):
         Embedded(tmp_path).start()
     (tmp_path / SEAL).write_bytes(key)
     with Embedded(tmp_path):

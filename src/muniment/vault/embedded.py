@@ -26,7 +26,7 @@ from muniment.vault.plan import apply, differences
 SEAL = "keys/vault.seal"
 
 _SEAL_BYTES = 32
-_START_SECONDS, _STOP_SECONDS = 30, 20
+_START_SECONDS, _UNSEAL_SECONDS, _STOP_SECONDS = 30, 8, 20
 _MADE = "made"  # a file beside the store: its first start came to its end
 
 
@@ -205,12 +205,15 @@ class Embedded:
         assert self._process is not None  # noqa: S101 -- it was just started
         vault = Vault(self.address, seconds=5)
         end = time.monotonic() + _START_SECONDS
+        opened = time.monotonic() + _UNSEAL_SECONDS
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 raise _failed("it ended at once", f"See {self._folder / 'log'}")
             try:
                 vault.request("GET", "sys/health")
-            except VaultError:
+            except VaultError as error:
+                if error.code is VaultCode.SEALED and time.monotonic() > opened:
+                    raise _failed(f"{self._home / SEAL} does not open what is stored", "Bring the right key.") from None
                 time.sleep(0.01)
             else:
                 return
