@@ -108,5 +108,18 @@ def test_lists_are_filtered_by_the_same_rule() -> None:
 @pytest.mark.parametrize("action", Action)
 def test_every_row_says_what_it_is(action: Action) -> None:
     assert action.rule.text
-    assert action.rule.roles
+    assert action.rule.roles or action.rule.reach is Reach.PIPELINE
     assert len({one.rule.text for one in Action}) == len(Action)
+
+
+def test_a_pipeline_does_what_is_for_pipelines_where_it_is_trusted_and_nothing_else() -> None:
+    pipeline = Actor(pipeline="shop/production")
+    there = Resource("shop", environment="shop/production")
+    assert authorize(pipeline, Action.DEPLOY, there) is Why.YES
+    assert authorize(pipeline, Action.DEPLOY, Resource("shop", environment="shop/staging")) is Why.NOT_THEIRS
+    assert authorize(pipeline, Action.DEPLOY, ORGANISATION) is Why.NOT_THEIRS
+    assert authorize(Actor(), Action.DEPLOY, there) is Why.NOBODY
+    assert authorize(actor(*Role), Action.DEPLOY, there) is Why.NO_ROLE
+    others = [action for action in Action if action.rule.reach is not Reach.PIPELINE]
+    assert {authorize(pipeline, action, there) for action in others} == {Why.NOBODY}
+    assert {second(pipeline, action, Resource(asker="bob")) for action in others} == {Why.NOBODY}

@@ -10,7 +10,18 @@ from tests.support.running import Up, until
 pytestmark = pytest.mark.xdist_group("browser")
 
 PAGES = (
-    *("/", "/products", "/products/shop", "/people", "/people/ada", "/me", "/activity", "/ledger", "/ledger/1"),
+    *(
+        "/",
+        "/products",
+        "/products/shop",
+        "/products/shop/environments",
+        "/people",
+        "/people/ada",
+        "/me",
+        "/activity",
+        "/ledger",
+        "/ledger/1",
+    ),
     *(
         "/work",
         "/policy",

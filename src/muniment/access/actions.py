@@ -13,6 +13,7 @@ class Reach(StrEnum):
     ORGANISATION = "organisation"  # all of it: a role for the whole organisation alone
     ANYWHERE = "anywhere"  # what everybody with any role may see
     OWN = "own"  # what is one's own: whoever it belongs to, and nobody else
+    PIPELINE = "pipeline"  # one environment: a pipeline that proved an identity which is trusted there, and no person
 
 
 class Rule(NamedTuple):
@@ -47,6 +48,7 @@ class Action(Enum):
     SEE_STATE = _see("see how a product stands against each clause")
     SEE_CHANGE = _see("see a change, its verdict and why")
     SEE_EXCEPTIONS = _see("see exceptions")
+    SEE_DEPLOYMENTS = _see("see environments, who may deploy there, and what was deployed")
     SEE_INCIDENTS = _see("see incidents")
     SEE_PEOPLE = _see("see who is who, and their roles", Reach.ANYWHERE)
     SEE_PERSONAL = _see("see people's addresses and accounts", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO}))
@@ -75,6 +77,21 @@ class Action(Enum):
     HANDLE_INCIDENT = _do("take on an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
     UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
+
+    CHANGE_ENVIRONMENT = _do(
+        "change an environment: its place, whether it is production, which pipelines may deploy there",
+        *(Reach.PRODUCT, Role.OWNER, Role.ADMIN),
+        second=_SECURITY,
+    )
+    CLOSE_PIPELINE = _do("take a pipeline's leave to deploy away", Reach.PRODUCT, Role.OWNER, Role.ADMIN, Role.SECURITY)
+    BREAK_GLASS = _do(
+        "let one deployment through although it is denied",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+        second=_SECURITY | {Role.OWNER},
+    )
+    DEPLOY = Rule(
+        "ask to deploy, and report what came of it", Reach.PIPELINE, frozenset(), changes=False, second=frozenset()
+    )
 
     CHANGE_PRODUCT = _do("describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN)
     ADD_PRODUCT = _do("add a product", Reach.ORGANISATION, Role.ADMIN)

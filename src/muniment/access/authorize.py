@@ -25,7 +25,7 @@ class Actor(Struct, frozen=True):
     """Who asks. `person` is "" for nobody. `second_factor`: this session or token proved one.
 
     `scopes` are the actions that a token is for, None for a person who is signed in: they may do all that their
-    roles give.
+    roles give. `pipeline` is the environment (`shop/production`) where a pipeline that asks is trusted: it is nobody.
     """
 
     person: str = ""
@@ -33,16 +33,18 @@ class Actor(Struct, frozen=True):
     grants: tuple[Grant, ...] = ()
     second_factor: bool = False
     scopes: frozenset[Action] | None = None
+    pipeline: str = ""
 
 
 class Resource(Struct, frozen=True):
     """What it is about: a product by id, "" if the organisation; `owner`, whose own it is; `asker`, who asked first
-    for what takes a second person.
+    for what takes a second person. `environment` as an actor's `pipeline`.
     """
 
     product: str = EVERYWHERE
     owner: str = ""
     asker: str = ""
+    environment: str = ""
 
 
 ANYBODY = Actor()
@@ -52,6 +54,8 @@ ORGANISATION = Resource()
 def authorize(actor: Actor, action: Action, resource: Resource) -> Why:
     """YES, or why not. Pure, and total: what no row says is a no."""
     rule = action.rule
+    if actor.pipeline and rule.reach is Reach.PIPELINE:
+        return Why.YES if actor.pipeline == resource.environment else Why.NOT_THEIRS
     if not actor.person:
         return Why.NOBODY
     if not actor.active:

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "muniment.server.policies",
     "muniment.server.proposals",
     "muniment.server.incidents",
+    "muniment.server.deployments",
     "django_htmx",
     "allauth",
     "allauth.account",

@@ -5,6 +5,7 @@ from django.urls import include, path
 from muniment.server import glossary, work_views
 from muniment.server.api import api
 from muniment.server.changes import views as changes
+from muniment.server.deployments import views as deployments
 from muniment.server.incidents import views as incidents
 from muniment.server.people import views as people
 from muniment.server.policies import views as policies
@@ -22,6 +23,9 @@ urlpatterns = [
     path("products/<slug:slug>/progress", products.progress, name="progress"),
     path("products/<slug:slug>/change", products.change, name="change-product"),
     path("products/<slug:slug>/retire", products.retire, name="retire-product"),
+    path("products/<slug:slug>/environments", deployments.environments, name="environments"),
+    path("products/<slug:slug>/environments/change", deployments.change, name="change-environment"),
+    path("products/<slug:slug>/environments/close", deployments.close, name="close-pipeline"),
     path("changes/<int:number>", changes.change, name="change"),
     path("changes/<int:number>/again", changes.again, name="again"),
     path("search", changes.search, name="search"),

@@ -260,7 +260,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             "kinds": Account.Kind.choices,
             "asked": Proposal.objects.filter(asker=who).order_by("-pk")[:20],
             "days": _DAYS,
-            "scopes": [(code(action), action.rule.text) for action in Action],
+            "scopes": [(code(action), action.rule.text) for action in Action if action.rule.roles],
         },
     )
 
@@ -316,7 +316,7 @@ def claim(request: HttpRequest) -> HttpResponse:
 def token(request: HttpRequest) -> HttpResponse:
     """A token for a program, shown once. It can do no more than its person, and only what it is for."""
     fields = given(request, ("name", "days"))
-    wanted = [action for action in Action if code(action) in request.POST.getlist("scope")]
+    wanted = [action for action in Action if action.rule.roles and code(action) in request.POST.getlist("scope")]
     if fields["days"] not in map(str, _DAYS) or not fields["name"].strip() or not wanted:
         messages.error(request, _("Give it a name, a time, and at least one thing that it is for."))
         return redirect("me")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Max
 from django.utils import timezone
 
 from muniment.ledger.keys import LOG, read_public
@@ -35,7 +36,11 @@ def check_change(what: What) -> None:
     elif what["do"] == "gate":
         _check_gate(product, what)
     elif what["do"] == "environment":
-        _clean(Environment(product=product, name=what["name"]))
+        if product.environments.filter(name=what["name"], ended=None).exists():
+            raise ValueError("It has an environment of that name already.")
+        _clean(Environment(product=product, name=what["name"]), but=("product",))
+    elif what["do"] == "drop-environment" and not product.environments.filter(name=what["name"], ended=None).exists():
+        raise ValueError("It has no environment of that name.")
     elif what["do"] == "describe" and not what["name"].strip():
         raise ValueError("It needs a name.")
 
@@ -58,11 +63,25 @@ def change(what: What, asker: str, second: str | None) -> None:
             log = GateLog.objects.create(repository=repository, path=what["path"].strip(), key=what["key"].strip())
             soon("read-gate", log=log.pk)
         case "environment":
-            Environment.objects.create(product=product, name=what["name"])
+            _add_environment(product, what["name"])
         case "drop-environment":
-            Environment.objects.filter(product=product, name=what["name"]).delete()
+            _drop_environment(product.environments.get(name=what["name"], ended=None))
         case other:
             raise ValueError(f"There is no such step: {other}.")
+
+
+def _add_environment(product: Product, name: str) -> None:
+    """After all others, and production until two say otherwise. One that was dropped comes back without pipelines."""
+    last = product.environments.filter(ended=None).aggregate(last=Max("order"))["last"]
+    values = {"order": 1 if last is None else last + 1, "production": True, "ended": None}
+    Environment.objects.update_or_create(product=product, name=name, defaults=values)
+
+
+def _drop_environment(environment: Environment) -> None:
+    now = timezone.now()
+    environment.pipelines.filter(ended=None).update(ended=now)
+    environment.ended = now
+    environment.save(update_fields=["ended"])
 
 
 def _check_gate(product: Product, what: What) -> None:
@@ -101,9 +120,9 @@ def _product(what: What) -> Product:
     return found
 
 
-def _clean(row: Product | Environment) -> None:
+def _clean(row: Product | Environment, but: tuple[str, ...] = ()) -> None:
     try:
-        row.full_clean()
+        row.full_clean(exclude=but)
     except ValidationError as error:
         raise ValueError(
             " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())

@@ -86,19 +86,28 @@ class Reading(models.Model):
 
 
 class Environment(models.Model):
-    """Where a product runs."""
+    """Where a product runs. Something goes to one of a lower `order` first. It is ended, never deleted."""
 
-    privileges = Privileges(_ALL, (READ,))
-    written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.CHANGE_ENVIRONMENT})
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="environments")
     name = models.CharField(max_length=64, validators=[_SLUG])
+    order = models.PositiveSmallIntegerField(default=1)
+    production = models.BooleanField(
+        default=True
+    )  # people depend on it, so what is stricter holds until said otherwise
+    ended = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         """A name is used once."""
 
-        ordering = ("name",)
+        ordering = ("order", "name")
         constraints = [models.UniqueConstraint(fields=["product", "name"], name="environment_once")]
+
+    def __str__(self) -> str:
+        """The name that pages show."""
+        return self.name
 
 
 class State(models.IntegerChoices):

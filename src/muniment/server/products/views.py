@@ -84,7 +84,7 @@ def list_(request: HttpRequest) -> HttpResponse:
         holds=Count("repositories__states", filter=Q(repositories__states__state=State.HOLDS)),
     )
     found = page(request, rows)
-    return render(request, "products/list.html", {"page": found, "may_add": _would(request, Action.ADD_PRODUCT)})
+    return render(request, "products/list.html", {"page": found, "may_add": would(request, Action.ADD_PRODUCT)})
 
 
 @require_POST
@@ -142,10 +142,11 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             .select_related("person")
             .order_by("role", "person__name")[:200],
             "exceptions": _ending([found]),
+            "environments": found.environments.filter(ended=None),
             "incidents": open_ones().filter(product=found)[:50],
             "signals": [(name, _SIGNALS[name], getattr(found, name)) for name in SIGNALS],
-            "may_change": _would(request, Action.CHANGE_PRODUCT, slug),
-            "may_retire": _would(request, Action.RETIRE_PRODUCT, slug),
+            "may_change": would(request, Action.CHANGE_PRODUCT, slug),
+            "may_retire": would(request, Action.RETIRE_PRODUCT, slug),
         },
     )
 
@@ -171,7 +172,8 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404
     told = f"{what['do']} of {slug}: {what['name']}"
     act = lambda: ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug)  # noqa: E731 -- short
-    return tried(request, act, _("Done."), "product", slug)
+    back = "environments" if what["do"] in ("environment", "drop-environment") else "product"
+    return tried(request, act, _("Done."), back, slug)
 
 
 @require_POST
@@ -244,7 +246,8 @@ def _past(request: HttpRequest, rows: Any) -> Page:
     return page(request, rows)
 
 
-def _would(request: HttpRequest, action: Action, product: str = EVERYWHERE) -> bool:
+def would(request: HttpRequest, action: Action, product: str = EVERYWHERE) -> bool:
+    """Whether they may do it, or could once they proved a second factor: for what a page offers."""
     why = authorize(acting(request), action, Resource(product=product))
     return why in (Why.YES, Why.NO_SECOND_FACTOR)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from muniment.access.actions import Action
+from muniment.server.deployments import environments
 from muniment.server.incidents import acts as incidents
 from muniment.server.people import acts as people
 from muniment.server.people import privacy
@@ -24,7 +25,10 @@ class Doing(NamedTuple):
 
 
 KEPT = frozenset(  # the particulars of an act that stand in the record, beside what was told
-    {"id", "role", "product", "terms", "digest", "clause", "repository", "branch", "head", "expires", "rehearsal"}
+    {
+        *("id", "role", "product", "terms", "digest", "clause", "repository", "branch", "head", "expires", "rehearsal"),
+        *("environment", "pipeline", "kind", "issuer", "subject", "refs", "at", "artifact"),
+    }
 )
 
 ACTS: dict[Action, Doing] = {
@@ -35,6 +39,8 @@ ACTS: dict[Action, Doing] = {
     Action.HOLD_PERSONAL: Doing("person", privacy.check_hold, privacy.hold),
     Action.ADD_PRODUCT: Doing("product", products.check_new, products.add),
     Action.CHANGE_PRODUCT: Doing("product", products.check_change, products.change),
+    Action.CHANGE_ENVIRONMENT: Doing("environment", environments.check_change, environments.change),
+    Action.CLOSE_PIPELINE: Doing("environment", environments.check_close, environments.close),
     Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),
     Action.APPLY_POLICY: Doing("policy", policies.check_policy, policies.apply),
     Action.WEAKEN_POLICY: Doing("policy", policies.check_policy, policies.apply),

@@ -1,0 +1,1 @@
+"""Environments, the pipelines that may deploy there, and every deployment: asked, judged, let through, reported."""

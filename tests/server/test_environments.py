@@ -1,0 +1,223 @@
+"""Who may deploy where: opened by two, closed by one at once, and never wider than one pipeline."""
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from muniment.access.roles import Role
+from muniment.server.deployments.models import Pipeline
+from muniment.server.people.models import Person
+from muniment.server.products.models import Environment
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.models import Entry
+from tests.server.test_api import Program
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def pem(key: Any = None) -> str:
+    key = key or ec.generate_private_key(ec.SECP256R1())
+    text: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return text.decode()
+
+
+GITHUB = {
+    "do": "trust",
+    "environment": "production",
+    "pipeline": "release",
+    "kind": "github",
+    "subject": "repo:acme/shop:environment:production",
+    "repository": "4711",
+    "at": "production",
+    "refs": "refs/heads/main\nrefs/tags/v*",
+}
+
+
+@pytest.fixture
+def own() -> Client:
+    """An owner of the shop, which has staging and production; sam looks after security."""
+    product("shop")
+    person("sam", Role.SECURITY)
+    client = browser(person("own", Role.OWNER))
+    for name in ("staging", "production"):
+        post(client, "/products/shop/change", do="environment", name=name)
+    return client
+
+
+def agree() -> str:
+    waiting = Proposal.objects.get(state="waiting")
+    return post(browser(Person.objects.get(slug="sam")), f"/proposals/{waiting.pk}", answer="agree")
+
+
+def test_each_new_one_comes_after_the_others_and_is_production_until_two_say_otherwise(own: Client) -> None:
+    assert list(Environment.objects.values_list("name", "order", "production")) == [
+        ("staging", 1, True),
+        ("production", 2, True),
+    ]
+    post(own, "/products/shop/environments/change", do="describe", environment="staging", order="1", production="no")
+    assert Environment.objects.get(name="staging").production
+    agree()
+    assert not Environment.objects.get(name="staging").production
+
+
+def test_a_pipeline_may_deploy_once_a_security_officer_agreed(own: Client) -> None:
+    assert "waits for a second person" in post(own, "/products/shop/environments/change", **GITHUB)
+    assert not Pipeline.objects.exists()
+    agree()
+    row = Pipeline.objects.get()
+    assert (row.issuer, row.patterns) == (
+        "https://token.actions.githubusercontent.com",
+        ("refs/heads/main", "refs/tags/v*"),
+    )
+    page = own.get("/products/shop/environments").content.decode()
+    assert "repo:acme/shop:environment:production" in page
+    kinds = [bytes(one.data) for one in Entry.objects.filter(kind="act")]
+    assert sum(b"change-environment" in one for one in kinds) == 2
+
+
+def test_it_is_taken_away_by_one_at_once(own: Client) -> None:
+    post(own, "/products/shop/environments/change", **GITHUB)
+    agree()
+    sam = browser(Person.objects.get(slug="sam"))
+    post(sam, "/products/shop/environments/close", environment="production", pipeline="release")
+    assert Pipeline.objects.get().ended is not None
+    assert "may not deploy there anyway" in post(
+        sam, "/products/shop/environments/close", environment="production", pipeline="release"
+    )
+    post(own, "/products/shop/environments/change", **GITHUB)
+    agree()
+    assert Pipeline.objects.filter(ended=None).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"subject": "repo:acme/*"}, "whole subject"),
+        ({"subject": ""}, "whole subject"),
+        ({"repository": "acme/shop"}, "by its number"),
+        ({"repository": ""}, "by its number"),
+        ({"at": ""}, "called at the forge"),
+        ({"refs": ""}, "refs that it may deploy from"),
+        ({"refs": "*"}, "refs that it may deploy from"),
+        ({"refs": "refs/pull/*/merge"}, "refs that it may deploy from"),
+        ({"refs": "refs/heads/main\nmain"}, "refs that it may deploy from"),
+        ({"issuer": "http://forge.example.test"}, "issuer"),
+        ({"issuer": "https://user@forge.example.test"}, "issuer"),
+        ({"issuer": "file:///etc/passwd"}, "issuer"),
+        ({"issuer": "https://forge.example.test/?x"}, "issuer"),
+        ({"pipeline": ""}, "Give it a name"),
+        ({"kind": "nonsense"}, "no such kind"),
+        ({"kind": "kubernetes"}, "issuer"),
+        ({"kind": "kubernetes", "issuer": "https://k8s.example.test", "subject": "system:node:x"}, "serviceaccount"),
+        ({"kind": "runner"}, "no public key"),
+        ({"kind": "runner", "key": pem(ed25519.Ed25519PrivateKey.generate())}, "P-256"),
+        ({"kind": "runner", "key": pem(ec.generate_private_key(ec.SECP384R1()))}, "P-256"),
+        ({"environment": "nowhere"}, "no such environment"),
+    ],
+)
+def test_what_would_let_in_more_than_one_pipeline_is_refused(own: Client, changed: dict[str, str], said: str) -> None:
+    assert said in post(own, "/products/shop/environments/change", **{**GITHUB, **changed})
+    assert not Proposal.objects.exists()
+
+
+def test_a_runners_key_is_for_one_environment_alone(own: Client) -> None:
+    runner = {**GITHUB, "kind": "runner", "key": pem()}
+    post(own, "/products/shop/environments/change", **runner)
+    agree()
+    again = {**runner, "environment": "staging"}
+    assert "Another pipeline has that key" in post(own, "/products/shop/environments/change", **again)
+    assert "of that name" in post(own, "/products/shop/environments/change", **{**runner, "key": pem()})
+
+
+def test_two_askers_for_the_same_get_one(own: Client) -> None:
+    for _ in range(2):
+        post(own, "/products/shop/environments/change", **GITHUB)
+    first, other = Proposal.objects.filter(state="waiting")
+    sam = browser(Person.objects.get(slug="sam"))
+    post(sam, f"/proposals/{first.pk}", answer="agree")
+    assert "may deploy there already" in post(sam, f"/proposals/{other.pk}", answer="agree")
+
+
+def test_what_is_given_up_trusts_nobody_when_it_comes_back(own: Client) -> None:
+    post(own, "/products/shop/environments/change", **GITHUB)
+    agree()
+    post(own, "/products/shop/change", do="drop-environment", name="production")
+    assert "<h2 id" in own.get("/products/shop/environments").content.decode()
+    assert [one.name for one in Environment.objects.filter(ended=None)] == ["staging"]
+    post(own, "/products/shop/change", do="environment", name="production")
+    assert "already" in post(own, "/products/shop/change", do="environment", name="production")
+    assert not Pipeline.objects.filter(ended=None).exists()
+    assert Environment.objects.filter(name="production").count() == 1
+
+
+def test_who_may_only_look_sees_no_form_and_others_see_nothing(own: Client) -> None:
+    shop = Environment.objects.get(name="staging").product
+    other = product("other")
+    assert (
+        "<form method"
+        not in browser(person("dev", Role.DEVELOPER))
+        .get("/products/shop/environments")
+        .content.decode()
+        .split("<main")[1]
+    )
+    stranger = browser(person("eve", Role.OWNER, product=other))
+    assert stranger.get("/products/shop/environments").status_code == 404
+    assert stranger.post("/products/shop/environments/change", GITHUB).status_code == 404
+    near = browser(person("nia", Role.OWNER, product=shop))
+    assert near.get("/products/shop/environments").status_code == 200
+
+
+def test_programs_do_the_same_with_the_same_rules(own: Client) -> None:
+    program = Program(Person.objects.get(slug="own"))
+    listed = program.send("GET", "/products/shop/environments")[1]
+    assert [one["name"] for one in listed["items"]] == ["production", "staging"]
+    program.send("GET", "/products/shop/environments/staging")
+    tag = program.answer["ETag"]
+    body = {
+        "name": "release",
+        "kind": "github",
+        "subject": GITHUB["subject"],
+        "repository": "1",
+        "at": "staging",
+        "refs": ["refs/heads/main"],
+    }
+    key = {"Idempotency-Key": "k"}
+    where = "/products/shop/environments/staging/pipelines"
+    first = program.send("POST", where, body, **key)
+    assert first == program.send("POST", where, body, **key)
+    assert first[1]["done"] is False
+    assert program.send("POST", where, {**body, "subject": "*"})[0] == 409
+    assert program.send("POST", where, {**body, "more": 1})[0] == 422
+    agree()
+    assert program.send("GET", "/products/shop/environments/staging")[1]["pipelines"][0]["name"] == "release"
+    changed = program.send("PATCH", "/products/shop/environments/staging", {"order": 5}, **{"If-Match": tag})
+    assert changed[0] == 412
+    assert program.send("PATCH", "/products/shop/environments/staging", {"order": 5})[1]["done"] is False
+    assert program.send("DELETE", f"{where}/release")[1]["done"] is True
+    assert program.send("DELETE", f"{where}/release")[0] == 409
+    assert program.send("POST", "/products/shop/environments", {"name": "qa"})[1]["done"] is True
+    assert program.send("DELETE", "/products/shop/environments/qa")[1]["done"] is True
+    assert program.send("GET", "/products/shop/environments/qa")[0] == 404
+
+
+def test_the_page_asks_as_often_for_many_as_for_one(own: Client) -> None:
+    counts = []
+    for rows in (1, 9):
+        with as_role("owner"):
+            for number in range(rows):
+                place = Environment.objects.create(
+                    product=Environment.objects.first().product,  # type: ignore[union-attr]
+                    name=f"e{rows}-{number}",
+                )
+                Pipeline.objects.create(environment=place, name="p", kind="github")
+        own.get("/products/shop/environments")
+        with CaptureQueriesContext(connection) as asked:
+            own.get("/products/shop/environments")
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
