@@ -3,8 +3,10 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.utils import timezone
 
@@ -15,10 +17,12 @@ from muniment.server.installation import home
 from muniment.server.people import privacy
 from muniment.server.people.models import Account, Invitation, Person
 from muniment.server.people.tasks import erase_person
+from muniment.server.policies.models import Freeze, Leave
 from muniment.server.proposals.models import Proposal
-from muniment.server.record.models import Document, Entry, Stored
+from muniment.server.record.models import Document, Entry, ExceptionFile, Stored
 from muniment.server.record.sequencer import give_places
-from tests.support.service import as_role, browser, person, post
+from tests.server.test_duties import enough
+from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -35,9 +39,11 @@ def eve() -> Person:
 
 
 def whole() -> str:
+    texts: list[Any] = [model for model in apps.get_models() if hasattr(model, "free_texts")]
     return " ".join(
         [str(home().get(digest)) for digest in home().objects()]
         + [str(list(model.objects.values())) for model in (Person, Account)]
+        + [str(list(model.objects.values(*model.free_texts))) for model in texts]
     )
 
 
@@ -89,6 +95,66 @@ def test_what_is_kept_for_a_claim_is_not_erased(eve: Person) -> None:
     post(dpo, "/people/eve/hold", reason="")
     assert "waits for a second person" in erase(eve)
     assert "eve@work.test" not in whole()
+
+
+def test_what_others_wrote_of_somebody_is_erased_too_and_the_rest_of_it_stays() -> None:
+    eve, amy, sam = person("eve", Role.SECURITY), person("amy", Role.ADMIN), person("sam", Role.SECURITY)
+    enough()
+    product("shop", "/nowhere/shop")
+    with as_role("owner"):
+        Person.objects.filter(pk=eve.pk).update(name="Eve Smith")
+    fields = {"repository": "shop", "clause": "review.two-others", "branch": "refs/heads/main", "days": "5", "head": ""}
+    post(
+        browser(sam),
+        "/exceptions/ask",
+        reason="Only EVE SMITH (eve@work.test) knows; evergreen is not a name.",
+        **fields,
+    )
+    post(browser(eve), f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    post(browser(amy), "/people/eve/change", do="account", kind="email", value="eve@work.test")
+    post(browser(sam), "/policy/freeze", reason="Eve  Smith, was it you?")
+    post(browser(amy), "/people/eve/role", do="give", role="admin", product="")
+    assert Proposal.objects.filter(state="waiting", told__contains="eve").exists()
+    post(browser(amy), "/people/eve/change", do="leave")
+    assert not Proposal.objects.filter(state="waiting").exists()
+    assert Leave.objects.get().ended is None
+    erase(eve)
+    for word in ("Eve", "eve@", "EVE", "'eve'", "give eve"):
+        assert word not in whole(), word
+    assert Leave.objects.get().reason == "Only (erased) ((erased)) knows; evergreen is not a name."
+    assert Leave.objects.get().ended is not None
+    assert not ExceptionFile.objects.exists()
+    assert Freeze.objects.get().reason == "(erased), was it you?"
+    assert Person.objects.get(pk=eve.pk).slug == f"erased-{eve.pk}"
+    assert browser(amy).get(f"/people/erased-{eve.pk}").status_code == 200
+    with as_role("worker"):
+        erase_person(eve.pk)
+
+
+def test_people_get_what_is_kept_of_them_alone_and_nobody_elses() -> None:
+    eve, amy = person("eve", Role.DEVELOPER), person("amy", Role.ADMIN)
+    post(browser(amy), "/people/eve/change", do="account", kind="email", value="eve@work.test")
+    kept = json.loads(browser(eve, second_factor=False).get("/me/export").content)
+    assert kept["person"]["id"] == "eve"
+    assert kept["accounts"][0]["value"] == "eve@work.test"
+    assert any("eve@work.test" in text or "eve" in text for text in kept["record"].values())
+    assert browser(eve).get("/me/export").status_code == 429
+    assert browser(eve).get("/people/amy/export").status_code == 403
+
+
+def test_what_is_wrong_in_an_entry_is_said_by_a_later_one_and_the_entry_stays() -> None:
+    amy, sam, dev = person("amy", Role.ADMIN), person("sam", Role.SECURITY), person("dev", Role.DEVELOPER)
+    post(browser(amy), "/people/add", id="bob", name="Bob")
+    row = Entry.objects.filter(kind="act").latest("id")
+    before = bytes(row.data)
+    assert browser(dev).post(f"/ledger/{row.pk}/addendum", {"wrong": "x", "right": "y"}).status_code == 403
+    assert "in a few sentences" in post(browser(sam), f"/ledger/{row.pk}/addendum", wrong="It was Rob.", right=" ")
+    page = post(browser(sam), f"/ledger/{row.pk}/addendum", wrong="It was not Bob.", right="It was Rob.")
+    assert "It was Rob." in page
+    assert "It was Rob." not in browser(dev).get(f"/ledger/{row.pk}").content.decode()
+    assert "An addendum of" in browser(dev).get(f"/ledger/{row.pk}").content.decode()
+    row.refresh_from_db()
+    assert bytes(row.data) == before
 
 
 def test_whoever_is_still_here_is_not_erased() -> None:

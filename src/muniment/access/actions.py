@@ -106,6 +106,9 @@ class Action(Enum):
     CHANGE_SETTINGS = _do("change settings of the installation", Reach.ORGANISATION, Role.ADMIN)
     RETRY_WORK = _do("try failed background work again", Reach.ORGANISATION, Role.ADMIN)
 
+    CORRECT_RECORD = _do(
+        "say what is wrong in an entry, and what is right, by an addendum", Reach.ORGANISATION, Role.SECURITY, Role.DPO
+    )
     EXPORT_PERSONAL = _do("export what is kept of a person", Reach.ORGANISATION, Role.DPO)
     ERASE_PERSONAL = _do("erase what is kept of a person", Reach.ORGANISATION, Role.DPO, second=_ADMIN)
     HOLD_PERSONAL = _do("keep what is kept of a person for a legal claim", Reach.ORGANISATION, Role.DPO)

@@ -46,6 +46,16 @@ def at(repository: Repository, tip: str) -> Documents:
     )
 
 
+def text_at(repository: Repository, tip: str, path: str) -> str | None:
+    """The text of one file at commit `tip`, None if there is none. Raises as `at`."""
+    for line in repository.run("ls-tree", "-z", "--full-tree", tip, "--", path).split(b"\0")[:-1]:
+        meta, _, raw = line.partition(b"\t")
+        if raw == path.encode():
+            mode, _, oid = meta.decode().split(" ")
+            return _text(repository, {path: (mode, oid)}, path, folder="")
+    return None
+
+
 def _listed(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
     """Mode and object id by path below the folder. A name that is not UTF-8 is none of ours, and left out."""
     listed: dict[str, tuple[str, str]] = {}
@@ -56,20 +66,22 @@ def _listed(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
     return listed
 
 
-def _text(repository: Repository, paths: dict[str, tuple[str, str]], name: str) -> str | None:
+def _text(
+    repository: Repository, paths: dict[str, tuple[str, str]], name: str, folder: str = f"{FOLDER}/"
+) -> str | None:
     if name not in paths:
         return None
     try:
-        return _content(repository, paths, name).decode()
+        return _content(repository, paths, name, folder).decode()
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{FOLDER}/{name}", "", "it is not UTF-8 text", "Save it as UTF-8.") from error
+        raise ConfigurationError(f"{folder}{name}", "", "it is not UTF-8 text", "Save it as UTF-8.") from error
 
 
-def _content(repository: Repository, paths: dict[str, tuple[str, str]], name: str) -> bytes:
+def _content(repository: Repository, paths: dict[str, tuple[str, str]], name: str, folder: str = f"{FOLDER}/") -> bytes:
     mode, oid = paths[name]
     found = repository.objects.read(oid) if mode in _REGULAR else None
     if found is None or found.kind != "blob":
         raise ConfigurationError(
-            f"{FOLDER}/{name}", "", "it is not a plain file here", "Commit it as a plain file, not as a link."
+            f"{folder}{name}", "", "it is not a plain file here", "Commit it as a plain file, not as a link."
         )
     return found.data

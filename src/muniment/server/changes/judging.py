@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from msgspec import Struct
 
+from muniment.controls.control import Status
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.errors import ConfigurationError, GitError, UsageError
@@ -182,10 +183,22 @@ def judge_past(repository: Repository) -> None:
             all_unknown(repository, reading.problem)
 
 
-def try_policy(repository: Repository, text: str, days: int) -> tuple[int, int, int, list[list[str]]]:
-    """What another policy would have made of the last days: (changes, allowed now, allowed then, those that differ).
+class Tried(Struct, frozen=True):
+    """What another policy would have made of some changes: how many the policy of now allows and how many it would,
+    those that come out otherwise, and of each clause how many did not hold, [now, then], None where there is no such.
+    """
 
-    Nothing is kept. Raises GitError, ConfigurationError or UsageError.
+    changes: int
+    now_allowed: int
+    then_allowed: int
+    other: list[list[str]]
+    clauses: dict[str, list[int | None]]
+
+
+def try_policy(repository: Repository, text: str, days: int) -> Tried:
+    """What another policy would have made of the last days. Nothing is kept.
+
+    Raises GitError, ConfigurationError or UsageError.
     """
     now = moments.now()
     with scene(repository) as found:
@@ -203,7 +216,14 @@ def try_policy(repository: Repository, text: str, days: int) -> tuple[int, int, 
             one, two = before.judge(facts, now).outcome, after.judge(facts, now).outcome
             if one is not two and len(differ) < _TOLD:
                 differ.append([step.revision.head, one.value, two.value])
-        return len(past), before.summary(now).allowed, after.summary(now).allowed, differ
+        one_summary, two_summary = before.summary(now), after.summary(now)
+        now_, then = _not_held(one_summary), _not_held(two_summary)
+        clauses: dict[str, list[int | None]] = {name: [now_.get(name), then.get(name)] for name in {**then, **now_}}
+        return Tried(len(past), one_summary.allowed, two_summary.allowed, differ, clauses)
+
+
+def _not_held(summary: Summary) -> dict[str, int]:
+    return {row.clause: row.counts[Status.VIOLATED] + row.counts[Status.UNKNOWN] - row.excepted for row in summary.rows}
 
 
 class _Past(Struct, frozen=True):

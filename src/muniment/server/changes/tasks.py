@@ -2,6 +2,7 @@
 
 from django.db import transaction
 from django.utils import timezone
+from msgspec import structs
 
 from muniment.errors import MunimentError
 from muniment.server.changes import gates, judging
@@ -79,8 +80,7 @@ def try_policy(version: int) -> None:
         return
     for repository in Repository.objects.select_related("product").filter(product__retired=None):
         try:
-            changes, before, after, other = judging.try_policy(repository, row.text, _DAYS)
-            values = {"changes": changes, "now_allowed": before, "then_allowed": after, "other": other, "problem": ""}
+            values = {**structs.asdict(judging.try_policy(repository, row.text, _DAYS)), "problem": ""}
         except MunimentError as error:
-            values = {"changes": 0, "now_allowed": 0, "then_allowed": 0, "problem": error.message}
+            values = {**structs.asdict(judging.Tried(0, 0, 0, [], {})), "problem": error.message}
         Trial.objects.update_or_create(version=row, repository=repository, defaults=values)

@@ -18,14 +18,15 @@ _ALL = (READ, ADD, CHANGE, DROP)
 
 
 class Privileges(NamedTuple):
-    """Rights of each role. `web_adds` narrows the web's INSERT to these columns; `worker_changes` are those that the
-    worker may UPDATE although it may not the others.
+    """Rights of each role. `web_adds` and `worker_adds` narrow an INSERT to these columns; `worker_changes` are those
+    that the worker may UPDATE although it may not the others.
     """
 
     web: tuple[str, ...]
     worker: tuple[str, ...]
     web_adds: tuple[str, ...] = ()
     worker_changes: tuple[str, ...] = ()
+    worker_adds: tuple[str, ...] = ()
 
 
 _SESSIONS = Privileges(_ALL, (READ, DROP))
@@ -80,7 +81,7 @@ def _statements(tables: frozenset[str]) -> Iterator[sql.Composed]:
         if table in tables:
             yield from _grants(table, WEB, own.web, {ADD: own.web_adds})
             more = (CHANGE,) if own.worker_changes else ()
-            yield from _grants(table, WORKER, (*own.worker, *more), {CHANGE: own.worker_changes})
+            yield from _grants(table, WORKER, (*own.worker, *more), {ADD: own.worker_adds, CHANGE: own.worker_changes})
 
 
 def _grants(

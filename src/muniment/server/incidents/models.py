@@ -19,6 +19,7 @@ class Incident(models.Model):
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP))
     written_by = frozenset({Action.HANDLE_INCIDENT})
+    free_texts = ("told", "cause", "involved")
 
     kind = models.CharField(max_length=32)  # of KINDS
     product = models.ForeignKey("products.Product", models.PROTECT, null=True, related_name="incidents")

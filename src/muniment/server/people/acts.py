@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from muniment.access.actions import Action
@@ -11,6 +12,8 @@ from muniment.access.roles import Role
 from muniment.policy.keys import parse_key
 from muniment.server.people.models import Account, Grant, Person
 from muniment.server.products.models import Product
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.entering import code
 from muniment.server.work import soon
 
 What = dict[str, Any]
@@ -90,12 +93,15 @@ def _change(what: What) -> None:
 
 
 def _leave(what: What) -> None:
-    """Sessions end by themselves: nobody who is not active is signed in. Tokens and invitations end here."""
+    """Sessions end by themselves: nobody who is not active is signed in. Tokens, links and what waits end here."""
     person = Person.objects.get(slug=what["id"])
     person.active = False
     person.save(update_fields=["active"])
     person.tokens.filter(ended=None).update(ended=timezone.now())
     person.invitations.filter(ended=None).update(ended=timezone.now())
+    waiting = Proposal.objects.filter(state=Proposal.State.WAITING)
+    about = Q(action=code(Action.GRANT_CHANGING_ROLE), what__id=person.slug)
+    waiting.filter(Q(asker=person) | about).update(state=Proposal.State.WITHDRAWN, decided=timezone.now(), what={})
 
 
 def _return(what: What) -> None:

@@ -43,7 +43,10 @@ class Mail(models.TextChoices):
 class Person(AbstractBaseUser):
     """A human being. `slug` is the id that policy, git and ledger know. Whoever left is not active, and stays known."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("name", "email", "password", "erased"))
+    privileges = Privileges(
+        (READ, ADD, CHANGE), (READ,), worker_changes=("slug", "name", "email", "password", "held", "erased")
+    )
+    free_texts = ("held",)
     written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT, Action.ERASE_PERSONAL, Action.HOLD_PERSONAL})
 
     last_login = None  # nobody needs to know when somebody last came
@@ -179,6 +182,7 @@ class Message(models.Model):
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP))
     written_by = frozenset(Action)
+    free_texts = ("text",)
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="messages")
     text = models.TextField()

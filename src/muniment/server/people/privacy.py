@@ -4,11 +4,14 @@ The ledger names nobody and stays. What lies beside it is erased by the worker, 
 entry, so that `verify` can say by which rule something is gone.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q
@@ -25,9 +28,11 @@ from muniment.server import moments
 from muniment.server.incidents.models import Incident
 from muniment.server.installation import home
 from muniment.server.people import document
-from muniment.server.people.models import Invitation, Message, Person, Token
+from muniment.server.people.models import Claim, Invitation, Message, Person, Token
+from muniment.server.policies.models import Leave
 from muniment.server.proposals.models import Answer, Proposal
 from muniment.server.record.entering import enter
+from muniment.server.record.models import ExceptionFile
 from muniment.server.work import soon
 
 What = dict[str, Any]
@@ -96,6 +101,8 @@ def kept_of(person: Person) -> dict[str, Any]:
         "accounts": list(person.accounts.values("kind", "value", "proof", "since")),
         "roles": list(person.grants.values("role", "product__slug", "since", "ended", "bootstrap")),
         "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
+        "company_accounts": list(SocialAccount.objects.filter(user=person).values("provider", "uid", "date_joined")),
+        "claims": list(Claim.objects.filter(person=person).values("kind", "value", "made")),
         "tokens": list(person.tokens.values("name", "made", "expires", "ended", "scopes")),
         "asked": list(Proposal.objects.filter(asker=person).values("told", "reason", "asked", "state")),
         "incidents": list(
@@ -120,8 +127,18 @@ def check_erase(what: What) -> None:
 
 
 def erase(what: What, asker: str, second: str | None) -> None:
-    """Have the worker erase it: first what lies beside the ledger, while the tables still say what to look for."""
-    soon("erase-person", person=_person(what).pk)
+    """Have the worker erase it: first what lies beside the ledger, while the tables still say what to look for.
+
+    Their exceptions end here: what proves that they asked or agreed is about to go, and the worker may not write them.
+    """
+    person = _person(what)
+    theirs = Leave.objects.filter(Q(asker=person) | Q(granter=person))
+    ExceptionFile.objects.filter(name__in=theirs.values("slug")).delete()
+    theirs.filter(ended=None).update(ended=timezone.now())
+    words = _words(known_as(person))
+    over = Leave.objects.filter(Q(expires__lt=timezone.now()) | ~Q(ended=None)).values_list("slug", "reason")
+    ExceptionFile.objects.filter(name__in=[slug for slug, reason in over if words.search(reason)]).delete()
+    soon("erase-person", person=person.pk)
 
 
 def check_hold(what: What) -> None:
@@ -144,6 +161,43 @@ def erase_beside(person: Person) -> int:
         row = enter(entry, (erased,))
         home().erase(found, f"under the rule 'a person asked for it', record {row.pk}")
     return len(found)
+
+
+def erase_texts(person: Person) -> int:
+    """Erase their name, id, addresses and accounts wherever people wrote them freely; in how many rows. For the worker.
+
+    What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know: docs/privacy.md.
+    """
+    words = _words(known_as(person))
+    return sum(_erase_texts(model, words) for model in apps.get_models() if hasattr(model, "free_texts"))
+
+
+def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
+    found = 0
+    for row in model.objects.only("pk", *model.free_texts).iterator():
+        texts = {name: _without(words, getattr(row, name)) for name in model.free_texts}
+        changed = {name: text for name, text in texts.items() if text != getattr(row, name)}
+        if changed:
+            model.objects.filter(pk=row.pk).update(**changed)
+            found += 1
+    return found
+
+
+def _without(words: re.Pattern[str], value: Any) -> Any:
+    """A text, or a list of texts, without them."""
+    return words.sub(NAMELESS, value) if isinstance(value, str) else [words.sub(NAMELESS, text) for text in value]
+
+
+def _words(known: KnownPerson) -> re.Pattern[str]:
+    """What names them, as whole words, the longest first, in any case. A login counts without its forge too."""
+    logins = (account.partition("/")[2] for account in known.accounts)
+    texts = {known.id, known.name, *known.emails, *known.keys, *known.accounts, *logins} - {""}
+    longest = sorted(texts, key=len, reverse=True)
+    return re.compile(rf"(?<![\w@.-])(?:{'|'.join(_spaced(text) for text in longest)})(?![\w@-])", re.IGNORECASE)
+
+
+def _spaced(text: str) -> str:
+    return r"\s+".join(map(re.escape, text.split()))
 
 
 def _objects() -> Iterator[tuple[str, bytes]]:

@@ -1,5 +1,6 @@
 """Work in the background for people."""
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
@@ -40,13 +41,14 @@ def erase_person(person: int) -> None:
     if found is None:
         return
     privacy.erase_beside(found)
+    privacy.erase_texts(found)
     Account.objects.filter(person=found).delete()
     Claim.objects.filter(person=found).delete()
+    EmailAddress.objects.filter(user=found).delete()
     SocialAccount.objects.filter(user=found).delete()
     Authenticator.objects.filter(user=found).delete()
     Message.objects.filter(person=found).delete()
     Token.objects.filter(person=found).delete()
     Invitation.objects.filter(person=found).delete()
-    Person.objects.filter(pk=person).update(
-        name=privacy.NAMELESS, email=None, password=make_password(None), erased=timezone.now()
-    )
+    nobody = {"slug": f"erased-{person}", "name": privacy.NAMELESS, "email": None, "password": make_password(None)}
+    Person.objects.filter(pk=person).update(**nobody, erased=timezone.now())

@@ -16,7 +16,7 @@ from muniment.server import moments
 from muniment.server.changes.proofs import ACT
 from muniment.server.installation import home
 from muniment.server.people.models import Person
-from muniment.server.policies.models import Freeze, Leave, Version
+from muniment.server.policies.models import Freeze, Leave, Source, Version
 from muniment.server.products.models import Repository
 from muniment.server.record.home import POLICY
 from muniment.server.record.models import ExceptionFile as ExceptionRow
@@ -60,6 +60,32 @@ def apply(what: What, asker: str, second: str | None) -> None:
     version.save()
     home().write(POLICY, version.text.encode())
     soon("rejudge-all")
+
+
+def check_source(what: What) -> None:
+    """ValueError for a branch or path that cannot be one."""
+    if what["do"] == "no-source":
+        return
+    if not Repository.objects.filter(name=what["repository"], product__retired=None).exists():
+        raise ValueError("Choose a repository.")
+    for name in ("branch", "path"):
+        text = what[name]
+        if not text or not text.isprintable() or text.startswith(("/", "-", "refs/")) or ".." in text:
+            raise ValueError(f"{name}: write it in short, such as main, or policy.toml.")
+
+
+def set_source(what: What, asker: str, second: str | None) -> None:
+    """Policies are read from there from now on, or from nowhere."""
+    Source.objects.all().delete()
+    if what["do"] == "source":
+        Source.objects.create(
+            id=1,
+            repository=Repository.objects.get(name=what["repository"]),
+            branch=what["branch"],
+            path=what["path"],
+            by=Person.objects.get(slug=asker),
+        )
+        soon("read-policy")
 
 
 def terms(repository: Repository, what: What, owner: str) -> Terms:

@@ -4,13 +4,23 @@ from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.server.guarding.privileges import ADD, CHANGE, READ, Privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+
+_ALL = (READ, ADD, CHANGE, DROP)
 
 
 class Version(models.Model):
-    """A policy that holds, held, or was proposed. `holds` marks the one that is in force."""
+    """A policy that holds, held, or was proposed. `holds` marks the one that is in force. `commit` is where it was read
+    from, "" if a person typed it; such a one the worker may add, but not have it hold.
+    """
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges(
+        (READ, ADD, CHANGE),
+        (READ, ADD),
+        worker_adds=("text", "digest", "note", "proposed", "commit"),
+        worker_changes=("note",),
+    )
+    free_texts = ("note",)
     written_by = frozenset({Action.PROPOSE_POLICY, Action.APPLY_POLICY, Action.WEAKEN_POLICY})
 
     text = models.TextField()
@@ -20,13 +30,39 @@ class Version(models.Model):
     second = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
     proposed = models.DateTimeField(default=timezone.now)
     applied = models.DateTimeField(null=True)
-    holds = models.BooleanField(default=False)
+    holds = models.BooleanField(default=False, db_default=False)
+    commit = models.CharField(max_length=64, blank=True, db_default="")
 
     class Meta:
         """One is in force."""
 
         ordering = ("-id",)
         constraints = [models.UniqueConstraint(fields=["holds"], condition=models.Q(holds=True), name="one_holds")]
+
+
+class Source(models.Model):
+    """The branch that policies are read from, if there is one: what a binding decision let in there is proposed here.
+
+    `seen` is the newest commit that was read, `problem` why the newest is not.
+    """
+
+    privileges = Privileges(_ALL, (READ,), worker_changes=("seen", "problem", "read"))
+    written_by = frozenset({Action.PROPOSE_POLICY})
+
+    id = models.SmallIntegerField(primary_key=True)
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="+")
+    branch = models.CharField(max_length=300)
+    path = models.CharField(max_length=300)
+    by = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    since = models.DateTimeField(default=timezone.now)
+    seen = models.CharField(max_length=64, blank=True)
+    problem = models.TextField(blank=True)
+    read = models.DateTimeField(null=True)
+
+    class Meta:
+        """There is one at most."""
+
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_source")]
 
 
 class Trial(models.Model):
@@ -41,6 +77,7 @@ class Trial(models.Model):
     now_allowed = models.IntegerField()
     then_allowed = models.IntegerField()
     other = models.JSONField(default=list)  # changes that would come out otherwise: head, before, after
+    clauses = models.JSONField(default=dict)  # of each clause, how many changes did not hold: [now, then]
     problem = models.TextField(blank=True)
 
     class Meta:
@@ -52,8 +89,9 @@ class Trial(models.Model):
 class Leave(models.Model):
     """An exception: leave to proceed although one clause says no, in one scope, until one moment."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.ASK_EXCEPTION, Action.END_EXCEPTION})
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
+    written_by = frozenset({Action.ASK_EXCEPTION, Action.END_EXCEPTION, Action.ERASE_PERSONAL})
+    free_texts = ("reason",)
 
     slug = models.CharField(max_length=64, unique=True)
     repository = models.ForeignKey("products.Repository", models.PROTECT, related_name="exceptions")
@@ -76,7 +114,8 @@ class Leave(models.Model):
 class Freeze(models.Model):
     """A stop of all merges, until two lift it."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
+    free_texts = ("reason",)
     written_by = frozenset({Action.FREEZE, Action.UNFREEZE})
 
     slug = models.CharField(max_length=16, unique=True)

@@ -1,9 +1,7 @@
 """The policy and the exceptions from it, as pages."""
 
-import secrets
 from typing import Any
 
-import msgspec
 from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,22 +12,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource, products
-from muniment.facts import canonical
 from muniment.policy.document import read_policy
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import acting, anywhere, may, requires
-from muniment.server.pages import given, me, page, tried
-from muniment.server.policies import acts
+from muniment.server.pages import given, page, tried
+from muniment.server.policies import acts, asking
 from muniment.server.policies.current import clauses
-from muniment.server.policies.models import Freeze, Leave, Trial, Version
-from muniment.server.products.models import Repository
-from muniment.server.products.views import repositories_of
-from muniment.server.proposals.doing import ask
-from muniment.server.record.entering import act
+from muniment.server.policies.models import Freeze, Leave, Source, Trial, Version
+from muniment.server.policies.sides import sides
+from muniment.server.products.reach import repositories_of
 from muniment.server.record.home import POLICY
-from muniment.server.work import soon
-
-_LARGEST = 256 << 10  # bytes of a policy
 
 
 @require_GET
@@ -44,6 +36,8 @@ def policy(request: HttpRequest) -> HttpResponse:
             "clauses": clauses(),
             "page": page(request, Version.objects.select_related("by", "second")),
             "may_propose": may(request, Action.PROPOSE_POLICY),
+            "source": Source.objects.select_related("repository").first(),
+            "repositories": repositories_of(acting(request), Action.SEE_STATE),
             "freezes": Freeze.objects.filter(lifted=None).select_related("person"),
             "may_freeze": may(request, Action.FREEZE),
         },
@@ -59,14 +53,25 @@ def propose(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         text, note = _sent(request)
         try:
-            acts.differences(text)
-            if current is not None and text == current.text:
-                raise ValueError(_("This is the policy that holds already."))
+            with transaction.atomic():
+                version = asking.propose(acting(request), text, note)
         except ValueError as error:
             problem = str(error)
         else:
-            return redirect("version", _proposed(request, text, note).pk)
+            return redirect("version", version.pk)
     return render(request, "policies/propose.html", {"text": text, "note": note, "problem": problem})
+
+
+@require_POST
+@requires(Action.PROPOSE_POLICY)
+def source(request: HttpRequest) -> HttpResponse:
+    """Name the branch that policies are read from, or none."""
+    fields = given(request, ("repository", "branch", "path"))
+
+    def act_() -> object:
+        return asking.read_from(acting(request), fields["repository"], fields["branch"], fields["path"])
+
+    return tried(request, act_, _("Done."), "policy")
 
 
 def _sent(request: HttpRequest) -> tuple[str, str]:
@@ -74,17 +79,9 @@ def _sent(request: HttpRequest) -> tuple[str, str]:
     file = request.FILES.get("file")
     fields = given(request, ("text", "note"))
     text = fields["text"].replace("\r\n", "\n")
-    if file is not None and file.size and file.size <= _LARGEST:
+    if file is not None and file.size and file.size <= asking.LARGEST:
         text = file.read().decode("utf-8", "replace")
     return text, fields["note"][:2000]
-
-
-def _proposed(request: HttpRequest, text: str, note: str) -> Version:
-    digest = read_policy(text, POLICY).digest
-    version = Version.objects.create(text=text, digest=digest, note=note, by=me(request))
-    act(acting(request), Action.PROPOSE_POLICY, f"policy:{version.pk}", {"digest": digest, "note": note})
-    soon("try-policy", version=version.pk)
-    return version
 
 
 @require_GET
@@ -93,6 +90,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
     """One version: what it changes against the one in force, and what it would have done to the last 90 days."""
     found = get_object_or_404(Version.objects.select_related("by", "second"), pk=number)
     differences = acts.differences(found.text) if found.applied is None else ()
+    old = clauses() if found.applied is None else ()
     shown = products(acting(request), Action.SEE_STATE)
     trials = Trial.objects.filter(version=found).select_related("repository__product")
     if shown is not None:
@@ -104,8 +102,8 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
             "version": found,
             "differences": differences,
             "weakens": any(difference.direction.value == "weaker" for difference in differences),
-            "clauses": read_policy(found.text, POLICY).clauses,
-            "old": {clause.id: clause for clause in clauses()},
+            "whole": [one for one in differences if not one.clause],
+            "sides": list(sides(read_policy(found.text, POLICY).clauses, old, differences, trials)),
             "trials": trials,
             "may_apply": may(request, Action.APPLY_POLICY) and found.applied is None,
         },
@@ -117,17 +115,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 def apply(request: HttpRequest, number: int) -> HttpResponse:
     """Have it hold: at once if it is stricter, else once a second security officer agrees."""
     found = get_object_or_404(Version, pk=number, applied=None)
-    current = Version.objects.filter(holds=True).first()
-    weaker = acts.weakens(found.text)
-    action = Action.WEAKEN_POLICY if weaker else Action.APPLY_POLICY
-    what = {
-        "id": str(found.pk),
-        "version": found.pk,
-        "digest": found.digest,
-        "from": current.digest if current else "",
-    }
-    told = f"have version {found.pk} of the policy hold" + (", which is weaker" if weaker else "")
-    return tried(request, lambda: ask(acting(request), action, what, told, found.note), _("It holds."), "policy")
+    return tried(request, lambda: asking.apply(acting(request), found), _("It holds."), "policy")
 
 
 @require_GET
@@ -158,7 +146,7 @@ def ask_exception(request: HttpRequest) -> HttpResponse:
         filled = given(request, ("repository", "clause", "branch", "head", "reason", "days"))
         try:
             with transaction.atomic():
-                _ask(request, repositories, filled)
+                asking.exception(acting(request), filled)
         except ValueError as error:
             problem = str(error)
         else:
@@ -179,26 +167,6 @@ def _prefilled(request: HttpRequest, repositories: Any) -> dict[str, str]:
     return {"repository": found.repository.name, "branch": found.target, "head": found.head, "clause": clause}
 
 
-def _ask(request: HttpRequest, repositories: Any, filled: dict[str, str]) -> None:
-    repository: Repository | None = repositories.filter(name=filled["repository"]).first()
-    if repository is None:
-        raise ValueError(_("Choose a repository."))
-    if filled["clause"] not in {clause.id for clause in clauses()}:
-        raise ValueError(_("Choose a clause."))
-    if not filled["days"].isdigit() or len(filled["days"]) > 3:
-        raise ValueError(_("Write a number of days."))
-    if not filled["branch"].startswith("refs/heads/"):
-        raise ValueError(_("Write the branch in full, such as refs/heads/main."))
-    terms = acts.terms(repository, filled, acting(request).person)
-    what = {
-        "id": terms.id,
-        "terms": canonical.digest(terms.signed),
-        "exception": msgspec.to_builtins(terms),
-    }
-    told = f"let {repository.name} proceed although {terms.clause} says no, until {terms.expires[:10]}"
-    ask(acting(request), Action.ASK_EXCEPTION, what, told, terms.reason, product=repository.product.slug)
-
-
 def of_exception(request: HttpRequest, slug: str) -> Resource:
     """The product of an exception."""
     found = Leave.objects.filter(slug=slug).values_list("repository__product__slug", flat=True).first()
@@ -212,12 +180,7 @@ def of_exception(request: HttpRequest, slug: str) -> Resource:
 def end_exception(request: HttpRequest, slug: str) -> HttpResponse:
     """End one early."""
     product = of_exception(request, slug).product
-    told = f"end the exception {slug}"
-
-    def act_() -> object:
-        return ask(acting(request), Action.END_EXCEPTION, {"id": slug}, told, product=product)
-
-    return tried(request, act_, _("It is ended."), "exceptions")
+    return tried(request, lambda: asking.end_exception(acting(request), slug, product), _("It is ended."), "exceptions")
 
 
 @require_POST
@@ -225,11 +188,9 @@ def end_exception(request: HttpRequest, slug: str) -> HttpResponse:
 def freeze(request: HttpRequest) -> HttpResponse:
     """Stop all merges, or rehearse it."""
     fields = given(request, ("reason", "rehearsal"))
-    what = {"id": secrets.token_hex(4), "reason": fields["reason"], "rehearsal": fields["rehearsal"] == "on"}
-    told = "rehearse a stop of all merges" if what["rehearsal"] else "stop all merges"
 
     def act_() -> object:
-        return ask(acting(request), Action.FREEZE, what, told, fields["reason"])
+        return asking.freeze(acting(request), fields["reason"], rehearsal=fields["rehearsal"] == "on")
 
     return tried(request, act_, _("Done."), "policy")
 
@@ -238,5 +199,4 @@ def freeze(request: HttpRequest) -> HttpResponse:
 @requires(Action.UNFREEZE)
 def unfreeze(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask for merges to go on; a second security officer agrees."""
-    told = f"lift the stop {slug}"
-    return tried(request, lambda: ask(acting(request), Action.UNFREEZE, {"id": slug}, told), _("Lifted."), "policy")
+    return tried(request, lambda: asking.lift(acting(request), slug), _("Lifted."), "policy")

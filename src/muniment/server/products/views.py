@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, Why, authorize, products
+from muniment.access.authorize import Actor, Resource, Why, authorize
 from muniment.access.roles import EVERYWHERE
 from muniment.policy.model import Clause
 from muniment.server.changes.models import Change
@@ -23,7 +23,8 @@ from muniment.server.people.models import Grant
 from muniment.server.policies.current import clauses
 from muniment.server.policies.models import Freeze, Leave
 from muniment.server.products.importing import Row, read
-from muniment.server.products.models import SIGNALS, ClauseState, Product, Repository, State
+from muniment.server.products.models import SIGNALS, ClauseState, Product, State
+from muniment.server.products.reach import seen
 from muniment.server.proposals.doing import ask
 from muniment.server.proposals.views import waiting_for
 
@@ -42,12 +43,6 @@ class Line(NamedTuple):
 def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
     """The product of an address."""
     return Resource(product=slug)
-
-
-def seen(actor: Actor, action: Action = Action.SEE_STATE) -> Q:
-    """The condition on a product's slug under which this one may see it."""
-    found = products(actor, action)
-    return Q() if found is None else Q(slug__in=found)
 
 
 @require_GET
@@ -250,10 +245,3 @@ def would(request: HttpRequest, action: Action, product: str = EVERYWHERE) -> bo
     """Whether they may do it, or could once they proved a second factor: for what a page offers."""
     why = authorize(acting(request), action, Resource(product=product))
     return why in (Why.YES, Why.NO_SECOND_FACTOR)
-
-
-def repositories_of(actor: Actor, action: Action) -> Any:
-    """The repositories of active products for which this one may do something."""
-    rows = Repository.objects.select_related("product").filter(product__retired=None)
-    found = products(actor, action)
-    return rows if found is None else rows.filter(product__slug__in=found)

@@ -108,9 +108,9 @@ def _about(proposal: Proposal) -> tuple[Action, Resource]:
 
 
 def _end(proposal: Proposal, state: Proposal.State, actor: Actor) -> None:
-    proposal.state, proposal.decided = state, timezone.now()
+    proposal.state, proposal.decided, proposal.what = state, timezone.now(), {}
     proposal.second = Person.objects.get(slug=actor.person)
-    proposal.save(update_fields=["state", "decided", "second"])
+    proposal.save(update_fields=["state", "decided", "second", "what"])
 
 
 def _record(

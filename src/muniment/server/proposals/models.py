@@ -10,10 +10,14 @@ DANGEROUS = frozenset(action for action in Action if action.rule.second)
 
 
 class Proposal(models.Model):
-    """What one person asked for. Another of the right role does it or refuses it; the asker may take it back."""
+    """What one person asked for. Another of the right role does it or refuses it; the asker may take it back.
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = DANGEROUS
+    `what` is only kept while it waits.
+    """
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("told", "reason"))
+    written_by = DANGEROUS | {Action.CHANGE_PERSON}  # of whoever leaves, nothing waits on
+    free_texts = ("told", "reason")
 
     class State(models.TextChoices):
         """What became of it."""

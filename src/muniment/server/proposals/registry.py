@@ -42,6 +42,7 @@ ACTS: dict[Action, Doing] = {
     Action.CHANGE_ENVIRONMENT: Doing("environment", environments.check_change, environments.change),
     Action.CLOSE_PIPELINE: Doing("environment", environments.check_close, environments.close),
     Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),
+    Action.PROPOSE_POLICY: Doing("policy", policies.check_source, policies.set_source),
     Action.APPLY_POLICY: Doing("policy", policies.check_policy, policies.apply),
     Action.WEAKEN_POLICY: Doing("policy", policies.check_policy, policies.apply),
     Action.ASK_EXCEPTION: Doing("exception", policies.check_exception, policies.grant_exception),

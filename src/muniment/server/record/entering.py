@@ -44,6 +44,19 @@ def act(
 
     `about` is what authorize() said yes to. The digest of what lies beside.
     """
+    return acted(actor, action, resource, details, about=about, alone=alone).object
+
+
+def acted(
+    actor: Actor,
+    action: Action,
+    resource: str,
+    details: dict[str, str],
+    *,
+    about: Resource = ORGANISATION,
+    alone: bool = False,
+) -> Entry:
+    """As `act`; the entry itself."""
     said = objects.Act(actor.person, resource, details, objects.salt())
     entry = entries.Acted(
         time=moments.now(),
@@ -54,8 +67,7 @@ def act(
         person=objects.commitment(actor.person, said.salt),
         alone=alone,
     )
-    enter(entry, (said,))
-    return entry.object
+    return enter(entry, (said,))
 
 
 def code(action: Action) -> str:

@@ -20,7 +20,7 @@ class ExceptionFile(models.Model):
     """One exception, as it would stand in `exceptions/<name>.json`."""
 
     privileges = Privileges((READ, ADD, DROP), (READ,))
-    written_by = frozenset({Action.ASK_EXCEPTION, Action.END_EXCEPTION})
+    written_by = frozenset({Action.ASK_EXCEPTION, Action.END_EXCEPTION, Action.ERASE_PERSONAL})
 
     name = models.CharField(primary_key=True, max_length=64)
     data = models.BinaryField()
@@ -66,6 +66,16 @@ class Entry(models.Model):
             models.Index(fields=["id"], condition=models.Q(place=None), name="entry_waiting"),
             models.Index(fields=["-time", "-id"], name="entry_newest"),
         ]
+
+
+class Addendum(models.Model):
+    """That an entry is wrong, and what is right: said by a later entry, with which the earlier one is shown."""
+
+    privileges = Privileges((READ, ADD), (READ,))
+    written_by = frozenset({Action.CORRECT_RECORD})
+
+    entry = models.ForeignKey(Entry, models.PROTECT, related_name="addenda")
+    later = models.ForeignKey(Entry, models.PROTECT, related_name="+")
 
 
 class Tile(models.Model):

@@ -8,20 +8,23 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
 from muniment.errors import HomeError, HomeFileError, LedgerError
 from muniment.facts import canonical
 from muniment.home.settings import home_text, read_settings
 from muniment.ledger import entries, objects, proof_text, proofs, told, tree
-from muniment.server.guarding.mediation import acting, requires
+from muniment.server.guarding.mediation import acting, may, requires
 from muniment.server.installation import home
-from muniment.server.pages import page
-from muniment.server.record.entering import act
+from muniment.server.pages import given, page, tried
+from muniment.server.record.entering import act, acted
 from muniment.server.record.home import SETTINGS
-from muniment.server.record.models import Entry
+from muniment.server.record.models import Addendum, Entry
 from muniment.server.record.reading import beside_all
+
+_LONGEST = 4000  # characters of an addendum
 
 
 @require_GET
@@ -54,15 +57,49 @@ def entry(request: HttpRequest, number: int) -> HttpResponse:
     """One entry: what it says, and the proof that it is in the ledger, which the browser checks itself."""
     row = get_object_or_404(Entry, pk=number)
     read = entries.decode(bytes(row.data), row.place or 0)
+    addenda = row.addenda.select_related("later").order_by("id")
     context: dict[str, Any] = {
         "entry": row,
         "said": told.said(read),
+        "addenda": _addenda(list(addenda)) if may(request, Action.SEE_ACTIVITY) else (),
+        "addenda_hidden": () if may(request, Action.SEE_ACTIVITY) else addenda,
+        "may_correct": authorize(acting(request), Action.CORRECT_RECORD, ORGANISATION)
+        in (Why.YES, Why.NO_SECOND_FACTOR),
         "text": msgspec.json.format(bytes(row.data)).decode(),
         "proof": "",
     }
     if row.place is not None:
         context |= _proof(row)
     return render(request, "record/entry.html", context)
+
+
+def _addenda(rows: list[Addendum]) -> list[tuple[Entry, Any]]:
+    """Each later entry with what it says, or that it was erased."""
+    kept = beside_all([row.later.object for row in rows], objects.Act)
+    return [(row.later, kept[row.later.object]) for row in rows]
+
+
+@require_POST
+@requires(Action.CORRECT_RECORD)
+def correct(request: HttpRequest, number: int) -> HttpResponse:
+    """Say what is wrong in an entry, and what is right: a later entry, for the earlier one stays as it is."""
+    row = get_object_or_404(Entry, pk=number)
+    fields = given(request, ("wrong", "right"))
+
+    def add() -> None:
+        addendum(acting(request), row, fields["wrong"].strip(), fields["right"].strip())
+
+    return tried(request, add, _("Added. The entry itself stays as it is."), "entry", number)
+
+
+def addendum(actor: Actor, row: Entry, wrong: str, right: str) -> None:
+    """Add one. Raises ValueError for an empty or overlong one."""
+    if not wrong or not right or len(wrong) + len(right) > _LONGEST:
+        raise ValueError(_("Say what is wrong, and what is right, in a few sentences."))
+    place = "" if row.place is None else str(row.place)
+    details = {"step": "addendum", "entry": str(row.pk), "place": place, "wrong": wrong, "right": right}
+    later = acted(actor, Action.CORRECT_RECORD, f"entry:{row.pk}", details)
+    Addendum.objects.create(entry=row, later_id=later.pk)
 
 
 def _proof(row: Entry) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app
 from muniment.server.changes.models import GateLog
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
+from muniment.server.policies.models import Source
 from muniment.server.products.models import Repository
 from muniment.server.record.sequencer import give_places
 from muniment.server.work import QUEUE, soon, take_up
@@ -63,6 +64,8 @@ def look_around() -> None:
         soon("look", repository=number)
     for number in GateLog.objects.filter(repository__product__retired=None).values_list("pk", flat=True):
         soon("read-gate", log=number)
+    if Source.objects.exists():
+        soon("read-policy")
 
 
 def drop_old() -> None:
