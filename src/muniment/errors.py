@@ -96,11 +96,12 @@ class VaultCode(StrEnum):
     UNTRUSTED = "untrusted"  # who listens there cannot prove who they are
     HUNG = "hung"  # it took the question, and gave no answer in time
     SEALED = "sealed"
-    AUDIT = "audit"  # it cannot write its audit log, and so does nothing
+    AUDIT = "audit"  # it fails inside, as it does when it cannot write its audit log
     REFUSED = "refused"  # this identity or token may not do that
     EXPIRED = "expired"  # the identity's time is over, or has not begun: perhaps a clock is wrong
     MISSING = "missing"  # there is nothing at this path
     CHANGED = "changed"  # somebody else wrote there meanwhile
+    BUSY = "busy"  # it is still getting ready for that
     FAILED = "failed"  # it answered with a failure, or with what cannot be read
 
 

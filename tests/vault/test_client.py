@@ -50,7 +50,7 @@ def answering(status: int, body: object) -> Iterator[str]:
         (503, {"errors": ["Vault is sealed"]}, VaultCode.SEALED),
         (503, b"", VaultCode.FAILED),
         (500, {"errors": ["1 error occurred: no audit backend succeeded in logging the request"]}, VaultCode.AUDIT),
-        (500, {"errors": ["internal error"]}, VaultCode.FAILED),
+        (500, {"errors": ["internal error"]}, VaultCode.AUDIT),
         (403, {"errors": ["permission denied"]}, VaultCode.REFUSED),
         (400, {"errors": ["invalid expiration time (exp) claim: token is expired"]}, VaultCode.EXPIRED),
         (400, {"errors": ["invalid not before (nbf) claim: token not yet valid"]}, VaultCode.EXPIRED),

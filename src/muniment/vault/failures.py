@@ -12,8 +12,8 @@ _TOLD = {
     VaultCode.HUNG: ("the vault does not answer in time", "See that its machine is well, then try again."),
     VaultCode.SEALED: ("the vault is sealed", "Whoever keeps the vault has to unseal it. Ours: restart muniment up."),
     VaultCode.AUDIT: (
-        "the vault cannot write its audit log, and so does nothing",
-        "Make room on its disk: a vault that cannot say who read what lets nobody read.",
+        "the vault does nothing, as when it cannot write its audit log",
+        "Make room on its disk, then see its own log: a vault that cannot note who read lets nobody read.",
     ),
     VaultCode.REFUSED: (
         "the vault refuses this identity",
@@ -25,6 +25,7 @@ _TOLD = {
     ),
     VaultCode.MISSING: ("the vault has nothing there", "Set it first: muniment secret set"),
     VaultCode.CHANGED: ("somebody else wrote there meanwhile", "Try again."),
+    VaultCode.BUSY: ("the vault is still getting ready", "Try again in a moment."),
     VaultCode.FAILED: ("the vault failed, or answered what cannot be read", "See the vault's own log, then try again."),
 }
 _TIMES = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
@@ -45,6 +46,8 @@ def _code(status: int, text: str) -> VaultCode:
         case 400:
             if "check-and-set" in text:
                 return VaultCode.CHANGED
+            if "upgrading" in text:  # what a new key-value mount says in its first moments
+                return VaultCode.BUSY
             return VaultCode.EXPIRED if any(word in text for word in _TIMES) else VaultCode.REFUSED
         case 401 | 403:
             return VaultCode.REFUSED
@@ -52,6 +55,6 @@ def _code(status: int, text: str) -> VaultCode:
             return VaultCode.MISSING
         case 503 if "sealed" in text:
             return VaultCode.SEALED
-        case 500 if "audit" in text:
+        case 500 if "audit" in text or "internal error" in text:  # it says no more of an audit log that is full
             return VaultCode.AUDIT
     return VaultCode.FAILED

@@ -11,7 +11,9 @@ GITHUB, GITLAB, KUBERNETES = "github", "gitlab", "kubernetes"  # issuers of pipe
 ISSUERS = (GITHUB, GITLAB, KUBERNETES)
 ADMIN = "muniment-admin"  # the policy of whoever administers the vault, and never reads a value
 
-AUDIENCE = "muniment-vault"  # what a pipeline's identity must be meant for
+AUDIENCE = "muniment-vault"  # whom an identity must be meant for to sign in: a token shown to anybody else does not
+MUNIMENT, RUNNER = "muniment", "muniment-runner"  # issuers of our own processes, and of plain runners
+PERSON = "admin"  # the person that the first start makes
 
 SECONDS = 300  # that a token lives, at most
 

@@ -6,7 +6,6 @@ password: whoever may open the socket's folder is the account that runs Muniment
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import pwd
 import shutil
@@ -14,13 +13,13 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from muniment.errors import DatabaseError
+from muniment.home import sockets
 
 OWNER, WEB, WORKER = "muniment_owner", "muniment_web", "muniment_worker"
 ROLES = (OWNER, WEB, WORKER)
@@ -28,7 +27,6 @@ ROLES = (OWNER, WEB, WORKER)
 _DATABASE, _SUPERUSER = "muniment", "muniment_super"
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root; there it runs as this account
 _START_SECONDS, _STOP_SECONDS = 60, 30
-_LONGEST_SOCKET = 90  # bytes of a folder's path: a socket's name has to fit into 107
 _MAP = "muniment"
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
 local all {_SUPERUSER},{",".join(ROLES)} peer map={_MAP}
@@ -66,12 +64,8 @@ class Embedded:
 
     @property
     def socket_folder(self) -> Path:
-        """Where its socket is: below the folder, or, if that path is too long for one, among temporary files."""
-        inside = self._folder / "socket"
-        if len(os.fsencode(inside.absolute())) <= _LONGEST_SOCKET:
-            return inside
-        name = hashlib.sha256(os.fsencode(self._folder.absolute())).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"muniment-{os.geteuid()}-{name}"
+        """Where its socket is."""
+        return sockets.folder_for(self._folder)
 
     @property
     def pid(self) -> int:

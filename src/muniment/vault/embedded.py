@@ -1,0 +1,248 @@
+"""OpenBao by default: one server of our own below the home, reached through a socket by this account alone.
+
+It ends with us, and unseals itself with a key that it gets through memory. No root token ever exists: its first start
+makes everything from a description that is never on a disk, and one person's credential, which is told once.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from muniment.errors import VaultCode, VaultError
+from muniment.home import durable, sockets
+from muniment.vault import hcl, layout, program, tokens
+from muniment.vault.client import Vault
+from muniment.vault.pieces import Wanted, kept, own, people
+from muniment.vault.plan import apply, differences
+
+SEAL = "keys/vault.seal"
+
+_SEAL_BYTES = 32
+_START_SECONDS, _UNSEAL_SECONDS, _STOP_SECONDS = 30, 8, 20
+_MADE = "made"  # a file beside the store: its first start came to its end
+
+
+class Listen(NamedTuple):
+    """Where pipelines reach it too. Without a certificate, on this machine alone."""
+
+    host: str
+    port: int
+    certificate: str = ""
+    key: str = ""
+
+
+class Embedded:
+    """The server of one home: `with Embedded(home) as server`. One process at a time may run it."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str] = os.environ, listen: Listen | None = None) -> None:
+        self._home = home.absolute()
+        self._folder = self._home / "vault"
+        self._environment = environment
+        self._listen = listen
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._program: Path | None = None
+        self._fresh = ""
+
+    def __enter__(self) -> "Embedded":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> str:
+        """Where this account reaches it."""
+        return f"unix:{self._socket}"
+
+    @property
+    def audit(self) -> Path:
+        """Its audit log."""
+        return self._folder / "audit.log"
+
+    @property
+    def pid(self) -> int:
+        """Its process. Raises VaultError if it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            raise _failed("it does not run", "Start it again: muniment up")
+        return self._process.pid
+
+    def password(self) -> str:
+        """That of the person who administers it, after the first start, once; "" ever after."""
+        told, self._fresh = self._fresh, ""
+        return told
+
+    def start(self) -> None:
+        """Start it, made anew if there is none. Raises VaultError or HomeError; nothing then runs."""
+        self._take()
+        try:
+            self._prepare()
+            if not (self._folder / _MADE).exists():
+                self._make()
+            self._begin("")
+        except BaseException:
+            self.stop()
+            raise
+
+    def revive(self) -> None:
+        """Start it again if somebody ended it. Raises VaultError; then try once more."""
+        if self._process is not None and self._process.poll() is not None:
+            self._begin("")
+
+    def stop(self) -> None:
+        """Stop it, and let others start it. A second time does nothing."""
+        self._end()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @property
+    def _socket(self) -> Path:
+        return sockets.folder_for(self._folder).absolute() / "vault"
+
+    def _take(self) -> None:
+        try:
+            durable.make_folder(self._folder)
+            self._folder.chmod(0o700)
+            self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.stop()
+            raise _failed("another process runs it", "Muniment runs on this home already; use that one.") from error
+        except OSError as error:
+            self.stop()
+            raise _failed(f"{self._folder} cannot be used ({error.strerror})", "Make it writable.") from error
+
+    def _prepare(self) -> None:
+        tokens.make_keys(self._home)
+        seal = self._home / SEAL
+        if not seal.exists():
+            if (self._folder / _MADE).exists():
+                raise _failed(
+                    f"{seal} is not there, and nothing else can open what is stored",
+                    "Bring the seal key from where you keep it: 32 bytes, in a file for this account alone.",
+                )
+            durable.write(seal, secrets.token_bytes(_SEAL_BYTES), 0o600)
+
+    def _make(self) -> None:
+        """The first start. Half-way, it leaves nothing that a second try would believe."""
+        shutil.rmtree(self._folder / "store", ignore_errors=True)
+        wanted = Wanted(tokens.public(self._home, layout.WEB), tokens.public(self._home, layout.WORKER))
+        password = secrets.token_urlsafe(24)
+        self._begin(hcl.initialize([*own(wanted), *people(password)]))
+        person = Vault(self.address).sign_in_person(layout.PERSON, password)
+        apply(person, differences(person, kept()))
+        person.request("POST", "auth/token/revoke-self", {})
+        self._end()  # what it began with, its memory too, is gone
+        durable.write(self._folder / _MADE, b"", 0o600)
+        self._fresh = password
+
+    def _begin(self, first: str) -> None:
+        folder = self._socket.parent
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            found = folder.lstat()
+            if found.st_uid != os.geteuid() or folder.is_symlink():
+                raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
+            folder.chmod(0o700)  # the server ignores what mode its socket should have
+        except OSError as error:
+            raise _failed(f"{folder} cannot be used ({error.strerror})", "Make it writable.") from error
+        with contextlib.ExitStack() as stack:
+            seal = stack.enter_context(_in_memory(self._seal()))
+            config = stack.enter_context(_in_memory(self._configuration(seal, first).encode()))
+            self._program = self._program or program.find(self._environment)
+            command = [str(self._program), "server", f"-config=/proc/self/fd/{config}", "-log-level=warn"]
+            self._process = self._run(command, (seal, config))
+            self._ready()
+
+    def _seal(self) -> bytes:
+        try:
+            found = (self._home / SEAL).read_bytes()
+        except OSError as error:
+            raise _failed(f"{self._home / SEAL} cannot be read ({error.strerror})", "Bring the seal key.") from error
+        if len(found) != _SEAL_BYTES:
+            raise _failed(f"{self._home / SEAL} is no seal key", "It is 32 bytes. Bring it from where you keep it.")
+        return found
+
+    def _configuration(self, seal: int, first: str) -> str:
+        listener = hcl.tcp(*self._listen) if self._listen is not None and not first else ""
+        store, socket = str(self._folder / "store"), str(self._socket)
+        at = f"/proc/self/fd/{seal}"
+        return hcl.server(store=store, socket=socket, audit=str(self.audit), seal=at, listener=listener) + first
+
+    def _run(self, command: Sequence[str], passed: Sequence[int]) -> "subprocess.Popen[bytes]":
+        before = ["setpriv", "--pdeathsig", "TERM", "--no-new-privs", "prlimit", "--core=0"]  # ends with us; no dumps
+        try:
+            log = os.open(self._folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                return subprocess.Popen(
+                    [*before, *command],
+                    env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": "/"},
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    pass_fds=passed,
+                    umask=0o077,
+                )
+            finally:
+                os.close(log)
+        except OSError as error:
+            raise _failed(f"{command[0]} cannot be started ({error.strerror})", "See: muniment doctor") from error
+
+    def _ready(self) -> None:
+        """Until it is unsealed. What it says at its first start is not repeated: it may hold what it was told."""
+        assert self._process is not None  # noqa: S101 -- it was just started
+        vault = Vault(self.address, seconds=5)
+        end = time.monotonic() + _START_SECONDS
+        opened = time.monotonic() + _UNSEAL_SECONDS
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                raise _failed("it ended at once", f"See {self._folder / 'log'}")
+            try:
+                vault.request("GET", "sys/health")
+            except VaultError as error:
+                if error.code is VaultCode.SEALED and time.monotonic() > opened:
+                    raise _failed(f"{self._home / SEAL} does not open what is stored", "Bring the right key.") from None
+                time.sleep(0.01)
+            else:
+                return
+        raise _failed(f"it was not ready within {_START_SECONDS} seconds", f"See {self._folder / 'log'}")
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # stopped by somebody, perhaps: what it acknowledged is on the disk
+                self._process.kill()
+                self._process.wait()
+        self._process = None
+
+
+@contextlib.contextmanager
+def _in_memory(data: bytes) -> Iterator[int]:
+    """A file that is on no disk, for a child to inherit."""
+    handle = os.memfd_create("muniment", os.MFD_ALLOW_SEALING)
+    try:
+        os.write(handle, data)
+        fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _failed(why: str, remedy: str) -> VaultError:
+    return VaultError(VaultCode.DOWN, f"the vault cannot be used: {why}", remedy)

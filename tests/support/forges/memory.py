@@ -1,0 +1,313 @@
+"""A forge in memory, behind the one interface, with a failure switch for each call; and a keeper in memory.
+
+A call can fail before it does anything, after it did it (the answer got lost), or with what it does coming late.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from msgspec import structs
+
+from muniment.errors import ForgeCode, ForgeError, MunimentError
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.events import Event
+from muniment.forges.forge import Forge
+from muniment.forges.limits import Limits
+from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
+from muniment.forges.shapes import (
+    About,
+    Account,
+    Change,
+    Check,
+    Listed,
+    Merging,
+    Reading,
+    Repo,
+    Review,
+    Said,
+    State,
+    Vendor,
+)
+from muniment.forges.statuses import Saying, Status
+from muniment.workflows.judge_at_forge import Due, Verdict
+from muniment.workflows.reconcile_forge import Kept
+
+OURS = Account("1", "muniment", True)
+REPO = Repo("10", "shop/api", "refs/heads/main", "http://forge.test/shop/api.git", "http://forge.test/shop/api")
+_STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failure"}
+BEFORE, AFTER, LATE = "before", "after", "late"
+
+
+def change(number: int, head: str, target: str = "refs/heads/main", **more: Any) -> Change:
+    """An open change."""
+    values: dict[str, Any] = {
+        "number": number,
+        "title": f"change {number}",
+        "text": "",
+        "state": State.OPEN,
+        "draft": False,
+        "opener": Account("2", "bob"),
+        "target": target,
+        "base": "b" * 40,
+        "source": f"refs/heads/topic-{number}",
+        "source_repository": "10",
+        "head": head,
+        "labels": (),
+        "opened": "2026-11-24T09:00:00.000000Z",
+        "updated": "1",
+        "url": f"http://forge.test/shop/api/pulls/{number}",
+    }
+    return Change(**{**values, **more})
+
+
+class World:
+    """What the forge holds. `approved` are (head, target, account); `posted` are all statuses, oldest first."""
+
+    def __init__(self) -> None:
+        self.changes: dict[int, Change] = {}
+        self.approved: set[tuple[str, str, str]] = set()
+        self.posted: list[tuple[str, Status, Account]] = []
+        self.comments: dict[int, str] = {}
+        self.tips: dict[str, str] = {"refs/heads/main": "b" * 40}
+        self.failing: dict[str, list[str]] = {}
+        self.late: list[Callable[[], None]] = []
+        self.calls: list[str] = []
+        self._clock = 1
+
+    def put(self, new: Change) -> None:
+        """A change as it is now; whatever happens to one, its `updated` moves."""
+        self.changes[new.number] = structs.replace(new, updated=self.tick())
+
+    def tick(self) -> str:
+        """The next moment of the forge's clock."""
+        self._clock += 1
+        return f"{self._clock:09d}"
+
+    def approve(self, number: int, who: str, *, yes: bool = True) -> None:
+        """Somebody approves a change's head, or takes it back."""
+        found = self.changes[number]
+        word = (found.head, found.target, who)
+        (self.approved.add if yes else self.approved.discard)(word)
+        self.put(found)
+
+    def reviews(self, of: Change) -> tuple[Review, ...]:
+        """Those on a change's head."""
+        who = sorted(name for head, target, name in self.approved if (head, target) == (of.head, of.target))
+        return tuple(Review(name, Account(name, name), Said.APPROVED, of.head, "t") for name in who)
+
+    def shown(self, head: str, context: str) -> Saying | None:
+        """What the forge shows: the newest."""
+        found = [status.saying for at, status, _ in self.posted if (at, status.context) == (head, context)]
+        return found[-1] if found else None
+
+    def call(self, name: str, do: Callable[[], Any]) -> Any:
+        """One call, which fails as the switch says."""
+        self.calls.append(name)
+        how = self.failing[name].pop(0) if self.failing.get(name) else ""
+        if how == AFTER:
+            do()
+        elif how == LATE:
+            self.late.append(do)
+        if how:
+            raise ForgeError(ForgeCode.FAILED, f"{name} failed", "It is tried again.")
+        return do()
+
+    def forge(self) -> Forge:
+        """Behind the interface."""
+        return Forge("gitea", Reader(self), Publisher(self), Protector(self), Listener())
+
+
+class Reader:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def about(self) -> About:
+        return About(Vendor.GITEA, "1.22", "", OURS)
+
+    def limits(self) -> Limits:
+        return Limits()
+
+    def repositories(self) -> tuple[Listed, ...]:
+        return self._world.call("repositories", lambda: (Listed(REPO, ()),))  # type: ignore[no-any-return]
+
+    def repository(self, path: str) -> Listed:
+        return self._world.call("repository", lambda: Listed(REPO, ()))  # type: ignore[no-any-return]
+
+    def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
+        def listed() -> tuple[Change, ...]:
+            found = [each for each in self._world.changes.values() if each.state is state and each.updated >= since]
+            return tuple(sorted(found, key=lambda each: each.updated, reverse=True))
+
+        return self._world.call("changes", listed)  # type: ignore[no-any-return]
+
+    def change(self, repository: Repo, number: int) -> Change:
+        return self._world.call("change", lambda: self._world.changes[number])  # type: ignore[no-any-return]
+
+    def read(self, repository: Repo, number: int) -> Reading:
+        """A part fails by itself: its switch is `reviews`."""
+
+        def read() -> Reading:
+            found = self._world.changes[number]
+            reviews: Maybe[tuple[Review, ...]]
+            try:
+                reviews = Known(self._world.call("reviews", lambda: self._world.reviews(found)))
+            except ForgeError as error:
+                reviews = Unknown(error.message)
+            nothing: Any = Known(())
+            merging = Known(Merging(False, Unknown("nobody"), "merge"))
+            return Reading(found, "t", nothing, nothing, reviews, nothing, nothing, Known({}), nothing, merging)
+
+        return self._world.call("read", read)  # type: ignore[no-any-return]
+
+    def tips(self, repository: Repo) -> tuple[Tip, ...]:
+        return self._world.call(  # type: ignore[no-any-return]
+            "tips", lambda: tuple(Tip(ref, at, True) for ref, at in self._world.tips.items())
+        )
+
+    def tip(self, repository: Repo, ref: str) -> str:
+        return self._world.call("tip", lambda: self._world.tips[ref])  # type: ignore[no-any-return]
+
+    def rules(self, repository: Repo, ref: str) -> BranchRules:
+        return self._world.call("rules", lambda: BranchRules(ref))  # type: ignore[no-any-return]
+
+    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+        def listed() -> tuple[Check, ...]:
+            newest = {(s.context, by.id): (s, by) for at, s, by in self._world.posted if at == head}
+            return tuple(Check(s.context, _STATES[s.saying], by, s.summary, s.url, "t") for s, by in newest.values())
+
+        return self._world.call("statuses", listed)  # type: ignore[no-any-return]
+
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
+
+    def fetch_header(self) -> Mapping[str, str]:
+        return {}
+
+    def change_ref(self, number: int) -> str:
+        return f"refs/pull/{number}/head"
+
+
+class Publisher:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def publish(self, repository: Repo, head: str, status: Status) -> None:
+        self._world.call("publish", lambda: self._world.posted.append((head, status, OURS)))
+
+    def comment(self, repository: Repo, number: int, marker: str, text: str) -> None:
+        self._world.call("comment", lambda: self._world.comments.update({number: text}))
+
+    def ask(self, repository: Repo, number: int, accounts: tuple[str, ...]) -> None:
+        self._world.call("ask", lambda: None)
+
+    def propose(self, repository: Repo, source: str, target: str, title: str, text: str) -> Change:
+        return self._world.call("propose", lambda: change(99, "9" * 40, target))  # type: ignore[no-any-return]
+
+    def merge(self, repository: Repo, number: int, head: str, method: str) -> None:
+        self._world.call("merge", lambda: None)
+
+
+class Protector:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def plan(self, repository: Repo, wanted: Wanted) -> Plan:
+        return self._world.call(  # type: ignore[no-any-return]
+            "plan", lambda: Plan(repository.path, wanted, BranchRules(wanted.ref), (), ())
+        )
+
+    def apply(self, plan: Plan) -> BranchRules:
+        return self._world.call("apply", lambda: plan.before)  # type: ignore[no-any-return]
+
+    def hook(self, repository: Repo, url: str, secret: str) -> None:
+        self._world.call("hook", lambda: None)
+
+
+class Listener:
+    def genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+        return False
+
+    def heard(self, headers: Mapping[str, str], body: bytes) -> Event:
+        raise ForgeError(ForgeCode.MALFORMED, "nothing is sent here", "")
+
+
+class Row:
+    """What is kept of one change."""
+
+    def __init__(self, since: str) -> None:
+        self.head = self.context = self.target = self.updated = ""
+        self.since: str | None = since
+        self.status: Status | None = None
+        self.open = True
+
+
+class MemoryKeeper:
+    """A keeper that keeps nothing for longer than a test."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.surely: dict[tuple[str, str], Status | None] = {}
+        self.said: dict[int, str | None] = {}
+
+    def due(self, number: int, now: str) -> Due:
+        row = self.rows.setdefault(number, Row(now))
+        if row.since is None:
+            row.since = now
+            if row.context:
+                row.status = pending(row.context)
+        return Due(row.since, row.head, row.context)
+
+    def opened(self, change: Change, context: str) -> None:
+        row = self.rows[change.number]
+        if (row.head, row.context) != (change.head, context):
+            row.status = pending(context)
+        row.head, row.context, row.target, row.updated = change.head, context, change.target, change.updated
+        row.open, row.status = True, row.status or pending(context)
+
+    def judged(self, change: Change, verdict: Verdict) -> None:
+        row = self.rows[change.number]
+        row.status, row.since = verdict.status, None
+
+    def unread(self, number: int, error: MunimentError) -> Due:
+        row = self.rows[number]
+        if row.context:
+            row.status = Status(row.context, Saying.DENIED, error.message, "")
+        return Due(row.since or "", row.head, row.context)
+
+    def over(self, change: Change) -> None:
+        row = self.rows[change.number]
+        row.open, row.since = False, None
+
+    def standing(self, head: str, context: str) -> tuple[Status, ...]:
+        rows = [row for row in self.rows.values() if row.open and (row.head, row.context) == (head, context)]
+        return tuple(row.status for row in rows if row.status is not None)
+
+    @contextlib.contextmanager
+    def alone(self, head: str) -> Iterator[None]:
+        yield
+
+    def shown(self, head: str, context: str) -> Status | None:
+        return self.surely.get((head, context))
+
+    def show(self, head: str, status: Status, *, sure: bool) -> None:
+        self.surely[head, status.context] = status if sure else None
+
+    def commented(self, number: int) -> str | None:
+        return self.said.get(number, "")
+
+    def comment(self, number: int, text: str | None) -> None:
+        self.said[number] = text
+
+    def kept(self) -> dict[int, Kept]:
+        """For a reconcile pass."""
+        return {
+            number: Kept(row.updated, row.head, row.target, row.since is not None)
+            for number, row in self.rows.items()
+            if row.open
+        }
+
+
+def pending(context: str) -> Status:
+    """What stands while nothing else does."""
+    return Status(context, Saying.PENDING, "It is being judged.", "")

@@ -1,0 +1,125 @@
+"""A real vault for tests: OpenBao from its wheel, in a folder of its own, and identities to sign in with."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from muniment.vault import layout, tokens
+from muniment.vault.client import Session, Vault
+from muniment.vault.embedded import Embedded
+from muniment.vault.entrances import PLAIN, Entrance, Issuer
+from muniment.vault.pieces import Wanted, all_of
+from muniment.vault.plan import apply, differences
+
+COMMIT = "a" * 40
+SUBJECT = "repo:company/shop:environment:production"
+GITHUB_URL = "https://token.actions.githubusercontent.example.test"
+GITLAB_URL = "https://gitlab.example.test"
+
+
+class Key:
+    """A key pair of an issuer or runner."""
+
+    def __init__(self) -> None:
+        self.private = ec.generate_private_key(ec.SECP256R1())
+        kind = serialization.PublicFormat.SubjectPublicKeyInfo
+        self.public = self.private.public_key().public_bytes(serialization.Encoding.PEM, kind).decode().strip()
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """A token with these claims."""
+        return tokens.signed(claims, self.private)
+
+
+class Running:
+    """A vault that runs, with what its person knows."""
+
+    def __init__(self, home: Path, server: Embedded) -> None:
+        self.home = home
+        self.server = server
+        self.password = server.password()
+        self.vault = Vault(server.address, seconds=2)
+
+    def process(self, name: str) -> Session:
+        """The session of one of Muniment's processes."""
+        return self.vault.sign_in(name, name, tokens.identity(self.home, name, int(time.time())))
+
+    @property
+    def web(self) -> Session:
+        return self.process(layout.WEB)
+
+    @property
+    def worker(self) -> Session:
+        return self.process(layout.WORKER)
+
+    @cached_property
+    def person(self) -> Session:
+        return self.vault.sign_in_person(layout.PERSON, self.password)
+
+    def wanted(self, issuers: tuple[Issuer, ...] = (), entrances: tuple[Entrance, ...] = ()) -> Wanted:
+        web, worker = (tokens.public(self.home, name) for name in (layout.WEB, layout.WORKER))
+        return Wanted(web, worker, issuers, entrances)
+
+    def make(self, issuers: tuple[Issuer, ...], entrances: tuple[Entrance, ...]) -> None:
+        """What a person does with `muniment vault apply`."""
+        person = self.person
+        apply(person, differences(person, all_of(self.wanted(issuers, entrances))))
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Running]:
+    """A new one."""
+    with Embedded(home) as server:
+        yield Running(home, server)
+
+
+def github(key: Key) -> Issuer:
+    return Issuer(layout.GITHUB, GITHUB_URL, (key.public,))
+
+
+def gitlab(key: Key) -> Issuer:
+    return Issuer(layout.GITLAB, GITLAB_URL, (key.public,))
+
+
+def by_github(environment: str = "production") -> Entrance:
+    subject = SUBJECT.replace("production", environment)
+    return Entrance("shop", environment, layout.GITHUB, subject, {"repository_id": ("42",)})
+
+
+def by_gitlab() -> Entrance:
+    subject = "project_path:company/shop:ref_type:branch:ref:main"
+    return Entrance("shop", "gitlab", layout.GITLAB, subject, {"project_id": ("42",)})
+
+
+def by_runner(key: Key, environment: str = "plain") -> Entrance:
+    return Entrance("shop", environment, PLAIN, "", keys=(key.public,))
+
+
+def now(**claims: Any) -> dict[str, Any]:
+    at = int(time.time())
+    return {"aud": layout.AUDIENCE, "iat": at, "nbf": at, "exp": at + 60, **claims}
+
+
+def github_claims(**others: Any) -> dict[str, Any]:
+    """What GitHub says of a job."""
+    usual = {
+        "iss": GITHUB_URL,
+        "sub": SUBJECT,
+        "repository_id": "42",
+        "environment": "production",
+        "ref": "refs/heads/main",
+        "ref_protected": "true",
+        "event_name": "push",
+        "sha": COMMIT,
+    }
+    return now(**(usual | others))
+
+
+def runner_claims(entrance: Entrance, **others: Any) -> dict[str, Any]:
+    """What a plain runner says of itself."""
+    return now(**({"iss": layout.RUNNER, "sub": entrance.role, "commit": COMMIT, "job": "1"} | others))

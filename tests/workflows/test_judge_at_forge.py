@@ -1,0 +1,265 @@
+"""What a forge shows on a head is never a yes that no complete reading gave, and comes right by itself."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from muniment.errors import ForgeError, MunimentError
+from muniment.facts.maybe import Known
+from muniment.forges.shapes import Reading, State
+from muniment.forges.statuses import Saying, Status, context_for
+from muniment.workflows.judge_at_forge import Judging, Verdict
+from muniment.workflows.reconcile_forge import missed, statuses
+from tests.support.forges.memory import AFTER, BEFORE, LATE, OURS, REPO, MemoryKeeper, World, change
+
+MAIN, OTHER = "refs/heads/main", "refs/heads/release"
+HEADS = ("1" * 40, "2" * 40, "3" * 40)
+NOW = "2026-11-24T09:00:00.000000Z"
+MUCH_LATER = "2026-11-24T10:00:00.000000Z"
+CALLS = ("read", "reviews", "publish", "comment", "changes", "statuses")
+
+
+class Court:
+    """Two approvals are enough. It records what it allowed before anybody can show it."""
+
+    def __init__(self) -> None:
+        self.allowed: set[tuple[str, str]] = set()
+
+    def __call__(self, reading: Reading, now: str) -> Verdict:
+        context = context_for(reading.change.target)
+        if isinstance(reading.reviews, Known) and len({each.by.id for each in reading.reviews.value}) >= 2:
+            self.allowed.add((reading.change.head, context))
+            return Verdict(Status(context, Saying.ALLOWED, "Two others approved.", ""))
+        return Verdict(Status(context, Saying.DENIED, "Two others have to approve.", ""), "Two others have to approve.")
+
+
+class Scene:
+    """A forge, what we keep of it, and the events that wait."""
+
+    def __init__(self) -> None:
+        self.world, self.keeper, self.court = World(), MemoryKeeper(), Court()
+        self.forge = self.world.forge()
+        self.judging = Judging(self.forge, REPO, self.keeper, self.court)
+        self.now = NOW
+
+    def look(self, number: int) -> bool:
+        try:
+            self.judging.look(number, self.now)
+        except ForgeError:
+            return False
+        return True
+
+    def reconcile(self) -> None:
+        """As the service does: look again at what was missed, show again what is not shown."""
+        for number in missed(self.forge.reader, REPO, self.keeper.kept()):
+            self.judging.look(number, self.now)
+        for head, context in {(row.head, row.context) for row in self.keeper.rows.values() if row.open}:
+            lost, _ = statuses(self.forge.reader, REPO, head, [context], self.keeper, OURS)
+            for place in lost:
+                self.keeper.surely[place] = None
+                self.judging.show(*place)
+
+    def right(self) -> Iterator[tuple[str, str, Saying]]:
+        """What every place should show."""
+        places: dict[tuple[str, str], list[bool]] = {}
+        for each in self.world.changes.values():
+            if each.state is State.OPEN:
+                enough = len(self.world.reviews(each)) >= 2
+                places.setdefault((each.head, context_for(each.target)), []).append(enough)
+        for (head, context), each_allowed in places.items():
+            yield head, context, Saying.ALLOWED if all(each_allowed) else Saying.DENIED
+
+
+def opened(*heads: str) -> Scene:
+    scene = Scene()
+    for number, head in enumerate(heads, 1):
+        scene.world.put(change(number, head))
+    return scene
+
+
+def shown(scene: Scene, head: str, ref: str = MAIN) -> Saying | None:
+    return scene.world.shown(head, context_for(ref))
+
+
+def test_pending_comes_first_and_then_the_verdict() -> None:
+    scene = opened(HEADS[0])
+    scene.look(1)
+    assert [status.saying for _, status, _ in scene.world.posted] == [Saying.PENDING, Saying.DENIED]
+    scene.world.approve(1, "carol")
+    scene.world.approve(1, "dave")
+    scene.look(1)
+    assert [status.saying for _, status, _ in scene.world.posted][2:] == [Saying.PENDING, Saying.ALLOWED]
+
+
+def test_a_verdict_stays_with_its_head() -> None:
+    scene = opened(HEADS[0])
+    scene.world.approve(1, "carol")
+    scene.world.approve(1, "dave")
+    scene.look(1)
+    scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
+    scene.look(1)
+    assert shown(scene, HEADS[1]) is Saying.DENIED
+
+
+def test_a_second_change_with_the_same_head_rides_on_nothing() -> None:
+    scene = opened(HEADS[0])
+    scene.world.approve(1, "carol")
+    scene.world.approve(1, "dave")
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+    scene.world.put(change(2, HEADS[0], OTHER))
+    scene.look(2)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+    assert shown(scene, HEADS[0], OTHER) is Saying.DENIED
+
+
+def test_where_changes_share_a_context_it_is_green_only_if_all_are_allowed() -> None:
+    scene = opened(HEADS[0], HEADS[0])
+    scene.world.approve(1, "carol")
+    scene.world.approve(1, "dave")
+    scene.court.allowed.add((HEADS[0], context_for(MAIN)))
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+    judged = scene.keeper.rows[1]
+    assert judged.status is not None
+    scene.keeper.rows[1].status = structs.replace(judged.status, saying=Saying.DENIED)
+    scene.look(2)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.CLOSED))
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+
+
+def test_what_cannot_be_read_stays_pending_and_past_a_deadline_is_denied() -> None:
+    scene = opened(HEADS[0])
+    scene.look(1)
+    scene.world.failing = {"read": [BEFORE, BEFORE]}
+    assert not scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+    scene.now = MUCH_LATER
+    assert not scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+    assert scene.world.posted[-1][1].summary == "read failed"
+
+
+def test_what_is_denied_unread_is_not_made_pending_again_and_again() -> None:
+    scene = opened(HEADS[0])
+    scene.look(1)
+    scene.world.failing = {"read": [BEFORE] * 4}
+    scene.look(1)
+    scene.now = MUCH_LATER
+    before = len(scene.world.posted)
+    for _ in range(3):
+        scene.look(1)
+    assert len(scene.world.posted) == before + 1
+
+
+def test_what_cannot_be_judged_is_denied_past_the_deadline_though_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = opened(HEADS[0])
+
+    def broken(reading: Reading, now: str) -> Verdict:
+        raise MunimentError("the policy cannot be read", "Mend it.")
+
+    judging = Judging(scene.forge, REPO, scene.keeper, broken)
+    for now, saying in ((NOW, Saying.PENDING), (MUCH_LATER, Saying.DENIED)):
+        with pytest.raises(MunimentError, match="policy"):
+            judging.look(1, now)
+        assert shown(scene, HEADS[0]) is saying
+
+
+def test_a_part_that_is_missing_allows_nothing() -> None:
+    scene = opened(HEADS[0])
+    scene.world.approve(1, "carol")
+    scene.world.approve(1, "dave")
+    scene.world.failing = {"reviews": [BEFORE]}
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+
+
+def test_one_comment_only_while_something_is_wrong() -> None:
+    scene = opened(HEADS[0])
+    scene.look(1)
+    scene.look(1)
+    assert scene.world.comments == {1: "Two others have to approve."}
+    assert scene.world.calls.count("comment") == 1
+    scene.world.approve(1, "carol")
+    scene.world.approve(1, "dave")
+    scene.look(1)
+    assert scene.world.comments == {1: ""}
+
+
+def test_a_status_of_another_account_is_found_and_ours_stands_again() -> None:
+    scene = opened(HEADS[0])
+    scene.look(1)
+    context = context_for(MAIN)
+    mallory = structs.replace(OURS, id="66", login="mallory")
+    scene.world.posted.append((HEADS[0], Status(context, Saying.ALLOWED, "fine", ""), mallory))
+    _, forged = statuses(scene.forge.reader, REPO, HEADS[0], [context], scene.keeper, OURS)
+    assert [each.by.login for each in forged] == ["mallory"]
+    scene.reconcile()
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+
+
+steps = st.one_of(
+    st.tuples(st.just("push"), st.integers(1, 3), st.sampled_from(HEADS)),
+    st.tuples(st.just("approve"), st.integers(1, 3), st.sampled_from(("carol", "dave"))),
+    st.tuples(st.just("take back"), st.integers(1, 3), st.sampled_from(("carol", "dave"))),
+    st.tuples(st.just("retarget"), st.integers(1, 3), st.sampled_from((MAIN, OTHER))),
+    st.tuples(st.just("close"), st.integers(1, 3), st.sampled_from(State)),
+    st.tuples(st.just("event"), st.integers(1, 3), st.just("")),
+    st.tuples(st.just("event"), st.integers(1, 3), st.just("")),
+    st.tuples(st.just("fail"), st.sampled_from(CALLS), st.sampled_from((BEFORE, AFTER, LATE))),
+    st.tuples(st.just("reconcile"), st.just(0), st.just("")),
+    st.tuples(st.just("forge"), st.integers(1, 3), st.just("")),
+    st.tuples(st.just("late"), st.just(0), st.just("")),
+    st.tuples(st.just("wait"), st.just(0), st.just("")),
+)
+
+
+def step(scene: Scene, what: str, about: int | str, detail: str) -> None:
+    world = scene.world
+    if what in ("push", "approve", "take back", "retarget", "close", "forge") and isinstance(about, int):
+        found = world.changes[about]
+        if what == "push":
+            world.put(structs.replace(found, head=detail))
+        elif what == "retarget":
+            world.put(structs.replace(found, target=detail))
+        elif what == "close":
+            world.put(structs.replace(found, state=State(detail)))
+        elif what != "forge":
+            world.approve(about, detail, yes=what == "approve")
+    elif what == "event" and isinstance(about, int):
+        scene.look(about)
+    elif what == "fail" and isinstance(about, str):
+        world.failing.setdefault(about, []).append(detail)
+    elif what == "late" and world.late:
+        world.late.pop(0)()
+    elif what == "wait":
+        scene.now = MUCH_LATER
+    elif what == "reconcile":
+        with contextlib.suppress(ForgeError):
+            scene.reconcile()
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(steps, max_size=40))
+def test_no_order_loss_doubling_or_failure_shows_a_yes_that_no_reading_gave(
+    taken: list[tuple[str, int | str, str]],
+) -> None:
+    scene = opened(*HEADS)
+    for each in taken:
+        step(scene, *each)
+        for head, status, _ in scene.world.posted:
+            if status.saying is Saying.ALLOWED:
+                assert (head, status.context) in scene.court.allowed
+    scene.world.failing = {}
+    while scene.world.late:
+        scene.world.late.pop()()
+    scene.reconcile()
+    scene.reconcile()
+    for head, context, saying in scene.right():
+        assert scene.world.shown(head, context) is saying
