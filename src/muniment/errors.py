@@ -2,6 +2,7 @@
 
     MunimentError                 exit 3  our own failure, or the world's
     |-- UsageError                exit 2  the command was asked for something it cannot mean
+    |   |-- ReportError           exit 2  a report of tests says nothing that could be counted
     |   `-- ConfigurationError    exit 2  a file that a person writes is missing or wrong
     |       |-- PolicyError               policy.toml
     |       |-- PeopleError               people.toml
@@ -14,6 +15,8 @@
     |-- DatabaseError             exit 3  PostgreSQL could not be started or reached
     |-- VaultError                exit 3  the vault is not there, or does not give or take what it was asked
     |-- ForgeError                exit 3  a forge did not answer, or not wholly; `code` says which way
+    |-- IdentityError             exit 3  what a pipeline says it is does not hold; `code` says which way
+    |-- AttestationError          exit 3  a signed statement proves nothing; `code` says why
     `-- LedgerError               exit 3  the ledger is damaged, older or other than it was, and must not be signed
 
 An error never means yes: whoever catches one denies, or passes it on.
@@ -37,6 +40,10 @@ class UsageError(MunimentError):
     """The command was called in a way that has no meaning here."""
 
     exit_code = 2
+
+
+class ReportError(UsageError):
+    """A report of tests is malformed, cut off, or contradicts itself: it says nothing."""
 
 
 class ConfigurationError(UsageError):
@@ -146,3 +153,53 @@ class ForgeError(MunimentError):
         super().__init__(message, remedy)
         self.code = code
         self.again_at = again_at
+
+
+class IdentityCode(StrEnum):
+    """Why an identity does not hold."""
+
+    UNREADABLE = "unreadable"  # it is no token of the form that is expected
+    ALGORITHM = "algorithm"  # signed in a way that is not trusted, or not at all
+    KEY = "key"  # signed by a key that is not trusted
+    SIGNATURE = "signature"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"  # meant for somebody else
+    EXPIRED = "expired"
+    NOT_YET = "not-yet"
+    TOO_LONG = "too-long"  # good for longer than such a token may be
+    SUBJECT = "subject"
+    REPOSITORY = "repository"
+    ENVIRONMENT = "environment"
+    EVENT = "event"  # begun by what an outsider can cause
+    REF = "ref"  # not a branch or tag that may deploy
+    UNPROTECTED = "unprotected"
+    UNTRUSTING = "untrusting"  # what it is held against is not whole
+
+
+class IdentityError(MunimentError):
+    """What a pipeline says it is does not hold. No message holds the token or a part of it."""
+
+    def __init__(self, code: IdentityCode, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.code = code
+
+
+class AttestationCode(StrEnum):
+    """Why a signed statement proves nothing."""
+
+    UNREADABLE = "unreadable"
+    NOT_SIGNED = "not-signed"  # by none of the keys that are trusted
+    OTHER_KIND = "other-kind"
+    OTHER_ARTIFACT = "other-artifact"
+    OTHER_ENVIRONMENT = "other-environment"
+    NOT_PASSED = "not-passed"
+    EXPIRED = "expired"
+    FUTURE = "future"  # dated later than now: a clock is wrong
+
+
+class AttestationError(MunimentError):
+    """A signed statement does not say what it would have to say."""
+
+    def __init__(self, code: AttestationCode, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.code = code

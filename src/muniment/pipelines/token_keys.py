@@ -1,0 +1,89 @@
+"""A token's signature is checked with a key that is trusted, by the one algorithm that belongs to that key.
+
+So no header can choose: neither `none`, nor a symmetric algorithm over a public key (RFC 8725, sections 2.1 and 3.1).
+"""
+
+import json
+from typing import Any
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from msgspec import Struct
+
+from muniment.errors import IdentityCode, IdentityError
+
+SMALLEST = 2048  # bits of an RSA key
+
+_TRIED = "Use the identity that the pipeline is registered with; after a change of keys, have them read again."
+
+
+class TokenKey(Struct, frozen=True):
+    """A public key with its algorithm. `id` is "" where it has none."""
+
+    id: str
+    algorithm: str
+    key: Any
+
+
+def read(text: str) -> TokenKey:
+    """A key from a JWK (JSON) or a PEM. Raises IdentityError for what cannot be trusted: private, symmetric, weak."""
+    try:
+        if text.lstrip().startswith("{"):
+            return _from_jwk(json.loads(text))
+        return TokenKey("", *_known(load_pem_public_key(text.encode())))
+    except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
+        raise IdentityError(
+            IdentityCode.UNTRUSTING,
+            "a trusted key cannot be used: it is no public RSA, P-256 or Ed25519 key",
+            "Register the issuer's public keys, as JWK or PEM.",
+        ) from None
+
+
+def chosen(keys: tuple[str, ...], wanted: Any, algorithm: Any) -> TokenKey:
+    """The one of `keys` that a token's header names. Raises IdentityError if none is, or it is used in another way."""
+    read_keys = [read(text) for text in keys]
+    named = [key for key in read_keys if key.id == wanted] if wanted else read_keys
+    if not named and len(read_keys) == 1 and not read_keys[0].id:
+        named = read_keys  # a key without an id is known by being the only one
+    if len(named) != 1:
+        raise _refused(IdentityCode.KEY, "it is signed by a key that is not trusted")
+    if algorithm != named[0].algorithm:
+        raise _refused(IdentityCode.ALGORITHM, "it is not signed in the way that belongs to its key")
+    return named[0]
+
+
+def payload(token: str, key: TokenKey) -> bytes:
+    """What a token says, if `key` signed it. Raises IdentityError."""
+    try:
+        decoded = jwt.PyJWS().decode_complete(token, key.key, algorithms=[key.algorithm])
+    except jwt.InvalidSignatureError:
+        raise _refused(IdentityCode.SIGNATURE, "its signature is wrong") from None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise _refused(IdentityCode.UNREADABLE, "it is no such token") from None
+    said: bytes = decoded["payload"]
+    return said
+
+
+def _from_jwk(jwk: dict[str, Any]) -> TokenKey:
+    if jwk.get("use", "sig") != "sig" or "d" in jwk or jwk.get("kty") not in ("RSA", "EC", "OKP"):
+        raise ValueError("not a public key for signatures")
+    algorithm, key = _known(jwt.PyJWK.from_dict(jwk).key)
+    if jwk.get("alg", algorithm) != algorithm:
+        raise ValueError("meant for another algorithm")
+    return TokenKey(str(jwk.get("kid", "")), algorithm, key)
+
+
+def _known(key: Any) -> tuple[str, Any]:
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST:
+        return "RS256", key
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return "ES256", key
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "EdDSA", key
+    raise ValueError("another kind of key")
+
+
+def _refused(code: IdentityCode, why: str) -> IdentityError:
+    return IdentityError(code, f"this identity does not hold: {why}", _TRIED)
