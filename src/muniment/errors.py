@@ -14,6 +14,7 @@
     |   `-- ErasedError                   what is asked for was erased, on the record
     |-- DatabaseError             exit 3  PostgreSQL could not be started or reached
     |-- VaultError                exit 3  the vault is not there, or does not give or take what it was asked
+    |-- RunError                  exit 200 to 219, one for each code  a command was not started; nothing of it ran
     |-- ForgeError                exit 3  a forge did not answer, or not wholly; `code` says which way
     |-- IdentityError             exit 3  what a pipeline says it is does not hold; `code` says which way
     |-- AttestationError          exit 3  a signed statement proves nothing; `code` says why
@@ -22,7 +23,7 @@
 An error never means yes: whoever catches one denies, or passes it on.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class MunimentError(Exception):
@@ -118,6 +119,37 @@ class VaultError(MunimentError):
     def __init__(self, code: VaultCode, message: str, remedy: str) -> None:
         super().__init__(message, remedy)
         self.code = code
+
+
+class RunCode(IntEnum):
+    """Why a command was not started, as the exit code of `muniment run` and `muniment deploy`."""
+
+    IDENTITY = 200  # nobody vouches for this process, or nobody can tell who does
+    ADDRESS = 201
+    DOWN = 202
+    UNTRUSTED = 203
+    HUNG = 204
+    SEALED = 205
+    AUDIT = 206
+    REFUSED = 207
+    EXPIRED = 208
+    MISSING = 209
+    FAILED = 210  # the vault did, or the service
+    NAME = 211  # a secret that the command needs is not there
+    SHORT = 212  # a secret could not be masked
+    MASKING = 213  # nothing is installed that masks
+    HIDING = 214  # nowhere to put a file that is not on a disk
+    COMMAND = 215  # there is no such program, or it cannot be executed
+    SERVICE = 216  # who gives leave to deploy cannot be reached
+
+
+class RunError(MunimentError):
+    """A command was not started, for one reason. No message holds a secret."""
+
+    def __init__(self, code: RunCode, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.code = code
+        self.exit_code = int(code)
 
 
 class LedgerError(MunimentError):

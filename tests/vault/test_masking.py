@@ -108,6 +108,9 @@ def test_a_line_of_a_value_is_masked_alone(line: str) -> None:
         (["abcdefgh"], b"abcdefghabcdefgh", b"******"),
         (["abcdefgh"], b"abcdefgh\nabcdefgh\n", b"***\n***\n"),
         (["abcdefgh"], b"abcd\n  efgh\n", b"***\n"),
+        (["abcdefgh"], b"ab\n  cdefgh\n", b"ab\n  ***\n"),
+        (["abcdefgh"], b"ab\nabc\ndefgh\n", b"ab\n***\n"),
+        (["abcdefgh", "bcdefghi"], b"ab\ncdefghij", b"ab\n***j"),
         (["abcdefgh"], b"abcdefg", b"abcdefg"),
         (["aaaaaaaa"], b"b" + b"a" * 40 + b"b", b"b***b"),
         ([], b"abcdefgh", b"abcdefgh"),
@@ -150,7 +153,10 @@ def test_only_what_may_become_a_secret_is_held_back() -> None:
     assert masker.feed(b"My horse, a correct hors") == b"My horse, a "
     assert masker.feed(b"e!\n") == b"correct horse!\n"
     assert masker.feed(b"correct\n") == b""
-    assert masker.flush() == b"correct\n"
+    assert masker.feed(b"\nready c\n") == b"correct\n\nready c\n"
+    assert masker.feed(b"orrect horse battery\n") == MARK + b"\n"
+    assert masker.feed(b"correct") == b""
+    assert masker.flush() == b"correct"
 
 
 def test_who_waits_sees_two_letters_at_most_and_the_rest_is_masked() -> None:
@@ -211,7 +217,7 @@ def plainly(values: list[str], data: bytes) -> bytes:
     for form in {form for value in values for form in forms(value)}:
         at = unfolded.find(form)
         while at >= 0:
-            spans.append((at, at + len(form)))
+            spans.append((at + before_a_break(kept[at : at + 3]), at + len(form)))
             at = unfolded.find(form, at + 1)
     shown, done, reach = b"", 0, 0
     for start, end in sorted(spans):
@@ -220,6 +226,11 @@ def plainly(values: list[str], data: bytes) -> bytes:
         reach = max(reach, end)
         done = kept[reach - 1] + 1
     return shown + data[done:]
+
+
+def before_a_break(places: list[int]) -> int:
+    """How many bytes of a form stay, for they stand alone before a line break."""
+    return next((n for n in (1, 2) if places[n] - places[n - 1] > 1), 0)
 
 
 def invented(chance: random.Random) -> str:

@@ -1,13 +1,16 @@
 """Nothing that leaves a masker holds a secret, in any of its forms, however the stream was cut into pieces.
 
-What is masked: every byte of every occurrence, overlapping ones too; each run of overlapping ones becomes one MARK. So
-there is one right answer for a whole text, and the pieces that a masker gives for it, joined, are exactly that.
+What is masked: every byte of every occurrence, overlapping ones too; each run of overlapping ones becomes one MARK. But
+one or two bytes just before a line break stay, though the rest follows behind it: else the end of most lines would have
+to wait for the next one. So there is one right answer for a whole text, and the pieces that a masker gives for it,
+joined, are exactly that.
 
 How: line breaks, with the blanks after each, are taken out of the stream (`forms` says why). An engine finds where the
 first SHORTEST bytes of any form begin; each such place is then compared with the forms that begin so. Only what may
 still become a form is held back, until more comes.
 """
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +19,7 @@ from muniment.errors import ConfigurationError
 from muniment.vault.forms import FOLD, SHORTEST, forms
 
 MARK = b"***"
+_BEGUN = re.compile(rb"([^\r\n]{1,2})[\r\n]\s*")  # what may have begun just before a line break
 
 Finder = Callable[[bytes], Iterable[int]]  # where any of the keys begins
 Engine = Callable[[Sequence[bytes]], Finder]
@@ -66,6 +70,11 @@ class Masker:
         spans, _ = self._compared(len(self._text))
         return self._shown(spans, len(self._text), 0)
 
+    @property
+    def holds(self) -> bool:
+        """Whether something is held back that was not shown."""
+        return self._done < len(self._raw)
+
     def release(self, most: int) -> bytes:
         """What is held back, if it is at most so many bytes, for somebody waits. The rest of a form is masked later."""
         if len(self._text) > most or self._masked:
@@ -97,23 +106,21 @@ class Masker:
 
     def _shown(self, spans: list[Span], kept: int, lead: int) -> bytes:
         """All before `kept`, masked; the rest is held back."""
-        raw, text = self._raw, self._text
-        if not spans and not self._done and not self._masked:
-            cut = len(raw) if kept == len(text) else _from_end(raw, len(text) - kept)
-            self._hold(cut, kept, 0, 0)
-            return raw[:cut] if cut < len(raw) else raw
-        places = _Places(raw, lead)
-        pieces, done, masked = [], self._done, self._masked
-        for start, end in _merged(spans):
-            if start >= kept:
-                break
-            if start >= masked:
-                pieces += [raw[done : places.of(start)], MARK]
-            masked = max(masked, end)
-            done = max(done, places.of(masked - 1) + 1)
-        cut = places.of(kept) if kept < len(text) else len(raw)
-        pieces.append(raw[done:cut])
-        self._hold(cut, kept, done, masked)
+        raw, done, masked = self._raw, self._done, self._masked
+        pieces = []
+        if spans or masked:
+            places = _Places(raw, lead)
+            for start, end in _merged([(places.first(at), end) for at, end in spans if at < kept]):
+                if start >= masked:
+                    pieces += [raw[done : places.of(start)], MARK]
+                masked = max(masked, end)
+                done = max(done, places.of(masked - 1) + 1)
+        left = len(self._text) - kept
+        cut = _from_end(raw, left) if left else len(raw)
+        seen = _BEGUN.match(raw, cut)
+        end = seen.end() if seen else cut
+        pieces.append(raw[done:end])
+        self._hold(cut, kept, max(done, end), masked)
         return b"".join(pieces)
 
     def _hold(self, cut: int, kept: int, done: int, masked: int) -> None:
@@ -169,10 +176,16 @@ class _Places:
     """Where in `raw` each byte of its unfolded text stands; `lead` bytes before the first are blanks of a fold."""
 
     def __init__(self, raw: bytes, lead: int = 0) -> None:
+        self._raw = raw
         self._texts, self._raws = [0], [lead]
         for fold in FOLD.finditer(raw, lead):
             self._texts.append(self._texts[-1] + fold.start() - self._raws[-1])
             self._raws.append(fold.end())
+
+    def first(self, place: int) -> int:
+        """Where the masking of a form at `place` begins."""
+        begun = _BEGUN.match(self._raw, self.of(place))
+        return place + len(begun[1]) if begun else place
 
     def of(self, place: int) -> int:
         """The place in raw."""

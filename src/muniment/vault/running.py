@@ -1,0 +1,217 @@
+"""Starts a command and stays beside it to its end: its output masked, its signals and its exit code passed on.
+
+A new session is its own, so that it has no other terminal than ours to write to. What it leaves behind when it ends
+has a moment to finish writing; then nobody reads that any more.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import termios
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import NamedTuple
+
+from muniment.errors import RunCode, RunError
+from muniment.vault.masking import Masker
+from muniment.vault.streams import Stream
+from muniment.vault.terminal import Terminal
+
+_PASSED = (
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGCONT),
+)
+_PAUSE = 100  # milliseconds without output after which somebody at a terminal waits
+_LINGER = 1.0  # seconds for what the command left behind
+
+
+class Ended(NamedTuple):
+    """How a command ended: `code` as a shell tells it; `signal` is what ended it, 0 if it ended itself."""
+
+    code: int
+    signal: int
+
+
+class _Ends(NamedTuple):
+    """What the command gets as input, output and errors; what comes from it; and its terminal, if it has one."""
+
+    given: tuple[int, int, int]
+    streams: list[Stream]
+    terminal: Terminal | None
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], masker: Masker) -> Ended:
+    """Run it to its end. Raises RunError if it could not be started."""
+    _standard_ones_open()
+    ends = _ends(masker)
+    with ExitStack() as stack:
+        child = _Child(command, environment, ends, stack)
+        if ends.terminal is not None:
+            stack.callback(ends.terminal.restore)
+            ends.terminal.raw()
+        _relay(child.handle, ends)
+        return child.ended()
+
+
+class _Child:
+    """The command, started, with our signals on their way to it."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], ends: _Ends, stack: ExitStack) -> None:
+        self._terminal = ends.terminal
+        masked = signal.pthread_sigmask(
+            signal.SIG_BLOCK, (*_PASSED, signal.SIGWINCH)
+        )  # until there is somebody to pass them to
+        stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, masked)
+        told, tell = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _become(command, environment, ends, tell, masked)
+        os.close(tell)
+        for given in {*ends.given} - {0}:
+            if ends.terminal is None or given != ends.terminal.slave:
+                os.close(given)
+        problem = os.read(told, 16)
+        os.close(told)
+        if problem:
+            os.waitpid(self._pid, 0)
+            raise cannot_start(command[0], int(problem))
+        self.handle = os.pidfd_open(self._pid)
+        stack.callback(os.close, self.handle)
+        for number in _PASSED:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                stack.callback(signal.signal, number, signal.signal(number, self._pass))
+        if ends.terminal is not None:
+            stack.callback(signal.signal, signal.SIGWINCH, signal.signal(signal.SIGWINCH, self._resize))
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+    def _pass(self, number: int, _: object) -> None:
+        with suppress(OSError):  # it has just ended, or became somebody else
+            os.killpg(self._pid, number)
+
+    def _resize(self, *_: object) -> None:
+        if self._terminal is not None:
+            self._terminal.resize()
+
+    def ended(self) -> Ended:
+        """How it ended; it has."""
+        code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return Ended(code, 0) if code >= 0 else Ended(128 - code, -code)
+
+
+def leave(ended: Ended) -> int:
+    """The exit code of a command that ended so; if a signal ended it, the same signal ends us."""
+    if ended.signal:
+        if ended.signal != signal.SIGKILL:
+            signal.signal(ended.signal, signal.SIG_DFL)
+        os.kill(os.getpid(), ended.signal)
+    return ended.code
+
+
+def cannot_start(program: str, number: int) -> RunError:
+    """The refusal for a program that the system does not start."""
+    return RunError(
+        RunCode.COMMAND,
+        f"{program} cannot be started ({os.strerror(number)})",
+        "See that it is installed here, is executable, and stands on PATH.",
+    )
+
+
+def _become(
+    command: Sequence[str], environment: Mapping[str, str], ends: _Ends, tell: int, masked: Iterable[int]
+) -> None:
+    """In the child: be the command. It never returns."""
+    try:
+        os.setsid()
+        if ends.terminal is not None:
+            fcntl.ioctl(ends.terminal.slave, termios.TIOCSCTTY, 0)
+        for standard, given in enumerate(ends.given):
+            os.dup2(given, standard)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 -- it is what we are asked to start
+    except OSError as error:
+        os.write(tell, str(error.errno).encode())
+    finally:
+        os._exit(127)
+
+
+def _ends(masker: Masker) -> _Ends:
+    """A terminal where there was one, a pipe where there was none; one for both if both were the same."""
+    terminals = [standard for standard in (1, 2, 0) if os.isatty(standard)]
+    terminal = Terminal(terminals[0], typed=os.isatty(0)) if terminals else None
+    streams = [Stream(terminal.master, terminals[0], masker, waited=True)] if terminal is not None else []
+    given = [0, 0, 0]
+    for standard in (0, 1, 2):
+        if terminal is not None and os.isatty(standard):
+            given[standard] = terminal.slave
+        elif standard == 2 and given[1] and os.path.samestat(os.fstat(1), os.fstat(2)):
+            given[2] = given[1]
+        elif standard:
+            source, given[standard] = os.pipe()
+            streams.append(Stream(source, standard, masker.again()))
+    return _Ends((given[0], given[1], given[2]), streams, terminal)
+
+
+def _relay(child: int, ends: _Ends) -> None:
+    """Hand on what comes until the command ended, then what is on its way."""
+    poll = select.poll()
+    poll.register(child, select.POLLIN)
+    open_ones = {stream.source: stream for stream in ends.streams}
+    for source in open_ones:
+        poll.register(source, select.POLLIN)
+    try:
+        while not _turn(poll, child, open_ones, ends.terminal):
+            pass
+        if ends.terminal is not None:
+            os.close(ends.terminal.slave)
+        poll.unregister(child)
+        end = time.monotonic() + _LINGER
+        while open_ones and (left := end - time.monotonic()) > 0:
+            for source, _ in poll.poll(left * 1000):
+                _hand_on(poll, open_ones, source)
+    finally:
+        for stream in open_ones.values():
+            stream.end()
+
+
+def _turn(poll: select.poll, child: int, open_ones: dict[int, Stream], terminal: Terminal | None) -> bool:
+    """One look at all; whether the command has ended."""
+    if terminal is not None:
+        _look_at_keys(poll, terminal)
+    waiting = [stream for stream in open_ones.values() if stream.waiting]
+    found = poll.poll(_PAUSE if waiting else None)
+    if not found:
+        for stream in waiting:
+            stream.release()
+    for source, _ in found:
+        if source in open_ones:
+            _hand_on(poll, open_ones, source)
+        elif terminal is not None and source == 0:
+            terminal.type(source)
+    return any(source == child for source, _ in found)
+
+
+def _look_at_keys(poll: select.poll, terminal: Terminal) -> None:
+    terminal.push()
+    if terminal.typing:
+        poll.register(0, select.POLLIN)
+    else:
+        with suppress(KeyError):
+            poll.unregister(0)
+
+
+def _hand_on(poll: select.poll, open_ones: dict[int, Stream], source: int) -> None:
+    if not open_ones[source].relay():
+        poll.unregister(source)
+        open_ones.pop(source).end()
+
+
+def _standard_ones_open() -> None:
+    """Input, output and errors are something, so that nothing of ours takes their numbers."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
