@@ -17,9 +17,9 @@ BOB, CAROL, MALLORY = "Bob <bob@example.test>", "Carol <carol@example.test>", "M
 
 
 def make_keys(folder: Path) -> dict[str, Path]:
-    """A fresh Ed25519 key for everybody, and a second one for ada."""
+    """A fresh Ed25519 key for everybody and for the machine ci, and a second one for ada."""
     keys: dict[str, Path] = {}
-    for name in (*PEOPLE, "ada2"):
+    for name in (*PEOPLE, "ada2", "ci"):
         keys[name] = folder / name
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(keys[name])], check=True)
     return keys
@@ -44,6 +44,8 @@ def people_toml(keys: dict[str, Path], **changed: str) -> str:
             lines[changed[name].partition(" ")[0]] = changed[name]
         entries.append("\n".join(["[[person]]", *lines.values()]))
     entries.append('[[machine]]\nid = "update-bot"\nemails = ["bot@example.test"]')
+    if "ci" in keys:
+        entries.append(f'[[machine]]\nid = "ci"\nkeys = ["{keys["ci"].with_suffix(".pub").read_text().strip()}"]')
     return "\n\n".join(entries) + "\n"
 
 

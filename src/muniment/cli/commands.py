@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "muniment.cli.check",
     "explain": "muniment.cli.explain",
     "approve": "muniment.cli.approve",
+    "tests": "muniment.cli.tests",
     "exception": "muniment.cli.exception",
     "hook": "muniment.cli.hook",
     "freeze": "muniment.cli.freeze",

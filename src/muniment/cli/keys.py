@@ -2,26 +2,39 @@
 
 import subprocess
 from pathlib import Path
+from typing import TypeVar
 
 from muniment.errors import UsageError
-from muniment.facts.people import People, Person
+from muniment.facts.people import Machine, People, Person
 from muniment.policy.keys import KINDS, parse_key
 
 _NEXT = "Name a key with --key FILE, or set it: git config user.signingKey ~/.ssh/id_ed25519.pub"
 
 
+T = TypeVar("T", Person, Machine)
+
+
 def signer(people: People, key: str | None, repo: str) -> tuple[Person, str]:
     """The person that the key belongs to, and the key as `git.signatures.sign` takes it. UsageError if none."""
+    return _holder(people, key, repo, Person, "nobody")
+
+
+def machine(people: People, key: str | None, repo: str) -> tuple[Machine, str]:
+    """The same for a machine."""
+    return _holder(people, key, repo, Machine, "no machine")
+
+
+def _holder(people: People, key: str | None, repo: str, of: type[T], none: str) -> tuple[T, str]:
     chosen = key or _said(["git", "-C", repo, "config", "user.signingKey"]).strip()
     for candidate in (chosen,) if chosen else tuple(_said(["ssh-add", "-L"]).splitlines()):
         public = _public(candidate)
-        person = people.by_identity.get(f"key:{public}")
-        if isinstance(person, Person):
-            return person, candidate
+        holder = people.by_identity.get(f"key:{public}")
+        if isinstance(holder, of):
+            return holder, candidate
         if chosen:
             raise UsageError(
-                f"the key {chosen} belongs to nobody in people.toml",
-                "Have it added to your entry there, on the branch.",
+                f"the key {chosen} belongs to {none} in people.toml",
+                "Have it added to the entry of whoever signs with it, on the branch.",
             )
     raise UsageError("there is no key to sign with that people.toml knows", _NEXT)
 

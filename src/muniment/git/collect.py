@@ -12,8 +12,9 @@ from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision, 
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
+from muniment.facts.pipeline import Run, Runs
 from muniment.facts.statements import Approval
-from muniment.git import approvals, files
+from muniment.git import approvals, files, runs
 from muniment.git.approved import approved_heads
 from muniment.git.history import History, between
 from muniment.git.history import read as read_commits
@@ -56,6 +57,7 @@ class GitCollector:
             known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
+            known_kinds.TEST_RUNS.name: self._test_runs,
         }
 
     def revision(self, name: str, target: str, base: str, head: str) -> Revision:
@@ -155,3 +157,17 @@ class GitCollector:
         heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
         wanted = [reference for reference in self._references() if reference.head in heads]
         return approvals.read(self._repository, wanted, self._people.value)
+
+    def _test_runs(self, revision: Revision) -> Runs:
+        """Those on the head, and those on the commit that the change was made on."""
+        before = [base for base in self._history(revision.base, revision.head).bases if base != revision.head]
+        return Runs(self._runs(revision, [revision.head]), self._runs(revision, before))
+
+    def _runs(self, revision: Revision, heads: Collection[str]) -> tuple[Run, ...]:
+        if not isinstance(self._people, Known):
+            raise GitError(self._people.why, "Say who the people are.")
+        if not any(heads):
+            return ()
+        there = self._repository.refs(*(f"{runs.PREFIX}{head}" for head in heads))
+        wanted = [reference for reference in runs.references({**there, **self._pushed}) if reference.head in heads]
+        return runs.facts_of(runs.read(self._repository, wanted, self._people.value), revision.repository)

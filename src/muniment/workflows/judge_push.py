@@ -12,7 +12,7 @@ from muniment.facts.change import Update as Becomes
 from muniment.facts.maybe import Known
 from muniment.facts.people import People
 from muniment.facts.statements import Approval, Freeze, Signature
-from muniment.git import approvals, receiving
+from muniment.git import approvals, receiving, runs
 from muniment.git.collect import GitCollector
 from muniment.git.pushed import PushReader
 from muniment.git.receiving import Update
@@ -24,6 +24,7 @@ from muniment.workflows.refusals import Refusals
 from muniment.workflows.sources import Rules
 from muniment.workflows.standing import HEADS, TAGS, Standing
 
+STATEMENTS = (approvals.PREFIX, runs.PREFIX)  # refs of signed statements: no commit of theirs is anybody's work
 _RESERVED = ("refs/muniment/", "refs/replace/")
 
 
@@ -71,7 +72,7 @@ class Judging:
         self._refs = refs
         self._own = own
         self._now = now
-        self._pushed = {update.ref: update.new for update in updates if update.ref.startswith(approvals.PREFIX)}
+        self._pushed = {update.ref: update.new for update in updates if update.ref.startswith(STATEMENTS)}
         self._freezes = Known(frozen)
         self._collectors: dict[int, GitCollector] = {}
 
@@ -83,6 +84,8 @@ class Judging:
         try:
             if update.ref.startswith(approvals.PREFIX):
                 return self._approval(update, standing.people)
+            if update.ref.startswith(runs.PREFIX):
+                return self._run(update, standing.people)
             if update.ref.startswith(_RESERVED):
                 return _refused(update, Refusals.RESERVED(subject))
             if update.old != self._refs.get(update.ref, ""):  # whoever pushes says what it was; git checks it later
@@ -141,6 +144,27 @@ class Judging:
                 details = {"head": statement.ref_head, "statement": statement.id, "about": statement.head}
                 return _refused(update, Refusals.APPROVAL_ELSEWHERE(subject, **details))
         return Answer(update, statements=fresh)
+
+    def _run(self, update: Update, people: People) -> Answer:
+        """A run is let in if a machine that is known signed it, about the commit whose ref it lies at."""
+        subject = f"ref:{update.ref}"
+        found = runs.references({update.ref: update.new or update.old})
+        if not found:
+            return _refused(update, Refusals.NO_RUN_REF(subject))
+        if not update.new:
+            return _refused(update, Refusals.RUN_STAYS(subject))
+        where = {"head": found[0].head, "pipeline": found[0].pipeline}
+        said = runs.read(self._repository, found, people)
+        ids = [told.id for told in said]
+        if update.old and update.old not in ids:
+            return _refused(update, Refusals.RUN_REWOUND(subject, **where))
+        for told in said[ids.index(update.old) + 1 if update.old else 0 :]:
+            if told.run.signature is not Signature.VALID:
+                details = {"who": told.run.by or "nobody", "signature": told.run.signature.value, **where}
+                return _refused(update, Refusals.RUN_NOT_SIGNED(subject, **details))
+            if told.head != told.run.commit:
+                return _refused(update, Refusals.RUN_ELSEWHERE(subject, about=told.head, **where))
+        return Answer(update)
 
 
 def revision_of(

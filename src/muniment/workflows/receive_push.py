@@ -14,12 +14,12 @@ from muniment.facts import canonical
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
 from muniment.facts.statements import Freeze
-from muniment.git import approvals, receiving
+from muniment.git import receiving
 from muniment.git.receiving import Update
 from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
 from muniment.ledger import entries, objects
-from muniment.workflows.judge_push import Answer, Judging
+from muniment.workflows.judge_push import STATEMENTS, Answer, Judging
 from muniment.workflows.judged import judged
 from muniment.workflows.record import Entry, Record
 from muniment.workflows.standing import Standing
@@ -109,9 +109,9 @@ class Gate:
     def _push(
         self, updates: tuple[Update, ...], refs: Mapping[str, str], pusher: Maybe[str], people: Maybe[People]
     ) -> objects.Push:
-        """Approvals are no commits of anybody's, so they neither bring commits nor make them known."""
-        bringing = [update for update in updates if not update.ref.startswith(approvals.PREFIX)]
-        known = [value for ref, value in refs.items() if not ref.startswith(approvals.PREFIX)]
+        """Statements are no commits of anybody's, so they neither bring commits nor make them known."""
+        bringing = [update for update in updates if not update.ref.startswith(STATEMENTS)]
+        known = [value for ref, value in refs.items() if not ref.startswith(STATEMENTS)]
         commits = receiving.brought(self._repository, bringing, known, people)
         named = tuple(objects.RefUpdate(update.ref, update.old, update.new) for update in updates)
         return objects.Push(self._place, pusher, named, commits, objects.salt())

@@ -50,3 +50,23 @@ class Refusals(Codes):
         "The statement {statement} is about {about}, and lies at {head}.",
         "Make approvals with: muniment approve COMMIT",
     )
+    NO_RUN_REF = violated(
+        "{name} does not name a run of tests: refs/muniment/runs/COMMIT/PIPELINE does.",
+        "Hand in runs with: muniment tests submit --pipeline NAME --junit FILE",
+    )
+    RUN_STAYS = violated(
+        "What a pipeline said of a commit is never deleted.",
+        "Let it run again, and hand that in on top.",
+    )
+    RUN_REWOUND = violated(
+        "What was said before of {pipeline} on {head} would be lost.",
+        "Fetch it, then hand it in again: git fetch origin '+refs/muniment/runs/*:refs/muniment/runs/*'",
+    )
+    RUN_NOT_SIGNED = violated(
+        "A run of {pipeline} on {head} is not validly signed by {who} ({signature}).",
+        "Let a machine that people.toml knows sign it: muniment tests submit --pipeline {pipeline} --key FILE",
+    )
+    RUN_ELSEWHERE = violated(
+        "A run of {pipeline} is about {about}, and lies at {head}.",
+        "Hand in runs with: muniment tests submit --pipeline {pipeline}",
+    )

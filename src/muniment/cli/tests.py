@@ -1,0 +1,93 @@
+"""muniment tests: what a pipeline's tests found on one commit, signed by the machine that ran them."""
+
+from pathlib import Path
+
+import click
+
+from muniment.cli import keys, options, printing, scene
+from muniment.errors import UsageError
+from muniment.facts import canonical
+from muniment.git import runs, signatures
+from muniment.policy.reading import shown
+
+
+@click.group("tests")
+def command() -> None:
+    """Hand in what tests found: docs/pipelines.md."""
+
+
+@command.command()
+@click.argument("rev", default="HEAD")
+@click.option(
+    "--junit", "files", multiple=True, required=True, metavar="FILE", help="A JUnit XML report; may be given again."
+)
+@click.option("--pipeline", required=True, metavar="NAME", help="The pipeline's name, as the policy has it.")
+@click.option("--failed", is_flag=True, help="Say that the pipeline did not end well, whatever the reports say.")
+@click.option("--url", default="", metavar="URL", help="Where a person sees more of this run.")
+@options.repo
+@options.onto
+@options.home
+@options.key
+@options.output
+def submit(
+    rev: str,
+    files: tuple[str, ...],
+    pipeline: str,
+    failed: bool,
+    url: str,
+    repo: str,
+    onto: str | None,
+    home: str | None,
+    key: str | None,
+    output: str,
+) -> int:
+    """Say what the tests of a pipeline found on REV, signed with the SSH key of a machine in people.toml.
+
+    The statement lies at refs/muniment/runs/; push it like an approval. Exit code 0 also where tests failed: what comes
+    of that is for the policy to say.
+    """
+    from muniment.pipelines import tests  # defusedxml comes with the extra that a pipeline installs
+
+    if not runs.is_name(pipeline):
+        raise UsageError(f"{shown(pipeline)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters.")
+    read = [(file, _content(file)) for file in files]
+    counts = tests.read(read)
+    now = scene.now()
+    with scene.opened(repo, onto, home) as found:
+        repository = found.repository
+        head = repository.resolve(rev)
+        machine, chosen = keys.machine(found.rules.people, key, repo)
+        ref = f"{runs.PREFIX}{head}/{pipeline}"
+        before = next(iter(repository.refs(ref).values()), "")
+        said = runs.Predicate(
+            repository=found.rules.policy.policy.repository,
+            pipeline=pipeline,
+            head=head,
+            machine=machine.id,
+            passed=not failed and not counts.failed,
+            executed=counts.executed,
+            failed=counts.failed,
+            skipped=counts.skipped,
+            reports=tuple(canonical.digest(data) for _, data in read),
+            url=url,
+            previous=before,
+            time=now,
+        )
+        data = runs.statement(said)
+        runs.write(repository, head, pipeline, before, data, signatures.sign(data, runs.NAMESPACE, chosen))
+    if output == "json":
+        printing.json({"machine": machine.id, "statement": said, "ref": ref})
+        return 0
+    what = f"{counts.executed} tests ran, {counts.failed} failed, {counts.skipped} were skipped"
+    click.echo(f"{machine.id}: {pipeline} on {head[:12]}: {what}")
+    click.echo(f"Next: share it with: git push origin {ref}")
+    return 0
+
+
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read ({error.strerror})", "Name the report that the tests wrote."
+        ) from error

@@ -1,0 +1,104 @@
+"""Reports of tests say how many ran and failed, or nothing at all: one that is cut off or contradicts itself is none.
+
+The form is JUnit XML, as test runners of most languages write it: testsuites > testsuite > testcase, with `failure`,
+`error` or `skipped` in a test that did not pass.
+"""
+
+from collections.abc import Iterable, Iterator
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+from msgspec import Struct
+
+from muniment.errors import ReportError
+from muniment.facts.pipeline import Counts
+
+LARGEST = 32 << 20  # bytes of all reports
+_BAD = ("failure", "error")
+_NOT_RUN = ("notrun", "disabled", "skipped", "suppressed")  # of googletest and its kin: in attributes
+
+
+class _Test(Struct, frozen=True):
+    """One test by all that tells it from others, and what became of it."""
+
+    name: tuple[str, ...]
+    failed: bool
+    skipped: bool
+
+
+def read(reports: Iterable[tuple[str, bytes]]) -> Counts:
+    """What all the reports (name, content) say together.
+
+    Raises ReportError for one that is malformed, too large, or says other numbers than it lists, and for a test that is
+    listed twice: whoever counts it twice does not see that another got lost.
+    """
+    found: dict[tuple[str, ...], _Test] = {}
+    left = LARGEST
+    for where, data in reports:
+        left -= len(data)
+        if left < 0:
+            raise _wrong(where, f"all reports together have more than {LARGEST >> 20} MiB")
+        for test in _tests(where, data):
+            if test.name in found:
+                raise _wrong(where, f"the test {'.'.join(filter(None, test.name))[:200]} is listed twice")
+            found[test.name] = test
+    return Counts(
+        executed=sum(not test.skipped for test in found.values()),
+        failed=sum(test.failed for test in found.values()),
+        skipped=sum(test.skipped for test in found.values()),
+    )
+
+
+def _tests(where: str, data: bytes) -> Iterator[_Test]:
+    try:
+        root = fromstring(data, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise _wrong(where, f"it is not well-formed XML, or was cut off ({type(error).__name__})") from error
+    if _tag(root) not in ("testsuites", "testsuite"):
+        raise _wrong(where, f"it is no JUnit report: it begins with <{_tag(root)[:40]}>")
+    for suite in root.iter():
+        if _tag(suite) in ("testsuites", "testsuite"):
+            _agree(where, suite)
+    for case in root.iter():
+        if _tag(case) == "testcase":
+            yield _test(where, case)
+
+
+def _agree(where: str, suite: Element) -> None:
+    """What a suite says of itself has to be what it lists."""
+    tests = [case for case in suite.iter() if _tag(case) == "testcase"]
+    bad = sum(1 for case in tests if any(_tag(child) in _BAD for child in case))
+    told = {name: _number(where, suite, name) for name in ("tests", "failures", "errors")}
+    if told["tests"] not in (None, len(tests)):
+        raise _wrong(where, f"it says {told['tests']} tests and lists {len(tests)}")
+    if (told["failures"] or 0) + (told["errors"] or 0) > 0 and not bad:
+        raise _wrong(where, "it says that something failed, and lists nothing that did")
+
+
+def _test(where: str, case: Element) -> _Test:
+    name = tuple(case.get(part, "").strip() for part in ("file", "classname", "name"))
+    if not name[2]:
+        raise _wrong(where, "a test has no name")
+    children = {_tag(child) for child in case}
+    failed = any(tag in children for tag in _BAD)
+    not_run = "skipped" in children or any(case.get(part, "").lower() in _NOT_RUN for part in ("status", "result"))
+    return _Test(name, failed, skipped=not_run and not failed)
+
+
+def _number(where: str, suite: Element, name: str) -> int | None:
+    text = suite.get(name)
+    if text is None:
+        return None
+    if not text.strip().isdecimal() or len(text) > 9:
+        raise _wrong(where, f"{name} is not a number")
+    return int(text)
+
+
+def _tag(element: Element) -> str:
+    """The name without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def _wrong(where: str, problem: str) -> ReportError:
+    return ReportError(f"{where}: {problem}", "Let the tests run again, to the end, and hand in each report once.")
