@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from muniment.errors import ConfigurationError
+from muniment.errors import RunError
 from muniment.vault import forms as every_form
 from muniment.vault import masking
 from muniment.vault.forms import length
@@ -195,7 +195,7 @@ def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(masking, "hyperscan", missing)
     monkeypatch.setattr(masking, "ahocorasick", missing)
-    with pytest.raises(ConfigurationError, match="mask"):
+    with pytest.raises(RunError, match="mask"):
         Masker(["correct horse battery"])
 
 

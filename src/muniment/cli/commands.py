@@ -25,6 +25,7 @@ COMMANDS = {
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "doctor": "muniment.cli.doctor",
+    "run": "muniment.cli.run",
 }
 
 

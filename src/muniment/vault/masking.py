@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from muniment.errors import ConfigurationError
+from muniment.errors import RunCode, RunError
 from muniment.vault.forms import FOLD, SHORTEST, forms
 
 MARK = b"***"
@@ -30,7 +30,7 @@ class Masker:
     """One stream. A second stream needs a second one: `again`."""
 
     def __init__(self, values: Iterable[str], engine: Engine | None = None) -> None:
-        """Masks these values. Raises ConfigurationError if no engine is installed."""
+        """Masks these values. Raises RunError if no engine is installed."""
         found = sorted({form for value in values for form in forms(value)})
         self._forms: dict[bytes, list[bytes]] = defaultdict(list)
         for form in found:
@@ -131,18 +131,15 @@ class Masker:
 
 
 def installed() -> Engine:
-    """The fastest engine that is there. Raises ConfigurationError if there is none."""
+    """The fastest engine that is there. Raises RunError if there is none."""
     for engine in (hyperscan, ahocorasick):
         try:
             engine((b"a" * SHORTEST,))
         except ImportError:
             continue
         return engine
-    raise ConfigurationError(
-        "this machine",
-        "",
-        "nothing is installed that could mask secrets",
-        "Install it: pip install 'muniment[pipeline]'",
+    raise RunError(
+        RunCode.MASKING, "nothing that masks secrets is installed", "Install it: pip install 'muniment[pipeline]'"
     )
 
 

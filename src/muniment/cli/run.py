@@ -1,0 +1,21 @@
+"""muniment run: a command with the secrets of an environment, which nobody sees."""
+
+from typing import Any
+
+import click
+
+from muniment.cli import secretly
+from muniment.vault.running import leave
+
+
+@click.command()
+@secretly.options
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...")
+def command(command: tuple[str, ...], **chosen: Any) -> int:
+    """Run a command in a pipeline with the secrets of an environment, and mask them in what it prints.
+
+    They are fetched once, with the identity that the forge gave this job, and handed over as files that are on no disk:
+    NAME_FILE is the path of NAME. The exit code is the command's. If anything is wrong, the command is not started, and
+    the exit code is one of 200 to 219: docs/run.md. MUNIMENT_VAULT_URL is the address of the vault.
+    """
+    return leave(secretly.run(command, secretly.wish(**chosen)))

@@ -1,0 +1,352 @@
+"""muniment run against a real vault: a command gets its secrets and nothing else, or it does not start."""
+
+import base64
+import http.server
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from muniment.errors import RunCode, RunError, UsageError, VaultCode
+from muniment.vault import fetching, identity, layout, stripping
+from muniment.vault.failures import failed
+from muniment.vault.identity import Identity
+from muniment.vault.opening import open_role
+from tests.support import vaults
+from tests.support.running import clean, until
+from tests.support.terminals import Seated
+from tests.support.vaults import COMMIT, Key, Running
+
+SECRETS = {
+    "TOKEN": "-".join(["what", "only", "the", "pipeline", "reads"]),
+    "PASSWORD": "'".join(["p4ss", 'w"rd', "$x y\\z"]),
+    "KEY": "\n".join(["-----BEGIN TEST-----", "QWxhZGRpbjpvcGVuIHNlc2FtZQ" * 2, "-----END TEST-----", ""]),
+}
+FORGE, RUNNER = Key(), Key()
+GITHUB, PLAIN = vaults.by_github(), vaults.by_runner(RUNNER)
+
+
+class Pipeline(NamedTuple):
+    """A plain runner, and the vault that it may read."""
+
+    vault: Running
+    environment: dict[str, str]
+
+    def command(self, *arguments: str, env: str = "plain") -> list[str]:
+        return [sys.executable, "-m", "muniment", "run", "--env", env, *arguments]
+
+    def run(
+        self, *arguments: str, env: str = "plain", changed: Mapping[str, str | None] = {}
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, **changed}
+        given = {name: value for name, value in environment.items() if value is not None}
+        return subprocess.run(
+            self.command(*arguments, env=env), env=given, capture_output=True, text=True, check=False, timeout=60
+        )
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    folder = tmp_path_factory.mktemp("run")
+    key = folder / "runner.key"
+    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    key.write_bytes(RUNNER.private.private_bytes(serialization.Encoding.PEM, kind, plain))
+    key.chmod(0o600)
+    with vaults.running(folder / "home") as vault:
+        others = [vaults.by_runner(RUNNER, name) for name in ("empty", "short", "closed")]
+        vault.make((vaults.github(FORGE),), (GITHUB, PLAIN, *others))
+        vault.web.patch("shop", "plain", dict(SECRETS))
+        vault.web.patch("shop", "production", dict(SECRETS))
+        vault.web.patch("shop", "short", {"PIN": "1234", **SECRETS})
+        vault.web.patch("shop", "closed", dict(SECRETS))
+        for entrance in (GITHUB, PLAIN, *others[:2]):
+            open_role(vault.worker, entrance, COMMIT)
+        yield Pipeline(
+            vault,
+            {
+                **clean(),
+                "MUNIMENT_VAULT_URL": vault.server.address,
+                "MUNIMENT_PRODUCT": "shop",
+                "MUNIMENT_RUNNER_KEY": str(key),
+                "MUNIMENT_COMMIT": COMMIT,
+            },
+        )
+
+
+def test_all_secrets_are_files_and_nothing_of_them_is_printed(pipeline: Pipeline) -> None:
+    script = "cat $TOKEN_FILE $PASSWORD_FILE $KEY_FILE; base64 $KEY_FILE; env; exit 7"
+    done = pipeline.run("--", "sh", "-c", script)
+    assert done.returncode == 7
+    assert done.stderr == ""
+    assert done.stdout.startswith("***")
+    for value in SECRETS.values():
+        assert value not in done.stdout
+        assert base64.b64encode(value.encode()).decode() not in done.stdout
+    names = {line.partition("=")[0] for line in done.stdout.splitlines() if "=" in line}
+    assert {"TOKEN_FILE", "PASSWORD_FILE", "KEY_FILE"} <= names
+    assert not {"TOKEN", "PASSWORD", "KEY"} & names
+
+
+def test_the_command_reads_exactly_the_values(pipeline: Pipeline, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = (
+        "import json, os, sys\n"
+        "names = ('TOKEN', 'PASSWORD', 'KEY')\n"
+        "files = {n: open(os.environ[n + '_FILE']).read() for n in names if n + '_FILE' in os.environ}\n"
+        "json.dump([files, {n: os.environ[n] for n in names if n in os.environ}], open(sys.argv[1], 'w'))"
+    )
+
+    def read(*options: str) -> Any:
+        pipeline.run(*options, "--", sys.executable, "-c", script, str(told))
+        return json.loads(told.read_text())
+
+    assert read() == [SECRETS, {}]
+    assert read("--tmpfs") == [SECRETS, {}]
+    assert read("--variables") == [{}, SECRETS]
+    others = {name: value for name, value in SECRETS.items() if name != "KEY"}
+    assert read("--variables", "--file", "KEY") == [{"KEY": SECRETS["KEY"]}, others]
+    assert read("--variable", "TOKEN", "--file", "KEY") == [{"KEY": SECRETS["KEY"]}, {"TOKEN": SECRETS["TOKEN"]}]
+
+
+def test_the_command_gets_nothing_to_sign_in_with(pipeline: Pipeline) -> None:
+    tokens = {"VAULT_TOKEN": "hvs." + "x" * 20, "BAO_TOKEN": "s." + "y" * 20, "MY_ID": RUNNER.sign(vaults.now())}
+    script = "env; tr '\\0' '\\n' < /proc/$PPID/environ"
+    done = pipeline.run("--", "sh", "-c", script, changed=tokens)
+    assert done.returncode == 0
+    assert "MUNIMENT_PRODUCT=shop" in done.stdout
+    for name, value in tokens.items():
+        assert f"{name}=" not in done.stdout.split("MUNIMENT_PRODUCT", 1)[0] or f"{name}=\n" in done.stdout
+        assert value not in done.stdout
+    assert pipeline.environment["MUNIMENT_RUNNER_KEY"] not in done.stdout
+
+
+def test_a_job_of_github_signs_in_with_what_github_gives_it(pipeline: Pipeline) -> None:
+    with GitHub() as forge:
+        given = {**forge.variables, "MUNIMENT_RUNNER_KEY": None}
+        done = pipeline.run("--", "sh", "-c", "cat $TOKEN_FILE; env", env="production", changed=given)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("***")
+    assert "ACTIONS_ID_TOKEN" not in done.stdout
+    assert forge.asked == [layout.AUDIENCE]
+
+
+def test_a_terminal_is_kept_and_masked(pipeline: Pipeline) -> None:
+    command = pipeline.command("--", "sh", "-c", 'test -t 1 && printf "\\033[32m%s\\033[0m\\n" "$(cat $TOKEN_FILE)"')
+    with Seated(command, pipeline.environment) as seated:
+        code, seen = seated.ends()
+    assert code == 0
+    assert b"\x1b[32m***\x1b[0m\r\n" in seen
+
+
+REFUSED: dict[str, tuple[RunCode, list[str], Mapping[str, str | None], str]] = {
+    "no identity": (RunCode.IDENTITY, [], {"MUNIMENT_RUNNER_KEY": None}, "nothing vouches for this process"),
+    "two identities": (RunCode.IDENTITY, [], {"MUNIMENT_ID_TOKEN": "x"}, "several vouch for this process"),
+    "another identity": (RunCode.IDENTITY, ["--identity", "github"], {}, "as github"),
+    "no commit": (RunCode.IDENTITY, [], {"MUNIMENT_COMMIT": None}, "which commit"),
+    "no key": (RunCode.IDENTITY, [], {"MUNIMENT_RUNNER_KEY": "/nowhere/runner.key"}, "cannot be read"),
+    "a key that is none": (RunCode.IDENTITY, [], {"MUNIMENT_RUNNER_KEY": "KEY"}, "no key of a runner"),
+    "a key that others read": (RunCode.IDENTITY, [], {"MUNIMENT_RUNNER_KEY": "OPEN"}, "others may read"),
+    "no address": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": None}, "address of the vault"),
+    "in the clear": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": "http://vault.example.test"}, "in the clear"),
+    "down": (RunCode.DOWN, [], {"MUNIMENT_VAULT_URL": "unix:/nowhere/vault"}, "cannot be reached"),
+    "another commit": (RunCode.REFUSED, [], {"MUNIMENT_COMMIT": "b" * 40}, "refuses this identity"),
+    "closed": (RunCode.REFUSED, ["--env", "closed"], {}, "refuses this identity"),
+    "another environment": (RunCode.REFUSED, ["--env", "production"], {}, "refuses this identity"),
+    "no secrets": (RunCode.MISSING, ["--env", "empty"], {}, "nothing there"),
+    "a missing name": (RunCode.NAME, ["--variable", "NOPE"], {}, "no secret NOPE"),
+    "a short secret": (RunCode.SHORT, ["--env", "short"], {}, "PIN has fewer than 8 characters"),
+    "no program": (RunCode.COMMAND, [], {"PATH": "/nowhere"}, "no such program"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_command_does_not_start(pipeline: Pipeline, case: str, tmp_path: Path) -> None:
+    code, arguments, changed, told = REFUSED[case]
+    for name, mode in (("KEY", 0o600), ("OPEN", 0o644)):
+        (tmp_path / name).write_text("no key at all")
+        (tmp_path / name).chmod(mode)
+    files = {name: str(tmp_path / value) for name, value in changed.items() if value in ("KEY", "OPEN")}
+    mark = tmp_path / "started"
+    done = pipeline.run(*arguments, "--", "touch", str(mark), changed={**changed, **files})
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert done.stdout == ""
+    assert not mark.exists()
+    assert not any(value in done.stderr for value in SECRETS.values())
+
+
+def test_a_short_secret_that_anybody_may_see_stands_in_nobodys_way(pipeline: Pipeline) -> None:
+    done = pipeline.run("--env", "short", "--public", "PIN", "--", "sh", "-c", "cat $PIN_FILE $TOKEN_FILE")
+    assert done.stdout == "1234***"
+
+
+def test_a_sealed_vault_and_one_that_hangs_start_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "_SECONDS", 1)
+    with vaults.running(tmp_path) as vault:
+        runner = vaults.by_runner(RUNNER)
+        vault.make((), (runner,))
+        vault.web.patch("shop", "plain", dict(SECRETS))
+        open_role(vault.worker, runner, COMMIT)
+        signed = Signed(RUNNER.sign(vaults.runner_claims(runner)))
+        assert fetching.fetched("shop", "plain", signed, vault.server.address, "") == SECRETS
+        old = Signed(RUNNER.sign(vaults.runner_claims(runner, iat=1, nbf=1, exp=2)))
+        assert code(old, vault.server.address) is RunCode.EXPIRED
+        os.kill(vault.server.pid, signal.SIGSTOP)
+        assert code(signed, vault.server.address) is RunCode.HUNG
+        os.kill(vault.server.pid, signal.SIGCONT)
+        vault.person.request("PUT", "sys/seal", {})
+        assert code(signed, vault.server.address) is RunCode.SEALED
+
+
+@pytest.mark.parametrize("vault", list(VaultCode))
+def test_each_failure_of_the_vault_has_its_code(vault: VaultCode) -> None:
+    class Failing(Signed):
+        def for_vault(self, product: str, environment: str) -> str:
+            raise failed(vault)
+
+    expected = getattr(RunCode, vault.name, RunCode.FAILED)
+    assert code(Failing(""), "unix:/nowhere") is expected
+
+
+def test_what_names_no_environment_is_wrong_use() -> None:
+    with pytest.raises(UsageError):
+        fetching.fetched("shop", "../other", Signed(""), "unix:/nowhere", "")
+
+
+def test_nobody_else_on_the_machine_sees_a_value(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Another account reads all that /proc shows of us and of the command; the secrets are not even in `ps` of root."""
+    mark = tmp_path / "ready"
+    script = f"echo $PPID $$ > {mark}.new; mv {mark}.new {mark}; sleep 60"
+    with subprocess.Popen(pipeline.command("--variables", "--", "sh", "-c", script), env=pipeline.environment) as us:
+        try:
+            until(mark.exists)
+            ids = mark.read_text().split()
+            listed = subprocess.run(["ps", "axww"], capture_output=True, text=True, check=True).stdout
+            assert ids[0] in listed
+            look = "for p in $*; do for f in environ cmdline maps mem fd/*; do cat /proc/$p/$f; done; done"
+            stranger = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+            seen: Any = subprocess.run(  # type: ignore[call-overload]
+                ["sh", "-c", f"{look} 2>/dev/null; true", "-", *ids], capture_output=True, check=True, **stranger
+            )
+            assert b"--variables" in seen.stdout
+            for value in SECRETS.values():
+                assert value not in listed
+                if stranger:
+                    assert value.encode() not in seen.stdout
+        finally:
+            us.terminate()
+
+
+@pytest.mark.parametrize(
+    ("value", "stripped"),
+    [
+        (RUNNER.sign(vaults.now()), True),
+        (RUNNER.sign({**vaults.now(), "aud": ["x", layout.AUDIENCE]}), True),
+        (RUNNER.sign({**vaults.now(), "aud": "https://elsewhere.example.test"}), False),
+        ("eyJ.!.x", False),
+        ("eyJ.W10.x", False),
+        ("a.b.c", False),
+        ("", False),
+    ],
+)
+def test_an_identity_for_the_vault_is_stripped_whatever_its_variable(value: str, stripped: bool) -> None:
+    assert ("ANY" in stripping.tokens({"ANY": value})) is stripped
+
+
+def test_the_vault_and_the_service_get_tokens_of_their_own() -> None:
+    gitlab = identity.found({"MUNIMENT_ID_TOKEN": "one", "MUNIMENT_API_TOKEN": "two"})
+    assert (gitlab.for_vault("shop", "x"), gitlab.for_service("https://m.example.test", "shop", "x")) == ("one", "two")
+    with pytest.raises(RunError, match="MUNIMENT_API_TOKEN is empty"):
+        identity.found({"MUNIMENT_ID_TOKEN": "one"}).for_service("https://m.example.test", "shop", "x")
+
+
+def test_a_cluster_renews_its_tokens_in_files(tmp_path: Path) -> None:
+    (tmp_path / "vault").write_text("one\n")
+    (tmp_path / "service").write_text("two\n")
+    files = {"MUNIMENT_TOKEN_FILE": f"{tmp_path}/vault", "MUNIMENT_API_TOKEN_FILE": f"{tmp_path}/service"}
+    pod = identity.found(files)
+    assert (pod.for_vault("shop", "x"), pod.for_service("https://m.example.test", "shop", "x")) == ("one", "two")
+    with pytest.raises(RunError, match="MUNIMENT_API_TOKEN_FILE is empty"):
+        identity.found({"MUNIMENT_TOKEN_FILE": f"{tmp_path}/vault"}).for_service("https://m.example.test", "shop", "x")
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b'{"value": 1}', b"not json"])
+def test_a_forge_that_gives_no_identity_is_told(answer: bytes) -> None:
+    with GitHub(answer) as forge, pytest.raises(RunError, match="GitHub gave this job no identity"):
+        identity.found(forge.variables).for_vault("shop", "production")
+
+
+def test_the_forges_token_goes_nowhere_else() -> None:
+    with GitHub() as elsewhere, GitHub(to=elsewhere.variables["ACTIONS_ID_TOKEN_REQUEST_URL"]) as forge:
+        with pytest.raises(RunError, match="no identity"):
+            identity.found(forge.variables).for_vault("shop", "production")
+        assert elsewhere.asked == []
+
+
+class Signed:
+    """An identity whose token is this."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def mount(self, product: str, environment: str) -> str:
+        return layout.runner(product, environment)
+
+    def for_vault(self, product: str, environment: str) -> str:
+        return self.token
+
+    def for_service(self, url: str, product: str, environment: str) -> str:
+        return self.token
+
+
+def code(who: Identity, address: str) -> RunCode:
+    with pytest.raises(RunError) as caught:
+        fetching.fetched("shop", "plain", who, address, "")
+    return caught.value.code
+
+
+class GitHub:
+    """What a job of GitHub Actions asks for its identity."""
+
+    def __init__(self, answer: bytes | None = None, to: str = "") -> None:
+        self.asked: list[str] = []
+        forge = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                assert self.headers["Authorization"] == "Bearer " + "t" * 20
+                audience = parse_qs(urlsplit(self.path).query)["audience"][0]
+                forge.asked.append(audience)
+                token = FORGE.sign({**vaults.github_claims(), "aud": audience})
+                self.send_response(302 if to else 200)
+                if to:
+                    self.send_header("Location", to)
+                self.end_headers()
+                self.wfile.write(json.dumps({"value": token}).encode() if answer is None else answer)
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.variables = {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": f"http://127.0.0.1:{self.server.server_port}/token?api-version=2.0",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t" * 20,
+        }
+
+    def __enter__(self) -> "GitHub":
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
