@@ -148,6 +148,39 @@ def test_each_flaw_keeps_an_approval_from_counting(changed: dict[str, Any], why:
     assert [judged.why_not for judged in found.judged] == [(why,)]
 
 
+@pytest.mark.parametrize("proof", [Signature.FORGE, Signature.RECORDED])
+def test_a_review_at_a_forge_or_a_recorded_act_counts(proof: Signature) -> None:
+    assert answered(TWO, approvals=known(approval("bob", signature=proof), approval("sue"))) == ["reviewed"]
+
+
+@pytest.mark.parametrize("flaw", [Signature.MAY_NOT_WRITE, Signature.MACHINE, Signature.UNKNOWN_PERSON])
+def test_a_review_by_who_may_not_neither_counts_nor_blocks(flaw: Signature) -> None:
+    refused = approval("carol", signature=flaw, verdict=Verdict.REQUEST_CHANGES)
+    found = review(approvals=known(approval("bob"), approval("sue"), refused))
+    assert found.blocked_by == ()
+    assert found.judged[2].why_not == (flaw.value,)
+    yes = approval("carol", signature=flaw)
+    assert answered(TWO, {"reviewers": 3}, approvals=known(approval("bob"), approval("sue"), yes)) == [
+        "too-few-approvals"
+    ]
+
+
+def test_a_forge_that_commits_is_a_machine_that_no_list_needs() -> None:
+    by_forge = commit(1, hands=(hand("ada"), Hand("forge:github", Because.COMMITTER)))
+    assert set(review(commits=known(by_forge)).contributors) == {"person:ada", "machine:github"}
+
+
+def test_a_hand_that_nobody_can_tell_denies_and_can_be_attested() -> None:
+    lost = commit(7, hands=(Hand("", Because.AUTHOR),))
+    pushes = Known(
+        Pushes(False, (Push(HEAD.id, Known("person:ada")), Push(lost.id, Known("person:ada"))), (lost.id,), (lost,))
+    )
+    assert answered(TWO, pushes=pushes) == ["reviewed", "unlearnt-contributor"]
+    said = approval("sue", verdict=Verdict.ATTEST, attests={f"commit:{lost.id}": "ada"}, signature=Signature.RECORDED)
+    found = known(approval("bob"), approval("carol"), said)
+    assert answered(TWO, pushes=pushes, approvals=found) == ["reviewed"]
+
+
 def test_only_the_last_word_counts() -> None:
     words = known(approval("bob"), approval("bob", order=1, time=NOW, verdict=Verdict.WITHDRAW))
     assert [judged.counted for judged in review(approvals=words).judged] == [False, False]

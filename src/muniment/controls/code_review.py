@@ -19,12 +19,13 @@ from muniment.controls.control import Case
 from muniment.facts import kinds, moments
 from muniment.facts.change import Because, Commit, Hand, Pushes, Revision
 from muniment.facts.maybe import Known
-from muniment.facts.people import SECURITY, Machine, People, Person
-from muniment.facts.statements import Approval, Signature, Verdict
+from muniment.facts.people import FORGE, SECURITY, Machine, People, Person
+from muniment.facts.statements import PROVEN, Approval, Signature, Verdict
 from muniment.policy.patterns import matches
 
 NEEDS = (kinds.REVISION, kinds.COMMITS, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS, kinds.PEOPLE)
 
+_GONE = "nothing says any more what was in it"
 _CLOCKS_DIFFER = 10  # minutes that a signer's clock may be ahead of the judge's
 
 _MERGERS = {False: frozenset((Because.COMMITTER,)), True: frozenset((Because.COMMITTER, Because.AUTHOR))}
@@ -172,7 +173,7 @@ def _hands(own: Iterable[Commit], carrying: Iterable[Carried], pushes: Pushes) -
     for commit in commits.values():
         for hand in commit.hands:
             if commit.id not in made or not _is_merger(commit, hand):
-                yield _HandIn(commit.id, hand.identity, hand.because)
+                yield _HandIn(commit.id, hand.identity, hand.because, "" if hand.identity else _GONE)
     if not pushes.preview:
         yield from _pushers(commits.keys() - made, pushes)
 
@@ -196,7 +197,7 @@ def _merger(own: Iterable[Commit], carrying: Iterable[Carried], people: People) 
     for commit in own:
         for hand in commit.hands:
             if commit.id in made and hand.because is Because.COMMITTER:
-                return _name(people.by_identity.get(hand.identity), hand.identity)
+                return _name(_holder(hand.identity, people), hand.identity)
     return ""
 
 
@@ -216,7 +217,7 @@ def _resolve(
     asked: set[str] = set()
     for hand in hands:
         subject = _subject(hand)
-        holder = people.by_identity.get(hand.identity) or people.by_id.get(attested.get(subject, ""))
+        holder = _holder(hand.identity, people) or people.by_id.get(attested.get(subject, ""))
         if holder is None:
             strangers.append(Stranger(subject, hand.commit, hand.because, hand.why))
             continue
@@ -236,6 +237,12 @@ def _resolve(
     return {who: tuple(sorted(parts)) for who, parts in sorted(found.items())}, tuple(sorted(strangers))
 
 
+def _holder(identity: str, people: People) -> Person | Machine | None:
+    """Whose an identity is. A forge's own is a machine that no people.toml needs to name."""
+    kind, _, name = identity.partition(":")
+    return Machine(name, (), (), (), asked=False) if kind == FORGE else people.by_identity.get(identity)
+
+
 def _subject(hand: _HandIn) -> str:
     return f"account:{hand.identity.partition(':')[2]}" if hand.identity else f"commit:{hand.commit}"
 
@@ -251,7 +258,7 @@ class _Statements:
         self._people = people
         last: dict[tuple[str, str, str], Approval] = {}
         for approval in sorted(approvals, key=lambda a: a.order):
-            if approval.signature is Signature.VALID and approval.repository == revision.repository:
+            if approval.signature in PROVEN and approval.repository == revision.repository:
                 last[approval.ref_head, approval.ref_person, approval.target] = approval
         self._last = last
         self._words: dict[str, list[Approval]] = {}
@@ -300,7 +307,7 @@ class _Statements:
 
         `trees` of the heads whose approvals hold for this revision; `latest` moment that a statement may bear.
         """
-        if approval.signature is not Signature.VALID:
+        if approval.signature not in PROVEN:
             return (approval.signature.value,)
         person = self._people.by_id.get(approval.ref_person)
         if person is None:

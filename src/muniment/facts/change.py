@@ -46,7 +46,7 @@ class Because(StrEnum):
 
 
 class Hand(Struct, frozen=True):
-    """One identity that had a hand in a commit, and how. Identities: see `facts.people`."""
+    """One identity that had a hand in a commit, and how. Identities: see `facts.people`; "" where nobody can tell."""
 
     identity: str
     because: Because

@@ -2,7 +2,7 @@
 
 An identity is a string with its kind in front: `email:ada@example.test`, `login:github/ada-gh`,
 `key:ssh-ed25519 AAAA...`, `person:ada`, `machine:update-bot`. Only an exact entry maps one to somebody; nothing
-is guessed from a name.
+is guessed from a name. `forge:github` is a forge itself, in a commit of its own whose signature it verified.
 """
 
 from functools import cached_property
@@ -10,6 +10,7 @@ from functools import cached_property
 from msgspec import Struct
 
 SECURITY = "security"
+FORGE = "forge"  # the kind of a forge's own identity
 
 
 class Person(Struct, frozen=True):

@@ -19,20 +19,27 @@ class Signature(StrEnum):
 
     VALID = "valid"
     RECORDED = "recorded-act"  # said in a signed-in session, and the record has it
+    FORGE = "forge-review"  # a review at a forge, whose account may write there now: the forge's word for it
     BAD = "bad-signature"
     OTHER_KEY = "other-key"  # a key that is not this person's
     UNTOUCHED = "security-key-not-touched"
     MALFORMED = "malformed"
     OUT_OF_ORDER = "out-of-order"  # does not follow the statement that it was signed to follow
     UNKNOWN_PERSON = "unknown-person"
+    MACHINE = "by-a-machine"
+    MAY_NOT_WRITE = "may-not-write"  # the forge says that this account may not write there now
+
+
+PROVEN = frozenset((Signature.VALID, Signature.RECORDED, Signature.FORGE))
 
 
 class Approval(Struct, frozen=True):
-    """One statement at `refs/muniment/approvals/<ref_head>/<ref_person>`.
+    """One statement at `refs/muniment/approvals/<ref_head>/<ref_person>`, or one review at a forge.
 
-    `id` is the commit that stores it, `order` its place in that ref (0 is the oldest). The fields after `signature`
-    are what the statement itself says, "" where it is malformed; `time` is RFC 3339, UTC, with microseconds.
-    `attests` maps a subject (`account:ada@example.test`, `commit:<id>`) to the id of the person it was.
+    `id` is the commit that stores it, or the forge's id of the review; `order` its place in that ref or among all
+    reviews (0 is the oldest). The fields after `signature` are what the statement itself says, "" where it is
+    malformed; `time` is RFC 3339, UTC, with microseconds. `attests` maps a subject (`account:ada@example.test`,
+    `commit:<id>`) to the id of the person it was.
     """
 
     ref_head: str

@@ -89,7 +89,7 @@ class Protector(Protocol):
     def plan(self, repository: Repo, wanted: Wanted) -> Plan:
         """What would change. Called at every reconcile pass too: steps are then drift."""
 
-    def apply(self, plan: Plan) -> BranchRules:
+    def apply(self, repository: Repo, plan: Plan) -> BranchRules:
         """Do it, and read back what holds. Raises CHANGED_MEANWHILE if the rules are no longer `plan.before`."""
 
     def hook(self, repository: Repo, url: str, secret: str) -> None:

@@ -141,8 +141,20 @@ class Client:
         self._insist(method, path, answer)
         return answer.json(path) if answer.body.strip() else None
 
-    def listed(self, path: str, proof: Proof, *, size: int = 50, sized: str = "limit", **query: Any) -> tuple[Any, ...]:
-        """All items of a list, page after page. Raises TRUNCATED unless `proof` shows that none is missing."""
+    def listed(
+        self,
+        path: str,
+        proof: Proof,
+        *,
+        size: int = 50,
+        sized: str = "limit",
+        until: Callable[[Any], bool] | None = None,
+        **query: Any,
+    ) -> tuple[Any, ...]:
+        """All items of a list, page after page. Raises TRUNCATED unless `proof` shows that none is missing.
+
+        An item that `until` holds for is the last one wanted: the list ends with it, and needs no further proof.
+        """
         found: list[Any] = []
         totals: set[str] = set()
         whole = proof is Proof.WHOLE
@@ -150,6 +162,9 @@ class Client:
         for number in range(2, _MOST_PAGES + 2):
             answer = self.fetch(url)
             items = _items(answer, path)
+            last = next((at for at, item in enumerate(items) if until is not None and until(item)), None)
+            if last is not None:
+                return (*found, *items[: last + 1])
             found += items
             totals.update(answer.headers[name] for name in TOTALS if name in answer.headers)
             complete = totals == {str(len(found))}

@@ -44,6 +44,22 @@ def replayed(repository: Repository, onto: str, commits: Sequence[Commit]) -> tu
     return tuple(trees)
 
 
+def undone(repository: Repository, tip: str, commit: str) -> str:
+    """The tree of `tip` without what `commit` changed of its first parent, "" if that is not clean."""
+    now, then = read(repository, [tip, commit])
+    if not then.parents:
+        return ""
+    (before,) = read(repository, then.parents[:1])
+    return _picked(repository, then.tree, now.tree, before.tree)
+
+
+def committed(repository: Repository, tree: str, parent: str, who: str, seconds: int, message: str) -> str:
+    """A commit of a tree, kept in the throwaway. `who` is `name <address>`; `seconds` since 1970."""
+    lines = [f"tree {tree}", f"parent {parent}"]
+    lines += [f"{role} {who} {seconds} +0000" for role in ("author", "committer")]
+    return repository.throwaway.write("commit", ("\n".join(lines) + f"\n\n{message}\n").encode())
+
+
 def _picked(repository: Repository, old: str, ours: str, theirs: str) -> str:
     """The merge of two trees that came from `old`, by commits made for it: git 2.39 has no `--merge-base`."""
     root = _commit(repository, old)

@@ -217,7 +217,7 @@ class Protector:
             "plan", lambda: Plan(repository.path, wanted, BranchRules(wanted.ref), (), ())
         )
 
-    def apply(self, plan: Plan) -> BranchRules:
+    def apply(self, repository: Repo, plan: Plan) -> BranchRules:
         return self._world.call("apply", lambda: plan.before)  # type: ignore[no-any-return]
 
     def hook(self, repository: Repo, url: str, secret: str) -> None:

@@ -1,0 +1,229 @@
+"""Facts of a change at a forge: what its API told (a `Reading`) and what git has of it, each whole or Unknown.
+
+They are the facts that plain git gives, so no control knows of forges. Commits, files, approved heads and signed
+statements come from a mirror; openers, pushers, reviews and who may write from the reading.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from muniment.errors import ForgeError, GitError, SignatureError
+from muniment.facts import kinds as known_kinds
+from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
+from muniment.facts.facts import Fact, Facts
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.facts.statements import Approval
+from muniment.forges import hands, reviews
+from muniment.forges.accounts import Accounts
+from muniment.forges.shapes import Account, Move, Reading
+from muniment.git import approvals, files, history
+from muniment.git.approved import approved_heads
+from muniment.git.collect import GitCollector
+from muniment.git.history import History
+from muniment.git.repository import Repository
+
+_WALK_SECONDS = 60
+
+
+class ForgeCollector:
+    """Reads the facts of one change's revisions.
+
+    `statements` are those that people made in a session of the service (attestations, answers to the guide).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reading: Reading,
+        repository: Repository,
+        people: People,
+        now: str,
+        *,
+        noreply: Iterable[str] = (),
+        numbered: bool = True,
+        statements: Iterable[Approval] = (),
+    ) -> None:
+        self._name = name
+        self._reading = reading
+        self._repository = repository
+        self._people = people
+        self._now = now
+        self._statements = tuple(statements)
+        self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=accounts_in(reading))
+        self._git = GitCollector(repository, Known(people), now)
+        self._histories: dict[tuple[str, str], History] = {}
+        self._readers: dict[str, Callable[[Revision], Any]] = {
+            known_kinds.COMMITS.name: self._commits,
+            known_kinds.FILES.name: self._files,
+            known_kinds.PUSHES.name: self._pushes,
+            known_kinds.APPROVED_HEADS.name: self._approved_heads,
+            known_kinds.APPROVALS.name: self._approvals,
+        }
+
+    def revision(self, name: str, target: str, base: str, head: str) -> Revision:
+        """The revision proposing `head` for `target` (a full ref) with tip `base`."""
+        return self._git.revision(name, target, base, head)
+
+    def collect(self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]) -> Facts:
+        """The facts that go by `kinds`, and all of `extra`, which others have read. It never raises."""
+        found = {name: it if isinstance(it, Fact) else self._fact(it, "given") for name, it in extra.items()}
+        for kind in kinds:
+            if kind == known_kinds.REVISION.name and kind not in found:
+                found[kind] = self._fact(Known(revision), "git")
+            elif kind in self._readers and kind not in found:
+                found[kind] = self._fact(self._learnt(kind, revision), f"{self._name}, read {self._reading.read_at}")
+        return Facts(found)
+
+    def _fact(self, value: Maybe[Any], source: str) -> Fact:
+        return Fact(value=value, source=source, read_at=self._now, salt=secrets.token_hex(16))
+
+    def _learnt(self, kind: str, revision: Revision) -> Maybe[Any]:
+        try:
+            return Known(self._readers[kind](revision))
+        except (ForgeError, GitError, SignatureError) as error:
+            return Unknown(error.message)
+
+    def _history(self, revision: Revision) -> History:
+        key = (revision.base, revision.head)
+        if key not in self._histories:
+            self._histories[key] = history.between(self._repository, *key, Known(self._people))
+        return self._histories[key]
+
+    @cached_property
+    def _hands(self) -> hands.Hands:
+        reading = self._reading
+        own = reading.own_commits.value if isinstance(reading.own_commits, Known) else ()
+        return hands.Hands(self._accounts, self._name, reading.change, _known(reading.hands), own)
+
+    def _commits(self, revision: Revision) -> tuple[Commit, ...]:
+        return tuple(
+            self._hands.opened(commit) if commit.id == revision.head else self._hands.mapped(commit)
+            for commit in self._history(revision).commits
+        )
+
+    def _files(self, revision: Revision) -> tuple[File, ...]:
+        change = self._history(revision)
+        return files.changed(self._repository, change.bases, revision.head) if change.commits else ()
+
+    def _approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
+        named = {review.commit for review in _known(self._reading.reviews) if reviews.by_forge(review)}
+        named |= {reference.head for reference in self._references}
+        named |= {statement.ref_head for statement in self._statements}
+        if not named:
+            return ()
+        change = self._history(revision)
+        found = approved_heads(self._repository, revision, change, lambda: self._files(revision), named)
+        return tuple(
+            ApprovedHead(one.head, tuple(map(self._hands.mapped, one.commits)), one.merged, one.replayed)
+            for one in found
+        )
+
+    @cached_property
+    def _references(self) -> tuple[approvals.ApprovalRef, ...]:
+        return approvals.references(self._repository.refs(approvals.PREFIX))
+
+    def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
+        reading = self._reading
+        given = reviews.statements(
+            revision.repository,
+            reading.change,
+            _known(reading.reviews),
+            _known(reading.retargets),
+            _known(reading.writers),
+            self._accounts,
+            self._tree,
+        )
+        heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
+        wanted = [reference for reference in self._references if reference.head in heads]
+        signed = approvals.read(self._repository, wanted, self._people)
+        return reviews.together(signed, (*given, *self._statements))
+
+    def _tree(self, commit: str) -> str:
+        if self._repository.objects.kinds([commit]) != ["commit"]:
+            return ""
+        return history.read(self._repository, [commit])[0].tree
+
+    def _pushes(self, revision: Revision) -> Pushes:
+        moves = _known(self._reading.moves)
+        before = hands.heads_before(moves, revision.head)
+        earlier = self._earlier(revision, before)
+        carrying = (commit for approved in self._approved_heads(revision) for commit in approved.commits)
+        return hands.pushes(
+            moves,
+            (*self._history(revision).commits, *carrying),
+            before,
+            earlier,
+            self._merged(revision),
+            self._accounts,
+            lambda move: self._reached(revision, move),
+        )
+
+    def _earlier(self, revision: Revision, heads: Sequence[str]) -> tuple[Commit, ...]:
+        """The commits that earlier heads reach and base and head do not; those that are gone as such."""
+        there = self._there(heads)
+        ids = self._beyond(there, [revision.base, revision.head])
+        found = map(self._hands.mapped, history.read(self._repository, sorted(ids)))
+        return (*found, *(hands.lost(head) for head in heads if head not in there))
+
+    def _there(self, heads: Sequence[str]) -> list[str]:
+        kinds = self._repository.objects.kinds(heads) if heads else []
+        return [head for head, kind in zip(heads, kinds, strict=True) if kind == "commit"]
+
+    def _reached(self, revision: Revision, move: Move) -> frozenset[str]:
+        there = self._there([move.new])
+        return self._beyond(there, [revision.base]) if there else frozenset()
+
+    def _merged(self, revision: Revision) -> dict[str, Maybe[Account]]:
+        """For a change that was merged: what the merge made is by whoever merged."""
+        change = self._reading.change
+        if not change.merged or revision.head != change.merged:
+            return {}
+        made = self._beyond([change.merged], [revision.base, change.head])
+        return dict.fromkeys(made, change.merged_by)
+
+    def _beyond(self, tips: Sequence[str], known: Sequence[str]) -> frozenset[str]:
+        if not tips:
+            return frozenset()
+        asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{one}\n" for one in known if one)])
+        arguments = ("rev-list", "--stdin", f"--max-count={history.LIMIT + 1}")
+        found = self._repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS).decode("ascii").split()
+        if len(found) > history.LIMIT:
+            raise GitError(f"more than {history.LIMIT} commits belong to this change", "Bring it in smaller pieces.")
+        return frozenset(found)
+
+
+def accounts_in(reading: Reading) -> list[Account]:
+    """Every account that a reading names: their ids and logins are the forge's own word."""
+    found = [reading.change.opener]
+    if isinstance(reading.change.merged_by, Known):
+        found.append(reading.change.merged_by.value)
+    for review in reading.reviews.value if isinstance(reading.reviews, Known) else ():
+        found.append(review.by)
+    for move in reading.moves.value if isinstance(reading.moves, Known) else ():
+        if isinstance(move.who, Known):
+            found.append(move.who.value)
+    return found
+
+
+def _known(part: Maybe[Any]) -> Any:
+    """A part of a reading. Raises GitError if the forge did not tell: whatever is made of it is then Unknown."""
+    if isinstance(part, Unknown):
+        raise GitError(part.why, "It is read again.")
+    return part.value
+
+
+def refs_to_fetch(reading: Reading, change_ref: str) -> tuple[str, ...]:
+    """The refs of the target repository that a judgement of this change needs."""
+    return (reading.change.target, change_ref, approvals.PREFIX + "*")
+
+
+def commits_to_keep(reading: Reading) -> tuple[str, ...]:
+    """Every head that the change ever had, or that somebody reviewed: forges forget them."""
+    change = reading.change
+    moves = reading.moves.value if isinstance(reading.moves, Known) else ()
+    given = reading.reviews.value if isinstance(reading.reviews, Known) else ()
+    named = [change.head, change.merged, *hands.heads_before(moves, ""), *(review.commit for review in given)]
+    return tuple(dict.fromkeys(one for one in named if one))

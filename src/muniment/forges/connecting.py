@@ -1,0 +1,94 @@
+"""Makes the `Forge` of an address: the one place that knows every vendor by name."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from muniment.errors import UsageError
+from muniment.forges.forge import Forge, Listener
+from muniment.forges.gitea.client import Gitea
+from muniment.forges.gitea.collect import GiteaReader
+from muniment.forges.gitea.listen import GiteaListener
+from muniment.forges.gitea.protect import GiteaProtector
+from muniment.forges.gitea.publish import GiteaPublisher
+from muniment.forges.http import Cache
+from muniment.forges.shapes import Account, Vendor
+
+_GITEAS = (Vendor.GITEA, Vendor.FORGEJO)
+
+
+class Connection(NamedTuple):
+    """Where a forge is. `name` stands before logins in people.toml; `noreply` are further domains of its addresses."""
+
+    vendor: Vendor
+    url: str
+    name: str
+    noreply: tuple[str, ...] = ()
+    trust: str = ""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The domains whose addresses belong to accounts of this forge."""
+        host = urlsplit(self.url).hostname or ""
+        return (*_NOREPLY[self.vendor](host), *self.noreply)
+
+    def address(self, account: Account) -> str:
+        """The address at this forge that belongs to an account, as git writes it."""
+        if not self.numbered:
+            return f"{account.login} <{account.login}@{self.domains[0]}>"
+        between = "-" if self.vendor is Vendor.GITLAB else "+"
+        return f"{account.login} <{account.id}{between}{account.login}@{self.domains[0]}>"
+
+    @property
+    def numbered(self) -> bool:
+        """Whether those addresses carry the account's lasting id."""
+        return self.vendor in (Vendor.GITHUB, Vendor.GITLAB)
+
+
+def connect(
+    connection: Connection, token: Callable[[], str], now: Callable[[], str], cache: Cache | None = None
+) -> Forge:
+    """The forge. `token` is asked for each request, so that it may be renewed; it may give "" where none is needed."""
+    if connection.vendor not in _GITEAS:
+        raise _unspoken(connection.vendor)
+    gitea = Gitea(connection.url, token, trust=connection.trust, cache=cache)
+    reader, publisher = GiteaReader(gitea, now), GiteaPublisher(gitea)
+    return Forge(connection.name, reader, publisher, GiteaProtector(gitea), listener(connection.vendor))
+
+
+def open_forge(
+    connection: Connection, credential: Mapping[str, str], now: Callable[[], str], cache: Cache | None = None
+) -> Forge:
+    """The forge with what the vault holds for it: `{"token": ...}`; what is in it reaches no error and no log."""
+    return connect(connection, lambda: credential.get("token", ""), now, cache)
+
+
+def listener(vendor: Vendor) -> Listener:
+    """What understands a vendor's deliveries. It needs no credential."""
+    if vendor not in _GITEAS:
+        raise _unspoken(vendor)
+    return GiteaListener()
+
+
+def _unspoken(vendor: Vendor) -> UsageError:
+    return UsageError(f"{vendor.value} is not spoken yet", "Connect a Gitea or a Forgejo.")
+
+
+def _host(host: str) -> tuple[str, ...]:
+    return (f"noreply.{host}",)
+
+
+def _github(host: str) -> tuple[str, ...]:
+    return (f"users.noreply.{host.removeprefix('api.')}",)
+
+
+def _gitlab(host: str) -> tuple[str, ...]:
+    return (f"users.noreply.{host}",)
+
+
+_NOREPLY: dict[Vendor, Callable[[str], tuple[str, ...]]] = {
+    Vendor.GITHUB: _github,
+    Vendor.GITLAB: _gitlab,
+    Vendor.GITEA: _host,
+    Vendor.FORGEJO: _host,
+}

@@ -1,0 +1,218 @@
+"""Reads Gitea and Forgejo: each part of a change by the call that tells it whole, or Unknown with the reason."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.gitea import moves, timeline
+from muniment.forges.gitea.client import Gitea, branch, change, check, moment, needed, place, repository, short
+from muniment.forges.gitea.rules import effective
+from muniment.forges.http import Proof, malformed
+from muniment.forges.limits import Limits
+from muniment.forges.rules import BranchRules, Tip
+from muniment.forges.shapes import (
+    Ability,
+    About,
+    Account,
+    Change,
+    Check,
+    ForgeCommit,
+    Listed,
+    Merging,
+    Move,
+    Reading,
+    Repo,
+    Retarget,
+    Review,
+    State,
+)
+
+T = TypeVar("T")
+Rows = tuple[Any, ...]
+
+_WRITES = ("write", "admin", "owner")
+_NEEDS = {  # what each takes: the permission on the repository
+    Ability.READ: "pull",
+    Ability.PERMISSIONS: "admin",
+    Ability.RULES: "admin",
+    Ability.STATUS: "push",
+    Ability.COMMENT: "pull",
+    Ability.PROTECT: "admin",
+    Ability.HOOKS: "admin",
+    Ability.PROPOSE: "push",
+}
+
+
+class GiteaReader:
+    """See `forges.forge.Reader`. `now` gives the moment of a reading."""
+
+    def __init__(self, gitea: Gitea, now: Callable[[], str]) -> None:
+        self._gitea = gitea
+        self._client = gitea.client
+        self._now = now
+
+    def about(self) -> About:
+        return About(self._gitea.vendor, self._gitea.version, "", self._gitea.ours)
+
+    def limits(self) -> Limits:
+        return self._client.limits
+
+    def repositories(self) -> tuple[Listed, ...]:
+        return tuple(_listed(row, "user/repos") for row in self._client.listed("user/repos", Proof.TOTAL))
+
+    def repository(self, path: str) -> Listed:
+        where = place(path)
+        return _listed(self._client.get(where), where)
+
+    def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
+        where = place(repository.path, "pulls")
+        rows = self._client.listed(
+            where,
+            Proof.TOTAL,
+            state="open" if state is State.OPEN else "closed",
+            sort="recentupdate",
+            until=lambda row: bool(since) and change(row, where).updated < since,
+        )
+        found = (change(row, where) for row in rows)
+        return tuple(one for one in found if one.state is state and one.updated >= since)
+
+    def change(self, repository: Repo, number: int) -> Change:
+        where = place(repository.path, "pulls", number)
+        return change(self._client.get(where), where)
+
+    def read(self, repository: Repo, number: int) -> Reading:
+        now = self._now()
+        found = self.change(repository, number)
+        events = _learnt(lambda: self._timeline(repository, number))
+        given = _learnt(lambda: self._reviews(repository, number, events))
+        return Reading(
+            change=found,
+            read_at=now,
+            moves=_learnt(lambda: self._moves(found)),
+            retargets=_learnt(lambda: self._retargets(repository, number, events)),
+            reviews=given,
+            hands=Known(()),  # who applies a suggestion or resolves a conflict pushes a commit of their own
+            own_commits=_learnt(lambda: self._own_commits(repository, found)),
+            writers=_learnt(lambda: self._writers(repository, _value(given))),
+            checks=_learnt(lambda: self.statuses(repository, found.head)),
+            merging=_learnt(lambda: self._merging(repository, number, events)),
+        )
+
+    def tips(self, repository: Repo) -> tuple[Tip, ...]:
+        where = place(repository.path, "branches")
+        return tuple(_tip(row, where) for row in self._client.listed(where, Proof.TOTAL))
+
+    def tip(self, repository: Repo, ref: str) -> str:
+        where = place(repository.path, "branches", short(ref))
+        return _tip(self._client.get(where), where).commit
+
+    def rules(self, repository: Repo, ref: str) -> BranchRules:
+        return effective(self._gitea, repository, ref)[1]
+
+    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+        where = place(repository.path, "commits", head, "statuses")
+        rows = self._client.listed(where, Proof.TOTAL, sort="recentupdate")
+        newest: dict[tuple[str, str], Check] = {}
+        for row in sorted(rows, key=lambda row: -int(needed(row, "id", int, where))):
+            found = check(row, where)
+            newest.setdefault((found.context, found.by.id), found)
+        return tuple(newest.values())
+
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        if int(account.id) <= 0:  # deleted, or no user at all
+            return False
+        where = place(repository.path, "collaborators", account.login, "permission")
+        found = self._client.get(where)
+        who = needed(found, "user", dict, where)
+        if str(who.get("id")) != account.id:
+            raise malformed(where)  # the login has another owner meanwhile
+        return needed(found, "permission", str, where) in _WRITES
+
+    def fetch_header(self) -> Mapping[str, str]:
+        return self._gitea.header()
+
+    def change_ref(self, number: int) -> str:
+        return f"refs/pull/{number}/head"
+
+    def _timeline(self, repository: Repo, number: int) -> Rows:
+        where = place(repository.path, "issues", number, "timeline")
+        rows = self._client.listed(where, Proof.WHOLE)
+        if not all(isinstance(row, dict) for row in rows):
+            raise malformed(where)
+        return rows
+
+    def _reviews(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Review, ...]:
+        where = place(repository.path, "pulls", number, "reviews")
+        rows: Rows = _value(events)
+        return timeline.reviews(self._client.listed(where, Proof.TOTAL), rows, where)
+
+    def _retargets(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:
+        rows: Rows = _value(events)
+        return timeline.retargets(rows, place(repository.path, "issues", number, "timeline"))
+
+    def _merging(self, repository: Repo, number: int, events: Maybe[Rows]) -> Merging:
+        rows: Rows = _value(events)
+        return timeline.merging(rows, place(repository.path, "issues", number, "timeline"))
+
+    def _moves(self, found: Change) -> tuple[Move, ...]:
+        source = found.source_repository
+        if not source:
+            raise ForgeError(
+                ForgeCode.NOT_FOUND,
+                "the repository that the change comes from is gone, and with it who pushed",
+                "Have somebody with the security role attest who it was.",
+            )
+        where = place(source, "activities", "feeds")
+        rows = self._client.listed(
+            where,
+            Proof.TOTAL,
+            until=lambda row: moves.creation(row, found.source) and moment(row.get("created"), where) < found.opened,
+        )
+        return moves.moves(rows, found.source, found.head, where)
+
+    def _own_commits(self, repository: Repo, found: Change) -> tuple[ForgeCommit, ...]:
+        """Commits that the installation signed with its own key, if it has one."""
+        if not self._gitea.signs:
+            return ()
+        where = place(repository.path, "pulls", found.number, "commits")
+        rows = self._client.listed(where, Proof.TOTAL, verification=True, files=False)
+        return tuple(own for row in rows if (own := _own(row, where)) is not None)
+
+    def _writers(self, repository: Repo, given: tuple[Review, ...]) -> dict[str, bool]:
+        accounts = {review.by.id: review.by for review in given}
+        return {one.id: self.may_write(repository, one) for one in accounts.values()}
+
+
+def _own(row: Any, where: str) -> ForgeCommit | None:
+    """A commit whose signature the forge verified, by a key that is no user's but its own."""
+    commit = needed(row, "commit", dict, where)
+    said = commit.get("verification") or {}
+    signer = said.get("signer") or {}
+    committer = (commit.get("committer") or {}).get("email", "")
+    ours = said.get("verified") is True and signer.get("email") == committer and not signer.get("username")
+    return ForgeCommit(needed(row, "sha", str, where), committer) if ours and committer else None
+
+
+def _listed(row: Any, where: str) -> Listed:
+    may = row.get("permissions") or {} if isinstance(row, dict) else {}
+    missing = tuple(ability for ability, needs in _NEEDS.items() if may.get(needs) is not True)
+    return Listed(repository(row, where), missing)
+
+
+def _tip(row: Any, where: str) -> Tip:
+    commit = needed(row, "commit", dict, where)
+    return Tip(branch(needed(row, "name", str, where)), needed(commit, "id", str, where), bool(row.get("protected")))
+
+
+def _learnt(read: Callable[[], T]) -> Maybe[T]:
+    try:
+        return Known(read())
+    except ForgeError as error:
+        return Unknown(error.message)
+
+
+def _value(part: Maybe[T]) -> T:
+    if isinstance(part, Unknown):
+        raise ForgeError(ForgeCode.FAILED, part.why, "It is read again.")
+    return part.value

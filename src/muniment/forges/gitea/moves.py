@@ -1,0 +1,86 @@
+"""Every push to a change's branch, from the activity feed of the repository that it comes from.
+
+Gitea's timeline of a pull request drops pushes once somebody force-pushes; its feed has each push with its pusher and
+both ends. Where two pushes do not meet, one that nobody told of lies between them, and its pusher is unknown.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.gitea.client import account, moment, needed
+from muniment.forges.http import malformed
+from muniment.forges.shapes import Account, Move
+
+_ENDS = re.compile(r"/compare/(.*)\.\.\.([0-9a-f]{40}|[0-9a-f]{64})")
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_PUSHED = "commit_repo"
+_FORGOTTEN = Unknown("the forge does not remember who pushed it")
+_GHOST = Unknown("the account that pushed it was deleted")
+
+
+class _Pushed(Struct):
+    """The content of a feed's row about a push."""
+
+    CompareURL: str = ""
+    HeadCommit: dict[str, Any] | None = None
+    Commits: list[dict[str, Any]] | None = None
+
+
+def creation(row: Any, ref: str) -> bool:
+    """Whether a row says that the branch came to be: a push of nothing."""
+    return isinstance(row, dict) and _about(row, ref) and not row.get("content")
+
+
+def moves(rows: Iterable[Any], ref: str, head: str, where: str) -> tuple[Move, ...]:
+    """The pushes to `ref` among a feed's rows (newest first), oldest first, ending at `head`. Raises MALFORMED."""
+    told = [_move(row, where) for row in sorted(rows, key=lambda row: _number(row, where)) if _about(row, ref)]
+    return tuple(_joined([move for move in told if move is not None], head))
+
+
+def _about(row: Any, ref: str) -> bool:
+    return bool(row.get("op_type") == _PUSHED and row.get("ref_name") == ref)
+
+
+def _number(row: Any, where: str) -> int:
+    number: int = needed(row, "id", int, where)
+    return number
+
+
+def _move(row: Any, where: str) -> Move | None:
+    content = row.get("content")
+    if not content:
+        return None
+    try:
+        said = msgspec.json.decode(content, type=_Pushed)
+    except msgspec.MsgspecError:
+        raise malformed(where) from None
+    ends = _ENDS.search(said.CompareURL)
+    new = ends[2] if ends else (said.HeadCommit or {}).get("Sha1", "")
+    old = ends[1] if ends and _ID.fullmatch(ends[1]) else ""
+    if not _ID.fullmatch(new):
+        raise malformed(where)
+    commits = [one.get("Sha1", "") for one in said.Commits or ()]
+    known = tuple(one for one in reversed(commits) if isinstance(one, str) and _ID.fullmatch(one))
+    return Move(old, new, known, False, _who(row, where), moment(row.get("created"), where))
+
+
+def _who(row: Any, where: str) -> Maybe[Account]:
+    who = account(row.get("act_user"), where)
+    return Known(who) if int(who.id) > 0 else _GHOST
+
+
+def _joined(told: list[Move], head: str) -> Iterable[Move]:
+    """The pushes with those between them that nobody told of."""
+    at = ""
+    for move in told:
+        if at and move.old and move.old != at:
+            yield Move(at, move.old, (), True, _FORGOTTEN, move.at)
+        yield move
+        at = move.new
+    if at != head:
+        yield Move(at, head, (), True, _FORGOTTEN, told[-1].at if told else "")

@@ -1,0 +1,205 @@
+"""A bare copy of a repository that lives elsewhere: fetched over HTTP, without large files, and judged like any other.
+
+- The header that opens the door (a token) goes to git by its environment: into no file, command line or error.
+- Nothing but HTTP(S) to that one address is spoken: no redirect to another host, no proxy, no helper, no submodule.
+- Files over a mebibyte are left out (git's partial clone); those that a change touches are fetched when it is read.
+- What was fetched by its id is kept by a ref of our own, so that it stays after the other side forgot it.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from muniment.errors import GitError
+from muniment.git.repository import Repository
+from muniment.git.run import environment, refusal, run
+
+KEPT = "refs/muniment/kept/"
+_FETCH_SECONDS = 300
+_AT_ONCE = 500  # ids in one request
+_OBJECT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_REF = re.compile(r"refs/[^\s~^:?*\[\\\x00-\x1f]+")
+
+_CONFIGURATION = """[core]
+\trepositoryFormatVersion = 1
+\tbare = true
+[extensions]
+\tpartialClone = origin
+[remote "origin"]
+\turl = {url}
+\tpromisor = true
+\tpartialCloneFilter = blob:limit=1m
+[gc]
+\tauto = 0
+"""
+
+
+class Mirror:
+    """The copy in `folder` of the repository at `url` (http or https, without a name or password in it).
+
+    `header` are what the other side asks for; `trust` is a file of certificates, "" for the usual ones.
+    """
+
+    def __init__(self, folder: str | Path, url: str, header: Mapping[str, str], trust: str = "") -> None:
+        """Makes the folder if it is not there. Raises GitError for an address that is none of ours to speak to."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
+            raise GitError("this is no address to fetch from", "Write it like https://forge.example.com/shop.git.")
+        self.folder = Path(folder)
+        self._url = url
+        self._settings = {
+            "http.followRedirects": "false",
+            "http.proxy": "",
+            "http.lowSpeedLimit": "1000",
+            "http.lowSpeedTime": "60",
+            "credential.helper": "",
+            "core.hooksPath": os.devnull,
+            "core.fsmonitor": "false",
+            "protocol.version": "2",
+            "fetch.writeCommitGraph": "false",
+            "submodule.recurse": "false",
+            **({"http.sslCAInfo": trust} if trust else {}),
+        }
+        lines = [f"{name}: {value}" for name, value in header.items()]
+        self._secrets = [value for value in header.values() if value]
+        if len(lines) > 1 or any("\n" in line for line in lines):
+            raise GitError("git takes one header, of one line", "Connect again.")
+        if lines:
+            self._settings[f"http.{url}.extraHeader"] = lines[0]
+        self._made()
+
+    def __repr__(self) -> str:
+        return f"Mirror({self._url!r})"
+
+    def open(self) -> Repository:
+        """The copy, to be judged. Close it before the next fetch is to be seen."""
+        return Repository.open(str(self.folder))
+
+    def fetch(self, refs: Sequence[str]) -> None:
+        """Bring these refs to where they are there now, and forget those that are gone. Raises GitError.
+
+        Each is a full ref, or all below a folder: `refs/heads/*`.
+        """
+        there = self.listed(refs)
+        with self.open() as repository:
+            here = repository.refs(*(ref.removesuffix("*") for ref in refs))
+        for ref in here.keys() - there.keys():
+            self._git("update-ref", "-d", ref)
+        moved = [ref for ref, value in there.items() if here.get(ref) != value]
+        if moved:
+            self._fetch([f"+{ref}:{ref}" for ref in moved])
+
+    def listed(self, refs: Sequence[str]) -> dict[str, str]:
+        """Which of these refs there are over there, with their values."""
+        asked = [ref if ref.endswith("/*") and _checked(ref[:-2]) else _checked(ref) for ref in refs]
+        out = self._git("ls-remote", "--refs", "origin", *asked).decode("utf-8", "surrogateescape")
+        rows = [line.partition("\t") for line in out.splitlines()]
+        return {name: value for value, _, name in rows if _OBJECT.fullmatch(value) and _asked(name, asked)}
+
+    def keep(self, commits: Iterable[str]) -> frozenset[str]:
+        """Fetch commits by their ids, whatever points to them; those that cannot be had are returned."""
+        wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
+        missing = self._missing(wanted, "commit")
+        if missing:
+            self._attempted([f"{commit}:{KEPT}{commit}" for commit in missing])
+        self._hold([commit for commit in wanted if commit not in missing])
+        return frozenset(self._missing(missing, "commit"))
+
+    def complete(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Fetch the large files by which the commits of each pair differ. What cannot be had stays missing."""
+        with self.open() as repository:
+            ids = sorted({found for old, new in pairs for found in _differing(repository, old, new)})
+            there = repository.objects.kinds(ids) if ids else []
+        missing = [one for one, kind in zip(ids, there, strict=True) if not kind]
+        for at in range(0, len(missing), _AT_ONCE):
+            self._attempted(missing[at : at + _AT_ONCE])
+
+    def push(self, repository: Repository, commit: str, branch: str) -> None:
+        """Push a commit that `repository` (this copy, open) or its throwaway has, as a new branch (a full ref) there.
+
+        Raises GitError, also if the branch is there already.
+        """
+        borrowed = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.join(repository.throwaway.path, "objects")}
+        spec = f"{commit}:{_checked(branch)}"
+        self._git("push", "--porcelain", f"--force-with-lease={branch}:", "origin", spec, more=borrowed)
+
+    def _missing(self, ids: Sequence[str], kind: str) -> list[str]:
+        if not ids:
+            return []
+        with self.open() as repository:
+            kinds = repository.objects.kinds(ids)
+        return [one for one, found in zip(ids, kinds, strict=True) if found != kind]
+
+    def _hold(self, commits: Sequence[str]) -> None:
+        """Refs of our own, so that no housekeeping ever loses what was once seen."""
+        with self.open() as repository:
+            held = repository.refs(KEPT)
+        for commit in commits:
+            if KEPT + commit not in held:
+                self._git("update-ref", KEPT + commit, commit)
+
+    def _attempted(self, specs: Sequence[str]) -> None:
+        """Fetch all at once, and if that is refused one by one: a server may lack a single one of them."""
+        try:
+            self._fetch(specs)
+        except GitError:
+            for spec in specs if len(specs) > 1 else ():
+                try:
+                    self._fetch([spec])
+                except GitError:
+                    continue  # whoever needs it finds it missing, and says so
+
+    def _fetch(self, specs: Sequence[str]) -> None:
+        options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin")
+        self._git("fetch", *options, "origin", input="".join(f"{spec}\n" for spec in specs).encode())
+
+    def _git(self, *arguments: str, input: bytes = b"", more: Mapping[str, str] = MappingProxyType({})) -> bytes:
+        """git in the copy itself, whose configuration is ours."""
+        given = {"GIT_DIR": str(self.folder), "GIT_ALLOW_PROTOCOL": "http:https", **more}
+        finished = run(arguments, environment(given, self._settings), input=input, timeout=_FETCH_SECONDS)
+        if finished.code:
+            raise self._refusal(arguments[0], finished.err)
+        return finished.out
+
+    def _refusal(self, verb: str, complaints: bytes) -> GitError:
+        said = complaints
+        for secret in self._secrets:
+            said = said.replace(secret.encode(), b"...")
+        why = refusal(f"git {verb}", said).message
+        return GitError(why, "Check that the forge answers, and that our account may read the repository.")
+
+    def _made(self) -> None:
+        for folder in ("objects", "refs"):
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+        for name, text in (("HEAD", "ref: refs/heads/none\n"), ("config", _CONFIGURATION.format(url=self._url))):
+            file = self.folder / name
+            if not file.exists() or file.read_text(encoding="utf-8") != text:
+                file.write_text(text, encoding="utf-8")
+
+
+def _differing(repository: Repository, old: str, new: str) -> Iterable[str]:
+    """The ids of the files by which two commits differ. None if they cannot be compared."""
+    try:
+        out = repository.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", old, new, "--")
+    except GitError:
+        return
+    for word in out.split(b"\0"):
+        if word[:1] == b":":
+            old_mode, new_mode, old_id, new_id, _ = word[1:].split(b" ")
+            for mode, one in ((old_mode, old_id), (new_mode, new_id)):
+                if mode not in (b"000000", b"160000"):
+                    yield one.decode("ascii")
+
+
+def _asked(name: str, refs: Sequence[str]) -> bool:
+    """Whether git, which matches the ends of names, was asked for this very one."""
+    return any(name == ref or (ref.endswith("/*") and name.startswith(ref[:-1])) for ref in refs)
+
+
+def _checked(ref: str) -> str:
+    if not _REF.fullmatch(ref) or ".." in ref:
+        raise GitError("this is no name of a ref", "Name a branch that is there.")
+    return ref

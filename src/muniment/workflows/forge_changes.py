@@ -1,0 +1,132 @@
+"""Judge a change at a forge: read it, bring its commits here, collect its facts, judge. Acting on it is for others."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from muniment.errors import GitError
+from muniment.facts import moments
+from muniment.facts.maybe import Maybe
+from muniment.facts.statements import Approval, Freeze
+from muniment.forges.collect import ForgeCollector, commits_to_keep, refs_to_fetch
+from muniment.forges.connecting import Connection
+from muniment.forges.forge import Forge
+from muniment.forges.shapes import Change, Reading, Repo
+from muniment.git import landing, machine
+from muniment.git.mirror import Mirror
+from muniment.git.repository import Repository
+from muniment.policy.model import Point
+from muniment.workflows.judge_change import NOTHING_FROZEN, Judgement, judge_change
+from muniment.workflows.sources import Rules
+
+RulesAt = Callable[[Repository, str], Rules]  # those that hold for a branch with this tip
+
+
+def mirror_of(folder: str | Path, connection: Connection, forge: Forge, repository: Repo) -> Mirror:
+    """The copy of a repository in `folder`, fetched with the connection's own token."""
+    return Mirror(folder, repository.clone, forge.reader.fetch_header(), connection.trust)
+
+
+def bring(forge: Forge, mirror: Mirror, reading: Reading) -> None:
+    """Fetch what a judgement of this change reads. Raises GitError if its branch or head cannot be had."""
+    change = reading.change
+    mirror.fetch(refs_to_fetch(reading, forge.reader.change_ref(change.number)))
+    wanted = commits_to_keep(reading)
+    gone = mirror.keep(wanted)
+    if change.head in gone:
+        raise GitError(f"the forge does not give out the head {change.head}", "It is read again.")
+    tip = tip_of(mirror, change.target)
+    mirror.complete((tip, commit) for commit in wanted if commit not in gone)
+
+
+def tip_of(mirror: Mirror, ref: str) -> str:
+    """Where a branch was when it was fetched. Raises GitError if there is none."""
+    with mirror.open() as git:
+        tip = git.refs(ref).get(ref, "")
+    if not tip:
+        raise GitError(f"there is no branch {ref} at the forge", "Point the change at a branch that is there.")
+    return tip
+
+
+def judge_open(
+    connection: Connection,
+    mirror: Mirror,
+    reading: Reading,
+    rules_at: RulesAt,
+    now: str,
+    freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
+    statements: Iterable[Approval] = (),
+) -> tuple[Judgement, Rules]:
+    """The judgement of an open change that was brought here, with the rules it is by.
+
+    `statements` are what people said of it in the service. Raises GitError or ConfigurationError if it cannot be judged
+    at all; that is a denial.
+    """
+    change = reading.change
+    tip = tip_of(mirror, change.target)
+    with mirror.open() as git:
+        rules = rules_at(git, tip)
+        collector = collector_of(connection, reading, git, rules, now, statements)
+        revision = collector.revision(rules.policy.policy.repository, change.target, tip, change.head)
+        return judge_change(collector, rules, revision, Point.MERGE, now, freezes), rules
+
+
+def landed(
+    connection: Connection,
+    mirror: Mirror,
+    reading: Reading,
+    rules_at: RulesAt,
+    now: str,
+    statements: Iterable[Approval] = (),
+) -> tuple[Judgement, Rules]:
+    """The judgement of what a branch took from a merged change, as if it were proposed now; else like `judge_open`."""
+    change = reading.change
+    with mirror.open() as git:
+        base = landing.before(git, change.merged, change.head, change.base)
+        rules = rules_at(git, base)
+        collector = collector_of(connection, reading, git, rules, now, statements)
+        revision = collector.revision(rules.policy.policy.repository, change.target, base, change.merged)
+        return judge_change(collector, rules, revision, Point.MERGE, now), rules
+
+
+def prepare_revert(
+    connection: Connection, forge: Forge, mirror: Mirror, repository: Repo, ref: str, commit: str, now: str
+) -> Change:
+    """A change that undoes `commit` on the branch `ref`, opened by our account; it needs approvals like any other.
+
+    Raises GitError where it cannot be undone cleanly, so that somebody has to do it by hand.
+    """
+    mirror.fetch([ref])
+    tip = tip_of(mirror, ref)
+    title = f"Revert {commit[:12]}"
+    text = f"This undoes {commit}, which no decision allowed."
+    source = f"refs/heads/muniment/revert-{commit[:12]}"
+    with mirror.open() as git:
+        tree = machine.undone(git, tip, commit)
+        if not tree:
+            raise GitError(f"{commit} cannot be undone cleanly", "Undo it by hand, in a change of its own.")
+        who = connection.address(forge.reader.about().ours)
+        seconds = int(moments.parse(now).timestamp())
+        undoing = machine.committed(git, tree, tip, who, seconds, f"{title}\n\n{text}")
+        mirror.push(git, undoing, source)
+    return forge.publisher.propose(repository, source, ref, title, text)
+
+
+def collector_of(
+    connection: Connection,
+    reading: Reading,
+    git: Repository,
+    rules: Rules,
+    now: str,
+    statements: Iterable[Approval] = (),
+) -> ForgeCollector:
+    """What reads the facts of this change."""
+    return ForgeCollector(
+        connection.name,
+        reading,
+        git,
+        rules.people,
+        now,
+        noreply=connection.domains,
+        numbered=connection.numbered,
+        statements=statements,
+    )

@@ -1,0 +1,272 @@
+"""A stateful Gitea of our own: real HTTP on loopback, real git behind it, and a failure switch for every call.
+
+It imitates what our client was seen to get from Gitea 1.25 and Forgejo 7, oddities included: a timeline that forgets
+pushes, statuses that anybody who writes may post, lists whose total is a header.
+"""
+
+import base64
+import datetime
+import json
+import secrets
+from pathlib import Path
+from typing import Any
+
+from tests.support.forges import git_http
+from tests.support.forges.fake_pulls import Pulls
+from tests.support.forges.faulty import Reply, Request, Route
+
+NOT_FOUND = Reply(404, {"message": "Not Found"})
+FORBIDDEN = Reply(403, {"message": "Forbidden"})
+_R = r"/api/v1/repos/([^/]+/[^/]+)"
+_LEVELS = ("none", "read", "write", "admin", "owner")
+
+
+class FakeGitea(Pulls):
+    """One installation. `administrator` is the token of `root1`; `page` how many items a page has at most."""
+
+    def __init__(self, folder: Path, version: str = "1.25.4") -> None:
+        super().__init__()
+        self.folder = folder
+        self.version = version
+        self.page = 50
+        self.tokens: dict[str, str] = {}
+        self.passwords: dict[str, str] = {}
+        self.administrator = self._user("root1", admin=True)
+
+    def _user(self, login: str, *, admin: bool = False) -> str:
+        number = len(self.users) + 1
+        self.users[login] = {"id": number, "login": login, "email": f"{login}@example.test", "is_admin": admin}
+        return self._token(login)
+
+    def _token(self, login: str) -> str:
+        token = secrets.token_hex(20)
+        self.tokens[token] = login
+        return token
+
+    # who asks
+
+    def login(self, request: Request) -> str:
+        """Whoever asks, "" for nobody."""
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "basic":
+            name, _, word = base64.b64decode(given).decode().partition(":")
+            return name if self.passwords.get(name) == word else self.tokens.get(word, "")
+        return self.tokens.get(given, "")
+
+    def level(self, path: str, login: str) -> int:
+        """What a login may in a repository, as a place in `_LEVELS`."""
+        if self.users.get(login, {}).get("is_admin"):
+            return 4
+        return _LEVELS.index(self.repos[path]["people"].get(login, "none"))
+
+    def may(self, request: Request, level: str) -> Reply | None:
+        """None if whoever asks may do what takes that level; else the refusal."""
+        path = request.found[0]
+        if path not in self.repos or self.level(path, self.login(request)) < 1:
+            return NOT_FOUND
+        return None if self.level(path, self.login(request)) >= _LEVELS.index(level) else FORBIDDEN
+
+    # people and repositories
+
+    def about(self, request: Request) -> Reply:
+        return Reply(200, {"version": self.version})
+
+    def me(self, request: Request) -> Reply:
+        return Reply(200, self.users[login]) if (login := self.login(request)) else Reply(401, {"message": "token"})
+
+    def make_user(self, request: Request) -> Reply:
+        if not self.users.get(self.login(request), {}).get("is_admin"):
+            return FORBIDDEN
+        self._user(request.body["username"])
+        self.passwords[request.body["username"]] = request.body["password"]
+        return Reply(201, self.users[request.body["username"]])
+
+    def make_token(self, request: Request) -> Reply:
+        if self.login(request) != request.found[0]:
+            return Reply(401, {"message": "basic"})
+        return Reply(201, {"sha1": self._token(request.found[0]), "name": request.body["name"]})
+
+    def make_org(self, request: Request) -> Reply:
+        self.users[request.body["username"]] = {"id": len(self.users) + 1, "login": request.body["username"]}
+        return Reply(201, {})
+
+    def make_repo(self, request: Request) -> Reply:
+        path, login = f"{request.found[0]}/{request.body['name']}", self.login(request)
+        repo = git_http.made(self.folder / f"{path}.git")
+        repo.commit({"README.md": "# shop\n"}, author=f"{login} <{login}@example.test>")
+        self.repos[path] = {"id": len(self.repos) + 1, "people": {login: "owner"}, "git": repo, "private": True}
+        self._protect(path)
+        return Reply(201, self.repo_json(path, login))
+
+    def drop_repo(self, request: Request) -> Reply:
+        return Reply(204) if self.repos.pop(request.found[0], None) else NOT_FOUND
+
+    def repo_json(self, path: str, login: str) -> dict[str, Any]:
+        """A repository as its caller sees it."""
+        level = self.level(path, login)
+        return {
+            "id": self.repos[path]["id"],
+            "full_name": path,
+            "default_branch": "main",
+            "clone_url": f"{self.url}/{path}.git",
+            "html_url": f"{self.url}/{path}",
+            "private": True,
+            "permissions": {"admin": level >= 3, "push": level >= 2, "pull": level >= 1},
+        }
+
+    def repo(self, request: Request) -> Reply:
+        return self.may(request, "read") or Reply(200, self.repo_json(request.found[0], self.login(request)))
+
+    def my_repos(self, request: Request) -> Reply:
+        login = self.login(request)
+        return self.listed(request, [self.repo_json(path, login) for path in self.repos if self.level(path, login)])
+
+    def collaborate(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        self.repos[request.found[0]]["people"][request.found[1]] = request.body["permission"]
+        return Reply(204)
+
+    def permission(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        if request.found[1] not in self.users:
+            return NOT_FOUND
+        level = _LEVELS[self.level(request.found[0], request.found[1])]
+        return Reply(200, {"permission": level, "user": self.users[request.found[1]]})
+
+    # branches and rules
+
+    def branches(self, request: Request) -> Reply:
+        if refused := self.may(request, "read"):
+            return refused
+        path = request.found[0]
+        names = [ref for ref in git_http.refs(self.folder / f"{path}.git") if ref.startswith("refs/heads/")]
+        return self.listed(request, [self._branch(path, name) for name in names])
+
+    def branch(self, request: Request) -> Reply:
+        ref = f"refs/heads/{request.found[1]}"
+        if refused := self.may(request, "read"):
+            return refused
+        there = git_http.refs(self.folder / f"{request.found[0]}.git")
+        return Reply(200, self._branch(request.found[0], ref)) if ref in there else NOT_FOUND
+
+    def make_branch(self, request: Request) -> Reply:
+        repo = self.repos[request.found[0]]["git"]
+        repo.branch(request.body["new_branch_name"], repo.tip(request.body["old_branch_name"]))
+        self.pushed(request.found[0], self.login(request), f"refs/heads/{request.body['new_branch_name']}", "", "")
+        return Reply(201, self._branch(request.found[0], f"refs/heads/{request.body['new_branch_name']}"))
+
+    def _branch(self, path: str, ref: str) -> dict[str, Any]:
+        name = ref.removeprefix("refs/heads/")
+        rule = name if name in self.rules.get(path, {}) else ""
+        commit = {"id": self.repos[path]["git"].tip(ref)}
+        return {
+            "name": name,
+            "commit": commit,
+            "protected": bool(rule),
+            "effective_branch_protection_name": rule,
+        }
+
+    def rule(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        found = self.rules.get(request.found[0], {}).get(request.found[1])
+        return Reply(200, found) if found else NOT_FOUND
+
+    def set_rule(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        path, name = request.found[0], request.found[1] or request.body["rule_name"]
+        admins = "apply_to_admins" if "+gitea-" in self.version else "block_admin_merge_override"
+        empty: dict[str, Any] = {"rule_name": name, "enable_push": True, "status_check_contexts": [], admins: False}
+        rules = self.rules.setdefault(path, {})
+        rules[name] = {**(rules.get(name) or empty), **request.body}
+        self._protect(path)
+        return Reply(200 if request.found[1] else 201, rules[name])
+
+    def drop_rule(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        self.rules[request.found[0]].pop(request.found[1])
+        self._protect(request.found[0])
+        return Reply(204)
+
+    def _protect(self, path: str) -> None:
+        names = [name for name, rule in self.rules.get(path, {}).items() if not rule.get("enable_push")]
+        (self.folder / f"{path}.git" / "protected").write_text("".join(f"refs/heads/{name}\n" for name in names))
+
+    # git
+
+    def git(self, request: Request) -> Reply:
+        path = request.found[0].removesuffix(".git")
+        login = self.login(request)
+        pushing = "receive-pack" in request.path + str(request.query)
+        needed = 2 if pushing else 1
+        if path not in self.repos or self.level(path, login) < needed:
+            return Reply(401, None, {"WWW-Authenticate": 'Basic realm="fake"'})
+        reply, moved = git_http.served(self.folder, request, login)
+        for one in moved:
+            self.pushed(path, login, one.ref, one.old, one.new)
+        return reply
+
+    # what is around
+
+    def no_key(self, request: Request) -> Reply:
+        return NOT_FOUND
+
+    def hooks(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        return self.listed(request, self.hooked.setdefault(request.found[0], []))
+
+    def set_hook(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        hooks = self.hooked.setdefault(request.found[0], [])
+        if request.found[1]:
+            hook = next(one for one in hooks if str(one["id"]) == request.found[1])
+            hook.update(request.body)
+        else:
+            hook = {"id": len(hooks) + 1, **request.body}
+            hooks.append(hook)
+        shown = {**hook, "config": {key: value for key, value in hook["config"].items() if key != "secret"}}
+        return Reply(201, shown)
+
+    def listed(self, request: Request, items: list[Any]) -> Reply:
+        """One page of a list, with the total in a header."""
+        page, size = int(request.query.get("page", 1)), min(int(request.query.get("limit", 30)), self.page)
+        body = items[(page - 1) * size : page * size]
+        return Reply(200, json.loads(json.dumps(body)), {"X-Total-Count": str(len(items))})
+
+    def moment(self) -> str:
+        """Now, in whole seconds; each call a second later, so that nothing happens at once."""
+        self.clock += datetime.timedelta(seconds=1)
+        return self.clock.isoformat(timespec="seconds")
+
+    routes: tuple[Route, ...] = (
+        Route("GET", "/api/v1/version", "version", about),
+        Route("GET", "/api/v1/user", "user", me),
+        Route("GET", "/api/v1/user/repos", "repositories", my_repos),
+        Route("GET", "/api/v1/signing-key.gpg", "key", no_key),
+        Route("POST", "/api/v1/admin/users", "make user", make_user),
+        Route("POST", "/api/v1/users/([^/]+)/tokens", "make token", make_token),
+        Route("POST", "/api/v1/orgs", "make organisation", make_org),
+        Route("POST", "/api/v1/orgs/([^/]+)/repos", "make repository", make_repo),
+        Route("GET", _R, "repository", repo),
+        Route("DELETE", _R, "drop repository", drop_repo),
+        Route("PUT", _R + "/collaborators/([^/]+)", "collaborate", collaborate),
+        Route("GET", _R + "/collaborators/([^/]+)/permission", "permission", permission),
+        Route("GET", _R + "/branches", "branches", branches),
+        Route("POST", _R + "/branches", "make branch", make_branch),
+        Route("GET", _R + "/branches/(.+)", "branch", branch),
+        Route("GET", _R + "/branch_protections/(.+)", "rule", rule),
+        Route("POST", _R + "/branch_protections()", "make rule", set_rule),
+        Route("PATCH", _R + "/branch_protections/(.+)", "change rule", set_rule),
+        Route("DELETE", _R + "/branch_protections/(.+)", "drop rule", drop_rule),
+        Route("GET", _R + "/hooks", "hooks", hooks),
+        Route("POST", _R + "/hooks()", "make hook", set_hook),
+        Route("PATCH", _R + "/hooks/([0-9]+)", "change hook", set_hook),
+        Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),
+        *Pulls.routes,
+    )

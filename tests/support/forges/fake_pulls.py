@@ -1,0 +1,319 @@
+"""The part of the fake Gitea that is about pull requests: pushes, reviews, statuses, comments, merges."""
+
+import datetime
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.support.forges.faulty import Faulty, Reply, Request, Route
+from tests.support.repos import Repo
+
+_R = r"/api/v1/repos/([^/]+/[^/]+)"
+_P = _R + r"/pulls/([0-9]+)"
+_STATES = {"APPROVED": "APPROVED", "APPROVE": "APPROVED", "REQUEST_CHANGES": "REQUEST_CHANGES", "COMMENT": "COMMENT"}
+_ZERO = "0" * 40
+
+
+class Pulls(Faulty):
+    """What there is of pull requests, by the path of their repository."""
+
+    slow = 3.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = datetime.datetime(2026, 11, 2, 9, 0, tzinfo=datetime.UTC)
+        self.users: dict[str, dict[str, Any]] = {}
+        self.repos: dict[str, dict[str, Any]] = {}
+        self.pulls: dict[tuple[str, int], dict[str, Any]] = {}
+        self.rules: dict[str, dict[str, dict[str, Any]]] = {}
+        self.feeds: dict[str, list[dict[str, Any]]] = {}
+        self.marks: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self.hooked: dict[str, list[dict[str, Any]]] = {}
+
+    if TYPE_CHECKING:
+
+        def login(self, request: Request) -> str: ...
+        def level(self, path: str, login: str) -> int: ...
+        def may(self, request: Request, level: str) -> Reply | None: ...
+        def repo_json(self, path: str, login: str) -> dict[str, Any]: ...
+        def listed(self, request: Request, items: list[Any]) -> Reply: ...
+        def moment(self) -> str: ...
+
+    # pushes
+
+    def pushed(self, path: str, login: str, ref: str, old: str, new: str) -> None:
+        """Somebody moved a branch: the feed has it, and open pull requests follow."""
+        feed, at = self.feeds.setdefault(path, []), self.moment()
+        row = {"op_type": "commit_repo", "act_user": self.users[login], "ref_name": ref, "created": at}
+        git: Repo = self.repos[path]["git"]
+        if not old:
+            feed.append({**row, "id": len(feed) + 1, "content": ""})
+            old = git.tip("main")
+        if new:
+            listed = git.git("rev-list", "--max-count=5", new, f"^{old}").split()
+            content = {
+                "Commits": [{"Sha1": one} for one in listed],
+                "HeadCommit": {"Sha1": new},
+                "CompareURL": f"{path}/compare/{old}...{new}",
+            }
+            feed.append({**row, "id": len(feed) + 1, "content": json.dumps(content)})
+        for pull in self.pulls.values():
+            if (pull["path"], pull["source"]) == (path, ref) and pull["state"] == "open" and new:
+                self._follow(pull, new, at)
+
+    def _follow(self, pull: dict[str, Any], new: str, at: str) -> None:
+        pull["updated_at"] = at
+        git: Repo = self.repos[pull["path"]]["git"]
+        git.branch(f"refs/pull/{pull['number']}/head", new)
+        for review in pull["reviews"]:
+            review["stale"] = review["commit_id"] != new
+        rule = self.rules.get(pull["path"], {}).get(pull["target"], {})
+        if rule.get("dismiss_stale_approvals"):
+            for review in pull["reviews"]:
+                if review["state"] == "APPROVED" and review["stale"]:
+                    review["dismissed"] = True
+
+    def feed(self, request: Request) -> Reply:
+        return self.may(request, "read") or self.listed(request, self.feeds.get(request.found[0], [])[::-1])
+
+    # pull requests
+
+    def _pull(self, request: Request) -> dict[str, Any]:
+        return self.pulls[request.found[0], int(request.found[1])]
+
+    def pull_json(self, pull: dict[str, Any], login: str) -> dict[str, Any]:
+        """A pull request as the API has it."""
+        git: Repo = self.repos[pull["path"]]["git"]
+        repo = self.repo_json(pull["path"], login)
+        head = git.tip(f"refs/pull/{pull['number']}/head")
+        shown = {key: value for key, value in pull.items() if key not in ("reviews", "events", "comments", "path")}
+        return {
+            **shown,
+            "user": self.users[pull["by"]],
+            "labels": [{"name": name} for name in pull["labels"]],
+            "merge_base": pull["merge_base"] or git.git("merge-base", pull["target"], head, check=False),
+            "base": {"ref": pull["target"], "sha": git.tip(pull["target"]), "repo": repo},
+            "head": {"ref": pull["source"].removeprefix("refs/heads/"), "sha": head, "repo": repo},
+        }
+
+    def all(self, request: Request) -> Reply:
+        if refused := self.may(request, "read"):
+            return refused
+        found = [p for (path, _), p in self.pulls.items() if path == request.found[0]]
+        wanted = request.query.get("state", "open")
+        found = [p for p in found if wanted in ("all", p["state"])]
+        found.sort(key=lambda p: p["updated_at"], reverse=True)
+        return self.listed(request, [self.pull_json(p, self.login(request)) for p in found])
+
+    def one(self, request: Request) -> Reply:
+        return self.may(request, "read") or Reply(200, self.pull_json(self._pull(request), self.login(request)))
+
+    def open(self, request: Request) -> Reply:
+        if refused := self.may(request, "read"):
+            return refused
+        path, at = request.found[0], self.moment()
+        number = 1 + sum(1 for there, _ in self.pulls if there == path)
+        git: Repo = self.repos[path]["git"]
+        source = f"refs/heads/{request.body['head']}"
+        git.branch(f"refs/pull/{number}/head", git.tip(source))
+        pull = {
+            "path": path,
+            "number": number,
+            "title": request.body["title"],
+            "body": request.body.get("body", ""),
+            "by": self.login(request),
+            "state": "open",
+            "source": source,
+            "target": request.body["base"],
+            "labels": [],
+            "draft": False,
+            "merged": False,
+            "merged_by": None,
+            "merged_at": None,
+            "merge_commit_sha": None,
+            "merge_base": "",
+            "created_at": at,
+            "updated_at": at,
+            "html_url": f"{self.url}/{path}/pulls/{number}",
+            "reviews": [],
+            "events": [],
+            "comments": [],
+        }
+        self.pulls[path, number] = pull
+        return Reply(201, self.pull_json(pull, self.login(request)))
+
+    def change(self, request: Request) -> Reply:
+        pull = self._pull(request)
+        if "base" in request.body:
+            self._event(
+                request, pull, type="change_target_branch", old_ref=pull["target"], new_ref=request.body["base"]
+            )
+            pull["target"] = request.body["base"]
+        pull["state"] = request.body.get("state", pull["state"])
+        return Reply(201, self.pull_json(pull, self.login(request)))
+
+    def _event(self, request: Request, pull: dict[str, Any], **fields: Any) -> None:
+        at = self.moment()
+        event = {"id": len(pull["events"]) + 1, "user": self.users[self.login(request)], "created_at": at}
+        pull["events"].append({**event, **fields})
+        pull["updated_at"] = at
+
+    def timeline(self, request: Request) -> Reply:
+        if refused := self.may(request, "read"):
+            return refused
+        events = self._pull(request)["events"]
+        return Reply(200, events or b"null", {"X-Total-Count": str(len(events))})
+
+    def commits(self, request: Request) -> Reply:
+        pull = self._pull(request)
+        git: Repo = self.repos[pull["path"]]["git"]
+        listed = git.git("rev-list", f"refs/pull/{pull['number']}/head", f"^{pull['target']}").split()
+        rows = [{"sha": one, "commit": {"committer": {"email": ""}, "verification": None}} for one in listed]
+        return self.listed(request, rows)
+
+    # reviews
+
+    def reviews(self, request: Request) -> Reply:
+        return self.may(request, "read") or self.listed(request, self._pull(request)["reviews"])
+
+    def review(self, request: Request) -> Reply:
+        if refused := self.may(request, "read"):
+            return refused
+        pull, login, at = self._pull(request), self.login(request), self.moment()
+        state = _STATES[request.body["event"]]
+        if login == pull["by"] and state != "COMMENT":
+            return Reply(422, {"message": "your own pull"})
+        git: Repo = self.repos[pull["path"]]["git"]
+        head = git.tip(f"refs/pull/{pull['number']}/head")
+        review = {
+            "id": 1 + sum(len(p["reviews"]) for p in self.pulls.values()),
+            "user": self.users[login],
+            "state": state,
+            "commit_id": request.body.get("commit_id") or head,
+            "stale": False,
+            "dismissed": False,
+            "submitted_at": at,
+        }
+        pull["reviews"] = [r for r in pull["reviews"] if r["user"]["login"] != login or r["state"] != "REQUEST_REVIEW"]
+        pull["reviews"].append(review)
+        pull["updated_at"] = at
+        return Reply(200, review)
+
+    def dismiss(self, request: Request) -> Reply:
+        if refused := self.may(request, "admin"):
+            return refused
+        pull = self._pull(request)
+        review = next(one for one in pull["reviews"] if str(one["id"]) == request.found[2])
+        review["dismissed"] = True
+        self._event(request, pull, type="dismiss_review", review_id=review["id"])
+        return Reply(200, review)
+
+    def ask(self, request: Request) -> Reply:
+        pull = self._pull(request)
+        for name in request.body["reviewers"]:
+            if name not in self.users:
+                return Reply(404, {"message": "no such user"})
+            self._event(request, pull, type="review_request", assignee=self.users[name], removed_assignee=False)
+            row = {"id": 900 + len(pull["events"]), "user": self.users[name], "state": "REQUEST_REVIEW"}
+            pull["reviews"].append({**row, "commit_id": "", "submitted_at": self.moment(), "dismissed": False})
+        return Reply(201, [])
+
+    # statuses and comments
+
+    def marked(self, request: Request) -> Reply:
+        found = self.marks.get((request.found[0], request.found[1]), [])
+        return self.may(request, "read") or self.listed(request, found[::-1])
+
+    def mark(self, request: Request) -> Reply:
+        if refused := self.may(request, "write"):
+            return refused
+        marks = self.marks.setdefault((request.found[0], request.found[1]), [])
+        body, at = request.body, self.moment()
+        row = {"id": len(marks) + 1, "context": body["context"], "status": body["state"], "created_at": at}
+        row |= {"description": body["description"], "target_url": body["target_url"], "updated_at": at}
+        marks.append({**row, "creator": self.users[self.login(request)]})
+        return Reply(201, marks[-1])
+
+    def comments(self, request: Request) -> Reply:
+        found = self._pull(request)["comments"]
+        return self.may(request, "read") or Reply(200, found, {"X-Total-Count": str(len(found))})
+
+    def comment(self, request: Request) -> Reply:
+        pull = self._pull(request)
+        number = 1 + sum(len(p["comments"]) for p in self.pulls.values())
+        row = {"id": number, "user": self.users[self.login(request)], "body": request.body["body"]}
+        pull["comments"].append(row)
+        return Reply(201, row)
+
+    def edit(self, request: Request) -> Reply:
+        for pull in self.pulls.values():
+            for row in pull["comments"]:
+                if str(row["id"]) == request.found[1]:
+                    if request.method == "DELETE":
+                        pull["comments"].remove(row)
+                        return Reply(204)
+                    row["body"] = request.body["body"]
+                    return Reply(200, row)
+        return Reply(404, {"message": "no such comment"})
+
+    # merging
+
+    def merge(self, request: Request) -> Reply:
+        if refused := self.may(request, "write"):
+            return refused
+        pull, login = self._pull(request), self.login(request)
+        git: Repo = self.repos[pull["path"]]["git"]
+        head, target = git.tip(f"refs/pull/{pull['number']}/head"), pull["target"]
+        if request.body.get("head_commit_id") not in ("", None, head):
+            return Reply(409, {"message": "head out of date"})
+        if pull["state"] != "open" or not self._mergeable(pull, login, head, request.body):
+            return Reply(405, {"message": "Please try again later"})
+        who = f"{login} <{login}@example.test>"
+        base = git.tip(target)
+        style, tree = request.body["Do"], git.merged_tree(target, head)
+        if style == "squash":
+            author = f"{pull['by']} <{pull['by']}@example.test>"
+            merged = git.raw_commit(tree, [base], author=author, committer=who, message="squash\n")
+        else:
+            merged = git.raw_commit(tree, [base, head], author=who, committer=who, message="merge\n")
+        git.branch(target, merged)
+        at = self.moment()
+        pull |= {"state": "closed", "merged": True, "merged_by": self.users[login], "merged_at": at, "updated_at": at}
+        pull |= {"merge_commit_sha": merged, "merge_base": git.git("merge-base", base, head)}
+        return Reply(200)
+
+    def _mergeable(self, pull: dict[str, Any], login: str, head: str, body: dict[str, Any]) -> bool:
+        rule = self.rules.get(pull["path"], {}).get(pull["target"])
+        if rule is None:
+            return True
+        bound = rule.get("block_admin_merge_override") or rule.get("apply_to_admins")
+        if body.get("force_merge") and self.level(pull["path"], login) >= 3 and not bound:
+            return True
+        if rule.get("enable_merge_whitelist") and login not in rule["merge_whitelist_usernames"]:
+            return False
+        newest = {row["context"]: row["status"] for row in self.marks.get((pull["path"], head), [])}
+        wanted = rule["status_check_contexts"] if rule.get("enable_status_check") else []
+        if any(newest.get(context) != "success" for context in wanted):
+            return False
+        given = [r for r in pull["reviews"] if r["state"] == "APPROVED" and not r["dismissed"]]
+        writers = {r["user"]["login"] for r in given if self.level(pull["path"], r["user"]["login"]) >= 2}
+        return len(writers) >= int(rule.get("required_approvals") or 0)
+
+    routes: tuple[Route, ...] = (
+        Route("GET", _R + "/activities/feeds", "feed", feed),
+        Route("GET", _R + "/pulls", "pulls", all),
+        Route("POST", _R + "/pulls", "open", open),
+        Route("GET", _P, "pull", one),
+        Route("PATCH", _P, "change pull", change),
+        Route("GET", _P + "/commits", "commits", commits),
+        Route("GET", _P + "/reviews", "reviews", reviews),
+        Route("POST", _P + "/reviews", "review", review),
+        Route("POST", _P + "/reviews/([0-9]+)/dismissals", "dismiss", dismiss),
+        Route("POST", _P + "/requested_reviewers", "ask", ask),
+        Route("POST", _P + "/merge", "merge", merge),
+        Route("GET", _R + "/issues/([0-9]+)/timeline", "timeline", timeline),
+        Route("GET", _R + "/issues/([0-9]+)/comments", "comments", comments),
+        Route("POST", _R + "/issues/([0-9]+)/comments", "comment", comment),
+        Route("*", _R + "/issues/comments/([0-9]+)", "edit comment", edit),
+        Route("GET", _R + "/commits/([0-9a-f]+)/statuses", "statuses", marked),
+        Route("POST", _R + "/statuses/([0-9a-f]+)", "publish", mark),
+    )

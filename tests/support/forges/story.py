@@ -1,0 +1,269 @@
+"""The whole story of a protected branch at a forge, told against the fake and against real ones alike.
+
+Every step says what must be so by then; the first that is not ends it.
+"""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from muniment.decision.decision import Outcome
+from muniment.facts.maybe import Known
+from muniment.forges.rules import Wanted
+from muniment.forges.shapes import Move, State
+from muniment.forges.statuses import Saying, context_for
+from muniment.workflows import forge_changes
+from tests.support.forges.acting import Refused
+from tests.support.forges.stage import MAIN, Stage, now
+
+_PATIENCE = 30  # seconds that a real forge may take to notice what was done
+
+
+def eventually(holds: Callable[[], bool], what: str) -> None:
+    """Waits for a forge that does its work in the background."""
+    end = time.monotonic() + _PATIENCE
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.2)
+
+
+def connect(stage: Stage) -> None:
+    """Our account sees the repository and misses nothing; one that may only read misses nearly everything."""
+    assert stage.listed.missing == ()
+    assert stage.repository.path in [listed.repository.path for listed in stage.forge.reader.repositories()]
+    about = stage.forge.reader.about()
+    assert about.ours.login == stage.acting.login("muniment")
+    assert about.vendor is stage.connection.vendor
+
+
+def protect(stage: Stage) -> None:
+    """The plan is shown, done, and then there is nothing left to do; a rule that was weakened shows up."""
+    wanted = Wanted(MAIN, context_for(MAIN), approvals=1)
+    plan = stage.forge.protector.plan(stage.repository, wanted)
+    assert plan.steps
+    after = stage.forge.protector.apply(stage.repository, plan)
+    assert after.protected
+    assert [required.context for required in after.required] == [context_for(MAIN)]
+    assert after.stale_dismissed
+    assert after.pushers == ()
+    assert after.bypass == ()
+    assert stage.forge.protector.plan(stage.repository, wanted).steps == ()
+    stage.acting.weaken(MAIN)
+    drifted = stage.forge.protector.plan(stage.repository, wanted)
+    assert drifted.steps
+    assert stage.forge.protector.apply(stage.repository, drifted) == after
+
+
+def direct_push_is_refused(stage: Stage) -> None:
+    base = stage.work.tip("main")
+    with pytest.raises(Refused):
+        stage.work.push("ada", stage.work.commit("ada", {"direct.txt": "1\n"}, base), "main")
+
+
+def open_and_push(stage: Stage) -> int:
+    """A new change is denied, and the forge does not merge it."""
+    base = stage.work.tip("main")
+    first = stage.work.commit("ada", {"app.py": "x = 1\n"}, base)
+    stage.work.push("ada", first, "topic")
+    number = stage.acting.open("ada", "topic", "main", "a topic")
+    eventually(lambda: stage.forge.reader.change(stage.repository, number).head == first, "it has its head")
+    eventually(lambda: pushers(stage, number) == {"ada"}, "it is known who pushed")
+    assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
+    assert stage.verdict(number) is Outcome.DENY
+    refuses_to_merge(stage, number)
+    return number
+
+
+def approve(stage: Stage, number: int) -> None:
+    """Two others who may write are enough; one who may only read, and the author, are not others."""
+    stage.acting.approve("bob", number)
+    stage.acting.approve("eve", number)
+    assert stage.verdict(number) is Outcome.DENY
+    refuses_to_merge(stage, number)
+    stage.acting.approve("carol", number)
+    assert stage.codes(stage.judge(number)) == ["reviewed"]
+    assert stage.verdict(number) is Outcome.ALLOW
+
+
+def stale(stage: Stage, number: int) -> None:
+    """A push ends approvals; who pushed is a contributor, and the old verdict does not speak for the new head."""
+    head = stage.forge.reader.change(stage.repository, number).head
+    second = stage.work.commit("carol", {"app.py": "x = 2\n"}, head)
+    stage.work.push("carol", second, "topic")
+    eventually(lambda: stage.forge.reader.change(stage.repository, number).head == second, "it has its new head")
+    eventually(lambda: pushers(stage, number) == {"ada", "carol"}, "it is known who pushed")
+    refuses_to_merge(stage, number)
+    assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
+    assert stage.verdict(number) is Outcome.DENY
+
+
+def force_push(stage: Stage, number: int) -> None:
+    """What was pushed away still makes contributors: carol's commit is gone, her approval does not count."""
+    base = stage.work.tip("main")
+    third = stage.work.commit("ada", {"app.py": "x = 3\n"}, base)
+    stage.work.push("ada", third, "topic", force=True)
+    eventually(lambda: stage.forge.reader.change(stage.repository, number).head == third, "it has its new head")
+    eventually(lambda: len(moves(stage, number)) >= 3 and "" not in pushers(stage, number), "it is known who pushed")
+    stage.acting.approve("bob", number)
+    stage.acting.approve("carol", number)
+    assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
+    assert stage.verdict(number) is Outcome.DENY
+    stage.acting.approve("dave", number)
+    assert stage.codes(stage.judge(number)) == ["reviewed"]
+    assert stage.verdict(number) is Outcome.ALLOW
+
+
+def changes_requested(stage: Stage, number: int) -> None:
+    """They block, and no other's dismissal lifts them."""
+    stage.acting.reject("bob", number)
+    assert stage.codes(stage.judge(number)) == ["too-few-approvals", "changes-requested"]
+    stage.acting.dismiss("muniment", number, "bob")
+    assert "changes-requested" in stage.codes(stage.judge(number))
+    assert stage.verdict(number) is Outcome.DENY
+    time.sleep(1.1 if stage.real else 0)  # forges count in seconds
+    stage.acting.approve("bob", number)
+    assert stage.verdict(number) is Outcome.ALLOW
+
+
+def retarget(stage: Stage, number: int) -> None:
+    """An approval is for one branch."""
+    stage.work.push("ada", stage.work.tip("main"), "release")
+    time.sleep(1.1 if stage.real else 0)
+    stage.acting.retarget("ada", number, "release")
+    assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
+    time.sleep(1.1 if stage.real else 0)
+    stage.acting.retarget("ada", number, "main")
+    assert stage.verdict(number) is Outcome.ALLOW
+
+
+def squash(stage: Stage, number: int) -> None:
+    """The forge squashes it; what landed is what was approved, and who pressed the button is no contributor."""
+    eventually(lambda: merged(stage, "bob", number, "squash"), "it merges")
+    reading = stage.read(number)
+    assert reading.change.state is State.MERGED
+    judgement, _ = forge_changes.landed(stage.connection, stage.mirror, reading, stage.rules_at, now())
+    assert stage.codes(judgement) == ["reviewed"]
+    assert judgement.decision.head == stage.work.tip("main")
+    assert judgement.decision.outcome is Outcome.ALLOW
+    assert number in [change.number for change in stage.forge.reader.changes(stage.repository, State.MERGED)]
+
+
+def merge(stage: Stage) -> None:
+    """A second change, merged by a commit."""
+    base = stage.work.tip("main")
+    stage.work.push("dave", stage.work.commit("dave", {"more.py": "y = 1\n"}, base), "more")
+    number = stage.acting.open("dave", "more", "main", "more")
+    eventually(lambda: pushers(stage, number) == {"dave"}, "it is known who pushed")
+    for name in ("ada", "bob"):
+        stage.acting.approve(name, number)
+    assert stage.verdict(number) is Outcome.ALLOW
+    eventually(lambda: merged(stage, "ada", number, "merge"), "it merges")
+    reading = stage.read(number)
+    judgement, _ = forge_changes.landed(stage.connection, stage.mirror, reading, stage.rules_at, now())
+    assert judgement.decision.outcome is Outcome.ALLOW
+
+
+def comment(stage: Stage, number: int) -> None:
+    """One comment, edited in place, gone when nothing is wrong; and whoever is asked again has not approved."""
+    publisher = stage.forge.publisher
+    for text in ("one is missing", "two are missing"):
+        publisher.comment(stage.repository, number, "<!-- muniment -->", text)
+    publisher.comment(stage.repository, number, "<!-- muniment -->", "")
+    time.sleep(1.1 if stage.real else 0)
+    publisher.ask(stage.repository, number, (stage.acting.login("dave"),))
+    assert stage.verdict(number) is Outcome.DENY
+    time.sleep(1.1 if stage.real else 0)
+    stage.acting.approve("dave", number)
+    assert stage.verdict(number) is Outcome.ALLOW
+
+
+def foreign_status(stage: Stage, number: int) -> None:
+    """Whoever may write may post our context: it is seen, with who did it."""
+    head = stage.forge.reader.change(stage.repository, number).head
+    other = Stage(stage.acting, stage.connection.vendor, stage.folder / "other", ours="ada")
+    other.say(head, MAIN, Saying.ALLOWED)
+    stage.say(head, MAIN, Saying.DENIED)
+    found = stage.forge.reader.statuses(stage.repository, head)
+    by = {(check.by.login, check.state) for check in found if check.context == context_for(MAIN)}
+    assert by == {(stage.acting.login("ada"), "success"), (stage.acting.login("muniment"), "failure")}
+
+
+def bypass(stage: Stage) -> None:
+    """The rule is taken away and somebody pushes: the branch has a commit that no change brought."""
+    before = stage.work.tip("main")
+    stage.acting.weaken(MAIN)
+    assert stage.forge.protector.plan(stage.repository, Wanted(MAIN, context_for(MAIN))).steps
+    escaped = stage.work.commit("ada", {"escape.txt": "1\n"}, before)
+    stage.work.push("ada", escaped, "main")
+    assert stage.forge.reader.tip(stage.repository, MAIN) == escaped
+    landed = [change.merged for change in stage.forge.reader.changes(stage.repository, State.MERGED)]
+    assert before in landed
+    assert escaped not in landed
+
+
+def revert(stage: Stage) -> None:
+    """The undoing of the escape is a change like any other."""
+    tip = stage.work.tip("main")
+    undone = forge_changes.prepare_revert(
+        stage.connection, stage.forge, stage.mirror, stage.repository, MAIN, tip, now()
+    )
+    assert undone.target == MAIN
+    assert undone.state is State.OPEN
+    before = stage.work.repo.git("rev-parse", f"{tip}^^{{tree}}")
+    stage.work.fetch()
+    assert stage.work.repo.git("rev-parse", f"{stage.work.tip(undone.source[11:])}^{{tree}}") == before
+
+
+def refuses_to_merge(stage: Stage, number: int) -> None:
+    """The forge lets neither a writer nor an administrator merge it."""
+    for name, force in (("bob", False), ("muniment", True)):
+        with pytest.raises(Refused):
+            stage.acting.merge(name, number, "merge", force=force)
+
+
+def merged(stage: Stage, name: str, number: int, method: str) -> bool:
+    """Merge it, as soon as the forge has looked at it."""
+    try:
+        stage.acting.merge(name, number, method)
+    except Refused:
+        return False
+    return True
+
+
+def pushers(stage: Stage, number: int) -> set[str]:
+    """The names of those who pushed to a change, "" for somebody unknown."""
+    who = [move.who for move in moves(stage, number)]
+    return {one.value.login.partition("-")[0] if isinstance(one, Known) else "" for one in who}
+
+
+def moves(stage: Stage, number: int) -> tuple[Move, ...]:
+    """Every push to a change that the forge tells of by now."""
+    found = stage.forge.reader.read(stage.repository, number).moves
+    return found.value if isinstance(found, Known) else ()
+
+
+def tell(stage: Stage) -> None:
+    """All of it, in order."""
+    connect(stage)
+    protect(stage)
+    direct_push_is_refused(stage)
+    number = open_and_push(stage)
+    approve(stage, number)
+    stale(stage, number)
+    force_push(stage, number)
+    changes_requested(stage, number)
+    retarget(stage, number)
+    comment(stage, number)
+    squash(stage, number)
+    merge(stage)
+    foreign_status(stage, open_another(stage))
+    bypass(stage)
+    revert(stage)
+
+
+def open_another(stage: Stage) -> int:
+    """One more change, to have a head that nobody judged."""
+    head = stage.work.commit("bob", {"third.py": "z = 1\n"}, stage.work.tip("main"))
+    stage.work.push("bob", head, "third")
+    return stage.acting.open("bob", "third", "main", "third")
