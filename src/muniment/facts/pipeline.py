@@ -68,6 +68,7 @@ class System(StrEnum):
     GITEA = "gitea"
     FORGEJO = "forgejo"
     SHELL = "shell"
+    OTHER = "other"  # of a system whose files are not understood
 
 
 class Spot(Struct, frozen=True):

@@ -1,0 +1,144 @@
+"""What zizmor says of pipeline files of GitHub's kind: all that it found, or Unknown; a file that it cannot read is so.
+
+It runs as a child without network (`confined`), on copies of the files alone: without the repository's own
+configuration, and without the comments by which a file excuses itself.
+"""
+
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import Hardening, Weakness
+from muniment.pipelines.confined import NO_CHILD
+
+ENGINE = "zizmor"
+SECONDS = 20
+_LARGEST = 16 << 20  # bytes of its answer
+_ARGUMENTS = (
+    *("--offline", "--no-config", "--no-ignores", "--strict-collection", "--collect=all"),
+    *("--format=json-v1", "--no-progress", "--no-exit-codes", "--quiet"),
+)
+
+
+class _Severity(Struct, frozen=True):
+    severity: str
+    confidence: str
+
+
+class _Local(Struct, frozen=True):
+    verbatim_path: str
+
+
+class _Key(Struct, frozen=True):
+    Local: _Local
+
+
+class _Symbolic(Struct, frozen=True):
+    key: _Key
+    kind: str
+
+
+class _Point(Struct, frozen=True):
+    row: int
+
+
+class _Span(Struct, frozen=True):
+    start_point: _Point
+
+
+class _Concrete(Struct, frozen=True):
+    location: _Span
+
+
+class _Location(Struct, frozen=True):
+    symbolic: _Symbolic
+    concrete: _Concrete
+
+
+class _Finding(Struct, frozen=True):
+    """One finding, as far as it is read."""
+
+    ident: str
+    determinations: _Severity
+    locations: tuple[_Location, ...]
+
+
+def examine(files: Mapping[str, bytes]) -> Hardening:
+    """What the engine says of `files` (content by path): workflows, and actions by their name `action.yml`."""
+    names = tuple(sorted(files))
+    return Hardening(ENGINE, names, _weaknesses(names, files) if names else Known(()))
+
+
+def _weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Maybe[tuple[Weakness, ...]]:
+    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
+        places = {_place(number, name): name for number, name in enumerate(names)}
+        for place, name in places.items():
+            Path(folder, place).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, place).write_bytes(files[name])
+        answer = _run(folder)
+    if isinstance(answer, Unknown):
+        return answer
+    try:
+        found = msgspec.json.decode(answer.value, type=tuple[_Finding, ...])
+        return Known(tuple(sorted((_weakness(one, places) for one in found), key=lambda one: (one.path, one.line))))
+    except (msgspec.MsgspecError, KeyError, IndexError):
+        return Unknown(f"the answer of {ENGINE} cannot be understood")
+
+
+def _place(number: int, name: str) -> str:
+    """Where a file lies for the engine, which goes by names; never by one that the repository chose."""
+    if name.rpartition("/")[2] in ("action.yml", "action.yaml"):
+        return f".github/actions/a{number}/action.yml"
+    return f".github/workflows/w{number}.yml"
+
+
+def _run(folder: str) -> Maybe[bytes]:
+    program = Path(sysconfig.get_path("scripts"), ENGINE)
+    if not program.exists():
+        return Unknown(f"{ENGINE} is not installed")
+    command = [sys.executable, "-I", "-m", "muniment.pipelines.confined", str(program), *_ARGUMENTS, "."]
+    own = {"PATH": "/nonexistent", "HOME": "/nonexistent", "LC_ALL": "C", "NO_COLOR": "1"}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env=own,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                timeout=SECONDS,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired:
+            return Unknown(f"{ENGINE} took longer than {SECONDS} seconds")
+        except OSError as error:
+            return Unknown(f"{ENGINE} could not be started ({error.strerror})")
+        out.seek(0)
+        said = out.read(_LARGEST + 1)
+    if done.returncode == NO_CHILD:
+        return Unknown(f"this machine has no way to run {ENGINE} without network")
+    if done.returncode or len(said) > _LARGEST:
+        return Unknown(f"{ENGINE} could not read all of the files")
+    return Known(said)
+
+
+def _weakness(finding: _Finding, places: Mapping[str, str]) -> Weakness:
+    """By its primary place. Raises KeyError or IndexError for one that is nowhere."""
+    primary = [one for one in finding.locations if one.symbolic.kind == "Primary"] or finding.locations
+    first = primary[0]
+    return Weakness(
+        rule=finding.ident,
+        path=places[first.symbolic.key.Local.verbatim_path.removeprefix("./")],
+        line=first.concrete.location.start_point.row + 1,
+        severity=finding.determinations.severity.lower(),
+        confidence=finding.determinations.confidence.lower(),
+    )

@@ -1,0 +1,138 @@
+"""YAML as its author wrote it: texts with their lines. Nothing is resolved, so `on` stays `on` and `no` stays `no`.
+
+Bounded against what grows as it is read: aliases count each time they are used. A key that stands twice is refused, for
+readers differ in which one they take.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+from msgspec import Struct
+
+LARGEST = 131_072  # bytes of a file
+LONGEST = 5_000  # characters of a line: what is longer was not written for people
+MOST = 20_000  # texts, lists and mappings, aliases followed
+DEEPEST = 40
+_DOCUMENTS = 4
+
+
+class NotYaml(ValueError):
+    """The text is no YAML that can be read safely; the message says why."""
+
+
+class Text(Struct, frozen=True):
+    """A text, as it is written; "" for an empty value. `line` is where it begins, below its `|` if it has one."""
+
+    text: str
+    line: int
+
+
+class Sequence(Struct, frozen=True):
+    """A list."""
+
+    items: tuple["Value", ...]
+    line: int
+
+
+class Mapping(Struct, frozen=True):
+    """A mapping, keys in their order. `lines`: where each key stands."""
+
+    entries: dict[str, "Value"]
+    lines: dict[str, int]
+    line: int
+
+
+Value = Text | Sequence | Mapping
+
+
+def read(data: bytes) -> tuple[Value, ...]:
+    """The documents of a file. Raises NotYaml."""
+    if len(data) > LARGEST:
+        raise NotYaml(f"it has more than {LARGEST >> 10} KiB")
+    try:
+        nodes: list[Any] = [*yaml.compose_all(data.decode(), Loader=yaml.SafeLoader)]
+        if len(nodes) > _DOCUMENTS:
+            raise NotYaml(f"it has more than {_DOCUMENTS} documents")
+        walk = _Walk()
+        return tuple(walk.value(node, 0) for node in nodes if node is not None)
+    except UnicodeDecodeError as error:
+        raise NotYaml("it is not UTF-8 text") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark is not None else ""
+        raise NotYaml(f"it is not YAML{where}") from error
+    except RecursionError:
+        raise NotYaml("its lists and mappings lie too deep in each other") from None
+
+
+def under(value: Value | None, *keys: str) -> Value | None:
+    """What stands under `keys` of nested mappings, None if there is no such thing."""
+    for key in keys:
+        value = value.entries.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def texts(value: Value | None) -> Iterator[Text]:
+    """Every text in a value, keys not among them."""
+    if isinstance(value, Text):
+        yield value
+    elif isinstance(value, Sequence):
+        for item in value.items:
+            yield from texts(item)
+    elif isinstance(value, Mapping):
+        for item in value.entries.values():
+            yield from texts(item)
+
+
+def listed(value: Value | None) -> tuple[Value, ...]:
+    """A list's items, the one thing that stands in its place, or nothing."""
+    if isinstance(value, Sequence):
+        return value.items
+    return () if value is None else (value,)
+
+
+class _Walk:
+    """One walk over a graph of nodes, counting."""
+
+    def __init__(self) -> None:
+        self._left = MOST
+
+    def value(self, node: Any, depth: int) -> Value:
+        self._left -= 1
+        if self._left < 0 or depth > DEEPEST:
+            raise NotYaml("it grows too large, or lies too deep, as it is read")
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.ScalarNode):
+            if max(map(len, node.value.split("\n"))) > LONGEST:
+                raise NotYaml(f"at line {line} there are more than {LONGEST} characters in one line")
+            return Text(node.value, line + (node.style in ("|", ">")))
+        if isinstance(node, yaml.SequenceNode):
+            return Sequence(tuple(self.value(item, depth + 1) for item in node.value), line)
+        return self._mapping(node, depth, line)
+
+    def _mapping(self, node: Any, depth: int, line: int) -> Mapping:
+        """With what `<<` brings in, which its own keys outweigh."""
+        own: dict[str, Value] = {}
+        merged: dict[str, Value] = {}
+        lines: dict[str, int] = {}
+        for key, item in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise NotYaml(f"at line {line} a key is no text")
+            value = self.value(item, depth + 1)
+            if key.value == "<<":
+                merged = {**_brought(value), **merged}
+                continue
+            if key.value in own:
+                raise NotYaml(f"at line {key.start_mark.line + 1} the key {key.value[:40]} stands twice")
+            own[key.value], lines[key.value] = value, key.start_mark.line + 1
+        return Mapping({**merged, **own}, {**dict.fromkeys(merged, line), **lines}, line)
+
+
+def _brought(value: Value) -> dict[str, Value]:
+    """Of several, the first that has a key gives it (YAML merge key)."""
+    found: dict[str, Value] = {}
+    for one in listed(value):
+        if isinstance(one, Mapping):
+            found = {**one.entries, **found}
+    return found

@@ -1,0 +1,309 @@
+"""Pipeline files: what they hold is named, and what cannot be read is not passed over."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from muniment.errors import GitError
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.pipeline import PipelineRead, Spot, System
+from muniment.git.repository import Repository
+from muniment.pipelines import files
+from muniment.pipelines.files import Content
+from tests.support.repos import Repo
+
+SHA = "a" * 40
+IMAGE = "python@sha256:" + "b" * 64
+FAKE = "hunter" + "2secret"
+
+
+def read(path: str, text: str | bytes) -> PipelineRead:
+    found = unread(path, text)
+    assert isinstance(found, Known), found
+    said: PipelineRead = found.value
+    return said
+
+
+def unread(path: str, text: str | bytes) -> object:
+    system = files.system_of(path)
+    assert system is not None
+    return files.read(Content(path, system, Known(text.encode() if isinstance(text, str) else text))).read
+
+
+def names(spots: tuple[Spot, ...]) -> list[str]:
+    return [spot.name for spot in spots]
+
+
+CLEAN = f"""
+name: ci
+on: [push]
+permissions:
+  contents: read
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    container: {IMAGE}
+    env:
+      DATABASE_URL: postgres://localhost/test
+      PASSWORD_FILE: /run/secrets/password
+      PASSWORD: ${{{{ steps.make.outputs.password }}}}
+    steps:
+      - uses: actions/checkout@{SHA}
+        with: {{persist-credentials: false, token: "${{{{ github.token }}}}"}}
+      - uses: ./.github/actions/own
+      - run: |
+          export TOKEN="$(cat /run/token)"
+          make test
+"""
+
+
+def test_a_clean_workflow_has_nothing_to_tell() -> None:
+    assert read(".github/workflows/ci.yml", CLEAN) == PipelineRead(False, (), (), (), (), (), False)
+
+
+WORKFLOW = f"""on:
+  workflow_dispatch:
+permissions:
+  contents: write
+  id-token: write
+env:
+  API_TOKEN: {FAKE}
+jobs:
+  deploy:
+    permissions: write-all
+    environment: production
+    services:
+      db:
+        image: postgres:16
+        env:
+          POSTGRES_PASSWORD: {FAKE}
+    steps:
+      - uses: actions/checkout@v4
+      - uses: docker://alpine:3
+      - uses: trstringer/manual-approval@{SHA}
+        with:
+          secret: ${{{{ secrets.GITHUB_TOKEN }}}}
+      - run: |
+          DB_PASSWORD={FAKE} ./migrate
+          curl -sSL https://example.test/install | sudo bash
+          docker run --rm -v /a:/b tool:latest
+        env:
+          KEY: ${{{{ secrets.DEPLOY_KEY }}}}
+          ALL: ${{{{ toJSON(secrets) }}}}
+  again:
+    uses: acme/shared/.github/workflows/x.yml@main
+    secrets: inherit
+"""
+
+
+def test_everything_that_a_workflow_holds_is_named_with_its_line() -> None:
+    found = read(".github/workflows/ship.yml", WORKFLOW)
+    assert found.deploys
+    assert found.manual == (
+        Spot(2, "on: workflow_dispatch"),
+        Spot(20, f"trstringer/manual-approval@{SHA}"),
+    )
+    assert found.literal == (Spot(7, "API_TOKEN"), Spot(16, "POSTGRES_PASSWORD"), Spot(24, "DB_PASSWORD"))
+    assert found.stored == (Spot(28, "DEPLOY_KEY"), Spot(29, "all secrets"), Spot(32, "all secrets"))
+    assert names(found.unpinned) == [
+        *("postgres:16", "actions/checkout@v4", "docker://alpine:3", "a script from the network", "tool:latest"),
+        "acme/shared/.github/workflows/x.yml@main",
+    ]
+    assert names(found.broad) == ["permissions: contents: write", "permissions: write-all"]
+    assert FAKE not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "system"),
+    [
+        (".github/workflows/a.yml", System.GITHUB),
+        ("sub/action.yaml", System.GITHUB),
+        (".gitea/workflows/a.yaml", System.GITEA),
+        (".forgejo/workflows/a.yml", System.FORGEJO),
+        (".gitlab-ci.yml", System.GITLAB),
+        ("x/y.gitlab-ci.yml", System.GITLAB),
+        (".ci/run", System.SHELL),
+        ("bin/deploy-all", System.SHELL),
+        ("deploy.sh", System.SHELL),
+        ("Jenkinsfile", System.OTHER),
+        (".circleci/config.yml", System.OTHER),
+        (".github/dependabot.yml", None),
+        ("src/app.py", None),
+    ],
+)
+def test_whose_file_a_path_is(path: str, system: System | None) -> None:
+    assert files.system_of(path) is system
+
+
+def test_a_workflow_may_be_started_by_hand_besides() -> None:
+    both = "on: {push: {}, workflow_dispatch: {}}\njobs: {a: {steps: [{run: muniment deploy --env p -- x}]}}\n"
+    found = read(".gitea/workflows/a.yml", both)
+    assert (found.manual, found.deploys, found.fetches) == ((), True, True)
+    job = "on: push\njobs:\n  a:\n    if: github.event_name == 'workflow_dispatch'\n    steps: []\n"
+    assert len(read(".gitea/workflows/a.yml", job).manual) == 1
+
+
+def test_an_action_is_read_too() -> None:
+    action = f"name: x\nruns:\n  using: composite\n  steps:\n    - uses: a/b@v1\n    - run: login --password {FAKE}\n"
+    found = read("action.yml", action)
+    assert (names(found.unpinned), names(found.literal)) == (["a/b@v1"], ["--password"])
+
+
+GITLAB = f"""
+spec:
+  inputs: {{}}
+---
+include:
+  - local: /ci/more.yml
+  - remote: https://example.test/x.yml
+  - {{project: acme/ci, ref: {SHA}, file: a.yml}}
+  - {{project: acme/ci, file: b.yml}}
+  - {{component: gitlab.example.test/acme/c@1.0}}
+default:
+  image: python:3.11
+variables:
+  REGISTRY_PASSWORD: {FAKE}
+.base: &base
+  rules:
+    - if: $CI_COMMIT_BRANCH == "main"
+      when: manual
+test:
+  image: {IMAGE}
+  script:
+    - echo $CI_JOB_TOKEN $REGISTRY_PASSWORD
+    - psql "$DB_PASSWORD"
+ship:
+  <<: *base
+  environment: production
+  script:
+    - muniment deploy --env production -- ./ship "$SHIP_TOKEN"
+"""
+
+
+def test_a_gitlab_pipeline() -> None:
+    found = read(".gitlab-ci.yml", GITLAB)
+    assert (found.deploys, found.fetches) == (True, True)
+    assert names(found.manual) == [".base", "ship"]
+    assert names(found.literal) == ["REGISTRY_PASSWORD"]
+    assert names(found.stored) == ["DB_PASSWORD"]
+    assert names(found.unpinned) == [
+        *("remote: https://example.test/x.yml", "project: acme/ci", "component: gitlab.example.test/acme/c@1.0"),
+        "python:3.11",
+    ]
+
+
+SCRIPT = f"""#!/bin/sh
+set -eu
+read -p "Deploy now? " answer
+export AWS_SECRET_ACCESS_KEY='{FAKE}'
+curl https://example.test/x | sh
+scp build.tar "deploy@host:$DEPLOY_TOKEN"
+"""
+
+
+def test_a_plain_script() -> None:
+    found = read("bin/deploy", SCRIPT)
+    assert found.deploys
+    assert [spot.line for spot in found.manual] == [3]
+    assert names(found.literal) == ["AWS_SECRET_ACCESS_KEY"]
+    assert names(found.stored) == ["DEPLOY_TOKEN"]
+    assert names(found.unpinned) == ["a script from the network"]
+
+
+@pytest.mark.parametrize(
+    "value", ["AKIA" + "A" * 16, "ghp_" + "a" * 36, "glpat-" + "a" * 20, "-----BEGIN RSA " + "PRIVATE KEY-----"]
+)
+def test_a_secret_is_known_by_its_form_too(value: str) -> None:
+    assert names(read(".ci/run", f"echo {value}\n").literal) == ["a value of a known form"]
+    assert names(read(".github/workflows/a.yml", f"on: push\nenv: {{X: '{value}'}}\njobs: {{}}\n").literal) == ["X"]
+
+
+BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{c}: &{c} [{','.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("on: push\njobs: [\n", "not YAML"),
+        ("", "no workflow"),
+        ("hello", "no workflow"),
+        ("jobs: {}", "no workflow"),
+        ("on: push\njobs: []\n", "no workflow"),
+        ("on: push\njobs: {a: 1}\n", "a job that is none"),
+        ("on: push\non: pull_request\njobs: {}\n", "stands twice"),
+        ("on: push\n? [a]\n: b\njobs: {}\n", "no text"),
+        ("on: push\n---\non: push\njobs: {}\n", "no workflow"),
+        ("a\n---\n" * 6, "more than 4 documents"),
+        (BOMB + "on: push\njobs: {}\n", "grows too large"),
+        ("on: push\njobs: " + "[" * 50_000, "too deep"),
+        ("on: push\njobs: " + "{a: " * 60 + "1" + "}" * 60, "too deep"),
+        ("a: &a [*a]\non: push\njobs: {}\n", "too deep"),
+        ("on: push\njobs: {}\nx: " + "y" * 5_001 + "\n", "in one line"),
+        ("on: push\njobs: {}\nx: >\n" + "  yyyyyyyyy\n" * 600, "in one line"),
+        ("#" * 131_073, "KiB"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        ("on: !!python/object/apply:os.system [id]\njobs: 1\n", "no workflow"),
+    ],
+)
+def test_what_cannot_be_read_is_not_known(text: str | bytes, why: str) -> None:
+    found = unread(".github/workflows/a.yml", text)
+    assert isinstance(found, Unknown)
+    assert why in found.why
+
+
+@pytest.mark.parametrize("text", ["x" * 5_001, b"\x00", "x\n" * 70_000])
+def test_what_no_person_wrote_is_not_known(text: str | bytes) -> None:
+    assert isinstance(unread(".ci/run", text), Unknown)
+
+
+def test_a_system_that_is_not_understood_is_not_known() -> None:
+    assert unread("Jenkinsfile", "pipeline {}") == Unknown("files of this system are not understood yet")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "docker run " + "-a=b " * 900 + "X",
+        "curl " * 990,
+        "${{" * 1_600,
+        "eyJ" * 1_600,
+        "export " * 700 + "=",
+        "A_" * 2_400,
+    ],
+)
+def test_hostile_lines_cost_little(line: str) -> None:
+    began = time.process_time()
+    read(".github/workflows/a.yml", f"on: push\njobs: {{a: {{steps: [{{run: '{line}'}}]}}}}\n")
+    read(".ci/run", line + "\n")
+    assert time.process_time() - began < 30  # a pattern that goes wild takes for ever
+
+
+def test_files_come_from_the_commit_and_links_are_not_followed(repo: Repo) -> None:
+    head = repo.commit({".github/workflows/a.yml": CLEAN, ".ci/run": "make\n", "src/x.py": "x\n"})
+    with Repository.open(str(repo.path)) as repository:
+        assert [content.path for content in files.contents(repository, head)] == [".ci/run", ".github/workflows/a.yml"]
+    link = repo.git("hash-object", "-w", "--stdin", input=b"/etc/passwd")
+    tree = repo.git("mktree", input=f"120000 blob {link}\tdeploy.sh\n".encode())
+    linked = repo.commit(tree=tree)
+    with Repository.open(str(repo.path)) as repository:
+        (content,) = files.contents(repository, linked)
+        assert files.read(content).read == Unknown("it is a link, or another repository")
+
+
+def test_too_many_or_too_large_files_are_not_read(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = repo.commit({".ci/a": "make\n", ".ci/b": "make\n"})
+    with Repository.open(str(repo.path)) as repository:
+        monkeypatch.setattr(files, "LARGEST", 9)
+        with pytest.raises(GitError, match="MiB"):
+            files.contents(repository, head)
+        monkeypatch.setattr(files, "MOST", 1)
+        with pytest.raises(GitError, match="more than 1"):
+            files.contents(repository, head)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Repo:
+    return Repo(tmp_path / "repo")
