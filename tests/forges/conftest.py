@@ -1,5 +1,23 @@
-"""What the story finds wrong is told in full."""
+"""What the story finds wrong is told in full; fakes of forges, and our side of each."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("tests.support.forges.story")
+
+from muniment.forges.forge import Forge  # noqa: E402 -- the story is to be rewritten before it is imported
+from tests.support.forges import ours  # noqa: E402
+from tests.support.forges.fake_github import FakeGitHub  # noqa: E402
+
+
+@pytest.fixture(name="github")
+def _github(tmp_path: Path) -> Iterator[FakeGitHub]:
+    with FakeGitHub(tmp_path) as fake:
+        yield fake
+
+
+@pytest.fixture(name="hub")
+def _hub(github: FakeGitHub) -> Forge:
+    return ours.github(github)

@@ -11,6 +11,8 @@ from muniment.forges.gitea.collect import GiteaReader
 from muniment.forges.gitea.listen import GiteaListener
 from muniment.forges.gitea.protect import GiteaProtector
 from muniment.forges.gitea.publish import GiteaPublisher
+from muniment.forges.github import connect as github
+from muniment.forges.github.listen import GitHubListener
 from muniment.forges.http import Cache
 from muniment.forges.shapes import Account, Vendor
 
@@ -49,6 +51,8 @@ def connect(
     connection: Connection, token: Callable[[], str], now: Callable[[], str], cache: Cache | None = None
 ) -> Forge:
     """The forge. `token` is asked for each request, so that it may be renewed; it may give "" where none is needed."""
+    if connection.vendor is Vendor.GITHUB:
+        return github.guest(connection.name, connection.url, token, now, trust=connection.trust, cache=cache)
     if connection.vendor not in _GITEAS:
         raise _unspoken(connection.vendor)
     gitea = Gitea(connection.url, token, trust=connection.trust, cache=cache)
@@ -59,19 +63,26 @@ def connect(
 def open_forge(
     connection: Connection, credential: Mapping[str, str], now: Callable[[], str], cache: Cache | None = None
 ) -> Forge:
-    """The forge with what the vault holds for it: `{"token": ...}`; what is in it reaches no error and no log."""
+    """The forge with what the vault holds for it; what is in it reaches no error and no log.
+
+    It is `{"token": ...}`, and for GitHub's App `{"app_id": ..., "pem": ..., "installation": ...}`.
+    """
+    if connection.vendor is Vendor.GITHUB and "token" not in credential:
+        return github.app(connection.name, connection.url, credential, now, trust=connection.trust, cache=cache)
     return connect(connection, lambda: credential.get("token", ""), now, cache)
 
 
 def listener(vendor: Vendor) -> Listener:
     """What understands a vendor's deliveries. It needs no credential."""
+    if vendor is Vendor.GITHUB:
+        return GitHubListener()
     if vendor not in _GITEAS:
         raise _unspoken(vendor)
     return GiteaListener()
 
 
 def _unspoken(vendor: Vendor) -> UsageError:
-    return UsageError(f"{vendor.value} is not spoken yet", "Connect a Gitea or a Forgejo.")
+    return UsageError(f"{vendor.value} is not spoken yet", "Connect a GitHub, Gitea or Forgejo.")
 
 
 def _host(host: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ class Happened(StrEnum):
     """What an event is about. Whatever it says is a hint to read again, never a fact."""
 
     CHANGE = "change"  # of this number: opened, pushed to, reviewed, labelled, retargeted, closed, merged
+    GROUP = "group"  # a merge queue or train is about to merge `head` into `ref`
     BRANCH = "branch"  # a ref moved
     RULES = "rules"  # of branches, or of who may write
     STATUS = "status"  # somebody posted one on `head`

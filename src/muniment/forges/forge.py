@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from muniment.forges.events import Event
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
-from muniment.forges.shapes import About, Account, Change, Check, Listed, Reading, Repo, State
+from muniment.forges.shapes import About, Account, Change, Check, Group, Listed, Reading, Repo, State
 from muniment.forges.statuses import Status
 
 
@@ -56,6 +56,9 @@ class Reader(Protocol):
 
     def may_write(self, repository: Repo, account: Account) -> bool:
         """Whether that account may write now."""
+
+    def group(self, repository: Repo, target: str, head: str) -> Group:
+        """A group of the merge queue or train of `target`. Raises UNSUPPORTED where there is none."""
 
     def fetch_header(self) -> Mapping[str, str]:
         """The header with which git may fetch and push (`git.mirror`). It holds the token: keep it nowhere."""

@@ -169,7 +169,7 @@ class Client:
             totals.update(answer.headers[name] for name in TOTALS if name in answer.headers)
             complete = totals == {str(len(found))}
             if proof is Proof.LINK:
-                url = _next(answer.headers.get("link", ""))
+                url = next_page(answer.headers.get("link", ""))
                 if not url:
                     return tuple(found)
             elif complete:
@@ -321,7 +321,7 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _next(link: str) -> str:
+def next_page(link: str) -> str:
     """The address of `rel="next"` in a Link header (RFC 8288)."""
     for part in link.split(","):
         address, *parameters = (piece.strip() for piece in part.split(";"))

@@ -12,7 +12,7 @@ class Tip(Struct, frozen=True):
 
 
 class Required(Struct, frozen=True):
-    """A status that the forge demands before it merges. `by`: the only account that may give it, "" if anybody may."""
+    """A status that the forge demands before it merges. `by`: the id of the only account that may give it, or ""."""
 
     context: str
     by: str = ""

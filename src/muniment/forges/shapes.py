@@ -219,6 +219,25 @@ class Merging(Struct, frozen=True):
     group: str = ""
 
 
+class Member(Struct, frozen=True):
+    """A change in a group, and the head with which it is there."""
+
+    number: int
+    head: str
+
+
+class Group(Struct, frozen=True):
+    """Changes that a merge queue or train is about to merge together into `target`: `base..head`, oldest first.
+
+    `head` is what the branch becomes; its tree is judged, and each member has to be allowed.
+    """
+
+    target: str
+    base: str
+    head: str
+    members: tuple[Member, ...]
+
+
 class Reading(Struct, frozen=True):
     """One change, read completely; each part is known whole, or Unknown.
 

@@ -71,6 +71,7 @@ class Faulty:
 
     routes: tuple[Route, ...] = ()
     slow = 3.0  # seconds; clients in tests wait less
+    reads: tuple[str, ...] = ()  # calls that only read, although they are no GET
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -167,19 +168,26 @@ class Faulty:
             handler.close_connection = True
 
     def _done(self, handler: BaseHTTPRequestHandler, route: Route, request: Request, fault: Fault | None) -> Reply:
-        address = handler.path
-        if fault is Fault.STALE and request.method == "GET" and address in self._before:
+        reads = request.method == "GET" or route.name in self.reads
+        address = handler.path if request.method == "GET" else f"{handler.path} {request.body}"
+        if fault is Fault.STALE and reads and address in self._before:
             return self._before[address]
         if fault is Fault.CUT:
             return Reply()
         reply = route.answer(self, request)
-        if request.method == "GET":
+        if reads:
             self._now[address] = reply
         else:
-            self._before = dict(self._now)
-        if fault is Fault.TRUNCATED and isinstance(reply.body, list):
-            return Reply(reply.status, reply.body[:-1], reply.headers)
-        return reply
+            self.written()
+        return self.shortened(reply) if fault is Fault.TRUNCATED else reply
+
+    def written(self) -> None:
+        """Something changed: what was answered until now is stale."""
+        self._before = dict(self._now)
+
+    def shortened(self, reply: Reply) -> Reply:
+        """A page without its last item."""
+        return Reply(reply.status, reply.body[:-1], reply.headers) if isinstance(reply.body, list) else reply
 
 
 _REPLIES = {

@@ -20,6 +20,7 @@ from muniment.forges.shapes import (
     Account,
     Change,
     Check,
+    Group,
     Listed,
     Merging,
     Reading,
@@ -180,6 +181,9 @@ class Reader:
 
     def may_write(self, repository: Repo, account: Account) -> bool:
         return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
+
+    def group(self, repository: Repo, target: str, head: str) -> Group:
+        raise ForgeError(ForgeCode.UNSUPPORTED, "no queue", "Nothing.")
 
     def fetch_header(self) -> Mapping[str, str]:
         return {}

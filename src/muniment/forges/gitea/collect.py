@@ -18,6 +18,7 @@ from muniment.forges.shapes import (
     Change,
     Check,
     ForgeCommit,
+    Group,
     Listed,
     Merging,
     Move,
@@ -128,6 +129,10 @@ class GiteaReader:
         if str(who.get("id")) != account.id:
             raise malformed(where)  # the login has another owner meanwhile
         return needed(found, "permission", str, where) in _WRITES
+
+    def group(self, repository: Repo, target: str, head: str) -> Group:
+        told = f"{target} of {repository.path} has no merge queue, and {head[:12]} is no group of one"
+        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Nothing has to be done.")
 
     def fetch_header(self) -> Mapping[str, str]:
         return self._gitea.header()

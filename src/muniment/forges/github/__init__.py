@@ -1,0 +1,1 @@
+"""GitHub, as an App: github.com, Enterprise Cloud and Enterprise Server."""

@@ -1,0 +1,268 @@
+"""Reads GitHub: what a change is, who had a hand in it, who said what of which commit, and who may write now.
+
+REST is asked again by validators, which costs nothing where nothing changed; GraphQL tells the rest in one question.
+If the two do not tell of the same state, or tell of an older one than was seen before, nothing of it is known.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.github import app, manifest, moves, parts, protection, queue, shaped, wire
+from muniment.forges.github.client import at
+from muniment.forges.http import malformed
+from muniment.forges.limits import Limits
+from muniment.forges.rules import BranchRules, Tip
+from muniment.forges.shapes import (
+    About,
+    Account,
+    Change,
+    Check,
+    ForgeCommit,
+    ForgeHand,
+    Group,
+    Listed,
+    Merging,
+    Move,
+    Reading,
+    Repo,
+    Review,
+    State,
+    Vendor,
+)
+
+T = TypeVar("T")
+
+
+class Meta(Struct, frozen=True):
+    """What a server says of itself; github.com tells no version."""
+
+    installed_version: str = ""
+
+
+class GitHubReader:
+    """Reads as an installation of our App. `read_at` is taken from `now`."""
+
+    def __init__(self, ours: app.Identity, now: Callable[[], str]) -> None:
+        self._app = ours
+        self._hub = ours.hub
+        self._now = now
+        self._newest: dict[tuple[str, int], str] = {}
+
+    def about(self) -> About:
+        """The forge and our App there."""
+        version = self._app.itself.one(Meta, "meta").installed_version
+        scopes = tuple(sorted(f"{name}:{level}" for name, level in self._app.permissions().items()))
+        return About(Vendor.GITHUB, version, "enterprise-server" if version else "", self._app.account(), scopes)
+
+    def limits(self) -> Limits:
+        """The rate limit as last heard."""
+        return self._hub.rest.limits
+
+    def repositories(self) -> tuple[Listed, ...]:
+        """Those that the App was installed for."""
+        lacking = manifest.missing(self._app.permissions())
+        return tuple(Listed(shaped.repo(one), lacking) for one in self._app.repositories())
+
+    def repository(self, path: str) -> Listed:
+        """One of them."""
+        found = shaped.repo(self._hub.one(wire.Repository, at(path)))
+        return Listed(found, manifest.missing(self._app.permissions()))
+
+    def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
+        """Newest update first; pages are read only as far back as `since`."""
+        asked = "open" if state is State.OPEN else "closed"
+        path = f"{at(repository)}/pulls"
+
+        def older(pull: wire.Pull) -> bool:
+            return shaped.moment(pull.updated_at) < since
+
+        pulls = self._hub.many(wire.Pull, path, until=older, state=asked, sort="updated", direction="desc")
+        return tuple(change for change in map(shaped.change, pulls) if change.state is state)
+
+    def change(self, repository: Repo, number: int) -> Change:
+        """One of them."""
+        return shaped.change(self._pull(repository, number))
+
+    def _pull(self, repository: Repo, number: int) -> wire.Pull:
+        return self._hub.one(wire.Pull, f"{at(repository)}/pulls/{number}")
+
+    def read(self, repository: Repo, number: int) -> Reading:
+        """One of them completely."""
+        pull = self._pull(repository, number)
+        change = shaped.change(pull)
+        queried = self._queried(repository, change)
+        if isinstance(queried, Unknown):
+            return self._unread(change, queried)
+        told = queried.value
+        moved = self._moves(change, told)
+        given = parts.known(told.reviews, lambda found: parts.reviews(found, _events(told)))
+        return Reading(
+            change=change,
+            read_at=self._now(),
+            moves=moved,
+            retargets=parts.known(told.events, parts.retargets),
+            reviews=given,
+            hands=self._hands(repository, pull, change, told, moved),
+            own_commits=parts.known(told.commits, self._own_commits),
+            writers=self._writers(repository, given),
+            checks=parts.known(told.checks, parts.checks),
+            merging=_merging(pull, told),
+        )
+
+    def _unread(self, change: Change, why: Unknown) -> Reading:
+        return Reading(change, self._now(), why, why, why, why, why, why, why, why)
+
+    def _queried(self, repository: Repo, change: Change) -> Maybe[parts.Queried]:
+        """What GraphQL tells, if it tells of the same state."""
+        try:
+            told = parts.queried(self._hub, repository.path, change.number)
+        except ForgeError as error:
+            return Unknown(error.message)
+        key = (repository.id, change.number)
+        before = self._newest.get(key, "")
+        self._newest[key] = max(before, change.updated, told.updated)
+        stale = change.updated < before or told.updated < max(before, change.updated)
+        if stale or (told.head, told.target) != (change.head, change.target):
+            return Unknown("GitHub tells of an older state of the change than before; it is read again")
+        return Known(told)
+
+    def _moves(self, change: Change, told: parts.Queried) -> Maybe[tuple[Move, ...]]:
+        """All moves; Unknown only if force pushes are, for then a past head may be missing."""
+        forced = parts.known(told.events, parts.forced)
+        if isinstance(forced, Unknown):
+            return Unknown(f"who pushed could not be read: {forced.why}")
+        return Known(moves.of_change(change, self._activity(change), forced.value))
+
+    def _activity(self, change: Change) -> Maybe[tuple[wire.Activity, ...]]:
+        if not change.source_repository:
+            return Unknown("the fork is gone, and who pushed with it")
+        try:
+            path = f"{at(change.source_repository)}/activity"
+            return Known(self._hub.many(wire.Activity, path, ref=change.source))
+        except ForgeError as error:
+            where = change.source_repository
+            return Unknown(
+                f"who pushed to {where} could not be read: {error.message} (permission Contents: read there)"
+            )
+
+    def _hands(
+        self, repository: Repo, pull: wire.Pull, change: Change, told: parts.Queried, moved: Maybe[tuple[Move, ...]]
+    ) -> Maybe[tuple[ForgeHand, ...]]:
+        """Who asked a machine that had a hand in it. Suggestions and conflicts need none: their commits say who."""
+        if isinstance(moved, Unknown) or isinstance(told.events, Unknown) or isinstance(told.reviews, Unknown):
+            return Unknown(
+                "who asked a machine to work on it could not be read, for who pushed or reviewed is not known"
+            )
+        machines = moves.machines(change, moved.value)
+        if not machines:
+            return Known(())
+        try:
+            said = self._said(repository, pull, told.reviews.value)
+        except ForgeError as error:
+            return Unknown(f"who asked a machine to work on it could not be read: {error.message}")
+        asked = (*parts.asked(machines, told.events.value), *parts.mentioned(machines.values(), said))
+        return Known(tuple(dict.fromkeys(asked)))
+
+    def _said(self, repository: Repo, pull: wire.Pull, given: tuple[wire.Reviewed, ...]) -> list[tuple[Account, str]]:
+        """All comments, of both kinds, and the texts of reviews."""
+        base = at(repository)
+        found = [(shaped.who(review.author), review.body) for review in given]
+        for path, count in (
+            (f"{base}/issues/{pull.number}/comments", pull.comments),
+            (f"{base}/pulls/{pull.number}/comments", pull.review_comments),
+        ):
+            comments = self._hub.many(wire.Comment, path)
+            if len(comments) < count or count < 0:
+                raise ForgeError(ForgeCode.TRUNCATED, "the list of comments is not complete", "It is read again.")
+            found += [(shaped.account(comment.user), comment.body or "") for comment in comments]
+        return found
+
+    def _own_commits(self, commits: tuple[wire.Committed, ...]) -> tuple[ForgeCommit, ...]:
+        return parts.own_commits(commits, shaped.own_addresses(self._hub.rest.base))
+
+    def _writers(self, repository: Repo, given: Maybe[tuple[Review, ...]]) -> Maybe[dict[str, bool]]:
+        if isinstance(given, Unknown):
+            return Unknown("who reviewed is not known, and so not whether they may write")
+        people = {review.by.id: review.by for review in given.value if not review.by.machine and review.by.id}
+        try:
+            return Known({id: self.may_write(repository, account) for id, account in people.items()})
+        except ForgeError as error:
+            return Unknown(f"who may write could not be read: {error.message} (permission Metadata: read)")
+
+    def tips(self, repository: Repo) -> tuple[Tip, ...]:
+        """All branches."""
+        return tuple(map(shaped.tip, self._hub.many(wire.Branch, f"{at(repository)}/branches")))
+
+    def tip(self, repository: Repo, ref: str) -> str:
+        """Where a branch is now."""
+        path = f"{at(repository)}/git/ref/{quote(ref.removeprefix('refs/'), safe='/')}"
+        answer = self._hub.rest.get(path)
+        found = answer.get("object", {}).get("sha") if isinstance(answer, dict) and answer.get("ref") == ref else None
+        if not isinstance(found, str) or not found:
+            raise malformed(path)
+        return found
+
+    def rules(self, repository: Repo, ref: str) -> BranchRules:
+        """How a branch is protected, by rulesets and by the older branch protection together."""
+        return protection.rules(self._hub, repository, ref)
+
+    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+        """The newest of each name and poster."""
+        base = f"{at(repository)}/commits/{quote(head, safe='')}"
+        runs = self._hub.counted(wire.CheckRun, f"{base}/check-runs", "check_runs", filter="latest")
+        found = [shaped.check_run(run) for run in runs]
+        found += [shaped.status(one) for one in self._hub.many(wire.CommitStatus, f"{base}/statuses")]
+        newest: dict[tuple[str, str], Check] = {}
+        for check in sorted(found, key=lambda check: check.at):
+            newest[check.context, check.by.id] = check
+        return tuple(newest.values())
+
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        """Whether that account may write now, asked by its login and answered for its id."""
+        path = f"{at(repository)}/collaborators/{quote(account.login, safe='')}/permission"
+        found = self._hub.one(wire.Permission, path)
+        if found.user is None or (account.id and str(found.user.id) != account.id):
+            raise ForgeError(
+                ForgeCode.CHANGED_MEANWHILE,
+                f"the login {account.login} belongs to another account now",
+                "It is read again.",
+            )
+        return found.permission in ("admin", "write")
+
+    def group(self, repository: Repo, target: str, head: str) -> Group:
+        """A group of the merge queue, with its members."""
+        return queue.group(self._hub, repository, target, head)
+
+    def fetch_header(self) -> Mapping[str, str]:
+        """For git over HTTP."""
+        word = base64.b64encode(f"x-access-token:{self._app.token()}".encode()).decode()
+        return {"Authorization": f"Basic {word}"}
+
+    def change_ref(self, number: int) -> str:
+        """Where GitHub keeps a change's head."""
+        return f"refs/pull/{number}/head"
+
+
+def _events(told: parts.Queried) -> tuple[wire.Happening, ...]:
+    return told.events.value if isinstance(told.events, Known) else ()
+
+
+def _merging(pull: wire.Pull, told: parts.Queried) -> Maybe[Merging]:
+    if isinstance(told.queued, Unknown):
+        return told.queued
+    entry, automatic = told.queued.value, pull.auto_merge
+    return Known(
+        Merging(
+            automatic=automatic is not None,
+            asked_by=shaped.known(automatic.enabled_by) if automatic else Unknown("it is not merged by itself"),
+            method=automatic.merge_method if automatic else "",
+            queued=entry is not None,
+            group=entry.head_commit.oid if entry and entry.head_commit else "",
+        )
+    )

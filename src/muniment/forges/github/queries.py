@@ -1,0 +1,107 @@
+"""What is asked of GraphQL, in one question: all that REST does not tell of a change, or tells without its length.
+
+Each list is asked for with its length (`totalCount`), page after page: a list that is shorter is not taken.
+"""
+
+_ACTOR = """
+fragment who on Actor {
+  __typename
+  login
+  ... on User { databaseId }
+  ... on Bot { databaseId }
+  ... on Mannequin { databaseId }
+  ... on Organization { databaseId }
+}
+"""
+
+LISTS = ("commits", "reviews", "events", "checks")
+
+CHANGE = (
+    """
+query Change($owner: String!, $name: String!, $number: Int!,
+             $commits: String, $reviews: String, $events: String, $checks: String) {
+  repository(owner: $owner, name: $name) {
+    pullRequest(number: $number) {
+      headRefOid
+      baseRefName
+      updatedAt
+      isInMergeQueue
+      mergeQueueEntry { headCommit { oid } }
+      commits(first: 100, after: $commits) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        nodes { commit { oid committer { email } signature { isValid wasSignedByGitHub } } }
+      }
+      reviews(first: 100, after: $reviews) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        nodes { id fullDatabaseId state submittedAt body commit { oid } author { ...who } }
+      }
+      events: timelineItems(first: 100, after: $events, itemTypes: [
+        HEAD_REF_FORCE_PUSHED_EVENT, BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT,
+        REVIEW_DISMISSED_EVENT, REVIEW_REQUESTED_EVENT, ASSIGNED_EVENT
+      ]) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        nodes {
+          __typename
+          ... on HeadRefForcePushedEvent {
+            createdAt actor { ...who } beforeCommit { oid } afterCommit { oid }
+          }
+          ... on BaseRefChangedEvent { createdAt actor { ...who } previousRefName currentRefName }
+          ... on AutomaticBaseChangeSucceededEvent { createdAt actor { ...who } oldBase newBase }
+          ... on ReviewDismissedEvent {
+            createdAt actor { ...who } previousReviewState review { id }
+          }
+          ... on ReviewRequestedEvent {
+            createdAt actor { ...who }
+            requestedReviewer {
+              __typename ... on User { ...who } ... on Bot { ...who } ... on Mannequin { ...who }
+            }
+          }
+          ... on AssignedEvent { createdAt actor { ...who } assignee { __typename ... on Bot { ...who } } }
+        }
+      }
+      tip: commits(last: 1) {
+        nodes {
+          commit {
+            oid
+            statusCheckRollup {
+              checks: contexts(first: 100, after: $checks) {
+                totalCount
+                pageInfo { hasNextPage endCursor }
+                nodes {
+                  __typename
+                  ... on CheckRun {
+                    name status conclusion detailsUrl startedAt completedAt
+                    checkSuite { app { databaseId slug } }
+                  }
+                  ... on StatusContext {
+                    context state description targetUrl createdAt creator { ...who }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+"""
+    + _ACTOR
+)
+
+QUEUE = """
+query Queue($owner: String!, $name: String!, $branch: String!, $after: String) {
+  repository(owner: $owner, name: $name) {
+    mergeQueue(branch: $branch) {
+      entries(first: 100, after: $after) {
+        totalCount
+        pageInfo { hasNextPage endCursor }
+        nodes { position headCommit { oid } baseCommit { oid } pullRequest { number headRefOid } }
+      }
+    }
+  }
+}
+"""

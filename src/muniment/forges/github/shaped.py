@@ -1,0 +1,166 @@
+"""What GitHub's answers are in our shapes. An App is an account of its own kind: its number is none of a user's."""
+
+import datetime
+from urllib.parse import urlsplit
+
+from muniment.facts import moments
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.github.wire import App, Branch, CheckRun, CommitStatus, Context, Pull, Repository, User, Who
+from muniment.forges.http import malformed
+from muniment.forges.rules import Tip
+from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
+
+_NO_COMMIT = "0" * 40
+NO_OWNER = "the account no longer exists at GitHub"
+OWN_ADDRESS = "noreply@github.com"  # the committer of what is done in GitHub's pages
+
+
+def own_addresses(base: str) -> tuple[str, ...]:
+    """The addresses that GitHub at `base` commits with itself."""
+    return OWN_ADDRESS, f"noreply@{host(base)}"
+
+
+def noreply(base: str) -> tuple[str, ...]:
+    """The domains of the addresses that belong to accounts: `17+ada@users.noreply.github.com`."""
+    return (f"users.noreply.{host(base)}",)
+
+
+def host(base: str) -> str:
+    """The host that people see, of the API's address."""
+    return (urlsplit(base).hostname or "").removeprefix("api.")
+
+
+def moment(text: str, where: str = "GitHub's answer") -> str:
+    """A moment as GitHub writes it, in our form. Raises MALFORMED."""
+    try:
+        return moments.text(datetime.datetime.fromisoformat(text))
+    except (ValueError, TypeError):
+        raise malformed(where) from None
+
+
+def account(user: User | None) -> Account:
+    """An account; nobody if it is gone."""
+    return Account(str(user.id), user.login, user.type in ("Bot", "App")) if user else NOBODY
+
+
+def app_account(app: App | None) -> Account:
+    """The account of an App. Its id says that it is one, for apps and users are counted apart."""
+    return Account(f"app:{app.id}", f"{app.slug}[bot]", machine=True) if app else NOBODY
+
+
+def known(user: User | None) -> Maybe[Account]:
+    """An account, or that it is gone."""
+    return Known(account(user)) if user else Unknown(NO_OWNER)
+
+
+def repo(found: Repository) -> Repo:
+    """A repository."""
+    return Repo(
+        str(found.id), found.full_name, found.default_branch, found.clone_url, found.html_url, private=found.private
+    )
+
+
+def commit(text: str) -> str:
+    """A commit's id; "" for the zeros that stand for none."""
+    return "" if text == _NO_COMMIT else text
+
+
+def change(pull: Pull) -> Change:
+    """A change."""
+    merged = pull.merged_at is not None
+    state = State.MERGED if merged else State.OPEN if pull.state == "open" else State.CLOSED
+    return Change(
+        number=pull.number,
+        title=pull.title,
+        text=pull.body or "",
+        state=state,
+        draft=pull.draft,
+        opener=account(pull.user),
+        target=f"refs/heads/{pull.base.ref}",
+        base=pull.base.sha,
+        source=f"refs/heads/{pull.head.ref}",
+        source_repository=pull.head.repo.full_name if pull.head.repo else "",
+        head=pull.head.sha,
+        labels=tuple(label.name for label in pull.labels),
+        opened=moment(pull.created_at),
+        updated=moment(pull.updated_at),
+        url=pull.html_url,
+        merged=(pull.merge_commit_sha or "") if merged else "",
+        merged_by=known(pull.merged_by) if merged else Unknown("it was not merged"),
+        merged_at=moment(pull.merged_at) if pull.merged_at else "",
+        writable_by_target=pull.maintainer_can_modify,
+    )
+
+
+def tip(branch: Branch) -> Tip:
+    """A branch."""
+    return Tip(f"refs/heads/{branch.name}", branch.commit.sha, branch.protected)
+
+
+_PASSED = ("success", "neutral", "skipped")  # what GitHub itself counts as passed
+
+
+def check_run(run: CheckRun) -> Check:
+    """A check run: whatever is not completed is pending."""
+    state = "pending" if run.status != "completed" else "success" if run.conclusion in _PASSED else "failure"
+    at = run.completed_at or run.started_at or ""
+    return Check(run.name, state, app_account(run.app), "", run.details_url or "", moment(at) if at else "")
+
+
+def status(found: CommitStatus) -> Check:
+    """A commit status."""
+    return Check(
+        found.context,
+        found.state,
+        account(found.creator),
+        found.description or "",
+        found.target_url or "",
+        moment(found.created_at),
+    )
+
+
+# GraphQL
+
+
+def who(found: Who | None) -> Account:
+    """An account; nobody if it is gone."""
+    if found is None:
+        return NOBODY
+    bot = found.typename == "Bot"
+    login = f"{found.login}[bot]" if bot and not found.login.endswith("[bot]") else found.login
+    return Account(str(found.database_id or ""), login, machine=bot)
+
+
+def known_who(found: Who | None) -> Maybe[Account]:
+    """An account, or that it is gone."""
+    return Known(who(found)) if found else Unknown(NO_OWNER)
+
+
+_STATES = {"SUCCESS": "success", "FAILURE": "failure", "ERROR": "error", "PENDING": "pending", "EXPECTED": "pending"}
+
+
+def context(found: Context) -> Check:
+    """A check run or commit status."""
+    if found.typename == "CheckRun":
+        app = found.check_suite.app if found.check_suite else None
+        return check_run(
+            CheckRun(
+                id=0,
+                name=found.name,
+                head_sha="",
+                status=found.status.lower(),
+                conclusion=found.conclusion.lower() if found.conclusion else None,
+                app=App(app.database_id, app.slug) if app else None,
+                details_url=found.details_url,
+                started_at=found.started_at,
+                completed_at=found.completed_at,
+            )
+        )
+    return Check(
+        found.context,
+        _STATES.get(found.state, "error"),
+        who(found.creator),
+        found.description or "",
+        found.target_url or "",
+        moment(found.created_at),
+    )

@@ -1,0 +1,345 @@
+"""The parts of GitHub's answers that we read, typed: an answer of another form is MALFORMED, never half understood.
+
+Source: https://docs.github.com/en/rest and the published description (`@octokit/openapi`). Moments are text as GitHub
+writes them; they are brought into our form in `shaped`.
+"""
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct, field
+
+from muniment.forges.http import malformed
+
+T = TypeVar("T")
+
+
+def decoded(kind: type[T], answer: Any, where: str) -> T:
+    """`answer` as `kind`. Raises MALFORMED."""
+    try:
+        return msgspec.convert(answer, kind)
+    except (msgspec.ValidationError, TypeError):
+        raise malformed(where) from None
+
+
+class User(Struct, frozen=True):
+    """An account; `type` is User, Bot, Organization or Mannequin."""
+
+    id: int
+    login: str
+    type: str = "User"
+
+
+class Repository(Struct, frozen=True):
+    """A repository."""
+
+    id: int
+    full_name: str
+    default_branch: str = ""
+    clone_url: str = ""
+    html_url: str = ""
+    private: bool = True
+    allow_merge_commit: bool | None = None
+    allow_squash_merge: bool | None = None
+    allow_rebase_merge: bool | None = None
+
+
+class Side(Struct, frozen=True):
+    """One end of a pull request; `repo` is null if the fork is gone."""
+
+    ref: str
+    sha: str
+    repo: Repository | None = None
+
+
+class Label(Struct, frozen=True):
+    """A label."""
+
+    name: str
+
+
+class AutoMerge(Struct, frozen=True):
+    """Merging by itself, as somebody asked."""
+
+    enabled_by: User | None
+    merge_method: str
+
+
+class Pull(Struct, frozen=True):
+    """A pull request; the counts are there only when it is asked for alone."""
+
+    number: int
+    title: str
+    state: str
+    user: User | None
+    head: Side
+    base: Side
+    labels: list[Label]
+    created_at: str
+    updated_at: str
+    html_url: str
+    body: str | None = None
+    draft: bool = False
+    merged_at: str | None = None
+    merge_commit_sha: str | None = None
+    merged_by: User | None = None
+    auto_merge: AutoMerge | None = None
+    maintainer_can_modify: bool = False
+    comments: int = -1
+    review_comments: int = -1
+
+
+class Activity(Struct, frozen=True):
+    """One move of a branch."""
+
+    before: str
+    after: str
+    ref: str
+    timestamp: str
+    activity_type: str
+    actor: User | None
+
+
+class App(Struct, frozen=True):
+    """An App; of our own also what it may."""
+
+    id: int
+    slug: str = ""
+    permissions: dict[str, str] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+
+
+class CheckRun(Struct, frozen=True):
+    """A check run."""
+
+    id: int
+    name: str
+    head_sha: str
+    status: str
+    conclusion: str | None
+    app: App | None
+    details_url: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+
+
+class CommitStatus(Struct, frozen=True):
+    """A commit status of the older kind."""
+
+    context: str
+    state: str
+    creator: User | None
+    created_at: str
+    description: str | None = None
+    target_url: str | None = None
+
+
+class Branch(Struct, frozen=True):
+    """A branch and its tip."""
+
+    class Tip(Struct, frozen=True):
+        """Its commit."""
+
+        sha: str
+
+    name: str
+    commit: Tip
+    protected: bool
+
+
+class Comment(Struct, frozen=True):
+    """A comment."""
+
+    id: int
+    user: User | None
+    body: str | None = None
+
+
+class Permission(Struct, frozen=True):
+    """What somebody may in a repository: `admin`, `write`, `read` or `none`."""
+
+    permission: str
+    user: User | None
+
+
+class BypassActor(Struct, frozen=True):
+    """Who may set a ruleset aside."""
+
+    actor_type: str
+    actor_id: int | None = None
+    bypass_mode: str = "always"
+
+
+class Rule(Struct, frozen=True):
+    """One rule of a ruleset, and where it comes from."""
+
+    type: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    ruleset_id: int = 0
+    ruleset_source_type: str = "Repository"
+    ruleset_source: str = ""
+
+
+class Ruleset(Struct, frozen=True):
+    """A ruleset. `bypass_actors` is missing for whoever may not change it."""
+
+    id: int
+    name: str
+    enforcement: str
+    target: str = "branch"
+    source_type: str = "Repository"
+    bypass_actors: list[BypassActor] | None = None
+    conditions: dict[str, Any] | None = None
+    rules: list[Rule] = field(default_factory=list)
+
+
+class Team(Struct, frozen=True):
+    """A team."""
+
+    id: int
+    slug: str
+
+
+# GraphQL, asked in `queries`
+
+
+class Who(Struct, frozen=True, rename="camel"):
+    """An account; a bot's login is written without the `[bot]` that it has elsewhere."""
+
+    typename: str = field(name="__typename")
+    login: str
+    database_id: int | None = None
+
+
+class Oid(Struct, frozen=True):
+    """A commit's id."""
+
+    oid: str
+
+
+class Id(Struct, frozen=True):
+    """A thing's id."""
+
+    id: str
+
+
+class Page(Struct, frozen=True, rename="camel"):
+    """Whether a list goes on."""
+
+    has_next_page: bool
+    end_cursor: str | None = None
+
+
+class Part(Struct, Generic[T], frozen=True, rename="camel"):
+    """One page of a list, with the length of all of it."""
+
+    total_count: int
+    page_info: Page
+    nodes: list[T]
+
+
+class Signature(Struct, frozen=True, rename="camel"):
+    """What GitHub says of a commit's signature."""
+
+    is_valid: bool
+    was_signed_by_git_hub: bool = field(name="wasSignedByGitHub")
+
+
+class Address(Struct, frozen=True):
+    """Who committed, as written."""
+
+    email: str | None = None
+
+
+class Committed(Struct, frozen=True):
+    """A commit of a change."""
+
+    class Commit(Struct, frozen=True):
+        """The commit."""
+
+        oid: str
+        committer: Address | None = None
+        signature: Signature | None = None
+
+    commit: Commit
+
+
+class Reviewed(Struct, frozen=True, rename="camel"):
+    """A review."""
+
+    id: str
+    full_database_id: str | int
+    state: str
+    author: Who | None
+    commit: Oid | None
+    submitted_at: str | None = None
+    body: str = ""
+
+
+class Happening(Struct, frozen=True, rename="camel"):
+    """Something in a change's timeline; which of these are there depends on its kind."""
+
+    typename: str = field(name="__typename")
+    created_at: str = ""
+    actor: Who | None = None
+    before_commit: Oid | None = None
+    after_commit: Oid | None = None
+    previous_ref_name: str = ""
+    current_ref_name: str = ""
+    old_base: str = ""
+    new_base: str = ""
+    previous_review_state: str = ""
+    review: Id | None = None
+    requested_reviewer: Who | None = None
+    assignee: Who | None = None
+
+
+class Context(Struct, frozen=True, rename="camel"):
+    """A check run, or a commit status."""
+
+    class Suite(Struct, frozen=True):
+        """The check suite, for its App."""
+
+        class App(Struct, frozen=True, rename="camel"):
+            """The App."""
+
+            database_id: int
+            slug: str
+
+        app: App | None = None
+
+    typename: str = field(name="__typename")
+    name: str = ""
+    status: str = ""
+    conclusion: str | None = None
+    details_url: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    check_suite: Suite | None = None
+    context: str = ""
+    state: str = ""
+    description: str | None = None
+    target_url: str | None = None
+    created_at: str = ""
+    creator: Who | None = None
+
+
+class Queued(Struct, frozen=True, rename="camel"):
+    """Where a change stands in a merge queue: its group's head."""
+
+    head_commit: Oid | None = None
+
+
+class QueueEntry(Struct, frozen=True, rename="camel"):
+    """One entry of a merge queue; `base_commit` is the head of the one before it."""
+
+    class Pull(Struct, frozen=True, rename="camel"):
+        """The change."""
+
+        number: int
+        head_ref_oid: str
+
+    position: int
+    head_commit: Oid | None
+    base_commit: Oid | None
+    pull_request: Pull | None

@@ -1,0 +1,148 @@
+"""What GitHub publishes of its interface, to hold our requests against: from npm, once, into a folder that git ignores.
+
+unfit(request)      # "" or what the published description says against a request
+delivered()         # the examples of webhook deliveries
+"""
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from jsonschema import Draft7Validator
+
+from tests.support.forges.faulty import Request
+
+_FOLDER = Path(__file__).parents[2] / "forges" / "described"
+_OCTOKIT = _FOLDER / "node_modules" / "@octokit"
+
+
+@functools.cache
+def _installed() -> Path:
+    """Where the packages are. Skips the test if they cannot be had."""
+    wanted = (_FOLDER / "package-lock.json").read_text()
+    stamp = _FOLDER / "node_modules" / ".installed"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        if shutil.which("npm") is None:
+            pytest.skip("GitHub's published description comes from npm, and there is no npm (apt-get install npm)")
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"GitHub's published description could not be fetched: {done.stderr[-300:]}")
+        for large in (_OCTOKIT / "openapi" / "generated").glob("*.deref.json"):
+            large.unlink()
+        stamp.write_text(wanted)
+    return _OCTOKIT
+
+
+@functools.cache
+def _description(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((_installed() / "openapi" / "generated" / f"{name}.json").read_bytes())
+    return found
+
+
+@functools.cache
+def _patterns(name: str) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(_pattern(path)), path) for path in _description(name)["paths"]]
+
+
+def _pattern(path: str) -> str:
+    escaped = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
+    return re.sub(r"\{(\w+)\}", lambda found: "(.+)" if found[1] == "ref" else "([^/]+)", escaped)
+
+
+def unfit(request: Request, root: str = "/api/v3", name: str = "ghes-3.17") -> str:
+    """What the description says against a request; "" for nothing."""
+    path, method = request.path.removeprefix(root), request.method.lower()
+    paths = _description(name)["paths"]
+    fitting = [one for pattern, one in _patterns(name) if method in paths[one] and pattern.fullmatch(path)]
+    if not fitting:
+        return f"there is no {request.method} {path}"
+    operation = paths[max(fitting, key=_literal)][method]
+    return _queries(name, operation, request) or _body(name, operation, request)
+
+
+def _literal(path: str) -> int:
+    """How much of a path is fixed."""
+    return len(re.sub(r"\{\w+\}", "", path))
+
+
+def _queries(name: str, operation: dict[str, Any], request: Request) -> str:
+    given = [_deep(name, parameter) for parameter in operation.get("parameters", ())]
+    known = {one["name"]: one["schema"] for one in given if one["in"] == "query"}
+    for key, value in request.query.items():
+        if key not in known:
+            return f"{request.method} {request.path} has no parameter {key}"
+        problem = _problem(name, known[key], _typed(unquote(value), _deep(name, known[key])))
+        if problem:
+            return f"{request.method} {request.path}?{key}: {problem}"
+    return ""
+
+
+def _body(name: str, operation: dict[str, Any], request: Request) -> str:
+    described = operation.get("requestBody")
+    if not request.body:
+        return f"{request.method} {request.path} needs a body" if (described or {}).get("required") else ""
+    if described is None:
+        return f"{request.method} {request.path} takes no body"
+    schema = described["content"]["application/json"]["schema"]
+    known = _deep(name, schema).get("properties", {})
+    unknown = [key for key in request.body if known and key not in known]
+    problem = f"no field {unknown[0]}" if unknown else _problem(name, schema, request.body)
+    return f"{request.method} {request.path}: {problem}" if problem else ""
+
+
+def _problem(name: str, schema: dict[str, Any], value: Any) -> str:
+    validator = Draft7Validator({**_nullable(schema), "components": _components(name)})
+    found = sorted(validator.iter_errors(value), key=str)
+    return found[0].message[:300] if found else ""
+
+
+@functools.cache
+def _components(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = _nullable(_description(name)["components"])
+    return found
+
+
+def _nullable(schema: Any) -> Any:
+    """OpenAPI 3.0 says `nullable`, JSON Schema has no such word."""
+    if isinstance(schema, list):
+        return [_nullable(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _nullable(value) for key, value in schema.items()}
+    if schema.get("nullable") is True and isinstance(schema.get("type"), str):
+        found["type"] = [schema["type"], "null"]
+    return found
+
+
+def _deep(name: str, thing: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in thing:
+        found: Any = _description(name)
+        for key in thing["$ref"].removeprefix("#/").split("/"):
+            found = found[key]
+        thing = found
+    return thing
+
+
+def _typed(text: str, schema: dict[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "integer":
+        return int(text) if re.fullmatch("-?[0-9]+", text) else text
+    return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
+
+
+def graphql_schema() -> str:
+    """GitHub's published GraphQL schema."""
+    return (_installed() / "graphql-schema" / "schema.graphql").read_text()
+
+
+def delivered() -> list[tuple[str, dict[str, Any]]]:
+    """The published examples of deliveries, with the name of their event."""
+    listed = json.loads((_installed() / "webhooks-examples" / "api.github.com" / "index.json").read_bytes())
+    return [(one["name"], example) for one in listed for example in one["examples"]]

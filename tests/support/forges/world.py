@@ -1,0 +1,252 @@
+"""What happens at a forge, of no vendor: people, pushes, changes, reviews. Fakes of GitHub and GitLab show it.
+
+    world = World(tmp_path)
+    head = world.push("ada", "topic", {"a.py": "1\\n"})
+    number = world.open("ada", "topic", "main")
+    world.review("bob", number, "approved")
+
+Moments are a minute apart, so that the order of things is never in doubt.
+"""
+
+import datetime
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.support.repos import Repo
+
+ZERO = "0" * 40
+
+
+@dataclass
+class User:
+    """An account."""
+
+    id: int
+    login: str
+    bot: bool = False
+
+
+@dataclass
+class Moved:
+    """A branch moved; "" for nothing."""
+
+    ref: str
+    old: str
+    new: str
+    by: User
+    at: str
+    forced: bool
+
+
+@dataclass
+class Reviewed:
+    """A review."""
+
+    id: int
+    by: User
+    said: str  # approved, changes
+    commit: str
+    at: str
+    text: str = ""
+    dismissed_by: User | None = None
+    dismissed_at: str = ""
+
+
+@dataclass
+class Happened:
+    """Something else: `what` is retargeted, asked, assigned, unapproved."""
+
+    what: str
+    by: User
+    at: str
+    old: str = ""
+    new: str = ""
+    whom: User | None = None
+
+
+@dataclass
+class Comment:
+    """A comment."""
+
+    id: int
+    by: User
+    text: str
+    at: str
+
+
+@dataclass
+class Change:
+    """A pull or merge request."""
+
+    number: int
+    title: str
+    text: str
+    by: User
+    source: str
+    target: str
+    head: str
+    opened: str
+    updated: str
+    state: str = "open"
+    labels: list[str] = field(default_factory=list)
+    reviews: list[Reviewed] = field(default_factory=list)
+    events: list[Happened] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    reviewers: list[User] = field(default_factory=list)
+    merged: str = ""
+    merged_by: User | None = None
+    merged_at: str = ""
+    automatic: User | None = None
+    queued: str = ""  # the group's head
+
+
+class World:
+    """One repository, `shop/api`, and everybody around it."""
+
+    path = "shop/api"
+
+    def __init__(self, folder: Path) -> None:
+        self.repo = Repo(folder / "shop" / "api.git", bare=True)
+        self.clock = datetime.datetime(2026, 11, 2, 9, 0, tzinfo=datetime.UTC)
+        self.users: dict[str, User] = {}
+        self.levels: dict[str, str] = {}  # by login: admin, write, read
+        self.moves: list[Moved] = []
+        self.changes: dict[int, Change] = {}
+        self.statuses: list[dict[str, Any]] = []
+        self.signed: set[str] = set()  # commits that the forge signed
+        self.serial = 1000
+        for name in ("ada", "bob", "carol", "dave"):
+            self.user(name, "write")
+        self.user("eve", "read")
+        self.base = self.repo.commit({"README.md": "# shop\n"})
+
+    def user(self, login: str, level: str = "read", *, bot: bool = False) -> User:
+        self.users[login] = User(100 + len(self.users), login, bot)
+        self.levels[login] = level
+        return self.users[login]
+
+    def moment(self) -> str:
+        self.clock += datetime.timedelta(minutes=1)
+        return self.clock.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+    def number(self) -> int:
+        self.serial += 1
+        return self.serial
+
+    # pushes
+
+    def commit(self, files: dict[str, str], *parents: str, author: str = "ada", committer: str = "") -> str:
+        """A commit on no branch."""
+        who = f"{author} <{author}@example.test>"
+        given = list(parents) or [self.base]
+        made = self.repo.commit(dict(files), on="", parents=given, author=who, committer=committer)
+        self.repo.branch(f"refs/kept/{made}", made)
+        return made
+
+    def push(self, login: str, branch: str, files: dict[str, str], *, over: str = "") -> str:
+        """Somebody commits and pushes; `over` a commit that is not the branch's tip is a force push."""
+        parent = over or self.repo.tip(branch) or self.base
+        made = self.commit(files, parent, author=login)
+        self.move(login, branch, made)
+        return made
+
+    def move(self, login: str, branch: str, new: str) -> None:
+        """Somebody pushes a commit that is there."""
+        old = self.repo.tip(branch)
+        if new:
+            self.repo.branch(branch, new)
+        self.pushed(login, f"refs/heads/{branch}", old, new)
+
+    def pushed(self, login: str, ref: str, old: str, new: str) -> None:
+        """A branch has moved: changes follow."""
+        at = self.moment()
+        forced = bool(old and new) and self.repo.git("merge-base", old, new, check=False) != old
+        self.moves.append(Moved(ref, old, new, self.users[login], at, forced))
+        for change in self.changes.values():
+            if change.source == ref and change.state == "open" and new:
+                change.head, change.updated = new, at
+                self._keep(change)
+
+    def _keep(self, change: Change) -> None:
+        for name in (f"refs/pull/{change.number}/head", f"refs/merge-requests/{change.number}/head"):
+            self.repo.branch(name, change.head)
+
+    # changes
+
+    def open(self, login: str, source: str, target: str = "main", title: str = "a change", text: str = "") -> int:
+        number, at = len(self.changes) + 1, self.moment()
+        head = self.repo.tip(source)
+        change = Change(
+            number, title, text, self.users[login], f"refs/heads/{source}", f"refs/heads/{target}", head, at, at
+        )
+        self.changes[number] = change
+        self._keep(change)
+        return number
+
+    def _touch(self, number: int) -> tuple[Change, str]:
+        change, at = self.changes[number], self.moment()
+        change.updated = at
+        return change, at
+
+    def review(self, login: str, number: int, said: str, *, commit: str = "", text: str = "") -> Reviewed:
+        change, at = self._touch(number)
+        made = Reviewed(self.number(), self.users[login], said, commit or change.head, at, text)
+        change.reviews.append(made)
+        return made
+
+    def dismiss(self, login: str, number: int, of: str) -> None:
+        change, at = self._touch(number)
+        mine = [review for review in change.reviews if review.by.login == of][-1]
+        mine.dismissed_by, mine.dismissed_at = self.users[login], at
+
+    def ask(self, login: str, number: int, whom: str) -> None:
+        change, at = self._touch(number)
+        change.events.append(Happened("asked", self.users[login], at, whom=self.users[whom]))
+        change.reviewers.append(self.users[whom])
+
+    def assign(self, login: str, number: int, whom: str) -> None:
+        change, at = self._touch(number)
+        change.events.append(Happened("assigned", self.users[login], at, whom=self.users[whom]))
+
+    def retarget(self, login: str, number: int, target: str) -> None:
+        change, at = self._touch(number)
+        new = f"refs/heads/{target}"
+        change.events.append(Happened("retargeted", self.users[login], at, change.target, new))
+        change.target = new
+
+    def comment(self, login: str, number: int, text: str) -> Comment:
+        change, at = self._touch(number)
+        made = Comment(self.number(), self.users[login], text, at)
+        change.comments.append(made)
+        return made
+
+    def label(self, number: int, *labels: str) -> None:
+        change, _ = self._touch(number)
+        change.labels = list(labels)
+
+    def merge(self, login: str, number: int, method: str = "merge") -> str:
+        change, at = self._touch(number)
+        branch = change.target.removeprefix("refs/heads/")
+        tip = self.repo.tip(branch)
+        tree = self.repo.merged_tree(tip, change.head)
+        parents = [tip, change.head] if method == "merge" else [tip]
+        who = f"{login} <{login}@example.test>"
+        made = self.repo.commit(on=branch, parents=parents, tree=tree, author=who)
+        self.pushed(login, change.target, tip, made)
+        change.state, change.merged, change.merged_by, change.merged_at = "merged", made, self.users[login], at
+        return made
+
+    def status(self, login: str, head: str, context: str, state: str) -> None:
+        """Somebody posts a status."""
+        self.statuses.append(
+            {"head": head, "context": context, "state": state, "by": self.users[login], "at": self.moment()}
+        )
+
+    def commits(self, change: Change) -> list[str]:
+        """The commits of a change, oldest first."""
+        return self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}").split()
+
+    def committer(self, commit: str) -> str:
+        """The committer's address."""
+        return self.repo.git("show", "-s", "--format=%ce", commit)
