@@ -26,6 +26,8 @@ COMMANDS = {
     "policy": "muniment.cli.policy",
     "doctor": "muniment.cli.doctor",
     "run": "muniment.cli.run",
+    "deploy": "muniment.cli.deploy",
+    "gate": "muniment.cli.gate",
 }
 
 

@@ -1,10 +1,12 @@
 """muniment run: a command with the secrets of an environment, which nobody sees."""
 
+import os
 from typing import Any
 
 import click
 
 from muniment.cli import secretly
+from muniment.vault.identity import found
 from muniment.vault.running import leave
 
 
@@ -18,4 +20,8 @@ def command(command: tuple[str, ...], **chosen: Any) -> int:
     NAME_FILE is the path of NAME. The exit code is the command's. If anything is wrong, the command is not started, and
     the exit code is one of 200 to 219: docs/run.md. MUNIMENT_VAULT_URL is the address of the vault.
     """
-    return leave(secretly.run(command, secretly.wish(**chosen)))
+    secretly.installed(command[0])
+    wish = secretly.wish(**chosen)
+    with secretly.ready(wish, found(os.environ, wish.kind)) as ready:
+        ended = ready.run(command)
+    return leave(ended)

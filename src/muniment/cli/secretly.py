@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -59,26 +59,34 @@ def wish(product: str | None, **others: Any) -> Wish:
     return Wish(product=named, **others)
 
 
-def run(command: tuple[str, ...], wish: Wish, who: identity.Identity | None = None) -> running.Ended:
-    """Fetch, start, mask, and wait. Raises RunError or UsageError, and then nothing was started."""
-    _installed(command[0])
+class Ready(NamedTuple):
+    """What commands get, and what masks what they print."""
+
+    environment: dict[str, str]
+    masker: Masker
+
+    def run(self, command: Sequence[str], *, undisturbed: bool = False) -> running.Ended:
+        """Run one. Raises RunError if it could not be started."""
+        return running.run(command, self.environment, self.masker.again(), undisturbed=undisturbed)
+
+
+@contextmanager
+def ready(wish: Wish, who: identity.Identity) -> Iterator[Ready]:
+    """The secrets, fetched and handed over while this lasts. Raises RunError or UsageError, and then there are none."""
     handing.no_core_dumps()
     environment = dict(os.environ)
     kept = stripping.tokens(environment)
-    who = who or identity.found(environment, wish.kind)
-    address, ca = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
+    address, ca = environment.get("MUNIMENT_VAULT_URL", ""), environment.get("MUNIMENT_VAULT_CA", "")
     values = fetching.fetched(wish.product, wish.environment, who, address, ca)
     fetching.checked(values, (*wish.files, *wish.variables), wish.public)
     masker = Masker([*values.values(), *kept.values()])
     stripping.forget(kept.values())
-    with ExitStack() as stack:
-        files, variables = _shared_out(values, wish)
-        paths = stack.enter_context(handing.as_files(files, folder=wish.tmpfs))
+    files, variables = _shared_out(values, wish)
+    with handing.as_files(files, folder=wish.tmpfs) as paths:
         if not paths or wish.tmpfs:
             handing.unwatched()
         given = {name: value for name, value in environment.items() if name not in kept}
-        given |= variables | {f"{name}_FILE": path for name, path in paths.items()}
-        return running.run(command, given, masker)
+        yield Ready(given | variables | {f"{name}_FILE": path for name, path in paths.items()}, masker)
 
 
 def _shared_out(values: Mapping[str, str], wish: Wish) -> tuple[dict[str, str], dict[str, str]]:
@@ -91,7 +99,7 @@ def _shared_out(values: Mapping[str, str], wish: Wish) -> tuple[dict[str, str], 
     return {n: v for n, v in values.items() if n in files}, {n: v for n, v in values.items() if n in variables}
 
 
-def _installed(program: str) -> None:
+def installed(program: str) -> None:
     """Raises RunError before anything is fetched for a program that is not there."""
     if shutil.which(program) is None:
         raise RunError(

@@ -69,9 +69,18 @@ def _offered(environment: Mapping[str, str]) -> dict[str, Identity]:
     if environment.get(CLUSTER_FILE):
         offered[layout.KUBERNETES] = Cluster(environment[CLUSTER_FILE], environment.get(CLUSTER_API, ""))
     if environment.get(RUNNER_KEY):
-        commit, job = (next((environment[n] for n in names if environment.get(n)), "") for names in (_COMMIT, _JOB))
-        offered["runner"] = Runner(environment[RUNNER_KEY], commit, job)
+        commit = commit_of(environment)
+        offered["runner"] = Runner(environment[RUNNER_KEY], commit, _first(environment, _JOB) or f"commit-{commit}")
     return offered
+
+
+def commit_of(environment: Mapping[str, str]) -> str:
+    """The commit that the job works on, as its forge or whoever set it up says; "" if nobody does."""
+    return _first(environment, _COMMIT)
+
+
+def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((environment[name] for name in names if environment.get(name)), "")
 
 
 class GitHub(NamedTuple):

@@ -10,8 +10,8 @@ import select
 import signal
 import termios
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from muniment.errors import RunCode, RunError
@@ -42,12 +42,12 @@ class _Ends(NamedTuple):
     terminal: Terminal | None
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], masker: Masker) -> Ended:
-    """Run it to its end. Raises RunError if it could not be started."""
+def run(command: Sequence[str], environment: Mapping[str, str], masker: Masker, *, undisturbed: bool = False) -> Ended:
+    """Run it to its end; `undisturbed` by the signals that we get. Raises RunError if it could not be started."""
     _standard_ones_open()
     ends = _ends(masker)
     with ExitStack() as stack:
-        child = _Child(command, environment, ends, stack)
+        child = _Child(command, environment, ends, () if undisturbed else _PASSED, stack)
         if ends.terminal is not None:
             stack.callback(ends.terminal.restore)
             ends.terminal.raw()
@@ -58,7 +58,14 @@ def run(command: Sequence[str], environment: Mapping[str, str], masker: Masker) 
 class _Child:
     """The command, started, with our signals on their way to it."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], ends: _Ends, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        ends: _Ends,
+        passed: Sequence[signal.Signals],
+        stack: ExitStack,
+    ) -> None:
         self._terminal = ends.terminal
         masked = signal.pthread_sigmask(
             signal.SIG_BLOCK, (*_PASSED, signal.SIGWINCH)
@@ -79,7 +86,7 @@ class _Child:
             raise cannot_start(command[0], int(problem))
         self.handle = os.pidfd_open(self._pid)
         stack.callback(os.close, self.handle)
-        for number in _PASSED:
+        for number in passed:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 stack.callback(signal.signal, number, signal.signal(number, self._pass))
         if ends.terminal is not None:
@@ -98,6 +105,16 @@ class _Child:
         """How it ended; it has."""
         code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         return Ended(code, 0) if code >= 0 else Ended(128 - code, -code)
+
+
+@contextmanager
+def unmoved() -> Iterator[None]:
+    """Whatever would end us does not: what began is brought to its end. Commands that run meanwhile get it still."""
+    with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                stack.callback(signal.signal, number, signal.signal(number, lambda *_: None))
+        yield
 
 
 def leave(ended: Ended) -> int:

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Deploys what was built from one commit of a protected branch: any machine with a shell.
+# It has a key of its own for this environment: docs/run.md says how to make one.
+set -euo pipefail
+
+export MUNIMENT_URL=https://muniment.example.test
+export MUNIMENT_VAULT_URL=https://vault.example.test
+export MUNIMENT_RUNNER_KEY=/etc/muniment/runner.key
+export MUNIMENT_PRODUCT=shop
+MUNIMENT_COMMIT=$(git rev-parse --verify 'HEAD^{commit}')
+export MUNIMENT_COMMIT
+
+./build.sh shop.tar
+artifact="sha256:$(sha256sum shop.tar | cut -d' ' -f1)"
+exec muniment deploy --env production --artifact "$artifact" --provenance provenance.json --undo ./undo.sh -- ./deploy.sh

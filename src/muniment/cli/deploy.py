@@ -1,0 +1,192 @@
+"""muniment deploy: asks for permission, runs the deployment with its secrets, undoes what fails, and reports."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from muniment.cli import printing, secretly
+from muniment.errors import MunimentError, RunError, UsageError
+from muniment.pipelines.service import Ask, Outcome, Service, Standing
+from muniment.vault import identity
+from muniment.vault.running import leave, unmoved
+from muniment.workflows.deploying import Act, Left, State, deploy
+
+_LARGEST = 1 << 20  # bytes of a file that says where an artifact comes from
+_LEFT = {
+    State.FAILED: "it failed, and nobody said how to undo it (--undo): what it had done stays as it is",
+    State.DIED: "it was ended, and nobody said how to undo it (--undo): what it had done stays as it is",
+    State.UNDONE: "it failed, and was undone",
+    State.UNDO_FAILED: "it failed, and undoing it failed too: see by hand what state it left",
+}
+
+
+class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An outcome that did not get through."""
+
+    product: str
+    environment: str
+    deployment: int
+    outcome: Outcome
+
+
+@click.command()
+@secretly.options
+@click.option("--artifact", metavar="DIGEST", help="What is deployed: sha256:...")
+@click.option("--commit", metavar="ID", help="The commit that it was made of. Default: as the forge says.")
+@click.option("--provenance", multiple=True, metavar="FILE", help="What it was made of, as a builder signed it (DSSE).")
+@click.option("--undo", metavar="COMMAND", help="What to run, with sh, if the deployment fails.")
+@click.option("--vsa", metavar="FILE", help="Keep the signed permission here, for muniment gate verify.")
+@click.option("--wait", default=600, show_default=True, type=click.IntRange(1), help="Seconds to wait for an answer.")
+@click.option("--report", metavar="FILE", help="Only send this outcome, which did not get through before.")
+@click.argument("command", nargs=-1, metavar="-- COMMAND...")
+def command(
+    command: tuple[str, ...],
+    artifact: str | None,
+    commit: str | None,
+    provenance: tuple[str, ...],
+    undo: str | None,
+    vsa: str | None,
+    wait: int,
+    report: str | None,
+    **chosen: Any,
+) -> int:
+    """Deploy an artifact to an environment, if it is allowed, with the environment's secrets.
+
+    Asks Muniment's service (MUNIMENT_URL) and waits; if it says no, prints what is missing and exits with 1. Then runs
+    the command as `muniment run` does. If the command fails or dies, what --undo says is run. What state was left is
+    reported. The exit code is the command's, or why it was not started: docs/run.md.
+    """
+    wish = secretly.wish(**chosen)
+    who = identity.found(os.environ, wish.kind)
+    url = os.environ.get("MUNIMENT_URL", "").rstrip("/")
+    service = Service(url, lambda: who.for_service(url, wish.product, wish.environment))
+    if report is not None:
+        return _send(service, Path(report))
+    if not command:
+        raise UsageError("there is no command to run", "Add it: -- ./deploy.sh")
+    secretly.installed(command[0])
+    number = service.ask(_asked(wish, artifact, commit, provenance), secrets.token_hex(16))
+    standing = service.decided(number, wait)
+    if not standing.allowed:
+        return _denied(standing)
+    click.echo(f"muniment: deployment {number} is allowed until {standing.until}", err=True)
+    if vsa is not None:
+        _keep(Path(vsa), bytes(standing.vsa))
+    return _deployed(command, undo, wish, who, service, number)
+
+
+def _deployed(
+    command: tuple[str, ...],
+    undo: str | None,
+    wish: secretly.Wish,
+    who: identity.Identity,
+    service: Service,
+    number: int,
+) -> int:
+    @contextmanager
+    def ready() -> Iterator[Act]:
+        with secretly.ready(wish, who) as made, unmoved():
+            how = None if undo is None else lambda: made.run(("sh", "-c", undo), undisturbed=True)
+            yield Act(lambda: made.run(command), how)
+
+    def tell(outcome: Outcome) -> None:
+        _report(service, Kept(wish.product, wish.environment, number, outcome))
+
+    left = deploy(ready(), tell)
+    with unmoved():
+        _tell(number, left)
+        tell(left.outcome)
+    return leave(left.ended)
+
+
+def _asked(wish: secretly.Wish, artifact: str | None, commit: str | None, provenance: tuple[str, ...]) -> Ask:
+    """What to ask. Raises UsageError."""
+    commit = commit or identity.commit_of(os.environ)
+    if not artifact:
+        raise UsageError("nothing is named that could be deployed", "Say --artifact sha256:...")
+    if not commit:
+        raise UsageError("nobody says which commit the artifact was made of", "Say --commit ID.")
+    envelopes = tuple(envelope for file in provenance for envelope in _envelopes(file))
+    return Ask(wish.product, wish.environment, artifact, commit, envelopes)
+
+
+def _envelopes(file: str) -> Iterator[msgspec.Raw]:
+    """DSSE envelopes: one to a line, or one alone; also from the bundles that GitHub gives. Raises UsageError."""
+    try:
+        with open(file, "rb") as opened:
+            data = opened.read(_LARGEST)
+        found = _objects(data)
+    except (OSError, msgspec.MsgspecError):
+        raise UsageError(
+            f"{file} cannot be read as provenance", "It is a DSSE envelope in JSON, or one to a line."
+        ) from None
+    for one in found:
+        yield one.get("dsseEnvelope") or msgspec.Raw(msgspec.json.encode(one))
+
+
+def _objects(data: bytes) -> list[dict[str, msgspec.Raw]]:
+    kind = dict[str, msgspec.Raw]
+    try:
+        return [msgspec.json.decode(data, type=kind)]
+    except msgspec.MsgspecError:
+        return [msgspec.json.decode(line, type=kind) for line in data.splitlines() if line.strip()]
+
+
+def _denied(standing: Standing) -> int:
+    click.secho(f"muniment: deployment {standing.id} is {printing.plain(standing.state)}", fg="red", err=True)
+    for reason in standing.reasons:
+        clause = f"{reason.clause}: " if reason.clause else ""
+        click.echo(f"  {printing.plain(clause + reason.message)}", err=True)
+    steps = dict.fromkeys(reason.remedy for reason in standing.reasons if reason.remedy)
+    for step in steps or ["See the deployment on its product's page."]:
+        click.echo(f"Next: {printing.plain(step)}", err=True)
+    return 1
+
+
+def _tell(number: int, left: Left) -> None:
+    if left.state is not State.SUCCEEDED:
+        click.secho(f"muniment: deployment {number}: {_LEFT[left.state]}", fg="red", err=True)
+
+
+def _report(service: Service, kept: Kept) -> None:
+    """Report it, or keep it and say so: what ran has run."""
+    try:
+        service.report(kept.deployment, kept.outcome)
+    except RunError as error:
+        told = f"muniment: what came of deployment {kept.deployment} is not reported: {kept.outcome.state}, "
+        click.secho(f"{told}exit code {kept.outcome.exit_code}. {error.message}", fg="red", err=True)
+        _keep_for_later(kept)
+
+
+def _keep_for_later(kept: Kept) -> None:
+    file = Path(f"muniment-deployment-{kept.deployment}.json")
+    try:
+        _keep(file, msgspec.json.encode(kept))
+    except MunimentError as error:
+        click.echo(f"Next: tell it to whoever looks after deployments; {error.message}", err=True)
+    else:
+        click.echo(f"Next: muniment deploy --env {kept.environment} --report {file}", err=True)
+
+
+def _send(service: Service, file: Path) -> int:
+    try:
+        kept = msgspec.json.decode(file.read_bytes(), type=Kept)
+    except (OSError, msgspec.MsgspecError):
+        raise UsageError(f"{file} cannot be read as an outcome", "Name the file that muniment deploy left.") from None
+    service.report(kept.deployment, kept.outcome)
+    file.unlink()
+    click.echo(f"what came of deployment {kept.deployment} is reported: {kept.outcome.state}", err=True)
+    return 0
+
+
+def _keep(file: Path, data: bytes) -> None:
+    try:
+        file.write_bytes(data)
+    except OSError as error:
+        raise MunimentError(f"{file} cannot be written ({error.strerror})", "Make its folder writable.") from error

@@ -1,0 +1,80 @@
+"""muniment gate: what others decide by, far from the service: may this artifact go there?"""
+
+import re
+from pathlib import Path
+
+import click
+
+from muniment.cli import options, printing, scene
+from muniment.errors import AttestationError, UsageError
+from muniment.pipelines import vsa as summaries
+
+_AGE = re.compile(r"([1-9][0-9]{0,5})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_LARGEST = 1 << 20
+
+
+@click.group()
+def command() -> None:
+    """Decide by a signed permission, without the service: for admission controllers."""
+
+
+@command.command()
+@click.option("--vsa", required=True, metavar="FILE", help="The permission that muniment deploy --vsa kept.")
+@click.option("--artifact", required=True, metavar="DIGEST", help="What is to run: sha256:...")
+@click.option("--env", "environment", required=True, metavar="NAME", help="Where.")
+@click.option(
+    "--product", default="", metavar="NAME", help="Whose environment. Default: any, for a digest is one product's."
+)
+@click.option("--max-age", default="15m", show_default=True, metavar="AGE", help="How old it may be: 90s, 15m, 1h.")
+@click.option("--key", "keys", multiple=True, required=True, metavar="FILE", help="The installation's public key.")
+@options.output
+def verify(
+    vsa: str, artifact: str, environment: str, product: str, max_age: str, keys: tuple[str, ...], output: str
+) -> int:
+    """Say whether a permission lets an artifact into an environment, offline: 0 it does, 1 it does not.
+
+    A permission that was taken back is believed until its age runs out: choose the age by that.
+    """
+    if not _DIGEST.fullmatch(artifact):
+        raise UsageError(f"{artifact} is no digest", "Write sha256: and 64 digits, as your registry shows it.")
+    found = dict(_key(file) for file in keys)
+    age = _age(max_age)
+    try:
+        permission = summaries.verify(_read(vsa), artifact, environment, found, age, scene.now(), product)
+    except AttestationError as error:
+        if output == "json":
+            printing.json({"allowed": False, "code": error.code, "message": error.message, "remedy": error.remedy})
+        else:
+            click.secho(f"denied  {printing.plain(error.message)}", fg="red")
+            click.echo(f"Next: {error.remedy}")
+        return 1
+    if output == "json":
+        printing.json({"allowed": True, "permission": permission})
+    else:
+        word = click.style("allowed", fg="green", bold=True)
+        click.echo(f"{word}  {artifact} in {permission.product}/{environment}, as of {permission.time}")
+    return 0
+
+
+def _age(text: str) -> int:
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text} is no age", "Write it as 90s, 15m or 1h.")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def _key(file: str) -> tuple[str, str]:
+    """A public key of the ledger's family by its name, or a PEM by its file's."""
+    text = _read(file).decode("utf-8", "replace").strip()
+    name = file if text.startswith("-----") else text.partition("+")[0]
+    return name, text
+
+
+def _read(file: str) -> bytes:
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name another file.") from None

@@ -1,0 +1,164 @@
+"""A pipeline's side of a deployment: asks Muniment's service, and believes only a whole answer in time.
+
+Each request carries the pipeline's own identity, to the service's own address and nowhere else: no redirection is
+followed, and nothing goes in the clear beyond this machine.
+"""
+
+import http.client
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from muniment.errors import RunCode, RunError
+
+_SECONDS = 20
+_LARGEST = 4 << 20
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+_UNDECIDED = ("asked", "waits")
+
+Token = Callable[[], str]
+T = TypeVar("T")
+
+
+class Reason(Struct, frozen=True):
+    """What stands in the way: `clause` is "" where it is no clause."""
+
+    clause: str
+    message: str
+    remedy: str
+
+
+class Standing(Struct, frozen=True):
+    """How far a deployment is. `vsa` is the permission as others verify it, a DSSE envelope; `until` when it ends."""
+
+    id: int
+    state: str
+    reasons: tuple[Reason, ...] = ()
+    vsa: msgspec.Raw = msgspec.Raw(b"null")
+    until: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the artifact may go there now: the service says so, and has signed it."""
+        return self.state == "allowed" and bytes(self.vsa) != b"null"
+
+
+class Ask(Struct, frozen=True):
+    """What to bring where: `artifact` is `sha256:...`, `provenance` are DSSE envelopes."""
+
+    product: str
+    environment: str
+    artifact: str
+    commit: str
+    provenance: tuple[msgspec.Raw, ...] = ()
+
+
+class Outcome(Struct, frozen=True):
+    """What came of it: `state` is one of succeeded, failed, undone, undo-failed, died."""
+
+    state: str
+    exit_code: int
+
+
+class _Asked(Struct):
+    id: int
+
+
+class _Problem(Struct):
+    detail: str = ""
+
+
+class Service:
+    """The service at `url`, asked with an identity that `token` gives anew for each request."""
+
+    def __init__(self, url: str, token: Token) -> None:
+        """Raises RunError for what is no address, or would send the identity in the clear."""
+        self._token = token
+        try:
+            parts = urlsplit(url)
+            self._host, self._port = parts.hostname or "", parts.port
+        except ValueError:
+            parts, self._host = urlsplit(""), ""
+        self._safe, self._path = parts.scheme == "https", parts.path.rstrip("/")
+        if not self._host or not (self._safe or (parts.scheme == "http" and self._host in _HERE)):
+            raise RunError(
+                RunCode.SERVICE,
+                "the address of Muniment's service is missing, or is none that an identity may be sent to",
+                "Set MUNIMENT_URL to https://..., the address that people type.",
+            )
+
+    def ask(self, asked: Ask, key: str) -> int:
+        """Ask for permission; the number of the deployment. `key` makes sure that it is asked once. Raises RunError."""
+        return self._send("POST", "/api/deployments", _Asked, asked, key).id
+
+    def look(self, number: int) -> Standing:
+        """How far it is. Raises RunError."""
+        return self._send("GET", f"/api/deployments/{number}", Standing)
+
+    def decided(self, number: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> Standing:
+        """How far it is once it is decided. Raises RunError if that takes longer, or the service is lost on the way."""
+        end = time.monotonic() + seconds
+        while (standing := self.look(number)).state in _UNDECIDED:
+            if time.monotonic() > end:
+                raise _unreachable(f"nothing was decided within {seconds:g} seconds", "See that its worker runs.")
+            sleep(1)
+        return standing
+
+    def report(self, number: int, outcome: Outcome, sleeps: Sequence[float] = (1, 3, 9)) -> None:
+        """Say what came of it, and again if it does not get through. Raises RunError."""
+        for pause in (*sleeps, None):
+            try:
+                self._send("POST", f"/api/deployments/{number}/outcome", dict[str, Any], outcome)
+            except RunError as error:
+                if pause is None or error.code is not RunCode.SERVICE:
+                    raise
+                time.sleep(pause)
+            else:
+                return
+
+    def _send(self, method: str, path: str, kind: type[T], body: Any = None, key: str = "") -> T:
+        sent = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
+        sent |= {"Idempotency-Key": key} if key else {}
+        connection = self._connection()
+        try:
+            connection.request(method, self._path + path, None if body is None else msgspec.json.encode(body), sent)
+            answer = connection.getresponse()
+            status, data = answer.status, answer.read(_LARGEST)
+        except (OSError, http.client.HTTPException):
+            raise _unreachable("Muniment's service cannot be reached", "See MUNIMENT_URL, then try again.") from None
+        finally:
+            connection.close()
+        if status not in (200, 202):
+            raise _refused(status, data)
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.MsgspecError:
+            raise _unreachable("Muniment's service answered what cannot be read", "See MUNIMENT_URL.") from None
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self._safe:
+            return http.client.HTTPConnection(self._host, self._port, timeout=_SECONDS)
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(self._host, self._port, timeout=_SECONDS, context=context)
+
+
+def _refused(status: int, data: bytes) -> RunError:
+    try:
+        said = msgspec.json.decode(data, type=_Problem).detail
+    except msgspec.MsgspecError:
+        said = ""
+    if status in (401, 403, 404, 409, 422, 400):
+        what = "".join(c for c in said if c.isprintable())[:400] or f"it answers {status}"
+        remedy = "See that pipeline, branch, environment and audience (MUNIMENT_URL) are those that it knows."
+        return RunError(RunCode.REFUSED, f"Muniment's service refuses: {what}", remedy)
+    return _unreachable(f"Muniment's service failed ({status})", "See its log, then try again.")
+
+
+def _unreachable(message: str, remedy: str) -> RunError:
+    return RunError(RunCode.SERVICE, message, remedy)

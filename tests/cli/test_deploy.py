@@ -1,0 +1,348 @@
+"""muniment deploy: nothing runs without permission, what fails is undone, and what state was left is always told."""
+
+import http.server
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from muniment.errors import RunCode
+from muniment.facts import moments
+from muniment.ledger import keys
+from muniment.pipelines import vsa
+from muniment.vault.opening import open_role
+from tests.support import vaults
+from tests.support.running import clean, until
+from tests.support.vaults import COMMIT, Key
+
+VALUE = "-".join(["what", "only", "the", "pipeline", "reads"])
+ARTIFACT = "sha256:" + "a" * 64
+RUNNER = Key()
+PRIVATE, PUBLIC = keys.generate("muniment.example.test")
+REASON = {"clause": "review.two-others", "message": "one person is missing", "remedy": "Ask Bob."}
+
+
+class Service:
+    """What stands for Muniment's service: answers as it is told, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.states = ["asked", "allowed"]
+        self.fails: set[str] = set()
+        self.asked: list[tuple[str, str, Any]] = []
+        service = self
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.answer(None)
+
+            def do_POST(self) -> None:
+                self.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def answer(self, body: Any) -> None:
+                last = self.path.rpartition("/")[2]
+                service.asked.append((self.command, self.path, body))
+                assert self.headers["Authorization"].startswith("Bearer eyJ")
+                if last in service.fails:
+                    return self.send(503, {"detail": "it is being repaired"})
+                if last == "deployments":
+                    assert self.headers["Idempotency-Key"]
+                    return self.send(202, {"id": 7, "state": "asked"})
+                if last == "outcome":
+                    return self.send(202, {"id": 7, "state": body["state"]})
+                state = service.states.pop(0) if len(service.states) > 1 else service.states[0]
+                return self.send(200, service.standing(state))
+
+            def send(self, status: int, body: Any) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(body).encode())
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def standing(self, state: str) -> dict[str, Any]:
+        now = moments.text(moments.parse("2026-11-24T09:00:00.000000Z"))
+        permission = vsa.Permission(ARTIFACT, "shop", "plain", "sha256:" + "b" * 64, (), "muniment.example.test", now)
+        return {
+            "id": 7,
+            "state": state,
+            "reasons": [REASON] if state == "denied" else [],
+            "vsa": json.loads(vsa.make(permission, PRIVATE)) if state == "allowed" else None,
+            "until": now,
+        }
+
+    @property
+    def outcomes(self) -> list[Any]:
+        return [body for _, path, body in self.asked if path.endswith("/outcome")]
+
+
+class Pipeline(NamedTuple):
+    """A plain runner with a vault, a service and a folder to work in."""
+
+    environment: dict[str, str]
+    folder: Path
+    service: Service
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "muniment", "deploy", "--env", "plain", *arguments]
+
+    def deploy(self, *arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command("--artifact", ARTIFACT, *arguments),
+            env={**self.environment, **changed},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("deploy")
+    key = folder / "runner.key"
+    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    key.write_bytes(RUNNER.private.private_bytes(serialization.Encoding.PEM, kind, plain))
+    key.chmod(0o600)
+    with vaults.running(folder / "home") as vault:
+        runner = vaults.by_runner(RUNNER)
+        vault.make((), (runner,))
+        vault.web.patch("shop", "plain", {"TOKEN": VALUE})
+        open_role(vault.worker, runner, COMMIT)
+        yield {
+            **clean(),
+            "MUNIMENT_VAULT_URL": vault.server.address,
+            "MUNIMENT_PRODUCT": "shop",
+            "MUNIMENT_RUNNER_KEY": str(key),
+            "MUNIMENT_COMMIT": COMMIT,
+        }
+
+
+@pytest.fixture
+def pipeline(secrets: dict[str, str], tmp_path: Path) -> Iterator[Pipeline]:
+    service = Service()
+    yield Pipeline({**secrets, "MUNIMENT_URL": service.url}, tmp_path, service)
+    service.server.shutdown()
+    service.server.server_close()
+
+
+def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
+    (pipeline.folder / "provenance.json").write_text(json.dumps({"dsseEnvelope": {"payload": "x"}}))
+    options = ("--vsa", "permission.json", "--provenance", "provenance.json")
+    done = pipeline.deploy(*options, "--", "sh", "-c", "cat $TOKEN_FILE; cp $TOKEN_FILE got; env")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("***")
+    assert (pipeline.folder / "got").read_text() == VALUE
+    method, path, asked = pipeline.service.asked[0]
+    assert (method, path) == ("POST", "/api/deployments")
+    assert asked == {
+        "product": "shop",
+        "environment": "plain",
+        "artifact": ARTIFACT,
+        "commit": COMMIT,
+        "provenance": [{"payload": "x"}],
+    }
+    assert pipeline.service.outcomes == [{"state": "succeeded", "exit_code": 0}]
+    permission = vsa.verify(
+        (pipeline.folder / "permission.json").read_bytes(),
+        ARTIFACT,
+        "plain",
+        {"m": PUBLIC},
+        60,
+        "2026-11-24T09:00:30.000000Z",
+    )
+    assert permission.product == "shop"
+
+
+@pytest.mark.parametrize("state", ["denied", "ended", "anything else"])
+def test_what_is_not_allowed_is_not_started(pipeline: Pipeline, state: str) -> None:
+    pipeline.service.states = ["asked", "waits", state]
+    done = pipeline.deploy("--", "touch", "started")
+    assert done.returncode == 1
+    assert not (pipeline.folder / "started").exists()
+    assert f"deployment 7 is {state}" in done.stderr
+    assert pipeline.service.outcomes == []
+    if state == "denied":
+        assert "review.two-others: one person is missing" in done.stderr
+        assert "Next: Ask Bob." in done.stderr
+
+
+def test_a_permission_that_nobody_signed_is_none(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    unsigned = {"id": 7, "state": "allowed", "reasons": [], "vsa": None, "until": None}
+    monkeypatch.setattr(pipeline.service, "standing", lambda _: unsigned)
+    assert pipeline.deploy("--", "touch", "started").returncode == 1
+    assert not (pipeline.folder / "started").exists()
+
+
+@pytest.mark.parametrize("lost", ["deployments", "7"])
+def test_without_the_service_nothing_is_started(pipeline: Pipeline, lost: str) -> None:
+    pipeline.service.fails = {lost}
+    done = pipeline.deploy("--", "touch", "started")
+    assert done.returncode == RunCode.SERVICE
+    assert not (pipeline.folder / "started").exists()
+    assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("url", ["", "http://muniment.example.test", "http://127.0.0.1:9", "nonsense"])
+def test_without_its_address_nothing_is_started(pipeline: Pipeline, url: str) -> None:
+    assert pipeline.deploy("--", "touch", "started", MUNIMENT_URL=url).returncode == RunCode.SERVICE
+    assert not (pipeline.folder / "started").exists()
+
+
+def test_nobody_waits_for_ever(pipeline: Pipeline) -> None:
+    pipeline.service.states = ["asked"]
+    done = pipeline.deploy("--wait", "1", "--", "touch", "started")
+    assert done.returncode == RunCode.SERVICE
+    assert "nothing was decided within 1 seconds" in done.stderr
+
+
+def test_a_vault_that_gives_nothing_is_reported_as_a_failure(pipeline: Pipeline) -> None:
+    done = pipeline.deploy("--", "touch", "started", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
+    assert done.returncode == RunCode.DOWN
+    assert not (pipeline.folder / "started").exists()
+    assert pipeline.service.outcomes == [{"state": "failed", "exit_code": RunCode.DOWN}]
+
+
+FAILING = [  # (command, what undoes it, exit code, state)
+    ("exit 4", None, 4, "failed"),
+    ("kill -KILL $$", None, -9, "died"),
+    ("exit 4", "cp $TOKEN_FILE undone", 4, "undone"),
+    ("kill -KILL $$", "cp $TOKEN_FILE undone", -9, "undone"),
+    ("exit 4", "cp $TOKEN_FILE undone; exit 5", 4, "undo-failed"),
+]
+
+
+@pytest.mark.parametrize(("command", "undo", "code", "state"), FAILING)
+def test_what_fails_is_undone_and_told(
+    pipeline: Pipeline, command: str, undo: str | None, code: int, state: str
+) -> None:
+    done = pipeline.deploy(*(("--undo", undo) if undo else ()), "--", "sh", "-c", command)
+    assert done.returncode == code
+    told = code if code > 0 else 128 - code
+    assert pipeline.service.outcomes == [{"state": state, "exit_code": told}]
+    assert (pipeline.folder / "undone").exists() is (undo is not None)
+    assert "deployment 7: it " in done.stderr
+
+
+def test_a_deployment_that_is_cancelled_is_undone_and_undoing_is_not_disturbed(pipeline: Pipeline) -> None:
+    undo = "touch undoing; sleep 1; touch undone"
+    options = ("--artifact", ARTIFACT, "--undo", undo)
+    with subprocess.Popen(
+        pipeline.command(*options, "--", "sh", "-c", "touch started; sleep 60"),
+        env=pipeline.environment,
+        cwd=pipeline.folder,
+    ) as process:
+        until((pipeline.folder / "started").exists)
+        process.send_signal(signal.SIGTERM)
+        until((pipeline.folder / "undoing").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == -signal.SIGTERM
+    assert (pipeline.folder / "undone").exists()
+    assert pipeline.service.outcomes == [{"state": "undone", "exit_code": 128 + signal.SIGTERM}]
+
+
+def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: Pipeline) -> None:
+    pipeline.service.fails = {"outcome"}
+    done = pipeline.deploy("--", "sh", "-c", "exit 6")
+    assert done.returncode == 6
+    assert "is not reported: failed, exit code 6" in done.stderr
+    file = pipeline.folder / "muniment-deployment-7.json"
+    assert VALUE not in file.read_text()
+    pipeline.service.fails = set()
+    sent = pipeline.deploy("--report", file.name)
+    assert sent.returncode == 0, sent.stderr
+    assert pipeline.service.outcomes[-1] == {"state": "failed", "exit_code": 6}
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--", "true"], "nothing is named"),
+        (["--artifact", ARTIFACT], "no command"),
+        (["--artifact", ARTIFACT, "--provenance", "nowhere", "--", "true"], "cannot be read as provenance"),
+        (["--report", "nowhere"], "cannot be read as an outcome"),
+    ],
+)
+def test_wrong_use_asks_nobody(pipeline: Pipeline, arguments: list[str], told: str) -> None:
+    done = subprocess.run(
+        pipeline.command(*arguments),
+        env=pipeline.environment,
+        cwd=pipeline.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, pipeline.service.asked) == (2, [])
+    assert told in done.stderr
+
+
+class TestOffline:
+    """muniment gate verify."""
+
+    @pytest.fixture
+    def verify(self, tmp_path: Path) -> Any:
+        now = moments.text(moments.parse(moments_now()))
+        permission = vsa.Permission(
+            ARTIFACT, "shop", "production", "sha256:" + "b" * 64, (), "muniment.example.test", now
+        )
+        (tmp_path / "vsa.json").write_bytes(vsa.make(permission, PRIVATE))
+        (tmp_path / "key").write_text(PUBLIC + "\n")
+        (tmp_path / "other").write_text(keys.generate("other.example.test")[1])
+
+        def run(**changed: str) -> tuple[int, str]:
+            given = {"vsa": "vsa.json", "artifact": ARTIFACT, "env": "production", "key": "key", **changed}
+            options = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", value)]
+            done = subprocess.run(
+                [sys.executable, "-m", "muniment", "gate", "verify", *options],
+                cwd=tmp_path,
+                env=clean(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            return done.returncode, done.stdout + done.stderr
+
+        return run
+
+    def test_what_is_permitted_passes(self, verify: Any) -> None:
+        code, told = verify(product="shop", max_age="1h")
+        assert code == 0, told
+        assert told.startswith("allowed")
+        assert json.loads(verify(format="json")[1])["allowed"] is True
+
+    @pytest.mark.parametrize(
+        ("changed", "code", "told"),
+        [
+            ({"artifact": "sha256:" + "c" * 64}, 1, "another artifact"),
+            ({"env": "staging"}, 1, "it is for shop/production"),
+            ({"product": "other"}, 1, "it is for shop/production"),
+            ({"key": "other"}, 1, "none of the keys"),
+            ({"vsa": "key"}, 1, "no envelope"),
+            ({"max_age": "0m"}, 2, "no age"),
+            ({"artifact": "latest"}, 2, "no digest"),
+            ({"vsa": "nowhere"}, 2, "cannot be read"),
+        ],
+    )
+    def test_anything_else_does_not(self, verify: Any, changed: dict[str, str], code: int, told: str) -> None:
+        found = verify(**changed)
+        assert found[0] == code
+        assert told in found[1]
+
+
+def moments_now() -> str:
+    from muniment.cli import scene
+
+    return scene.now()

@@ -1,0 +1,69 @@
+"""The templates for pipelines are what they teach: read by their systems, pinned, without a secret, with few rights."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from dev.generate import DOCS
+from muniment.cli.commands import muniment
+
+TEMPLATES = DOCS / "templates"
+YAML = sorted(TEMPLATES.glob("*.yml"))
+_PINNED = re.compile(r"\S+@([0-9a-f]{40}|sha256:[0-9a-f]{64})")
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def test_there_is_one_for_each_system() -> None:
+    assert {file.name for file in TEMPLATES.iterdir()} == {"github.yml", "gitlab.yml", "gitea.yml", "deploy.sh"}
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitea.yml"])
+def test_actions_are_pinned(name: str) -> None:
+    used = [step["uses"] for job in read(name)["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert used
+    assert all(_PINNED.fullmatch(action) for action in used)
+
+
+def test_gitlab_runs_an_image_by_its_digest_with_two_identities() -> None:
+    job = read("gitlab.yml")["production"]
+    assert _PINNED.fullmatch(job["image"])
+    audiences = {name: token["aud"] for name, token in job["id_tokens"].items()}
+    assert audiences == {"MUNIMENT_ID_TOKEN": "muniment-vault", "MUNIMENT_API_TOKEN": job["variables"]["MUNIMENT_URL"]}
+
+
+def test_github_gives_rights_to_one_job_alone() -> None:
+    workflow = read("github.yml")
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["production"]["permissions"] == {"contents": "read", "id-token": "write"}
+
+
+def test_zizmor_finds_nothing(tmp_path: Path) -> None:
+    workflow = tmp_path / ".github" / "workflows" / "deploy.yml"
+    workflow.parent.mkdir(parents=True)
+    workflow.write_bytes((TEMPLATES / "github.yml").read_bytes())
+    zizmor = Path(sys.executable).parent / "zizmor"
+    done = subprocess.run([zizmor, "--offline", "--no-progress", workflow], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_script_is_one() -> None:
+    subprocess.run(["bash", "-n", TEMPLATES / "deploy.sh"], check=True)
+
+
+@pytest.mark.parametrize("file", sorted(TEMPLATES.iterdir()), ids=lambda file: file.name)
+def test_each_deploys_with_options_that_there_are(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert "muniment deploy" in text
+    told = CliRunner().invoke(muniment, ["deploy", "--help"]).output
+    used = set(re.findall(r"--[a-z]+", text[text.index("muniment deploy") :].replace("--verify", "")))
+    assert used
+    assert all(option in told for option in used)
