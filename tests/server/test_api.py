@@ -11,9 +11,15 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.api import api
+from muniment.server.changes.models import Change
 from muniment.server.people.models import Person, Token
+from muniment.server.people.tokens import actor_of_token
 from muniment.server.products.models import Product
-from tests.support.service import browser, person, post, product, token_of
+from muniment.server.proposals.doing import agree
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.sequencer import give_places
+from tests.server.test_duties import enough
+from tests.support.service import as_role, browser, person, post, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -166,3 +172,183 @@ def test_numbers_for_a_monitoring_system_name_nobody() -> None:
     assert "muniment_entries_waiting" in text
     assert "shop" not in text
     assert Program(person("bob", Role.DEVELOPER)).client.get("/api/metrics").status_code == 403
+
+
+@pytest.fixture
+def crew() -> dict[str, Program]:
+    """Two administrators, two officers, a developer, the officer for data: the beginning is over."""
+    enough()
+    product("shop", "/nowhere/shop")
+    roles = {"dev": Role.DEVELOPER, "dan": Role.DPO, "olga": Role.OWNER}
+    found = {name: person(name, role) for name, role in roles.items()}
+    found |= {row.slug: row for row in Person.objects.filter(slug__in=("amy", "sam", "sid"))}
+    return {name: Program(row) for name, row in found.items()}
+
+
+def test_an_exception_is_asked_for_listed_and_taken_back(crew: dict[str, Program]) -> None:
+    body = {"repository": "shop", "clause": "review.two-others", "reason": "down", "days": 3}
+    told = crew["dev"].send("POST", "/exceptions", body, **{"Idempotency-Key": "e"})[1]
+    assert crew["dev"].send("POST", "/exceptions", body, **{"Idempotency-Key": "e"})[1] == told
+    assert told["done"] is False
+    number = told["proposal"]
+    for who, count in (("dev", 1), ("sam", 1), ("amy", 0), ("dan", 0)):
+        assert len(crew[who].send("GET", "/proposals")[1]["items"]) == count, who
+    assert crew["sam"].send("POST", f"/proposals/{number}/withdraw")[0] == 404
+    assert crew["amy"].send("GET", f"/proposals/{number}")[0] == 404
+    assert crew["dev"].send("POST", f"/proposals/{number}/withdraw")[1]["state"] == "withdrawn"
+    assert crew["dev"].send("POST", f"/proposals/{number}/withdraw")[0] == 409
+    for wrong in ({"days": 91}, {"clause": "no.such"}, {"repository": "other"}, {"branch": "main"}, {"reason": " "}):
+        assert crew["dev"].send("POST", "/exceptions", {**body, **wrong})[0] in (409, 422), wrong
+
+
+def test_a_program_is_never_the_second_person(crew: dict[str, Program]) -> None:
+    paths = json.loads(browser().get("/api/openapi.json").content)["paths"]
+    assert not [path for path in paths if "agree" in path]
+    body = {"repository": "shop", "clause": "review.two-others", "reason": "down"}
+    crew["dev"].send("POST", "/exceptions", body)
+    row = Proposal.objects.get()
+    from django.core.exceptions import PermissionDenied
+
+    actor = actor_of_token(Token.objects.get(person__slug="sam"))
+    with pytest.raises(PermissionDenied):
+        agree(actor, row)
+
+
+def test_an_exception_in_force_is_ended(crew: dict[str, Program]) -> None:
+    body = {"repository": "shop", "clause": "review.two-others", "reason": "down"}
+    number = crew["dev"].send("POST", "/exceptions", body)[1]["proposal"]
+    post(browser(Person.objects.get(slug="sam")), f"/proposals/{number}", answer="agree")
+    (row,) = crew["dev"].send("GET", "/exceptions")[1]["items"]
+    assert crew["dev"].send("POST", f"/exceptions/{row['id']}/end")[0] == 403
+    assert crew["olga"].send("POST", f"/exceptions/{row['id']}/end")[1]["done"] is True
+    assert crew["olga"].send("POST", f"/exceptions/{row['id']}/end")[0] == 409
+    assert crew["olga"].send("POST", "/exceptions/none/end")[0] == 404
+
+
+def test_the_policy_is_proposed_compared_and_held(crew: dict[str, Program]) -> None:
+    text = crew["sam"].send("GET", "/policy")[1]["text"]
+    assert crew["sam"].send("POST", "/policy/versions", {"text": text})[0] == 409
+    assert crew["sam"].send("POST", "/policy/versions", {"text": "nonsense"})[0] == 409
+    assert crew["amy"].send("POST", "/policy/versions", {"text": text + "# x\n"})[0] == 403
+    number = crew["sam"].send("POST", "/policy/versions", {"text": text + "# x\n", "note": "n"})[1]["number"]
+    assert crew["dev"].send("GET", f"/policy/versions/{number}")[1]["differences"] == []
+    assert crew["sam"].send("POST", f"/policy/versions/{number}/apply")[1]["done"] is True
+    assert crew["sam"].send("POST", f"/policy/versions/{number}/apply")[0] == 409
+    weaker = text.replace('bites = "merge"', 'bites = "report"')
+    number = crew["sam"].send("POST", "/policy/versions", {"text": weaker})[1]["number"]
+    told = crew["dev"].send("GET", f"/policy/versions/{number}")[1]
+    assert {one["direction"] for one in told["differences"]} == {"weaker"}
+    assert crew["sam"].send("POST", f"/policy/versions/{number}/apply")[1]["done"] is False
+    assert len(crew["dev"].send("GET", "/policy/versions")[1]["items"]) == 3
+
+
+def test_policies_are_read_from_a_branch_that_is_named(crew: dict[str, Program]) -> None:
+    where = {"repository": "shop", "branch": "main", "path": "policy.toml"}
+    assert crew["amy"].send("PUT", "/policy/source", where)[0] == 403
+    assert crew["sam"].send("PUT", "/policy/source", where)[1]["done"] is True
+    assert crew["dev"].send("GET", "/policy/source")[1]["repository"] == "shop"
+    assert crew["sam"].send("PUT", "/policy/source", {**where, "path": "../x"})[0] == 409
+    assert crew["sam"].send("PUT", "/policy/source", {})[1]["done"] is True
+    assert crew["dev"].send("GET", "/policy/source")[1]["repository"] == ""
+
+
+def test_merges_are_stopped_by_one_and_go_on_by_two(crew: dict[str, Program]) -> None:
+    assert crew["dev"].send("POST", "/freezes", {"reason": "x"})[0] == 403
+    assert crew["sam"].send("POST", "/freezes", {"reason": " "})[0] == 409
+    assert crew["sam"].send("POST", "/freezes", {"reason": "leak"})[1]["done"] is True
+    (row,) = crew["dev"].send("GET", "/freezes")[1]["items"]
+    assert crew["sam"].send("POST", f"/freezes/{row['id']}/lift")[1]["done"] is False
+    assert crew["sam"].send("POST", "/freezes/none/lift")[0] == 409
+
+
+def test_accounts_are_vouched_for_listed_and_dropped(crew: dict[str, Program]) -> None:
+    login = {"kind": "login", "value": "github/dev-gh"}
+    assert crew["dev"].send("POST", "/people/dev/accounts", login)[0] == 403
+    assert crew["amy"].send("POST", "/people/dev/accounts", login)[1]["done"] is True
+    assert crew["amy"].send("POST", "/people/sam/accounts", login)[0] == 409
+    assert crew["amy"].send("POST", "/people/nobody/accounts", login)[0] == 404
+    assert crew["dev"].send("GET", "/people/dev/accounts")[0] == 403
+    (row,) = crew["dan"].send("GET", "/people/dev/accounts")[1]["items"]
+    assert (row["proof"], row["by"]) == ("administrator", "amy")
+    assert crew["amy"].send("DELETE", f"/people/sam/accounts/{row['number']}")[0] == 404
+    assert crew["amy"].send("DELETE", f"/people/dev/accounts/{row['number']}")[1]["done"] is True
+    assert crew["dan"].send("GET", "/people/dev/accounts")[1]["items"] == []
+
+
+def test_somebody_is_changed_leaves_and_comes_back(crew: dict[str, Program]) -> None:
+    assert "email" not in crew["olga"].send("GET", "/people/dev")[1]
+    assert crew["dev"].send("GET", "/people/dev")[1]["email"] == "dev@example.test"
+    assert crew["amy"].send("PATCH", "/people/dev", {"name": "Devi"})[1]["done"] is True
+    assert crew["dan"].send("GET", "/people/dev")[1]["name"] == "Devi"
+    assert crew["amy"].send("PATCH", "/people/dev", {"active": False})[0] == 422
+    assert crew["amy"].send("POST", "/people/dev/leave")[1]["done"] is True
+    assert crew["dev"].send("GET", "/products")[0] == 401
+    assert crew["amy"].send("POST", "/people/dev/return")[1]["done"] is True
+    roles = crew["dan"].send("GET", "/people/dev")[1]["roles"]
+    assert all(role["ended"] for role in roles)
+
+
+def test_what_is_kept_of_somebody_is_exported_held_and_erased(crew: dict[str, Program]) -> None:
+    assert crew["dan"].send("GET", "/people/dev/export")[1]["person"]["id"] == "dev"
+    assert crew["amy"].send("GET", "/people/dev/export")[0] == 403
+    assert crew["dan"].send("POST", "/people/dev/erase", {"reason": "asked"})[0] == 409
+    crew["amy"].send("POST", "/people/dev/leave")
+    assert crew["dan"].send("POST", "/people/dev/hold", {"reason": "case 7"})[1]["done"] is True
+    assert crew["dan"].send("POST", "/people/dev/erase", {"reason": "asked"})[0] == 409
+    crew["dan"].send("POST", "/people/dev/hold", {})
+    assert crew["dan"].send("POST", "/people/dev/erase", {"reason": "asked"})[1]["done"] is False
+
+
+def test_products_come_in_whole_and_are_retired_by_two(crew: dict[str, Program]) -> None:
+    file = {"name": "p.csv", "text": "id,name,repository,path\na,A,a-code,/srv/a.git\nb,B,,\n"}
+    assert crew["amy"].send("POST", "/imports", file)[1] == {"added": 2}
+    assert crew["amy"].send("POST", "/imports", {"name": "p.csv", "text": "id,name\nc,C\na,Again\n"})[0] == 409
+    assert crew["amy"].send("GET", "/products/c")[0] == 404
+    (row,) = crew["amy"].send("GET", "/products/a/repositories")[1]["items"]
+    assert (row["name"], row["gate"]) == ("a-code", None)
+    assert crew["olga"].send("POST", "/products/a/gates", {"repository": "a-code", "path": "/g", "key": "x"})[0] == 409
+    assert crew["olga"].send("POST", "/products/a/retire", {"reason": ""})[0] == 422
+    assert crew["olga"].send("POST", "/products/a/retire", {"reason": "sold"})[1]["done"] is False
+
+
+def test_the_record_is_read_proven_and_put_right(crew: dict[str, Program]) -> None:
+    crew["amy"].send("POST", "/products", {"id": "x", "name": "X"})
+    with as_role("worker"):
+        give_places()
+    (newest, *_) = crew["sam"].send("GET", "/activity?limit=5")[1]["items"]
+    assert (newest["person"], newest["resource"]) == ("amy", "product:x")
+    assert crew["dev"].send("GET", "/activity")[0] == 403
+    number = newest["number"]
+    assert crew["dev"].send("GET", f"/entries/{number}")[1]["proof"].startswith("c2sp.org/tlog-proof")
+    wrong = {"wrong": "It is not X.", "right": "It is Y."}
+    assert crew["dev"].send("POST", f"/entries/{number}/addenda", wrong)[0] == 403
+    assert crew["sam"].send("POST", f"/entries/{number}/addenda", {**wrong, "right": " "})[0] == 409
+    assert crew["sam"].send("POST", f"/entries/{number}/addenda", wrong)[1] == {"done": True}
+    assert len(crew["dev"].send("GET", f"/entries/{number}")[1]["addenda"]) == 1
+    assert crew["dev"].send("GET", "/entries/99999999999999999999")[0] == 404
+
+
+def test_settings_and_work_are_the_administrators(crew: dict[str, Program]) -> None:
+    text = crew["amy"].send("GET", "/settings")[1]["text"]
+    assert crew["amy"].send("PUT", "/settings", {"text": text})[1] == {"done": True}
+    assert crew["amy"].send("PUT", "/settings", {"text": "["})[0] == 422
+    assert crew["sam"].send("PUT", "/settings", {"text": text})[0] == 403
+    assert crew["sam"].send("GET", "/work")[0] == 200
+    assert crew["amy"].send("POST", "/work/1/again")[0] == 404
+    assert crew["dev"].send("GET", "/work")[0] == 403
+
+
+def test_a_change_is_told_as_its_page_tells_it(crew: dict[str, Program]) -> None:
+    with as_role("owner"):
+        repository = Product.objects.get(slug="shop").repositories.get()
+        row = Change.objects.create(
+            repository=repository, name="refs/heads/x", target="refs/heads/main", where="open", time=timezone.now()
+        )
+    told = crew["dev"].send("GET", f"/changes/{row.pk}")[1]
+    assert (told["product"], told["decision"], told["account"]) == ("shop", None, None)
+    assert crew["dev"].send("GET", f"/changes/{row.pk}/decisions")[1]["items"] == []
+    assert crew["dev"].send("POST", f"/changes/{row.pk}/again")[1] == {"done": True}
+    stranger = Program(person("eve", Role.DEVELOPER, product=product("other")))
+    for path in ("", "/decisions"):
+        assert stranger.send("GET", f"/changes/{row.pk}{path}")[0] == 404
+    assert stranger.send("POST", f"/changes/{row.pk}/again")[0] == 404

@@ -110,6 +110,16 @@ def test_odd_fields_do_no_harm(path: str, fields: dict[str, str]) -> None:
     assert Person.objects.count() == 1
 
 
+@pytest.mark.parametrize("path", ["/search?q=%00", "/people/%00", "/exceptions/%00/end", "/products?below=%00"])
+def test_a_nul_anywhere_is_the_askers_mistake(path: str) -> None:
+    client = browser(person("ada", *Role))
+    for answer in (client.get(path), client.post(path, {"reason": "\x00"})):
+        assert answer.status_code in (200, 302, 400, 404, 405), path
+    for path in ("/policy/source", "/policy/freeze", "/products/import", "/me/claim"):
+        fields = dict.fromkeys(("repository", "branch", "path", "reason", "kind", "value"), "a\x00b")
+        assert client.post(path, fields).status_code in (302, 400), path
+
+
 def test_what_people_typed_is_never_markup() -> None:
     ada = browser(person("ada", Role.ADMIN))
     post(ada, "/products/add", id="shop", name="<script>alert(1)</script>")

@@ -1,31 +1,49 @@
 """The API is sent what its description allows, and what it does not, with a token of each role: it never breaks."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 
 from muniment.access.roles import Role
 from muniment.server.api import api
+from muniment.server.running import preparing
+from muniment.server.running.embedded import Embedded
 from muniment.server.wsgi import application
-from tests.support.service import person, product, token_of
-
-pytestmark = pytest.mark.usefixtures("service")
+from tests.support.service import as_role, empty, person, product, token_of
 
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(), default=str)))
 schema.app = application
 
 
-@pytest.fixture(params=["nobody", *Role], ids=str)
-def headers(service: None, request: pytest.FixtureRequest) -> dict[str, str]:
-    """Of somebody with that role, with a token for everything."""
+@pytest.fixture(scope="module")
+def everybody(postgres: Embedded) -> dict[str, dict[str, str]]:
+    """Of each role, somebody with a token for everything, made once."""
+    with as_role("owner"):
+        empty()
+        preparing.first_policy()
     product("shop", "/nowhere")
-    if request.param == "nobody":
-        return {}
-    return {"Authorization": f"Bearer {token_of(person('ada', Role(request.param)))}"}
+    found = {role.value: token_of(person(role.value, role)) for role in Role}
+    return {"nobody": {}, **{name: {"Authorization": f"Bearer {text}"} for name, text in found.items()}}
+
+
+@pytest.fixture(params=["nobody", *Role], ids=str)
+def headers(everybody: dict[str, dict[str, str]], request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Those of one role; whatever is done with them is undone."""
+    signals = (request_started, request_finished)  # after a request, Django would end the transaction around it
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    with transaction.atomic():
+        yield everybody[request.param]
+        transaction.set_rollback(True)
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 @schema.parametrize()

@@ -10,7 +10,7 @@ from muniment.access.actions import Action
 from muniment.server.api.operations import Cursor, does, etag, of, once, outcome, page, shown, unchanged
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import acting, anywhere
-from muniment.server.products.models import SIGNALS, Product
+from muniment.server.products.models import SIGNALS, Product, Repository
 from muniment.server.proposals.doing import ask
 
 router = Router()
@@ -97,6 +97,27 @@ def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[
     what = {**kept, **body.model_dump(exclude_none=True), "id": slug, "do": "describe"}
     told = f"describe of {slug}: {what['name']}"
     return outcome(ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug))
+
+
+@router.get("/products/{slug}/repositories")
+@does(Action.SEE_STATE, of)
+def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
+    """Its repositories, and how far each is judged."""
+    rows = Repository.objects.filter(product__slug=slug).select_related("reading", "gate_log")
+    return page(rows, cursor, _repository)
+
+
+def _repository(row: Repository) -> dict[str, Any]:
+    reading, gate = getattr(row, "reading", None), getattr(row, "gate_log", None)
+    return {
+        "name": row.name,
+        "path": row.path,
+        "branch": reading.branch if reading else "",
+        "done": reading.done if reading else 0,
+        "total": reading.total if reading else 0,
+        "problem": reading.problem if reading else "",
+        "gate": {"entries": gate.size, "problem": gate.problem} if gate else None,
+    }
 
 
 @router.post("/products/{slug}/repositories")

@@ -3,11 +3,13 @@
 import json
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, ValidationError
 from ninja.security import HttpBearer
 
+from muniment.errors import ConfigurationError
 from muniment.server.people.models import Token
 from muniment.server.people.tokens import actor_of_token
 
@@ -65,6 +67,16 @@ def _absent(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(PermissionDenied)
 def _denied(request: HttpRequest, error: PermissionDenied) -> HttpResponse:
     return _problem(request, 403, "not-allowed", "Your roles, or the token's, do not allow this.")
+
+
+@api.exception_handler(ConfigurationError)
+def _wrong(request: HttpRequest, error: ConfigurationError) -> HttpResponse:
+    return _problem(request, 422, "malformed", f"{error.message}. {error.remedy}")
+
+
+@api.exception_handler(DataError)
+def _unkeepable(request: HttpRequest, error: DataError) -> HttpResponse:
+    return _problem(request, 422, "malformed", "The database cannot hold such a value.")
 
 
 @api.exception_handler(ValueError)

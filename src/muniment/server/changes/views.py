@@ -22,7 +22,7 @@ _DECISIONS = 50
 _FOUND = 30
 
 
-def of(request: HttpRequest, number: int) -> Resource:
+def of(request: HttpRequest, number: int, **_: Any) -> Resource:
     """The product of a change. What is not there is not there for anybody."""
     slug = Change.objects.filter(pk=number).values_list("repository__product__slug", flat=True).first()
     if slug is None:
@@ -72,13 +72,17 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
     """Have it judged again: whoever may see it may ask for that, as often as they like, for it is done once."""
     found = get_object_or_404(Change, pk=number)
 
-    def ask() -> None:
-        if found.where == Change.Where.OPEN:
-            soon("judge-change", repository=found.repository_id, ref=found.name)
-        else:
-            soon("judge-past", repository=found.repository_id)
+    return tried(
+        request, lambda: judge_again(found), _("It is being judged; look again in a moment."), "change", number
+    )
 
-    return tried(request, ask, _("It is being judged; look again in a moment."), "change", number)
+
+def judge_again(found: Change) -> None:
+    """Have it judged in the background."""
+    if found.where == Change.Where.OPEN:
+        soon("judge-change", repository=found.repository_id, ref=found.name)
+    else:
+        soon("judge-past", repository=found.repository_id)
 
 
 @require_GET

@@ -14,8 +14,8 @@ from typing import Any
 from django.apps import apps
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.db import DataError, connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import urlencode
 
@@ -99,6 +99,10 @@ class Mediation:
                 return self._get_response(request)
         finally:
             _tables.reset(token)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """What the database cannot even hold, such as a NUL in a text, is the asker's mistake."""
+        return HttpResponseBadRequest("This cannot be asked for.") if isinstance(error, DataError) else None
 
     def process_view(
         self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]

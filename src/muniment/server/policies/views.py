@@ -167,7 +167,7 @@ def _prefilled(request: HttpRequest, repositories: Any) -> dict[str, str]:
     return {"repository": found.repository.name, "branch": found.target, "head": found.head, "clause": clause}
 
 
-def of_exception(request: HttpRequest, slug: str) -> Resource:
+def of_exception(request: HttpRequest, slug: str, **_: Any) -> Resource:
     """The product of an exception."""
     found = Leave.objects.filter(slug=slug).values_list("repository__product__slug", flat=True).first()
     if found is None:

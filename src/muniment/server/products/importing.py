@@ -7,7 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor
 from muniment.server.products.models import SIGNALS
+from muniment.server.proposals.doing import ask
 
 COLUMNS = ("id", "name", "repository", "path", "environments", *SIGNALS)
 _LARGEST = 1 << 20  # bytes
@@ -44,6 +47,24 @@ def read(name: str, data: bytes) -> tuple[Row, ...]:
     if len(rows) > _MOST:
         raise ValueError(f"The file has more than {_MOST} products.")
     return rows
+
+
+def take(actor: Actor, rows: tuple[Row, ...]) -> int:
+    """Add these products; how many. In a transaction, for what one of them cannot be nobody is. Raises as `ask`."""
+    for row in rows:
+        _take(actor, row)
+    return len(rows)
+
+
+def _take(actor: Actor, row: Row) -> None:
+    what = {"id": row.id, "name": row.name, **row.signals}
+    ask(actor, Action.ADD_PRODUCT, what, f"add the product {row.name}")
+    for name, path in row.repositories:
+        more = {"id": row.id, "do": "repository", "name": name, "path": path}
+        ask(actor, Action.CHANGE_PRODUCT, more, f"repository of {row.id}: {name}", product=row.id)
+    for name in row.environments:
+        more = {"id": row.id, "do": "environment", "name": name}
+        ask(actor, Action.CHANGE_PRODUCT, more, f"environment of {row.id}: {name}", product=row.id)
 
 
 def _csv(text: str) -> tuple[Row, ...]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, Why, authorize
+from muniment.access.authorize import Resource, Why, authorize
 from muniment.access.roles import EVERYWHERE
 from muniment.policy.model import Clause
 from muniment.server.changes.models import Change
@@ -22,7 +22,7 @@ from muniment.server.pages import Page, given, page, tried
 from muniment.server.people.models import Grant
 from muniment.server.policies.current import clauses
 from muniment.server.policies.models import Freeze, Leave
-from muniment.server.products.importing import Row, read
+from muniment.server.products.importing import read, take
 from muniment.server.products.models import SIGNALS, ClauseState, Product, State
 from muniment.server.products.reach import seen
 from muniment.server.proposals.doing import ask
@@ -100,21 +100,9 @@ def import_(request: HttpRequest) -> HttpResponse:
     def act() -> None:
         if file is None:
             raise ValueError(_("Choose a file."))
-        for row in read(file.name or "", file.read()):
-            _import(acting(request), row)
+        take(acting(request), read(file.name or "", file.read()))
 
     return tried(request, act, _("All products of the file are here."), "products")
-
-
-def _import(actor: Actor, row: Row) -> None:
-    what = {"id": row.id, "name": row.name, **row.signals}
-    ask(actor, Action.ADD_PRODUCT, what, f"add the product {row.name}")
-    for name, path in row.repositories:
-        more = {"id": row.id, "do": "repository", "name": name, "path": path}
-        ask(actor, Action.CHANGE_PRODUCT, more, f"repository of {row.id}: {name}", product=row.id)
-    for name in row.environments:
-        more = {"id": row.id, "do": "environment", "name": name}
-        ask(actor, Action.CHANGE_PRODUCT, more, f"environment of {row.id}: {name}", product=row.id)
 
 
 @require_GET

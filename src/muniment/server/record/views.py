@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -69,7 +70,7 @@ def entry(request: HttpRequest, number: int) -> HttpResponse:
         "proof": "",
     }
     if row.place is not None:
-        context |= _proof(row)
+        context |= proof(row)
     return render(request, "record/entry.html", context)
 
 
@@ -102,7 +103,8 @@ def addendum(actor: Actor, row: Entry, wrong: str, right: str) -> None:
     Addendum.objects.create(entry=row, later_id=later.pk)
 
 
-def _proof(row: Entry) -> dict[str, Any]:
+def proof(row: Entry) -> dict[str, Any]:
+    """The proof that an entry is in the ledger, for a page; for its browser, and as text for programs."""
     log = home().log()
     head, note = log.head(), log.checkpoint()
     if note is None or row.place is None or row.place >= head.size:
@@ -132,20 +134,21 @@ def settings(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         text = str(request.POST.get("text", "")).replace("\r\n", "\n")
         try:
-            read_settings(text, SETTINGS)
+            with transaction.atomic():
+                keep_settings(acting(request), text)
         except HomeFileError as error:
             problem = f"{error.message} {error.remedy}"
         else:
-            act(
-                acting(request),
-                Action.CHANGE_SETTINGS,
-                "settings:home.toml",
-                {"digest": canonical.digest(text.encode())},
-            )
-            home().write(SETTINGS, text.encode())
             messages.success(request, _("Saved."))
             return redirect("settings")
     return render(request, "record/settings.html", {"text": text, "problem": problem})
+
+
+def keep_settings(actor: Actor, text: str) -> None:
+    """home.toml holds from now on. Raises HomeFileError for what is none."""
+    read_settings(text, SETTINGS)
+    act(actor, Action.CHANGE_SETTINGS, "settings:home.toml", {"digest": canonical.digest(text.encode())})
+    home().write(SETTINGS, text.encode())
 
 
 @require_GET
