@@ -22,6 +22,7 @@ COMMANDS = {
     "unfreeze": "muniment.cli.unfreeze",
     "ledger": "muniment.cli.ledger",
     "home": "muniment.cli.home",
+    "forge": "muniment.cli.forge",
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "doctor": "muniment.cli.doctor",

@@ -1,26 +1,19 @@
 """muniment replay: a repository's past, judged by the policy; per clause what holds, what does not, what is unknown."""
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from muniment.cli import homes, options, printing, rulebook, scene
-from muniment.decision.binding import BoundPolicy
-from muniment.errors import PeopleError, UsageError
+from muniment.cli import homes, options, printing, replaying, scene
+from muniment.errors import UsageError
 from muniment.facts import kinds
-from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.people import People
-from muniment.facts.statements import PolicyException
-from muniment.git import documents, signatures
+from muniment.facts.maybe import Known, Maybe
+from muniment.git import documents
 from muniment.git.collect import GitCollector
 from muniment.git.past import History
 from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
 from muniment.ledger import entries
-from muniment.workflows import sources
 from muniment.workflows.judge_again import Agreement, judge_again
 from muniment.workflows.replay import Replay, Row, Summary
 
@@ -41,6 +34,16 @@ _NEEDED = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPRO
 @click.option(
     "--entry", type=click.IntRange(0), metavar="N", help="Instead: make decision N of the home's ledger again."
 )
+@click.option(
+    "--forge",
+    metavar="URL",
+    help="Instead: what a repository took at a forge, by the address of its page. Nothing is written there.",
+)
+@click.option(
+    "--suppose",
+    is_flag=True,
+    help="With --forge: where the token cannot read who may write, suppose that whoever reviewed could.",
+)
 @options.home
 @options.output
 def command(
@@ -49,6 +52,8 @@ def command(
     since: str | None,
     policy_file: str | None,
     entry: int | None,
+    forge: str | None,
+    suppose: bool,
     home: str | None,
     output: str,
 ) -> int:
@@ -57,17 +62,26 @@ def command(
     Each first-parent commit is one change. What nobody can tell (who an address belongs to, say) is counted apart from
     what is violated. Pushers are supposed; nothing is recorded.
 
+    With --forge, each merged pull request is one change, with who opened, pushed, reviewed and merged it. A token that
+    may only read comes from MUNIMENT_FORGE_TOKEN, or is asked for. The rules are those of --home or --policy, or of the
+    branch; without people.toml, each account counts as one person.
+
     With --entry, one recorded decision is made again from what was kept of it: exit code 0 if it agrees, 1 if not.
     """
     if entry is not None:
         return _again(entry, home, output)
+    if forge is not None:
+        from muniment.cli import replay_forge
+
+        summary = replay_forge.judged(forge, onto, since or "", policy_file, home, output, suppose=suppose)
+        return _told(summary, forge, output)
     now = scene.now()
     with Repository.open(repo) as repository:
         branch = scene.find_branch(repository, onto)
         written = documents.at(repository, branch.tip)
         place = FilesHome(home) if home else None
-        policy = _policy(policy_file, place, written)
-        people, exceptions = _people(place, written)
+        policy = replaying.policy_of(policy_file, place, written)
+        people, exceptions = replaying.people_of(place, written)
         replay = Replay(policy, branch.ref)
         past = History(repository, policy.policy.repository, branch.ref, branch.tip, since=since or "")
         known: dict[str, Maybe[Any]] = {
@@ -76,16 +90,20 @@ def command(
             kinds.FREEZES.name: Known(()),
         }
         collector = GitCollector(repository, people, now)
-        with _progress(len(past), output) as advance:
+        with replaying.progress(len(past), output) as advance:
             for step in past:
                 read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
                 replay.judge(collector.collect(step.revision, _NEEDED, {**known, **read}), now)
                 advance()
         summary = replay.summary(now)
+    return _told(summary, repo, output)
+
+
+def _told(summary: Summary, where: str, output: str) -> int:
     if output == "json":
         printing.json(summary)
     else:
-        _tell(summary, repo)
+        _tell(summary, where)
     return 0
 
 
@@ -104,43 +122,6 @@ def _again(number: int, home: str | None, output: str) -> int:
         click.echo(f"entry {number}: {again.outcome} of {again.head[:12]} onto {printing.plain(again.target)}")
         click.echo(f"{again.agreement.value}{why}")
     return 0 if again.agreement is Agreement.AGREES else 1
-
-
-def _policy(file: str | None, home: sources.Written | None, branch: sources.Written) -> BoundPolicy:
-    if file is not None:
-        return rulebook.from_file(file)
-    if branch.policy_text() is None and (home is None or home.policy_text() is None):
-        click.echo("no policy here: judging by the built-in one", err=True)
-        return rulebook.built_in()
-    return sources.policy_of(home, branch)[0]
-
-
-def _people(
-    home: sources.Written | None, branch: sources.Written
-) -> tuple[Maybe[People], Maybe[tuple[PolicyException, ...]]]:
-    try:
-        people = sources.people_of(home, branch)
-    except PeopleError:
-        if branch.people_text() is not None or (home is not None and home.people_text() is not None):
-            raise
-        return Unknown("there is no people.toml, so nobody's addresses and keys are known"), Known(())
-    return Known(people), Known(sources.exceptions_of((home, branch), people, signatures.by_person)[0])
-
-
-@contextlib.contextmanager
-def _progress(total: int, output: str) -> Iterator[Any]:
-    if output != "text" or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    with Progress(
-        "judging", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
-    ) as bar:
-        task = bar.add_task("judging", total=total)
-        yield lambda: bar.advance(task)
 
 
 def _tell(summary: Summary, repo: str) -> None:

@@ -5,9 +5,10 @@ compared without case, as all forges do. An account whose id and login belong to
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
-from muniment.facts.people import Machine, People, Person
+from muniment.facts.people import Machine, People, Person, email_identity
 from muniment.forges.shapes import Account
 
 _NUMBERED = re.compile(r"email:(?P<id>[0-9]+)(?:\+|-)(?P<login>[^@]+)@(?P<domain>[^@]+)")
@@ -18,7 +19,7 @@ class Accounts:
     """The accounts of one forge, `name`, among `people`. `noreply` are the domains of its own addresses.
 
     `numbered`: those addresses carry the account's id (`17+ada@...`), which says whose they are; the login in them is
-    anybody's word. `seen` are accounts that the forge itself told of.
+    anybody's word. `seen` are accounts that the forge itself told of, `proven` the owners of addresses that it proved.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Accounts:
         *,
         numbered: bool = True,
         seen: Iterable[Account] = (),
+        proven: Mapping[str, Account] = MappingProxyType({}),
     ) -> None:
         self._name = name
         self._people = people
         self._noreply = {domain.casefold() for domain in noreply}
         self._numbered = numbered
         self._seen = {account.id: account for account in seen if account.id}
+        self._proven = {email_identity(address): account for address, account in proven.items()}
         self._exact = {identity.casefold(): identity for identity in people.by_identity}
 
     def identity(self, account: Account) -> str:
@@ -52,7 +55,8 @@ class Accounts:
     def address(self, identity: str) -> str:
         """The identity that an address stands for: a noreply address belongs to the account whose id it carries.
 
-        If nobody is known to own that account, the address is whose people.toml says.
+        If nobody is known to own that account, the address is whose people.toml says; of which people.toml says
+        nothing, whose the forge says.
         """
         numbered = _NUMBERED.fullmatch(identity)
         if numbered and self._numbered and numbered["domain"] in self._noreply:
@@ -64,7 +68,7 @@ class Accounts:
         named = _NAMED.fullmatch(identity)
         if named and named["domain"] in self._noreply:
             return self.identity(Account("", named["login"]))
-        return identity
+        return self.identity(self._proven[identity]) if identity in self._proven else identity
 
     def _holder(self, identity: str) -> Person | Machine | None:
         return self._people.by_identity.get(identity)

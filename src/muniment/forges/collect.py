@@ -52,7 +52,9 @@ class ForgeCollector:
         self._people = people
         self._now = now
         self._statements = tuple(statements)
-        self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=accounts_in(reading))
+        proven = reading.addresses.value if isinstance(reading.addresses, Known) else {}
+        seen = accounts_in(reading)
+        self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
         self._git = GitCollector(repository, Known(people), now)
         self._histories: dict[tuple[str, str], History] = {}
         self._readers: dict[str, Callable[[Revision], Any]] = {
@@ -198,6 +200,7 @@ class ForgeCollector:
 def accounts_in(reading: Reading) -> list[Account]:
     """Every account that a reading names: their ids and logins are the forge's own word."""
     found = [reading.change.opener]
+    found += reading.addresses.value.values() if isinstance(reading.addresses, Known) else ()
     if isinstance(reading.change.merged_by, Known):
         found.append(reading.change.merged_by.value)
     for review in reading.reviews.value if isinstance(reading.reviews, Known) else ():

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from muniment.errors import UsageError
+from muniment.errors import ForgeCode, ForgeError, UsageError
 from muniment.forges.forge import Forge, Listener
 from muniment.forges.gitea.client import Gitea
 from muniment.forges.gitea.collect import GiteaReader
@@ -13,7 +13,7 @@ from muniment.forges.gitea.protect import GiteaProtector
 from muniment.forges.gitea.publish import GiteaPublisher
 from muniment.forges.github import connect as github
 from muniment.forges.github.listen import GitHubListener
-from muniment.forges.http import Cache
+from muniment.forges.http import Cache, Client
 from muniment.forges.shapes import Account, Vendor
 
 _GITEAS = (Vendor.GITEA, Vendor.FORGEJO)
@@ -79,6 +79,34 @@ def listener(vendor: Vendor) -> Listener:
     if vendor not in _GITEAS:
         raise _unspoken(vendor)
     return GiteaListener()
+
+
+def found_at(url: str, ask: Callable[[str], Client] = lambda base: Client(base, dict)) -> tuple[Vendor, str, str]:
+    """The vendor, the forge's own address and the repository's path, from the address of the repository's page.
+
+    Raises UsageError if it is no such address, or no forge that we know answers there.
+    """
+    parts = urlsplit(url)
+    owner, _, name = parts.path.strip("/").removesuffix(".git").rpartition("/")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not owner or not name:
+        raise UsageError(
+            f"{url} is no address of a repository at a forge", "Write it like https://forge.example.com/shop/api."
+        )
+    root = f"{parts.scheme}://{parts.netloc}"
+    return _vendor(root, ask), root, f"{owner}/{name}"
+
+
+def _vendor(root: str, ask: Callable[[str], Client]) -> Vendor:
+    if (urlsplit(root).hostname or "").lower() in ("github.com", "www.github.com"):
+        return Vendor.GITHUB
+    try:
+        told = ask(f"{root}/api/v1").get("version")
+    except ForgeError as error:
+        if error.code in (ForgeCode.UNREACHABLE, ForgeCode.TIMED_OUT):
+            raise
+        return Vendor.GITLAB  # which tells nobody its version, and has no such address
+    version = told.get("version") if isinstance(told, dict) else ""
+    return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
 
 
 def _unspoken(vendor: Vendor) -> UsageError:

@@ -242,7 +242,8 @@ class Reading(Struct, frozen=True):
     """One change, read completely; each part is known whole, or Unknown.
 
     `moves` begin where the forge's memory does. `writers`: for each account id in reviews, whether it may write now.
-    `own_commits`: commits of the change that are the forge's own, verified.
+    `own_commits`: commits of the change that are the forge's own, verified. `addresses`: whose addresses in its commits
+    are, in lower case, as far as the forge has proven them to belong to an account.
     """
 
     change: Change
@@ -255,3 +256,4 @@ class Reading(Struct, frozen=True):
     writers: Maybe[dict[str, bool]]
     checks: Maybe[tuple[Check, ...]]
     merging: Maybe[Merging]
+    addresses: Maybe[dict[str, Account]] = Unknown("the forge was not asked")

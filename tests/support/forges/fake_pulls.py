@@ -167,8 +167,14 @@ class Pulls(Faulty):
         pull = self._pull(request)
         git: Repo = self.repos[pull["path"]]["git"]
         listed = git.git("rev-list", f"refs/pull/{pull['number']}/head", f"^{pull['target']}").split()
-        rows = [{"sha": one, "commit": {"committer": {"email": ""}, "verification": None}} for one in listed]
-        return self.listed(request, rows)
+        return self.listed(request, [self._commit(git, one) for one in listed])
+
+    def _commit(self, git: Repo, name: str) -> dict[str, Any]:
+        author, committer = git.git("show", "-s", "--format=%ae%n%ce", name).split("\n")
+        by_address = {user.get("email"): user for user in self.users.values()}
+        said = {"author": {"email": author}, "committer": {"email": committer}, "verification": None}
+        owners = {"author": by_address.get(author), "committer": by_address.get(committer)}
+        return {"sha": name, "commit": said, **owners}
 
     # reviews
 

@@ -1,12 +1,12 @@
 """Reads Gitea and Forgejo: each part of a change by the call that tells it whole, or Unknown with the reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitea import moves, timeline
-from muniment.forges.gitea.client import Gitea, branch, change, check, moment, needed, place, repository, short
+from muniment.forges.gitea.client import Gitea, account, branch, change, check, moment, needed, place, repository, short
 from muniment.forges.gitea.rules import effective
 from muniment.forges.http import Proof, malformed
 from muniment.forges.limits import Limits
@@ -87,6 +87,7 @@ class GiteaReader:
         found = self.change(repository, number)
         events = _learnt(lambda: self._timeline(repository, number))
         given = _learnt(lambda: self._reviews(repository, number, events))
+        commits = _learnt(lambda: self._commits(repository, number))
         return Reading(
             change=found,
             read_at=now,
@@ -94,10 +95,11 @@ class GiteaReader:
             retargets=_learnt(lambda: self._retargets(repository, number, events)),
             reviews=given,
             hands=Known(()),  # who applies a suggestion or resolves a conflict pushes a commit of their own
-            own_commits=_learnt(lambda: self._own_commits(repository, found)),
+            own_commits=_learnt(lambda: self._own_commits(repository, number, commits)),
             writers=_learnt(lambda: self._writers(repository, _value(given))),
             checks=_learnt(lambda: self.statuses(repository, found.head)),
             merging=_learnt(lambda: self._merging(repository, number, events)),
+            addresses=_learnt(lambda: self._addresses(repository, number, commits)),
         )
 
     def tips(self, repository: Repo) -> tuple[Tip, ...]:
@@ -176,13 +178,21 @@ class GiteaReader:
         )
         return moves.moves(rows, found.source, found.head, where)
 
-    def _own_commits(self, repository: Repo, found: Change) -> tuple[ForgeCommit, ...]:
+    def _commits(self, repository: Repo, number: int) -> Rows:
+        where = place(repository.path, "pulls", number, "commits")
+        return self._client.listed(where, Proof.TOTAL, verification=self._gitea.signs, files=False)
+
+    def _own_commits(self, repository: Repo, number: int, commits: Maybe[Rows]) -> tuple[ForgeCommit, ...]:
         """Commits that the installation signed with its own key, if it has one."""
-        if not self._gitea.signs:
-            return ()
-        where = place(repository.path, "pulls", found.number, "commits")
-        rows = self._client.listed(where, Proof.TOTAL, verification=True, files=False)
+        rows: Rows = _value(commits)
+        where = place(repository.path, "pulls", number, "commits")
         return tuple(own for row in rows if (own := _own(row, where)) is not None)
+
+    def _addresses(self, repository: Repo, number: int, commits: Maybe[Rows]) -> dict[str, Account]:
+        """Whose the addresses are: the forge names a user where the user has proven the address."""
+        rows: Rows = _value(commits)
+        where = place(repository.path, "pulls", number, "commits")
+        return {address: owner for row in rows for address, owner in _owners(row, where)}
 
     def _writers(self, repository: Repo, given: tuple[Review, ...]) -> dict[str, bool]:
         accounts = {review.by.id: review.by for review in given}
@@ -197,6 +207,16 @@ def _own(row: Any, where: str) -> ForgeCommit | None:
     committer = (commit.get("committer") or {}).get("email", "")
     ours = said.get("verified") is True and signer.get("email") == committer and not signer.get("username")
     return ForgeCommit(needed(row, "sha", str, where), committer) if ours and committer else None
+
+
+def _owners(row: Any, where: str) -> Iterator[tuple[str, Account]]:
+    commit = needed(row, "commit", dict, where)
+    for role in ("author", "committer"):
+        address = (commit.get(role) or {}).get("email")
+        if isinstance(address, str) and address and isinstance(row.get(role), dict):
+            owner = account(row[role], where)
+            if int(owner.id) > 0:
+                yield address.casefold(), owner
 
 
 def _listed(row: Any, where: str) -> Listed:

@@ -1,0 +1,107 @@
+"""muniment forge and replay --forge, against the fake: nothing is written by a replay, and a plan is shown first."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from muniment.cli.commands import muniment
+from muniment.forges.shapes import Vendor
+from tests.support.forges.acting import GiteaActing
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.faulty import Fault
+from tests.support.forges.stage import Stage
+
+
+class Place:
+    """A fake with one merged change, and somebody's command line."""
+
+    def __init__(self, fake: FakeGitea, acting: GiteaActing, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fake = fake
+        self.acting = acting
+        self.url = f"{fake.url}/{acting.path}"
+        self._monkeypatch = monkeypatch
+
+    def run(self, *arguments: str, as_: str = "muniment") -> Result:
+        self._monkeypatch.setenv("MUNIMENT_FORGE_TOKEN", self.acting.token(as_) if as_ else "")
+        self.fake.calls.clear()
+        self.fake.requests.clear()
+        return CliRunner().invoke(muniment, list(arguments), standalone_mode=False)
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    with FakeGitea(tmp_path / "forge") as fake:
+        acting = GiteaActing(fake.url, fake.administrator)
+        stage = Stage(acting, Vendor.GITEA, tmp_path)
+        head = stage.work.commit("ada", {"app.py": "x = 1\n"}, stage.work.tip("main"))
+        stage.work.push("ada", head, "topic")
+        number = acting.open("ada", "topic", "main", "a topic")
+        for name in ("bob", "carol"):
+            acting.approve(name, number)
+        acting.merge("bob", number, "squash")
+        yield Place(fake, acting, monkeypatch)
+
+
+def _two_others(result: Result) -> dict[str, int]:
+    told = json.loads(result.stdout)
+    row = next(row for row in told["rows"] if row["clause"] == "review.two-others")
+    return {status: count for status, count in row["counts"].items() if count}
+
+
+def test_a_replay_judges_what_was_merged_and_writes_nothing(place: Place) -> None:
+    result = place.run("replay", "--forge", place.url, "--format", "json")
+    assert _two_others(result) == {"satisfied": 1}
+    assert {request.method for request in place.fake.requests if "git-" not in request.path} == {"GET"}
+    assert not [request for request in place.fake.requests if "receive-pack" in request.path + str(request.query)]
+
+
+def test_a_token_that_may_only_read_cannot_tell_who_may_write(place: Place) -> None:
+    arguments = ("replay", "--forge", place.url, "--format", "json")
+    assert _two_others(place.run(*arguments, as_="eve")) == {"unknown": 1}
+    assert _two_others(place.run(*arguments, "--suppose", as_="eve")) == {"satisfied": 1}
+
+
+@pytest.mark.parametrize("call", ["pull", "reviews", "timeline", "feed", "permission", "commits"])
+def test_what_a_replay_cannot_read_is_unknown_and_never_held(place: Place, call: str) -> None:
+    place.fake.fail(call, Fault.FAILED)
+    assert _two_others(place.run("replay", "--forge", place.url, "--format", "json")) == {"unknown": 1}
+
+
+def test_only_changes_since_a_day_are_judged(place: Place) -> None:
+    result = place.run("replay", "--forge", place.url, "--since", "2026-12-31", "--format", "json")
+    assert json.loads(result.stdout)["changes"] == 0
+
+
+@pytest.mark.parametrize("address", ["forge.example", "https://forge.example/alone", "https://a:b@forge.example/o/r"])
+def test_an_address_that_is_no_repository_is_refused(place: Place, address: str) -> None:
+    result = place.run("replay", "--forge", address)
+    assert result.exception is not None
+    assert "no address of a repository" in str(result.exception)
+
+
+def test_status_shows_the_plan_and_protect_does_it(place: Place) -> None:
+    before = place.run("forge", "status", place.url)
+    assert before.return_value == 1
+    assert "main is not protected" in before.stdout
+    assert "statuses that are demanded: none → muniment/main" in before.stdout
+    refused = place.run("forge", "protect", place.url)
+    assert "nobody is here to agree" in str(refused.exception)
+    done = place.run("forge", "protect", place.url, "--yes")
+    assert "it holds" in done.stdout
+    assert place.run("forge", "status", place.url).return_value == 0
+
+
+def test_a_list_says_what_is_missing_and_what_it_costs(place: Place) -> None:
+    assert place.run("forge", "list", place.fake.url).return_value == 0
+    seen = place.run("forge", "list", place.fake.url, as_="eve")
+    assert seen.return_value == 1
+    assert "may not permissions: no approval counts" in seen.stdout
+
+
+def test_no_line_that_is_printed_holds_the_token(place: Place) -> None:
+    place.fake.fail("repository", Fault.FORBIDDEN)
+    result = place.run("forge", "status", place.url)
+    assert place.acting.token("muniment") not in f"{result.output}{result.exception!r}"
