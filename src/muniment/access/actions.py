@@ -84,6 +84,12 @@ class Action(Enum):
         second=_SECURITY,
     )
     CLOSE_PIPELINE = _do("take a pipeline's leave to deploy away", Reach.PRODUCT, Role.OWNER, Role.ADMIN, Role.SECURITY)
+    TRUST_BUILDER = _do(
+        "have the word of one more builder on what artifacts are made of checked",
+        *(Reach.ORGANISATION, Role.SECURITY),
+        second=_SECURITY,
+    )
+    CLOSE_BUILDER = _do("no longer take a builder's word", Reach.ORGANISATION, Role.SECURITY)
     BREAK_GLASS = _do(
         "let one deployment through although it is denied",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),

@@ -161,6 +161,35 @@ class Imported(Entry, frozen=True, kw_only=True, tag="import"):
     root: str
 
 
+class Asked(Entry, frozen=True, kw_only=True, tag="delivery"):
+    """A pipeline means to bring an artifact, made of the commit `head`, somewhere: recorded before it is judged.
+
+    The decision on it names this entry's object as its `push`. `pipeline` is a commitment.
+    """
+
+    artifact: str
+    head: str
+    pipeline: str
+
+
+class Vouched(Entry, frozen=True, kw_only=True, tag="vouched"):
+    """A permission to deploy was signed: `asked` is the object of what was asked, `envelope` the digest of what was
+    signed. `leave` says what allowed it: `policy`, or `break-glass` although the policy denied it.
+    """
+
+    asked: str
+    envelope: str
+    leave: str
+    until: str
+
+
+class Delivered(Entry, frozen=True, kw_only=True, tag="delivered"):
+    """What came of a deployment, as its pipeline reported it or as it was found out: `state` is a code."""
+
+    asked: str
+    state: str
+
+
 class IncidentOpened(Entry, frozen=True, kw_only=True, tag="incident"):
     """A rule was broken, or somebody went past one with leave: `incident` is of what kind, `deadline` a moment."""
 
@@ -195,6 +224,9 @@ AnyEntry = (
     | Acted
     | Studied
     | Imported
+    | Asked
+    | Vouched
+    | Delivered
     | IncidentOpened
     | IncidentClosed
 )

@@ -93,6 +93,27 @@ class Study(Struct, frozen=True):
     salt: str
 
 
+class Delivery(Struct, frozen=True):
+    """What a pipeline asked for: by which identity (`github:repo:...`), in which run."""
+
+    product: str
+    environment: str
+    artifact: str
+    commit: str
+    by: str
+    run: str
+    salt: str
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a deployment: what the environment then ran ("" if nobody looked), how its program ended, or why."""
+
+    seen: str
+    exit_code: int | None
+    why: str
+    salt: str
+
+
 class Incident(Struct, frozen=True):
     """What an incident is about: the product ("" if none), the subject that it is opened once for, and a sentence."""
 

@@ -42,6 +42,12 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.changes} past changes of {_raw(entry.target)}, {entry.allowed} of them allowed"
         case entries.Imported():
             return f"the log of {entry.origin} was verified up to {entry.size} entries"
+        case entries.Asked():
+            return f"{entry.artifact}, made of {entry.head}, is to be deployed"
+        case entries.Vouched():
+            return f"permission to deploy, by {entry.leave}, until {entry.until[:16]}"
+        case entries.Delivered():
+            return f"a deployment: {entry.state}"
         case entries.IncidentOpened():
             return f"{entry.incident}, to be closed by {entry.deadline[:10]}"
         case entries.IncidentClosed():

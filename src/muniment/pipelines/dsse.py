@@ -85,6 +85,11 @@ def opened(data: bytes, keys: Mapping[str, str]) -> Opened:
     return Opened(payload, signed)
 
 
+def check_key(text: str) -> None:
+    """Raises AttestationError for what is no key that `opened` can use."""
+    _public(text)
+
+
 def unverified(data: bytes) -> bytes:
     """What an envelope claims to hold, whoever made it: good for telling a person, and for nothing else."""
     return _taken_apart(data)[1]

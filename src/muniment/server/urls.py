@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from muniment.server import glossary, work_views
-from muniment.server.api import api
+from muniment.server.api import addresses
 from muniment.server.changes import views as changes
 from muniment.server.deployments import views as deployments
 from muniment.server.incidents import views as incidents
@@ -26,6 +26,7 @@ urlpatterns = [
     path("products/<slug:slug>/environments", deployments.environments, name="environments"),
     path("products/<slug:slug>/environments/change", deployments.change, name="change-environment"),
     path("products/<slug:slug>/environments/close", deployments.close, name="close-pipeline"),
+    path("products/<slug:slug>/environments/break-glass", deployments.break_glass, name="break-glass"),
     path("changes/<int:number>", changes.change, name="change"),
     path("changes/<int:number>/again", changes.again, name="again"),
     path("search", changes.search, name="search"),
@@ -77,5 +78,5 @@ urlpatterns = [
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/company/", include("allauth.socialaccount.urls")),
     path("account/", include("allauth.socialaccount.providers.openid_connect.urls")),
-    path("api/", api.urls),
+    path("api/", addresses()),
 ]

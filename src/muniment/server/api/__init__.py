@@ -4,9 +4,14 @@ Errors are RFC 9457 problems. Lists go by falling id, `below` a cursor. What cha
 `Idempotency-Key`, and `If-Match` with the ETag that it was read with. One module for each noun, here by hand.
 """
 
+from typing import Any
+
+from django.db import transaction
+
 from muniment.server.api import (
     accounts,
     changes,
+    deployments,
     environments,
     incidents,
     people,
@@ -17,7 +22,16 @@ from muniment.server.api import (
 )
 from muniment.server.api.serving import api
 
-__all__ = ["api"]
+__all__ = ["addresses", "api"]
 
-for noun in (products, changes, environments, people, accounts, proposals, policies, incidents, record):
+for noun in (products, changes, environments, deployments, people, accounts, proposals, policies, incidents, record):
     api.add_router("", noun.router)
+
+
+def addresses() -> tuple[list[Any], str, str]:
+    """Every address, for `path`. Operations have transactions of their own: one waits for another process."""
+    patterns, app, namespace = api.urls
+    for pattern in patterns:
+        if pattern.callback is not None:
+            transaction.non_atomic_requests(pattern.callback)
+    return patterns, app, namespace

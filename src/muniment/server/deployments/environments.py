@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from muniment.server.deployments.models import Pipeline
 from muniment.server.products.models import Environment
+from muniment.server.work import soon
 
 What = dict[str, Any]
 
@@ -49,7 +50,10 @@ def change(what: What, asker: str, second: str | None) -> None:
         found.order, found.production = int(what["order"]), what["production"] == "yes"
         found.save(update_fields=["order", "production"])
     else:
-        _pipeline(found, what).save()
+        row = _pipeline(found, what)
+        row.save()
+        if row.issuer:
+            soon("read-issuer", url=row.issuer)
 
 
 def told_of(what: What) -> str:
@@ -115,7 +119,7 @@ def _problem(row: Pipeline) -> str:
         return "There is no such kind of pipeline."
     if row.kind == Pipeline.Kind.RUNNER:
         return _problem_of_key(row.key) or _problem_of_refs(row)
-    if not _is_issuer(row.issuer):
+    if not is_issuer(row.issuer):
         return "Write the issuer's address, such as https://gitlab.example.test, without a / at its end."
     if not row.subject or "*" in row.subject or not row.subject.isprintable():
         return "Write the whole subject of its identity: with a * in it, others would have it too."
@@ -147,7 +151,8 @@ def _problem_of_key(text: str) -> str:
     return ""
 
 
-def _is_issuer(text: str) -> bool:
+def is_issuer(text: str) -> bool:
+    """Whether it is an address that keys may be read from: over TLS, or on this machine."""
     parts = urlsplit(text)
     safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)
     plain = not parts.query and not parts.fragment and "@" not in parts.netloc and not text.endswith("/")

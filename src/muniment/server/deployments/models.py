@@ -148,7 +148,8 @@ class Permission(models.Model):
     vsa = models.TextField(blank=True)
     glass = models.ForeignKey("Glass", models.PROTECT, null=True, related_name="+")
     merged = models.DateTimeField(null=True)  # when its commit was let onto the branch
-    manual = models.JSONField(default=list)  # steps that people do by hand, from the pipeline files
+    manual = models.JSONField(null=True)  # steps that people do by hand, from the pipeline files; None: not known
+    door = models.BooleanField(default=False)  # the vault lets its commit in
     decided = models.DateTimeField()
     until = models.DateTimeField(null=True)
     checked = models.DateTimeField(null=True)  # when it was last seen that nothing ends it
@@ -194,11 +195,32 @@ class Sighting(models.Model):
         constraints = [models.UniqueConstraint(fields=["environment", "digest"], name="sighting_once")]
 
 
+class Builder(models.Model):
+    """A builder whose word on what artifacts are made of can be checked: its id, its public key. Ended, never deleted.
+
+    Whether its word also counts is the policy's to say.
+    """
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.TRUST_BUILDER, Action.CLOSE_BUILDER})
+
+    name = models.CharField("id", max_length=200)
+    key = models.TextField()
+    since = models.DateTimeField(default=timezone.now)
+    ended = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """In the order of pages; several keys of one builder may hold while it changes them."""
+
+        ordering = ("name", "id")
+
+
 class Glass(models.Model):
     """Leave of two people to bring one artifact to one environment although it is denied, once, for some minutes."""
 
-    privileges = Privileges((READ, ADD), (READ,), worker_changes=("used_id",))
+    privileges = Privileges((READ, ADD), (READ,), worker_changes=("used_id", "reason"))
     written_by = frozenset({Action.BREAK_GLASS})
+    free_texts = ("reason",)
 
     environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="glasses")
     artifact = models.CharField(max_length=71)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
+from muniment.server.deployments import glass
 from muniment.server.deployments.environments import FIELDS, told_of
 from muniment.server.deployments.models import Pipeline
 from muniment.server.guarding.mediation import acting, requires
@@ -54,3 +55,13 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
     told = f"let {what['pipeline']} no longer deploy to {what['environment']} of {slug}"
     act = lambda: ask(acting(request), Action.CLOSE_PIPELINE, what, told, product=slug)  # noqa: E731 -- short
     return tried(request, act, _("It may no longer deploy there."), "environments", slug)
+
+
+@require_POST
+@requires(Action.BREAK_GLASS, of)
+def break_glass(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask for one deployment to be let through although it is denied; a second person agrees."""
+    what = {"id": slug, **given(request, ("environment", "artifact", "minutes", "reason"))}
+    told, reason = glass.told_of(what), what["reason"]
+    act = lambda: ask(acting(request), Action.BREAK_GLASS, what, told, reason, product=slug)  # noqa: E731 -- short
+    return tried(request, act, _("It is let through."), "environments", slug)

@@ -169,6 +169,8 @@ def freeze(what: What, asker: str, second: str | None) -> None:
         since=timezone.now(),
     )
     soon("rejudge-all")
+    if not what["rehearsal"]:
+        soon("stop-deployments")
 
 
 def check_lift(what: What) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from muniment.access.actions import Action
-from muniment.server.deployments import environments
+from muniment.server.deployments import builders, environments, glass
 from muniment.server.incidents import acts as incidents
 from muniment.server.people import acts as people
 from muniment.server.people import privacy
@@ -41,6 +41,9 @@ ACTS: dict[Action, Doing] = {
     Action.CHANGE_PRODUCT: Doing("product", products.check_change, products.change),
     Action.CHANGE_ENVIRONMENT: Doing("environment", environments.check_change, environments.change),
     Action.CLOSE_PIPELINE: Doing("environment", environments.check_close, environments.close),
+    Action.TRUST_BUILDER: Doing("builder", builders.check_trust, builders.trust),
+    Action.CLOSE_BUILDER: Doing("builder", builders.check_close, builders.close),
+    Action.BREAK_GLASS: Doing("environment", glass.check, glass.do),
     Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),
     Action.PROPOSE_POLICY: Doing("policy", policies.check_source, policies.set_source),
     Action.APPLY_POLICY: Doing("policy", policies.check_policy, policies.apply),

@@ -1,4 +1,4 @@
-"""The key that sessions and links are signed with: in the home, for this account alone."""
+"""Keys in the home, for this account alone: what sessions and links are signed with, and permissions to deploy."""
 
 import secrets
 from pathlib import Path
@@ -25,3 +25,36 @@ def make_web_key(home: Path) -> None:
 
     if not (home / WEB).exists():
         durable.write(home / WEB, secrets.token_urlsafe(64).encode() + b"\n", 0o600)
+
+
+DEPLOY, DEPLOY_PUBLIC = "keys/deploy.key", "keys/deploy.pub"  # signs permissions to deploy, and nothing else
+_DEPLOY_NAME = "muniment-deploy"
+
+
+def make_deploy_key(home: Path) -> None:
+    """Make the pair, unless it is there. The private half comes first, so that stopping half-way denies."""
+    from muniment.home import durable
+    from muniment.ledger.keys import generate, public_of
+
+    if not (home / DEPLOY).exists():
+        durable.write(home / DEPLOY, generate(_DEPLOY_NAME)[0].encode() + b"\n", 0o600)
+    if not (home / DEPLOY_PUBLIC).exists():
+        public = public_of(deploy_key(home))
+        durable.write(home / DEPLOY_PUBLIC, public.encode() + b"\n", 0o644)
+
+
+def deploy_key(home: Path) -> str:
+    """The private half, for the worker. Raises HomeError."""
+    return _read(home / DEPLOY)
+
+
+def deploy_public(home: Path) -> str:
+    """The public half, for whoever looks at permissions at the door. Raises HomeError."""
+    return _read(home / DEPLOY_PUBLIC)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HomeError(f"{file} cannot be read", "Make it with: muniment up") from error

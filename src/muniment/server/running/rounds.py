@@ -10,6 +10,7 @@ from django.db import close_old_connections, connection
 from procrastinate.contrib.django import app
 
 from muniment.server.changes.models import GateLog
+from muniment.server.deployments.tasks import go_on, read_issuers
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import Source
@@ -77,6 +78,8 @@ _ROUNDS: dict[Callable[[], object], float] = {
     give_places: 0.3,
     take_up: 10,
     look_around: 20,
+    go_on: 5,
+    read_issuers: 60,
     drop_old: 3600,
     keep_to_rules: 3600,
     send_now: 300,

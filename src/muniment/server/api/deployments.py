@@ -1,0 +1,163 @@
+"""Deployments, as pipelines ask for them: each with the identity that its forge gave it, and nobody else.
+
+A person's token is no identity here. What is asked is kept first and judged by the worker; so the answer is that it
+was asked, and the pipeline asks again until it is decided.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+from django.db import transaction
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+from ninja.security import HttpBearer
+from pydantic import Field
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Resource, Why, authorize
+from muniment.errors import IdentityError
+from muniment.pipelines.identities import Identity
+from muniment.server.api.serving import Problem
+from muniment.server.deployments import asking, telling
+from muniment.server.deployments.identifying import actor_of, identified, place
+from muniment.server.deployments.models import Deployment, Pipeline
+from muniment.server.guarding.mediation import allowing
+from muniment.server.products.models import Environment
+
+_DIGEST = r"^sha256:[0-9a-f]{64}$"
+_COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
+_SLUG = r"^[a-z0-9-]{1,64}$"
+WAIT_SECONDS, _STEP_SECONDS = 2.0, 0.05  # that an answer waits for the worker to have looked once more
+
+
+class _Bearer(HttpBearer):
+    """Something that could be an identity. Whose it is, and whether it holds, takes the environment."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> str | None:
+        return token if token.count(".") == 2 else None
+
+
+router = Router(auth=_Bearer())
+
+
+class DeploymentIn(Schema):
+    """What to bring where. `provenance` are DSSE envelopes that say what the artifact was made of."""
+
+    model_config = {"extra": "forbid"}
+
+    product: str = Field(pattern=_SLUG)
+    environment: str = Field(pattern=_SLUG)
+    artifact: str = Field(pattern=_DIGEST)
+    commit: str = Field(pattern=_COMMIT)
+    provenance: list[dict[str, Any]] = Field([], max_length=8)
+
+
+class OutcomeIn(Schema):
+    """What came of it. `digest_seen` is what the environment then runs, if the pipeline looked."""
+
+    model_config = {"extra": "forbid"}
+
+    state: Literal["succeeded", "failed", "undone", "undo-failed", "died"]
+    exit_code: int | None = Field(None, ge=-(2**31), lt=2**31)
+    digest_seen: str | None = Field(None, pattern=_DIGEST)
+
+
+class DigestIn(Schema):
+    """What an environment runs."""
+
+    model_config = {"extra": "forbid"}
+
+    digest: str = Field(pattern=_DIGEST)
+
+
+def pipes(operation: Callable[..., Any]) -> Any:
+    """Marks an operation with the one action of pipelines. The operation itself has to call `_identified`."""
+
+    @functools.wraps(operation)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return operation(request, *args, **kwargs)
+        except IdentityError as error:
+            raise Problem(403, f"identity-{error.code.value}", f"{error.message}. {error.remedy}") from None
+
+    guarded.action = Action.DEPLOY  # type: ignore[attr-defined]
+    return guarded
+
+
+def _identified(request: HttpRequest, product: str, environment: str) -> tuple[Environment, Pipeline, Identity]:
+    """Who asks, for that environment. One that is not there is refused in the words of one where nobody may deploy."""
+    rows = Environment.objects.filter(product__slug=product, name=environment, ended=None, product__retired=None)
+    found = rows.select_related("product").first()
+    if found is None:
+        raise Problem(403, "identity-untrusting", "No pipeline may deploy to this environment.")
+    pipeline, identity = identified(found, request.auth)  # type: ignore[attr-defined]
+    about = Resource(product=found.product.slug, environment=place(found))
+    if authorize(actor_of(found), Action.DEPLOY, about) is not Why.YES:
+        raise Problem(403, "not-allowed", "It may not do that.")
+    return found, pipeline, identity
+
+
+def _own(request: HttpRequest, number: int) -> Deployment:
+    """The deployment of that number, if this very run of this very pipeline asked for it."""
+    row = Deployment.objects.select_related("environment__product", "pipeline", "permission").filter(pk=number).first()
+    if row is None:
+        raise Problem(404, "not-found", "There is no such deployment.")
+    _, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
+    if pipeline.pk != row.pipeline_id or identity.run != row.identity["run"]:
+        raise Problem(404, "not-found", "There is no such deployment.")
+    return row
+
+
+@router.post("/deployments", response={202: dict[str, Any]})
+@pipes
+def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
+    """Ask to bring an artifact to an environment. An Idempotency-Key has to be sent along."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not 0 < len(key) <= 200:
+        raise Problem(400, "malformed-key", "Send an Idempotency-Key of at most 200 characters.")
+    environment, pipeline, identity = _identified(request, body.product, body.environment)
+    with allowing(Action.DEPLOY), transaction.atomic():
+        given = body.artifact, body.commit, body.provenance
+        row = asking.ask(environment, pipeline, identity, *given, key)
+    return Status(202, {"id": row.pk, "state": row.state})
+
+
+@router.get("/deployments/{number}")
+@pipes
+def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
+    """How far it is. What is allowed is looked at once more before it is said: for that, the answer may wait a little.
+
+    A permission that could not be looked at again in time is not told, and is `asked` until it could.
+    """
+    row = _own(request, number)
+    with allowing(Action.DEPLOY):
+        since = telling.ask_again(row)
+    end = time.monotonic() + WAIT_SECONDS
+    while telling.waits(row, since) and time.monotonic() < end:
+        time.sleep(_STEP_SECONDS)
+        row = telling.anew(row)
+    return telling.told(row, since)
+
+
+@router.post("/deployments/{number}/outcome", response={202: dict[str, Any]})
+@pipes
+def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
+    """Report what came of it, once."""
+    row = _own(request, number)
+    if row.state in ("asked", "denied"):
+        raise Problem(409, "not-allowed-yet", "It was not allowed, so nothing can have come of it.")
+    with allowing(Action.DEPLOY), transaction.atomic():
+        asking.report(row, body.state, body.exit_code, body.digest_seen or "")
+    return Status(202, {"id": row.pk, "state": body.state})
+
+
+@router.post("/environments/{product}/{environment}/digest", response={202: dict[str, Any]})
+@pipes
+def report_digest(request: HttpRequest, product: str, environment: str, body: DigestIn) -> Any:
+    """Report what an environment runs. What no allowed deployment brought is an incident."""
+    found, _, _ = _identified(request, product, environment)
+    with allowing(Action.DEPLOY), transaction.atomic():
+        asking.sighted(found, body.digest)
+    return Status(202, {"digest": body.digest})

@@ -1,0 +1,93 @@
+"""What pipelines say: kept as it was said, in one transaction with its entry; the worker does the rest."""
+
+import hashlib
+from typing import Any
+
+from django.utils import timezone
+
+from muniment.facts import canonical
+from muniment.facts.maybe import Known
+from muniment.ledger import entries, objects
+from muniment.pipelines.identities import Identity
+from muniment.server import moments
+from muniment.server.deployments.identifying import told
+from muniment.server.deployments.models import Deployment, Pipeline, Report, Sighting
+from muniment.server.products.models import Environment
+from muniment.server.record.entering import enter
+from muniment.server.work import soon
+
+
+def ask(
+    environment: Environment,
+    pipeline: Pipeline,
+    identity: Identity,
+    artifact: str,
+    commit: str,
+    provenance: list[dict[str, Any]],
+    key: str,
+) -> Deployment:
+    """Record what was asked, and have it judged. Sent again with the same key it is the same deployment.
+
+    Raises ValueError for a commit that the pipeline does not run on, or a key that was used for something else.
+    """
+    if isinstance(identity.commit, Known) and identity.commit.value != commit:
+        raise ValueError("The pipeline runs on another commit than the one that it asks for.")
+    body = canonical.encode({"artifact": artifact, "commit": commit, "provenance": provenance})
+    digest = hashlib.sha256(body).hexdigest()
+    found = Deployment.objects.filter(pipeline=pipeline, key=key).select_related("permission").first()
+    if found is None:
+        return _recorded(environment, pipeline, identity, artifact, commit, provenance, key, digest)
+    if found.request != digest:
+        raise ValueError("This Idempotency-Key was used for another request.")
+    return found
+
+
+def _recorded(
+    environment: Environment,
+    pipeline: Pipeline,
+    identity: Identity,
+    artifact: str,
+    commit: str,
+    provenance: list[dict[str, Any]],
+    key: str,
+    request: str,
+) -> Deployment:
+    by = f"{identity.issuer.value}:{identity.subject}"
+    place = environment.product.slug, environment.name
+    beside = objects.Delivery(*place, artifact, commit, by, identity.run, objects.salt())
+    pipeline_ = objects.commitment(by, beside.salt)
+    entry = entries.Asked(
+        time=moments.now(), object=canonical.digest_of(beside), artifact=artifact, head=commit, pipeline=pipeline_
+    )
+    row = Deployment.objects.create(
+        environment=environment,
+        pipeline=pipeline,
+        artifact=artifact,
+        commit=commit,
+        identity=told(identity),
+        provenance=provenance,
+        key=key,
+        request=request,
+        entry_id=enter(entry, (beside,)).pk,
+    )
+    soon("judge-deployment", deployment=row.pk)
+    return row
+
+
+def report(deployment: Deployment, state: str, exit_code: int | None, digest: str) -> None:
+    """Keep what the pipeline says came of it. Raises ValueError if it said something else before."""
+    row, new = Report.objects.get_or_create(
+        deployment=deployment, defaults={"state": state, "exit_code": exit_code, "digest": digest}
+    )
+    if not new and (row.state, row.exit_code, row.digest) != (state, exit_code, digest):
+        raise ValueError(f"It was reported already: {row.state}.")
+    soon("take-report", deployment=deployment.pk)
+
+
+def sighted(environment: Environment, digest: str) -> None:
+    """Keep what an environment says that it runs."""
+    row, new = Sighting.objects.get_or_create(environment=environment, digest=digest)
+    if not new:
+        row.last = timezone.now()
+        row.save(update_fields=["last"])
+    soon("take-sighting", sighting=row.pk)

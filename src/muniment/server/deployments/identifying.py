@@ -1,0 +1,95 @@
+"""Who asks: a pipeline whose token proves an identity that is trusted for exactly this environment, or nobody.
+
+The token is looked at and forgotten: it stands in no table, no log and no message.
+"""
+
+import json
+
+import msgspec
+from django.conf import settings
+
+from muniment.access.authorize import Actor
+from muniment.errors import IdentityCode, IdentityError
+from muniment.pipelines import identities
+from muniment.pipelines.identities import Identity, Trust
+from muniment.server import moments
+from muniment.server.deployments.models import Issuer, Pipeline
+from muniment.server.products.models import Environment
+
+_FAR = (IdentityCode.ALGORITHM, IdentityCode.KEY, IdentityCode.SIGNATURE, IdentityCode.ISSUER)  # the farthest first
+
+
+def identified(environment: Environment, token: str) -> tuple[Pipeline, Identity]:
+    """The pipeline of this environment that sent `token`. Raises IdentityError, of the one that it comes closest to."""
+    now = moments.now()
+    problems: list[IdentityError] = []
+    for row in environment.pipelines.filter(ended=None).order_by("pk"):
+        try:
+            return row, identities.verify(token, trust_of(row, environment), now)
+        except IdentityError as error:
+            problems.append(error)
+    raise max(problems, key=_closeness, default=_nobody())
+
+
+def _closeness(error: IdentityError) -> int:
+    return _FAR.index(error.code) if error.code in _FAR else len(_FAR)
+
+
+def trust_of(row: Pipeline, environment: Environment) -> Trust:
+    """What its identity is held against. One whose issuer's keys were never read has none, and is refused."""
+    if row.kind == Pipeline.Kind.RUNNER:
+        subject = f"{environment.product.slug}.{environment.name}"
+        return Trust(
+            identities.Issuer.RUNNER,
+            identities.RUNNER,
+            settings.URL,
+            (row.key,),
+            environment.name,
+            refs=row.patterns,
+            subject=subject,
+        )
+    return Trust(
+        identities.Issuer(row.kind),
+        row.issuer,
+        settings.URL,
+        _keys(row.issuer),
+        row.at or environment.name,
+        row.repository,
+        row.patterns,
+        row.subject,
+    )
+
+
+def actor_of(environment: Environment) -> Actor:
+    """A pipeline that was identified for this environment, as authorize() knows it."""
+    return Actor(pipeline=place(environment))
+
+
+def place(environment: Environment) -> str:
+    """What stands for an environment, such as `shop/production`."""
+    return f"{environment.product.slug}/{environment.name}"
+
+
+def told(identity: Identity) -> dict[str, object]:
+    """An identity as it is kept."""
+    kept: dict[str, object] = msgspec.to_builtins(identity)
+    return kept
+
+
+def read(kept: dict[str, object]) -> Identity:
+    """An identity that was kept."""
+    return msgspec.convert(kept, Identity)
+
+
+def _keys(url: str) -> tuple[str, ...]:
+    found = Issuer.objects.filter(url=url).first()
+    keys = found.keys.get("keys", []) if found is not None else []
+    return tuple(json.dumps(key) for key in keys if isinstance(key, dict))
+
+
+def _nobody() -> IdentityError:
+    return IdentityError(
+        IdentityCode.UNTRUSTING,
+        "no pipeline may deploy to this environment",
+        "Let one be named on the page Environments of the product: two people agree to it.",
+    )

@@ -1,0 +1,185 @@
+"""Decides on a deployment, in two steps that each may be begun again: judged and recorded, then made ready and signed.
+
+The commit, the freezes and the pipeline's leave are looked at once more before anything is signed.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from muniment.decision.account import account
+from muniment.decision.decision import Outcome
+from muniment.decision.judge import biting, needed
+from muniment.errors import MunimentError
+from muniment.facts import canonical, kinds
+from muniment.facts.facts import Fact
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import CommitDecision, Delivery
+from muniment.git.collect import GitCollector
+from muniment.ledger import entries, objects
+from muniment.pipelines import provenance, vsa
+from muniment.pipelines.identities import Identity
+from muniment.policy.model import Point
+from muniment.server import moments
+from muniment.server.changes.rules import freezes
+from muniment.server.deployments import doors, identifying
+from muniment.server.deployments.commits import Standing, decision_of, standing
+from muniment.server.deployments.models import Builder, Deployment, Glass, Permission, State
+from muniment.server.deployments.supplying import reached
+from muniment.server.deployments.telling import clock
+from muniment.server.deployments.watching import end, ending
+from muniment.server.installation import home
+from muniment.server.products.supplying import SUPPLIERS
+from muniment.server.record.entering import enter
+from muniment.server.running.keys import deploy_key
+from muniment.workflows.judge_change import Judgement, judge_change
+from muniment.workflows.judged import judged
+from muniment.workflows.supplies import fact, gather
+
+GOOD_FOR = timedelta(minutes=5)
+
+
+def judge(row: Deployment) -> None:
+    """Decide on it, once, and make it ready if it is allowed. What cannot be judged is denied, and says why."""
+    if not Permission.objects.filter(deployment=row).exists():
+        try:
+            with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
+                _judge(row, here)
+        except MunimentError as error:
+            with transaction.atomic():
+                _keep(row, None, None, why=f"It could not be judged: {error.message}. {error.remedy}")
+    make_ready(row)
+
+
+def _judge(row: Deployment, here: Standing) -> None:
+    now = moments.now()
+    rules, repository = here.scene.rules, here.scene.repository
+    decided, merged = decision_of(here)
+    collector = GitCollector(here.scene.git, Known(rules.people), now)
+    revision = collector.landed(repository.name, here.target, row.commit)
+    names = needed(biting(rules.policy, Point.DEPLOY, here.target))
+    product = row.environment.product.slug
+    files = kinds.PIPELINE_FILES.name
+    gathered = gather(SUPPLIERS, product, {*names, files}, now)
+    given = {**gathered, **_delivered(row, decided, now)}
+    judgement = judge_change(collector, rules, revision, Point.DEPLOY, now, Known(freezes()), given)
+    entry, beside = judged(objects.place(repository.path), judgement, rules, row.entry.object, enforced=True)
+    told = canonical.encode(account(judgement.decision, judgement.policy, judgement.facts))
+    with transaction.atomic():
+        recorded = enter(entry, beside)
+        _keep(row, judgement, merged, entry_id=recorded.pk, account=home().put(told), manual=_manual(gathered, files))
+
+
+def _delivered(row: Deployment, decided: CommitDecision, now: str) -> dict[str, Fact]:
+    """What is asked for, and by whom; what the artifact was made of; what was decided of its commit."""
+    identity = identifying.read(row.identity)
+    where = row.environment.product.slug, row.environment.name
+    by = Known(f"{identity.issuer.value}:{identity.subject}")
+    protected = _protected(identity, decided)
+    delivery = Delivery(*where, row.artifact, row.commit, by, protected, Known(reached(where[0], row.artifact)))
+    builders = [provenance.Builder(one.name, one.key) for one in Builder.objects.filter(ended=None)]
+    made = tuple(provenance.read(canonical.encode(one), row.artifact, builders) for one in row.provenance)
+    return {
+        kinds.DELIVERY.name: fact(Known(delivery), "pipeline", now),
+        kinds.PROVENANCE.name: fact(Known(made), "pipeline", now),
+        kinds.COMMIT_DECISION.name: fact(Known(decided), "record", now),
+    }
+
+
+def _protected(identity: Identity, decided: CommitDecision) -> Maybe[bool]:
+    """What its issuer says; where that knows nothing of branches, whether the record let its commit onto one."""
+    if isinstance(identity.protected, Known):
+        return identity.protected
+    if decided.allowed == Known(True) and decided.on_branch == Known(True):
+        return Known(True)
+    return Unknown(f"{identity.issuer.value} does not say so, and the record has no decision that let its commit in")
+
+
+def _manual(gathered: Mapping[str, Fact], name: str) -> list[str] | None:
+    """The steps that people do by hand on the way, from the pipeline files that deploy; None if one was not read."""
+    found = gathered[name].value if name in gathered else None
+    if not isinstance(found, Known) or any(isinstance(file.read, Unknown) for file in found.value):
+        return None
+    return [spot.name for file in found.value if file.read.value.deploys for spot in file.read.value.manual]
+
+
+def _keep(row: Deployment, judgement: Judgement | None, merged: datetime | None, **more: Any) -> None:
+    """The permission, or that there is none. What two people let through is not denied."""
+    allowed = judgement is not None and judgement.decision.outcome is Outcome.ALLOW
+    glass = None if allowed else _broken(row)
+    state = State.WAITS if allowed or glass is not None else State.DENIED
+    Permission.objects.create(deployment=row, state=state, glass=glass, merged=merged, decided=timezone.now(), **more)
+
+
+def _broken(row: Deployment) -> Glass | None:
+    """The leave of two people for exactly this, used up now."""
+    leaves = Glass.objects.filter(environment=row.environment, artifact=row.artifact, used=None)
+    found = leaves.filter(until__gt=timezone.now()).order_by("pk").first()
+    if found is None or not Glass.objects.filter(pk=found.pk, used=None).update(used=row):
+        return None
+    return found
+
+
+def make_ready(row: Deployment) -> None:
+    """Open the vault's door and sign, if nothing ended it meanwhile. It waits while another commit's door is open."""
+    permission = Permission.objects.select_related("glass").filter(deployment=row, state=State.WAITS).first()
+    if permission is None:
+        return
+    since = clock()
+    why = ending(row, permission)
+    if why:
+        end(row, why)
+    elif not _occupied(row):
+        door = doors.open_door(row)
+        with transaction.atomic():
+            _sign(row, permission, since, door=door)
+
+
+def _occupied(row: Deployment) -> bool:
+    others = Permission.objects.filter(deployment__environment=row.environment, door=True, until__gt=timezone.now())
+    return others.exclude(deployment__commit=row.commit).exists()
+
+
+def _sign(row: Deployment, permission: Permission, since: datetime, *, door: bool) -> None:
+    now = timezone.now()
+    until = now + GOOD_FOR
+    envelope = vsa.make(_summary(row, permission, moments.text(now)), deploy_key(Path(settings.HOME)))
+    leave = "policy" if permission.glass is None else "break-glass"
+    entry = entries.Vouched(
+        time=moments.text(now),
+        object="",
+        asked=row.entry.object,
+        envelope=canonical.digest(envelope),
+        leave=leave,
+        until=moments.text(until),
+    )
+    enter(entry, ())
+    still = Permission.objects.filter(pk=permission.pk, state=State.WAITS)
+    still.update(state=State.ALLOWED, vsa=envelope.decode(), until=until, checked=since, door=door)
+
+
+def _summary(row: Deployment, permission: Permission, now: str) -> vsa.Permission:
+    return vsa.Permission(
+        artifact=row.artifact,
+        product=row.environment.product.slug,
+        environment=row.environment.name,
+        policy=_policy(permission),
+        inputs=tuple(canonical.digest(canonical.encode(one)) for one in row.provenance),
+        verifier="muniment",
+        time=now,
+    )
+
+
+def _policy(permission: Permission) -> str:
+    """The policy that judged it. Where nothing could be judged, and two let it through, what they said."""
+    if permission.entry is not None:
+        read = entries.decode(bytes(permission.entry.data), 0)
+        if isinstance(read, entries.Judged):
+            return read.policy
+    glass = permission.glass
+    return canonical.digest_of({"break-glass": glass.reason if glass is not None else ""})

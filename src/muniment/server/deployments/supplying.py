@@ -1,0 +1,96 @@
+"""What the record of deployments and incidents knows of a product, as facts."""
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from muniment.facts import kinds, pipeline
+from muniment.facts.facts import Fact
+from muniment.facts.maybe import Known, Maybe
+from muniment.server import moments
+from muniment.server.deployments.models import BROUGHT, Deployment, Permission, Sighting, State
+from muniment.server.incidents import kinds as incident_kinds
+from muniment.server.incidents.models import Incident
+from muniment.server.products.models import Environment
+from muniment.workflows.supplies import fact
+
+_DAYS = 90
+
+
+class Deployments:
+    """A supplier (`workflows.supplies`)."""
+
+    names = frozenset(kind.name for kind in (kinds.ENVIRONMENTS, kinds.DEADLINES, kinds.DEPLOYMENTS))
+
+    def supply(self, product: str, names: Collection[str], now: str) -> Mapping[str, Fact]:
+        """Those of its facts that go by `names`."""
+        return {name: fact(_READERS[name](product), "record", now) for name in names}
+
+
+def reached(product: str, artifact: str) -> tuple[str, ...]:
+    """The environments where this very artifact was deployed by the policy, and is so by its newest delivery there."""
+    rows = Deployment.objects.filter(environment__product__slug=product, artifact=artifact)
+    rows = rows.filter(permission__state__in=[*BROUGHT, State.ENDED]).order_by("pk")
+    newest = {row.environment.name: row for row in rows.select_related("environment", "permission")}
+    held = (State.SUCCEEDED,)
+    return tuple(
+        sorted(n for n, row in newest.items() if row.permission.state in held and row.permission.glass_id is None)
+    )
+
+
+def _environments(product: str) -> Maybe[Any]:
+    rows = Environment.objects.filter(product__slug=product, ended=None)
+    return Known(tuple(pipeline.Environment(row.name, row.order, row.production) for row in rows))
+
+
+def _deadlines(product: str) -> Maybe[Any]:
+    """Open incidents: of this product, and of no product at all."""
+    rows = Incident.objects.filter(Q(product__slug=product) | Q(product=None), closed=None).order_by("deadline", "pk")
+    return Known(tuple(pipeline.Deadline(f"incident-{r.pk}", r.told, moments.text(r.deadline)) for r in rows))
+
+
+def _deployments(product: str) -> Maybe[Any]:
+    """All that came, and what was seen to run although it came in no way that we know."""
+    since = timezone.now() - timedelta(days=_DAYS)
+    rows = Permission.objects.filter(deployment__environment__product__slug=product, decided__gte=since)
+    came = rows.filter(state__in=BROUGHT).select_related("deployment__environment").order_by("pk")
+    found = [_deployment(row) for row in came]
+    known = Incident.objects.filter(kind=incident_kinds.DEPLOYMENT, product__slug=product, opened__gte=since)
+    strange = {row.subject for row in known}
+    for seen in Sighting.objects.filter(environment__product__slug=product, first__gte=since).select_related(
+        "environment"
+    ):
+        if f"{seen.environment.name}:{seen.digest}" in strange:
+            found.append(_strange(seen))
+    return Known(pipeline.Deployments(moments.text(since), tuple(found)))
+
+
+def _deployment(row: Permission) -> pipeline.Deployment:
+    asked = row.deployment
+    return pipeline.Deployment(
+        str(asked.pk),
+        asked.environment.name,
+        asked.artifact,
+        asked.commit,
+        Known(True),
+        str(row.state),
+        tuple(row.manual or ()),
+        moments.text(row.decided),
+    )
+
+
+def _strange(seen: Sighting) -> pipeline.Deployment:
+    name = f"seen-{seen.pk}"
+    return pipeline.Deployment(
+        name, seen.environment.name, seen.digest, "", Known(False), "seen", (), moments.text(seen.first)
+    )
+
+
+_READERS: dict[str, Callable[[str], Maybe[Any]]] = {
+    kinds.ENVIRONMENTS.name: _environments,
+    kinds.DEADLINES.name: _deadlines,
+    kinds.DEPLOYMENTS.name: _deployments,
+}

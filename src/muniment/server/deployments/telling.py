@@ -1,0 +1,83 @@
+"""What a pipeline is told of its deployment: its state, what stands in the way, and the permission while it holds."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from muniment.decision.account import Account, ReasonTold
+from muniment.server.deployments.models import Deployment, State
+from muniment.server.record.reading import beside
+from muniment.server.work import soon
+
+_STOPPING = ("violated", "unknown")
+
+
+def ask_again(row: Deployment) -> datetime:
+    """Have what is allowed looked at once more; the moment of asking, by the database's clock."""
+    since = clock()
+    if _may_end(row):
+        soon("check-deployment", deployment=row.pk)
+    return since
+
+
+def waits(row: Deployment, since: datetime) -> bool:
+    """Whether it is not decided yet, or was not looked at again since then."""
+    return row.state == "asked" or (_may_end(row) and not _seen(row, since))
+
+
+def anew(row: Deployment) -> Deployment:
+    """The deployment as it stands by now."""
+    return Deployment.objects.select_related("environment__product", "pipeline", "permission").get(pk=row.pk)
+
+
+def told(row: Deployment, since: datetime) -> dict[str, Any]:
+    """The answer. A permission that was not looked at again since `since` is not told."""
+    if waits(row, since):
+        return {"id": row.pk, "state": "asked", "reasons": [], "vsa": None, "until": None}
+    permission = row.permission
+    reasons = [{"clause": clause, "message": one.message, "remedy": one.remedy} for clause, one in reasons_of(row)]
+    if permission.why:
+        reasons.append({"clause": "", "message": permission.why, "remedy": "Ask again once that is over."})
+    return {
+        "id": row.pk,
+        "state": row.state,
+        "reasons": reasons,
+        "vsa": json.loads(permission.vsa) if _may_end(row) and permission.vsa else None,
+        "until": permission.until.isoformat() if permission.until is not None else None,
+    }
+
+
+def reasons_of(row: Deployment) -> Iterator[tuple[str, ReasonTold]]:
+    """(clause, reason) of all that stands in the way, "" for what is nobody's clause. What was erased says nothing."""
+    said: Any = beside(row.permission.account, Account) if row.permission.account else None
+    if not isinstance(said, Account):
+        return
+    for result in said.results:
+        if result.status in _STOPPING and result.enforced and not result.exception:
+            yield from ((result.clause, reason) for reason in result.reasons)
+    yield from (("", reason) for reason in said.reasons)
+
+
+def clock() -> datetime:
+    """This moment, by the clock that all processes share."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (found,) = cursor.fetchone() or (None,)
+    return found  # type: ignore[return-value]
+
+
+def _may_end(row: Deployment) -> bool:
+    """Whether it is a permission that holds, as far as is known."""
+    if row.state != State.ALLOWED:
+        return False
+    until = row.permission.until
+    return until is not None and timezone.now() < until
+
+
+def _seen(row: Deployment, since: datetime) -> bool:
+    checked = row.permission.checked
+    return checked is not None and checked >= since

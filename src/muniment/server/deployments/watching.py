@@ -1,0 +1,158 @@
+"""What ends a permission, and what comes of deployments: reported, seen, or lost."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.errors import GitError
+from muniment.facts import canonical
+from muniment.facts.maybe import Unknown
+from muniment.ledger import entries, objects
+from muniment.server import moments
+from muniment.server.changes.rules import freezes
+from muniment.server.deployments import doors, identifying
+from muniment.server.deployments.commits import standing
+from muniment.server.deployments.models import BROUGHT, REPORTED, Deployment, Permission, Report, Sighting, State
+from muniment.server.deployments.telling import clock
+from muniment.server.incidents import kinds
+from muniment.server.incidents.acts import open_incident
+from muniment.server.people.messages import holding, tell
+from muniment.server.record.entering import enter
+
+LOST_AFTER = timedelta(hours=2)
+
+_UNDER_WAY = (State.WAITS, State.ALLOWED)
+
+
+def ending(row: Deployment, permission: Permission) -> str:
+    """Why the permission is over, in a sentence; "" if nothing ends it. MunimentError where that is not known."""
+    place, pipeline = row.environment, row.pipeline
+    pipeline.refresh_from_db()
+    place.refresh_from_db()
+    if place.ended is not None or place.product.retired is not None or pipeline.ended is not None:
+        return "The pipeline may no longer deploy to this environment."
+    glass = permission.glass
+    for freeze in freezes():
+        before = glass is not None and moments.read(freeze.since) < glass.since
+        if not freeze.rehearsal and not before:
+            return f"Everything is stopped: {freeze.reason}"
+    return "" if glass is not None else _gone(row)
+
+
+def _gone(row: Deployment) -> str:
+    with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
+        if isinstance(here.holds, Unknown):
+            raise GitError(here.holds.why, "See that the repository can be read.")
+        return "" if here.holds.value else f"{here.target} does not hold the commit {row.commit[:12]} any more."
+
+
+def check(row: Deployment) -> None:
+    """Look once more at a permission: it is over, or was seen to hold at this moment."""
+    permission = Permission.objects.select_related("glass").filter(deployment=row, state=State.ALLOWED).first()
+    if permission is None:
+        return
+    since = clock()
+    why = ending(row, permission)
+    if why:
+        end(row, why)
+    else:
+        Permission.objects.filter(pk=permission.pk).update(checked=since)
+
+
+def end(row: Deployment, why: str) -> None:
+    """Take a permission back, if it is one; then shut the vault's door."""
+    with transaction.atomic():
+        permission = Permission.objects.select_for_update().get(deployment=row)
+        if permission.state not in _UNDER_WAY:
+            return
+        permission.state, permission.why, permission.ended = State.ENDED, why, timezone.now()
+        permission.save(update_fields=["state", "why", "ended"])
+        _entered(row, State.ENDED, objects.Outcome("", None, why, objects.salt()))
+    shut(row)
+
+
+def shut(row: Deployment) -> None:
+    """Shut the vault's door that was opened for it."""
+    permission = Permission.objects.filter(deployment=row, door=True).first()
+    if permission is not None:
+        doors.close_door(row)
+        Permission.objects.filter(pk=permission.pk).update(door=False)
+
+
+def take_report(row: Deployment) -> None:
+    """Record what its pipeline reported. What was delivered without leave, or is something else, is an incident."""
+    report = Report.objects.filter(deployment=row).first()
+    permission = Permission.objects.select_related("glass").filter(deployment=row).first()
+    if report is None or permission is None or permission.state in (*REPORTED, State.DENIED, State.WAITS):
+        return
+    late = permission.why if permission.state == State.ENDED else ending(row, permission)
+    with transaction.atomic():
+        permission = Permission.objects.select_for_update().get(pk=permission.pk)
+        permission.state, permission.ended = State(report.state), report.at
+        permission.save(update_fields=["state", "ended"])
+        _entered(row, State(report.state), objects.Outcome(report.digest, report.exit_code, late, objects.salt()))
+        if late and report.state == State.SUCCEEDED:
+            _incident(row, row.artifact, f"was deployed although its permission was over: {late}")
+        if report.digest:
+            _seen(row, report.digest)
+    shut(row)
+
+
+def _seen(row: Deployment, digest: str) -> None:
+    if digest != row.artifact:
+        _incident(row, digest, f"runs there after {row.artifact[:19]} was deployed")
+
+
+def take_sighting(seen: Sighting) -> None:
+    """What runs somewhere came there by a deployment that was allowed, or it is an incident."""
+    rows = Deployment.objects.filter(environment=seen.environment, artifact=seen.digest)
+    brought = Q(permission__state__in=BROUGHT) | Q(permission__state=State.ENDED, report__isnull=False)
+    if not rows.filter(brought).exists():
+        where = seen.environment
+        told = f"{seen.digest[:19]} runs in {where.name}, and no allowed deployment brought it"
+        open_incident(
+            kinds.DEPLOYMENT, where.product, f"{where.name}:{seen.digest}", told, link=_link(where.product.slug)
+        )
+
+
+def find_lost() -> None:
+    """Deployments of which nobody reported what came; doors that are open for longer than a permission is good for."""
+    now = timezone.now()
+    rows = Permission.objects.select_related("deployment__environment__product", "deployment__entry")
+    for permission in rows.filter(door=True, until__lt=now):
+        shut(permission.deployment)
+    for permission in rows.filter(state=State.ALLOWED, decided__lt=now - LOST_AFTER):
+        _lose(permission.deployment)
+
+
+def _lose(row: Deployment) -> None:
+    with transaction.atomic():
+        permission = Permission.objects.select_for_update().get(deployment=row)
+        if permission.state != State.ALLOWED or Report.objects.filter(deployment=row).exists():
+            return
+        permission.state, permission.ended = State.LOST, timezone.now()
+        permission.save(update_fields=["state", "ended"])
+        _entered(row, State.LOST, objects.Outcome("", None, "nobody reported", objects.salt()))
+        place = row.environment
+        text = f"Nobody reported what came of deploying {row.artifact[:19]} to {place.name} of {place.product.name}."
+        tell(holding((Role.OWNER,), place.product), text, f"/deployments/{row.pk}")
+
+
+def _entered(row: Deployment, state: State, beside: objects.Outcome) -> None:
+    entry = entries.Delivered(
+        time=moments.now(), object=canonical.digest_of(beside), asked=row.entry.object, state=state.value
+    )
+    enter(entry, (beside,))
+
+
+def _incident(row: Deployment, digest: str, what: str) -> None:
+    place = row.environment
+    told = f"{digest[:19]} in {place.name}: it {what}"
+    open_incident(kinds.DEPLOYMENT, place.product, f"{place.name}:{digest}", told, link=f"/deployments/{row.pk}")
+
+
+def _link(product: str) -> str:
+    return f"/products/{product}/environments"

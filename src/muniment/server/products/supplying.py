@@ -1,0 +1,6 @@
+"""Who knows facts of a product besides its repository: each is listed here by hand, and asked in this order."""
+
+from muniment.server.deployments.supplying import Deployments
+from muniment.workflows.supplies import Supplier
+
+SUPPLIERS: tuple[Supplier, ...] = (Deployments(),)

@@ -1,0 +1,520 @@
+"""Deployments: who may ask, what is allowed, what ends a permission, and what came there without one."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.utils import ProgrammingError
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.ledger import entries
+from muniment.pipelines import vsa
+from muniment.server import moments
+from muniment.server.api import deployments as api
+from muniment.server.deployments import tasks, telling, watching
+from muniment.server.deployments.models import Deployment, Permission, Pipeline, State
+from muniment.server.incidents.acts import open_incident
+from muniment.server.incidents.models import Incident
+from muniment.server.people.models import Message, Person
+from muniment.server.policies.models import Freeze
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.models import Entry
+from muniment.server.running.keys import deploy_public
+from tests.support.deploying import ARTIFACT, Shop, payload
+from tests.support.service import as_role, browser, person, post, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+OTHER = "sha256:" + "b" * 64
+
+
+@pytest.fixture
+def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Nobody waits for a worker: the test is the worker, and looks again whenever it is asked to."""
+    monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
+    return Shop(tmp_path)
+
+
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that looks again at once."""
+    inner = telling.ask_again
+
+    def look(number: int) -> None:
+        with as_role("worker"):
+            tasks.check_deployment(number)
+        connection.close()
+
+    def ask_again(row: Deployment) -> Any:
+        since = inner(row)
+        worker = Thread(target=look, args=[row.pk])  # what it writes is no business of the request's
+        worker.start()
+        worker.join()
+        return since
+
+    monkeypatch.setattr(telling, "ask_again", ask_again)
+    monkeypatch.setattr(api, "WAIT_SECONDS", 1.0)
+
+
+# --- the way through ----------------------------------------------------------------------------------------
+
+
+def test_what_a_trusted_builder_made_of_an_allowed_commit_goes_through_one_environment_after_the_other(
+    shop: Shop, looking: None
+) -> None:
+    first = shop.asked("production")
+    assert shop.state(first) == "denied"
+    assert shop.codes(first) == ["deployment.permitted:out-of-order"]
+    told = shop.get(first)[1]
+    assert told["vsa"] is None
+    assert "Deploy it to staging first" in told["reasons"][0]["remedy"]
+    assert told["reasons"][0]["clause"] == "deployment.permitted"
+    staging = shop.asked("staging")
+    assert shop.state(staging) == "allowed", shop.codes(staging)
+    shop.report(staging, "succeeded", "staging")
+    number = shop.asked("production")
+    told = shop.get(number)[1]
+    assert told["state"] == "allowed"
+    key = {"k": deploy_public(Path(settings.HOME))}
+    envelope = json.dumps(told["vsa"]).encode()
+    found = vsa.verify(envelope, ARTIFACT, "production", key, 900, moments.now(), "shop")
+    assert (found.product, found.environment) == ("shop", "production")
+    shop.report(number, "succeeded")
+    assert shop.state(number) == "succeeded"
+    assert shop.get(number)[1]["vsa"] is None
+
+
+def test_everything_is_recorded_before_it_is_done_and_names_nobody(shop: Shop, looking: None) -> None:
+    number = shop.deployed("staging")
+    row = Deployment.objects.get(pk=number)
+    kinds = list(Entry.objects.filter(pk__gte=row.entry_id).order_by("pk").values_list("kind", flat=True))
+    assert kinds == ["delivery", "decision", "vouched", "delivered"]
+    read = [entries.decode(bytes(one.data), 0) for one in Entry.objects.filter(pk__gte=row.entry_id).order_by("pk")]
+    asked, judged, vouched, delivered = read
+    assert isinstance(judged, entries.Judged)
+    assert (judged.point, judged.push, judged.enforced) == ("deploy", asked.object, True)
+    assert isinstance(vouched, entries.Vouched)
+    assert (vouched.asked, vouched.leave) == (asked.object, "policy")
+    assert isinstance(delivered, entries.Delivered)
+    assert (delivered.asked, delivered.state) == (asked.object, "succeeded")
+
+
+def test_a_job_of_a_forge_deploys_like_a_runner(shop: Shop, looking: None) -> None:
+    token = shop.job("staging")
+    number = shop.asked("staging", token=token)
+    assert shop.get(number, token=token)[1]["state"] == "allowed"
+
+
+def test_the_same_request_sent_twice_is_one_deployment(shop: Shop) -> None:
+    first = shop.ask("staging", key="same")
+    assert shop.ask("staging", key="same") == first
+    assert Deployment.objects.count() == 1
+    assert shop.ask("staging", key="same", artifact=OTHER)[0] == 409
+    assert shop.send("POST", "/deployments", {}, shop.runner())[0] == 422
+
+
+# --- hostile tokens -----------------------------------------------------------------------------------------
+
+CLAIMS: list[tuple[str, dict[str, Any], str]] = [
+    ("job", {"iss": "https://evil.example.test"}, "issuer"),
+    ("job", {"sub": "repo:acme/shop:environment:staging"}, "subject"),
+    ("job", {"sub": "repo:acme/shop:pull_request"}, "subject"),
+    ("job", {"aud": "muniment-vault"}, "audience"),
+    ("job", {"aud": "https://elsewhere.example.test"}, "audience"),
+    ("job", {"aud": None}, "audience"),
+    ("job", {"repository_id": "4712"}, "repository"),
+    ("job", {"repository_id": None}, "unreadable"),
+    ("job", {"ref": "refs/heads/topic"}, "ref"),
+    ("job", {"ref": "refs/pull/1/merge"}, "ref"),
+    ("job", {"ref_protected": "false"}, "unprotected"),
+    ("job", {"ref_protected": None}, "unprotected"),
+    ("job", {"environment": "staging"}, "environment"),
+    ("job", {"environment": None}, "unreadable"),
+    ("job", {"event_name": "pull_request"}, "event"),
+    ("job", {"event_name": "pull_request_target"}, "event"),
+    ("job", {"event_name": "workflow_run"}, "event"),
+    ("job", {"event_name": "issue_comment"}, "event"),
+    ("job", {"event_name": None}, "event"),
+    ("job", {"exp": 1}, "expired"),
+    ("job", {"iat": 9_999_999_999, "exp": 9_999_999_999 + 60}, "not-yet"),
+    ("job", {"exp": 9_999_999_999}, "too-long"),
+    ("job", {"sha": None}, "unreadable"),
+    ("runner", {"iss": "other"}, "issuer"),
+    ("runner", {"sub": "shop.staging"}, "subject"),
+    ("runner", {"sub": "other.production"}, "subject"),
+    ("runner", {"aud": "muniment-vault"}, "audience"),
+    ("runner", {"exp": 1}, "expired"),
+    ("runner", {"exp": 9_999_999_999}, "too-long"),
+    ("runner", {"commit": ""}, "unreadable"),
+]
+
+
+@pytest.mark.parametrize(("who", "changed", "code"), CLAIMS)
+def test_a_token_with_one_claim_that_is_another_is_nobodys(
+    shop: Shop, who: str, changed: dict[str, Any], code: str
+) -> None:
+    make: Callable[..., str] = getattr(shop, who)
+    status, told = shop.ask("production", token=make("production", **changed))
+    assert (status, told["type"]) == (403, f"urn:muniment:identity-{code}")
+    assert not Deployment.objects.exists()
+    assert make("production").split(".")[2] not in json.dumps(told)
+
+
+def test_a_token_of_another_environment_or_run_sees_nothing(shop: Shop) -> None:
+    number = shop.asked("staging")
+    assert shop.get(number, token=shop.runner("production"))[0] == 403
+    assert shop.get(number, token=shop.job("staging"))[0] == 404
+    assert shop.get(number, token=shop.runner("staging", job="8"))[0] == 404
+    assert shop.get(number + 1, "staging")[0] == 404
+    assert shop.send("POST", f"/deployments/{number}/outcome", {"state": "failed"}, shop.runner())[0] == 403
+
+
+def test_a_persons_token_is_no_identity_of_a_pipeline(shop: Shop) -> None:
+    text = token_of(person("ada", *Role))
+    for method, path in (
+        ("POST", "/deployments"),
+        ("GET", "/deployments/1"),
+        ("POST", "/deployments/1/outcome"),
+        ("POST", "/environments/shop/staging/digest"),
+    ):
+        assert shop.send(method, path, {}, text)[0] == 401, path
+
+
+def test_a_pipelines_token_opens_nothing_of_peoples(shop: Shop) -> None:
+    for path in ("/products", "/people", "/products/shop/environments", "/policy"):
+        assert shop.send("GET", path, None, shop.runner())[0] == 401, path
+
+
+def test_a_pipeline_whose_leave_was_taken_is_nobody(shop: Shop, looking: None) -> None:
+    number = shop.asked("staging")
+    with as_role("owner"):
+        Pipeline.objects.filter(environment__name="staging").update(ended=timezone.now())
+    assert shop.ask("staging")[0] == 403
+    assert shop.get(number, "staging")[0] == 403
+    with as_role("worker"):
+        tasks.check_deployment(number)
+    assert shop.state(number) == "ended"
+
+
+def test_what_is_not_there_is_refused_like_what_trusts_nobody(shop: Shop) -> None:
+    for changed in ({"product": "nothing"}, {"environment": "nowhere"}):
+        status, told = shop.ask("production", **changed)
+        assert (status, told["type"]) == (403, "urn:muniment:identity-untrusting")
+
+
+def test_a_commit_that_the_pipeline_does_not_run_on_is_refused(shop: Shop) -> None:
+    assert shop.ask("staging", commit=shop.base)[0] == 409
+    assert not Deployment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"artifact": "latest"},
+        {"artifact": "sha256:" + "A" * 64},
+        {"commit": "main"},
+        {"commit": "0" * 39},
+        {"provenance": "x"},
+        {"provenance": [1]},
+        {"provenance": [{}] * 9},
+        {"more": 1},
+        {"product": "../x"},
+    ],
+)
+def test_what_is_malformed_is_refused(shop: Shop, changed: dict[str, Any]) -> None:
+    assert shop.ask("staging", **changed)[0] == 422
+
+
+# --- denied -------------------------------------------------------------------------------------------------
+
+
+def test_what_no_trusted_builder_signed_is_denied(shop: Shop) -> None:
+    from muniment.ledger.keys import generate
+
+    forged, _ = generate("builder")
+    cases: list[tuple[list[Any], str]] = [
+        ([], "no-provenance"),
+        ([shop.provenance(key=forged)], "not-proven"),
+        ([shop.provenance(commit=shop.base)], "made-of-other"),
+        ([shop.provenance(artifact=OTHER)], "not-proven"),
+        ([shop.provenance(builder="https://other.example.test")], "not-proven"),
+        ([{"payload": "x"}], "not-proven"),
+    ]
+    for given, code in cases:
+        number = shop.asked("staging", provenance=given)
+        assert shop.state(number) == "denied"
+        assert f"deployment.permitted:{code}" in shop.codes(number), (code, shop.codes(number))
+
+
+def test_a_commit_that_no_decision_let_in_is_denied(shop: Shop) -> None:
+    sneaked = shop.repo.commit({"app.py": "x = 3\n"})
+    shop.commit = sneaked
+    number = shop.asked("staging")
+    assert "deployment.permitted:not-decided" in shop.codes(number)
+    shop.let_in(sneaked, allowed=False)
+    assert "deployment.permitted:not-allowed" in shop.codes(shop.asked("staging"))
+    shop.let_in(sneaked)
+    assert shop.state(shop.asked("staging")) == "allowed"
+
+
+def test_a_commit_of_another_branch_is_denied(shop: Shop) -> None:
+    shop.commit = shop.repo.commit({"app.py": "x = 9\n"}, on="topic", parents=[shop.base])
+    shop.let_in(shop.commit)
+    number = shop.asked("staging")
+    assert "deployment.permitted:not-on-branch" in shop.codes(number)
+
+
+def test_a_repository_that_cannot_be_read_denies_and_says_so(shop: Shop, looking: None) -> None:
+    from muniment.server.products.models import Repository
+
+    with as_role("owner"):
+        Repository.objects.update(path="/nowhere")
+    number = shop.asked("staging")
+    told = shop.get(number, "staging")[1]
+    assert told["state"] == "denied"
+    assert "could not be judged" in told["reasons"][0]["message"]
+
+
+def test_an_incident_past_its_deadline_stops_deployments(shop: Shop) -> None:
+    with as_role("worker"):
+        row = open_incident("deployment", shop.product, "x:y", "something")
+    assert shop.state(shop.asked("staging")) == "allowed"
+    with as_role("owner"):
+        Incident.objects.filter(pk=row.pk).update(deadline=timezone.now() - timedelta(days=1))
+    assert "deployment.permitted:overdue" in shop.codes(shop.asked("staging"))
+
+
+def test_an_artifact_that_was_undone_has_not_been_there(shop: Shop) -> None:
+    shop.deployed("staging")
+    assert shop.state(shop.asked("production")) == "allowed"
+    shop.deployed("staging", "undone")
+    assert "deployment.permitted:out-of-order" in shop.codes(shop.asked("production"))
+
+
+# --- what ends a permission ---------------------------------------------------------------------------------
+
+
+def test_a_forced_push_between_decision_and_deployment_ends_it_at_once(shop: Shop, looking: None) -> None:
+    number = shop.asked("staging")
+    assert shop.get(number, "staging")[1]["state"] == "allowed"
+    shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
+    told = shop.get(number, "staging")[1]
+    assert (told["state"], told["vsa"]) == ("ended", None)
+    assert "does not hold the commit" in told["reasons"][0]["message"]
+
+
+def test_a_forced_push_before_it_is_signed_leaves_nothing_signed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = watching.ending
+
+    def pushed(row: Deployment, permission: Permission) -> str:
+        shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
+        return inner(row, permission)
+
+    monkeypatch.setattr("muniment.server.deployments.judging.ending", pushed)
+    number = shop.asked("staging")
+    assert shop.state(number) == "ended"
+    assert Permission.objects.get().vsa == ""
+    assert not Entry.objects.filter(kind="vouched").exists()
+
+
+def test_what_nobody_looked_at_again_is_not_told(shop: Shop) -> None:
+    number = shop.asked("staging")
+    assert shop.get(number, "staging")[1] == {
+        "id": number,
+        "state": "asked",
+        "reasons": [],
+        "vsa": None,
+        "until": None,
+    }
+
+
+def test_a_freeze_stops_what_is_under_way_and_what_comes(shop: Shop, looking: None) -> None:
+    number = shop.asked("staging")
+    sam = browser(person("sam", Role.SECURITY))
+    post(sam, "/policy/freeze", reason="a leak", rehearsal="on")
+    with as_role("worker"):
+        tasks.stop_deployments()
+    assert shop.state(number) == "allowed"
+    post(sam, "/policy/freeze", reason="a leak")
+    with as_role("worker"):
+        tasks.stop_deployments()
+    assert shop.state(number) == "ended"
+    later = shop.asked("staging")
+    assert ":frozen" in shop.codes(later)
+    assert "a leak" in json.dumps(shop.get(number, "staging")[1])
+    assert Freeze.objects.count() == 2
+
+
+def test_a_permission_is_over_after_some_minutes(shop: Shop, looking: None) -> None:
+    number = shop.asked("staging")
+    with as_role("owner"):
+        Permission.objects.update(until=timezone.now() - timedelta(seconds=1))
+    status, told = shop.get(number, "staging")
+    assert status == 200, told
+    assert (told["state"], told["vsa"]) == ("allowed", None)
+
+
+# --- what came of it ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "undone", "undo-failed", "died"])
+def test_what_came_of_it_is_recorded_once(shop: Shop, state: str) -> None:
+    number = shop.asked("staging")
+    assert shop.report(number, state, "staging")[0] == 202
+    assert shop.report(number, state, "staging")[0] == 202
+    other = "failed" if state != "failed" else "died"
+    assert shop.report(number, other, "staging")[0] == 409
+    assert shop.state(number) == state
+    assert Entry.objects.filter(kind="delivered").count() == 1
+
+
+def test_what_was_not_allowed_has_no_outcome(shop: Shop) -> None:
+    number = shop.asked("production")
+    assert shop.report(number, "succeeded")[0] == 409
+    assert shop.state(number) == "denied"
+
+
+def test_what_nobody_reports_is_lost_and_told_and_may_still_be_reported(shop: Shop) -> None:
+    person("own", Role.OWNER)
+    number = shop.asked("staging")
+    with as_role("owner"):
+        Permission.objects.update(decided=timezone.now() - timedelta(hours=3))
+    with as_role("worker"):
+        watching.find_lost()
+        watching.find_lost()
+    assert shop.state(number) == "lost"
+    assert Message.objects.filter(person__slug="own").count() == 1
+    shop.report(number, "failed", "staging")
+    assert shop.state(number) == "failed"
+
+
+def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) -> None:
+    number = shop.asked("staging")
+    shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
+    shop.report(number, "succeeded", "staging")
+    assert shop.state(number) == "succeeded"
+    assert "its permission was over" in Incident.objects.get().told
+
+
+def test_another_digest_than_the_one_deployed_is_an_incident(shop: Shop) -> None:
+    number = shop.asked("staging")
+    shop.report(number, "succeeded", "staging", digest_seen=OTHER)
+    assert Incident.objects.get().subject == f"staging:{OTHER}"
+
+
+def seen(shop: Shop, digest: str, environment: str = "staging") -> int:
+    status, _ = shop.send(
+        "POST", f"/environments/shop/{environment}/digest", {"digest": digest}, shop.runner(environment)
+    )
+    from muniment.server.deployments.models import Sighting
+
+    with as_role("worker"):
+        tasks.take_sighting(Sighting.objects.latest("pk").pk)
+    return status
+
+
+def test_what_runs_somewhere_without_an_allowed_deployment_is_one_incident(shop: Shop) -> None:
+    sam = person("sam", Role.SECURITY)
+    shop.deployed("staging")
+    assert seen(shop, ARTIFACT) == 202
+    assert not Incident.objects.exists()
+    for _ in range(3):
+        assert seen(shop, OTHER) == 202
+    assert seen(shop, ARTIFACT, "production") == 202
+    assert {one.subject for one in Incident.objects.all()} == {f"staging:{OTHER}", f"production:{ARTIFACT}"}
+    assert Message.objects.filter(person=sam).count() == 2
+
+
+# --- break-glass --------------------------------------------------------------------------------------------
+
+
+def break_glass(shop: Shop, **changed: str) -> str:
+    dev = browser(person("dev", Role.DEVELOPER))
+    fields = {"environment": "production", "artifact": ARTIFACT, "minutes": "15", "reason": "The site is down."}
+    return post(dev, "/products/shop/environments/break-glass", **{**fields, **changed})
+
+
+def agree(name: str = "sam") -> str:
+    waiting = Proposal.objects.get(state="waiting")
+    return post(browser(Person.objects.get(slug=name)), f"/proposals/{waiting.pk}", answer="agree")
+
+
+def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: Shop, looking: None) -> None:
+    for name, role in (("sam", Role.SECURITY), ("sid", Role.SECURITY), ("own", Role.OWNER)):
+        person(name, role)
+    assert "waits for a second person" in break_glass(shop)
+    assert shop.state(shop.asked("production")) == "denied"
+    agree()
+    number = shop.asked("production", provenance=[])
+    assert shop.state(number) == "allowed"
+    assert payload(shop.get(number)[1]["vsa"])["subject"]
+    assert shop.state(shop.asked("production")) == "denied"
+    assert {one.person.slug for one in Message.objects.filter(text__contains="An incident was opened")} == {
+        "sam",
+        "sid",
+        "own",
+    }
+    row = Incident.objects.get()
+    assert (row.kind, sorted(row.involved)) == ("break-glass", ["dev", "sam"])
+    vouched = entries.decode(bytes(Entry.objects.get(kind="vouched").data), 0)
+    assert isinstance(vouched, entries.Vouched)
+    assert vouched.leave == "break-glass"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"minutes": "0"},
+        {"minutes": "61"},
+        {"minutes": "x"},
+        {"reason": " "},
+        {"artifact": "latest"},
+        {"environment": "x"},
+    ],
+)
+def test_a_leave_without_bounds_is_refused(shop: Shop, changed: dict[str, str]) -> None:
+    break_glass(shop, **changed)
+    assert not Proposal.objects.exists()
+
+
+def test_a_leave_is_over_after_its_minutes_and_is_for_one_artifact_and_environment(shop: Shop) -> None:
+    from muniment.server.deployments.models import Glass
+
+    person("sam", Role.SECURITY)
+    break_glass(shop)
+    agree()
+    assert shop.state(shop.asked("production", artifact=OTHER)) == "denied"
+    with as_role("owner"):
+        Glass.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert shop.state(shop.asked("production")) == "denied"
+
+
+# --- the second layer ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE deployments_permission SET state = 'allowed'",
+        "INSERT INTO deployments_permission (deployment_id, state) VALUES (1, 'allowed')",
+        "UPDATE deployments_deployment SET artifact = 'x'",
+        "DELETE FROM deployments_report",
+        "UPDATE deployments_glass SET until = now()",
+        "UPDATE deployments_issuer SET keys = '{}'",
+    ],
+)
+def test_the_web_may_not_decide(shop: Shop, statement: str) -> None:
+    with connection.cursor() as cursor, pytest.raises(ProgrammingError, match="permission denied"):
+        cursor.execute(statement)
+    connection.close()
+
+
+def test_states_are_told_apart() -> None:
+    assert len({state.label for state in State}) == len(State)
