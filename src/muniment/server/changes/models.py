@@ -1,6 +1,7 @@
 """Changes, and the decisions on them, which the worker alone writes."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
@@ -15,9 +16,9 @@ class Change(models.Model):
     class Where(models.TextChoices):
         """What became of it."""
 
-        OPEN = "open", "open"
-        PAST = "past", "on the branch"
-        GONE = "gone", "gone"
+        OPEN = "open", _("open")
+        PAST = "past", _("on the branch")
+        GONE = "gone", _("gone")
 
     repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="changes")
     name = models.CharField(max_length=300)

@@ -14,4 +14,4 @@ def lines(repository: Repository) -> Iterator[str]:
     yield f"{repository.name}: {reading.total} changes of {reading.branch} judged"
     for row in repository.states.order_by("-state", "clause"):
         count = f"{row.held} of {row.judged}" if row.judged else ""
-        yield f"  {State(row.state).label:<18} {row.clause:<32} {count}"
+        yield f"  {State(row.state).label!s:<18} {row.clause:<32} {count}"

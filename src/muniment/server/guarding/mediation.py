@@ -18,6 +18,7 @@ from django.db import DataError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from muniment.access.actions import Action
 from muniment.access.authorize import ANYBODY, ORGANISATION, Actor, Resource, Why, authorize, somewhere
@@ -133,7 +134,9 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
     if why is Why.NOBODY:
         return redirect(f"{SIGN_IN}?{urlencode({'next': request.get_full_path()})}")
     if why is Why.NO_SECOND_FACTOR:
-        messages.info(request, "This changes something, so it takes a second factor: a passkey or a code from an app.")
+        messages.info(
+            request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")
+        )
         return redirect(f"{SECOND_FACTOR}?{urlencode({'next': request.get_full_path()})}")
     if resource is not None and resource.product and authorize(actor, Action.SEE_STATE, resource) is not Why.YES:
         raise Http404

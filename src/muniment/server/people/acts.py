@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
@@ -50,15 +51,15 @@ def check_grant(what: What) -> None:
     """ValueError for a role that is not one, of nobody, for no product, or held already."""
     person = _found(Person, what["id"])
     if what["role"] not in set(Role):
-        raise ValueError("There is no such role.")
+        raise ValueError(_("There is no such role."))
     product = _found(Product, what["product"]) if what["product"] else None
     held = Grant.objects.filter(person=person, role=what["role"], product=product, ended=None).exists()
     if what["do"] == "give" and held:
-        raise ValueError(f"{person.name} has that role already.")
+        raise ValueError(_("%(name)s has that role already.") % {"name": person.name})
     if what["do"] == "give" and not person.active:
-        raise ValueError(f"{person.name} has left.")
+        raise ValueError(_("%(name)s has left.") % {"name": person.name})
     if what["do"] == "take" and not held:
-        raise ValueError(f"{person.name} does not have that role.")
+        raise ValueError(_("%(name)s does not have that role.") % {"name": person.name})
 
 
 def change_grant(what: What, asker: str, second: str | None) -> None:
@@ -122,7 +123,7 @@ def _account(what: What, asker: str) -> None:
         with transaction.atomic():
             Account.objects.create(person=people[what["id"]], kind=kind, value=value, **vouched)
     except IntegrityError:
-        raise ValueError("That belongs to somebody already.") from None
+        raise ValueError(_("That belongs to somebody already.")) from None
 
 
 def _drop(what: What) -> None:
@@ -136,13 +137,13 @@ def account_value(kind: str, text: str) -> tuple[str, str]:
         try:
             return kind, parse_key(value)
         except ValueError as error:
-            raise ValueError(f"This is no SSH public key: {error}.") from error
+            raise ValueError(_("This is no SSH public key: %(error)s.") % {"error": error}) from error
     if kind == Account.Kind.LOGIN and value.count("/") != 1:
-        raise ValueError("Write a login with its forge before it, such as github/ada.")
+        raise ValueError(_("Write a login with its forge before it, such as github/ada."))
     if kind == Account.Kind.EMAIL and (value.count("@") != 1 or any(c.isspace() or c in '<>,;"' for c in value)):
-        raise ValueError("This is no e-mail address.")
+        raise ValueError(_("This is no e-mail address."))
     if kind not in Account.Kind.values or not value.isprintable():
-        raise ValueError("This cannot be an account.")
+        raise ValueError(_("This cannot be an account."))
     return kind, value
 
 
@@ -154,7 +155,7 @@ def _clean(person: Person) -> None:
             " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
         ) from error
     if not person.name.isprintable():
-        raise ValueError("name: letters and signs only.")
+        raise ValueError(_("name: letters and signs only."))
 
 
 def _found(model: Any, slug: str) -> Any:

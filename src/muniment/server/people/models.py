@@ -35,9 +35,9 @@ class People(BaseUserManager["Person"]):
 class Mail(models.TextChoices):
     """How somebody wants to be written to; everything is in their inbox anyway."""
 
-    EACH = "each", "at once"
-    DAILY = "daily", "once a day"
-    NEVER = "never", "never"
+    EACH = "each", _("at once")
+    DAILY = "daily", _("once a day")
+    NEVER = "never", _("never")
 
 
 class Person(AbstractBaseUser):
@@ -110,9 +110,9 @@ class Account(models.Model):
     class Kind(models.TextChoices):
         """What it is, as in people.toml."""
 
-        EMAIL = "email", "e-mail address"
-        KEY = "key", "SSH key"
-        LOGIN = "login", "login"
+        EMAIL = "email", _("e-mail address")
+        KEY = "key", _("SSH key")
+        LOGIN = "login", _("login")
 
     class Proof(models.TextChoices):
         """How it is known to be theirs."""

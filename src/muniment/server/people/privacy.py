@@ -119,11 +119,11 @@ def check_erase(what: What) -> None:
     """ValueError for somebody who is active, kept for a claim, or erased already."""
     person = _person(what)
     if person.active:
-        raise ValueError("They have to leave first.")
+        raise ValueError(_("They have to leave first."))
     if person.held:
-        raise ValueError(f"It is kept for a legal claim: {person.held}")
+        raise ValueError(_("It is kept for a legal claim: %(held)s") % {"held": person.held})
     if person.erased:
-        raise ValueError("It was erased already.")
+        raise ValueError(_("It was erased already."))
 
 
 def erase(what: What, asker: str, second: str | None) -> None:
@@ -144,7 +144,7 @@ def erase(what: What, asker: str, second: str | None) -> None:
 def check_hold(what: What) -> None:
     """ValueError for somebody of whom nothing is left."""
     if _person(what).erased:
-        raise ValueError("It was erased already.")
+        raise ValueError(_("It was erased already."))
 
 
 def hold(what: What, asker: str, second: str | None) -> None:
@@ -213,7 +213,7 @@ def _objects() -> Iterator[tuple[str, bytes]]:
 def _person(what: What) -> Person:
     found = Person.objects.filter(slug=what["id"]).first()
     if found is None:
-        raise ValueError("There is nobody of that id.")
+        raise ValueError(_("There is nobody of that id."))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.decision.comparison import Difference, Direction, compare
 from muniment.decision.exceptions import LONGEST
@@ -45,9 +46,9 @@ def check_policy(what: What) -> None:
     """ValueError for what is no policy, or for a version that is not there or was applied."""
     version = Version.objects.filter(pk=what["version"]).first()
     if version is None or version.applied is not None:
-        raise ValueError("That version was applied already, or is gone.")
+        raise ValueError(_("That version was applied already, or is gone."))
     if Version.objects.filter(holds=True).exclude(digest=what["from"]).exists():
-        raise ValueError("Another policy holds by now: propose yours again, so that its differences are seen.")
+        raise ValueError(_("Another policy holds by now: propose yours again, so that its differences are seen."))
     differences(version.text)
 
 
@@ -67,11 +68,11 @@ def check_source(what: What) -> None:
     if what["do"] == "no-source":
         return
     if not Repository.objects.filter(name=what["repository"], product__retired=None).exists():
-        raise ValueError("Choose a repository.")
+        raise ValueError(_("Choose a repository."))
     for name in ("branch", "path"):
         text = what[name]
         if not text or not text.isprintable() or text.startswith(("/", "-", "refs/")) or ".." in text:
-            raise ValueError(f"{name}: write it in short, such as main, or policy.toml.")
+            raise ValueError(_("%(name)s: write it in short, such as main, or policy.toml.") % {"name": name})
 
 
 def set_source(what: What, asker: str, second: str | None) -> None:
@@ -93,9 +94,9 @@ def terms(repository: Repository, what: What, owner: str) -> Terms:
     now = timezone.now()
     days = int(what["days"])
     if not 1 <= days <= LONGEST:
-        raise ValueError(f"An exception lasts from 1 to {LONGEST} days.")
+        raise ValueError(_("An exception lasts from 1 to %(longest)s days.") % {"longest": LONGEST})
     if not what["reason"].strip():
-        raise ValueError("Say why: whoever looks at it later was not there.")
+        raise ValueError(_("Say why: whoever looks at it later was not there."))
     return Terms(
         id=f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(3)}",
         clause=what["clause"],
@@ -113,9 +114,9 @@ def check_exception(what: What) -> None:
     """ValueError for a repository that is gone, or terms that were over before anybody agreed."""
     read = _terms(what)
     if not Repository.objects.filter(name=read.repository).exists():
-        raise ValueError("Its repository is gone.")
+        raise ValueError(_("Its repository is gone."))
     if read.expires <= moments.now():
-        raise ValueError("It would be over already: ask for a new one.")
+        raise ValueError(_("It would be over already: ask for a new one."))
 
 
 def grant_exception(what: What, asker: str, second: str | None) -> None:
@@ -143,7 +144,7 @@ def grant_exception(what: What, asker: str, second: str | None) -> None:
 def check_end(what: What) -> None:
     """ValueError for one that is over."""
     if not Leave.objects.filter(slug=what["id"], ended=None).exists():
-        raise ValueError("It is over already.")
+        raise ValueError(_("It is over already."))
 
 
 def end_exception(what: What, asker: str, second: str | None) -> None:
@@ -156,7 +157,7 @@ def end_exception(what: What, asker: str, second: str | None) -> None:
 def check_freeze(what: What) -> None:
     """ValueError for one without a reason."""
     if not what["reason"].strip():
-        raise ValueError("Say why: everybody who wants to merge reads it.")
+        raise ValueError(_("Say why: everybody who wants to merge reads it."))
 
 
 def freeze(what: What, asker: str, second: str | None) -> None:
@@ -176,7 +177,7 @@ def freeze(what: What, asker: str, second: str | None) -> None:
 def check_lift(what: What) -> None:
     """ValueError for one that was lifted."""
     if not Freeze.objects.filter(slug=what["id"], lifted=None).exists():
-        raise ValueError("It was lifted already.")
+        raise ValueError(_("It was lifted already."))
 
 
 def lift(what: What, asker: str, second: str | None) -> None:
@@ -188,5 +189,5 @@ def lift(what: What, asker: str, second: str | None) -> None:
 def _terms(what: What) -> Terms:
     read = msgspec.convert(what["exception"], Terms)
     if canonical.digest(read.signed) != what["terms"]:
-        raise ValueError("It is not what was asked for.")
+        raise ValueError(_("It is not what was asked for."))
     return read

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.decision.comparison import Difference
@@ -25,7 +26,7 @@ class Side(Struct, frozen=True):
         """Its words: the new ones if there are any."""
         found = self.new or self.old
         if found is None:
-            raise ValueError("a side is of a clause")
+            raise ValueError(_("a side is of a clause"))
         return found
 
     @property

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.ledger.keys import LOG, read_public
 from muniment.server.changes.models import GateLog
@@ -30,19 +31,21 @@ def check_change(what: What) -> None:
     if what["do"] == "repository":
         name, path = what["name"].strip(), what["path"].strip()
         if not name or not name.isprintable() or Repository.objects.filter(name=name).exists():
-            raise ValueError("Give the repository a name that no other has.")
+            raise ValueError(_("Give the repository a name that no other has."))
         if not path.startswith(("/", "file:///")) or not path.isprintable():
-            raise ValueError("Write the full path of the repository on the worker's machine, such as /srv/git/shop.git")
+            raise ValueError(
+                _("Write the full path of the repository on the worker's machine, such as /srv/git/shop.git")
+            )
     elif what["do"] == "gate":
         _check_gate(product, what)
     elif what["do"] == "environment":
         if product.environments.filter(name=what["name"], ended=None).exists():
-            raise ValueError("It has an environment of that name already.")
+            raise ValueError(_("It has an environment of that name already."))
         _clean(Environment(product=product, name=what["name"]), but=("product",))
     elif what["do"] == "drop-environment" and not product.environments.filter(name=what["name"], ended=None).exists():
-        raise ValueError("It has no environment of that name.")
+        raise ValueError(_("It has no environment of that name."))
     elif what["do"] == "describe" and not what["name"].strip():
-        raise ValueError("It needs a name.")
+        raise ValueError(_("It needs a name."))
 
 
 def change(what: What, asker: str, second: str | None) -> None:
@@ -67,7 +70,7 @@ def change(what: What, asker: str, second: str | None) -> None:
         case "drop-environment":
             _drop_environment(product.environments.get(name=what["name"], ended=None))
         case other:
-            raise ValueError(f"There is no such step: {other}.")
+            raise ValueError(_("There is no such step: %(other)s.") % {"other": other})
 
 
 def _add_environment(product: Product, name: str) -> None:
@@ -87,21 +90,25 @@ def _drop_environment(environment: Environment) -> None:
 def _check_gate(product: Product, what: What) -> None:
     repository = product.repositories.filter(name=what["name"]).first()
     if repository is None or GateLog.objects.filter(repository=repository).exists():
-        raise ValueError("Choose a repository whose gate's log is not read yet.")
+        raise ValueError(_("Choose a repository whose gate's log is not read yet."))
     if not what["path"].strip().startswith("/"):
-        raise ValueError("Write the full path of the gate's home, or of a copy of its ledger, on the worker's machine.")
+        raise ValueError(
+            _("Write the full path of the gate's home, or of a copy of its ledger, on the worker's machine.")
+        )
     try:
         known = read_public(what["key"].strip()).kind == LOG
     except ValueError:
         known = False
     if not known:
-        raise ValueError("This is no public key of a ledger: take the one line of keys/ledger.pub in the gate's home.")
+        raise ValueError(
+            _("This is no public key of a ledger: take the one line of keys/ledger.pub in the gate's home.")
+        )
 
 
 def check_retire(what: What) -> None:
     """ValueError for one that was retired."""
     if _product(what).retired is not None:
-        raise ValueError("It was retired already.")
+        raise ValueError(_("It was retired already."))
 
 
 def retire(what: What, asker: str, second: str | None) -> None:
@@ -116,7 +123,7 @@ def _signals(what: What) -> dict[str, bool | None]:
 def _product(what: What) -> Product:
     found = Product.objects.filter(slug=what["id"]).first()
     if found is None:
-        raise ValueError("There is no such product.")
+        raise ValueError(_("There is no such product."))
     return found
 
 

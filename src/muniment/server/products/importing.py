@@ -5,6 +5,7 @@ import io
 import tomllib
 from typing import Any
 
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.access.actions import Action
@@ -31,21 +32,21 @@ class Row(Struct, frozen=True):
 def read(name: str, data: bytes) -> tuple[Row, ...]:
     """The products in a file whose name ends in .csv or .toml. Raises ValueError with line and what was expected."""
     if len(data) > _LARGEST:
-        raise ValueError("The file is larger than one megabyte.")
+        raise ValueError(_("The file is larger than one megabyte."))
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError("The file is not UTF-8 text.") from error
+        raise ValueError(_("The file is not UTF-8 text.")) from error
     if name.lower().endswith(".toml"):
         rows = _toml(text)
     elif name.lower().endswith(".csv"):
         rows = _csv(text)
     else:
-        raise ValueError("The file's name has to end in .csv or .toml.")
+        raise ValueError(_("The file's name has to end in .csv or .toml."))
     if not rows:
-        raise ValueError("The file has no product.")
+        raise ValueError(_("The file has no product."))
     if len(rows) > _MOST:
-        raise ValueError(f"The file has more than {_MOST} products.")
+        raise ValueError(_("The file has more than %(most)s products.") % {"most": _MOST})
     return rows
 
 
@@ -72,15 +73,17 @@ def _csv(text: str) -> tuple[Row, ...]:
     try:
         odd = [column for column in reader.fieldnames or () if column not in COLUMNS]
         if odd or not {"id", "name"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"Line 1: the columns are id and name, and any of {', '.join(COLUMNS[2:])}.")
+            raise ValueError(
+                _("Line 1: the columns are id and name, and any of %(text)s.") % {"text": ", ".join(COLUMNS[2:])}
+            )
         return tuple(_line(reader.line_num, row) for row in reader)
     except csv.Error as error:
-        raise ValueError(f"Line {reader.line_num}: {error}.") from error
+        raise ValueError(_("Line %(line_num)s: %(error)s.") % {"line_num": reader.line_num, "error": error}) from error
 
 
 def _line(number: int, row: dict[str, Any]) -> Row:
     if None in row or None in row.values():
-        raise ValueError(f"Line {number}: it has more or fewer fields than the first line.")
+        raise ValueError(_("Line %(number)s: it has more or fewer fields than the first line.") % {"number": number})
     path = row.get("path", "")
     repositories = ((row.get("repository") or row["id"], path),) if path else ()
     environments = tuple(word for word in row.get("environments", "").split() if word)
@@ -92,10 +95,10 @@ def _toml(text: str) -> tuple[Row, ...]:
     try:
         top = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"This is no TOML: {error}.") from error
+        raise ValueError(_("This is no TOML: %(error)s.") % {"error": error}) from error
     found = top.pop("product", None)
     if top or not isinstance(found, list):
-        raise ValueError("The file holds [[product]] tables and nothing else.")
+        raise ValueError(_("The file holds [[product]] tables and nothing else."))
     return tuple(_table(number, table) for number, table in enumerate(found, 1))
 
 
@@ -103,7 +106,10 @@ def _table(number: int, table: Any) -> Row:
     where = f"Product {number}"
     known = {"id", "name", "repositories", "environments", *SIGNALS}
     if not isinstance(table, dict) or set(table) - known or not {"id", "name"} <= set(table):
-        raise ValueError(f"{where}: it has id and name, and any of {', '.join(sorted(known - {'id', 'name'}))}.")
+        raise ValueError(
+            _("%(where)s: it has id and name, and any of %(text)s.")
+            % {"where": where, "text": ", ".join(sorted(known - {"id", "name"}))}
+        )
     repositories, environments = table.get("repositories", {}), table.get("environments", [])
     texts = [table["id"], table["name"]]
     if isinstance(repositories, dict) and isinstance(environments, list):
@@ -111,7 +117,9 @@ def _table(number: int, table: Any) -> Row:
     else:
         texts.append(None)
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError(f'{where}: repositories is a table of name = "path", environments a list of names.')
+        raise ValueError(
+            _('%(where)s: repositories is a table of name = "path", environments a list of names.') % {"where": where}
+        )
     signals = {signal: _answer(where, signal, table.get(signal, "")) for signal in SIGNALS}
     return Row(table["id"], table["name"], tuple(repositories.items()), tuple(environments), signals)
 
@@ -120,5 +128,7 @@ def _answer(where: str, signal: str, value: Any) -> str:
     if value is True or value is False:
         return "yes" if value else "no"
     if value not in _ANSWERS:
-        raise ValueError(f"{where}: {signal} is yes or no, or empty if it is not known.")
+        raise ValueError(
+            _("%(where)s: %(signal)s is yes or no, or empty if it is not known.") % {"where": where, "signal": signal}
+        )
     return str(value)

@@ -3,6 +3,7 @@
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
@@ -113,11 +114,11 @@ class Environment(models.Model):
 class State(models.IntegerChoices):
     """How a repository stands against one clause. Of several, the largest is the state of all of them."""
 
-    HOLDS = 0, "holds"
-    EXCEPTED = 1, "excepted"
-    UNCOVERED = 2, "nothing judges it"
-    UNKNOWN = 3, "not known"
-    FAILS = 4, "fails"
+    HOLDS = 0, _("holds")
+    EXCEPTED = 1, _("excepted")
+    UNCOVERED = 2, _("nothing judges it")
+    UNKNOWN = 3, _("not known")
+    FAILS = 4, _("fails")
 
 
 class ClauseState(models.Model):

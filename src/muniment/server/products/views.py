@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
@@ -177,10 +178,10 @@ def _no_reason() -> None:
 
 
 _SIGNALS = {
-    "deployed": "is deployed",
-    "has_users": "has users",
-    "holds_personal_data": "holds personal data",
-    "supported": "is supported",
+    "deployed": gettext_lazy("is deployed"),
+    "has_users": gettext_lazy("has users"),
+    "holds_personal_data": gettext_lazy("holds personal data"),
+    "supported": gettext_lazy("is supported"),
 }
 
 
@@ -200,7 +201,7 @@ def _lines(states: Any) -> list[Line]:
     found: list[Line] = []
     for clause in clauses():
         if clause.id not in rows:
-            found.append(Line(clause, "unknown", State.UNKNOWN.label, None, {}, _("Nothing was judged yet.")))
+            found.append(Line(clause, "unknown", str(State.UNKNOWN.label), None, {}, _("Nothing was judged yet.")))
             continue
         state = worst[clause.id]
         told = since[clause.id, state]

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Resource, Why, authorize, second
@@ -60,7 +61,7 @@ def agree(actor: Actor, proposal: Proposal) -> None:
         raise PermissionDenied
     locked = Proposal.objects.select_for_update().get(pk=proposal.pk)
     if locked.state != Proposal.State.WAITING or not locked.asker.active:
-        raise ValueError("It no longer waits.")
+        raise ValueError(_("It no longer waits."))
     doing = ACTS[action]
     doing.check(locked.what)
     with allowing(action):
@@ -79,7 +80,7 @@ def refuse(actor: Actor, proposal: Proposal, reason: str) -> None:
         raise PermissionDenied
     locked = Proposal.objects.select_for_update().get(pk=proposal.pk)
     if locked.state != Proposal.State.WAITING:
-        raise ValueError("It no longer waits.")
+        raise ValueError(_("It no longer waits."))
     with allowing(action):
         word = "withdrew" if own else "refused"
         _record(actor, action, word, locked.what, locked.told, reason, resource)

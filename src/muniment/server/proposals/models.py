@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
@@ -22,10 +23,10 @@ class Proposal(models.Model):
     class State(models.TextChoices):
         """What became of it."""
 
-        WAITING = "waiting", "waits"
-        DONE = "done", "done"
-        REFUSED = "refused", "refused"
-        WITHDRAWN = "withdrawn", "taken back"
+        WAITING = "waiting", _("waits")
+        DONE = "done", _("done")
+        REFUSED = "refused", _("refused")
+        WITHDRAWN = "withdrawn", _("taken back")
 
     action = models.CharField(max_length=40)
     product = models.ForeignKey("products.Product", models.CASCADE, null=True)

@@ -1,0 +1,46 @@
+"""Every text of a page can be translated, and the catalogue has it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dev.texts import CATALOGUE, SERVER, catalogue
+
+TEMPLATES = sorted((SERVER / "templates").rglob("*.html"))
+_GONE = re.compile(
+    r"{#.*?#}|{%\s*comment.*?endcomment\s*%}|{%\s*blocktrans.*?endblocktrans\s*%}|<(script|style|code|pre)\b.*?</\1>",
+    re.DOTALL,
+)
+_TAGS = re.compile(r"{%.*?%}|{{.*?}}|<[^>]*>", re.DOTALL)
+_SPOKEN = re.compile(r'\b(?:title|placeholder|aria-label|alt|data-label)="([^"{]*[A-Za-z]{2}[^"{]*)"')
+_NAMES = {"Muniment", "UTC", "bootstrap", "home.toml", "DIGEST", "SBOM"}  # the same in every language
+_PLAIN = {"500.html"}  # shown when nothing works, so it asks for nothing
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(SERVER / "templates")))
+def test_a_template_says_nothing_that_is_not_marked(template: Path) -> None:
+    if template.name in _PLAIN:
+        return
+    text = _GONE.sub("", template.read_text(encoding="utf-8"))
+    said = [part for part in re.split(r"\0", _TAGS.sub("\0", text)) if re.search("[A-Za-z]{2}", part)]
+    said += _SPOKEN.findall(text)
+    words = {part.strip().strip("·,:; ").strip() for part in said}
+    assert words <= _NAMES, words - _NAMES
+
+
+def test_the_catalogue_has_every_text_and_no_other() -> None:
+    assert (SERVER / CATALOGUE).read_text(encoding="utf-8") == catalogue(), "run: python -m dev.texts"
+
+
+def test_the_catalogue_is_whole_and_sound() -> None:
+    checked = subprocess.run(
+        ["msgfmt", "--check-format", "--check-domain", "--statistics", "-o", "/dev/null", str(SERVER / CATALOGUE)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert re.fullmatch(r"\d+ translated messages\.\n", checked.stderr), checked.stderr
