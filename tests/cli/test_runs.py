@@ -188,6 +188,27 @@ class TestGate:
         assert gated.push("bob", ref).code == 0
         assert gated.push("ada", "topic:main").code == 0
 
+    def test_a_clause_about_the_pipeline_itself_can_bite(self, tmp_path: Path, keys: dict[str, Path]) -> None:
+        clauses = ('control = "pipeline-required"\nbites = "report"', 'control = "pipeline-hardened"\nbites = "report"')
+        policy = POLICY
+        for clause in clauses:
+            policy = policy.replace(clause, clause.replace('"report"', '"merge"'))
+        gated = Gated(tmp_path, keys, policy=policy)
+        head = gated.change()
+        for person in ("bob", "carol"):
+            gated.approve(person, head)
+        ref = self.submit(gated, head, tmp_path)
+        assert gated.push("ada", "topic:main", ref, "refs/muniment/approvals/*").code == 0
+        gated.repo.branch("worse", "topic")
+        worse = gated.repo.commit({"deploy.sh": "curl https://example.test/x | sh\n"}, on="worse")
+        for person in ("bob", "sue"):
+            gated.approve(person, worse, "--answer", "pipeline-reach=x", "--answer", "pipeline-pinned=x")
+        gated.push("ada", "refs/muniment/approvals/*", self.submit(gated, worse, tmp_path), "worse:main")
+        gated.repo.branch("later", "worse")
+        later = gated.repo.commit({"app.py": "y\n"}, on="later")
+        gated.push("ada", self.submit(gated, later, tmp_path))
+        assert "a script from the network can change under its name" in gated.push("ada", "later:main").said
+
     def test_run_and_merge_in_one_push(self, gated: Gated, tmp_path: Path) -> None:
         head = gated.change()
         for person in ("bob", "carol"):

@@ -147,6 +147,8 @@ def deployed(*all_of_them: Any) -> Known[Deployments]:
     [
         ({}, {}, ["automated"]),
         ({}, {"deployments": deployed()}, ["nothing-deployed"]),
+        ({}, {"deployments": deployed(), "pipeline_files": one_file(manual=SPOT)}, ["nothing-deployed", "manual-step"]),
+        ({}, {"deployments": GONE, "pipeline_files": one_file(manual=SPOT)}, ["not-learnt", "manual-step"]),
         ({}, {"deployments": deployed(deployment(by_pipeline=GONE))}, ["origin-not-learnt", "by-hand"]),
         ({}, {"deployments": deployed(deployment(), deployment(id="d2", by_pipeline=Known(False)))}, ["by-hand"]),
         (
@@ -180,6 +182,7 @@ PLAIN = ForgeSettings("", Known(()), Known(False), Known(False), Known(False))
         ({}, {"pipeline_files": one_file(stored=SPOT)}, ["from-settings"]),
         ({"allowed": ("approve",)}, {"pipeline_files": one_file(stored=SPOT)}, ["in-vault"]),
         ({}, {"pipeline_files": UNREAD}, ["file-not-read"]),
+        ({}, {"forge_settings": GONE, "pipeline_files": one_file(literal=SPOT)}, ["written-out", "not-learnt"]),
         ({}, {"forge_settings": Known(structs.replace(FORGE, secrets=GONE))}, ["settings-not-learnt"]),
         ({}, {"forge_settings": Known(structs.replace(FORGE, secrets=Known(("KEY",))))}, ["kept-by-forge"]),
         (
@@ -272,6 +275,8 @@ def weak(severity: str = "high", files: tuple[str, ...] = (CI_FILE,)) -> Known[H
         ({}, {"pipeline_files": one_file(unpinned=SPOT, broad=SPOT)}, ["not-pinned", "broad-token"]),
         ({}, {"pipeline_files": UNREAD}, ["content-not-learnt"]),
         ({}, {"hardening": weak()}, ["weakness"]),
+        ({}, {"hardening": GONE, "pipeline_files": one_file(broad=SPOT)}, ["broad-token", "not-learnt"]),
+        ({}, {"forge_settings": GONE, "hardening": weak()}, ["weakness", "not-learnt"]),
         ({}, {"hardening": weak("low")}, ["hardened"]),
         ({"ignored": ("template-injection",)}, {"hardening": weak()}, ["hardened"]),
         ({}, {"hardening": weak("low", ())}, ["not-examined"]),

@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from muniment.access.roles import Role
+from muniment.facts.maybe import Known, Unknown
 from muniment.home.files import PRIVATE, PUBLIC, FilesHome
 from muniment.home.files_log import FilesLog
 from muniment.ledger import keys as ledger_keys
 from muniment.server.changes.models import Change, Decision, GateEntry, GateLog
+from muniment.server.changes.standing import guard_of
 from muniment.server.changes.tasks import judge_past, read_gate
 from muniment.server.products.models import Repository
 from muniment.server.record.models import Entry
+from muniment.workflows.repository_facts import Guard
 from tests.support.gated import APPROVALS, Gated
 from tests.support.service import as_role, browser, person, post, product
 
@@ -129,3 +132,30 @@ def test_what_cannot_be_a_gate_is_told(gated: Gated, field: str, value: str) -> 
     fields = {"do": "gate", "name": "shop", "path": str(gated.home), "key": (gated.home / PUBLIC).read_text()}
     post(browser(person("ada", Role.ADMIN)), "/products/shop/change", **{**fields, field: value})
     assert GateLog.objects.count() == 0
+
+
+def test_its_log_tells_what_guards_the_branch(gated: Gated) -> None:
+    connect(gated)
+    repository = Repository.objects.get()
+    with as_role("worker"):
+        assert guard_of(repository, "refs/heads/main") == Known(Guard(enforced=True))
+        assert isinstance(guard_of(repository, "refs/heads/other"), Unknown)
+    gated.server.git("update-ref", "refs/heads/main", gated.base)
+    gated.push("ada", "topic:refs/heads/else")
+    read()
+    with as_role("worker"):
+        guard = guard_of(repository, "refs/heads/main")
+    assert isinstance(guard, Known)
+    assert isinstance(guard.value.around, Known)
+    assert "past the gate" in guard.value.around.value[0].how
+
+
+def test_without_a_log_that_can_be_read_nobody_knows_what_guards_the_branch(gated: Gated) -> None:
+    product("shop", str(gated.server.path))
+    repository = Repository.objects.get()
+    with as_role("worker"):
+        assert isinstance(guard_of(repository, "refs/heads/main"), Unknown)
+    log = connect(gated)
+    with as_role("worker"):
+        GateLog.objects.filter(pk=log.pk).update(problem="it is older than it was")
+        assert isinstance(guard_of(repository, "refs/heads/main"), Unknown)

@@ -1,13 +1,17 @@
 """Changes of plain git repositories, judged by the worker: once for each state, and a stale yes never stands."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 
 from muniment.access.roles import Role
+from muniment.facts.facts import Fact
+from muniment.facts.maybe import Known
+from muniment.facts.vault import SecretAge
 from muniment.ledger import entries
 from muniment.policy.pack import pack_text
-from muniment.server.changes import tasks
+from muniment.server.changes import standing, tasks
 from muniment.server.changes.judging import judge_open
 from muniment.server.changes.models import Change, Decision
 from muniment.server.installation import home
@@ -18,6 +22,7 @@ from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry
 from muniment.server.record.sequencer import give_places
 from muniment.workflows.judge_again import Agreement, judge_again
+from muniment.workflows.supplies import fact
 from tests.support.repos import Repo
 from tests.support.service import as_role, browser, person, post, product
 
@@ -241,3 +246,44 @@ def test_a_proposed_policy_is_tried_on_the_last_days(shop: Repository, repo: Rep
     trial = Trial.objects.get()
     assert (trial.changes, trial.now_allowed, trial.problem) == (1, 0, "")
     assert "shop" in sam.get(f"/policy/versions/{Version.objects.latest('id').pk}").content.decode()
+
+
+def test_what_the_repository_tells_of_its_pipelines_gives_states(shop: Repository, repo: Repo) -> None:
+    study(shop)
+    assert state("pipeline.tests") is State.FAILS
+    assert "did not run" in ClauseState.objects.get(clause="pipeline.tests").why
+    assert state("pipeline.automated") is State.UNKNOWN
+    assert state("secrets.in-vault") is State.UNKNOWN
+    held = "db-pass" + "word-of-ours"
+    repo.commit({".ci/deploy": f"DB_PASSWORD={held} ./migrate\n"})
+    study(shop)
+    row = ClauseState.objects.get(clause="secrets.in-vault")
+    assert (State(row.state), "DB_PASSWORD is written out" in row.why) == (State.FAILS, True)
+    assert held not in row.why
+
+
+class Says:
+    """A supplier of what the vault would say."""
+
+    names = ("vault_secrets",)
+
+    def __init__(self) -> None:
+        self.ages: tuple[SecretAge, ...] = ()
+
+    def supply(self, product: str, names: Collection[str], now: str) -> dict[str, Fact]:
+        assert product == "shop"
+        return {"vault_secrets": fact(Known(self.ages), "vault", now)}
+
+
+def test_what_suppliers_tell_changes_states_without_judging_the_past_again(
+    shop: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says = Says()
+    monkeypatch.setattr(standing, "SUPPLIERS", (says,))
+    study(shop)
+    assert state("secrets.rotated") is State.HOLDS
+    says.ages = (SecretAge("production", "KEY", Known("2020-01-01T00:00:00.000000Z")),)
+    study(shop)
+    assert state("secrets.rotated") is State.FAILS
+    assert state("review.two-others") is State.FAILS
+    assert Entry.objects.filter(kind="history").count() == 1

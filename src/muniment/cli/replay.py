@@ -15,10 +15,10 @@ from muniment.git.repository import Repository
 from muniment.home.files import FilesHome
 from muniment.ledger import entries
 from muniment.workflows.judge_again import Agreement, judge_again
-from muniment.workflows.replay import Replay, Row, Summary
+from muniment.workflows.replay import Replay, Row, Summary, state_names
+from muniment.workflows.repository_facts import repository_facts
 
 _WIDTH = 24
-_NEEDED = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS))
 
 
 @click.command()
@@ -90,12 +90,16 @@ def command(
             kinds.FREEZES.name: Known(()),
         }
         collector = GitCollector(repository, people, now)
+        names = state_names(policy, branch.ref)
+        given = repository_facts(repository, branch.ref, branch.tip, policy, names, now)
+        always = {**{name: fact for name, fact in given.items() if name in replay.names}, **known}
         with replaying.progress(len(past), output) as advance:
             for step in past:
                 read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-                replay.judge(collector.collect(step.revision, _NEEDED, {**known, **read}), now)
+                replay.judge(collector.collect(step.revision, replay.names, {**always, **read}), now)
                 advance()
-        summary = replay.summary(now)
+        newest = collector.landed(policy.policy.repository, branch.ref, branch.tip)
+        summary = replay.summary(now, collector.collect(newest, names, {**given, **known}))
     return _told(summary, repo, output)
 
 
@@ -140,7 +144,8 @@ def _tell(summary: Summary, repo: str) -> None:
         click.echo(printing.dim("  Not judged change by change; today:"))
         for row in later:
             status, _, message = row.today.partition(": ")
-            click.echo(f"  {row.clause:{wide}}  {printing.sign(status)} {status}: {printing.plain(message)}")
+            sign = printing.sign("not_applicable" if status == "excepted" else status)
+            click.echo(f"  {row.clause:{wide}}  {sign} {status}: {printing.plain(message)}")
     click.echo(f"{summary.allowed} of {summary.changes} would have been allowed.")
     click.echo("Next: " + _next(summary))
 

@@ -46,8 +46,12 @@ def submit(
     The statement lies at refs/muniment/runs/; push it like an approval. Exit code 0 also where tests failed: what comes
     of that is for the policy to say.
     """
-    from muniment.pipelines import tests  # defusedxml comes with the extra that a pipeline installs
-
+    try:
+        from muniment.pipelines import tests
+    except ImportError:
+        raise UsageError(
+            "what reads reports of tests is not installed here", "Install it: pip install 'muniment[pipeline]'"
+        ) from None
     if not runs.is_name(pipeline):
         raise UsageError(f"{shown(pipeline)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters.")
     read = [(file, _content(file)) for file in files]

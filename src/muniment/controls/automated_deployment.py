@@ -55,15 +55,16 @@ class Reasons(Codes):
 
 def judge(case: Case) -> tuple[Reason, ...]:
     """The share of deployments by pipeline, and every manual step by name."""
+    if unlearnt := case.unlearnt((kinds.DEPLOYMENTS,)):
+        return (*unlearnt, *_unread(case), *_steps(case))
     deployments = case.get(kinds.DEPLOYMENTS)
     since: dict[str, str | int] = {"since": deployments.since[:10]}
     if not deployments.all:
-        return (Reasons.NOTHING_DEPLOYED("fact:deployments", **since),)
-    unlearnt = (*_origins(deployments.all), *_unread(case))
+        return (Reasons.NOTHING_DEPLOYED("fact:deployments", **since), *_steps(case))
     steps = [*_steps(case), *_hands(deployments.all)]
     automated = [one for one in deployments.all if one.by_pipeline == Known(True)]
     size: dict[str, str | int] = {"count": len(automated), "total": len(deployments.all), **since}
-    found = list(unlearnt)
+    found = [*_origins(deployments.all), *_unread(case)]
     if 100 * len(automated) < case.parameters.share * len(deployments.all):
         some = ", ".join([one.id for one in deployments.all if one not in automated][:3])
         found.append(Reasons.BY_HAND("fact:deployments", share=case.parameters.share, some=some, **size))
@@ -106,7 +107,8 @@ CONTROL = Control(
     version=1,
     summary="Deployment runs by itself from commit to production.",
     scope=Scope.PRODUCT,
-    needs=(kinds.DEPLOYMENTS, kinds.PIPELINE_FILES),
+    needs=(kinds.PIPELINE_FILES,),
+    consults=(kinds.DEPLOYMENTS,),
     parameters=Parameters,
     codes=Reasons,
     judge=judge,

@@ -8,7 +8,7 @@ from msgspec import Struct
 from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Maybe, Unknown
-from muniment.facts.pipeline import ForgeSettings, PipelineFile, System
+from muniment.facts.pipeline import PipelineFile, System
 from muniment.policy.parameters import Stricter, Unit
 
 _EXAMINED = (System.GITHUB, System.GITEA, System.FORGEJO)
@@ -54,11 +54,14 @@ class Reasons(Codes):
 
 def judge(case: Case) -> tuple[Reason, ...]:
     """Every loose end, by file and line."""
-    files, settings = case.get(kinds.PIPELINE_FILES), case.get(kinds.FORGE_SETTINGS)
-    if not files and not settings.forge:
+    files = case.get(kinds.PIPELINE_FILES)
+    found = (*(reason for file in files for reason in _file(file)), *_engine(case), *_settings(case))
+    if found:
+        return found
+    forge = case.get(kinds.FORGE_SETTINGS).forge
+    if not files and not forge:
         return (Reasons.NO_PIPELINE("fact:pipeline_files"),)
-    found = (*(reason for file in files for reason in _file(file)), *_engine(case), *_settings(settings))
-    return found or (Reasons.HARDENED("fact:pipeline_files", count=len(files), forge=settings.forge or "no forge"),)
+    return (Reasons.HARDENED("fact:pipeline_files", count=len(files), forge=forge or "no forge"),)
 
 
 def _file(file: PipelineFile) -> Iterator[Reason]:
@@ -73,6 +76,9 @@ def _file(file: PipelineFile) -> Iterator[Reason]:
 
 
 def _engine(case: Case) -> Iterator[Reason]:
+    if unlearnt := case.unlearnt((kinds.HARDENING,)):
+        yield from unlearnt
+        return
     hardening = case.get(kinds.HARDENING)
     for file in case.get(kinds.PIPELINE_FILES):
         if file.system in _EXAMINED and file.path not in hardening.files:
@@ -92,7 +98,11 @@ def _engine(case: Case) -> Iterator[Reason]:
             yield Reasons.WEAKNESS(f"path:{one.path}", engine=hardening.engine, **details)
 
 
-def _settings(settings: ForgeSettings) -> Iterator[Reason]:
+def _settings(case: Case) -> Iterator[Reason]:
+    if unlearnt := case.unlearnt((kinds.FORGE_SETTINGS,)):
+        yield from unlearnt
+        return
+    settings = case.get(kinds.FORGE_SETTINGS)
     asked: tuple[tuple[Maybe[bool], str], ...] = (
         (settings.writes, "gives every job a token that may write"),
         (settings.unpinned, "lets jobs run what is not pinned"),
@@ -110,7 +120,8 @@ CONTROL = Control(
     version=1,
     summary="Pipelines run what is pinned, with the least rights, and nothing that a stranger wrote.",
     scope=Scope.PRODUCT,
-    needs=(kinds.PIPELINE_FILES, kinds.HARDENING, kinds.FORGE_SETTINGS),
+    needs=(kinds.PIPELINE_FILES,),
+    consults=(kinds.HARDENING, kinds.FORGE_SETTINGS),
     parameters=Parameters,
     codes=Reasons,
     judge=judge,

@@ -52,20 +52,25 @@ class Reasons(Codes):
 
 def judge(case: Case) -> tuple[Reason, ...]:
     """Every secret that the vault should hold, by name and place; never a value."""
-    files, settings = case.get(kinds.PIPELINE_FILES), case.get(kinds.FORGE_SETTINGS)
+    files = case.get(kinds.PIPELINE_FILES)
     allowed: tuple[str, ...] = case.parameters.allowed
-    forge = settings.forge or "no forge"
-    found = [reason for file in files for reason in _in_file(file, allowed)]
-    if isinstance(settings.secrets, Unknown):
-        found.append(Reasons.SETTINGS_NOT_LEARNT("fact:forge_settings", forge=forge, why=settings.secrets.why))
-    else:
-        kept = [name for name in settings.secrets.value if name not in allowed]
-        found += [Reasons.KEPT_BY_FORGE(f"secret:{name}", forge=forge) for name in kept]
+    found = (*(reason for file in files for reason in _in_file(file, allowed)), *_settings(case, allowed))
     if not found:
-        nowhere = not files and not settings.forge
-        answer = Reasons.NOWHERE_TO_LIE if nowhere else Reasons.IN_VAULT
-        found.append(answer("fact:pipeline_files", count=len(files), forge=forge))
+        forge = case.get(kinds.FORGE_SETTINGS).forge
+        answer = Reasons.IN_VAULT if files or forge else Reasons.NOWHERE_TO_LIE
+        found = (answer("fact:pipeline_files", count=len(files), forge=forge or "no forge"),)
     return (*found, *([Reasons.CODE_NOT_EVALUATED("fact:files")] if case.parameters.code else ()))
+
+
+def _settings(case: Case, allowed: tuple[str, ...]) -> tuple[Reason, ...]:
+    """What the forge keeps. What the files hold is told also where that could not be learnt."""
+    if unlearnt := case.unlearnt((kinds.FORGE_SETTINGS,)):
+        return unlearnt
+    settings = case.get(kinds.FORGE_SETTINGS)
+    if isinstance(settings.secrets, Unknown):
+        return (Reasons.SETTINGS_NOT_LEARNT("fact:forge_settings", forge=settings.forge, why=settings.secrets.why),)
+    kept = [name for name in settings.secrets.value if name not in allowed]
+    return tuple(Reasons.KEPT_BY_FORGE(f"secret:{name}", forge=settings.forge) for name in kept)
 
 
 def _in_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason]:
@@ -85,7 +90,8 @@ CONTROL = Control(
     version=1,
     summary="Secrets live in the vault: neither pipeline files nor the forge's settings hold any.",
     scope=Scope.PRODUCT,
-    needs=(kinds.PIPELINE_FILES, kinds.FORGE_SETTINGS),
+    needs=(kinds.PIPELINE_FILES,),
+    consults=(kinds.FORGE_SETTINGS,),
     parameters=Parameters,
     codes=Reasons,
     judge=judge,

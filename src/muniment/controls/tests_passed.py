@@ -9,10 +9,8 @@ from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_a
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
 from muniment.facts.pipeline import Run
-from muniment.facts.statements import Signature
+from muniment.facts.statements import PROVEN
 from muniment.policy.parameters import Stricter, Unit
-
-_PROVEN = (Signature.VALID, Signature.RECORDED)
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,7 +123,7 @@ def _kept(case: Case, name: str, executed: int, size: dict[str, str | int]) -> R
 def _newest(case: Case, runs: Iterable[Run]) -> Run | None:
     """The newest run whose runner's word counts; of two at one moment, the one that tells of more failures."""
     limits: Parameters = case.parameters
-    counting = [run for run in runs if run.by in limits.runners and run.signature in _PROVEN and run.time <= case.now]
+    counting = [run for run in runs if run.by in limits.runners and run.signature in PROVEN and run.time <= case.now]
     return max(counting, key=lambda run: (run.time, *_doubt(run)), default=None)
 
 

@@ -127,10 +127,21 @@ class GitCollector:
         return found
 
     def _references(self) -> tuple[approvals.ApprovalRef, ...]:
-        found: tuple[approvals.ApprovalRef, ...] = self._once(
-            _REFERENCES, lambda: approvals.references({**self._repository.refs(approvals.PREFIX), **self._pushed})
+        return self._statements()[0]
+
+    def _statements(self) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[runs.RunRef]]]:
+        """All refs of approvals, and those of runs by head; asked for once."""
+        found: tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[runs.RunRef]]] = self._once(
+            _REFERENCES, self._read_statements
         )
         return found
+
+    def _read_statements(self) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[runs.RunRef]]]:
+        refs = {**self._repository.refs(approvals.PREFIX, runs.PREFIX), **self._pushed}
+        by_head: dict[str, list[runs.RunRef]] = {}
+        for reference in runs.references(refs):
+            by_head.setdefault(reference.head, []).append(reference)
+        return approvals.references(refs), by_head
 
     def _approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
         found: tuple[ApprovedHead, ...] = self._once(
@@ -166,8 +177,5 @@ class GitCollector:
     def _runs(self, revision: Revision, heads: Collection[str]) -> tuple[Run, ...]:
         if not isinstance(self._people, Known):
             raise GitError(self._people.why, "Say who the people are.")
-        if not any(heads):
-            return ()
-        there = self._repository.refs(*(f"{runs.PREFIX}{head}" for head in heads))
-        wanted = [reference for reference in runs.references({**there, **self._pushed}) if reference.head in heads]
+        wanted = [reference for head in heads for reference in self._statements()[1].get(head, ())]
         return runs.facts_of(runs.read(self._repository, wanted, self._people.value), revision.repository)

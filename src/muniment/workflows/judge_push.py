@@ -6,6 +6,7 @@ from msgspec import Struct, structs
 
 from muniment.controls.control import Reason, Status
 from muniment.decision.decision import Outcome
+from muniment.decision.judge import biting, needed
 from muniment.errors import ConfigurationError, GitError, HomeError, MunimentError, SignatureError
 from muniment.facts.change import Revision
 from muniment.facts.change import Update as Becomes
@@ -21,6 +22,7 @@ from muniment.home.index import Index
 from muniment.policy.model import Point
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.refusals import Refusals
+from muniment.workflows.repository_facts import Guard, repository_facts
 from muniment.workflows.sources import Rules
 from muniment.workflows.standing import HEADS, TAGS, Standing
 
@@ -65,6 +67,8 @@ class Judging:
         own: int,
         frozen: tuple[Freeze, ...],
         now: str,
+        *,
+        enforced: bool,
     ) -> None:
         self._repository = repository
         self._index = index
@@ -74,6 +78,7 @@ class Judging:
         self._now = now
         self._pushed = {update.ref: update.new for update in updates if update.ref.startswith(STATEMENTS)}
         self._freezes = Known(frozen)
+        self._guard = Known(Guard(enforced))
         self._collectors: dict[int, GitCollector] = {}
 
     def answer(self, update: Update, standing: Standing | MunimentError) -> Answer:
@@ -112,7 +117,10 @@ class Judging:
                 return _refused(update, Refusals.BREAKS_RULES(subject, why=error.message, next=error.remedy))
         collector = self._collector(rules, standing)
         revision = revision_of(self._repository, collector, rules, Update(update.ref, old, new), standing)
-        judgement = judge_change(collector, rules, revision, Point.MERGE, self._now, self._freezes)
+        names = needed(biting(rules.policy, Point.MERGE, update.ref))
+        where = (self._repository, update.ref, revision.base, rules.policy)
+        given = repository_facts(*where, names, self._now, self._guard)
+        judgement = judge_change(collector, rules, revision, Point.MERGE, self._now, self._freezes, given)
         return Answer(update, judgement, rules)
 
     def _collector(self, rules: Rules, standing: Standing) -> GitCollector:

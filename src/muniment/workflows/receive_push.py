@@ -94,7 +94,9 @@ class Gate:
         answers: tuple[Answer, ...] | None = None
         while answers is None:
             frozen = self._index.freezes()
-            judging = Judging(self._repository, self._index, self._place, refs, wanted, own, frozen, now)
+            judging = Judging(
+                self._repository, self._index, self._place, refs, wanted, own, frozen, now, enforced=enforced
+            )
             judged = tuple(judging.answer(update, standing) for update in wanted)
             answers = self._recorded(judged, frozen, canonical.digest_of(push), now, enforced=enforced)
         return Received(answers, enforced)

@@ -9,11 +9,13 @@ from msgspec import Struct
 from muniment.controls.control import Codes, Reason, Status
 from muniment.decision.binding import BoundClause, BoundPolicy
 from muniment.decision.decision import Decision, Outcome, Reasons, Result, sentences
-from muniment.decision.judge import judge
+from muniment.decision.judge import biting, judge, needed
+from muniment.facts import kinds
 from muniment.facts.facts import Facts
 from muniment.policy.model import Point
 
 NOTHING_KNOWN = Facts({})
+_ALWAYS = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS))
 _EXAMPLES = 3
 
 
@@ -95,11 +97,12 @@ class _Tally:
 
 
 class Replay:
-    """A replay under way: give it the facts of each past change, then ask for the summary."""
+    """A replay under way: give it the facts of each past change (`names`), then ask for the summary."""
 
     def __init__(self, policy: BoundPolicy, target: str) -> None:
         self._policy = policy
         self._target = target
+        self.names = frozenset((*_ALWAYS, *needed(biting(policy, Point.MERGE, target))))
         self._outcomes: Counter[Outcome] = Counter()
         self._heads: list[str] = []
         self._tallies = {
@@ -145,8 +148,15 @@ class Replay:
         )
 
 
+def state_names(policy: BoundPolicy, target: str) -> frozenset[str]:
+    """Names of the facts by which the clauses that judge no change have their state, and of those that all judge by."""
+    return needed((*biting(policy, Point.REPORT, target), *biting(policy, Point.MERGE, target)))
+
+
 def _today(bound: BoundClause, report: Result | None) -> str:
     if report is None:
         return f"{Status.UNKNOWN.value}: It is judged whenever something is deployed."
     codes = bound.control.codes if bound.control is not None else Reasons
-    return f"{report.status.value}: {sentences(codes, report.reasons[0])[0]}"
+    status = "excepted" if report.exception else report.status.value
+    shown = next(reason for reason in report.reasons if reason.status is report.status)
+    return f"{status}: {sentences(codes, shown)[0]}"

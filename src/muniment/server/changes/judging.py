@@ -4,7 +4,7 @@ Nothing that git reads is done inside a transaction; what came of it is written 
 that was made before, of the same things, adds nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from msgspec import Struct
 from muniment.controls.control import Status
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
+from muniment.decision.judge import biting, needed
 from muniment.errors import ConfigurationError, GitError, UsageError
 from muniment.facts import canonical, kinds
+from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
 from muniment.git.collect import GitCollector
 from muniment.git.past import History, Past
@@ -28,19 +30,19 @@ from muniment.policy.patterns import matches
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.rules import ProductHome, freezes, rules_of
-from muniment.server.changes.states import all_unknown, keep_states
+from muniment.server.changes.standing import product_facts
+from muniment.server.changes.states import all_unknown, keep_states, keep_today
 from muniment.server.installation import home
 from muniment.server.products.models import Reading, Repository
 from muniment.server.record.entering import enter
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
-from muniment.workflows.replay import Replay, Summary
+from muniment.workflows.replay import Replay, Summary, state_names
 from muniment.workflows.sources import Rules, policy_from
 
 HEADS = "refs/heads/"
 SHOWN = 500  # past changes of a repository that get a page; the states count all
 
-_NEEDED = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS))
 _TOLD = 50  # changes that a trial names
 _PROGRESS = 50  # changes between two reports of how far it is
 
@@ -110,7 +112,9 @@ def _judge_open(repository: Repository, ref: str) -> bool:
         collector = GitCollector(found.git, Known(found.rules.people), now)
         target = found.main
         revision = collector.revision(repository.name, target, found.branches[target], head)
-        judgement = judge_change(collector, found.rules, revision, Point.MERGE, now, Known(freezes()))
+        names = needed(biting(found.rules.policy, Point.MERGE, target))
+        given = _facts_of(found, names, now)
+        judgement = judge_change(collector, found.rules, revision, Point.MERGE, now, Known(freezes()), given)
         title = found.git.run("log", "-1", "--format=%s", head, "--").decode("utf-8", "replace").strip()
     with transaction.atomic():
         change = _change(repository, ref, target, head, now, Change.Where.OPEN, title)
@@ -207,12 +211,12 @@ def try_policy(repository: Repository, text: str, days: int) -> Tried:
         target = found.main
         past = History(found.git, repository.name, target, found.branches[target], since=since)
         collector = GitCollector(found.git, Known(found.rules.people), now)
-        known = _known(found.rules)
         before, after = Replay(found.rules.policy, target), Replay(other, target)
+        known = {**_facts_of(found, before.names | after.names, now), **_known(found.rules)}
         differ: list[list[str]] = []
         for step in past:
             read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-            facts = collector.collect(step.revision, _NEEDED, {**known, **read})
+            facts = collector.collect(step.revision, before.names | after.names, {**known, **read})
             one, two = before.judge(facts, now).outcome, after.judge(facts, now).outcome
             if one is not two and len(differ) < _TOLD:
                 differ.append([step.revision.head, one.value, two.value])
@@ -247,25 +251,31 @@ def _study(found: Scene, reading: Reading) -> None:
             "day": now[:10],  # exceptions end, and clauses that only report begin to bite
         }
     )
+    names = state_names(rules.policy, target)
+    given = _facts_of(found, names, now)
+    replay = Replay(rules.policy, target)
+    today = _today(found, names, given, now)
     if reading.inputs == inputs and not reading.problem:
+        with transaction.atomic():
+            Reading.objects.filter(pk=reading.pk).update(finished=moments.read(now))
+            keep_today(repository, replay.summary(now, today))
         return
     past = History(found.git, repository.name, target, tip)
-    replay = Replay(rules.policy, target)
-    known = _known(rules)
+    known = {**{name: fact for name, fact in given.items() if name in replay.names}, **_known(rules)}
     reading.branch, reading.done, reading.total, reading.problem = target, 0, len(past), ""
     reading.save()
     collector = GitCollector(found.git, Known(rules.people), now)
     newest: list[_Past] = []
     for number, step in enumerate(past, 1):
         read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-        facts = collector.collect(step.revision, _NEEDED, {**known, **read})
+        facts = collector.collect(step.revision, replay.names, {**known, **read})
         decision = replay.judge(facts, now)
         if number > len(past) - SHOWN:
             judgement = Judgement(decision, rules.policy, facts)
             newest.append(_Past(step, judgement, canonical.encode(account(decision, rules.policy, facts))))
         if number % _PROGRESS == 0:
             Reading.objects.filter(pk=reading.pk).update(done=number)
-    summary = replay.summary(now)
+    summary = replay.summary(now, today)
     titles = _titles(found.git, tip, len(newest))
     with transaction.atomic():
         _keep_past(repository, target, newest, titles)
@@ -275,6 +285,18 @@ def _study(found: Scene, reading: Reading) -> None:
         reading.finished = moments.read(now)
         reading.save()
         keep_states(repository, summary)
+
+
+def _facts_of(found: Scene, names: Collection[str], now: str) -> dict[str, Fact]:
+    target = found.main
+    return product_facts(found.repository, found.git, target, found.branches[target], found.rules.policy, names, now)
+
+
+def _today(found: Scene, names: Collection[str], given: Mapping[str, Fact], now: str) -> Facts:
+    """What the clauses that judge no change have their state by: the product, and the newest commit of the branch."""
+    collector = GitCollector(found.git, Known(found.rules.people), now)
+    newest = collector.landed(found.repository.name, found.main, found.branches[found.main])
+    return collector.collect(newest, names, {**given, **_known(found.rules)})
 
 
 def _known(rules: Rules) -> dict[str, Maybe[Any]]:

@@ -24,16 +24,22 @@ def keep_states(repository: Repository, summary: Summary) -> None:
     _keep(repository, {row.clause: _found(row) for row in summary.rows})
 
 
+def keep_today(repository: Repository, summary: Summary) -> None:
+    """Keep the states of the clauses that judge no change; those of the others stay as they are."""
+    _keep(repository, {row.clause: _found(row) for row in summary.rows if row.today}, whole=False)
+
+
 def all_unknown(repository: Repository, why: str) -> None:
     """Nothing could be learnt of the repository, so nothing holds."""
     clauses = ClauseState.objects.filter(repository=repository).values_list("clause", flat=True)
     _keep(repository, {clause: Found(State.UNKNOWN, why) for clause in clauses})
 
 
-def _keep(repository: Repository, found: dict[str, Found]) -> None:
+def _keep(repository: Repository, found: dict[str, Found], *, whole: bool = True) -> None:
     now = timezone.now()
     there = {row.clause: row for row in ClauseState.objects.select_for_update().filter(repository=repository)}
-    ClauseState.objects.filter(pk__in=[row.pk for clause, row in there.items() if clause not in found]).delete()
+    if whole:
+        ClauseState.objects.filter(pk__in=[row.pk for clause, row in there.items() if clause not in found]).delete()
     rows = list(_rows(repository, there, found))
     for row, new in rows:
         if row.state != new.state:
@@ -64,7 +70,12 @@ def _found(row: Row) -> Found:
         return Found(State.UNCOVERED, "No control judges this clause yet.")
     if row.today:
         status, _, why = row.today.partition(": ")
-        state = {"satisfied": State.HOLDS, "not_applicable": State.HOLDS, "violated": State.FAILS}
+        state = {
+            "satisfied": State.HOLDS,
+            "not_applicable": State.HOLDS,
+            "excepted": State.EXCEPTED,
+            "violated": State.FAILS,
+        }
         return Found(state.get(status, State.UNKNOWN), why)
     held = row.counts[Status.SATISFIED] + row.counts[Status.NOT_APPLICABLE]
     judged = sum(row.counts.values())

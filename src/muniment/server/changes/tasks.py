@@ -1,5 +1,7 @@
 """Work in the background for changes."""
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils import timezone
 from msgspec import structs
@@ -12,6 +14,7 @@ from muniment.server.products.models import Reading, Repository
 from muniment.server.work import soon, task
 
 _DAYS = 90
+_FRESH = timedelta(hours=1)  # after which what is known of a product is read again
 
 
 @task("judge-past")
@@ -51,7 +54,8 @@ def look(repository: int) -> None:
             state = (found.branches[found.main], found.rules.policy.policy.digest)
     except MunimentError:
         state, heads = ("", ""), {}
-    today = reading.finished is not None and reading.finished.date() == timezone.now().date()
+    at = timezone.now()
+    today = reading.finished is not None and reading.finished.date() == at.date() and at - reading.finished < _FRESH
     moved = (reading.tip, reading.policy) != state or bool(reading.problem) or not today
     known = dict(Change.objects.filter(repository=row, where=Change.Where.OPEN).values_list("name", "head"))
     with transaction.atomic():

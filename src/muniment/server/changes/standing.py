@@ -1,0 +1,57 @@
+"""What a product's repository, its gate and all suppliers tell of it now, for judgements of the service."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.utils import timezone
+
+from muniment.decision.binding import BoundPolicy
+from muniment.facts.facts import Fact
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import Way
+from muniment.git.repository import Repository as Git
+from muniment.ledger import entries
+from muniment.server.changes.models import GateLog
+from muniment.server.products.models import Repository
+from muniment.server.products.supplying import SUPPLIERS
+from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
+from muniment.workflows.supplies import gather
+
+_DAYS = 90  # that a way past a gate is remembered
+
+
+def product_facts(
+    repository: Repository, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
+) -> dict[str, Fact]:
+    """The facts of a product that go by `names`. A supplier outweighs what the repository says of itself."""
+    own = repository_facts(git, target, tip, policy, names, now, guard_of(repository, target))
+    return own | gather(SUPPLIERS, repository.product.slug, names, now)
+
+
+def guard_of(repository: Repository, target: str) -> Maybe[Guard]:
+    """The gate before a repository, by what its log says of a branch."""
+    log = GateLog.objects.filter(repository=repository).first()
+    if log is None:
+        return NOBODY_SAID
+    if log.problem:
+        return Unknown(f"the log of the gate cannot be read: {log.problem}")
+    newest = _newest(log, target)
+    if newest is None:
+        return Unknown("the gate has decided nothing about this branch yet")
+    return Known(Guard(newest.enforced, Known(_around(log))))
+
+
+def _newest(log: GateLog, target: str) -> entries.Judged | None:
+    for row in log.entries.filter(kind="decision").order_by("-place")[:200]:
+        entry = entries.decode(bytes(row.data), row.place)
+        if isinstance(entry, entries.Judged) and entry.target == target:
+            return entry
+    return None
+
+
+def _around(log: GateLog) -> tuple[Way, ...]:
+    since = timezone.now() - timedelta(days=_DAYS)
+    moved = log.entries.filter(kind="moved", time__gte=since).order_by("-place").first()
+    if moved is None:
+        return ()
+    return (Way("Somebody", f"refs moved past the gate on {moved.time:%Y-%m-%d}, as its log says"),)
