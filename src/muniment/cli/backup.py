@@ -15,7 +15,8 @@ from muniment.errors import UsageError
 def command(file: str, home: str) -> int:
     """Write everything of a service that runs to FILE: database, ledger and its key. Nobody else may read it.
 
-    Keep it where this machine's failure does not reach. It holds the ledger's key.
+    Keep it where this machine's failure does not reach. It holds the ledger's key, and what the vault stored, but
+    never the vault's seal key: keep a copy of keys/vault.seal somewhere else.
     """
     target = Path(file)
     if target.exists():

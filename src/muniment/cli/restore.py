@@ -16,6 +16,7 @@ from muniment.home import durable
 def command(file: str, home: str) -> int:
     """Make a home out of a backup, in a new folder, and verify its whole ledger.
 
+    What its vault had stored comes back, but not the key that opens it: you bring that yourself.
     What was erased is erased again. If the ledger is older than its copy outside, it stays unsigned until a person
     looks at it: muniment ledger reconcile. If it does not verify, the home is not used: exit code 3.
     """
@@ -27,13 +28,17 @@ def command(file: str, home: str) -> int:
     from muniment.server.running import database
     from muniment.server.running.embedded import OWNER
     from muniment.server.running.folder import make_folder
-    from muniment.server.running.unpacking import put_back, unpacked
+    from muniment.server.running.unpacking import VAULT, put_back, unpacked
+    from muniment.vault import store
+    from muniment.vault.embedded import SEAL
 
     parts = unpacked(Path(file))
     (folder / "keys").mkdir(mode=0o700, parents=True)
     for name in ("keys/ledger.key", "keys/ledger.pub"):
         durable.write(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
     make_folder(folder)
+    if VAULT in parts:
+        store.put_back(folder, parts[VAULT])
     with database.embedded(folder) as server:
         put_back(parts, server.url(OWNER))
         serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
@@ -50,6 +55,9 @@ def command(file: str, home: str) -> int:
         preparing.connections_closed()
     (folder / serving.STATE).write_text('{"port": 0}\n')
     click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
+    if VAULT in parts:
+        click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL}, from where you keep it.")
+        click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
     if waits:
         click.echo(f"It waits for a person: {waits}")
         click.echo("Next: start it, find out why, then run: muniment ledger reconcile")

@@ -74,22 +74,23 @@ class Prepared:
         self._registered.append(register(path).pk)
 
     def serve(self, port: int, tell: Callable[[str], None]) -> None:
-        """Web and worker, until a signal."""
+        """Vault, web and worker, until a signal."""
         from django.db import connections
 
+        from muniment.cli import vaulting
         from muniment.server.running.preparing import first_link
         from muniment.server.running.processes import Tree, environment, on_end
 
         link = first_link()
         connections.close_all()
         common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
-        with Tree(common) as tree:
+        with vaulting.kept(self._folder) as tend_vault, Tree(common) as tree:
             on_end(tree.end)
             tree.start("web", ["web", "--home", str(self._folder), "--port", str(port)], {})
             tree.start("worker", ["worker", "--home", str(self._folder)], {})
             _until_open(port)
             tell(link)
-            tree.watch(self._tend)
+            tree.watch(self._tend, tend_vault)
 
     def once(self) -> int:
         """Judge everything here and now, and print what came of it."""

@@ -23,10 +23,11 @@ from muniment.git.repository import Repository
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
 @click.option("--once", is_flag=True, help="Judge the repositories, print what came of it, and stop.")
 def command(repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool) -> int:
-    """Start the service: database, web and worker, for the repositories named (default: the current one).
+    """Start the service: database, vault, web and worker, for the repositories named (default: the current one).
 
     It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
-    leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer).
+    leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer),
+    MUNIMENT_VAULT_URL the company's own vault.
     """
     os.environ["MUNIMENT_LOG"] = log
     folder = Path(home).absolute()

@@ -17,13 +17,14 @@ from muniment.ledger import entries, verification
 from muniment.server.installation import home
 from muniment.server.record.models import Entry, Erasure, Stored
 from muniment.server.running.embedded import Embedded
-from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, run
+from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run
+from muniment.vault import store
 
 
 def back_up(folder: Path, file: Path) -> int:
     """Write everything to a new file, for this account alone; how many entries its ledger has.
 
-    Raises HomeError if it cannot be written, DatabaseError if the database cannot be read.
+    Raises HomeError if it cannot be written, DatabaseError or VaultError for what cannot be read.
     """
     with transaction.atomic():  # a snapshot: what comes meanwhile is in the next one
         with connection.cursor() as cursor:
@@ -34,6 +35,8 @@ def back_up(folder: Path, file: Path) -> int:
         size, checkpoint = log.head().size, log.checkpoint()
         dump = _dumped(str(snapshot))
     parts = {DUMP: dump, **{name: (folder / name).read_bytes() for name in KEYS}}
+    vault = store.copied(folder)
+    parts |= {VAULT: vault} if vault else {}
     manifest = {
         "format": FORMAT,
         "entries": size,

@@ -45,10 +45,11 @@ class Tree:
         """Have `watch` return."""
         self._ending.set()
 
-    def watch(self, tend: Callable[[], None]) -> None:
+    def watch(self, *tend: Callable[[], None]) -> None:
         """Until `end`: start again what has ended, and `tend` to the rest."""
         while not self._ending.wait(0.3):
-            tend()
+            for each in tend:
+                each()
             for name, process in list(self._running.items()):
                 if process.poll() is not None and time.monotonic() > self._begun[name] + _LEAST_SECONDS:
                     self._start(name)

@@ -12,6 +12,7 @@ from muniment.server.running.embedded import Embedded
 
 FORMAT = 1
 DUMP, MANIFEST = "database.dump", "manifest.json"
+VAULT = "vault.tar"  # only if the vault is our own; never its seal key
 KEYS = (PRIVATE, PUBLIC)  # sessions and links of before are worth nothing: web.key is made anew
 
 
@@ -19,14 +20,14 @@ def unpacked(file: Path) -> dict[str, bytes]:
     """The parts of a backup, each what the manifest says. Raises HomeError for what is none, or was altered."""
     try:
         with tarfile.open(file) as tar:
-            names = {DUMP, MANIFEST, *KEYS}
+            names = {DUMP, MANIFEST, VAULT, *KEYS}
             found = {member.name: tar.extractfile(member) for member in tar.getmembers() if member.name in names}
             parts = {name: stream.read() for name, stream in found.items() if stream is not None}
         manifest = json.loads(parts[MANIFEST])
         sums = {name: hashlib.sha256(parts[name]).hexdigest() for name in manifest["sha256"]}
     except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
         raise HomeError(f"{file} is no backup, or is cut off", "Take another backup.") from error
-    if manifest["format"] != FORMAT or sums != manifest["sha256"] or set(sums) != {DUMP, *KEYS}:
+    if manifest["format"] != FORMAT or sums != manifest["sha256"] or set(sums) - {VAULT} != {DUMP, *KEYS}:
         raise HomeError(f"{file} does not hold what it says", "Take another backup.")
     return parts
 
