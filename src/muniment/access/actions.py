@@ -49,6 +49,11 @@ class Action(Enum):
     SEE_CHANGE = _see("see a change, its verdict and why")
     SEE_EXCEPTIONS = _see("see exceptions")
     SEE_DEPLOYMENTS = _see("see environments, who may deploy there, and what was deployed")
+    SEE_SECRETS = _see(
+        "see names and ages of secrets, and which pipelines read them; never a value",
+        Reach.PRODUCT,
+        frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.AUDITOR}),
+    )
     SEE_INCIDENTS = _see("see incidents")
     SEE_PEOPLE = _see("see who is who, and their roles", Reach.ANYWHERE)
     SEE_PERSONAL = _see("see people's addresses and accounts", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO}))
@@ -104,6 +109,8 @@ class Action(Enum):
     RETIRE_PRODUCT = _do(
         "retire or delete a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY | {Role.OWNER}
     )
+    SET_SECRET = _do("set or replace a secret, unseen ever after", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    REMOVE_SECRET = _do("remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER})
     CHANGE_PERSON = _do("add people, change their entries, let them leave", Reach.ORGANISATION, Role.ADMIN)
     GRANT_ROLE = _do("give a role that only reads, or take any role away", Reach.ORGANISATION, Role.ADMIN)
     GRANT_CHANGING_ROLE = _do(

@@ -11,6 +11,8 @@ COMMANDS = {
     "backup": "muniment.cli.backup",
     "restore": "muniment.cli.restore",
     "link": "muniment.cli.link",
+    "vault": "muniment.cli.vault",
+    "secret": "muniment.cli.secret",
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",
     "explain": "muniment.cli.explain",

@@ -5,6 +5,8 @@ MUNIMENT_ROLE    which of the database's roles this process is: owner, web or wo
 MUNIMENT_LOG     "json" for logs that programs read
 MUNIMENT_URL     the address that people type, such as https://muniment.example.test
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
+MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
+MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
 """
 
 import os
@@ -42,6 +44,7 @@ INSTALLED_APPS = [
     "muniment.server.changes",
     "muniment.server.policies",
     "muniment.server.proposals",
+    "muniment.server.secrets",
     "muniment.server.incidents",
     "muniment.server.deployments",
     "django_htmx",
@@ -82,6 +85,9 @@ TEMPLATES = [
 ]
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "muniment_cache"}}
+VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
+VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")
+DATABASE_ROLE = database.role(os.environ)
 DATABASES = {"default": database.settings(HOME, os.environ)}
 
 # --- who signs in, and how --------------------------------------------------------------------------------

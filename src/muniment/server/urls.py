@@ -13,6 +13,7 @@ from muniment.server.products import views as products
 from muniment.server.proposals import views as proposals
 from muniment.server.record import views as record
 from muniment.server.running import health
+from muniment.server.secrets import views as secrets
 
 urlpatterns = [
     path("", products.home, name="home"),
@@ -23,6 +24,9 @@ urlpatterns = [
     path("products/<slug:slug>/progress", products.progress, name="progress"),
     path("products/<slug:slug>/change", products.change, name="change-product"),
     path("products/<slug:slug>/retire", products.retire, name="retire-product"),
+    path("products/<slug:slug>/secrets", secrets.secrets, name="secrets"),
+    path("products/<slug:slug>/secrets/set", secrets.set_, name="set-secret"),
+    path("products/<slug:slug>/secrets/remove", secrets.remove, name="remove-secret"),
     path("products/<slug:slug>/environments", deployments.environments, name="environments"),
     path("products/<slug:slug>/environments/change", deployments.change, name="change-environment"),
     path("products/<slug:slug>/environments/close", deployments.close, name="close-pipeline"),

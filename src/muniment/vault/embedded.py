@@ -177,7 +177,8 @@ class Embedded:
         listener = hcl.tcp(*self._listen) if self._listen is not None and not first else ""
         store, socket = str(self._folder / "store"), str(self._socket)
         at = f"/proc/self/fd/{seal}"
-        return hcl.server(store=store, socket=socket, audit=str(self.audit), seal=at, listener=listener) + first
+        audit = self.audit.name  # the store remembers it, and may be moved: so it is told from the folder it runs in
+        return hcl.server(store=store, socket=socket, audit=audit, seal=at, listener=listener) + first
 
     def _run(self, command: Sequence[str], passed: Sequence[int]) -> "subprocess.Popen[bytes]":
         before = ["setpriv", "--pdeathsig", "TERM", "--no-new-privs", "prlimit", "--core=0"]  # ends with us; no dumps
@@ -187,7 +188,7 @@ class Embedded:
                 return subprocess.Popen(
                     [*before, *command],
                     env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": "/"},
-                    cwd="/",
+                    cwd=self._folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -21,12 +21,16 @@ class Piece(Struct, frozen=True):
 
 
 class Wanted(Struct, frozen=True):
-    """What the vault should be: the public keys of our two processes (PEM), and who gives pipelines identities."""
+    """What the vault should be: the public keys of our two processes (PEM), and who gives pipelines identities.
+
+    `ours`: it is the one that comes with Muniment, and who administers it is ours to say too.
+    """
 
     web: str
     worker: str
     issuers: tuple[Issuer, ...] = ()
     entrances: tuple[Entrance, ...] = ()
+    ours: bool = True
 
 
 def all_of(wanted: Wanted) -> list[Piece]:
@@ -45,7 +49,7 @@ def own(wanted: Wanted) -> list[Piece]:
         *(Piece(f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}}) for mount in _VALUES),
         _policy(layout.WEB, policies.web()),
         _policy(layout.WORKER, policies.worker(wanted.entrances)),
-        _policy(layout.ADMIN, policies.admin()),
+        *((_policy(layout.ADMIN, policies.admin()),) if wanted.ours else ()),
         *_process(layout.WEB, wanted.web),
         *_process(layout.WORKER, wanted.worker),
     ]
@@ -58,7 +62,8 @@ def kept() -> list[Piece]:
 
 def people(password: str) -> list[Piece]:
     """Where people sign in, and the one who administers."""
-    user = {"password": password, "token_policies": [layout.ADMIN], "token_ttl": 900, "token_max_ttl": 3600}
+    user: dict[str, Any] = {"password": password, "token_policies": [layout.ADMIN], "token_no_default_policy": True}
+    user |= {"token_ttl": 900, "token_max_ttl": 3600}
     return [
         Piece(f"sys/auth/{layout.PEOPLE}", {"type": "userpass"}),
         Piece(f"auth/{layout.PEOPLE}/users/{layout.PERSON}", user),

@@ -19,12 +19,15 @@ from muniment.server.api import (
     products,
     proposals,
     record,
+    secrets,
 )
 from muniment.server.api.serving import api
 
 __all__ = ["addresses", "api"]
 
-for noun in (products, changes, environments, deployments, people, accounts, proposals, policies, incidents, record):
+NOUNS = (products, changes, environments, secrets, deployments, people, accounts, proposals, policies, incidents, record)
+
+for noun in NOUNS:
     api.add_router("", noun.router)
 
 

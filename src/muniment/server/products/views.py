@@ -131,6 +131,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "signals": [(name, _SIGNALS[name], getattr(found, name)) for name in SIGNALS],
             "may_change": would(request, Action.CHANGE_PRODUCT, slug),
             "may_retire": would(request, Action.RETIRE_PRODUCT, slug),
+            "may_see_secrets": would(request, Action.SEE_SECRETS, slug),
         },
     )
 

@@ -10,6 +10,7 @@ from muniment.server.people import acts as people
 from muniment.server.people import privacy
 from muniment.server.policies import acts as policies
 from muniment.server.products import acts as products
+from muniment.server.secrets import acts as secrets
 
 What = dict[str, Any]
 
@@ -44,6 +45,7 @@ ACTS: dict[Action, Doing] = {
     Action.TRUST_BUILDER: Doing("builder", builders.check_trust, builders.trust),
     Action.CLOSE_BUILDER: Doing("builder", builders.check_close, builders.close),
     Action.BREAK_GLASS: Doing("environment", glass.check, glass.do),
+    Action.REMOVE_SECRET: Doing("secret", secrets.check_remove, secrets.remove),
     Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),
     Action.PROPOSE_POLICY: Doing("policy", policies.check_source, policies.set_source),
     Action.APPLY_POLICY: Doing("policy", policies.check_policy, policies.apply),

@@ -16,7 +16,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.access.roles import Role
-from muniment.errors import HomeError, LedgerError
+from muniment.errors import HomeError, LedgerError, VaultError
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import home
 from muniment.server.people import breached
@@ -24,10 +24,15 @@ from muniment.server.people.models import Grant
 from muniment.server.products.models import Reading
 from muniment.server.record.models import Entry
 from muniment.server.running.embedded import WEB, WORKER
+from muniment.server.secrets.access import session
 
 _OLDEST = 15 * 10_000  # as PostgreSQL counts its versions
 _ALIVE, _LATE = timedelta(seconds=60), timedelta(seconds=60)
 _LEAST_BYTES = 1 << 30
+PROMISE = (
+    "no person, token or page reads a value; but whoever owns this account on the machine holds the seal key, and can "
+    "decrypt the store"
+)
 _FORBIDDEN = ((WEB, "record_entry", "UPDATE"), (WEB, "record_tile", "DELETE"), (WORKER, "people_grant", "INSERT"))
 
 
@@ -51,6 +56,7 @@ def examine(folder: Path) -> Iterator[Found]:
     yield from _database()
     yield from _work()
     yield _web(folder)
+    yield from _vault()
     yield from _ledger()
     yield from _people()
     yield from _passwords()
@@ -112,6 +118,18 @@ def _web(folder: Path) -> Found:
     except (OSError, ValueError, KeyError):
         pass  # told below: it did not answer
     return Found("web", "violated", "it does not answer", "Start the service: muniment up")
+
+
+def _vault() -> Iterator[Found]:
+    """By what it is there for: its health says that all is well while it refuses everything."""
+    try:
+        session().subkeys("muniment", "doctor")
+    except (VaultError, HomeError) as error:
+        yield Found("vault", "violated", error.message, error.remedy)
+        return
+    yield Found("vault", "satisfied", "it lets Muniment in, and answers")
+    if not settings.VAULT_URL:
+        yield Found("vault's promise", "satisfied", PROMISE)
 
 
 def _ledger() -> Iterator[Found]:

@@ -16,6 +16,8 @@ from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import Source
 from muniment.server.products.models import Repository
 from muniment.server.record.sequencer import give_places
+from muniment.server.secrets.drifting import look_at_vault
+from muniment.server.secrets.fetching import note_fetches
 from muniment.server.work import QUEUE, soon, take_up
 
 _KEEP_HOURS = 24
@@ -83,4 +85,6 @@ _ROUNDS: dict[Callable[[], object], float] = {
     drop_old: 3600,
     keep_to_rules: 3600,
     send_now: 300,
+    look_at_vault: 300,
+    note_fetches: 60,
 }

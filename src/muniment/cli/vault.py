@@ -1,0 +1,139 @@
+"""muniment vault: what the vault should be, and making it so with a person's own credential."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muniment.cli import serving, vaulting
+from muniment.errors import UsageError
+
+if TYPE_CHECKING:
+    from muniment.vault.client import Session
+    from muniment.vault.pieces import Piece
+    from muniment.vault.plan import Difference
+
+TOKEN = "MUNIMENT_VAULT_TOKEN"  # noqa: S105 -- the name of a variable
+
+
+@click.group()
+def command() -> None:
+    """Set up the vault, and see that it stays so. The company's own is named by MUNIMENT_VAULT_URL."""
+
+
+@command.command()
+@serving.home
+def init(home: str) -> int:
+    """Make the vault that comes with Muniment, before `muniment up` would: to see its credential on a terminal alone.
+
+    Whatever a supervisor starts has its output kept; the credential of whoever looks after the vault must not be.
+    """
+    from muniment.server.running.folder import make_folder
+    from muniment.vault.embedded import Embedded
+
+    folder = Path(home).absolute()
+    make_folder(folder)
+    with Embedded(folder) as server:
+        vaulting.tell(server)
+    click.echo(f"Next: muniment up --home {home}")
+    return 0
+
+
+@command.command()
+@serving.home
+def status(home: str) -> int:
+    """Say whether the vault answers, to a question that takes a right and not to whether it is well."""
+    _begin(home)
+    from django.conf import settings
+
+    from muniment.server.running.examining import PROMISE
+    from muniment.server.secrets.access import session
+
+    session().subkeys("muniment", "doctor")
+    click.echo(f"The vault at {settings.VAULT_URL or 'its socket in the home'} lets Muniment in, and answers.")
+    if not settings.VAULT_URL:
+        click.echo(f"Mind: {PROMISE}.")
+    return 0
+
+
+@command.command()
+@serving.home
+def plan(home: str) -> int:
+    """Show what is missing in the vault, or other than it should be, and change nothing. Exit code 1 if anything is.
+
+    It asks for a credential of your own, or takes a token from MUNIMENT_VAULT_TOKEN, and keeps neither.
+    """
+    _begin(home)
+    return 1 if _shown(_person(), _pieces()) else 0
+
+
+@command.command(name="apply")
+@serving.home
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+def apply_(home: str, *, yes: bool) -> int:
+    """Make in the vault what `plan` shows, with a credential of your own: Muniment's could not."""
+    _begin(home)
+    from muniment.server.secrets.acts import applied
+    from muniment.vault.plan import apply
+
+    person, pieces = _person(), _pieces()
+    found = _shown(person, pieces)
+    if not found:
+        return 0
+    if not yes:
+        click.confirm("Make it so?", abort=True)
+    applied([one.piece.path for one in found])
+    apply(person, found)
+    click.echo(f"Done: {len(found)} made or changed.")
+    return 0
+
+
+def _begin(home: str) -> None:
+    serving.begin(Path(home).absolute(), "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    from muniment.server.running.preparing import reachable
+
+    reachable()
+
+
+def _pieces() -> "list[Piece]":
+    from muniment.server.secrets.entrances import wanted
+    from muniment.vault.pieces import all_of
+
+    found, problems = wanted()
+    for each in problems:
+        click.echo(f"left out: {each}", err=True)
+    return all_of(found)
+
+
+def _shown(person: "Session", pieces: "list[Piece]") -> "list[Difference]":
+    from muniment.vault.plan import differences
+
+    found = differences(person, pieces)
+    for one in found:
+        click.echo(str(one))
+    if not found:
+        click.echo("The vault is as it should be.")
+    return found
+
+
+def _person() -> "Session":
+    """Whoever runs this, in the vault. Raises VaultError."""
+    from django.conf import settings
+
+    from muniment.server.secrets.access import vault
+    from muniment.vault import layout
+
+    token = os.environ.get(TOKEN)
+    if token:
+        return vault().holding(token)
+    if not os.isatty(0):
+        raise UsageError("nobody can be asked for a credential here", f"Run it on a terminal, or set {TOKEN} for it.")
+    if settings.VAULT_URL:
+        return vault().holding(_asked("Your token at the vault"))
+    name = click.prompt("Your name in the vault", default=layout.PERSON, err=True)
+    return vault().sign_in_person(name, _asked("Password"))
+
+
+def _asked(what: str) -> str:
+    return str(click.prompt(what, hide_input=True, err=True))

@@ -1,0 +1,31 @@
+"""How this process gets into the vault: with its own key, as itself, for one thing at a time."""
+
+import time
+from pathlib import Path
+
+from django.conf import settings
+
+from muniment.errors import VaultError
+from muniment.server.running.embedded import WORKER
+from muniment.vault import layout, tokens
+from muniment.vault.client import Session, Vault
+from muniment.vault.embedded import Embedded
+
+_SECONDS = 5.0  # a page waits that long for the vault, not longer
+
+
+def vault() -> Vault:
+    """The company's, or the one that comes with Muniment. Raises VaultError for an address that is none."""
+    address = settings.VAULT_URL or Embedded(Path(settings.HOME)).address
+    return Vault(address, ca=settings.VAULT_CA, seconds=_SECONDS)
+
+
+def session() -> Session:
+    """A session of this process: the worker's for a worker, else the web's. Raises VaultError or HomeError."""
+    name = layout.WORKER if settings.DATABASE_ROLE == WORKER else layout.WEB
+    return vault().sign_in(name, name, tokens.identity(Path(settings.HOME), name, int(time.time())))
+
+
+def told(error: VaultError) -> ValueError:
+    """For a person who asked for something that the vault has to do."""
+    return ValueError(f"{error.message[:1].upper()}{error.message[1:]}. {error.remedy}")

@@ -1,0 +1,75 @@
+"""What the vault should be, from what people said here: which pipelines may deploy to which environment."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+
+from muniment.server.deployments.models import Pipeline
+from muniment.server.products.models import Environment
+from muniment.vault import layout, tokens
+from muniment.vault.entrances import PLAIN, Entrance, Issuer, problem
+from muniment.vault.pieces import Wanted
+
+_REPOSITORY = {Pipeline.Kind.GITHUB: "repository_id", Pipeline.Kind.GITLAB: "project_id"}
+
+
+def of(environment: Environment) -> tuple[Entrance, ...]:
+    """How its pipelines get in: one for each issuer that speaks for any, all plain runners together."""
+    rows = environment.pipelines.filter(ended=None).order_by("pk")
+    return tuple(_entrances(environment, list(rows))[0])
+
+
+def wanted() -> tuple[Wanted, list[str]]:
+    """All that the vault should be; and, in a sentence each, which pipelines cannot get in as they were described."""
+    entrances: list[Entrance] = []
+    problems: list[str] = []
+    issuers: dict[str, str] = {}
+    for environment in _environments():
+        rows = list(environment.pipelines.filter(ended=None).order_by("pk"))
+        found, wrong = _entrances(environment, rows)
+        entrances += found
+        problems += wrong
+        for row in rows:
+            if row.kind != PLAIN and issuers.setdefault(row.kind, row.issuer) != row.issuer:
+                problems.append(f"{row.name}: the vault has one {row.kind} already, {issuers[row.kind]}")
+    kept = [one for one in entrances if one.issuer == PLAIN or one.issuer in issuers]
+    speaking = tuple(Issuer(mount, url) for mount, url in sorted(issuers.items()))
+    web, worker = (tokens.public(Path(settings.HOME), name) for name in (layout.WEB, layout.WORKER))
+    return Wanted(web, worker, speaking, tuple(kept), ours=not settings.VAULT_URL), problems
+
+
+def _environments() -> Iterable[Environment]:
+    rows = Environment.objects.filter(ended=None, product__retired=None)
+    return rows.select_related("product").order_by("product__slug", "name")
+
+
+def _entrances(environment: Environment, rows: list[Pipeline]) -> tuple[list[Entrance], list[str]]:
+    found: list[Entrance] = []
+    problems: list[str] = []
+    product, name = environment.product.slug, environment.name
+    keys = tuple(row.key.strip() for row in rows if row.kind == PLAIN)
+    if keys:
+        found.append(Entrance(product, name, PLAIN, "", keys=keys))
+    for row in rows:
+        if row.kind == PLAIN:
+            continue
+        entrance = Entrance(product, name, row.kind, row.subject, _claims(row))
+        wrong = problem(entrance)
+        if not wrong and any(one.issuer == row.kind for one in found):
+            wrong = f"another pipeline of {row.get_kind_display()} gets its secrets there already"
+        if wrong:
+            problems.append(f"{row.name}, for {name} of {product}: {wrong}")
+        else:
+            found.append(entrance)
+    return found, problems
+
+
+def _claims(row: Pipeline) -> dict[str, tuple[str, ...]]:
+    """The vault compares texts: patterns of refs are left to the permission, which names one commit."""
+    found: dict[str, tuple[str, ...]] = {}
+    if row.kind in _REPOSITORY:
+        found = {_REPOSITORY[Pipeline.Kind(row.kind)]: (row.repository,), "environment": (row.at,)}
+    if row.kind == Pipeline.Kind.GITHUB and row.patterns and not any("*" in one for one in row.patterns):
+        found["ref"] = row.patterns
+    return found

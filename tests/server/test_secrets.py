@@ -1,0 +1,373 @@
+"""Secrets in the service: written by the few, read by nobody, recorded without a value; and the vault watched."""
+
+import json
+import logging
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.vault import Reader
+from muniment.server.deployments.models import Pipeline
+from muniment.server.incidents import kinds
+from muniment.server.incidents.models import Incident
+from muniment.server.products.models import Environment, Product
+from muniment.server.proposals.models import Proposal
+from muniment.server.record.models import Entry, Stored
+from muniment.server.running.examining import _vault as examined
+from muniment.server.secrets import entrances
+from muniment.server.secrets.drifting import drift, look_at_vault
+from muniment.server.secrets.fetching import note_fetches
+from muniment.server.secrets.models import Fetch, Secret
+from muniment.server.secrets.supplying import Secrets
+from muniment.vault import layout
+from muniment.vault.entrances import PLAIN
+from muniment.vault.opening import open_role
+from muniment.vault.pieces import all_of
+from muniment.vault.plan import apply, differences
+from tests.server.conftest import HOME
+from tests.support import vaults
+from tests.support.service import as_role, browser, person, product, token_of
+from tests.support.vaults import COMMIT, Key, Running, runner_claims, running
+
+pytestmark = [pytest.mark.usefixtures("service"), pytest.mark.xdist_group("vault")]
+
+VALUE = "-".join(["what", "nobody", "sees", "again"])
+RUNNER = Key()
+
+
+@pytest.fixture(scope="module")
+def vault() -> Iterator[Running]:
+    with running(HOME) as one:
+        yield one
+
+
+@pytest.fixture
+def shop(vault: Running) -> Product:
+    found = product("shop")
+    with as_role("owner"):
+        place = Environment.objects.create(product=found, name="production")
+        Pipeline.objects.create(environment=place, name="r", kind=PLAIN, refs="refs/heads/main", key=RUNNER.public)
+    return found
+
+
+def everything() -> str:
+    """All that the database holds, as text."""
+    found = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT t::text FROM "{table}" t')
+            found += [row[0] for row in cursor.fetchall()]
+    found += [zlib.decompress(bytes(one)).decode() for one in Stored.objects.values_list("data", flat=True)]
+    return "\n".join(found)
+
+
+def recorded() -> list[bytes]:
+    """The entries about secrets."""
+    found = (bytes(one.data) for one in Entry.objects.all())
+    return [one for one in found if b'"set-secret"' in one]
+
+
+def test_what_is_typed_goes_to_the_vault_and_stands_nowhere_else(
+    vault: Running, shop: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = browser(person("olga", Role.OWNER, product=shop))
+    form = {"environment": "production", "name": "TOKEN", "value": VALUE, "how": "typed"}
+    answer = client.post("/products/shop/secrets/set", form, follow=True)
+    page = answer.content.decode()
+    assert "TOKEN" in page
+    assert VALUE not in page + caplog.text
+    assert vault.web.subkeys("shop", "production") == ("TOKEN",)
+    row = Secret.objects.get()
+    assert (row.by.slug, row.generated) == ("olga", False)
+    assert len(recorded()) == 1
+    with as_role("owner"):
+        assert VALUE not in everything()
+
+
+def test_a_value_that_is_generated_is_seen_by_nobody(vault: Running, shop: Product) -> None:
+    client = browser(person("olga", Role.OWNER, product=shop))
+    answer = client.post(
+        "/products/shop/secrets/set", {"environment": "production", "name": "MADE", "how": "generated"}, follow=True
+    )
+    assert "generated, seen by nobody" in answer.content.decode()
+    assert "MADE" in vault.web.subkeys("shop", "production")
+
+
+def test_who_may_not_write_is_refused_and_who_may_not_see_does_not_see(vault: Running, shop: Product) -> None:
+    form = {"environment": "production", "name": "TOKEN", "value": VALUE, "how": "typed"}
+    developer = browser(person("dev", Role.DEVELOPER, product=shop))
+    assert developer.get("/products/shop/secrets").status_code == 200
+    assert developer.post("/products/shop/secrets/set", form).status_code == 403
+    assert developer.post("/products/shop/secrets/remove", form).status_code == 403
+    other = product("other")
+    stranger = browser(person("stranger", Role.OWNER, product=other))
+    assert stranger.get("/products/shop/secrets").status_code == 404
+    assert stranger.post("/products/shop/secrets/set", form).status_code == 404
+    weak = browser(person("weak", Role.OWNER, product=shop), second_factor=False)
+    assert weak.post("/products/shop/secrets/set", form).status_code == 302
+    assert browser(person("dpo", Role.DPO)).get("/products/shop/secrets").status_code == 403
+    assert not Secret.objects.exists()
+
+
+@pytest.mark.parametrize("value", ["", "short", "a\x00b" * 5, "a" * 70_000])
+@pytest.mark.parametrize("name", ["GOOD", "BAD-NAME", "../x", ""])
+def test_what_cannot_be_a_secret_is_refused(vault: Running, shop: Product, name: str, value: str) -> None:
+    client = browser(person("olga", Role.OWNER, product=shop))
+    form = {"environment": "production", "name": name, "value": value, "how": "typed"}
+    assert client.post("/products/shop/secrets/set", form).status_code == 302
+    assert not Secret.objects.exists()
+    assert recorded() == []
+
+
+def test_nothing_is_recorded_as_done_that_the_vault_refused(vault: Running, shop: Product, settings_to: Any) -> None:
+    settings_to("VAULT_URL", "unix:/nonexistent/vault")
+    client = browser(person("olga", Role.OWNER, product=shop))
+    form = {"environment": "production", "name": "TOKEN", "value": VALUE, "how": "typed"}
+    answer = client.post("/products/shop/secrets/set", form, follow=True)
+    assert "The vault cannot be reached" in answer.content.decode()
+    assert not Secret.objects.exists()
+    assert recorded() == []
+    (found,) = examined()
+    assert found.status == "violated"
+
+
+@pytest.fixture
+def settings_to(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from django.conf import settings
+
+    return lambda name, value: monkeypatch.setattr(settings, name, value)
+
+
+def test_a_secret_is_removed_by_two(vault: Running, shop: Product) -> None:
+    olga, sam = person("olga", Role.OWNER, product=shop), person("sam", Role.SECURITY)
+    client = browser(olga)
+    client.post("/products/shop/secrets/set", {"environment": "production", "name": "OLD", "how": "generated"})
+    client.post("/products/shop/secrets/remove", {"environment": "production", "name": "OLD", "reason": "unused"})
+    assert "OLD" in vault.web.subkeys("shop", "production")
+    waiting = Proposal.objects.get()
+    assert browser(olga).post(f"/proposals/{waiting.pk}", {"answer": "agree"}).status_code in (302, 403)
+    assert Secret.objects.exists()
+    browser(sam).post(f"/proposals/{waiting.pk}", {"answer": "agree"})
+    assert not Secret.objects.exists()
+    assert "OLD" not in vault.web.subkeys("shop", "production")
+
+
+def _api(someone: Any, method: str, path: str, body: Any = None, **changed: Any) -> Any:
+    client = browser()
+    headers = {"Authorization": f"Bearer {token_of(someone, **changed)}"}
+    data = json.dumps(body or {})
+    answer = client.generic(method, f"/api{path}", data, content_type="application/json", headers=headers)
+    return answer.status_code, answer.content.decode()
+
+
+def test_programs_write_and_list_and_never_read(vault: Running, shop: Product) -> None:
+    olga = person("olga", Role.OWNER, product=shop)
+    place = "/products/shop/environments/production/secrets"
+    assert _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE})[0] == 200
+    assert _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE, "replace": False})[0] == 409
+    assert _api(olga, "PUT", f"{place}/NEW", {"replace": True})[0] == 409
+    assert _api(olga, "PUT", f"{place}/API_KEY", {"replace": True})[0] == 200
+    status, text = _api(olga, "GET", place)
+    assert (status, [one["name"] for one in json.loads(text)["items"]]) == (200, ["API_KEY"])
+    assert VALUE not in text
+    for method in ("GET", "POST", "PATCH"):
+        assert _api(olga, method, f"{place}/API_KEY")[0] == 405
+    for wrong in ({"value": [VALUE]}, {"value": VALUE * 5000}, {"valu": VALUE}, {"value": {"a": VALUE}}):
+        status, text = _api(olga, "PUT", f"{place}/API_KEY", wrong)
+        assert status == 422
+        assert VALUE not in text
+    assert (
+        _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE}, scopes=(Action.SEE_SECRETS, Action.SEE_STATE))[0] == 403
+    )
+    assert _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE}, second_factor=False)[0] == 403
+    with as_role("owner"):
+        assert VALUE not in everything()
+
+
+def made(vault: Running) -> None:
+    """What a person does with `muniment vault apply`."""
+    with as_role("worker"):
+        should, problems = entrances.wanted()
+    assert problems == []
+    apply(vault.person, differences(vault.person, all_of(should)))
+
+
+@pytest.fixture
+def as_worker(settings_to: Any) -> Iterator[None]:
+    from muniment.server.running.embedded import WORKER
+
+    settings_to("DATABASE_ROLE", WORKER)
+    with as_role("worker"):
+        yield
+
+
+def test_who_reads_is_seen_and_who_should_not_is_an_incident(vault: Running, shop: Product, as_worker: None) -> None:
+    made(vault)
+    (entrance,) = entrances.of(Environment.objects.select_related("product").get())
+    vault.web.patch("shop", "production", {"TOKEN": VALUE})
+    open_role(vault.worker, entrance, COMMIT)
+    token = RUNNER.sign(runner_claims(entrance))
+    assert vault.vault.sign_in(entrance.mount, entrance.role, token).read("shop", "production")
+    note_fetches()
+    row = Fetch.objects.get()
+    assert (row.pipeline, row.times) == (True, 1)
+    note_fetches()
+    assert Fetch.objects.get().times == 1
+    look_at_vault()
+    assert not Incident.objects.exists()
+    try:
+        rule = '"muniment/data/*" { capabilities = ["read"] }'
+        text = _admin().replace(rule.replace("read", "deny"), rule)
+        person_ = vault.person
+        person_.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": text})
+        look_at_vault()
+        assert Incident.objects.get().kind == kinds.VAULT_DRIFT
+        person_.request("GET", "muniment/data/shop/production")
+        note_fetches()
+        assert Incident.objects.get(kind=kinds.VAULT_READ).subject == "reader:muniment-people-admin"
+        assert not Fetch.objects.get(who="muniment-people-admin").pipeline
+    finally:
+        vault.person.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin()})
+    look_at_vault()
+    assert Incident.objects.get(kind=kinds.VAULT_DRIFT).closed is not None
+
+
+def test_the_facts_say_who_could_who_did_and_how_old(vault: Running, shop: Product, as_worker: None) -> None:
+    made(vault)
+    (entrance,) = entrances.of(Environment.objects.select_related("product").get())
+    open_role(vault.worker, entrance, COMMIT)
+    vault.web.patch("shop", "production", {"OUTSIDE": VALUE})
+    with as_role("owner"):
+        Secret.objects.create(environment=Environment.objects.get(), name="TOKEN", by=person("olga", Role.OWNER))
+    vault.web.patch("shop", "production", {"TOKEN": VALUE})
+    vault.vault.sign_in(entrance.mount, entrance.role, RUNNER.sign(runner_claims(entrance))).read("shop", "production")
+    found = Secrets().supply("shop", ("vault_access", "vault_secrets"), "2026-01-01T00:00:00Z")
+    (access,) = found["vault_access"].value.value
+    reader = Reader("runner.shop.production/shop.production", "muniment-read.shop.production", Known(False))
+    assert (access.environment, access.could) == ("production", Known((reader,)))
+    assert Known(False) in {one.person for one in access.did.value}
+    assert access.since
+    ages = {one.name: one.changed for one in found["vault_secrets"].value.value}
+    assert isinstance(ages["OUTSIDE"], Unknown)
+    assert isinstance(ages["TOKEN"], Known)
+
+
+def test_a_log_that_is_damaged_or_missing_is_not_known(
+    vault: Running, shop: Product, as_worker: None, settings_to: Any, tmp_path: Path
+) -> None:
+    for data in (b"", b"no json\n", b'{"a": 1}\n', b'{"time": "2026", "request": "muniment/data/"\n'):
+        (tmp_path / "log").write_bytes(data)
+        settings_to("VAULT_AUDIT", str(tmp_path / "log"))
+        (access,) = Secrets().supply("shop", ("vault_access",), "")["vault_access"].value.value
+        assert isinstance(access.did, Unknown)
+        note_fetches()
+    assert not Fetch.objects.exists()
+
+
+def _admin() -> str:
+    from muniment.vault import policies
+
+    return policies.admin()
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("sys/policies/acl/other", {"policy": 'path "muniment/*" { capabilities = ["read", "list"] }'}),
+        ("sys/policies/acl/other", {"policy": 'path "+/data/shop/production" { policy = "read" }'}),
+        ("sys/policies/acl/other", {"policy": '{"path": {"muniment/data/shop/+": {"capabilities": ["read"]}}}'}),
+        ("sys/policies/acl/other", {"policy": 'path "muniment-forges/data/*" { capabilities = ["read"] }'}),
+    ],
+)
+def test_whoever_else_could_read_is_found(
+    vault: Running, shop: Product, as_worker: None, path: str, data: dict[str, Any]
+) -> None:
+    made(vault)
+    assert drift() == []
+    user = f"auth/{layout.PEOPLE}/users/other"
+    vault.person.request("POST", path, data)
+    assert drift() == []  # nobody has it
+    vault.person.request("POST", user, {"password": "x" * 20, "token_policies": ["other"]})
+    try:
+        found = drift()
+        assert len(found) >= 1
+        assert all(one.startswith(f"{layout.PEOPLE}/other could read ") for one in found)
+    finally:
+        vault.person.request("DELETE", user)
+    assert drift() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        (f"sys/policies/acl/{layout.WEB}", {"policy": 'path "muniment/data/*" { capabilities = ["read"] }'}),
+        (f"auth/{layout.WEB}/config", {"jwt_validation_pubkeys": [RUNNER.public], "bound_issuer": "muniment"}),
+        (f"auth/{layout.WEB}/role/{layout.WEB}", {"role_type": "jwt", "user_claim": "sub", "bound_subject": ""}),
+        (
+            "auth/runner.shop.production/role/shop.production",
+            {"role_type": "jwt", "token_num_uses": 0},
+        ),
+        ("auth/runner.shop.production/config", {"jwt_validation_pubkeys": [Key().public]}),
+        ("muniment/config", {"max_versions": 100}),
+    ],
+)
+def test_whatever_is_changed_by_hand_is_found_and_put_right(
+    vault: Running, shop: Product, as_worker: None, path: str, data: dict[str, Any]
+) -> None:
+    made(vault)
+    vault.person.request("POST", path, data)
+    try:
+        person_, (should, _) = vault.person, entrances.wanted()
+        assert [one.piece.path for one in differences(person_, all_of(should))] == [path]
+    finally:
+        made(vault)
+    assert drift() == []
+
+
+def test_the_page_asks_as_often_for_many_as_for_one(vault: Running, shop: Product) -> None:
+    from django.test.utils import CaptureQueriesContext
+
+    olga = person("olga", Role.OWNER, product=shop)
+    client, counts = browser(olga), []
+    for many in (1, 12):
+        with as_role("owner"):
+            place = Environment.objects.create(product=shop, name=f"place-{many}")
+            for number in range(many):
+                Secret.objects.create(environment=place, name=f"N{number}", by=olga)
+        client.get("/products/shop/secrets")
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get("/products/shop/secrets").status_code == 200
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def test_a_doctor_says_what_the_promise_covers(vault: Running, shop: Product) -> None:
+    found = list(examined())
+    assert [one.status for one in found] == ["satisfied", "satisfied"]
+    assert "holds the seal key" in found[1].message
+
+
+def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) -> None:
+    with as_role("owner"):
+        place = Environment.objects.get()
+        common = {"environment": place, "issuer": vaults.GITHUB_URL, "repository": "42", "at": "production"}
+        common |= {"refs": "refs/heads/main"}
+        Pipeline.objects.create(name="a", kind="github", subject=vaults.SUBJECT, **common)
+        Pipeline.objects.create(name="b", kind="github", subject=vaults.SUBJECT, **common)
+        Pipeline.objects.create(name="c", kind="github", subject="repo:company/shop:ref:refs/heads/main", **common)
+    should, problems = entrances.wanted()
+    assert [one.issuer for one in should.entrances] == [PLAIN, "github"]
+    assert should.entrances[1].claims == {
+        "repository_id": ("42",),
+        "environment": ("production",),
+        "ref": ("refs/heads/main",),
+    }
+    assert ["gets its secrets there already" in problems[0], "must name the environment" in problems[1]] == [True, True]

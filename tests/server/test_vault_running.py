@@ -1,0 +1,207 @@
+"""The vault of a service as it is run: made once, kept alive, examined, backed up without its key, and set up again."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+from django.db import connections
+
+from muniment.access.roles import Role
+from muniment.server.products.models import Environment
+from muniment.vault import layout, tokens
+from muniment.vault.client import Vault
+from muniment.vault.embedded import SEAL, Embedded
+from tests.server.conftest import HOME
+from tests.support.repos import Repo
+from tests.support.running import Up, clean, muniment, until
+from tests.support.service import as_role, person, product, token_of
+from tests.support.vaults import running
+
+_VALUE = "-".join(["through", "standard", "input"])
+
+
+class UpWithVault(Up):
+    """`muniment up`, with all that it said."""
+
+    def _told(self) -> tuple[str, str]:
+        assert self.process.stdout is not None
+        self.said = ""
+        for line in self.process.stdout:
+            self.said += line
+            if "Ctrl-C" in line:
+                break
+        return "", ""
+
+    @property
+    def bao(self) -> int:
+        """The process of its vault."""
+        below = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return next(int(pid) for pid in below if b"-config=/proc/self/fd/" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    repo = Repo(tmp_path / "shop")
+    repo.commit({"app.py": "x = 1\n"})
+    return repo.path
+
+
+def _web(home: Path) -> tuple[str, ...]:
+    vault = Vault(Embedded(home).address, seconds=5)
+    identity = tokens.identity(home, layout.WEB, int(time.time()))
+    return vault.sign_in(layout.WEB, layout.WEB, identity).subkeys("shop", "production")
+
+
+def _works(home: Path) -> bool:
+    try:
+        return _web(home) == ("A",)
+    except Exception:  # noqa: BLE001 -- it is asked again
+        return False
+
+
+def _with_token(home: Path, password: str, *arguments: str) -> tuple[int, str]:
+    """A command of a person who has a token at the vault."""
+    session = Vault(Embedded(home).address).sign_in_person(layout.PERSON, password)
+    command = [sys.executable, "-m", "muniment", *arguments, "--home", str(home)]
+    environment = {**clean(), "MUNIMENT_VAULT_TOKEN": session._token}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_up_makes_it_once_keeps_it_alive_and_gives_it_back_after_a_restore(repository: Path, tmp_path: Path) -> None:
+    home, file, new = tmp_path / "home", tmp_path / "backup", tmp_path / "new"
+    up = UpWithVault(home, repository)
+    try:
+        found = re.search(r"name admin, password (\S+)", up.said)
+        assert found is not None, up.said
+        password = found[1]
+        vault = Vault(Embedded(home).address)
+        identity = tokens.identity(home, layout.WEB, int(time.time()))
+        vault.sign_in(layout.WEB, layout.WEB, identity).patch("shop", "production", {"A": _VALUE})
+        code, said = muniment("doctor", "--home", home)
+        assert "it lets Muniment in" in said
+        assert "holds the seal key" in said
+        assert muniment("vault", "status", "--home", home)[0] == 0
+        os.kill(up.bao, signal.SIGKILL)
+        until(lambda: _works(home))
+        code, said = _with_token(home, password, "vault", "plan")
+        assert (code, "as it should be" in said) == (0, True), said
+        assert muniment("backup", file, "--home", home)[0] == 0
+        seal = (home / SEAL).read_bytes()
+        data = file.read_bytes()
+        for name in ("muniment-web.key", "muniment-worker.key"):
+            assert (home / "keys" / name).read_bytes() not in data
+        assert seal not in data
+        assert _VALUE.encode() not in data
+    finally:
+        up.end()
+    code, said = muniment("restore", file, "--home", new)
+    assert code == 0, said
+    assert f"bring its seal key to {new}/{SEAL}" in said
+    up = UpWithVault(new, repository)
+    try:  # without its key: everything else works
+        assert "password" not in up.said
+        code, said = muniment("doctor", "--home", new)
+        assert "the vault cannot be reached" in said
+        (new / SEAL).write_bytes(seal)
+        until(lambda: _alive(new), 40)  # it is tried again without a restart
+        assert not _works(new)
+        code, said = _with_token(new, password, "vault", "plan")
+        assert (code, said.count("change auth/muniment-")) == (1, 2), said
+        code, said = _with_token(new, password, "vault", "apply", "--yes")
+        assert code == 0, said
+        assert _works(new)
+    finally:
+        up.end()
+
+
+def _alive(home: Path) -> bool:
+    try:
+        return bool(Vault(Embedded(home).address).request("GET", "sys/health"))
+    except Exception:  # noqa: BLE001 -- it is asked again
+        return False
+
+
+def test_init_shows_the_credential_and_up_then_does_not(repository: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    code, said = muniment("vault", "init", "--home", home)
+    assert (code, "password" in said) == (0, True), said
+    up = UpWithVault(home, repository)
+    try:
+        assert "password" not in up.said
+    finally:
+        up.end()
+
+
+def test_nobody_is_asked_for_a_credential_where_nobody_can_answer(repository: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    up = UpWithVault(home, repository)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "muniment", "vault", "plan", "--home", str(home)],
+            env=clean(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "nobody can be asked" in done.stderr
+    finally:
+        up.end()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.usefixtures("service")
+def test_a_person_writes_by_the_command_line_and_no_value_is_an_argument() -> None:
+    from muniment.server.wsgi import application
+
+    shop = product("shop")
+    with as_role("owner"):
+        Environment.objects.create(product=shop, name="production")
+    token = token_of(person("olga", Role.OWNER, product=shop))
+    server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
+
+    def serve() -> None:
+        server.serve_forever(0.01)
+        connections.close_all()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+
+    def secret(*arguments: str, typed: str = "", who: str = token) -> tuple[int, str]:
+        where = ["--product", "shop", "--env", "production", "--url", f"http://localhost:{server.server_port}"]
+        command = [sys.executable, "-m", "muniment", "secret", *arguments, *where]
+        environment = {**clean(), "MUNIMENT_TOKEN": who}
+        done = subprocess.run(command, env=environment, input=typed, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    try:
+        with running(HOME) as vault:
+            assert secret("set", "TYPED", typed=f"{_VALUE}\n")[0] == 0
+            assert secret("generate", "MADE")[0] == 0
+            assert secret("generate", "MADE")[0] == 3
+            assert secret("rotate", "MADE")[0] == 0
+            assert secret("rotate", "NEVER")[0] == 3
+            assert {"MADE", "TYPED"} <= set(vault.web.subkeys("shop", "production"))
+            code, said = secret("list")
+            assert (code, [line.split()[-1] for line in said.splitlines()]) == (0, ["MADE", "TYPED"])
+            code, said = secret("remove", "MADE")
+            assert (code, "second person" in said or "removed" in said) == (0, True)
+            code, said = secret("set", "TYPED", typed=_VALUE, who="wrong")
+            assert (code, _VALUE in said) == (3, False)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
