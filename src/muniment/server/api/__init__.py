@@ -25,9 +25,9 @@ from muniment.server.api.serving import api
 
 __all__ = ["addresses", "api"]
 
-NOUNS = (products, changes, environments, secrets, deployments, people, accounts, proposals, policies, incidents, record)
+_PRODUCTS = (products, changes, environments, secrets, deployments)
 
-for noun in NOUNS:
+for noun in (*_PRODUCTS, people, accounts, proposals, policies, incidents, record):
     api.add_router("", noun.router)
 
 

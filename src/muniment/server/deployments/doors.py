@@ -1,16 +1,64 @@
-"""The vault's door of an environment: open for one commit while its permission holds, and shut otherwise."""
+"""The vault's door of an environment: open for one commit while its permission holds, and shut otherwise.
 
-from muniment.server.deployments.models import Deployment
+Only GitHub's and plain runners' doors are opened like this; the others a person bound once and for all.
+"""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from muniment.errors import VaultCode, VaultError
+from muniment.server.deployments.models import Deployment, Permission
+from muniment.server.secrets import entrances
+from muniment.server.secrets.access import session
+from muniment.vault.client import Session
+from muniment.vault.entrances import Entrance
+from muniment.vault.opening import close_role, end_tokens, open_role
+
+_LATELY = timedelta(hours=1)  # far longer than any token of a pipeline lives
 
 
 def open_door(row: Deployment) -> bool:
-    """Let its commit in; whether there was a door to open. Raises VaultError; then it is as it was."""
-    return False
+    """Let its commit in; whether there was a door to open. Raises VaultError; then it is as it was.
+
+    An environment without a secret needs no vault.
+    """
+    if not row.environment.secrets.exists():
+        return False
+    found = next((one for one in entrances.of(row.environment) if one.issuer == row.pipeline.kind), None)
+    if found is None or not found.opens:
+        return False
+    open_role(session(), found, row.commit)
+    return True
 
 
 def close_door(row: Deployment) -> None:
     """Let nobody in any more. Raises VaultError; then it may still be open."""
+    close_role(session(), _door(row))
 
 
 def end_all() -> None:
-    """Shut every door, and end every token that pipelines got. Raises VaultError."""
+    """Shut every door, and end every token that pipelines got lately. Raises VaultError."""
+    lately = Q(door=True) | Q(decided__gt=timezone.now() - _LATELY, deployment__environment__secrets__isnull=False)
+    rows = Permission.objects.filter(lately).select_related("deployment__environment__product", "deployment__pipeline")
+    doors = {(door.mount, door.role): door for row in rows.distinct() if (door := _door(row.deployment)).opens}
+    if doors:
+        here = session()
+        for door in doors.values():
+            _end(here, door)
+
+
+def _end(here: Session, door: Entrance) -> None:
+    """What Muniment may not shut, no person ever made: nobody came in there."""
+    try:
+        close_role(here, door)
+        end_tokens(here, (door,))
+    except VaultError as error:
+        if error.code is not VaultCode.REFUSED:
+            raise
+
+
+def _door(row: Deployment) -> Entrance:
+    """Its place, whatever became of the pipeline since."""
+    return Entrance(row.environment.product.slug, row.environment.name, row.pipeline.kind, row.pipeline.subject)
