@@ -12,9 +12,11 @@ from django.db import connection
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
+from muniment.errors import VaultError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.vault import Reader
-from muniment.server.deployments.models import Pipeline
+from muniment.server.deployments.doors import close_door, open_door
+from muniment.server.deployments.models import Deployment, Pipeline
 from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
@@ -270,6 +272,26 @@ def test_a_log_that_is_damaged_or_missing_is_not_known(
         assert isinstance(access.did, Unknown)
         note_fetches()
     assert not Fetch.objects.exists()
+
+
+def test_a_permission_opens_the_door_of_its_environment_and_no_other(
+    vault: Running, shop: Product, as_worker: None
+) -> None:
+    made(vault)
+    row = Deployment(environment=Environment.objects.get(), pipeline=Pipeline.objects.get(), commit="c" * 40)
+    assert not open_door(row)  # nothing is kept there, so nothing has to be read
+    with as_role("owner"):
+        Secret.objects.create(environment=row.environment, name="TOKEN", by=person("olga", Role.OWNER))
+    vault.web.patch("shop", "production", {"TOKEN": VALUE})
+    (entrance,) = entrances.of(row.environment)
+    token = RUNNER.sign(runner_claims(entrance, commit=row.commit))
+    close_door(row)
+    for _ in range(2):
+        with pytest.raises(VaultError):
+            vault.vault.sign_in(entrance.mount, entrance.role, token)
+        assert open_door(row)
+        assert vault.vault.sign_in(entrance.mount, entrance.role, token).read("shop", "production")["TOKEN"] == VALUE
+        close_door(row)
 
 
 def _admin() -> str:
