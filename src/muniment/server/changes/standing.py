@@ -6,6 +6,8 @@ from datetime import timedelta
 from django.utils import timezone
 
 from muniment.decision.binding import BoundPolicy
+from muniment.errors import LedgerError
+from muniment.facts import kinds
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import Way
@@ -17,6 +19,7 @@ from muniment.server.products.supplying import SUPPLIERS
 from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
 from muniment.workflows.supplies import gather
 
+_GUARDED = {kinds.BRANCH_RULES.name, kinds.FORGE_SETTINGS.name}  # facts that depend on what stands before it
 _DAYS = 90  # that a way past a gate is remembered
 
 
@@ -24,7 +27,8 @@ def product_facts(
     repository: Repository, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
 ) -> dict[str, Fact]:
     """The facts of a product that go by `names`. A supplier outweighs what the repository says of itself."""
-    own = repository_facts(git, target, tip, policy, names, now, guard_of(repository, target))
+    guard = guard_of(repository, target) if _GUARDED & set(names) else NOBODY_SAID
+    own = repository_facts(git, target, tip, policy, names, now, guard)
     return own | gather(SUPPLIERS, repository.product.slug, names, now)
 
 
@@ -35,7 +39,10 @@ def guard_of(repository: Repository, target: str) -> Maybe[Guard]:
         return NOBODY_SAID
     if log.problem:
         return Unknown(f"the log of the gate cannot be read: {log.problem}")
-    newest = _newest(log, target)
+    try:
+        newest = _newest(log, target)
+    except LedgerError as error:
+        return Unknown(error.message)
     if newest is None:
         return Unknown("the gate has decided nothing about this branch yet")
     return Known(Guard(newest.enforced, Known(_around(log))))

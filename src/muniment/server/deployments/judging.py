@@ -27,6 +27,7 @@ from muniment.pipelines.identities import Identity
 from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.changes.rules import freezes
+from muniment.server.changes.standing import product_facts
 from muniment.server.deployments import doors, identifying
 from muniment.server.deployments.commits import Standing, decision_of, standing
 from muniment.server.deployments.models import Builder, Deployment, Glass, Permission, State
@@ -34,12 +35,11 @@ from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.telling import clock
 from muniment.server.deployments.watching import end, ending
 from muniment.server.installation import home
-from muniment.server.products.supplying import SUPPLIERS
 from muniment.server.record.entering import enter
 from muniment.server.running.keys import deploy_key
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
-from muniment.workflows.supplies import fact, gather
+from muniment.workflows.supplies import fact
 
 GOOD_FOR = timedelta(minutes=5)
 
@@ -63,9 +63,9 @@ def _judge(row: Deployment, here: Standing) -> None:
     collector = GitCollector(here.scene.git, Known(rules.people), now)
     revision = collector.landed(repository.name, here.target, row.commit)
     names = needed(biting(rules.policy, Point.DEPLOY, here.target))
-    product = row.environment.product.slug
     files = kinds.PIPELINE_FILES.name
-    gathered = gather(SUPPLIERS, product, {*names, files}, now)
+    where = (here.scene.git, here.target, row.commit, rules.policy)
+    gathered = product_facts(repository, *where, {*names, files}, now)
     given = {**gathered, **_delivered(row, decided, now)}
     judgement = judge_change(collector, rules, revision, Point.DEPLOY, now, Known(freezes()), given)
     entry, beside = judged(objects.place(repository.path), judgement, rules, row.entry.object, enforced=True)
