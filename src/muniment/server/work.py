@@ -18,6 +18,8 @@ from procrastinate import jobs
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 
+from muniment.server import telemetry
+
 TASKS: dict[str, Any] = {}
 QUEUE = "judging"
 
@@ -36,7 +38,8 @@ def task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         def tried(**about: Any) -> None:
             attempt = int(about.pop(_ATTEMPT, 1))
             try:
-                function(**about)
+                with telemetry.span(f"task {name}", attempt=attempt):
+                    function(**about)
             except Exception as error:
                 connection.close()
                 if attempt >= _ATTEMPTS:
