@@ -205,3 +205,17 @@ def test_a_clause_is_found_in_the_text_by_its_id() -> None:
     assert place_of_clause("p", POLICY, "tidy", "with", "x") == "p:19"
     assert place_of_clause("p", POLICY, "nothing", "bites") == "p"
     assert place_of_clause("p", "", "tidy", "bites") == "p"
+
+
+def test_days_that_stand_apart_delay_their_clauses_and_never_bring_one_forward() -> None:
+    apart = POLICY + '\n[[gently]]\nclause = "review.two-others"\nuntil = 2027-03-01\n'
+    earlier = '\n[[gently]]\nclause = "tidy"\nuntil = 2026-01-01\n[[gently]]\nclause = "tidy"\nuntil = 2026-06-01\n'
+    one, two = read_policy(apart + earlier, "policy.toml").clauses
+    assert one.report_until == datetime.date(2027, 3, 1)
+    assert two.report_until == datetime.date(2027, 1, 31)
+    assert read_policy(apart, "policy.toml").digest != read_policy(POLICY, "policy.toml").digest
+
+
+@pytest.mark.parametrize("line", ['clause = "no.such"\nuntil = 2027-01-01', 'clause = "tidy"', "until = 2027-01-01"])
+def test_a_day_for_no_clause_or_a_clause_without_a_day_is_refused(line: str) -> None:
+    assert "gently" in refusal(f"{POLICY}\n[[gently]]\n{line}\n").key

@@ -78,7 +78,16 @@ class Action(Enum):
     ASK_EXCEPTION = _do(
         "ask for an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
     )
-    END_EXCEPTION = _do("end an exception early", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    REPORT_ONLY = _do(
+        "have a clause only report for a product until a day",
+        Reach.PRODUCT,
+        Role.OWNER,
+        Role.SECURITY,
+        second=_SECURITY,
+    )
+    END_EXCEPTION = _do(
+        "end an exception, or a time of only reporting, early", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+    )
     HANDLE_INCIDENT = _do("take on an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
     UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)

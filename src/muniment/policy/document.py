@@ -4,6 +4,8 @@ import datetime
 import tomllib
 from typing import Any
 
+from msgspec import structs
+
 from muniment.errors import ConfigurationError, PolicyError
 from muniment.policy.model import Clause, Point, Policy
 from muniment.policy.reading import Document, Table, shown
@@ -36,7 +38,7 @@ def read_policy(text: str, where: str) -> Policy:
         source=top.text("source", "the path of the company's own page, from here") if top.has("source") else "",
         protected=_protected(top.table("branches")),
         unjudged=_unjudged(top.table("unjudged")),
-        clauses=_clauses(top),
+        clauses=_gently(top, _clauses(top)),
         protected_tags=_protected_tags(top.table("tags")),
     )
     top.done()
@@ -86,6 +88,24 @@ def _clauses(top: Table) -> tuple[Clause, ...]:
     return tuple(clauses.values())
 
 
+def _gently(top: Table, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
+    """The clauses, some of which only report until a day that stands apart from them: the later of two days holds."""
+    days: dict[str, datetime.date] = {}
+    known = {clause.id for clause in clauses}
+    for table in top.tables("gently"):
+        name = table.text("clause", "the id of a clause of this policy", ID)
+        if name not in known:
+            raise table.wrong("clause", "the id of a clause of this policy", shown(name))
+        until = _day(table, "until")
+        days[name] = max(until, days.get(name, until))
+        table.done()
+    return tuple(_until(clause, days[clause.id]) if clause.id in days else clause for clause in clauses)
+
+
+def _until(clause: Clause, day: datetime.date) -> Clause:
+    return structs.replace(clause, report_until=max(day, clause.report_until or day))
+
+
 def _clause(table: Table) -> Clause:
     clause = Clause(
         id=table.text("id", "an id of lower-case letters, digits, dots and dashes", ID),
@@ -95,7 +115,7 @@ def _clause(table: Table) -> Clause:
         parameters=_parameters(table),
         branches=_branches(table, "branches") if table.has("branches") else (),
         paths=_some(table, "paths", 'path patterns, such as ["src/**"]') if table.has("paths") else (),
-        report_until=_day(table) if table.has("report_until") else None,
+        report_until=_day(table, "report_until") if table.has("report_until") else None,
     )
     table.done()
     return clause
@@ -159,6 +179,6 @@ def _some(table: Table, key: str, expected: str) -> tuple[str, ...]:
     return found
 
 
-def _day(table: Table) -> datetime.date:
-    day: datetime.date = table.value("report_until", datetime.date, "a day, such as 2027-01-31 (without quotes)")
+def _day(table: Table, key: str) -> datetime.date:
+    day: datetime.date = table.value(key, datetime.date, "a day, such as 2027-01-31 (without quotes)")
     return day

@@ -23,6 +23,7 @@ urlpatterns = [
     path("products/<slug:slug>", products.product, name="product"),
     path("products/<slug:slug>/progress", products.progress, name="progress"),
     path("products/<slug:slug>/change", products.change, name="change-product"),
+    path("products/<slug:slug>/gently", policies.gently, name="gently"),
     path("products/<slug:slug>/retire", products.retire, name="retire-product"),
     path("products/<slug:slug>/secrets", secrets.secrets, name="secrets"),
     path("products/<slug:slug>/secrets/set", secrets.set_, name="set-secret"),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
-from muniment.server.api.operations import Cursor, does, once, outcome, page, shown
+from muniment.server.api.operations import Cursor, does, of, once, outcome, page, shown
 from muniment.server.guarding.mediation import acting, anywhere
 from muniment.server.policies import acts, asking
 from muniment.server.policies.models import Freeze, Leave, Source, Trial, Version
@@ -42,6 +42,14 @@ class ExceptionIn(Schema):
     head: str = Field("", max_length=64)
     reason: str = Field(max_length=2000)
     days: int = Field(14, ge=1, le=90)
+
+
+class GentlyIn(Schema):
+    """A clause that only reports through a day, such as 2027-01-31."""
+
+    clause: str = Field(max_length=100)
+    until: str = Field(max_length=10)
+    reason: str = Field(max_length=2000)
 
 
 class FreezeIn(Schema):
@@ -158,6 +166,13 @@ def ask_exception(request: HttpRequest, body: ExceptionIn) -> dict[str, Any]:
     """Ask for one; a security officer agrees, who is somebody else and signed in."""
     fields = {name: str(value) for name, value in body.model_dump().items()}
     return once(request, lambda: outcome(asking.exception(acting(request), fields)))
+
+
+@router.post("/products/{slug}/gently")
+@does(Action.REPORT_ONLY, of)
+def begin_gently(request: HttpRequest, slug: str, body: GentlyIn) -> dict[str, Any]:
+    """Have a clause only report for a product until a day; a second person agrees."""
+    return once(request, lambda: outcome(asking.gently(acting(request), slug, body.clause, body.until, body.reason)))
 
 
 def _of_exception(request: HttpRequest, name: str) -> Resource:

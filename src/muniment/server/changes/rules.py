@@ -14,7 +14,9 @@ from muniment.server import moments
 from muniment.server.changes.proofs import ACT
 from muniment.server.installation import home
 from muniment.server.people import document
+from muniment.server.policies.current import read
 from muniment.server.policies.models import Freeze as FreezeRow
+from muniment.server.policies.models import Gentle
 from muniment.server.products.models import Product, Repository
 from muniment.server.record.models import Entry
 from muniment.server.record.reading import beside
@@ -27,6 +29,11 @@ text = "What protects this product gets a reviewer who looks at security."
 control = "security-attention"
 bites = "merge"
 with = {{ sensitive = {paths} }}
+"""
+_GENTLY = """
+[[gently]]
+clause = "{clause}"
+until = {until}
 """
 
 
@@ -41,9 +48,13 @@ class ProductHome(Struct, frozen=True):
         return None if text is None else self.completed(text)
 
     def completed(self, text: str) -> str:
-        """A policy with a clause more, if the product has sensitive paths of its own."""
+        """A policy with a clause more, if the product has sensitive paths, and with what only reports here."""
         paths = self.product.sensitive_paths
-        return text + _SENSITIVE.format(paths=json.dumps(paths)) if paths else text
+        more = _SENSITIVE.format(paths=json.dumps(paths)) if paths else ""
+        known = {clause.id for clause in read(text).clauses}
+        for row in Gentle.holding().filter(product=self.product, clause__in=known).order_by("pk"):
+            more += _GENTLY.format(clause=row.clause, until=row.until.isoformat())
+        return text + more
 
     def people_text(self) -> str:
         """Everybody, with the roles that hold here."""

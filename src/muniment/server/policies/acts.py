@@ -1,7 +1,7 @@
 """What changes the policy, its exceptions, and whether anything may be merged at all."""
 
 import secrets
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -17,14 +17,16 @@ from muniment.server import moments
 from muniment.server.changes.proofs import ACT
 from muniment.server.installation import home
 from muniment.server.people.models import Person
-from muniment.server.policies.models import Freeze, Leave, Source, Version
-from muniment.server.products.models import Repository
+from muniment.server.policies.current import clauses
+from muniment.server.policies.models import Freeze, Gentle, Leave, Source, Version
+from muniment.server.products.models import Product, Repository
 from muniment.server.record.home import POLICY
 from muniment.server.record.models import ExceptionFile as ExceptionRow
 from muniment.server.work import soon
 from muniment.workflows.sources import bound
 
 What = dict[str, Any]
+LONGEST_GENTLE = 366  # days
 
 
 def differences(text: str) -> tuple[Difference, ...]:
@@ -141,14 +143,49 @@ def grant_exception(what: What, asker: str, second: str | None) -> None:
     soon("rejudge-all")
 
 
+def check_gently(what: What) -> None:
+    """ValueError for a clause, a product or a day that cannot be."""
+    if what["clause"] not in {clause.id for clause in clauses()}:
+        raise ValueError(_("Choose a clause."))
+    if not Product.objects.filter(slug=what["product"], retired=None).exists():
+        raise ValueError(_("There is no such product."))
+    try:
+        until = date.fromisoformat(what["until"])
+    except ValueError:
+        raise ValueError(_("Write a day, such as 2027-01-31.")) from None
+    if not timezone.now().date() < until <= timezone.now().date() + timedelta(days=LONGEST_GENTLE):
+        raise ValueError(_("Name a day from tomorrow on, within a year."))
+    if not what["reason"].strip():
+        raise ValueError(_("Say why: whoever looks at it later was not there."))
+    if Gentle.holding().filter(product__slug=what["product"], clause=what["clause"]).exists():
+        raise ValueError(_("It only reports there already."))
+
+
+def begin_gently(what: What, asker: str, second: str | None) -> None:
+    """The clause only reports for the product, until the day is over."""
+    people = {person.slug: person for person in Person.objects.filter(slug__in=[asker, second])}
+    Gentle.objects.create(
+        slug=what["id"],
+        product=Product.objects.get(slug=what["product"]),
+        clause=what["clause"],
+        until=date.fromisoformat(what["until"]),
+        reason=what["reason"].strip(),
+        asker=people[asker],
+        granter=people[str(second)],
+    )
+    soon("rejudge-all")
+
+
 def check_end(what: What) -> None:
     """ValueError for one that is over."""
-    if not Leave.objects.filter(slug=what["id"], ended=None).exists():
+    gentle = Gentle.holding().filter(slug=what["id"])
+    if not gentle.exists() and not Leave.objects.filter(slug=what["id"], ended=None).exists():
         raise ValueError(_("It is over already."))
 
 
 def end_exception(what: What, asker: str, second: str | None) -> None:
-    """It covers nothing from now on."""
+    """It covers nothing from now on; or the clause bites again."""
+    Gentle.objects.filter(slug=what["id"]).update(ended=timezone.now())
     Leave.objects.filter(slug=what["id"]).update(ended=timezone.now())
     ExceptionRow.objects.filter(name=what["id"]).delete()
     soon("rejudge-all")

@@ -87,6 +87,13 @@ def exception(actor: Actor, fields: dict[str, str]) -> Proposal | None:
     return ask(actor, Action.ASK_EXCEPTION, what, told, terms.reason, product=repository.product.slug)
 
 
+def gently(actor: Actor, product: str, clause: str, until: str, reason: str) -> Proposal | None:
+    """Have a clause only report for a product until a day, once a second person agrees."""
+    what = {"id": f"gently-{secrets.token_hex(4)}", "product": product, "clause": clause, "until": until}
+    told = f"have {clause} only report for {product}, until {until}"
+    return ask(actor, Action.REPORT_ONLY, {**what, "reason": reason}, told, reason, product=product)
+
+
 def end_exception(actor: Actor, slug: str, product: str) -> Proposal | None:
     """It covers nothing from now on."""
     return ask(actor, Action.END_EXCEPTION, {"id": slug}, f"end the exception {slug}", product=product)

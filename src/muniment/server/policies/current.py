@@ -11,7 +11,7 @@ from muniment.server.record.home import POLICY
 def policy() -> Policy | None:
     """The policy in force; None if there is none. Raises PolicyError."""
     text = home().policy_text()
-    return None if text is None else _read(text)
+    return None if text is None else read(text)
 
 
 def clauses() -> tuple[Clause, ...]:
@@ -20,6 +20,7 @@ def clauses() -> tuple[Clause, ...]:
     return found.clauses if found is not None else ()
 
 
-@lru_cache(maxsize=8)
-def _read(text: str) -> Policy:
+@lru_cache(maxsize=64)
+def read(text: str) -> Policy:
+    """A policy, read once. Raises PolicyError."""
     return read_policy(text, POLICY)

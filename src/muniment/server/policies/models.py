@@ -111,6 +111,34 @@ class Leave(models.Model):
         ordering = ("expires", "id")
 
 
+class Gentle(models.Model):
+    """One clause that only reports for one product, through the end of a day: so that a company can begin gently."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
+    written_by = frozenset({Action.REPORT_ONLY, Action.END_EXCEPTION})
+    free_texts = ("reason",)
+
+    slug = models.CharField(max_length=64, unique=True)
+    product = models.ForeignKey("products.Product", models.PROTECT, related_name="gentle")
+    clause = models.CharField(max_length=100)
+    until = models.DateField()
+    reason = models.TextField()
+    asker = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    granter = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    since = models.DateTimeField(default=timezone.now)
+    ended = models.DateTimeField(null=True)
+
+    class Meta:
+        """The first to end on top."""
+
+        ordering = ("until", "id")
+
+    @classmethod
+    def holding(cls) -> "models.QuerySet[Gentle]":
+        """Those that hold today."""
+        return cls.objects.filter(ended=None, until__gte=timezone.now().date())
+
+
 class Freeze(models.Model):
     """A stop of all merges, until two lift it."""
 

@@ -18,9 +18,10 @@ from muniment.server.guarding.mediation import acting, anywhere, may, requires
 from muniment.server.pages import given, page, tried
 from muniment.server.policies import acts, asking
 from muniment.server.policies.current import clauses
-from muniment.server.policies.models import Freeze, Leave, Source, Trial, Version
+from muniment.server.policies.models import Freeze, Gentle, Leave, Source, Trial, Version
 from muniment.server.policies.sides import sides
 from muniment.server.products.reach import repositories_of
+from muniment.server.products.views import of as of_product
 from muniment.server.record.home import POLICY
 
 
@@ -169,7 +170,8 @@ def _prefilled(request: HttpRequest, repositories: Any) -> dict[str, str]:
 
 def of_exception(request: HttpRequest, slug: str, **_: Any) -> Resource:
     """The product of an exception."""
-    found = Leave.objects.filter(slug=slug).values_list("repository__product__slug", flat=True).first()
+    gentle = Gentle.objects.filter(slug=slug).values_list("product__slug", flat=True).first()
+    found = gentle or Leave.objects.filter(slug=slug).values_list("repository__product__slug", flat=True).first()
     if found is None:
         raise Http404
     return Resource(product=found)
@@ -181,6 +183,18 @@ def end_exception(request: HttpRequest, slug: str) -> HttpResponse:
     """End one early."""
     product = of_exception(request, slug).product
     return tried(request, lambda: asking.end_exception(acting(request), slug, product), _("It is ended."), "exceptions")
+
+
+@require_POST
+@requires(Action.REPORT_ONLY, of_product)
+def gently(request: HttpRequest, slug: str) -> HttpResponse:
+    """Have a clause only report for a product until a day; a second person agrees."""
+    fields = given(request, ("clause", "until", "reason"))
+
+    def act_() -> object:
+        return asking.gently(acting(request), slug, fields["clause"], fields["until"], fields["reason"])
+
+    return tried(request, act_, _("Done."), "product", slug)
 
 
 @require_POST

@@ -22,10 +22,12 @@ from muniment.server.incidents.views import mine
 from muniment.server.pages import Page, given, page, tried
 from muniment.server.people.models import Grant
 from muniment.server.policies.current import clauses
-from muniment.server.policies.models import Freeze, Leave
+from muniment.server.policies.models import Freeze, Gentle, Leave
 from muniment.server.products.importing import read, take
 from muniment.server.products.models import SIGNALS, ClauseState, Product, State
 from muniment.server.products.reach import seen
+from muniment.server.products.reporting import Reporting, reporting
+from muniment.server.products.weeks import chart
 from muniment.server.proposals.doing import ask
 from muniment.server.proposals.views import waiting_for
 
@@ -39,6 +41,7 @@ class Line(NamedTuple):
     since: Any
     counts: dict[str, int]
     why: str
+    reporting: tuple[Reporting, ...] = ()
 
 
 def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
@@ -57,7 +60,8 @@ def home(request: HttpRequest) -> HttpResponse:
         request,
         "products/home.html",
         {
-            "lines": _lines(states) if may(request, Action.SEE_POLICY) else (),
+            "lines": _lines(states, shown) if may(request, Action.SEE_POLICY) else (),
+            "chart": chart(shown),
             "waiting": waiting_for(actor),
             "incidents": mine(actor),
             "products": shown.count(),
@@ -118,7 +122,11 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
         "products/product.html",
         {
             "product": found,
-            "lines": _lines(states),
+            "lines": _lines(states, [found]),
+            "chart": chart([found]),
+            "gentle": Gentle.holding().filter(product=found).select_related("asker", "granter"),
+            "may_report": would(request, Action.REPORT_ONLY, slug),
+            "may_end": would(request, Action.END_EXCEPTION, slug),
             "repositories": found.repositories.select_related("reading", "gate_log"),
             "open": changes.filter(where=Change.Where.OPEN).order_by("-time", "-id")[:50],
             "past": _past(request, changes.filter(where=Change.Where.PAST)),
@@ -186,7 +194,13 @@ _SIGNALS = {
 }
 
 
-def _lines(states: Any) -> list[Line]:
+def _lines(states: Any, shown: Any) -> list[Line]:
+    """One line for each clause of the policy, with the worst state over all products that are shown."""
+    gently = reporting(clauses(), shown)
+    return [line._replace(reporting=tuple(gently.get(line.clause.id, ()))) for line in _states(states)]
+
+
+def _states(states: Any) -> list[Line]:
     """One line for each clause of the policy: the worst state of all, in one query."""
     rows = {
         row["clause"]: row

@@ -51,6 +51,7 @@ ACTS: dict[Action, Doing] = {
     Action.APPLY_POLICY: Doing("policy", policies.check_policy, policies.apply),
     Action.WEAKEN_POLICY: Doing("policy", policies.check_policy, policies.apply),
     Action.ASK_EXCEPTION: Doing("exception", policies.check_exception, policies.grant_exception),
+    Action.REPORT_ONLY: Doing("policy", policies.check_gently, policies.begin_gently),
     Action.END_EXCEPTION: Doing("exception", policies.check_end, policies.end_exception),
     Action.HANDLE_INCIDENT: Doing("incident", incidents.check_handling, incidents.handle),
     Action.FREEZE: Doing("freeze", policies.check_freeze, policies.freeze),
