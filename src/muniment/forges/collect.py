@@ -218,11 +218,6 @@ def _known(part: Maybe[Any]) -> Any:
     return part.value
 
 
-def refs_to_fetch(reading: Reading, change_ref: str) -> tuple[str, ...]:
-    """The refs of the target repository that a judgement of this change needs."""
-    return (reading.change.target, change_ref, approvals.PREFIX + "*")
-
-
 def commits_to_keep(reading: Reading) -> tuple[str, ...]:
     """Every head that the change ever had, or that somebody reviewed: forges forget them."""
     change = reading.change

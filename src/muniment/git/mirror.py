@@ -78,35 +78,32 @@ class Mirror:
         """The copy, to be judged. Close it before the next fetch is to be seen."""
         return Repository.open(str(self.folder))
 
-    def fetch(self, refs: Sequence[str]) -> None:
-        """Bring these refs to where they are there now, and forget those that are gone. Raises GitError.
+    def fetch(self, refs: Sequence[str], gathered: Sequence[str] = (), commits: Iterable[str] = ()) -> frozenset[str]:
+        """Bring what is over there, and return those of `commits` that cannot be had.
 
-        Each is a full ref, or all below a folder: `refs/heads/*`.
+        `refs` (full, or all below a folder: `refs/heads/*`) come to where they are there now, and are forgotten when
+        they are gone. `gathered` are folders whose refs only grow: nobody over there can take back what was seen here.
+        `commits` are fetched by their ids, whatever points to them, and kept. Raises GitError if a ref cannot be had.
         """
-        there = self.listed(refs)
+        wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
+        there = self.listed((*refs, *gathered)) if refs or gathered else {}
         with self.open() as repository:
-            here = repository.refs(*(ref.removesuffix("*") for ref in refs))
-        for ref in here.keys() - there.keys():
-            self._git("update-ref", "-d", ref)
-        moved = [ref for ref, value in there.items() if here.get(ref) != value]
-        if moved:
-            self._fetch([f"+{ref}:{ref}" for ref in moved])
+            here = repository.refs(*(ref.removesuffix("*") for ref in (*refs, *gathered, KEPT)))
+            missing = [one for one in wanted if not _has(repository, one)]
+        followed = {ref for ref in there if _asked(ref, refs)}
+        self._forget(ref for ref in here if _asked(ref, refs) and ref not in there)
+        moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
+        grown = [f"{ref}:{ref}" for ref in there.keys() - followed if here.get(ref) != there[ref]]
+        self._brought(moved, [*grown, *(f"{commit}:{KEPT}{commit}" for commit in missing)])
+        self._hold(commit for commit in wanted if commit not in missing and KEPT + commit not in here)
+        return frozenset(self._missing(missing))
 
     def listed(self, refs: Sequence[str]) -> dict[str, str]:
         """Which of these refs there are over there, with their values."""
-        asked = [ref if ref.endswith("/*") and _checked(ref[:-2]) else _checked(ref) for ref in refs]
+        asked = [f"{_checked(ref[:-2])}/*" if ref.endswith("/*") else _checked(ref) for ref in refs]
         out = self._git("ls-remote", "--refs", "origin", *asked).decode("utf-8", "surrogateescape")
         rows = [line.partition("\t") for line in out.splitlines()]
         return {name: value for value, _, name in rows if _OBJECT.fullmatch(value) and _asked(name, asked)}
-
-    def keep(self, commits: Iterable[str]) -> frozenset[str]:
-        """Fetch commits by their ids, whatever points to them; those that cannot be had are returned."""
-        wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
-        missing = self._missing(wanted, "commit")
-        if missing:
-            self._attempted([f"{commit}:{KEPT}{commit}" for commit in missing])
-        self._hold([commit for commit in wanted if commit not in missing])
-        return frozenset(self._missing(missing, "commit"))
 
     def complete(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Fetch the large files by which the commits of each pair differ. What cannot be had stays missing."""
@@ -115,7 +112,7 @@ class Mirror:
             there = repository.objects.kinds(ids) if ids else []
         missing = [one for one, kind in zip(ids, there, strict=True) if not kind]
         for at in range(0, len(missing), _AT_ONCE):
-            self._attempted(missing[at : at + _AT_ONCE])
+            self._brought((), missing[at : at + _AT_ONCE])
 
     def push(self, repository: Repository, commit: str, branch: str) -> None:
         """Push a commit that `repository` (this copy, open) or its throwaway has, as a new branch (a full ref) there.
@@ -126,31 +123,42 @@ class Mirror:
         spec = f"{commit}:{_checked(branch)}"
         self._git("push", "--porcelain", f"--force-with-lease={branch}:", "origin", spec, more=borrowed)
 
-    def _missing(self, ids: Sequence[str], kind: str) -> list[str]:
-        if not ids:
+    def _missing(self, commits: Sequence[str]) -> list[str]:
+        if not commits:
             return []
         with self.open() as repository:
-            kinds = repository.objects.kinds(ids)
-        return [one for one, found in zip(ids, kinds, strict=True) if found != kind]
+            return [one for one in commits if not _has(repository, one)]
 
-    def _hold(self, commits: Sequence[str]) -> None:
+    def _forget(self, refs: Iterable[str]) -> None:
+        self._update([f"delete {ref}" for ref in refs])
+
+    def _hold(self, commits: Iterable[str]) -> None:
         """Refs of our own, so that no housekeeping ever loses what was once seen."""
-        with self.open() as repository:
-            held = repository.refs(KEPT)
-        for commit in commits:
-            if KEPT + commit not in held:
-                self._git("update-ref", KEPT + commit, commit)
+        self._update([f"update {KEPT}{commit} {commit}" for commit in commits])
 
-    def _attempted(self, specs: Sequence[str]) -> None:
-        """Fetch all at once, and if that is refused one by one: a server may lack a single one of them."""
+    def _update(self, lines: Sequence[str]) -> None:
+        if lines:
+            self._git("update-ref", "--stdin", input="".join(f"{line}\n" for line in lines).encode())
+
+    def _brought(self, needed: Sequence[str], others: Sequence[str]) -> None:
+        """Fetch all at once; if that is refused, what is needed, and of the others those that can be had."""
         try:
-            self._fetch(specs)
+            if needed or others:
+                self._fetch([*needed, *others])
         except GitError:
-            for spec in specs if len(specs) > 1 else ():
-                try:
-                    self._fetch([spec])
-                except GitError:
-                    continue  # whoever needs it finds it missing, and says so
+            if not others:
+                raise
+            if needed:
+                self._fetch(needed)
+            self._each(others)
+
+    def _each(self, specs: Sequence[str]) -> None:
+        """Fetch one by one: a server may lack a single one of them, or have taken one back."""
+        for spec in specs:
+            try:
+                self._fetch([spec])
+            except GitError:
+                continue  # whoever needs it finds it missing, and says so
 
     def _fetch(self, specs: Sequence[str]) -> None:
         options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin")
@@ -178,6 +186,10 @@ class Mirror:
             file = self.folder / name
             if not file.exists() or file.read_text(encoding="utf-8") != text:
                 file.write_text(text, encoding="utf-8")
+
+
+def _has(repository: Repository, commit: str) -> bool:
+    return repository.objects.kinds([commit]) == ["commit"]
 
 
 def _differing(repository: Repository, old: str, new: str) -> Iterable[str]:

@@ -7,11 +7,12 @@ from muniment.errors import GitError
 from muniment.facts import moments
 from muniment.facts.maybe import Maybe
 from muniment.facts.statements import Approval, Freeze
-from muniment.forges.collect import ForgeCollector, commits_to_keep, refs_to_fetch
+from muniment.forges.collect import ForgeCollector, commits_to_keep
 from muniment.forges.connecting import Connection
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change, Reading, Repo
 from muniment.git import landing, machine
+from muniment.git.approvals import PREFIX
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
 from muniment.policy.model import Point
@@ -29,9 +30,8 @@ def mirror_of(folder: str | Path, connection: Connection, forge: Forge, reposito
 def bring(forge: Forge, mirror: Mirror, reading: Reading) -> None:
     """Fetch what a judgement of this change reads. Raises GitError if its branch or head cannot be had."""
     change = reading.change
-    mirror.fetch(refs_to_fetch(reading, forge.reader.change_ref(change.number)))
     wanted = commits_to_keep(reading)
-    gone = mirror.keep(wanted)
+    gone = mirror.fetch((change.target, forge.reader.change_ref(change.number)), (f"{PREFIX}*",), wanted)
     if change.head in gone:
         raise GitError(f"the forge does not give out the head {change.head}", "It is read again.")
     tip = tip_of(mirror, change.target)
@@ -107,7 +107,8 @@ def prepare_revert(
         who = connection.address(forge.reader.about().ours)
         seconds = int(moments.parse(now).timestamp())
         undoing = machine.committed(git, tree, tip, who, seconds, f"{title}\n\n{text}")
-        mirror.push(git, undoing, source)
+        if not mirror.listed([source]):  # asked for once before
+            mirror.push(git, undoing, source)
     return forge.publisher.propose(repository, source, ref, title, text)
 
 

@@ -47,7 +47,8 @@ def made(path: Path) -> Repo:
 def served(root: Path, request: Request, user: str) -> tuple[Reply, list[Moved]]:
     """What git answers one request below `root`, and what it moved."""
     repo = root / request.found[0]
-    before = refs(repo)
+    pushing = request.path.endswith("/git-receive-pack")
+    before = refs(repo) if pushing else {}
     body: bytes = request.body if isinstance(request.body, bytes) else b""
     environment = {
         "PATH": os.environ["PATH"],
@@ -67,7 +68,7 @@ def served(root: Path, request: Request, user: str) -> tuple[Reply, list[Moved]]
     head, _, content = done.stdout.partition(b"\r\n\r\n")
     fields = dict(line.partition(": ")[::2] for line in head.decode().split("\r\n") if line)
     status = int(fields.pop("Status", "200").split()[0])
-    after = refs(repo)
+    after = refs(repo) if pushing else {}
     names = sorted(before.keys() | after.keys())
     moved = [Moved(name, before.get(name, ""), after.get(name, "")) for name in names]
     return Reply(status, content, fields), [one for one in moved if one.old != one.new]

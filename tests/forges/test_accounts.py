@@ -1,0 +1,67 @@
+"""Whose an account or an address is: exact entries, lasting ids before logins, and nobody's where two disagree."""
+
+import pytest
+from msgspec import structs
+
+from muniment.facts.people import People
+from muniment.forges.accounts import Accounts
+from muniment.forges.shapes import Account
+from tests.support.changes import person
+
+ADA, BOB = person("ada", accounts=("hub/Ada-GH", "hub/#17")), person("bob", accounts=("hub/bob",))
+CAROL = structs.replace(person("carol"), emails=("99+carol@users.noreply.hub",))
+PEOPLE = People((ADA, BOB, CAROL), ())
+
+
+def accounts(**more: object) -> Accounts:
+    return Accounts("hub", PEOPLE, ("users.noreply.hub",), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("account", "owner"),
+    [
+        (Account("17", "ada-gh"), ADA),
+        (Account("17", "renamed"), ADA),
+        (Account("5", "ADA-gh"), ADA),
+        (Account("6", "bob"), BOB),
+        (Account("17", "bob"), None),  # the id says ada, the login bob
+        (Account("7", "stranger"), None),
+        (Account("", ""), None),
+    ],
+)
+def test_an_account_is_its_owners_and_of_nobody_else(account: Account, owner: object) -> None:
+    assert accounts().holder(account) is owner
+
+
+@pytest.mark.parametrize(
+    ("address", "identity"),
+    [
+        ("email:17+whatever@users.noreply.hub", "login:hub/#17"),
+        ("email:6+bob@users.noreply.hub", "login:hub/bob"),
+        ("email:6+stranger@users.noreply.hub", "login:hub/stranger"),
+        ("email:99+carol@users.noreply.hub", "email:99+carol@users.noreply.hub"),
+        ("email:bob@users.noreply.hub", "login:hub/bob"),
+        ("email:17+ada@users.noreply.hub.evil.example", "email:17+ada@users.noreply.hub.evil.example"),
+        ("email:bob@example.test", "email:bob@example.test"),
+        ("key:ssh-ed25519 AAAA", "key:ssh-ed25519 AAAA"),
+    ],
+)
+def test_a_noreply_address_belongs_to_the_account_whose_id_it_carries(address: str, identity: str) -> None:
+    assert accounts().address(address) == identity
+
+
+def test_an_id_that_the_forge_told_of_outweighs_the_login_in_an_address() -> None:
+    seen = accounts(seen=[Account("6", "bob")])
+    assert seen.address("email:6+ada-gh@users.noreply.hub") == "login:hub/bob"
+
+
+def test_what_the_forge_proved_comes_after_what_people_say() -> None:
+    proven = {"bob@example.test": Account("17", "ada-gh"), "new@example.test": Account("6", "bob")}
+    asked = accounts(proven=proven)
+    assert asked.address("email:bob@example.test") == "email:bob@example.test"
+    assert asked.address("email:new@example.test") == "login:hub/bob"
+
+
+def test_addresses_without_ids_are_by_login_alone() -> None:
+    plain = accounts(numbered=False)
+    assert plain.address("email:17+ada@users.noreply.hub") == "email:17+ada@users.noreply.hub"

@@ -1,0 +1,253 @@
+"""A reading and a repository become the facts of plain git: every hand is there, and what is not known is Unknown."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from muniment.controls import code_review
+from muniment.controls.control import Case
+from muniment.facts import kinds
+from muniment.facts.change import Because
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.people import People
+from muniment.forges.collect import ForgeCollector
+from muniment.forges.shapes import (
+    Account,
+    Change,
+    ForgeCommit,
+    ForgeHand,
+    Merging,
+    Move,
+    Reading,
+    Review,
+    Said,
+    State,
+)
+from muniment.git.repository import Repository
+from tests.support.changes import MAIN, NOW, person
+from tests.support.repos import Repo
+
+NAMES = ("ada", "bob", "carol", "dave")
+ACCOUNTS = {name: Account(str(number), name) for number, name in enumerate(NAMES, 1)}
+PEOPLE = People(tuple(person(name, accounts=(f"hub/{name}",)) for name in NAMES), ())
+FORGE = "Hub <noreply@hub.example>"
+T = "2026-11-24T08:00:00.000000Z"
+
+
+class World:
+    """A repository with a topic, and what a forge would say of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.repo = Repo(path)
+        self.base = self.repo.commit({"a": "1\n"})
+        self.head = self.repo.commit({"a": "2\n"}, on="topic", parents=["main"])
+
+    def change(self, **more: Any) -> Change:
+        fields: dict[str, Any] = {
+            "number": 1,
+            "title": "",
+            "text": "",
+            "state": State.OPEN,
+            "draft": False,
+            "opener": ACCOUNTS["ada"],
+            "target": MAIN,
+            "base": self.base,
+            "source": "refs/heads/topic",
+            "source_repository": "shop/api",
+            "head": self.head,
+            "labels": (),
+            "opened": T,
+            "updated": T,
+            "url": "",
+        }
+        return Change(**(fields | more))
+
+    def reading(self, **more: Any) -> Reading:
+        moves = (Move(self.base, self.head, (self.head,), False, Known(ACCOUNTS["ada"]), T),)
+        fields: dict[str, Any] = {
+            "change": self.change(),
+            "read_at": T,
+            "moves": Known(moves),
+            "retargets": Known(()),
+            "reviews": Known(tuple(self.approval(name) for name in ("bob", "carol"))),
+            "hands": Known(()),
+            "own_commits": Known(()),
+            "writers": Known({account.id: True for account in ACCOUNTS.values()}),
+            "checks": Known(()),
+            "merging": Known(Merging(False, Unknown("nobody"), "")),
+        }
+        return Reading(**(fields | more))
+
+    def approval(self, name: str, commit: str = "") -> Review:
+        return Review(f"{name}{commit[:4]}", ACCOUNTS[name], Said.APPROVED, commit or self.head, T)
+
+    def facts(self, reading: Reading, head: str = "") -> dict[str, Maybe[Any]]:
+        with Repository.open(str(self.repo.path)) as git:
+            collector = ForgeCollector("hub", reading, git, PEOPLE, NOW, noreply=("noreply.hub",))
+            revision = collector.revision("shop", MAIN, self.base, head or reading.change.head)
+            wanted = [kind.name for kind in code_review.NEEDS]
+            found = collector.collect(revision, wanted, {"people": Known(PEOPLE)})
+            return {kind.name: found.get(kind) for kind in code_review.NEEDS}
+
+    def review(self, reading: Reading, head: str = "") -> code_review.CodeReview:
+        return code_review.read(Case(self.facts(reading, head), None, NOW, {}))
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path) -> World:
+    return World(tmp_path / "shop")
+
+
+def roles(review: code_review.CodeReview, name: str) -> set[Because]:
+    return {part.because for part in review.contributors.get(f"person:{name}", ())}
+
+
+def test_an_author_who_opened_and_pushed_it_and_two_who_approved(world: World) -> None:
+    review = world.review(world.reading())
+    assert roles(review, "ada") == {Because.AUTHOR, Because.COMMITTER, Because.OPENER, Because.PUSHER}
+    assert set(review.counted) == {"bob", "carol"}
+    assert review.strangers == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "facts"),
+    [
+        ("moves", {"pushes"}),
+        ("retargets", {"approvals"}),
+        ("reviews", {"approvals", "approved_heads", "pushes"}),
+        ("hands", {"commits", "approved_heads", "pushes", "approvals"}),
+        ("writers", {"approvals"}),
+    ],
+)
+def test_each_part_that_could_not_be_read_makes_its_facts_unknown(world: World, part: str, facts: set[str]) -> None:
+    found = world.facts(world.reading(**{part: Unknown("the forge is down")}))
+    assert {name for name, fact in found.items() if isinstance(fact, Unknown)} == facts
+
+
+def test_who_opened_what_another_wrote_is_a_contributor(world: World) -> None:
+    review = world.review(world.reading(change=world.change(opener=ACCOUNTS["bob"])))
+    assert roles(review, "bob") == {Because.OPENER}
+    assert set(review.counted) == {"carol"}
+
+
+def test_who_pushed_what_another_wrote_is_a_contributor(world: World) -> None:
+    move = Move("", world.head, (), False, Known(ACCOUNTS["carol"]), T)
+    assert set(world.review(world.reading(moves=Known((move,)))).counted) == {"bob"}
+
+
+def test_only_the_first_push_of_a_commit_tells_who_brought_it(world: World) -> None:
+    first = Move("", world.head, (), False, Known(ACCOUNTS["ada"]), T)
+    again = Move(world.base, world.head, (), True, Known(ACCOUNTS["bob"]), T)
+    review = world.review(world.reading(moves=Known((first, again))))
+    assert roles(review, "bob") == set()
+
+
+@pytest.mark.parametrize("who", [Unknown("not told"), Known(Account("77", "stranger"))])
+def test_a_pusher_nobody_knows_is_a_stranger(world: World, who: Maybe[Account]) -> None:
+    review = world.review(world.reading(moves=Known((Move("", world.head, (), False, who, T),))))
+    assert [stranger.because for stranger in review.strangers] == [Because.PUSHER]
+
+
+def test_a_commit_that_no_push_reached_has_a_pusher_nobody_knows(world: World) -> None:
+    review = world.review(world.reading(moves=Known(())))
+    assert [stranger.commit for stranger in review.strangers] == [world.head]
+
+
+def test_what_was_pushed_away_still_makes_contributors(world: World) -> None:
+    away = world.repo.commit({"a": "3\n"}, on="away", parents=["main"], author="Bob <bob@example.test>")
+    moves = (
+        Move("", away, (away,), False, Known(ACCOUNTS["carol"]), T),
+        Move(away, world.head, (world.head,), True, Known(ACCOUNTS["ada"]), T),
+    )
+    review = world.review(world.reading(moves=Known(moves)))
+    assert roles(review, "bob") == {Because.AUTHOR, Because.COMMITTER}
+    assert roles(review, "carol") == {Because.PUSHER}
+    assert review.counted == {}
+
+
+def test_an_earlier_head_that_is_gone_has_a_hand_that_nobody_can_tell(world: World) -> None:
+    gone = "d" * 40
+    moves = (
+        Move("", gone, (gone,), False, Known(ACCOUNTS["ada"]), T),
+        Move(gone, world.head, (world.head,), True, Known(ACCOUNTS["ada"]), T),
+    )
+    review = world.review(world.reading(moves=Known(moves)))
+    assert [(stranger.subject, stranger.because) for stranger in review.strangers] == [
+        (f"commit:{gone}", Because.AUTHOR)
+    ]
+
+
+def test_whoever_a_forge_says_applied_a_suggestion_is_a_contributor(world: World) -> None:
+    told = (
+        ForgeHand(world.head, ACCOUNTS["bob"], Because.SUGGESTION),
+        ForgeHand("", ACCOUNTS["carol"], Because.RESOLVER),
+    )
+    assert world.review(world.reading(hands=Known(told))).counted == {}
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_a_commit_of_the_forge_is_a_machines_only_if_it_verified_it(world: World, verified: bool) -> None:
+    head = world.repo.commit({"a": "4\n"}, on="topic", parents=["topic"], committer=FORGE)
+    own = (ForgeCommit(head, "noreply@hub.example"),) if verified else ()
+    moves = (Move("", head, (), False, Known(ACCOUNTS["ada"]), T),)
+    reviews = tuple(world.approval(name, head) for name in ("bob", "carol"))
+    reading = world.reading(
+        change=world.change(head=head), own_commits=Known(own), moves=Known(moves), reviews=Known(reviews)
+    )
+    review = world.review(reading)
+    assert ("machine:hub" in review.contributors) is verified
+    assert [stranger.subject for stranger in review.strangers] == ([] if verified else ["account:noreply@hub.example"])
+
+
+def test_a_noreply_author_is_the_account_whose_id_it_carries(world: World) -> None:
+    head = world.repo.commit({"a": "5\n"}, on="topic", parents=["topic"], author="B <2+ada@noreply.hub>")
+    moves = (Move("", head, (), False, Known(ACCOUNTS["ada"]), T),)
+    reviews = tuple(world.approval(name, head) for name in ("bob", "carol"))
+    reading = world.reading(change=world.change(head=head), moves=Known(moves), reviews=Known(reviews))
+    assert set(world.review(reading).counted) == {"carol"}
+
+
+def test_an_approval_of_another_head_does_not_count(world: World) -> None:
+    head = world.repo.commit({"a": "6\n"}, on="topic", parents=["topic"])
+    moves = (Move("", head, (), False, Known(ACCOUNTS["ada"]), T),)
+    assert world.review(world.reading(change=world.change(head=head), moves=Known(moves))).counted == {}
+
+
+def test_an_approval_carries_over_a_merge_of_the_target_by_machine(world: World) -> None:
+    world.base = world.repo.commit({"b": "1\n"}, on="main")
+    tree = world.repo.merged_tree("topic", "main")
+    head = world.repo.commit(on="topic", parents=["topic", "main"], tree=tree, author="Bob <bob@example.test>")
+    moves = (
+        Move("", world.head, (), False, Known(ACCOUNTS["ada"]), T),
+        Move(world.head, head, (), False, Known(ACCOUNTS["bob"]), T),
+    )
+    reading = world.reading(change=world.change(head=head), moves=Known(moves))
+    assert set(world.review(reading).counted) == {"bob", "carol"}
+    smuggled = world.repo.commit({"c": "x\n"}, on="worse", parents=["topic"])
+    reading = world.reading(change=world.change(head=smuggled), moves=Known(moves))
+    assert world.review(reading).counted == {}
+
+
+def test_what_a_merge_made_is_by_whoever_merged_and_nothing_else_is(world: World) -> None:
+    squashed = world.repo.commit(
+        {"a": "2\n"}, on="main", author="Ada <ada@example.test>", committer="D <dave@example.test>"
+    )
+    change = world.change(state=State.MERGED, merged=squashed, merged_by=Known(ACCOUNTS["dave"]), merged_at=T)
+    reading = world.reading(change=change)
+    review = world.review(reading, squashed)
+    assert set(review.counted) == {"bob", "carol"}
+    assert review.merger == "person:dave"
+    lost = structs.replace(reading, moves=Known(()))
+    assert [stranger.commit for stranger in world.review(lost, squashed).strangers] == [world.head]
+
+
+def test_each_fact_says_where_it_came_from_and_when(world: World) -> None:
+    with Repository.open(str(world.repo.path)) as git:
+        collector = ForgeCollector("hub", world.reading(), git, PEOPLE, NOW)
+        revision = collector.revision("shop", MAIN, world.base, world.head)
+        found = collector.collect(revision, [kinds.APPROVALS.name, kinds.REVISION.name], {}).items()
+    assert found["approvals"].source == f"hub, read {T}"
+    assert found["approvals"].read_at == NOW
+    assert found["revision"].source == "git"

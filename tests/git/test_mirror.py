@@ -1,0 +1,131 @@
+"""A copy over HTTP: what it keeps, what it leaves out, what it does not let others take back, and that it is silent."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.errors import GitError
+from muniment.git.files import changed
+from muniment.git.mirror import KEPT, Mirror
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.faulty import Request
+from tests.support.repos import Repo
+
+APPROVALS = "refs/muniment/approvals/*"
+
+
+class Place:
+    def __init__(self, fake: FakeGitea, folder: Path) -> None:
+        self.fake = fake
+        self.there: Repo = fake.repos["org/shop"]["git"]
+        self.folder = folder
+        self.url = f"{fake.url}/org/shop.git"
+        self.mirror = self.made()
+
+    def made(self, token: str = "") -> Mirror:
+        header = {"Authorization": f"token {token or self.fake.administrator}"}
+        return Mirror(self.folder / "mirror", self.url, header)
+
+    def refs(self) -> dict[str, str]:
+        with self.mirror.open() as repository:
+            return repository.refs()
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path) -> Iterator[Place]:
+    with FakeGitea(tmp_path / "forge") as fake:
+        headers = {"authorization": f"token {fake.administrator}"}
+        fake.make_repo(Request("POST", "", {}, headers, {"name": "shop"}, ("org",)))
+        yield Place(fake, tmp_path)
+
+
+def test_refs_follow_and_go_and_commits_without_any_are_kept(place: Place) -> None:
+    topic = place.there.commit({"a": "1\n"}, on="topic", parents=["main"])
+    lost = place.there.commit({"a": "2\n"}, on="", parents=["main"])
+    gone = place.mirror.fetch(["refs/heads/*"], commits=[lost, topic, "f" * 40, "nonsense"])
+    assert gone == {"f" * 40}
+    assert place.refs()["refs/heads/topic"] == topic
+    place.there.git("update-ref", "-d", "refs/heads/topic")
+    moved = place.there.commit({"b": "1\n"}, on="main")
+    place.mirror.fetch(["refs/heads/*"], commits=[topic])
+    assert place.refs() == {"refs/heads/main": moved, KEPT + lost: lost, KEPT + topic: topic}
+
+
+def test_what_was_said_here_cannot_be_taken_back_there(place: Place) -> None:
+    first = place.there.commit({"s": "1\n"}, on="", parents=[])
+    second = place.there.commit({"s": "2\n"}, on="", parents=[first])
+    ref = "refs/muniment/approvals/" + "a" * 40 + "/bob"
+    place.there.branch(ref, second)
+    place.mirror.fetch([], [APPROVALS])
+    place.there.branch(ref, first)
+    place.mirror.fetch(["refs/heads/main"], [APPROVALS])
+    assert place.refs()[ref] == second
+    place.there.git("update-ref", "-d", ref)
+    place.mirror.fetch(["refs/heads/main"], [APPROVALS])
+    assert place.refs()[ref] == second
+
+
+def test_large_files_stay_there_until_a_change_touches_them(place: Place) -> None:
+    large = "x" * (2 << 20)
+    base = place.there.commit({"large.bin": large, "small": "1\n"}, on="main")
+    head = place.there.commit({"large.bin": large + "y"}, on="topic", parents=["main"])
+    place.mirror.fetch(["refs/heads/*"])
+    with place.mirror.open() as repository, pytest.raises(GitError):
+        changed(repository, [base], head)
+    place.mirror.complete([(base, head)])
+    with place.mirror.open() as repository:
+        assert [file.path for file in changed(repository, [base], head)] == ["large.bin"]
+
+
+def test_neither_files_nor_errors_hold_the_token(place: Place) -> None:
+    place.mirror.fetch(["refs/heads/main"])
+    token = place.fake.administrator
+    found = subprocess.run(["grep", "-r", token, str(place.folder / "mirror")], capture_output=True, check=False)
+    assert found.returncode == 1
+    other = "-".join(("not", "the", "token"))
+    with pytest.raises(GitError) as caught:
+        place.made(other).fetch(["refs/heads/main"])
+    assert other not in f"{caught.value!r} {caught.value.message} {place.made(other)!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc",
+        "ssh://host/shop",
+        "https://ada:word@host/shop",
+        "https:///shop",
+        "https://host/shop\n[core]",
+        "ext::x",
+    ],
+)
+def test_an_address_that_is_not_plain_http_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(GitError, match="no address"):
+        Mirror(tmp_path / "mirror", url, {})
+
+
+@pytest.mark.parametrize("header", [{"a": "1\n2"}, {"a": "1", "b": "2"}])
+def test_a_header_of_several_lines_is_refused(tmp_path: Path, header: dict[str, str]) -> None:
+    with pytest.raises(GitError, match="one header"):
+        Mirror(tmp_path / "mirror", "https://host/shop", header)
+
+
+@pytest.mark.parametrize(
+    "ref", ["--upload-pack=x", "refs/heads/a b", "refs/heads/../x", "main", "refs/heads/a:refs/heads/b"]
+)
+def test_what_is_no_name_of_a_ref_is_not_asked_for(place: Place, ref: str) -> None:
+    with pytest.raises(GitError, match="no name of a ref"):
+        place.mirror.fetch([ref])
+
+
+def test_a_branch_that_is_there_is_not_pushed_over(place: Place) -> None:
+    place.mirror.fetch(["refs/heads/main"])
+    tip, other = place.there.tip("main"), place.there.commit({"a": "1\n"}, on="other", parents=["main"])
+    place.mirror.fetch(["refs/heads/*"])
+    with place.mirror.open() as repository:
+        place.mirror.push(repository, tip, "refs/heads/fresh")
+        with pytest.raises(GitError):
+            place.mirror.push(repository, other, "refs/heads/main")
+    assert (place.there.tip("fresh"), place.there.tip("main")) == (tip, tip)
