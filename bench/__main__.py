@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench import gate, ledger
+from bench import gate, ledger, run
 from bench.measure import Row, command, medians, table
 from muniment.decision.judge import judge
 from muniment.facts.people import People
@@ -36,6 +36,7 @@ def main() -> None:
         rows += _check(Path(folder))
         rows.append(gate.row(Path(folder) / "large", Path(folder)))
     rows += ledger.rows()
+    rows += run.rows()
     rows += [_replay(repository) for repository in repositories]
     sys.stdout.write(table(rows) + "\n")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from muniment.errors import RunCode
 from muniment.facts import moments
@@ -113,8 +112,7 @@ class Pipeline(NamedTuple):
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("deploy")
     key = folder / "runner.key"
-    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    key.write_bytes(RUNNER.private.private_bytes(serialization.Encoding.PEM, kind, plain))
+    key.write_bytes(RUNNER.pem)
     key.chmod(0o600)
     with vaults.running(folder / "home") as vault:
         runner = vaults.by_runner(RUNNER)

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from muniment.errors import RunCode, RunError, UsageError, VaultCode
 from muniment.vault import fetching, identity, layout, stripping
@@ -58,8 +57,7 @@ class Pipeline(NamedTuple):
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     folder = tmp_path_factory.mktemp("run")
     key = folder / "runner.key"
-    kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    key.write_bytes(RUNNER.private.private_bytes(serialization.Encoding.PEM, kind, plain))
+    key.write_bytes(RUNNER.pem)
     key.chmod(0o600)
     with vaults.running(folder / "home") as vault:
         others = [vaults.by_runner(RUNNER, name) for name in ("empty", "short", "closed")]

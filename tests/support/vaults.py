@@ -31,6 +31,12 @@ class Key:
         kind = serialization.PublicFormat.SubjectPublicKeyInfo
         self.public = self.private.public_key().public_bytes(serialization.Encoding.PEM, kind).decode().strip()
 
+    @property
+    def pem(self) -> bytes:
+        """The private half, as a runner keeps it."""
+        kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return self.private.private_bytes(serialization.Encoding.PEM, kind, plain)
+
     def sign(self, claims: dict[str, Any]) -> str:
         """A token with these claims."""
         return tokens.signed(claims, self.private)

@@ -56,7 +56,7 @@ def test_a_long_log_comes_through_whole() -> None:
 def test_a_signal_reaches_the_command(number: signal.Signals, tmp_path: Path) -> None:
     script = f"import signal, sys, time\nsignal.signal({number:d}, lambda *_: sys.exit(42))\nprint('ready', flush=True)"
     with subprocess.Popen(
-        watched(sys.executable, "-c", f"{script}\ntime.sleep(60)"), stdout=subprocess.PIPE
+        watched(sys.executable, "-c", f"{script}\nwhile True: time.sleep(0.1)"), stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

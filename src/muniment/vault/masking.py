@@ -14,14 +14,28 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from muniment.errors import RunCode, RunError
 from muniment.vault.forms import FOLD, SHORTEST, forms
 
 MARK = b"***"
+_INDENTS = 64  # in one piece, up to which it is quicker to take each out by itself
+_BLANKS = re.compile(rb"\s*")
 _BEGUN = re.compile(rb"([^\r\n]{1,2})[\r\n]\s*")  # what may have begun just before a line break
 
-Finder = Callable[[bytes], Iterable[int]]  # where any of the keys begins
+
+class Finder(NamedTuple):
+    """What an engine makes of keys.
+
+    `keys` says where any of them begins. `indents`, where an engine is quick at it, says where the first of the blanks
+    after each line break ends; None if there are too many.
+    """
+
+    keys: Callable[[bytes], Iterable[int]]
+    indents: Callable[[bytes], list[int] | None]
+
+
 Engine = Callable[[Sequence[bytes]], Finder]
 Span = tuple[int, int]
 
@@ -59,11 +73,14 @@ class Masker:
         if self._find is None:
             return data
         lead = len(data) - len(data.lstrip()) if self._folding and not self._raw else 0
-        text, self._folding = _unfolded(data, self._folding)
         before = len(self._text)
-        self._raw, self._text = self._raw + data if self._raw else data, self._text + text if before else text
+        self._text, self._folding = _unfolded(data, self._folding, self._text, self._find.indents)
         spans, living = self._compared(max(before - SHORTEST + 1, 0))
-        return self._shown(spans, self._kept(living), lead)
+        kept = self._kept(living)
+        if not spans and not self._masked and (plain := self._plain(data, kept)) is not None:
+            return plain
+        self._raw += data
+        return self._shown(spans, kept, lead)
 
     def flush(self) -> bytes:
         """What is left when the stream has ended."""
@@ -88,7 +105,7 @@ class Masker:
         living: list[int] = []
         text, end = self._text, len(self._text)
         if self._find is not None and end - new >= SHORTEST:
-            self._places += [new + at for at in self._find(text[new:] if new else text)]
+            self._places += [new + at for at in self._find.keys(text[new:] if new else text)]
         for at in self._places:
             for form in self._forms[text[at : at + SHORTEST]]:
                 if text.startswith(form, at):
@@ -103,6 +120,20 @@ class Masker:
         if living:
             return min(living)
         return next((at for at in range(max(end - SHORTEST + 1, 0), end) if self._text[at:] in self._heads), end)
+
+    def _plain(self, data: bytes, kept: int) -> bytes | None:
+        """The same as _shown where there is nothing to mask, without a copy more; None if `kept` is not in `data`."""
+        left = len(self._text) - kept
+        cut = _from_end(data, left) if left else len(data)
+        if cut < 0:
+            return None
+        seen = _BEGUN.match(data, cut)
+        end = seen.end() if seen else cut
+        held = self._raw[self._done :]
+        self._raw = b""
+        self._hold(0, kept, 0, 0)
+        self._raw, self._done = data[cut:], end - cut
+        return b"".join((held, memoryview(data)[:end])) if held else data[:end]
 
     def _shown(self, spans: list[Span], kept: int, lead: int) -> bytes:
         """All before `kept`, masked; the rest is held back."""
@@ -148,25 +179,56 @@ def ahocorasick(keys: Sequence[bytes]) -> Finder:
     from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
     automaton = BytesAhoCorasick(keys, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
-    return lambda data: [at for _, at, _ in automaton.find_matches_as_indexes(data, overlapping=True)]
+    return Finder(
+        lambda data: [at for _, at, _ in automaton.find_matches_as_indexes(data, overlapping=True)], lambda _: None
+    )
 
 
 def hyperscan(keys: Sequence[bytes]) -> Finder:
     """By Hyperscan or Vectorscan. Raises ImportError where it is missing, or the processor is too old for it."""
     import hyperscan as library
 
-    database = library.Database(mode=library.HS_MODE_BLOCK)
+    def compiled(literals: Sequence[bytes]) -> "library.Database":
+        database = library.Database(mode=library.HS_MODE_BLOCK)
+        count = len(literals)
+        database.compile(expressions=list(literals), ids=list(range(count)), elements=count, flags=0, literal=True)
+        return database
+
     try:
-        database.compile(expressions=list(keys), ids=list(range(len(keys))), elements=len(keys), flags=0, literal=True)
+        found, blanks = compiled(keys), compiled([b"\n" + one for one in (b" ", b"\t", b"\v", b"\f")])
     except library.HyperscanError as error:
         raise ImportError("hyperscan does not run here") from error
 
     def find(data: bytes) -> list[int]:
-        found: list[int] = []
-        database.scan(data, lambda _id, _start, end, _flags, _context: found.append(end - SHORTEST))
-        return found
+        places: list[int] = []
+        found.scan(data, lambda _id, _start, end, _flags, _context: places.append(end - SHORTEST))
+        return places
 
-    return find
+    def indents(data: bytes) -> list[int] | None:
+        ends: list[int] = []
+
+        def note(_id: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+            ends.append(end)
+            return len(ends) > _INDENTS
+
+        try:
+            blanks.scan(data, note)
+        except library.ScanTerminated:
+            return None
+        return ends
+
+    return Finder(find, indents)
+
+
+def _without_blanks(data: bytes, ends: list[int]) -> list[memoryview]:
+    """Without the blanks of which the first end there, one byte after each line break."""
+    view, pieces, done = memoryview(data), [], 0
+    for end in ends:
+        if end > done:
+            pieces.append(view[done : end - 1])
+            found = _BLANKS.match(data, end)
+            done = found.end() if found else end
+    return [*pieces, view[done:]]
 
 
 class _Places:
@@ -191,7 +253,7 @@ class _Places:
 
 
 def _from_end(raw: bytes, count: int) -> int:
-    """Where in raw the last `count` bytes of its text begin. It looks no further back than it must."""
+    """Where in raw the last `count` bytes of its text begin, -1 if before it. It looks no further back than it must."""
     width = count
     while True:
         width = min(len(raw), 2 * width + 64)
@@ -199,20 +261,28 @@ def _from_end(raw: bytes, count: int) -> int:
         text, _ = _unfolded(window, False)
         if len(text) >= count:
             return len(raw) - len(window) + _Places(window).of(len(text) - count)
+        if width == len(raw):
+            return -1
 
 
-def _unfolded(data: bytes, folding: bool) -> tuple[bytes, bool]:
-    """Without line breaks and the blanks after them; and whether it ends in such."""
+def _unfolded(
+    data: bytes, folding: bool, before: bytes = b"", indents: Callable[[bytes], list[int] | None] = lambda _: None
+) -> tuple[bytes, bool]:
+    """`before`, then `data` without line breaks and the blanks after them; and whether it ends in such."""
     if folding:
         data = data.lstrip()
         if not data:
-            return b"", True
+            return before, True
     if b"\r" in data:
         data = data.replace(b"\r", b"\n")
     if b"\n" not in data:
-        return data, False
+        return before + data, False
+    folds = data[data.rfind(b"\n") :].isspace()
+    ends = indents(data)
+    if ends is not None:
+        return b"".join((before, *_without_blanks(data, ends))).replace(b"\n", b""), folds
     first, *others = data.split(b"\n")
-    return first + b"".join(map(bytes.lstrip, others)), not others[-1].strip()
+    return b"".join((before, first, *map(bytes.lstrip, others))), folds
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -51,7 +51,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], masker: Masker, 
         if ends.terminal is not None:
             stack.callback(ends.terminal.restore)
             ends.terminal.raw()
-        _relay(child.handle, ends)
+        _relay(child, ends)
         return child.ended()
 
 
@@ -86,6 +86,7 @@ class _Child:
             raise cannot_start(command[0], int(problem))
         self.handle = os.pidfd_open(self._pid)
         stack.callback(os.close, self.handle)
+        self.wake = _wake(stack)
         for number in passed:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 stack.callback(signal.signal, number, signal.signal(number, self._pass))
@@ -124,6 +125,17 @@ def leave(ended: Ended) -> int:
             signal.signal(ended.signal, signal.SIG_DFL)
         os.kill(os.getpid(), ended.signal)
     return ended.code
+
+
+def _wake(stack: ExitStack) -> int:
+    """What becomes readable with each signal: one that comes just before we wait would else be heard after it."""
+    wake, waken = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(waken, False)
+    stack.callback(os.close, wake)
+    stack.callback(os.close, waken)
+    stack.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(waken, warn_on_full_buffer=False))
+    return wake
 
 
 def cannot_start(program: str, number: int) -> RunError:
@@ -173,10 +185,11 @@ def _ends(masker: Masker) -> _Ends:
     return _Ends((given[0], given[1], given[2]), streams, terminal)
 
 
-def _relay(child: int, ends: _Ends) -> None:
+def _relay(child: _Child, ends: _Ends) -> None:
     """Hand on what comes until the command ended, then what is on its way."""
     poll = select.poll()
-    poll.register(child, select.POLLIN)
+    poll.register(child.handle, select.POLLIN)
+    poll.register(child.wake, select.POLLIN)
     open_ones = {stream.source: stream for stream in ends.streams}
     for source in open_ones:
         poll.register(source, select.POLLIN)
@@ -185,7 +198,8 @@ def _relay(child: int, ends: _Ends) -> None:
             pass
         if ends.terminal is not None:
             os.close(ends.terminal.slave)
-        poll.unregister(child)
+        poll.unregister(child.handle)
+        poll.unregister(child.wake)
         end = time.monotonic() + _LINGER
         while open_ones and (left := end - time.monotonic()) > 0:
             for source, _ in poll.poll(left * 1000):
@@ -195,7 +209,7 @@ def _relay(child: int, ends: _Ends) -> None:
             stream.end()
 
 
-def _turn(poll: select.poll, child: int, open_ones: dict[int, Stream], terminal: Terminal | None) -> bool:
+def _turn(poll: select.poll, child: _Child, open_ones: dict[int, Stream], terminal: Terminal | None) -> bool:
     """One look at all; whether the command has ended."""
     if terminal is not None:
         _look_at_keys(poll, terminal)
@@ -207,9 +221,11 @@ def _turn(poll: select.poll, child: int, open_ones: dict[int, Stream], terminal:
     for source, _ in found:
         if source in open_ones:
             _hand_on(poll, open_ones, source)
+        elif source == child.wake:
+            os.read(source, _PAUSE)
         elif terminal is not None and source == 0:
             terminal.type(source)
-    return any(source == child for source, _ in found)
+    return any(source == child.handle for source, _ in found)
 
 
 def _look_at_keys(poll: select.poll, terminal: Terminal) -> None:

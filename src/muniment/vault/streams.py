@@ -16,6 +16,7 @@ class Stream:
     def __init__(self, source: int, sink: int, masker: Masker, *, waited: bool = False) -> None:
         self.source, self._sink = source, sink
         self._masker = masker
+        os.set_blocking(source, False)
         self._waited = waited
 
     @property
@@ -25,13 +26,25 @@ class Stream:
 
     def relay(self) -> bool:
         """Hand on one piece; False at the end, or when nobody reads us any more."""
-        try:
-            piece = os.read(self.source, _PIECE)
-        except BlockingIOError:
-            return True
-        except OSError:  # what a terminal says when nobody has it open any more
-            return False
-        return bool(piece) and (self._write(self._masker.feed(piece)) or self._waited)
+        pieces, goes_on = self._read()
+        return (not pieces or self._write(self._masker.feed(b"".join(pieces))) or self._waited) and goes_on
+
+    def _read(self) -> tuple[list[bytes], bool]:
+        """What is there, up to _PIECE: a terminal gives it in small parts. And whether more may come."""
+        pieces: list[bytes] = []
+        size = 0
+        while size < _PIECE:
+            try:
+                piece = os.read(self.source, _PIECE - size)
+            except BlockingIOError:
+                break
+            except OSError:  # what a terminal says when nobody has it open any more
+                return pieces, False
+            if not piece:
+                return pieces, False
+            pieces.append(piece)
+            size += len(piece)
+        return pieces, True
 
     def release(self) -> None:
         """Nothing comes: show the little that is held back."""

@@ -15,7 +15,7 @@ class Terminal:
 
     def __init__(self, outer: int, *, typed: bool) -> None:
         self.master, self.slave = os.openpty()
-        os.set_blocking(self.master, False)
+        os.set_blocking(self.master, False)  # its keys too must not hold us up
         self._outer = outer
         self._typing = typed and _in_front(outer)
         self._pending = b""
