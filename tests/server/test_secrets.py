@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
@@ -32,7 +33,7 @@ from muniment.vault import layout
 from muniment.vault.entrances import PLAIN
 from muniment.vault.opening import open_role
 from muniment.vault.pieces import all_of
-from muniment.vault.plan import apply, differences
+from muniment.vault.plan import apply, differences, leftovers
 from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.service import as_role, browser, person, product, token_of
@@ -325,6 +326,39 @@ def test_whoever_else_could_read_is_found(
     finally:
         vault.person.request("DELETE", user)
     assert drift() == []
+
+
+def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
+    vault: Running, shop: Product, as_worker: None
+) -> None:
+    made(vault)
+    with as_role("owner"):
+        Pipeline.objects.update(ended=timezone.now())
+    assert any(one.startswith("runner.shop.production/shop.production could read") for one in drift())
+    should, _ = entrances.wanted()
+    found = leftovers(vault.person, should)
+    assert [str(one) for one in found] == [
+        "remove sys/auth/runner.shop.production",
+        "remove sys/policies/acl/muniment-read.shop.production",
+    ]
+    apply(vault.person, [*differences(vault.person, all_of(should)), *found])
+    assert (drift(), leftovers(vault.person, should)) == ([], [])
+
+
+def test_a_policy_that_a_group_or_an_entity_has_is_found(vault: Running, shop: Product, as_worker: None) -> None:
+    made(vault)
+    root = vault.person
+    root.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin() + _IDENTITY})
+    try:
+        root.request("POST", "identity/group", {"name": "team", "policies": ["muniment-read.shop.production"]})
+        assert any(one.startswith("identity/group/team could read") for one in drift())
+    finally:
+        root.request("DELETE", "identity/group/name/team")
+        root.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin()})
+    assert drift() == []
+
+
+_IDENTITY = 'path "identity/*" { capabilities = ["create", "update", "delete", "read"] }'
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from muniment.errors import UsageError
 
 if TYPE_CHECKING:
     from muniment.vault.client import Session
-    from muniment.vault.pieces import Piece
     from muniment.vault.plan import Difference
 
 TOKEN = "MUNIMENT_VAULT_TOKEN"  # noqa: S105 -- the name of a variable
@@ -65,20 +64,20 @@ def plan(home: str) -> int:
     It asks for a credential of your own, or takes a token from MUNIMENT_VAULT_TOKEN, and keeps neither.
     """
     _begin(home)
-    return 1 if _shown(_person(), _pieces()) else 0
+    return 1 if _shown(_person()) else 0
 
 
 @command.command(name="apply")
 @serving.home
 @click.option("--yes", is_flag=True, help="Do not ask again.")
 def apply_(home: str, *, yes: bool) -> int:
-    """Make in the vault what `plan` shows, with a credential of your own: Muniment's could not."""
+    """Make in the vault what `plan` shows, and take away what it needs no more, with a credential of your own."""
     _begin(home)
     from muniment.server.secrets.acts import applied
     from muniment.vault.plan import apply
 
-    person, pieces = _person(), _pieces()
-    found = _shown(person, pieces)
+    person = _person()
+    found = _shown(person)
     if not found:
         return 0
     if not yes:
@@ -96,20 +95,16 @@ def _begin(home: str) -> None:
     reachable()
 
 
-def _pieces() -> "list[Piece]":
+def _shown(person: "Session") -> "list[Difference]":
+    """What is to be done, printed; and which pipelines cannot be let in as they were described."""
     from muniment.server.secrets.entrances import wanted
     from muniment.vault.pieces import all_of
+    from muniment.vault.plan import differences, leftovers
 
-    found, problems = wanted()
+    should, problems = wanted()
     for each in problems:
         click.echo(f"left out: {each}", err=True)
-    return all_of(found)
-
-
-def _shown(person: "Session", pieces: "list[Piece]") -> "list[Difference]":
-    from muniment.vault.plan import differences
-
-    found = differences(person, pieces)
+    found = [*differences(person, all_of(should)), *leftovers(person, should)]
     for one in found:
         click.echo(str(one))
     if not found:

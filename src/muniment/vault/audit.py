@@ -71,7 +71,7 @@ def _read(entry: dict[str, Any]) -> Read | None:
         time=_text(entry, "time"),
         place=place,
         who=str(auth.get("display_name") or "a token without a name"),
-        pipeline=policies == {f"muniment-read.{place.replace('/', '.')}"},
+        pipeline=policies == {layout.READING + place.replace("/", ".")},
         person=str(auth.get("display_name", "")).startswith(f"{layout.PEOPLE}-"),
     )
 

@@ -91,6 +91,16 @@ class Session:
         """What the vault answers to this identity; {} to what it has nothing to say. Raises VaultError."""
         return self._vault.request(method, path, body, token=self._token, kind=kind)
 
+    def listed(self, path: str) -> list[str]:
+        """The names below a path, none if there is nothing. Raises VaultError."""
+        try:
+            keys = (self.request("LIST", path).get("data") or {}).get("keys")
+        except VaultError as error:
+            if error.code is VaultCode.MISSING:
+                return []
+            raise
+        return [str(key) for key in keys or ()]
+
     def read(self, product: str, environment: str) -> dict[str, str]:
         """All secrets of an environment, in one request. Raises VaultError; never a part of them."""
         return self.read_at(layout.SECRETS, layout.place(product, environment))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from muniment.errors import VaultCode, VaultError
 from muniment.vault import layout
 from muniment.vault.client import Session
 from muniment.vault.pieces import Wanted
@@ -25,7 +24,8 @@ def strangers(session: Session, wanted: Wanted) -> list[str]:
     Raises VaultError if any of it cannot be looked at.
     """
     found = set()
-    for one in readers(session, _places(wanted)):
+    names = session.listed("sys/policies/acl")
+    for one in readers(session, _places(names)):
         if not _ours(one, wanted):
             found.add(f"{one.holder.mount}/{one.holder.name} could read {one.path} by the policy {one.policy}")
     return sorted(found)
@@ -41,7 +41,7 @@ class Reader(NamedTuple):
 
 def readers(session: Session, paths: Iterable[str]) -> list[Reader]:
     """Everybody who could read any of these paths. Raises VaultError if any policy or role cannot be looked at."""
-    texts = {name: _policy(session, name) for name in _listed(session, "sys/policies/acl")}
+    texts = {name: _policy(session, name) for name in session.listed("sys/policies/acl")}
     opened = {
         name: [path for path in paths if name == "root" or reads(rules_of(text), path)] for name, text in texts.items()
     }
@@ -53,8 +53,10 @@ def readers(session: Session, paths: Iterable[str]) -> list[Reader]:
     ]
 
 
-def _places(wanted: Wanted) -> list[str]:
-    places = [f"{layout.SECRETS}/data/{layout.place(one.product, one.environment)}" for one in wanted.entrances]
+def _places(policies: Iterable[str]) -> list[str]:
+    """Every environment that any pipeline was ever let into, one that is nobody's, and a forge's credentials."""
+    roles = (name.removeprefix(layout.READING) for name in policies if name.startswith(layout.READING))
+    places = [f"{layout.SECRETS}/data/{role.replace('.', '/', 1)}" for role in roles]
     return [*places, f"{layout.SECRETS}/data/any/any", f"{layout.FORGES}/data/any"]
 
 
@@ -80,13 +82,24 @@ def _holders(session: Session) -> Iterator[Holder]:
             yield from _given(session, name, kind, "users")
         elif kind != "token":
             yield Holder(name, "*", kind, _EVERY)
+    for what in ("group", "entity"):
+        yield from _identities(session, what)
+
+
+def _identities(session: Session, what: str) -> Iterator[Holder]:
+    """Groups and entities can have policies of their own, beside what roles give."""
+    for each in session.listed(f"identity/{what}/id"):
+        data = session.request("GET", f"identity/{what}/id/{each}").get("data") or {}
+        policies = tuple(map(str, data.get("policies") or ()))
+        if policies:
+            yield Holder("identity", f"{what}/{data.get('name') or each}", "identity", policies)
 
 
 _EVERY = ("root",)  # who cannot be looked at could be anybody
 
 
 def _given(session: Session, mount: str, kind: str, what: str) -> Iterator[Holder]:
-    for name in _listed(session, f"auth/{mount}/{what}"):
+    for name in session.listed(f"auth/{mount}/{what}"):
         data: dict[str, Any] = session.request("GET", f"auth/{mount}/{what}/{name}").get("data") or {}
         policies = data.get("token_policies") or data.get("policies") or []
         plain = () if data.get("token_no_default_policy") else ("default",)
@@ -96,13 +109,3 @@ def _given(session: Session, mount: str, kind: str, what: str) -> Iterator[Holde
 def _policy(session: Session, name: str) -> str:
     data = session.request("GET", f"sys/policies/acl/{name}").get("data") or {}
     return str(data.get("policy", ""))
-
-
-def _listed(session: Session, path: str) -> list[str]:
-    try:
-        keys = (session.request("LIST", path).get("data") or {}).get("keys")
-    except VaultError as error:
-        if error.code is VaultCode.MISSING:
-            return []
-        raise
-    return [str(key) for key in keys or ()]

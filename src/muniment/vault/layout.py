@@ -11,6 +11,9 @@ GITHUB, GITLAB, KUBERNETES = "github", "gitlab", "kubernetes"  # issuers of pipe
 ISSUERS = (GITHUB, GITLAB, KUBERNETES)
 ADMIN = "muniment-admin"  # the policy of whoever administers the vault, and never reads a value
 
+READING = "muniment-read."  # how the policies of pipelines begin
+RUNNERS = "runner."  # how the mounts of plain runners begin
+
 AUDIENCE = "muniment-vault"  # whom an identity must be meant for to sign in: a token shown to anybody else does not
 MUNIMENT, RUNNER = "muniment", "muniment-runner"  # issuers of our own processes, and of plain runners
 PERSON = "admin"  # the person that the first start makes
@@ -33,12 +36,12 @@ def role(product: str, environment: str) -> str:
 
 def reading(product: str, environment: str) -> str:
     """The policy that lets a pipeline read an environment's secrets."""
-    return f"muniment-read.{role(product, environment)}"
+    return READING + role(product, environment)
 
 
 def runner(product: str, environment: str) -> str:
     """The mount where the plain runners of an environment sign in, and those of no other."""
-    return f"runner.{role(product, environment)}"
+    return RUNNERS + role(product, environment)
 
 
 def connection(name: str) -> str:

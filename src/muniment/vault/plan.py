@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import Struct
 
 from muniment.errors import VaultCode, VaultError
+from muniment.vault import layout
 from muniment.vault.client import Session
 from muniment.vault.failures import failed
-from muniment.vault.pieces import Piece
+from muniment.vault.pieces import Piece, Wanted
 
 _TRIES, _PAUSE_SECONDS = 100, 0.05
 _MOUNTS = ("sys/mounts/", "sys/auth/")
@@ -21,6 +22,7 @@ class Step(StrEnum):
 
     MAKE = "make"
     CHANGE = "change"
+    REMOVE = "remove"
 
 
 class Difference(Struct, frozen=True):
@@ -41,12 +43,30 @@ def differences(session: Session, pieces: Iterable[Piece]) -> list[Difference]:
     return [found for piece in pieces if (found := _difference(session, piece, mounts)) is not None]
 
 
+def leftovers(session: Session, wanted: Wanted) -> list[Difference]:
+    """What was made for pipelines that may no longer come in. Raises VaultError if it cannot be looked at."""
+    mounts = {name.rstrip("/") for name in _mounts(session, "sys/auth/")}
+    roles = {(one.mount, one.role) for one in wanted.entrances}
+    policies = {layout.reading(one.product, one.environment) for one in wanted.entrances}
+    found = [f"sys/auth/{name}" for name in mounts if name.startswith(layout.RUNNERS)]
+    found = [path for path in found if path.removeprefix("sys/auth/") not in {mount for mount, _ in roles}]
+    for mount in sorted(mounts & set(layout.ISSUERS)):
+        names = session.listed(f"auth/{mount}/role")
+        found += [f"auth/{mount}/role/{name}" for name in names if (mount, name) not in roles]
+    names = session.listed("sys/policies/acl")
+    found += [f"sys/policies/acl/{name}" for name in names if name.startswith(layout.READING) and name not in policies]
+    return [Difference(Step.REMOVE, Piece(path, {})) for path in found]
+
+
 def apply(session: Session, found: Iterable[Difference]) -> None:
     """Make them so, with the session of a person who may. Raises VaultError at the first that is refused.
 
     It leaves as they are what Muniment itself opens and shuts, and what is a mount's already.
     """
     for one in found:
+        if one.step is Step.REMOVE:
+            session.request("DELETE", one.piece.path)
+            continue
         left_out = one.piece.leaves if one.step is Step.CHANGE else frozenset()
         _make(session, one.piece.path, {k: v for k, v in one.piece.data.items() if k not in left_out})
 

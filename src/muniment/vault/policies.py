@@ -22,6 +22,10 @@ _LOOK = (  # what drift is found by
     ("auth/+/role/+", ("read",)),
     ("auth/+/users/", ("list",)),
     ("auth/+/users/+", ("read",)),
+    ("identity/group/id/", ("list",)),
+    ("identity/group/id/+", ("read",)),
+    ("identity/entity/id/", ("list",)),
+    ("identity/entity/id/+", ("read",)),
     (f"{layout.SECRETS}/config", ("read",)),
     (f"{layout.FORGES}/config", ("read",)),
 )

@@ -33,6 +33,7 @@ from muniment.server.policies.models import Leave
 from muniment.server.proposals.models import Answer, Proposal
 from muniment.server.record.entering import enter
 from muniment.server.record.models import ExceptionFile
+from muniment.server.secrets.models import Fetch, Secret
 from muniment.server.work import soon
 
 What = dict[str, Any]
@@ -66,6 +67,12 @@ RULES = (
         _("to see whether they come again"),
         3 * 365,
         lambda moment: _gone(Incident.objects.filter(closed__lt=moment)),
+    ),
+    Rule(
+        _("who read secrets, by the vault's audit log"),
+        _("to see that only pipelines do"),
+        2 * 365,
+        lambda moment: _gone(Fetch.objects.filter(last__lt=moment)),
     ),
     Rule(
         _("answers of the API"),
@@ -108,6 +115,11 @@ def kept_of(person: Person) -> dict[str, Any]:
         "incidents": list(
             Incident.objects.filter(Q(owner=person) | Q(closer=person) | Q(involved__contains=[person.slug])).values(
                 "kind", "told", "opened", "closed", "cause"
+            )
+        ),
+        "secrets": list(
+            Secret.objects.filter(by=person).values(
+                "environment__product__slug", "environment__name", "name", "changed"
             )
         ),
         "messages": list(person.messages.values("text", "made", "read")),

@@ -55,7 +55,7 @@ def _person(holder: Holder) -> Maybe[bool]:
     """
     if holder.kind in ("userpass", "oidc", "ldap"):
         return Known(True)
-    pipelines = holder.mount in layout.ISSUERS or holder.mount == f"runner.{holder.name}"
+    pipelines = holder.mount in layout.ISSUERS or holder.mount == layout.RUNNERS + holder.name
     return Known(False) if pipelines and holder.kind == "jwt" else Unknown("the vault does not say who signs in there")
 
 
