@@ -10,6 +10,9 @@ from muniment.vault import identity, layout
 _TOKENS = frozenset(
     {
         *identity.OURS,
+        "MUNIMENT_TOKEN",
+        "MUNIMENT_VAULT_TOKEN",
+        "MUNIMENT_FORGE_TOKEN",
         "VAULT_TOKEN",
         "VAULT_WRAPPED_TOKEN",
         "VAULT_SECRET_ID",
