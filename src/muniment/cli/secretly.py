@@ -79,8 +79,8 @@ def ready(wish: Wish, who: identity.Identity) -> Iterator[Ready]:
     address, ca = environment.get("MUNIMENT_VAULT_URL", ""), environment.get("MUNIMENT_VAULT_CA", "")
     values = fetching.fetched(wish.product, wish.environment, who, address, ca)
     fetching.checked(values, (*wish.files, *wish.variables), wish.public)
-    masker = Masker([*values.values(), *kept.values()])
-    stripping.forget(kept.values())
+    masker = Masker([*values.values(), *stripping.secret(kept)])
+    stripping.forget(kept)
     files, variables = _shared_out(values, wish)
     with handing.as_files(files, folder=wish.tmpfs) as paths:
         if not paths or wish.tmpfs:

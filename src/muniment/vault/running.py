@@ -67,9 +67,8 @@ class _Child:
         stack: ExitStack,
     ) -> None:
         self._terminal = ends.terminal
-        masked = signal.pthread_sigmask(
-            signal.SIG_BLOCK, (*_PASSED, signal.SIGWINCH)
-        )  # until there is somebody to pass them to
+        # held back until there is somebody to pass them to
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, (*_PASSED, signal.SIGWINCH))
         stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, masked)
         told, tell = os.pipe()
         self._pid = os.fork()

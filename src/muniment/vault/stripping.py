@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Mapping
 from typing import Any
 
 from muniment.vault import identity, layout
@@ -22,6 +23,7 @@ _TOKENS = frozenset(
         "CI_JOB_JWT_V2",
     }
 )
+_PLACES = frozenset({identity.GITHUB_URL, identity.CLUSTER_FILE, identity.CLUSTER_API, identity.RUNNER_KEY})
 
 
 def tokens(environment: Mapping[str, str]) -> dict[str, str]:
@@ -29,19 +31,25 @@ def tokens(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name in _TOKENS or _for_vault(value)}
 
 
-def forget(values: Iterable[str]) -> None:
+def secret(kept: Mapping[str, str]) -> list[str]:
+    """Those of their values that are tokens: an address or a file's name hides nothing."""
+    return [value for name, value in kept.items() if name not in _PLACES]
+
+
+def forget(kept: Mapping[str, str]) -> None:
     """Overwrite them in what the kernel shows as this process's environment. Where that cannot be, they stay."""
     try:
         with open("/proc/self/stat", encoding="ascii", errors="replace") as told:
             start, end = map(int, told.read().rpartition(")")[2].split()[47:49])  # env_start, env_end (proc(5))
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             memory.seek(start)
-            text = memory.read(end - start)
-            for value in {value.encode(errors="surrogateescape") for value in values if value}:
-                at = -1
-                while (at := text.find(value, at + 1)) >= 0:
-                    memory.seek(start + at)
-                    memory.write(b"\0" * len(value))
+            text = b"\0" + memory.read(end - start)
+            for name, value in kept.items():
+                line = os.fsencode(f"\0{name}={value}\0")
+                at = text.find(line)
+                if at >= 0:
+                    memory.seek(start + at + len(os.fsencode(name)) + 1)
+                    memory.write(b"\0" * len(os.fsencode(value)))
     except (OSError, ValueError):
         return
 
