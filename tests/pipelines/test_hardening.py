@@ -68,7 +68,9 @@ def test_an_engine_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_engine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hardening.ready() == ""
     monkeypatch.setattr(hardening, "ENGINE", "no-such-engine")
+    assert hardening.ready() == "no-such-engine is not installed"
     assert hardening.examine({"a.yml": CLEAN}).weaknesses == Unknown("no-such-engine is not installed")
 
 

@@ -41,9 +41,9 @@ def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
     Exit code 1 if one of them fails.
     """
     if home is not None and homes.is_service(home):
-        findings = [*_programs(), *_service(home)]
+        findings = [*_programs(), *_pipelines(), *_service(home)]
     else:
-        findings = [*_programs(), *_rules(repo, onto, home), *_home(home)]
+        findings = [*_programs(), *_pipelines(), *_rules(repo, onto, home), *_home(home)]
     if output == "json":
         printing.json(findings)
     else:
@@ -61,6 +61,19 @@ def _programs() -> Iterator[Finding]:
             continue
         done = subprocess.run(version, capture_output=True, text=True, check=False, timeout=20)
         yield Finding(name, "satisfied", (done.stdout or done.stderr).strip().splitlines()[0])
+
+
+def _pipelines() -> Iterator[Finding]:
+    """What looks at pipeline files: without it, the clauses about them are unknown, and no other."""
+    from muniment.pipelines import hardening
+
+    why = hardening.ready()
+    if why:
+        yield Finding(
+            "pipelines", "unknown", why, "It takes pip install 'muniment[pipeline]', on Linux for x86-64 or ARM."
+        )
+    else:
+        yield Finding("pipelines", "satisfied", f"{hardening.ENGINE} looks at pipeline files, without network")
 
 
 def _service(home: str) -> Iterator[Finding]:

@@ -104,6 +104,7 @@ def answer_of(codes: type[Codes], reason: Reason) -> Answer:
 def sentences(codes: type[Codes], reason: Reason) -> tuple[str, str]:
     """What a reason tells a person: what is so, and what to do next ("" where there is nothing to do)."""
     answer = answer_of(codes, reason)
-    name = reason.subject.partition(":")[2]
+    kind, _, name = reason.subject.partition(":")
+    name = name.replace("_", " ") if kind == "fact" else name
     details = {**reason.details, "subject": reason.subject, "name": name}
     return answer.message.format(**details), answer.remedy.format(**details)

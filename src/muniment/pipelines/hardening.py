@@ -20,6 +20,7 @@ from muniment.pipelines.confined import NO_CHILD
 
 ENGINE = "zizmor"
 SECONDS = 20
+_PROBE = b"on: push\njobs: {probe: {runs-on: here, steps: [{run: 'true'}]}}\n"
 _LARGEST = 16 << 20  # bytes of its answer
 _ARGUMENTS = (
     *("--offline", "--no-config", "--no-ignores", "--strict-collection", "--collect=all"),
@@ -74,6 +75,12 @@ def examine(files: Mapping[str, bytes]) -> Hardening:
     """What the engine says of `files` (content by path): workflows, and actions by their name `action.yml`."""
     names = tuple(sorted(files))
     return Hardening(ENGINE, names, _weaknesses(names, files) if names else Known(()))
+
+
+def ready() -> str:
+    """Why the engine cannot look at anything here, "" if it can."""
+    found = examine({"probe.yml": _PROBE}).weaknesses
+    return found.why if isinstance(found, Unknown) else ""
 
 
 def _weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Maybe[tuple[Weakness, ...]]:
