@@ -28,6 +28,7 @@ PAGES = (
         "/policy/versions/1",
         "/exceptions",
         "/incidents",
+        "/builders",
         "/settings",
         "/inbox",
         "/inbox",

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from muniment.server.changes.models import Change
+from muniment.server.deployments.models import Issuer, Permission
 from muniment.server.incidents.models import Incident, overdue
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry, Head
@@ -37,6 +38,12 @@ class _Measures(Collector):
         signed = Head.objects.exclude(checkpoint=None).exists()
         yield GaugeMetricFamily("muniment_ledger_signed", "Whether there is a checkpoint.", int(signed))
         yield GaugeMetricFamily("muniment_workers", "Workers that are alive.", workers_alive())
+        deployments = GaugeMetricFamily("muniment_deployments", "Deployments decided on, by state.", labels=["state"])
+        for each in Permission.objects.values("state").annotate(n=Count("id")):
+            deployments.add_metric([each["state"]], each["n"])
+        yield deployments
+        silent = Issuer.objects.exclude(problem="").count()
+        yield GaugeMetricFamily("muniment_issuers_silent", "Issuers of pipelines whose keys cannot be read.", silent)
         incidents = GaugeMetricFamily("muniment_open_incidents", "Open incidents, by kind.", labels=["kind"])
         for each in Incident.objects.filter(closed=None).values("kind").annotate(n=Count("id")):
             incidents.add_metric([each["kind"]], each["n"])

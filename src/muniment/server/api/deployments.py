@@ -99,13 +99,13 @@ def _identified(request: HttpRequest, product: str, environment: str) -> tuple[E
     return found, pipeline, identity
 
 
-def _own(request: HttpRequest, number: int) -> Deployment:
-    """The deployment of that number, if this very run of this very pipeline asked for it."""
+def _own(request: HttpRequest, number: int, *, run: bool = True) -> Deployment:
+    """The deployment of that number, if this very run of this very pipeline asked for it; else any run of it."""
     row = Deployment.objects.select_related("environment__product", "pipeline", "permission").filter(pk=number).first()
     if row is None:
         raise Problem(404, "not-found", "There is no such deployment.")
     _, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
-    if pipeline.pk != row.pipeline_id or identity.run != row.identity["run"]:
+    if pipeline.pk != row.pipeline_id or (run and identity.run != row.identity["run"]):
         raise Problem(404, "not-found", "There is no such deployment.")
     return row
 
@@ -144,8 +144,8 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
 @router.post("/deployments/{number}/outcome", response={202: dict[str, Any]})
 @pipes
 def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
-    """Report what came of it, once."""
-    row = _own(request, number)
+    """Report what came of it, once. A later run of the same pipeline may, for one that died."""
+    row = _own(request, number, run=False)
     if row.state in ("asked", "denied"):
         raise Problem(409, "not-allowed-yet", "It was not allowed, so nothing can have come of it.")
     with allowing(Action.DEPLOY), transaction.atomic():

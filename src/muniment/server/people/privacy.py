@@ -25,6 +25,7 @@ from muniment.home.erasure import mentioning
 from muniment.ledger import entries, objects
 from muniment.policy.people import read_people
 from muniment.server import moments
+from muniment.server.deployments.models import Glass, Sighting
 from muniment.server.incidents.models import Incident
 from muniment.server.installation import home
 from muniment.server.people import document
@@ -62,6 +63,12 @@ RULES = (
         ),
     ),
     Rule(_("messages"), _("to read again"), 180, lambda moment: _gone(Message.objects.filter(made__lt=moment))),
+    Rule(
+        _("what environments reported to run"),
+        _("to see what came there without leave"),
+        365,
+        lambda moment: _gone(Sighting.objects.filter(last__lt=moment)),
+    ),
     Rule(
         _("incidents that were closed"),
         _("to see whether they come again"),
@@ -121,6 +128,9 @@ def kept_of(person: Person) -> dict[str, Any]:
             Secret.objects.filter(by=person).values(
                 "environment__product__slug", "environment__name", "name", "changed"
             )
+        ),
+        "broken_glass": list(
+            Glass.objects.filter(Q(asker=person) | Q(second=person)).values("artifact", "reason", "since", "until")
         ),
         "messages": list(person.messages.values("text", "made", "read")),
         "record": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},

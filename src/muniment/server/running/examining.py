@@ -17,12 +17,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from muniment.access.roles import Role
 from muniment.errors import HomeError, LedgerError, VaultError
+from muniment.server.deployments.models import Builder, Issuer, Pipeline
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import home
 from muniment.server.people import breached
 from muniment.server.people.models import Grant
 from muniment.server.products.models import Reading
 from muniment.server.record.models import Entry
+from muniment.server.running import keys
 from muniment.server.running.embedded import WEB, WORKER
 from muniment.server.secrets.access import session
 
@@ -62,6 +64,7 @@ def examine(folder: Path) -> Iterator[Found]:
     yield from _passwords()
     yield from _repositories()
     yield from _incidents()
+    yield from _deployments(folder)
 
 
 def _disk(folder: Path) -> Found:
@@ -179,3 +182,20 @@ def _incidents() -> Iterator[Found]:
     late = overdue(timezone.now()).count()
     if late:
         yield Found("incidents", "unknown", f"{late} are open past their deadline", "The page Incidents says which.")
+
+
+def _deployments(folder: Path) -> Iterator[Found]:
+    for issuer in Issuer.objects.exclude(problem="")[:20]:
+        remedy = "See that this machine reaches it: pipelines that it speaks for cannot deploy."
+        yield Found("pipelines", "violated", f"{issuer.url}: {issuer.problem}", remedy)
+    if not Pipeline.objects.filter(ended=None).exists():
+        return
+    try:
+        told = keys.public_of_deploy(folder)
+    except HomeError as error:
+        yield Found("permissions", "violated", error.message, error.remedy)
+    else:
+        yield Found("permissions", "satisfied", f"they are signed with the key of {told}")
+    if not Builder.objects.filter(ended=None).exists():
+        told = "no builder's key is known, so nothing can be deployed"
+        yield Found("builders", "unknown", told, "Add one on the page Builders, and name its id in the policy.")

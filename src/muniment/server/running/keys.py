@@ -53,6 +53,19 @@ def deploy_public(home: Path) -> str:
     return _read(home / DEPLOY_PUBLIC)
 
 
+def public_of_deploy(home: Path) -> str:
+    """The name of the pair, if its halves belong together and the private one is readable. Raises HomeError."""
+    from muniment.ledger.keys import public_of, read_public
+
+    try:
+        public = public_of(deploy_key(home))
+    except ValueError as error:
+        raise HomeError(f"{home / DEPLOY} is no key", "Restore it, or delete both halves and start again.") from error
+    if public.strip() != deploy_public(home):
+        raise HomeError(f"{home / DEPLOY_PUBLIC} is not the half of {DEPLOY}", "Delete it, then run: muniment up")
+    return read_public(public).name
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii").strip()

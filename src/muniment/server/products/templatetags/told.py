@@ -1,8 +1,10 @@
-"""Texts of the core, for a page: commits are told by their first twelve digits, as in a terminal."""
+"""What templates tell: commits by their first twelve digits, as in a terminal; spans of time in words."""
 
 import re
+from datetime import timedelta
 
 from django import template
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -13,3 +15,17 @@ _ID = re.compile(r"\b([0-9a-f]{12})(?:[0-9a-f]{52}|[0-9a-f]{28})\b")
 def short(text: str) -> str:
     """The text, with long ids cut."""
     return _ID.sub(r"\1", str(text))
+
+
+@register.filter
+def lasting(span: timedelta | None) -> str:
+    """How long something lasts, in its two largest units; a dash for what is not known."""
+    if span is None:
+        return "–"
+    minutes = round(span.total_seconds() / 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    if days:
+        return _("%(days)d d %(hours)d h") % {"days": days, "hours": hours}
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    return _("%(minutes)d min") % {"minutes": minutes}

@@ -1,0 +1,78 @@
+"""Numbers about the deployments of a product, each with its definition; none of them is of a person."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+from muniment.server.deployments.models import BROKEN, REPORTED, Permission, State
+
+DAYS = 90
+MOST = 5_000  # deployments that are looked at: the newest
+
+DEFINITIONS = (
+    (
+        _("lead time"),
+        _("from the moment that a commit was let onto its branch to the end of its deployment: the median"),
+    ),
+    (_("failure rate"), _("of all deployments that came to an end, how many failed, were undone, died or were lost")),
+    (
+        _("time to restore"),
+        _("from the end of one that failed to the end of the next that succeeded there: the median"),
+    ),
+    (
+        _("manual steps"),
+        _("steps that wait for a person, in the pipeline files that deploy, as of the newest deployment"),
+    ),
+)
+
+
+class Figures(NamedTuple):
+    """Of one environment. None where there is nothing to count, or nobody knows."""
+
+    environment: Any
+    finished: int
+    broken: int
+    lead: timedelta | None
+    restore: timedelta | None
+    manual: tuple[str, ...] | None
+
+    @property
+    def rate(self) -> int | None:
+        """Percent of those that came to an end."""
+        return round(100 * self.broken / self.finished) if self.finished else None
+
+
+def figures(environments: Iterable[Any], permissions: Sequence[Permission]) -> list[Figures]:
+    """One row for each environment, from its permissions in the order of time, with their deployments at hand."""
+    return [
+        _of(place, [one for one in permissions if one.deployment.environment_id == place.pk]) for place in environments
+    ]
+
+
+def _of(place: Any, rows: list[Permission]) -> Figures:
+    ended = [row for row in rows if row.state in (*REPORTED, State.LOST) and row.ended is not None]
+    leads = [row.ended - row.merged for row in ended if row.state == State.SUCCEEDED and row.merged and row.ended]
+    known = [row.manual for row in rows if row.manual is not None]
+    broken = sum(row.state in BROKEN for row in ended)
+    manual = tuple(known[-1]) if known else None
+    return Figures(place, len(ended), broken, _median(leads), _median(_restored(ended)), manual)
+
+
+def _restored(ended: list[Permission]) -> list[timedelta]:
+    """How long each spell lasted that began with one that failed."""
+    found: list[timedelta] = []
+    since: datetime | None = None
+    for row in ended:
+        if row.state in BROKEN:
+            since = since or row.ended
+        elif since is not None and row.ended is not None:
+            found.append(row.ended - since)
+            since = None
+    return found
+
+
+def _median(spans: list[timedelta]) -> timedelta | None:
+    return median(spans) if spans else None

@@ -1,0 +1,173 @@
+"""Pages of deployments: what allowed each, numbers with their definitions, and as many queries for many as for one."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.ledger.keys import generate
+from muniment.server import measures
+from muniment.server.deployments.figures import figures
+from muniment.server.deployments.models import Builder, Deployment, Permission, Sighting
+from muniment.server.people import privacy
+from muniment.server.products.models import Environment
+from muniment.server.proposals.models import Proposal
+from muniment.server.running import keys
+from muniment.server.running.examining import examine
+from tests.support.deploying import ARTIFACT, Shop
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, service: None) -> Shop:
+    return Shop(tmp_path)
+
+
+def page(address: str, role: Role = Role.DEVELOPER) -> str:
+    answer = browser(person(f"the-{role.value}", role)).get(address)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_product_without_environments_is_told_what_to_do_first() -> None:
+    product("new")
+    assert "Begin with the one where you try things out" in page("/products/new/environments")
+
+
+def test_the_page_of_one_says_what_allowed_it(shop: Shop) -> None:
+    first, number = shop.asked("production"), shop.deployed("staging")
+    denied = page(f"/deployments/{first}")
+    assert "Deploy it to staging first" in denied
+    allowed = page(f"/deployments/{number}")
+    for text in (ARTIFACT, shop.commit, "succeeded", "one environment after the other", "exit code 0", "gate verify"):
+        assert text in allowed, text
+    assert page("/products/shop/environments").count("/deployments/") == 2
+
+
+def test_one_that_waits_says_so(shop: Shop) -> None:
+    told = shop.ask("staging")[1]
+    assert "waits for the worker" in page(f"/deployments/{told['id']}")
+
+
+def test_another_products_deployments_are_not_there(shop: Shop) -> None:
+    number = shop.asked("staging")
+    stranger = browser(person("eve", Role.OWNER, product=product("other")))
+    assert stranger.get(f"/deployments/{number}").status_code == 404
+    assert stranger.get(f"/deployments/{number + 1}").status_code == 404
+
+
+def test_the_timeline_and_the_pages_ask_as_often_for_many_as_for_one(shop: Shop) -> None:
+    client = browser(person("dev", Role.DEVELOPER))
+    number = shop.deployed("staging")
+    counts = []
+    for copies in (0, 25):
+        row = Deployment.objects.select_related("permission").get(pk=number)
+        with as_role("owner"):
+            place = Environment.objects.create(product=shop.product, name=f"more-{copies}")
+            for copy in range(copies):
+                _copied(row, f"c{copy}", place if copy % 2 else row.environment)
+        client.get("/products/shop/environments")
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/products/shop/environments")
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def _copied(row: Deployment, key: str, place: Environment) -> None:
+    from muniment.server.record.models import Entry
+
+    entry = Entry.objects.create(kind="delivery", time=timezone.now(), data=b"{}")
+    values = {"artifact": row.artifact, "commit": row.commit, "identity": row.identity, "request": "", "key": key}
+    copy = Deployment.objects.create(environment=place, pipeline=row.pipeline, entry=entry, **values)
+    Permission.objects.create(deployment=copy, state="succeeded", decided=timezone.now(), ended=timezone.now())
+
+
+def test_numbers_are_what_their_definitions_say(shop: Shop) -> None:
+    numbers = [shop.deployed("staging", state) for state in ("succeeded", "failed", "died", "succeeded")]
+    start = timezone.now() - timedelta(days=1)
+    with as_role("owner"):
+        for hours, number in enumerate(numbers):
+            at = start + timedelta(hours=hours)
+            values = {"decided": at, "ended": at, "merged": start - timedelta(hours=2), "manual": ["approve"]}
+            Permission.objects.filter(deployment=number).update(**values)
+    rows = Permission.objects.select_related("deployment").order_by("decided")
+    staging, production = figures(Environment.objects.filter(product=shop.product), list(rows))
+    assert (staging.finished, staging.broken, staging.rate) == (4, 2, 50)
+    assert staging.restore == timedelta(hours=2)
+    assert staging.lead == timedelta(hours=3.5)
+    assert staging.manual == ("approve",)
+    assert (production.rate, production.lead, production.restore, production.manual) == (None, None, None, None)
+    told = page("/products/shop/environments")
+    for text in ("50 %", "3 h 30 min", "2 h 0 min", "approve", "What these numbers are", "<svg"):
+        assert text in told, text
+
+
+def test_a_builder_is_trusted_by_two_and_ended_by_one(shop: Shop) -> None:
+    sam, sid = (browser(person(name, Role.SECURITY)) for name in ("sam", "sid"))
+    _, public = generate("other")
+    for fields in ({"id": "x", "key": "nonsense"}, {"id": " ", "key": public}):
+        post(sam, "/builders/trust", **fields)
+    assert not Proposal.objects.exists()
+    post(sam, "/builders/trust", id="https://other.example.test", key=public)
+    assert Builder.objects.count() == 1
+    post(sid, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    row = Builder.objects.get(key=public)
+    assert "has that key already" in post(sam, "/builders/trust", id="again", key=public)
+    assert Proposal.objects.filter(state="waiting").count() == 0
+    assert keys.deploy_public(Path(settings.HOME)) in page("/builders")
+    post(sid, f"/builders/{row.pk}/close")
+    assert Builder.objects.get(pk=row.pk).ended is not None
+    assert browser(person("dev", Role.DEVELOPER)).post(f"/builders/{row.pk}/close").status_code == 403
+
+
+def test_a_builder_whose_word_ended_lets_nothing_through(shop: Shop) -> None:
+    with as_role("owner"):
+        Builder.objects.update(ended=timezone.now())
+    assert "deployment.permitted:not-proven" in shop.codes(shop.asked("staging"))
+
+
+def test_doctor_and_metrics_know_of_deployments(shop: Shop) -> None:
+    shop.deployed("staging")
+    assert b'muniment_deployments{state="succeeded"} 1.0' in measures.text()
+    with as_role("owner"):
+        found = {one.part: one.status for one in examine(Path(settings.HOME))}
+        Builder.objects.all().delete()
+        without = {one.part: one.status for one in examine(Path(settings.HOME))}
+    assert found["permissions"] == "satisfied"
+    assert "builders" not in found
+    assert without["builders"] == "unknown"
+
+
+def test_halves_of_a_key_that_do_not_belong_together_are_found(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    keys.make_deploy_key(tmp_path)
+    assert keys.public_of_deploy(tmp_path) == "muniment-deploy"
+    (tmp_path / keys.DEPLOY_PUBLIC).write_text(generate("muniment-deploy")[1])
+    with pytest.raises(Exception, match="is not the half"):
+        keys.public_of_deploy(tmp_path)
+
+
+def test_what_was_seen_long_ago_is_dropped(shop: Shop) -> None:
+    with as_role("owner"):
+        for days in (1, 400):
+            at = timezone.now() - timedelta(days=days)
+            Sighting.objects.create(environment=shop.places["staging"], digest=str(days), first=at, last=at)
+    with as_role("worker"):
+        privacy.keep_to_rules()
+    assert [one.digest for one in Sighting.objects.all()] == ["1"]
+
+
+def test_who_broke_the_glass_is_given_what_is_kept_of_it(shop: Shop) -> None:
+    dev, sam = person("dev", Role.DEVELOPER), person("sam", Role.SECURITY)
+    fields = {"environment": "staging", "artifact": ARTIFACT, "minutes": "5", "reason": "It burns."}
+    post(browser(dev), "/products/shop/environments/break-glass", **fields)
+    post(browser(sam), f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    for who in (dev, sam):
+        assert privacy.kept_of(who)["broken_glass"][0]["reason"] == "It burns."
