@@ -14,11 +14,12 @@ from django.db.utils import ProgrammingError
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.errors import VaultCode, VaultError
 from muniment.ledger import entries
 from muniment.pipelines import vsa
 from muniment.server import moments
 from muniment.server.api import deployments as api
-from muniment.server.deployments import tasks, telling, watching
+from muniment.server.deployments import doors, tasks, telling, watching
 from muniment.server.deployments.models import Deployment, Permission, Pipeline, State
 from muniment.server.incidents.acts import open_incident
 from muniment.server.incidents.models import Incident
@@ -393,6 +394,48 @@ def test_what_nobody_reports_is_lost_and_told_and_may_still_be_reported(shop: Sh
     assert Message.objects.filter(person__slug="own").count() == 1
     shop.report(number, "failed", "staging")
     assert shop.state(number) == "failed"
+
+
+def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut: list[int] = []
+
+    def no_vault(row: Deployment) -> None:
+        raise VaultError(VaultCode.DOWN, "the vault does not answer", "Start it.")
+
+    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    monkeypatch.setattr(doors, "open_door", no_vault)
+    monkeypatch.setattr(doors, "close_door", lambda row: shut.append(row.pk))
+    number = shop.ask("staging")[1]["id"]
+    with pytest.raises(VaultError):
+        shop.work(number)
+    assert shop.state(number) == "asked"
+    assert not Entry.objects.filter(kind="vouched").exists()
+    with as_role("owner"):
+        Permission.objects.update(decided=timezone.now() - timedelta(hours=1))
+    with as_role("worker"):
+        watching.find_lost()
+    assert (shop.state(number), shut) == ("ended", [number])
+
+
+def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    monkeypatch.setattr(doors, "open_door", lambda row: opened.append(row.pk))
+    monkeypatch.setattr(doors, "close_door", lambda row: opened.remove(row.pk))
+    first = shop.asked("staging")
+    assert (shop.state(first), opened) == ("allowed", [first])
+    other = shop.repo.commit({"app.py": "x = 5\n"})
+    shop.let_in(other)
+    old, shop.commit = shop.commit, other
+    second = shop.asked("staging")
+    assert (shop.state(second), opened) == ("asked", [first])
+    shop.commit = old
+    shop.report(first, "succeeded", "staging")
+    assert opened == []
+    shop.work(second)
+    assert (shop.state(second), opened) == ("allowed", [second])
 
 
 def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) -> None:

@@ -39,8 +39,8 @@ class _Measures(Collector):
         yield GaugeMetricFamily("muniment_ledger_signed", "Whether there is a checkpoint.", int(signed))
         yield GaugeMetricFamily("muniment_workers", "Workers that are alive.", workers_alive())
         deployments = GaugeMetricFamily("muniment_deployments", "Deployments decided on, by state.", labels=["state"])
-        for each in Permission.objects.values("state").annotate(n=Count("id")):
-            deployments.add_metric([each["state"]], each["n"])
+        for state in Permission.objects.values("state").annotate(n=Count("id")):
+            deployments.add_metric([state["state"]], state["n"])
         yield deployments
         silent = Issuer.objects.exclude(problem="").count()
         yield GaugeMetricFamily("muniment_issuers_silent", "Issuers of pipelines whose keys cannot be read.", silent)

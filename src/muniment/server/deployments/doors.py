@@ -19,18 +19,21 @@ from muniment.vault.opening import close_role, end_tokens, open_role
 _LATELY = timedelta(hours=1)  # far longer than any token of a pipeline lives
 
 
-def open_door(row: Deployment) -> bool:
-    """Let its commit in; whether there was a door to open. Raises VaultError; then it is as it was.
+def has_door(row: Deployment) -> bool:
+    """Whether there is a door to open for it. An environment without a secret needs no vault."""
+    return row.environment.secrets.exists() and _entrance(row) is not None
 
-    An environment without a secret needs no vault.
-    """
-    if not row.environment.secrets.exists():
-        return False
+
+def open_door(row: Deployment) -> None:
+    """Let its commit in, if it has a door. Raises VaultError; then it is as it was."""
+    found = _entrance(row)
+    if found is not None:
+        open_role(session(), found, row.commit)
+
+
+def _entrance(row: Deployment) -> Entrance | None:
     found = next((one for one in entrances.of(row.environment) if one.issuer == row.pipeline.kind), None)
-    if found is None or not found.opens:
-        return False
-    open_role(session(), found, row.commit)
-    return True
+    return found if found is not None and found.opens else None
 
 
 def close_door(row: Deployment) -> None:

@@ -75,4 +75,4 @@ def _restored(ended: list[Permission]) -> list[timedelta]:
 
 
 def _median(spans: list[timedelta]) -> timedelta | None:
-    return median(spans) if spans else None
+    return timedelta(seconds=median(span.total_seconds() for span in spans)) if spans else None

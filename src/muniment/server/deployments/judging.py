@@ -135,9 +135,16 @@ def make_ready(row: Deployment) -> None:
     if why:
         end(row, why)
     elif not _occupied(row):
-        door = doors.open_door(row)
+        _open(row, permission)
         with transaction.atomic():
-            _sign(row, permission, since, door=door)
+            _sign(row, permission, since)
+
+
+def _open(row: Deployment, permission: Permission) -> None:
+    """Open the vault's door, after it was written down: whatever stops half-way, it is known what has to be shut."""
+    if doors.has_door(row):
+        Permission.objects.filter(pk=permission.pk).update(door=True)
+        doors.open_door(row)
 
 
 def _occupied(row: Deployment) -> bool:
@@ -145,7 +152,7 @@ def _occupied(row: Deployment) -> bool:
     return others.exclude(deployment__commit=row.commit).exists()
 
 
-def _sign(row: Deployment, permission: Permission, since: datetime, *, door: bool) -> None:
+def _sign(row: Deployment, permission: Permission, since: datetime) -> None:
     now = timezone.now()
     until = now + GOOD_FOR
     envelope = vsa.make(_summary(row, permission, moments.text(now)), deploy_key(Path(settings.HOME)))
@@ -160,7 +167,7 @@ def _sign(row: Deployment, permission: Permission, since: datetime, *, door: boo
     )
     enter(entry, ())
     still = Permission.objects.filter(pk=permission.pk, state=State.WAITS)
-    still.update(state=State.ALLOWED, vsa=envelope.decode(), until=until, checked=since, door=door)
+    still.update(state=State.ALLOWED, vsa=envelope.decode(), until=until, checked=since)
 
 
 def _summary(row: Deployment, permission: Permission, now: str) -> vsa.Permission:

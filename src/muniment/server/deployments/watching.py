@@ -23,6 +23,7 @@ from muniment.server.people.messages import holding, tell
 from muniment.server.record.entering import enter
 
 LOST_AFTER = timedelta(hours=2)
+READY_WITHIN = timedelta(minutes=15)
 
 _UNDER_WAY = (State.WAITS, State.ALLOWED)
 
@@ -124,6 +125,8 @@ def find_lost() -> None:
     rows = Permission.objects.select_related("deployment__environment__product", "deployment__entry")
     for permission in rows.filter(door=True, until__lt=now):
         shut(permission.deployment)
+    for permission in rows.filter(state=State.WAITS, decided__lt=now - READY_WITHIN):
+        end(permission.deployment, "It could not be made ready: the vault does not answer, or another was under way.")
     for permission in rows.filter(state=State.ALLOWED, decided__lt=now - LOST_AFTER):
         _lose(permission.deployment)
 
