@@ -162,3 +162,29 @@ def test_an_exception_takes_two_and_a_role_taken_away_is_gone_at_once(
     ada.page.click("text=Take away")
     assert sam.go("/policy/propose") == 403
     assert dev.complaints + [text for text in sam.complaints if "403" not in text] == []
+
+
+def test_a_secret_is_typed_once_and_seen_by_nobody(ada: Visitor, visit: Callable[[], Visitor]) -> None:
+    value = "-".join(["typed", "in", "a", "browser"])
+    own = added(ada, visit, "own", "owner")
+    own.go("/products/shop/environments")
+    own.page.fill("#ename", "production")
+    own.page.click("main button:has-text('Add')")
+    own.go("/products/shop")
+    own.page.click("a:has-text('Secrets')")
+    for name, how in (("API_TOKEN", "Set it to this value"), ("SESSION_KEY", "Generate one")):
+        own.page.click("summary:has-text('Set or replace')")
+        own.page.fill("input[name=name]:visible", name)
+        own.page.fill("input[name=value]", value if "Set" in how else "")
+        own.page.click(f"button:has-text('{how}')")
+        assert "Nobody can see it again" in own.text()
+    assert value not in own.page.content()
+    own.page.click("summary:has-text('Set or replace')")
+    for width in (360, 1200):
+        for scheme in ("light", "dark"):
+            own.page.set_viewport_size({"width": width, "height": 800})
+            own.page.emulate_media(color_scheme=scheme)
+            assert own.page.evaluate("document.documentElement.scrollWidth") <= width
+            assert own.violations() == []
+            own.picture(f"secrets-{scheme}-{width}")
+    assert own.complaints == []
