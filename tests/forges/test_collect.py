@@ -12,10 +12,12 @@ from muniment.facts import kinds
 from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
+from muniment.facts.pipeline import Runs
 from muniment.forges.collect import ForgeCollector
 from muniment.forges.shapes import (
     Account,
     Change,
+    Check,
     ForgeCommit,
     ForgeHand,
     Merging,
@@ -251,3 +253,23 @@ def test_each_fact_says_where_it_came_from_and_when(world: World) -> None:
     assert found["approvals"].source == f"hub, read {T}"
     assert found["approvals"].read_at == NOW
     assert found["revision"].source == "git"
+
+
+def test_the_forges_checks_are_runs_of_exactly_the_head_that_was_read(world: World) -> None:
+    check = Check("tests", "success", Account("app:1", "actions"), "", "", T)
+    reading = world.reading(checks=Known((check,)))
+    with Repository.open(str(world.repo.path)) as git:
+        collector = ForgeCollector("hub", reading, git, PEOPLE, NOW)
+
+        def runs(head: str, told: ForgeCollector) -> Maybe[Runs]:
+            revision = told.revision("shop", MAIN, world.base, head)
+            return told.collect(revision, [kinds.TEST_RUNS.name], {}).get(kinds.TEST_RUNS)
+
+        found = runs(world.head, collector)
+        assert isinstance(found, Known)
+        assert [(run.pipeline, run.by, run.passed) for run in found.value.head] == [
+            ("tests", "app:hub/actions", Known(True))
+        ]
+        assert runs(world.base, collector) == Known(Runs((), ()))
+        unread = ForgeCollector("hub", world.reading(checks=Unknown("rate limited")), git, PEOPLE, NOW)
+        assert isinstance(runs(world.head, unread), Unknown)

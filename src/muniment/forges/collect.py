@@ -15,8 +15,9 @@ from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
+from muniment.facts.pipeline import Runs
 from muniment.facts.statements import Approval
-from muniment.forges import hands, reviews
+from muniment.forges import checks, hands, reviews
 from muniment.forges.accounts import Accounts
 from muniment.forges.shapes import Account, Move, Reading
 from muniment.git import approvals, files, history
@@ -63,6 +64,7 @@ class ForgeCollector:
             known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
+            known_kinds.TEST_RUNS.name: self._test_runs,
         }
 
     def revision(self, name: str, target: str, base: str, head: str) -> Revision:
@@ -142,6 +144,12 @@ class ForgeCollector:
         wanted = [reference for reference in self._references if reference.head in heads]
         signed = approvals.read(self._repository, wanted, self._people)
         return reviews.together(signed, (*given, *self._statements))
+
+    def _test_runs(self, revision: Revision) -> Runs:
+        """What the forge's own checks say of the head that was read, and what machines signed (`git.runs`)."""
+        signed: Runs = _known(self._git.collect(revision, [known_kinds.TEST_RUNS.name], {}).get(known_kinds.TEST_RUNS))
+        told = _known(self._reading.checks) if revision.head == self._reading.change.head else ()
+        return Runs((*signed.head, *checks.runs(self._name, told, revision.head)), signed.before)
 
     def _tree(self, commit: str) -> str:
         if self._repository.objects.kinds([commit]) != ["commit"]:

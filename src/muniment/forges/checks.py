@@ -1,0 +1,42 @@
+"""What a forge tells of the pipelines that ran on a head, as runs of tests: whether each ended well, and by whom.
+
+A forge counts no tests. Whose word counts is the policy's to say: on several forges whoever may write may post one.
+"""
+
+from collections.abc import Iterable
+
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import Run
+from muniment.facts.statements import Signature
+from muniment.forges.shapes import Account, Check
+
+_ENDED = {"success": True, "failure": False, "error": False}
+_UNCOUNTED = Unknown("the forge tells whether it ended well, not how many tests ran")
+
+
+def runs(forge: str, checks: Iterable[Check], head: str) -> tuple[Run, ...]:
+    """The checks of a head as runs. `forge` is the connection's name; one without a moment counts as just begun."""
+    return tuple(
+        Run(
+            pipeline=check.context,
+            commit=head,
+            by=teller(forge, check.by),
+            signature=Signature.FORGE,
+            passed=_passed(check),
+            counts=_UNCOUNTED,
+            time=check.at,
+            url=check.url,
+        )
+        for check in checks
+    )
+
+
+def teller(forge: str, account: Account) -> str:
+    """Who told it, as the policy names them: an app of the forge, or an account that may be anybody's."""
+    kind = "app" if account.machine or account.id.startswith("app:") else "login"
+    return f"{kind}:{forge}/{account.login}"
+
+
+def _passed(check: Check) -> Maybe[bool]:
+    ended = _ENDED.get(check.state)
+    return Unknown(f"it is {check.state}") if ended is None else Known(ended)
