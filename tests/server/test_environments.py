@@ -161,7 +161,7 @@ def test_who_may_only_look_sees_no_form_and_others_see_nothing(own: Client) -> N
     other = product("other")
     assert (
         "<form method"
-        not in browser(person("dev", Role.DEVELOPER))
+        not in browser(person("aud", Role.AUDITOR))
         .get("/products/shop/environments")
         .content.decode()
         .split("<main")[1]
