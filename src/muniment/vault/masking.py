@@ -130,9 +130,7 @@ class Masker:
         seen = _BEGUN.match(data, cut)
         end = seen.end() if seen else cut
         held = self._raw[self._done :]
-        self._raw = b""
-        self._hold(0, kept, 0, 0)
-        self._raw, self._done = data[cut:], end - cut
+        self._hold(data[cut:], kept, end - cut, 0)
         return b"".join((held, memoryview(data)[:end])) if held else data[:end]
 
     def _shown(self, spans: list[Span], kept: int, lead: int) -> bytes:
@@ -151,12 +149,12 @@ class Masker:
         seen = _BEGUN.match(raw, cut)
         end = seen.end() if seen else cut
         pieces.append(raw[done:end])
-        self._hold(cut, kept, max(done, end), masked)
+        self._hold(raw[cut:], kept, max(done, end) - cut, masked)
         return b"".join(pieces)
 
-    def _hold(self, cut: int, kept: int, done: int, masked: int) -> None:
-        """From now on, `cut` in _raw and `kept` in _text are where they begin."""
-        self._raw, self._done = self._raw[cut:], max(done - cut, 0)
+    def _hold(self, raw: bytes, kept: int, done: int, masked: int) -> None:
+        """From now on, `raw` is held back, whose text begins at `kept`."""
+        self._raw, self._done = raw, done
         self._text, self._masked = self._text[kept:], max(masked - kept, 0)
         self._places = [at - kept for at in self._places if at >= kept]
 
