@@ -60,13 +60,13 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     key.write_bytes(RUNNER.pem)
     key.chmod(0o600)
     with vaults.running(folder / "home") as vault:
-        others = [vaults.by_runner(RUNNER, name) for name in ("empty", "short", "closed")]
+        others = [vaults.by_runner(RUNNER, name) for name in ("empty", "short", "odd", "closed")]
         vault.make((vaults.github(FORGE),), (GITHUB, PLAIN, *others))
         vault.web.patch("shop", "plain", dict(SECRETS))
         vault.web.patch("shop", "production", dict(SECRETS))
         vault.web.patch("shop", "short", {"PIN": "1234", **SECRETS})
         vault.web.patch("shop", "closed", dict(SECRETS))
-        for entrance in (GITHUB, PLAIN, *others[:2]):
+        for entrance in (GITHUB, PLAIN, *others[:3]):
             open_role(vault.worker, entrance, COMMIT)
         yield Pipeline(
             vault,
@@ -188,6 +188,17 @@ def test_the_command_does_not_start(pipeline: Pipeline, case: str, tmp_path: Pat
 def test_a_short_secret_that_anybody_may_see_stands_in_nobodys_way(pipeline: Pipeline) -> None:
     done = pipeline.run("--env", "short", "--public", "PIN", "--", "sh", "-c", "cat $PIN_FILE $TOKEN_FILE")
     assert done.stdout == "1234***"
+
+
+def test_what_cannot_be_a_variable_starts_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
+    pipeline.vault.web.patch("shop", "odd", {"NUL": "with a\0 null byte", "UMLAUT": "größer als ß"})
+    mark = tmp_path / "started"
+    done = pipeline.run("--env", "odd", "--variables", "--", "touch", str(mark))
+    assert done.returncode == RunCode.COMMAND
+    assert not mark.exists()
+    other = {"LC_ALL": "de_DE.ISO-8859-1", "LANG": "de_DE.ISO-8859-1"}
+    done = pipeline.run("--env", "odd", "--variable", "UMLAUT", "--", "sh", "-c", "echo $UMLAUT", changed=other)
+    assert done.stdout == "***\n"
 
 
 def test_a_sealed_vault_and_one_that_hangs_start_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def wish(product: str | None, **others: Any) -> Wish:
 class Ready(NamedTuple):
     """What commands get, and what masks what they print."""
 
-    environment: dict[str, str]
+    environment: dict[str, str | bytes]
     masker: Masker
 
     def run(self, command: Sequence[str], *, undisturbed: bool = False) -> running.Ended:
@@ -85,8 +85,10 @@ def ready(wish: Wish, who: identity.Identity) -> Iterator[Ready]:
     with handing.as_files(files, folder=wish.tmpfs) as paths:
         if not paths or wish.tmpfs:
             handing.unwatched()
-        given = {name: value for name, value in environment.items() if name not in kept}
-        yield Ready(given | variables | {f"{name}_FILE": path for name, path in paths.items()}, masker)
+        given: dict[str, str | bytes] = {name: value for name, value in environment.items() if name not in kept}
+        given |= {f"{name}_FILE": path for name, path in paths.items()}
+        given |= {name: value.encode("utf-8", "surrogatepass") for name, value in variables.items()}  # in any locale
+        yield Ready(given, masker)
 
 
 def _shared_out(values: Mapping[str, str], wish: Wish) -> tuple[dict[str, str], dict[str, str]]:

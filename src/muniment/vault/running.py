@@ -4,6 +4,7 @@ A new session is its own, so that it has no other terminal than ours to write to
 has a moment to finish writing; then nobody reads that any more.
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -42,7 +43,9 @@ class _Ends(NamedTuple):
     terminal: Terminal | None
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], masker: Masker, *, undisturbed: bool = False) -> Ended:
+def run(
+    command: Sequence[str], environment: Mapping[str, str | bytes], masker: Masker, *, undisturbed: bool = False
+) -> Ended:
     """Run it to its end; `undisturbed` by the signals that we get. Raises RunError if it could not be started."""
     _standard_ones_open()
     ends = _ends(masker)
@@ -61,7 +64,7 @@ class _Child:
     def __init__(
         self,
         command: Sequence[str],
-        environment: Mapping[str, str],
+        environment: Mapping[str, str | bytes],
         ends: _Ends,
         passed: Sequence[signal.Signals],
         stack: ExitStack,
@@ -147,7 +150,7 @@ def cannot_start(program: str, number: int) -> RunError:
 
 
 def _become(
-    command: Sequence[str], environment: Mapping[str, str], ends: _Ends, tell: int, masked: Iterable[int]
+    command: Sequence[str], environment: Mapping[str, str | bytes], ends: _Ends, tell: int, masked: Iterable[int]
 ) -> None:
     """In the child: be the command. It never returns."""
     try:
@@ -161,8 +164,8 @@ def _become(
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 -- it is what we are asked to start
-    except OSError as error:
-        os.write(tell, str(error.errno).encode())
+    except (OSError, ValueError) as error:  # such as a null byte in what it would get
+        os.write(tell, str(getattr(error, "errno", errno.EINVAL)).encode())
     finally:
         os._exit(127)
 
