@@ -16,6 +16,8 @@ from muniment.access.roles import Role
 from muniment.errors import VaultError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.vault import Reader
+from muniment.server.api import deployments as deploying
+from muniment.server.deployments import tasks
 from muniment.server.deployments.doors import close_door, has_door, open_door
 from muniment.server.deployments.models import Deployment, Pipeline
 from muniment.server.incidents import kinds
@@ -23,6 +25,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry, Stored
+from muniment.server.running.embedded import WORKER
 from muniment.server.running.examining import _vault as examined
 from muniment.server.secrets import entrances
 from muniment.server.secrets.drifting import drift, look_at_vault
@@ -36,7 +39,8 @@ from muniment.vault.pieces import all_of
 from muniment.vault.plan import apply, differences, leftovers
 from tests.server.conftest import HOME
 from tests.support import vaults
-from tests.support.service import as_role, browser, person, product, token_of
+from tests.support.deploying import Shop
+from tests.support.service import as_role, browser, person, post, product, token_of
 from tests.support.vaults import COMMIT, Key, Running, runner_claims, running
 
 pytestmark = [pytest.mark.usefixtures("service"), pytest.mark.xdist_group("vault")]
@@ -205,8 +209,6 @@ def made(vault: Running) -> None:
 
 @pytest.fixture
 def as_worker(settings_to: Any) -> Iterator[None]:
-    from muniment.server.running.embedded import WORKER
-
     settings_to("DATABASE_ROLE", WORKER)
     with as_role("worker"):
         yield
@@ -428,3 +430,31 @@ def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) ->
         "ref": ("refs/heads/main",),
     }
     assert ["gets its secrets there already" in problems[0], "must name the environment" in problems[1]] == [True, True]
+
+
+def test_a_freeze_takes_the_secrets_from_whoever_got_in(
+    vault: Running, tmp_path: Path, settings_to: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploying, "WAIT_SECONDS", 0.0)
+    shop = Shop(tmp_path)
+    with as_role("owner"):
+        Pipeline.objects.filter(kind="github").update(ended=timezone.now())  # its issuer is nowhere
+        olga = person("olga", Role.OWNER)
+        Secret.objects.create(environment=shop.places["staging"], name="TOKEN", by=olga)
+    made(vault)
+    vault.web.patch("shop", "staging", {"TOKEN": VALUE})
+    settings_to("DATABASE_ROLE", WORKER)
+    number = shop.asked("staging")
+    assert shop.state(number) == "allowed"
+    place = (layout.runner("shop", "staging"), layout.role("shop", "staging"))
+    token = shop.runner("staging", aud=layout.AUDIENCE)
+    early, late = vault.vault.sign_in(*place, token), vault.vault.sign_in(*place, token)
+    assert early.read("shop", "staging") == {"TOKEN": VALUE}
+    post(browser(person("sam", Role.SECURITY)), "/policy/freeze", reason="a leak")
+    with as_role("worker"):
+        tasks.stop_deployments()
+    assert shop.state(number) == "ended"
+    with pytest.raises(VaultError):
+        late.read("shop", "staging")
+    with pytest.raises(VaultError):
+        vault.vault.sign_in(*place, token)
