@@ -9,10 +9,12 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.server.people.models import Person
 from muniment.server.policies.models import Version
+from muniment.server.products.models import ClauseState, Repository
 from tests.server.conftest import PASSWORD
 from tests.support.service import as_role, browser, person, post, product
 
@@ -183,3 +185,24 @@ def test_deployed_behind_tls_django_has_nothing_to_say() -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout + done.stderr
+
+
+def test_lists_of_many_are_looked_through_by_name_and_by_clause() -> None:
+    ada = browser(person("ada", *Role))
+    for number in range(60):
+        product(f"p{number}", f"/nowhere/{number}")
+    with as_role("owner"):
+        for row in Repository.objects.filter(name__in=("p7", "p8")):
+            ClauseState.objects.create(
+                repository=row, clause="review.two-others", state=4 if row.name == "p7" else 0, since=timezone.now()
+            )
+    page = ada.get("/products?clause=review.two-others").content.decode()
+    assert "/products/p7" in page
+    assert "/products/p8" not in page
+    assert "1 fail, 0 not known, 1 hold" in ada.get("/").content.decode()
+    page = ada.get("/products?find=P1").content.decode()
+    assert "/products/p19" in page
+    assert "/products/p20" not in page
+    assert "below=" in ada.get("/products?find=p").content.decode()
+    assert "find=p" in ada.get("/products?find=p").content.decode().partition("below=")[2][:40]
+    assert "Nobody of that name" in ada.get("/people?find=<script>").content.decode()

@@ -10,9 +10,11 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -42,10 +44,14 @@ _DAYS = (7, 30, 90, 365)
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody, with their roles."""
     rows = Person.objects.prefetch_related("grants__product")
+    find = request.GET.get("find", "").strip()[:100]
+    if find:
+        rows = rows.filter(Q(name__icontains=find) | Q(slug__icontains=find))
     found = page(request, rows)
     for person in found.rows:
         person.held = [grant for grant in person.grants.all() if grant.ended is None]
-    return render(request, "people/list.html", {"page": found, "may_add": _changes(request, Action.CHANGE_PERSON)})
+    context = {"page": found, "find": find, "more": urlencode({"find": find}) if find else ""}
+    return render(request, "people/list.html", {**context, "may_add": _changes(request, Action.CHANGE_PERSON)})
 
 
 @require_POST

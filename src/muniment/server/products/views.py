@@ -7,6 +7,7 @@ from django.db.models import Count, Max, Min, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -83,8 +84,17 @@ def list_(request: HttpRequest) -> HttpResponse:
         unknown=Count("repositories__states", filter=Q(repositories__states__state=State.UNKNOWN)),
         holds=Count("repositories__states", filter=Q(repositories__states__state=State.HOLDS)),
     )
-    found = page(request, rows)
-    return render(request, "products/list.html", {"page": found, "may_add": would(request, Action.ADD_PRODUCT)})
+    find, clause = request.GET.get("find", "").strip()[:100], request.GET.get("clause", "")[:100]
+    sentence = next((one.text for one in clauses() if one.id == clause), "")
+    if find:
+        rows = rows.filter(Q(name__icontains=find) | Q(slug__icontains=find))
+    if sentence:
+        failing = ClauseState.objects.filter(clause=clause).exclude(state=State.HOLDS)
+        rows = rows.filter(pk__in=failing.values("repository__product"))
+    asked = {"find": find, "clause": clause if sentence else ""}
+    more = urlencode({name: text for name, text in asked.items() if text})
+    context = {"page": page(request, rows), "sentence": sentence, "more": more, **asked}
+    return render(request, "products/list.html", {**context, "may_add": would(request, Action.ADD_PRODUCT)})
 
 
 @require_POST

@@ -20,11 +20,12 @@ from muniment.ledger import entries, objects, proof_text, proofs, told, tree
 from muniment.server.guarding.mediation import acting, may, requires
 from muniment.server.installation import home
 from muniment.server.pages import given, page, tried
-from muniment.server.record.entering import act, acted
+from muniment.server.record.entering import act, acted, code
 from muniment.server.record.home import SETTINGS
 from muniment.server.record.models import Addendum, Entry
 from muniment.server.record.reading import beside_all
 
+_TEXTS = {code(action): action.rule.text for action in Action}
 _LONGEST = 4000  # characters of an addendum
 
 
@@ -159,6 +160,7 @@ def activity(request: HttpRequest) -> HttpResponse:
     kept = beside_all([row.object for row in found.rows], objects.Act)
     for row in found.rows:
         row.act = entries.decode(bytes(row.data), row.place or 0)
+        row.text = _TEXTS.get(row.act.action, row.act.action)
         said = kept[row.object]
         row.who = said if isinstance(said, objects.Act) else None
         row.erased = said if isinstance(said, str) else ""

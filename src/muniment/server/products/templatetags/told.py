@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
@@ -29,3 +30,11 @@ def lasting(span: timedelta | None) -> str:
     if hours:
         return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
     return _("%(minutes)d min") % {"minutes": minutes}
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """A parameter as people write it: lists with commas between, yes and no."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else str(value)
