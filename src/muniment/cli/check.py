@@ -5,7 +5,6 @@ import click
 from muniment.cli import options, printing, scene, telling
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
-from muniment.decision.judge import biting, needed
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.statements import Freeze
 from muniment.git.collect import GitCollector
@@ -13,7 +12,7 @@ from muniment.home.files import FilesHome
 from muniment.policy.model import Point
 from muniment.workflows.judge_change import NOTHING_FROZEN, judge_change
 from muniment.workflows.record import Record
-from muniment.workflows.repository_facts import repository_facts
+from muniment.workflows.repository_facts import facts_at_merge
 
 
 @click.command()
@@ -39,8 +38,7 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
             repository.resolve(base) if base else found.branch.tip,
             repository.resolve(head),
         )
-        names = needed(biting(rules.policy, Point.MERGE, found.branch.ref))
-        given = repository_facts(repository, found.branch.ref, found.branch.tip, rules.policy, names, now)
+        given = facts_at_merge(repository, rules.policy, found.branch.ref, found.branch.tip, now)
         judgement = judge_change(collector, rules, revision, Point.MERGE, now, _freezes(home), given)
     told = account(judgement.decision, judgement.policy, judgement.facts)
     if output == "json":

@@ -6,7 +6,6 @@ from msgspec import Struct, structs
 
 from muniment.controls.control import Reason, Status
 from muniment.decision.decision import Outcome
-from muniment.decision.judge import biting, needed
 from muniment.errors import ConfigurationError, GitError, HomeError, MunimentError, SignatureError
 from muniment.facts.change import Revision
 from muniment.facts.change import Update as Becomes
@@ -22,7 +21,7 @@ from muniment.home.index import Index
 from muniment.policy.model import Point
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.refusals import Refusals
-from muniment.workflows.repository_facts import Guard, repository_facts
+from muniment.workflows.repository_facts import Guard, facts_at_merge
 from muniment.workflows.sources import Rules
 from muniment.workflows.standing import HEADS, TAGS, Standing
 
@@ -117,9 +116,8 @@ class Judging:
                 return _refused(update, Refusals.BREAKS_RULES(subject, why=error.message, next=error.remedy))
         collector = self._collector(rules, standing)
         revision = revision_of(self._repository, collector, rules, Update(update.ref, old, new), standing)
-        names = needed(biting(rules.policy, Point.MERGE, update.ref))
-        where = (self._repository, update.ref, revision.base, rules.policy)
-        given = repository_facts(*where, names, self._now, self._guard)
+        where = (rules.policy, update.ref, revision.base)
+        given = facts_at_merge(self._repository, *where, self._now, self._guard)
         judgement = judge_change(collector, rules, revision, Point.MERGE, self._now, self._freezes, given)
         return Answer(update, judgement, rules)
 

@@ -12,6 +12,7 @@ from muniment.policy.model import Point
 from muniment.workflows.judge_change import judge_change
 from muniment.workflows.judge_push import Answer, revision_of
 from muniment.workflows.refusals import Refusals
+from muniment.workflows.repository_facts import facts_at_merge
 from muniment.workflows.sources import Written
 from muniment.workflows.standing import HEADS, Standing
 
@@ -35,7 +36,8 @@ def _answer(repository: Repository, update: Update, standing: Standing, now: str
         rules = standing.of(update.ref)
         collector = GitCollector(repository, Known(rules.people), now)
         revision = revision_of(repository, collector, rules, update, standing)
-        return Answer(update, judge_change(collector, rules, revision, Point.MERGE, now), rules, entry=0)
+        given = facts_at_merge(repository, rules.policy, update.ref, revision.base, now)
+        return Answer(update, judge_change(collector, rules, revision, Point.MERGE, now, given=given), rules, entry=0)
     except (ConfigurationError, GitError, SignatureError) as error:
         why = Refusals.UNREADABLE(f"ref:{update.ref}", why=error.message, next=error.remedy)
         return Answer(update, refusal=why, entry=0)

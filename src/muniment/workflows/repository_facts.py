@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from muniment.controls import tests_passed
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.judge import biting
+from muniment.decision.judge import biting, needed
 from muniment.facts import kinds, moments
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -26,6 +26,14 @@ class Guard(Struct, frozen=True):
 
 _OF_FILES = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
 NOBODY_SAID: Maybe[Guard] = Unknown("what guards the branch is not told here: no gate's log is read, no forge asked")
+
+
+def facts_at_merge(
+    repository: Repository, policy: BoundPolicy, target: str, tip: str, now: str, guard: Maybe[Guard] = NOBODY_SAID
+) -> dict[str, Fact]:
+    """Those that the clauses need which bite when something is merged into `target`."""
+    names = needed(biting(policy, Point.MERGE, target))
+    return repository_facts(repository, target, tip, policy, names, now, guard)
 
 
 def repository_facts(
