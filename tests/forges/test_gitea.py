@@ -238,6 +238,20 @@ def test_a_push_that_nobody_told_of_is_by_nobody_known() -> None:
     assert told(head=C) == [("", "c", False)]
 
 
+def test_rows_of_one_second_come_in_any_order_and_none_is_missed() -> None:
+    second = "2026-11-24T08:00:05Z"
+    rows = [
+        row(4, A, C, created="2026-11-24T08:00:09Z"),
+        row(2, "", "", created=second, content=""),
+        row(3, A, B, created=second),
+        row(1, A, D, created="2026-11-24T08:00:04Z"),
+    ]
+    older = moves.Older(REF, "2026-11-24T08:00:06.000000Z", "feed")
+    assert [older(one) for one in rows] == [False, False, False, True]
+    younger = moves.Older(REF, "2026-11-24T08:00:05.000000Z", "feed")  # made after it was opened: another life before
+    assert not any(younger(one) for one in rows)
+
+
 def test_a_branch_that_was_made_has_no_end_before() -> None:
     assert told(row(1, "main", B), head=B) == [("", "b", True)]
 

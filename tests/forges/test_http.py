@@ -114,10 +114,15 @@ def test_a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end(cli
 
 @pytest.mark.parametrize(("path", "proof"), [("list", Proof.TOTAL), ("whole", Proof.WHOLE)])
 def test_a_page_that_lacks_an_item_is_no_list(things: Things, client: Client, path: str, proof: Proof) -> None:
-    things.fail(path, Fault.TRUNCATED, times=1)
+    things.fail(path, Fault.TRUNCATED)
     with pytest.raises(ForgeError) as caught:
         client.listed(path, proof, size=5)
     assert caught.value.code is ForgeCode.TRUNCATED
+
+
+def test_a_list_that_was_not_whole_once_is_read_again(things: Things, client: Client) -> None:
+    things.fail("list", Fault.TRUNCATED, times=1)
+    assert client.listed("list", Proof.TOTAL, size=5) == tuple(range(12))
 
 
 @pytest.mark.parametrize("total", ["11", "13", "many"])

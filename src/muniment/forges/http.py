@@ -23,6 +23,7 @@ from muniment.forges.limits import Limits, again_at, exhausted, heard
 _CONNECT_SECONDS = 5
 _LARGEST = 16 << 20  # bytes of an answer
 _MOST_PAGES = 200
+_READINGS = 2  # of a list that is not proven complete
 _MOST_REDIRECTS = 3
 _PIECE = 1 << 16
 _KEPT = 512  # answers that a cache in memory holds
@@ -153,32 +154,44 @@ class Client:
     ) -> tuple[Any, ...]:
         """All items of a list, page after page. Raises TRUNCATED unless `proof` shows that none is missing.
 
-        An item that `until` holds for is the last one wanted: the list ends with it, and needs no further proof.
+        An item that `until` holds for is the last one wanted: the list ends with it, and needs no further proof. A list
+        that grew while it was read is read once more.
         """
+        found: tuple[Any, ...] = ()
+        for _ in range(_READINGS):
+            found, complete = self._listed(path, proof, {**query, sized: size}, until)
+            if complete:
+                return found
+        raise truncated(path, len(found))
+
+    def _listed(
+        self, path: str, proof: Proof, query: Mapping[str, Any], until: Callable[[Any], bool] | None
+    ) -> tuple[tuple[Any, ...], bool]:
+        """What came, and whether it is proven complete."""
         found: list[Any] = []
         totals: set[str] = set()
         whole = proof is Proof.WHOLE
-        url = self._url(path, query if whole else {**query, sized: size, "page": 1})
+        url = self._url(path, query if whole else {**query, "page": 1})
         for number in range(2, _MOST_PAGES + 2):
             answer = self.fetch(url)
             items = _items(answer, path)
             last = next((at for at, item in enumerate(items) if until is not None and until(item)), None)
             if last is not None:
-                return (*found, *items[: last + 1])
+                return (*found, *items[: last + 1]), True
             found += items
             totals.update(answer.headers[name] for name in TOTALS if name in answer.headers)
             complete = totals == {str(len(found))}
             if proof is Proof.LINK:
                 url = next_page(answer.headers.get("link", ""))
                 if not url:
-                    return tuple(found)
+                    return tuple(found), True
             elif complete:
-                return tuple(found)
+                return tuple(found), True
             elif whole or not items:
                 break
             else:
-                url = self._url(path, {**query, sized: size, "page": number})
-        raise truncated(path, len(found))
+                url = self._url(path, {**query, "page": number})
+        return tuple(found), False
 
     def _url(self, path: str, query: Mapping[str, Any]) -> str:
         url = path if path.startswith(("https://", "http://")) else f"{self.base}/{path.lstrip('/')}"

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitea import moves, timeline
-from muniment.forges.gitea.client import Gitea, account, branch, change, check, moment, needed, place, repository, short
+from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
 from muniment.forges.gitea.rules import effective
 from muniment.forges.http import Proof, malformed
 from muniment.forges.limits import Limits
@@ -171,11 +171,8 @@ class GiteaReader:
                 "Have somebody with the security role attest who it was.",
             )
         where = place(source, "activities", "feeds")
-        rows = self._client.listed(
-            where,
-            Proof.TOTAL,
-            until=lambda row: moves.creation(row, found.source) and moment(row.get("created"), where) < found.opened,
-        )
+        older = moves.Older(found.source, found.opened, where)
+        rows = self._client.listed(where, Proof.TOTAL, until=older)
         return moves.moves(rows, found.source, found.head, where)
 
     def _commits(self, repository: Repo, number: int) -> Rows:

@@ -31,14 +31,29 @@ class _Pushed(Struct):
     Commits: list[dict[str, Any]] | None = None
 
 
-def creation(row: Any, ref: str) -> bool:
-    """Whether a row says that the branch came to be: a push of nothing."""
-    return isinstance(row, dict) and _about(row, ref) and not row.get("content")
+class Older:
+    """Whether a feed (newest first) has come to rows from before the branch was made, for a change opened at `opened`.
+
+    Rows of one second come in any order, so the row that tells of the making may come before pushes that followed it.
+    """
+
+    def __init__(self, ref: str, opened: str, where: str) -> None:
+        self._ref = ref
+        self._opened = opened
+        self._where = where
+        self._made = ""
+
+    def __call__(self, row: Any) -> bool:
+        at = moment(row.get("created") if isinstance(row, dict) else None, self._where)
+        if not self._made and at < self._opened and _about(row, self._ref) and not row.get("content"):
+            self._made = at
+        return at < self._made
 
 
 def moves(rows: Iterable[Any], ref: str, head: str, where: str) -> tuple[Move, ...]:
     """The pushes to `ref` among a feed's rows (newest first), oldest first, ending at `head`. Raises MALFORMED."""
-    told = [_move(row, where) for row in sorted(rows, key=lambda row: _number(row, where)) if _about(row, ref)]
+    once = {_number(row, where): row for row in rows}  # rows come twice if the feed grew while it was read
+    told = [_move(row, where) for _, row in sorted(once.items()) if _about(row, ref)]
     return tuple(_joined([move for move in told if move is not None], head))
 
 
