@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import VaultCode, VaultError
-from muniment.vault import layout
+from muniment.vault import audit, embedded, layout
 from muniment.vault.client import Session
 from muniment.vault.embedded import SEAL, Embedded
 from muniment.vault.program import VARIABLE, find
 from tests.support.mounts import mounted
+from tests.support.running import until
 from tests.support.vaults import Running, running
 
 _VALUE = "-".join(["it", "was", "acknowledged"])
@@ -88,6 +89,24 @@ def _fill(file: Path) -> None:
     with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
         while True:
             stream.write(bytes(512))
+
+
+def test_a_large_audit_log_is_put_aside_and_no_line_of_it_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path) as vault:
+        before = audit.since(vault.server.audit)
+        vault.web.patch("shop", "production", {"A": _VALUE})
+        lines = vault.server.audit.read_bytes().count(b"\n")
+        monkeypatch.setattr(embedded, "LARGEST_LOG", 1)
+        vault.server.revive()
+        monkeypatch.undo()
+        until(lambda: vault.server.audit.exists())
+        vault.web.subkeys("shop", "production")
+        aside, now = audit.files(vault.server.audit)
+        assert aside.read_bytes().count(b"\n") >= lines
+        assert now.read_bytes().count(b"\n") > 0
+        assert audit.since(vault.server.audit) == before
 
 
 def test_a_clock_that_is_wrong_lets_nobody_in(tmp_path: Path) -> None:

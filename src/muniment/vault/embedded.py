@@ -24,6 +24,7 @@ from muniment.vault.pieces import Wanted, kept, own, people
 from muniment.vault.plan import apply, differences
 
 SEAL = "keys/vault.seal"
+LARGEST_LOG = 256 << 20  # bytes
 
 _SEAL_BYTES = 32
 _START_SECONDS, _UNSEAL_SECONDS, _STOP_SECONDS = 30, 8, 20
@@ -94,9 +95,21 @@ class Embedded:
             raise
 
     def revive(self) -> None:
-        """Start it again if somebody ended it. Raises VaultError; then try once more."""
-        if self._process is not None and self._process.poll() is not None:
+        """Start it again if somebody ended it; put its audit log aside if it is large. Raises VaultError; then try
+        once more.
+        """
+        if self._process is None:
+            return
+        if self._process.poll() is not None:
             self._begin("")
+        elif self.audit.exists() and self.audit.stat().st_size > LARGEST_LOG:
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        """It writes on in a new one, and loses no line. Whoever reads the log reads all of them."""
+        when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        self.audit.rename(self.audit.with_name(f"{self.audit.name}.{when}"))
+        os.kill(self.pid, signal.SIGHUP)
 
     def stop(self) -> None:
         """Stop it, and let others start it. A second time does nothing."""

@@ -86,5 +86,5 @@ _ROUNDS: dict[Callable[[], object], float] = {
     keep_to_rules: 3600,
     send_now: 300,
     look_at_vault: 300,
-    note_fetches: 60,
+    note_fetches: 120,
 }

@@ -22,30 +22,37 @@ def audit_log() -> Path | None:
 
 
 def note_fetches() -> None:
-    """Everything new in the log. One that cannot be read is looked at again: doctor and the facts say so meanwhile."""
+    """What is new in the log. It is read whole: its lines are not quite in the order of their times.
+
+    One that cannot be read is looked at again: doctor and the facts say so meanwhile.
+    """
     log = audit_log()
     if log is None or not log.exists():
         return
-    newest = Fetch.objects.order_by("-last").values_list("last", flat=True).first()
-    places = {f"{one.product.slug}/{one.name}": one for one in Environment.objects.select_related("product")}
+    times: dict[tuple[str, str, bool], list[datetime]] = {}
     try:
-        found = [one for one in reads(log) if one.place in places and (newest is None or _moment(one) > newest)]
+        for one in reads(log):
+            times.setdefault((one.place, one.who[:200], one.pipeline), []).append(_moment(one))
     except Broken:
         return
+    places = {f"{one.product.slug}/{one.name}": one for one in Environment.objects.select_related("product")}
     with transaction.atomic():
-        for one in found:
-            _note(places[one.place], one)
+        for (place, who, pipeline), moments in times.items():
+            if place in places:
+                _note(places[place], who, pipeline, moments)
 
 
-def _note(environment: Environment, one: Read) -> None:
-    at = _moment(one)
-    values = {"first": at, "last": at, "pipeline": one.pipeline}
-    row, _new = Fetch.objects.get_or_create(environment=environment, who=one.who[:200], defaults=values)
-    row.last, row.times, row.pipeline = max(row.last, at), row.times + 1, one.pipeline
-    row.save(update_fields=["last", "times", "pipeline"])
-    if not one.pipeline:
-        told = f"{one.who} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline"
-        open_incident(kinds.VAULT_READ, environment.product, f"reader:{one.who[:200]}", told)
+def _note(environment: Environment, who: str, pipeline: bool, moments: list[datetime]) -> None:
+    """What is known of a reader; an old log may have been taken away since, so that nothing grows less."""
+    values = {"first": min(moments), "last": max(moments)}
+    row, _new = Fetch.objects.get_or_create(environment=environment, who=who, pipeline=pipeline, defaults=values)
+    if len(moments) <= row.times and max(moments) <= row.last:
+        return
+    row.last, row.times = max(row.last, *moments), max(row.times, len(moments))
+    row.save(update_fields=["last", "times"])
+    if not pipeline:
+        told = f"{who} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline"
+        open_incident(kinds.VAULT_READ, environment.product, f"reader:{who}", told)
 
 
 def _moment(one: Read) -> datetime:

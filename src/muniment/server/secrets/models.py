@@ -46,4 +46,4 @@ class Fetch(models.Model):
         """One row each, the newest on top."""
 
         ordering = ("-last", "who")
-        constraints = [models.UniqueConstraint(fields=["environment", "who"], name="fetch_once")]
+        constraints = [models.UniqueConstraint(fields=["environment", "who", "pipeline"], name="fetch_once")]
