@@ -13,10 +13,10 @@ from muniment.forges.gitea.protect import GiteaProtector
 from muniment.forges.gitea.publish import GiteaPublisher
 from muniment.forges.github import connect as github
 from muniment.forges.github.listen import GitHubListener
+from muniment.forges.gitlab import connect as gitlab
+from muniment.forges.gitlab.listen import GitLabListener
 from muniment.forges.http import Cache, Client
 from muniment.forges.shapes import Account, Vendor
-
-_GITEAS = (Vendor.GITEA, Vendor.FORGEJO)
 
 
 class Connection(NamedTuple):
@@ -53,8 +53,8 @@ def connect(
     """The forge. `token` is asked for each request, so that it may be renewed; it may give "" where none is needed."""
     if connection.vendor is Vendor.GITHUB:
         return github.guest(connection.name, connection.url, token, now, trust=connection.trust, cache=cache)
-    if connection.vendor not in _GITEAS:
-        raise _unspoken(connection.vendor)
+    if connection.vendor is Vendor.GITLAB:
+        return gitlab.forge(connection.name, connection.url, token, now, trust=connection.trust, cache=cache)
     gitea = Gitea(connection.url, token, trust=connection.trust, cache=cache)
     reader, publisher = GiteaReader(gitea, now), GiteaPublisher(gitea)
     return Forge(connection.name, reader, publisher, GiteaProtector(gitea), listener(connection.vendor))
@@ -76,9 +76,7 @@ def listener(vendor: Vendor) -> Listener:
     """What understands a vendor's deliveries. It needs no credential."""
     if vendor is Vendor.GITHUB:
         return GitHubListener()
-    if vendor not in _GITEAS:
-        raise _unspoken(vendor)
-    return GiteaListener()
+    return GitLabListener() if vendor is Vendor.GITLAB else GiteaListener()
 
 
 def found_at(url: str, ask: Callable[[str], Client] = lambda base: Client(base, dict)) -> tuple[Vendor, str, str]:
@@ -107,10 +105,6 @@ def _vendor(root: str, ask: Callable[[str], Client]) -> Vendor:
         return Vendor.GITLAB  # which tells nobody its version, and has no such address
     version = told.get("version") if isinstance(told, dict) else ""
     return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
-
-
-def _unspoken(vendor: Vendor) -> UsageError:
-    return UsageError(f"{vendor.value} is not spoken yet", "Connect a GitHub, Gitea or Forgejo.")
 
 
 def _host(host: str) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from muniment.forges.forge import Forge
 from muniment.forges.github import connect
+from muniment.forges.gitlab import connect as gitlab_connect
 from tests.support.forges.fake_github import APP, FakeGitHub
+from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 
 NOW = "2026-11-24T09:00:00.000000Z"
 
@@ -11,3 +13,8 @@ def github(fake: FakeGitHub, *, seconds: float = 2) -> Forge:
     """As the App."""
     credential = {"app_id": str(APP), "pem": fake.pem}
     return connect.app("github", fake.url, credential, lambda: NOW, seconds=seconds)
+
+
+def gitlab(fake: FakeGitLab, *, seconds: float = 2) -> Forge:
+    """With the project's token."""
+    return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, lambda: NOW, seconds=seconds)

@@ -1,0 +1,167 @@
+"""Asks GitLab by REST, and says what its answers are in our shapes. Lists tell their length (`X-Total`)."""
+
+import datetime
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts import moments
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.gitlab import wire
+from muniment.forges.http import Cache, Client, Proof, malformed
+from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
+
+T = TypeVar("T")
+
+DEVELOPER, MAINTAINER = 30, 40
+_SIZE = 100
+_NO_COMMIT = "0" * 40
+# Names that GitLab gives to the accounts of tokens and services, and to nobody else.
+_MACHINE = re.compile(r"(?:project|group)_[0-9]+_bot(?:[0-9]+|_[0-9a-f]+)?|service_account_[a-z0-9_]+|ghost[0-9]*")
+_NOT_FOR_US = (ForgeCode.NOT_FOUND, ForgeCode.FORBIDDEN, ForgeCode.NOT_SIGNED_IN)  # what missing licences look like
+_STATES = {"success": "success", "failed": "failure", "canceled": "error", "skipped": "error"}
+
+
+class Lab:
+    """One installation, spoken to with one token."""
+
+    def __init__(
+        self, url: str, token: Callable[[], str], *, trust: str = "", cache: Cache | None = None, seconds: float = 15
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.host = urlsplit(self.url).hostname or ""
+        self.token = token
+        self.rest = Client(f"{self.url}/api/v4", self._headers, trust=trust, cache=cache, seconds=seconds)
+
+    def _headers(self) -> Mapping[str, str]:
+        token = self.token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def one(self, kind: type[T], path: str, **query: Any) -> T:
+        """The thing at `path`."""
+        return decoded(kind, self.rest.get(path, **query), path)
+
+    def many(
+        self, kind: type[T], path: str, *, until: Callable[[T], bool] | None = None, **query: Any
+    ) -> tuple[T, ...]:
+        """The list at `path`, whole or up to the first item that `until` holds for, which is the last."""
+
+        def last(item: Any) -> bool:
+            return until is not None and until(decoded(kind, item, path))
+
+        found = self.rest.listed(path, Proof.TOTAL, size=_SIZE, sized="per_page", until=last, **query)
+        return tuple(decoded(kind, item, path) for item in found)
+
+    def where_it_exists(self, read: Callable[[], T], otherwise: T) -> T:
+        """What a tier may lack: `otherwise`, which has to be the weaker, if GitLab says that it is not for us."""
+        try:
+            return read()
+        except ForgeError as error:
+            if error.code in _NOT_FOR_US:
+                return otherwise
+            raise
+
+
+def decoded(kind: type[T], answer: Any, where: str) -> T:
+    """`answer` as `kind`. Raises MALFORMED."""
+    try:
+        return msgspec.convert(answer, kind)
+    except (msgspec.ValidationError, TypeError):
+        raise malformed(where) from None
+
+
+def at(repository: Repo | str) -> str:
+    """The path of a project in the API, by its lasting id."""
+    return f"projects/{quote(repository if isinstance(repository, str) else repository.id, safe='')}"
+
+
+def short(ref: str) -> str:
+    """A branch's name."""
+    return ref.removeprefix("refs/heads/")
+
+
+def moment(text: str | None, where: str = "GitLab's answer") -> str:
+    """A moment as GitLab writes it, in our form. Raises MALFORMED."""
+    try:
+        return moments.text(datetime.datetime.fromisoformat(text or ""))
+    except ValueError:
+        raise malformed(where) from None
+
+
+def account(user: wire.User | None) -> Account:
+    """An account; nobody if it is gone."""
+    if user is None:
+        return NOBODY
+    machine = user.bot or _MACHINE.fullmatch(user.username) is not None
+    return Account(str(user.id), user.username, machine=machine)
+
+
+def known(user: wire.User | None) -> Maybe[Account]:
+    """An account, or that it is gone."""
+    return Known(account(user)) if user else Unknown("the account no longer exists at GitLab")
+
+
+def commit(text: str | None) -> str:
+    """A commit's id; "" for none."""
+    return "" if text in (None, _NO_COMMIT) else str(text)
+
+
+def repo(project: wire.Project) -> Repo:
+    """A repository."""
+    return Repo(
+        str(project.id),
+        project.path_with_namespace,
+        project.default_branch or "",
+        project.http_url_to_repo,
+        project.web_url,
+        private=project.visibility != "public",
+    )
+
+
+_MERGE_STATES = {"opened": State.OPEN, "locked": State.OPEN, "merged": State.MERGED, "closed": State.CLOSED}
+
+
+def change(found: wire.MergeRequest) -> Change:
+    """A change. `source_repository` is the project's id: a fork's path is not told."""
+    state = _MERGE_STATES.get(found.state)
+    if state is None or not found.sha:
+        raise malformed("merge_requests")
+    merged = state is State.MERGED
+    return Change(
+        number=found.iid,
+        title=found.title,
+        text=found.description or "",
+        state=state,
+        draft=found.draft,
+        opener=account(found.author),
+        target=f"refs/heads/{found.target_branch}",
+        base=(found.diff_refs.start_sha or "") if found.diff_refs else "",
+        source=f"refs/heads/{found.source_branch}",
+        source_repository=str(found.source_project_id or ""),
+        head=found.sha,
+        labels=tuple(found.labels),
+        opened=moment(found.created_at),
+        updated=moment(found.updated_at),
+        url=found.web_url,
+        merged=(found.merge_commit_sha or found.squash_commit_sha or found.sha) if merged else "",
+        merged_by=known(found.merge_user) if merged else Unknown("it was not merged"),
+        merged_at=moment(found.merged_at) if found.merged_at else "",
+        writable_by_target=found.allow_collaboration is True,
+    )
+
+
+def check(found: wire.CommitStatus) -> Check:
+    """A commit status: only success has passed."""
+    when = found.finished_at or found.created_at
+    return Check(
+        found.name,
+        _STATES.get(found.status, "pending"),
+        account(found.author),
+        found.description or "",
+        found.target_url or "",
+        moment(when) if when else "",
+    )

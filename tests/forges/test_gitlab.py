@@ -1,0 +1,464 @@
+"""GitLab, read: a reading is whole, or says which part is not; an approval is of what its giver had before them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.change import Because
+from muniment.facts.maybe import Known, Unknown
+from muniment.forges.forge import Forge
+from muniment.forges.gitlab import client, connect, notes, wire
+from muniment.forges.gitlab.protection import fits
+from muniment.forges.shapes import Ability, Account, Repo, Said, State
+from tests.support.forges import ours
+from tests.support.forges.fake_gitlab import OURS, FakeGitLab
+from tests.support.forges.faulty import Fault
+
+GITLAB = "noreply@gitlab.com"
+PARTS = ("moves", "retargets", "reviews", "hands", "own_commits", "writers", "checks", "merging")
+
+
+@pytest.fixture(name="repository")
+def _repository(lab: Forge) -> Repo:
+    return lab.reader.repository("shop/api").repository
+
+
+def _story(gitlab: FakeGitLab) -> int:
+    """A change with something of everything."""
+    world = gitlab.world
+    first = world.push("ada", "topic", {"a.py": "1\n"})
+    number = world.open("ada", "topic")
+    world.push("bob", "topic", {"b.py": "2\n"})
+    world.review("carol", number, "approved")
+    world.push("dave", "topic", {"c.py": "3\n"}, over=first)
+    world.review("bob", number, "changes")
+    world.review("carol", number, "approved")
+    world.status("eve", world.changes[number].head, "build", "success")
+    gitlab.written()
+    return number
+
+
+def value(part: Any) -> Any:
+    """What is known. Fails otherwise."""
+    assert isinstance(part, Known), part
+    return part.value
+
+
+def test_what_stands_behind_a_connection(gitlab: FakeGitLab, lab: Forge) -> None:
+    about = lab.reader.about()
+    ours_there = gitlab.world.users[OURS]
+    assert (about.version, about.ours) == ("18.5.1-ee", Account(str(ours_there.id), OURS, machine=True))
+    assert about.scopes == ("api",)
+    (listed,) = lab.reader.repositories()
+    assert listed == lab.reader.repository("shop/api")
+    assert listed.missing == ()
+
+
+def test_access_that_our_account_lacks_is_told(gitlab: FakeGitLab, lab: Forge) -> None:
+    gitlab.world.levels[OURS] = "write"
+    (listed,) = lab.reader.repositories()
+    assert listed.missing == (Ability.RULES, Ability.PROTECT, Ability.HOOKS)
+
+
+def test_a_reading_tells_who_pushed_and_every_head_there_was(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    reading = lab.reader.read(repository, _story(gitlab))
+    moves = value(reading.moves)
+    assert [value(move.who).login for move in moves] == ["ada", "bob", "dave"]
+    assert moves[-1].new == reading.change.head
+    assert value(reading.checks)[0].context == "build"
+    assert value(reading.writers) == {str(gitlab.world.users[name].id): True for name in ("carol", "bob")}
+    assert value(reading.hands) == ()
+    assert value(reading.retargets) == ()
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_an_approval_is_of_the_head_that_was_there(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo, dated: bool
+) -> None:
+    gitlab.dated = dated
+    number = _story(gitlab)
+    reading = lab.reader.read(repository, number)
+    objection, approval = value(reading.reviews)
+    assert (objection.by.login, objection.said) == ("bob", Said.CHANGES_REQUESTED)
+    assert (approval.by.login, approval.commit) == ("carol", reading.change.head)
+    gitlab.world.push("eve", "topic", {"e.py": "1\n"})
+    after = lab.reader.read(repository, number)
+    assert value(after.reviews)[1].commit == reading.change.head != after.change.head
+
+
+def test_whoever_approves_just_after_a_push_saw_what_was_there_before() -> None:
+    versions = [
+        wire.Version(1, "a" * 40, "2026-11-02T09:00:00Z"),
+        wire.Version(2, "b" * 40, "2026-11-02T09:30:00Z"),
+    ]
+    moments = {
+        "2026-11-02T08:59:00.000000Z": "a" * 40,
+        "2026-11-02T09:00:01.000000Z": "a" * 40,
+        "2026-11-02T09:30:09.000000Z": "a" * 40,
+        "2026-11-02T09:30:10.000000Z": "b" * 40,
+    }
+    assert {when: notes.head_at(versions, when) for when in moments} == moments
+
+
+def test_an_approval_that_was_withdrawn_or_reset_is_not_there(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _story(gitlab)
+    gitlab.world.dismiss("carol", number, "carol")
+    assert [review.by.login for review in value(lab.reader.read(repository, number).reviews)] == ["bob"]
+    gitlab.world.review("carol", number, "approved")
+    gitlab.resets = True
+    gitlab.world.push("ada", "topic", {"f.py": "1\n"})
+    assert [review.by.login for review in value(lab.reader.read(repository, number).reviews)] == ["bob"]
+
+
+def test_changes_that_somebody_requested_stay_so_when_others_ask_again(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    number = _story(gitlab)
+    gitlab.world.ask("ada", number, "bob")
+    objection = value(lab.reader.read(repository, number).reviews)[0]
+    assert (objection.by.login, objection.dismissed) == ("bob", False)
+    gitlab.world.dismiss("bob", number, "bob")
+    taken_back = value(lab.reader.read(repository, number).reviews)[0]
+    assert taken_back.dismissed
+    assert value(taken_back.dismissed_by).login == "bob"
+
+
+def test_a_request_to_look_again_is_told_of_that_person_alone(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _story(gitlab)
+    gitlab.world.user("carol.b", "write")
+    gitlab.world.ask("ada", number, "carol.b")
+    assert value(lab.reader.read(repository, number).reviews)[1].asked_again == ""
+    gitlab.world.ask("ada", number, "carol")
+    again = value(lab.reader.read(repository, number).reviews)[1]
+    assert again.asked_again > again.at
+
+
+def test_a_retarget_is_told_and_one_that_is_not_understood_makes_it_unknown(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    number = _story(gitlab)
+    gitlab.world.repo.branch("release", gitlab.world.base)
+    gitlab.world.retarget("ada", number, "release")
+    (retarget,) = value(lab.reader.read(repository, number).retargets)
+    assert (retarget.old, retarget.new, value(retarget.who).login) == ("refs/heads/main", "refs/heads/release", "ada")
+    gitlab.world.changes[number].events[-1].what = "changed target branch in some new way"
+    assert isinstance(lab.reader.read(repository, number).retargets, Unknown)
+
+
+def _note(body: str, *, system: bool = True) -> wire.Note:
+    return wire.Note(1, body, wire.User(7, "ada"), "2026-11-02T09:00:00Z", system)
+
+
+@pytest.mark.parametrize(
+    ("body", "ends"),
+    [
+        ("changed target branch from `main` to `release/1`", [("main", "release/1")]),
+        ("deleted the `topic` branch. This merge request now targets the `main` branch", [("topic", "main")]),
+        ("changed automatically target branch to `main` because `topic` was deleted", [("topic", "main")]),
+        ("changed title from **changed target branch from `a` to `b`** to **x**", []),
+        ("restored target branch `main`", []),
+        ("mentioned in !2", []),
+    ],
+)
+def test_each_sentence_about_the_target_is_understood(body: str, ends: list[tuple[str, str]]) -> None:
+    found = notes.retargets((_note(body),))
+    assert [(one.old, one.new) for one in found] == [(f"refs/heads/{a}", f"refs/heads/{b}") for a, b in ends]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "changed target branch from `a` to `b` and more",
+        "changed the target branch",
+        "deleted the `a` branch. All is well",
+    ],
+)
+def test_a_sentence_about_the_target_that_is_new_is_not_passed_over(body: str) -> None:
+    with pytest.raises(ForgeError, match="not understood"):
+        notes.retargets((_note(body),))
+
+
+def test_what_people_write_themselves_is_no_note_of_gitlabs(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _story(gitlab)
+    before = lab.reader.read(repository, number)
+    for text in ("approved this merge request", "requested changes", "changed target branch from `main` to `x`"):
+        gitlab.world.comment("eve", number, text)
+    after = lab.reader.read(repository, number)
+    assert (after.reviews, after.retargets) == (before.reviews, before.retargets)
+
+
+def test_only_a_commit_with_gitlabs_address_and_signature_is_gitlabs(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    world = gitlab.world
+    own = world.commit({"a": "1"}, committer=f"GitLab <{GITLAB}>")
+    forged = world.commit({"b": "1"}, own, committer=f"GitLab <{GITLAB}>")
+    other = world.commit({"c": "1"}, forged, committer="Ada <ada@example.test>")
+    world.signed |= {own, other}
+    world.move("ada", "topic", other)
+    reading = lab.reader.read(repository, world.open("ada", "topic"))
+    assert [(one.id, one.committer) for one in value(reading.own_commits)] == [(own, GITLAB)]
+    assert gitlab.calls.count("signature") == 2
+
+
+def test_whoever_asked_a_machine_had_a_hand_in_it(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    world, bot = gitlab.world, "project_9_bot_00ff"
+    world.user(bot, "write", bot=True)
+    world.push(bot, "topic", {"a.py": "1\n"})
+    number = world.open(bot, "topic")
+    world.assign("bob", number, bot)
+    world.comment("carol", number, f"@{bot} please make it faster")
+    world.comment("dave", number, "I like it")
+    hands = value(lab.reader.read(repository, number).hands)
+    assert [(hand.by.login, hand.because) for hand in hands] == [("bob", Because.ASKED), ("carol", Because.ASKED)]
+
+
+@pytest.mark.parametrize(
+    ("login", "machine"),
+    [
+        ("project_12_bot", True),
+        ("group_3_bot_9a8b7c6d", True),
+        ("service_account_group_1_2", True),
+        ("ghost", True),
+        ("my_project_1_bot", False),
+        ("ada", False),
+    ],
+)
+def test_accounts_of_tokens_are_machines(login: str, machine: bool) -> None:
+    assert client.account(wire.User(1, login)).machine is machine
+
+
+def test_long_lists_are_read_to_their_end(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _story(gitlab)
+    whole = lab.reader.read(repository, number)
+    gitlab.page = 1
+    assert ours.gitlab(gitlab).reader.read(repository, number) == whole
+
+
+def test_a_merge_train_is_its_members_up_to_a_place(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    first = _story(gitlab)
+    gitlab.world.push("bob", "other", {"o.py": "1\n"})
+    second = gitlab.world.open("bob", "other")
+    gitlab.project["merge_trains_enabled"] = True
+    gitlab.train = [
+        {"merge_request": {"iid": first}, "pipeline": {"sha": "a" * 40}},
+        {"merge_request": {"iid": second}, "pipeline": {"sha": "b" * 40}},
+    ]
+    group = lab.reader.group(repository, "refs/heads/main", "b" * 40)
+    assert [member.number for member in group.members] == [first, second]
+    assert group.members[0].head == gitlab.world.changes[first].head
+    merging = value(lab.reader.read(repository, second).merging)
+    assert (merging.queued, merging.group) == (True, "b" * 40)
+    with pytest.raises(ForgeError, match="no such place"):
+        lab.reader.group(repository, "refs/heads/main", "c" * 40)
+
+
+# Pushes that are not told
+
+
+def test_a_push_without_an_event_is_told_by_the_note_on_its_version(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    number = _story(gitlab)
+    whole = lab.reader.read(repository, number)
+    gitlab.fail("events", Fault.FORBIDDEN)
+    moves = value(lab.reader.read(repository, number).moves)
+    assert [value(move.who).login for move in moves[1:]] == ["bob", "dave"]
+    assert isinstance(moves[0].who, Unknown)
+    assert [move.new for move in moves] == [move.new for move in value(whole.moves)]
+
+
+def test_a_push_of_many_branches_at_once_is_nobodys_before_the_change_was_opened(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    number = _story(gitlab)
+    first = gitlab.world.moves.pop(0)
+    moves = value(lab.reader.read(repository, number).moves)
+    assert (moves[0].old, moves[0].new) == ("", first.new)
+    assert isinstance(moves[0].who, Unknown)
+
+
+# Failures: each makes a part Unknown, and none makes it smaller
+
+BROKEN = (Fault.LIMITED, Fault.LIMITED_OTHERWISE, Fault.FAILED, Fault.SLOW, Fault.CUT, Fault.MALFORMED, Fault.ELSEWHERE)
+FAULTS = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED, *BROKEN)
+FAILING = [
+    ("versions", {"moves", "reviews", "hands", "writers"}),
+    ("notes", {"moves", "retargets", "reviews", "hands", "writers"}),
+    ("approvals", {"reviews", "writers"}),
+    ("reviewers", {"reviews", "writers"}),
+    ("members", {"writers"}),
+    ("commits", {"own_commits"}),
+    ("statuses", {"checks"}),
+    ("project", {"merging"}),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("call", "unknown"), FAILING)
+def test_a_call_that_fails_makes_what_it_tells_unknown(
+    gitlab: FakeGitLab, repository: Repo, fault: Fault, call: str, unknown: set[str]
+) -> None:
+    number = _story(gitlab)
+    reader = ours.gitlab(gitlab, seconds=0.5).reader
+    whole = reader.read(repository, number)
+    gitlab.fail(call, fault)
+    reading = reader.read(repository, number)
+    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == unknown
+    for part in PARTS:
+        assert part in unknown or getattr(reading, part) == getattr(whole, part)
+
+
+@pytest.mark.parametrize("call", ["versions", "notes", "reviewers", "members", "commits", "statuses"])
+def test_a_page_that_lacks_an_item_is_not_taken(gitlab: FakeGitLab, lab: Forge, repository: Repo, call: str) -> None:
+    number = _story(gitlab)
+    gitlab.fail(call, Fault.TRUNCATED)
+    reading = lab.reader.read(repository, number)
+    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == dict(FAILING)[call]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_change_that_cannot_be_read_is_an_error(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
+    number = _story(gitlab)
+    gitlab.fail("request", fault)
+    with pytest.raises(ForgeError):
+        ours.gitlab(gitlab, seconds=0.5).reader.read(repository, number)
+
+
+def test_a_signature_that_cannot_be_read_is_none(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    own = gitlab.world.commit({"a": "1"}, committer=f"GitLab <{GITLAB}>")
+    gitlab.world.signed.add(own)
+    gitlab.world.move("ada", "topic", own)
+    number = gitlab.world.open("ada", "topic")
+    gitlab.fail("signature", Fault.FORBIDDEN)
+    assert value(lab.reader.read(repository, number).own_commits) == ()
+    gitlab.mend()
+    gitlab.fail("signature", Fault.FAILED)
+    assert isinstance(lab.reader.read(repository, number).own_commits, Unknown)
+
+
+@pytest.mark.parametrize("stale", ["request", "versions"])
+def test_what_is_older_than_what_was_seen_is_unknown(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo, stale: str
+) -> None:
+    number = _story(gitlab)
+    lab.reader.read(repository, number)
+    gitlab.written()
+    gitlab.world.push("eve", "topic", {"e.py": "1\n"})
+    lab.reader.read(repository, number)
+    gitlab.fail(stale, Fault.STALE)
+    reading = lab.reader.read(repository, number)
+    assert isinstance(reading.reviews, Unknown)
+    assert isinstance(reading.moves, Unknown)
+
+
+def test_a_change_that_is_touched_while_it_is_read_is_unknown(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _story(gitlab)
+    lab.reader.read(repository, number)
+    gitlab.written()
+    gitlab.world.dismiss("carol", number, "carol")
+    gitlab.fail("request", Fault.STALE, times=1)
+    reading = ours.gitlab(gitlab).reader.read(repository, number)
+    assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
+
+
+# Around it
+
+
+def test_changes_are_listed_newest_first_back_to_a_moment(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    first = _story(gitlab)
+    gitlab.world.push("bob", "other", {"o.py": "1\n"})
+    second = gitlab.world.open("bob", "other")
+    assert [change.number for change in lab.reader.changes(repository, State.OPEN)] == [second, first]
+    since = lab.reader.change(repository, second).updated
+    assert [change.number for change in lab.reader.changes(repository, State.OPEN, since)] == [second]
+    gitlab.world.merge("carol", first)
+    (merged,) = lab.reader.changes(repository, State.MERGED)
+    assert (merged.number, merged.merged) == (first, gitlab.world.repo.tip("main"))
+    assert value(merged.merged_by).login == "carol"
+
+
+def test_branches_and_who_may_write(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    gitlab.world.push("ada", "feature/x", {"a": "1"})
+    tips = {tip.ref: tip.commit for tip in lab.reader.tips(repository)}
+    assert tips["refs/heads/feature/x"] == lab.reader.tip(repository, "refs/heads/feature/x")
+    users = gitlab.world.users
+    assert lab.reader.may_write(repository, Account(str(users["carol"].id), "carol"))
+    assert not lab.reader.may_write(repository, Account(str(users["eve"].id), "eve"))
+    assert not lab.reader.may_write(repository, Account("999", "carol"))
+    gitlab.fail("members", Fault.TRUNCATED)
+    with pytest.raises(ForgeError):
+        lab.reader.may_write(repository, Account(str(users["carol"].id), "carol"))
+
+
+def test_git_opens_the_door_with_the_token(lab: Forge) -> None:
+    assert lab.reader.fetch_header()["Authorization"].startswith("Basic ")
+    assert lab.reader.change_ref(7) == "refs/merge-requests/7/head"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "branch", "fitting"),
+    [
+        ("main", "main", True),
+        ("main", "maint", False),
+        ("release/*", "release/1/2", True),
+        ("*-stable", "1.0-stable", True),
+        ("ma.n", "main", False),
+        ("*", "anything/else", True),
+    ],
+)
+def test_a_pattern_fits_as_at_gitlab(pattern: str, branch: str, fitting: bool) -> None:
+    assert fits(pattern, branch) is fitting
+
+
+# OAuth
+
+
+@pytest.fixture(name="kept")
+def _kept() -> list[dict[str, str]]:
+    return []
+
+
+def _oauth(gitlab: FakeGitLab, kept: list[dict[str, str]], expires: str, clock: float) -> connect.OAuth:
+    names = ("client_id", "client_secret", "access_token")
+    credential = {**{name: f"fake-{name}" for name in names}, "refresh_token": "first", "expires": expires}
+    return connect.OAuth(gitlab.url, credential, lambda new: kept.append(dict(new)), clock=lambda: clock)
+
+
+def test_a_token_is_renewed_shortly_before_its_end_and_kept_before_it_is_used(
+    gitlab: FakeGitLab, kept: list[dict[str, str]]
+) -> None:
+    token = _oauth(gitlab, kept, "1000200", 1_000_000)
+    forge = connect.forge("gitlab", gitlab.url, token, lambda: ours.NOW)
+    forge.reader.repository("shop/api")
+    forge.reader.repository("shop/api")
+    assert gitlab.calls == ["renew", "project", "project"]
+    assert [(one["access_token"], one["refresh_token"], one["expires"]) for one in kept] == [
+        ("token first+", "first+", "1007200")
+    ]
+    assert "first" not in repr(token)
+
+
+def test_a_token_that_is_still_good_is_not_renewed(gitlab: FakeGitLab, kept: list[dict[str, str]]) -> None:
+    assert _oauth(gitlab, kept, "1000301", 1_000_000)() == "fake-access_token"
+    assert gitlab.calls == []
+
+
+def test_a_token_that_cannot_be_renewed_or_kept_is_not_used(
+    gitlab: FakeGitLab, kept: list[dict[str, str]], tmp_path: Path
+) -> None:
+    gitlab.refresh = "another"
+    with pytest.raises(ForgeError) as caught:
+        _oauth(gitlab, kept, "0", 1_000_000)()
+    assert caught.value.code is ForgeCode.REFUSED
+    assert kept == []
+    gitlab.refresh = "first"
+
+    def full(new: object) -> None:
+        raise OSError("no space")
+
+    token = connect.OAuth(gitlab.url, {"access_token": "a", "refresh_token": "first"}, full)
+    with pytest.raises(OSError, match="no space"):
+        token()

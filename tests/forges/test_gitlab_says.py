@@ -1,0 +1,328 @@
+"""GitLab, written to: a verdict stands on its head alone, one comment at most, and what binds is told by tier."""
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.forges.events import Happened
+from muniment.forges.forge import Forge
+from muniment.forges.gitlab import listen
+from muniment.forges.rules import Required, Wanted
+from muniment.forges.shapes import Repo
+from muniment.forges.statuses import Saying, Status
+from tests.support.forges import ours
+from tests.support.forges.fake_gitlab import OURS, FakeGitLab
+from tests.support.forges.faulty import Fault
+
+MAIN = "refs/heads/main"
+MARKER = "<!-- muniment -->"
+HOOK = "https://m.example/hook"
+SECRET = "-".join(("a", "hook's", "word"))
+ALONE = Wanted(MAIN, "muniment/main", approvals=2, only_we_merge=True)
+
+
+@pytest.fixture(name="repository")
+def _repository(lab: Forge) -> Repo:
+    return lab.reader.repository("shop/api").repository
+
+
+def _status(saying: Saying, context: str = "muniment/main") -> Status:
+    return Status(context, saying, "Denied\nBob is missing", "https://m.example/1")
+
+
+def _change(gitlab: FakeGitLab, source: str = "topic") -> int:
+    gitlab.world.push("ada", source, {f"{source}.py": "1\n"})
+    return gitlab.world.open("ada", source)
+
+
+def test_a_status_follows_the_verdict_and_may_be_said_twice(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    head = gitlab.world.base
+    for saying, state in (
+        (Saying.PENDING, "pending"),
+        (Saying.PENDING, "pending"),
+        (Saying.ALLOWED, "success"),
+        (Saying.PENDING, "pending"),
+        (Saying.DENIED, "failure"),
+    ):
+        lab.publisher.publish(repository, head, _status(saying))
+        (check,) = lab.reader.statuses(repository, head)
+        assert (check.context, check.state, check.by.login) == ("muniment/main", state, OURS)
+
+
+def test_a_refusal_is_no_success_if_something_else_stands_there(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    lab.publisher.publish(repository, gitlab.world.base, _status(Saying.PENDING))
+    gitlab.world.statuses[0]["by"] = gitlab.world.users["eve"]
+    gitlab.fail("post status", Fault.LOST, times=1)
+    with pytest.raises(ForgeError):
+        lab.publisher.publish(repository, gitlab.world.base, _status(Saying.PENDING))
+    gitlab.fail("statuses", Fault.FORBIDDEN)
+    with pytest.raises(ForgeError):
+        lab.publisher.publish(repository, gitlab.world.base, _status(Saying.PENDING))
+
+
+def test_an_external_check_is_answered_for_each_request_with_this_head_and_target(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    number = _change(gitlab)
+    head = gitlab.world.changes[number].head
+    gitlab.world.repo.branch("release", gitlab.world.base)
+    gitlab.world.open("eve", "topic", "release")
+    gitlab.checks = [{"id": 3, "name": "muniment/main"}, {"id": 4, "name": "muniment/release"}]
+    for saying in (Saying.PENDING, Saying.ALLOWED):
+        lab.publisher.publish(repository, head, _status(saying))
+    assert [(one["number"], one["external_status_check_id"], one["status"]) for one in gitlab.answers] == [
+        (number, 3, "pending"),
+        (number, 3, "passed"),
+    ]
+    assert {one["sha"] for one in gitlab.answers} == {head}
+
+
+def test_a_tier_without_external_checks_is_asked_once(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    gitlab.tier = "premium"
+    for saying in (Saying.PENDING, Saying.ALLOWED):
+        lab.publisher.publish(repository, gitlab.world.base, _status(saying))
+    assert gitlab.calls.count("checks") == 1
+
+
+def test_a_check_that_could_not_be_answered_is_an_error(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    head = gitlab.world.changes[_change(gitlab)].head
+    gitlab.checks = [{"id": 3, "name": "muniment/main"}]
+    for call in ("answer", "requests of commit", "checks"):
+        gitlab.fail(call, Fault.FAILED)
+        with pytest.raises(ForgeError):
+            lab.publisher.publish(repository, head, _status(Saying.DENIED))
+        gitlab.mend()
+
+
+def test_there_is_one_comment_edited_in_place_and_taken_away(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _change(gitlab)
+    comments = gitlab.world.changes[number].comments
+    gitlab.world.comment("eve", number, f"{MARKER} I am Muniment")
+    for text in ("Bob is missing", "Carol is missing", "Carol is missing"):
+        lab.publisher.comment(repository, number, MARKER, text)
+    assert [comment.text for comment in comments[1:]] == [f"Carol is missing\n\n{MARKER}"]
+    lab.publisher.comment(repository, number, MARKER, "")
+    assert [comment.by.login for comment in comments] == ["eve"]
+
+
+def test_people_are_asked_beside_those_who_are_and_a_change_is_proposed_once(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    gitlab.world.push("ada", "revert", {"a": "1"})
+    proposed = [lab.publisher.propose(repository, "refs/heads/revert", MAIN, "Revert", "why") for _ in range(2)]
+    assert proposed[0] == proposed[1]
+    gitlab.world.ask("ada", proposed[0].number, "dave")
+    lab.publisher.ask(repository, proposed[0].number, ("bob", "carol"))
+    asked = [user.login for user in gitlab.world.changes[proposed[0].number].reviewers]
+    assert asked == ["dave", "bob", "carol"]
+    with pytest.raises(ForgeError, match="nobody called"):
+        lab.publisher.ask(repository, proposed[0].number, ("who",))
+
+
+def test_only_the_head_that_was_judged_is_merged(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _change(gitlab)
+    old = gitlab.world.changes[number].head
+    new = gitlab.world.push("eve", "topic", {"b": "1"})
+    with pytest.raises(ForgeError) as caught:
+        lab.publisher.merge(repository, number, old, "squash")
+    assert caught.value.code is ForgeCode.CHANGED_MEANWHILE
+    lab.publisher.merge(repository, number, new, "squash")
+    assert gitlab.world.changes[number].state == "merged"
+
+
+# Protecting
+
+
+@pytest.mark.parametrize("tier", ["free", "premium", "ultimate"])
+def test_what_is_planned_is_made_and_then_holds(tmp_path: Path, tier: str) -> None:
+    with FakeGitLab(tmp_path, tier) as gitlab:
+        lab = ours.gitlab(gitlab)
+        repository = lab.reader.repository("shop/api").repository
+        lab.protector.hook(repository, HOOK, SECRET)
+        plan = lab.protector.plan(repository, ALONE)
+        assert plan.steps
+        holds = lab.protector.apply(repository, plan)
+        us = gitlab.world.users[OURS].id
+        assert holds.mergers == holds.bypass == (("maintainers",) if tier == "free" else (f"user:{us}",))
+        assert (holds.pushers, holds.force_push, holds.deletable) == ((), False, False)
+        assert (holds.approvals, holds.stale_dismissed) == ((0, False) if tier == "free" else (2, True))
+        required = {"free": 1, "premium": 1, "ultimate": 2}[tier]
+        assert holds.required == (Required("muniment/main"), Required("pipeline"))[-required:]
+        again = lab.protector.plan(repository, ALONE)
+        assert again.steps == ()
+        assert any("only name roles" in end for end in again.open_ends) is (tier == "free")
+        lab.protector.apply(repository, again)
+        assert len(gitlab.protected) == 1
+
+
+@pytest.mark.parametrize("tier", ["free", "premium"])
+def test_a_rule_that_was_weakened_is_found_and_made_again(tmp_path: Path, tier: str) -> None:
+    with FakeGitLab(tmp_path, tier) as gitlab:
+        lab = ours.gitlab(gitlab)
+        repository = lab.reader.repository("shop/api").repository
+        lab.protector.apply(repository, lab.protector.plan(repository, ALONE))
+        gitlab.protected[0]["merge_access_levels"].append({"id": 1, "access_level": 30})
+        gitlab.protected[0]["push_access_levels"] = [{"id": 2, "access_level": 40}]
+        gitlab.protected[0]["allow_force_push"] = True
+        gitlab.project["only_allow_merge_if_pipeline_succeeds"] = False
+        plan = lab.protector.plan(repository, ALONE)
+        assert [step.was for step in plan.steps] == ["anybody who may write", "maintainers", "yes", "no"]
+        lab.protector.apply(repository, plan)
+        assert lab.protector.plan(repository, ALONE).steps == ()
+
+
+def test_where_a_rule_cannot_be_changed_the_old_one_comes_back_if_the_new_one_does_not(tmp_path: Path) -> None:
+    with FakeGitLab(tmp_path, "free") as gitlab:
+        lab = ours.gitlab(gitlab)
+        repository = lab.reader.repository("shop/api").repository
+        lab.protector.apply(repository, lab.protector.plan(repository, ALONE))
+        gitlab.protected[0]["push_access_levels"] = [{"id": 2, "access_level": 40}]
+        plan = lab.protector.plan(repository, ALONE)
+        gitlab.fail("protect", Fault.FAILED, times=1)
+        with pytest.raises(ForgeError):
+            lab.protector.apply(repository, plan)
+        (rule,) = gitlab.protected
+        assert [level["access_level"] for level in rule["push_access_levels"]] == [40]
+        assert lab.reader.rules(repository, MAIN).protected
+
+
+def test_who_merges_is_left_alone_unless_somebody_wants_it(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    plan = lab.protector.plan(repository, Wanted(MAIN, "muniment/main"))
+    assert any("forged status" in end for end in plan.open_ends)
+    assert lab.protector.apply(repository, plan).mergers == ("maintainers",)
+
+
+def test_the_more_permissive_of_two_patterns_counts_and_is_told(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    lab.protector.apply(repository, lab.protector.plan(repository, ALONE))
+    levels = [{"id": 8, "access_level": 30}]
+    gitlab.protected.append(
+        {"id": 7, "name": "m*", "push_access_levels": levels, "merge_access_levels": levels, "allow_force_push": True}
+    )
+    rules = lab.reader.rules(repository, MAIN)
+    assert (rules.mergers, rules.pushers, rules.force_push) == (("*",), ("*",), True)
+    assert any("m*" in end for end in lab.protector.plan(repository, ALONE).open_ends)
+
+
+def test_a_plan_that_is_old_is_not_done(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    plan = lab.protector.plan(repository, ALONE)
+    gitlab.project["only_allow_merge_if_pipeline_succeeds"] = True
+    with pytest.raises(ForgeError) as caught:
+        lab.protector.apply(repository, plan)
+    assert caught.value.code is ForgeCode.CHANGED_MEANWHILE
+    assert gitlab.protected == []
+
+
+@pytest.mark.parametrize("call", ["protected", "project"])
+def test_rules_that_cannot_be_read_are_an_error(gitlab: FakeGitLab, lab: Forge, repository: Repo, call: str) -> None:
+    gitlab.fail(call, Fault.FORBIDDEN)
+    with pytest.raises(ForgeError):
+        lab.reader.rules(repository, MAIN)
+
+
+@pytest.mark.parametrize("call", ["approval settings", "approval rules", "checks"])
+def test_rules_of_a_tier_that_fail_are_an_error_or_weak(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo, call: str
+) -> None:
+    lab.protector.apply(repository, lab.protector.plan(repository, ALONE))
+    gitlab.fail(call, Fault.FAILED)
+    with pytest.raises(ForgeError):
+        lab.reader.rules(repository, MAIN)
+
+
+def test_a_hook_is_made_once_and_needs_a_secret(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    for _ in range(2):
+        lab.protector.hook(repository, HOOK, SECRET)
+    assert [(one["url"], one["token"], one["merge_requests_events"]) for one in gitlab.hooked] == [(HOOK, SECRET, True)]
+    with pytest.raises(ForgeError):
+        lab.protector.hook(repository, HOOK, "")
+
+
+# Hearing
+
+
+def _payload(kind: str, **more: Any) -> bytes:
+    project = {"id": 5, "path_with_namespace": "shop/api"}
+    return json.dumps({"object_kind": kind, "project": project, "user": {"id": 7, "username": "ada"}, **more}).encode()
+
+
+HEARD = [
+    (_payload("merge_request", object_attributes={"iid": 3}), Happened.CHANGE, 3, "", ""),
+    (_payload("note", merge_request={"iid": 3}), Happened.CHANGE, 3, "", ""),
+    (_payload("note", issue={"iid": 3}), Happened.NOTHING, 0, "", ""),
+    (_payload("push", ref=MAIN, after="a" * 40), Happened.BRANCH, 0, MAIN, "a" * 40),
+    (_payload("push", ref=MAIN, after="0" * 40), Happened.BRANCH, 0, MAIN, ""),
+    (_payload("pipeline", object_attributes={"sha": "a" * 40, "ref": "topic"}), Happened.STATUS, 0, "", "a" * 40),
+    (
+        _payload(
+            "pipeline",
+            object_attributes={"sha": "a" * 40, "ref": "refs/merge-requests/3/train"},
+            merge_request={"iid": 3, "target_branch": "main"},
+        ),
+        Happened.GROUP,
+        0,
+        MAIN,
+        "a" * 40,
+    ),
+    (json.dumps({"event_name": "user_add_to_team", "project_id": 5}).encode(), Happened.RULES, 0, "", ""),
+    (json.dumps({"event_name": "project_rename", "project_id": 5}).encode(), Happened.REPOSITORY, 0, "", ""),
+    (_payload("wiki_page"), Happened.NOTHING, 0, "", ""),
+]
+
+
+@pytest.mark.parametrize(("body", "happened", "number", "ref", "head"), HEARD)
+def test_a_delivery_is_understood(
+    lab: Forge, body: bytes, happened: Happened, number: int, ref: str, head: str
+) -> None:
+    event = lab.listener.heard({"x-gitlab-event-uuid": "u", "idempotency-key": "k"}, body)
+    assert (event.delivery, event.happened, event.number, event.ref, event.head) == ("k", happened, number, ref, head)
+    assert event.repository_id == "5"
+
+
+def test_all_that_is_handled_is_tried() -> None:
+    tried = {json.loads(body).get("object_kind") or json.loads(body)["event_name"] for body, *_ in HEARD}
+    assert {"merge_request", "note", "push", "pipeline"} == tried & set(listen.HANDLED) - {
+        "user_add_to_team",
+        "project_rename",
+    }
+
+
+def test_a_delivery_without_an_id_goes_by_its_content(lab: Forge) -> None:
+    first, second = (
+        lab.listener.heard({}, body).delivery for body in (_payload("push", ref=MAIN, after="a" * 40),) * 2
+    )
+    assert first == second
+    assert first != lab.listener.heard({}, _payload("push", ref=MAIN, after="b" * 40)).delivery
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"no", b"[]", b"\xff", _payload("push"), _payload("merge_request"), _payload("note", merge_request={"iid": "3"})],
+)
+def test_a_delivery_of_another_form_is_refused(lab: Forge, body: bytes) -> None:
+    with pytest.raises(ForgeError):
+        lab.listener.heard({}, body)
+
+
+def test_a_delivery_is_genuine_by_its_token_or_its_signature_alone(lab: Forge) -> None:
+    body = b"{}"
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    assert lab.listener.genuine(SECRET, {"x-gitlab-token": SECRET}, body)
+    assert lab.listener.genuine(SECRET, {"x-gitlab-signature": signature}, body)
+    refused = [
+        (SECRET, {}, body),
+        (SECRET, {"x-gitlab-token": SECRET + "x"}, body),
+        (SECRET, {"x-gitlab-token": "ü"}, body),
+        (SECRET, {"x-gitlab-signature": signature}, b"{} "),
+        ("", {"x-gitlab-token": ""}, body),
+        ("", {"x-gitlab-signature": hmac.new(b"", body, hashlib.sha256).hexdigest()}, body),
+    ]
+    assert not any(lab.listener.genuine(secret, headers, data) for secret, headers, data in refused)
