@@ -95,16 +95,29 @@ def found_at(url: str, ask: Callable[[str], Client] = lambda base: Client(base, 
 
 
 def _vendor(root: str, ask: Callable[[str], Client]) -> Vendor:
-    if (urlsplit(root).hostname or "").lower() in ("github.com", "www.github.com"):
+    host = (urlsplit(root).hostname or "").lower()
+    if host in ("github.com", "www.github.com") or host.endswith(".ghe.com"):
         return Vendor.GITHUB
+    told = _told(ask(f"{root}/api/v1"), "version")
+    if told is not None:
+        version = told.get("version") if isinstance(told, dict) else ""
+        return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
+    # GitLab has no such address, and tells nobody its version
+    return Vendor.GITLAB if _told(ask(f"{root}/api/v3"), "meta") is None else Vendor.GITHUB
+
+
+_ASKS_FOR_A_TOKEN = (ForgeCode.NOT_SIGNED_IN, ForgeCode.FORBIDDEN)
+
+
+def _told(client: Client, path: str) -> object:
+    """What stands there, "" if only for whoever has a token, None if there is nothing. Raises if nobody answers."""
     try:
-        told = ask(f"{root}/api/v1").get("version")
+        found: object = client.get(path)
     except ForgeError as error:
         if error.code in (ForgeCode.UNREACHABLE, ForgeCode.TIMED_OUT):
             raise
-        return Vendor.GITLAB  # which tells nobody its version, and has no such address
-    version = told.get("version") if isinstance(told, dict) else ""
-    return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
+        return "" if error.code in _ASKS_FOR_A_TOKEN and path == "meta" else None
+    return found
 
 
 def _host(host: str) -> tuple[str, ...]:

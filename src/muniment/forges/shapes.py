@@ -43,7 +43,10 @@ class About(Struct, frozen=True):
 
 
 class Repo(Struct, frozen=True):
-    """A repository: `id` stays when it is renamed, `path` is like `shop/api`, `clone` its HTTP address for git."""
+    """A repository: `id` stays when it is renamed, `path` is like `shop/api`, `clone` its HTTP address for git.
+
+    `default` is the full ref of its main branch, "" while it has none.
+    """
 
     id: str
     path: str

@@ -390,6 +390,29 @@ class FakeGitHub(Faulty):
     def team(self, request: Request) -> Reply:
         return self.may(request, "members") or Reply(200, {"id": 9, "slug": request.found[1]})
 
+    # git, and what people do
+
+    def git(self, request: Request) -> Reply:
+        kind, _, given = request.headers.get("authorization", "").partition(" ")
+        token = base64.b64decode(given).decode().partition(":")[2] if kind == "Basic" else given
+        login = self._bot().login if token in self.tokens else token.removeprefix("person-")
+        protected = {ref for one in self.rulesets if one["enforcement"] == "active" for ref in _included(one)}
+        return self.world.git(request, login, sorted(protected))
+
+    def mergeable(self, change: Change) -> bool:
+        """Whether the rulesets let anybody merge it."""
+        newest = {run["name"]: run for run in self.runs_of(change.head)}
+        for rule in (rule for one in self._binding(change.target) for rule in one["rules"]):
+            told = rule.get("parameters", {})
+            for check in told.get("required_status_checks", ()):
+                run = newest.get(check["context"], {"app": {}, "conclusion": ""})
+                if run["conclusion"] != "success" or run["app"]["id"] != check.get("integration_id", APP):
+                    return False
+            given = {one.by.login for one in change.reviews if one.said == "approved" and one.commit == change.head}
+            if sum(map(self.world.writes, given)) < told.get("required_approving_review_count", 0):
+                return False
+        return True
+
     # GraphQL
 
     def graphql(self, request: Request) -> Reply:
@@ -544,6 +567,7 @@ class FakeGitHub(Faulty):
         Route("PUT", _R + "/rulesets/([0-9]+)", "change ruleset", write_ruleset),
         Route("GET", "/api/v3/orgs/([^/]+)/teams/([^/]+)", "team", team),
         Route("POST", "/api/graphql", "graphql", graphql),
+        Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),
     )
 
 
@@ -553,6 +577,11 @@ def _key() -> rsa.RSAPrivateKey:
 
 
 _SAID = {"approved": "APPROVED", "changes": "CHANGES_REQUESTED"}
+
+
+def _included(ruleset: dict[str, Any]) -> list[str]:
+    found: list[str] = ruleset["conditions"]["ref_name"]["include"]
+    return found
 
 
 def _unbase64(text: str) -> bytes:

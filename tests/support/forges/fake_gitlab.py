@@ -4,6 +4,7 @@
 tells no commit, and statuses may be posted by anybody who may develop, as with the real one.
 """
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -402,6 +403,25 @@ class FakeGitLab(Faulty):
         self.answers.append({"number": int(request.found[1]), **request.body})
         return Reply(201, {"id": 1})
 
+    # git, and what people do
+
+    def git(self, request: Request) -> Reply:
+        given = request.headers.get("authorization", "").removeprefix("Basic ")
+        token = base64.b64decode(given).decode().partition(":")[2]
+        login = self.tokens.get(token, token.removeprefix("person-"))
+        closed = [f"refs/heads/{one['name']}" for one in self.protected if not _most(one["push_access_levels"])]
+        return self.world.git(request, login, closed)
+
+    def mergeable(self, change: Change, login: str) -> bool:
+        """Whether somebody may merge it."""
+        user, level = self.world.users[login], _LEVELS[self.world.levels[login]]
+        for rule in self._fitting(change.target.removeprefix("refs/heads/")):
+            rows = rule["merge_access_levels"]
+            if not any(row.get("user_id", user.id) == user.id and level >= (row["access_level"] or 40) for row in rows):
+                return False
+        states = [one["state"] for one in self.world.statuses if one["head"] == change.head]
+        return not self.project.get("only_allow_merge_if_pipeline_succeeds") or set(states) == {"success"}
+
     # rules
 
     def protected_branches(self, request: Request) -> Reply:
@@ -525,7 +545,12 @@ class FakeGitLab(Faulty):
         Route("POST", _P + "/hooks", "make hook", write_hook),
         Route("PUT", _P + "/hooks/([0-9]+)", "change hook", write_hook),
         Route("GET", _P + "/merge_trains/([^/]+)", "train", cars),
+        Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),
     )
+
+
+def _most(levels: list[dict[str, Any]]) -> int:
+    return max((row["access_level"] or 0 for row in levels), default=0)
 
 
 def _user(user: User | None) -> Any:

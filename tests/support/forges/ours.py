@@ -1,5 +1,7 @@
 """Our side of each fake: the forge that a connection makes of it."""
 
+from collections.abc import Callable
+
 from muniment.forges.forge import Forge
 from muniment.forges.github import connect
 from muniment.forges.gitlab import connect as gitlab_connect
@@ -9,12 +11,12 @@ from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 NOW = "2026-11-24T09:00:00.000000Z"
 
 
-def github(fake: FakeGitHub, *, seconds: float = 2) -> Forge:
+def github(fake: FakeGitHub, *, seconds: float = 2, now: Callable[[], str] = lambda: NOW) -> Forge:
     """As the App."""
     credential = {"app_id": str(APP), "pem": fake.pem}
-    return connect.app("github", fake.url, credential, lambda: NOW, seconds=seconds)
+    return connect.app("github", fake.url, credential, now, seconds=seconds)
 
 
-def gitlab(fake: FakeGitLab, *, seconds: float = 2) -> Forge:
+def gitlab(fake: FakeGitLab, *, seconds: float = 2, now: Callable[[], str] = lambda: NOW) -> Forge:
     """With the project's token."""
-    return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, lambda: NOW, seconds=seconds)
+    return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, now, seconds=seconds)

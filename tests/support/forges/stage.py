@@ -9,6 +9,7 @@ from muniment.decision.decision import Outcome
 from muniment.errors import ForgeError
 from muniment.facts import moments
 from muniment.forges.connecting import Connection, connect
+from muniment.forges.forge import Forge
 from muniment.forges.shapes import Reading, Vendor
 from muniment.forges.statuses import Saying, Status, context_for
 from muniment.git import documents, signatures
@@ -63,11 +64,13 @@ def everybody(acting: Acting) -> str:
 class Stage:
     """The connection and what it takes to judge. `ours` is whose token is used."""
 
-    def __init__(self, acting: Acting, vendor: Vendor, folder: Path, ours: str = "muniment") -> None:
+    def __init__(
+        self, acting: Acting, vendor: Vendor, folder: Path, ours: str = "muniment", forge: Forge | None = None
+    ) -> None:
         self.acting = acting
         self.folder = folder
         self.connection = Connection(vendor, acting.url, FORGE)
-        self.forge = connect(self.connection, lambda: acting.token(ours), now)
+        self.forge = forge or connect(self.connection, lambda: acting.token(ours), now)
         self.texts = Texts(pack_text("security@example.test", "shop"), everybody(acting))
         self.listed = self.forge.reader.repository(acting.path)
         self.repository = self.listed.repository

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.repos import Repo
+from tests.support.forges import git_http
+from tests.support.forges.faulty import Reply, Request
 
 ZERO = "0" * 40
 
@@ -107,7 +108,9 @@ class World:
     path = "shop/api"
 
     def __init__(self, folder: Path) -> None:
-        self.repo = Repo(folder / "shop" / "api.git", bare=True)
+        self.folder = folder
+        self.repo = git_http.made(folder / "shop" / "api.git")
+        self.web = ""  # who commits what the forge itself makes; "" is whoever merges
         self.clock = datetime.datetime(2026, 11, 2, 9, 0, tzinfo=datetime.UTC)
         self.users: dict[str, User] = {}
         self.levels: dict[str, str] = {}  # by login: admin, write, read
@@ -231,8 +234,9 @@ class World:
         tip = self.repo.tip(branch)
         tree = self.repo.merged_tree(tip, change.head)
         parents = [tip, change.head] if method == "merge" else [tip]
-        who = f"{login} <{login}@example.test>"
-        made = self.repo.commit(on=branch, parents=parents, tree=tree, author=who)
+        merger, author = (f"{one} <{one}@example.test>" for one in (login, change.by.login))
+        by = merger if method == "merge" else author
+        made = self.repo.commit(on=branch, parents=parents, tree=tree, author=by, committer=self.web or merger)
         self.pushed(login, change.target, tip, made)
         change.state, change.merged, change.merged_by, change.merged_at = "merged", made, self.users[login], at
         return made
@@ -242,6 +246,21 @@ class World:
         self.statuses.append(
             {"head": head, "context": context, "state": state, "by": self.users[login], "at": self.moment()}
         )
+
+    def git(self, request: Request, login: str, protected: list[str]) -> Reply:
+        """git over HTTP, as somebody."""
+        if self.levels.get(login, "none") == "none" or ("receive-pack" in str(request) and not self.writes(login)):
+            return Reply(401, None, {"WWW-Authenticate": 'Basic realm="fake"'})
+        (self.repo.path / "protected").write_text("".join(f"{ref}\n" for ref in protected))
+        reply, moved = git_http.served(self.folder, request, login)
+        for one in moved:
+            if one.ref.startswith("refs/heads/"):
+                self.pushed(login, one.ref, one.old, one.new)
+        return reply
+
+    def writes(self, login: str) -> bool:
+        """Whether somebody may push."""
+        return self.levels[login] in ("write", "admin")
 
     def commits(self, change: Change) -> list[str]:
         """The commits of a change, oldest first."""

@@ -55,9 +55,8 @@ def known(user: User | None) -> Maybe[Account]:
 
 def repo(found: Repository) -> Repo:
     """A repository."""
-    return Repo(
-        str(found.id), found.full_name, found.default_branch, found.clone_url, found.html_url, private=found.private
-    )
+    default = f"refs/heads/{found.default_branch}" if found.default_branch else ""
+    return Repo(str(found.id), found.full_name, default, found.clone_url, found.html_url, private=found.private)
 
 
 def commit(text: str) -> str:

@@ -115,7 +115,7 @@ def repo(project: wire.Project) -> Repo:
     return Repo(
         str(project.id),
         project.path_with_namespace,
-        project.default_branch or "",
+        f"refs/heads/{project.default_branch}" if project.default_branch else "",
         project.http_url_to_repo,
         project.web_url,
         private=project.visibility != "public",
