@@ -119,6 +119,7 @@ class World:
         self.statuses: list[dict[str, Any]] = []
         self.signed: set[str] = set()  # commits that the forge signed
         self.serial = 1000
+        self._told: dict[str, str] = {}  # what git said of ids, which stays so
         for name in ("ada", "bob", "carol", "dave"):
             self.user(name, "write")
         self.user("eve", "read")
@@ -264,8 +265,13 @@ class World:
 
     def commits(self, change: Change) -> list[str]:
         """The commits of a change, oldest first."""
-        return self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}").split()
+        key = f"{change.head} {self.repo.tip(change.target)}"
+        if key not in self._told:
+            self._told[key] = self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}")
+        return self._told[key].split()
 
     def committer(self, commit: str) -> str:
         """The committer's address."""
-        return self.repo.git("show", "-s", "--format=%ce", commit)
+        if commit not in self._told:
+            self._told[commit] = self.repo.git("show", "-s", "--format=%ce", commit)
+        return self._told[commit]

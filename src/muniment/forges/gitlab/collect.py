@@ -56,6 +56,7 @@ class GitLabReader:
         self._lab = lab
         self._now = now
         self._newest: dict[tuple[str, int], str] = {}
+        self._noted: dict[tuple[str, int], int] = {}
 
     def about(self) -> About:
         """The installation and our account; what the tier has shows project by project."""
@@ -111,7 +112,7 @@ class GitLabReader:
         base = f"{at(repository)}/merge_requests/{number}"
         versions = _learnt(lambda: self._versions(base, found, stale))
         said = _learnt(lambda: self._lab.many(wire.Note, f"{base}/notes", sort="asc", order_by="created_at"))
-        own = _learnt(lambda: notes.own(_value(said)))
+        own = _learnt(lambda: self._own_notes(repository, number, _value(said)))
         moved = _learnt(lambda: self._moves(found, _value(versions), _value(own)))
         given = _learnt(lambda: self._reviews(base, _value(versions), _value(own)))
         reading = Reading(
@@ -127,6 +128,16 @@ class GitLabReader:
             merging=_learnt(lambda: self._merging(repository, request)),
         )
         return self._unmoved(repository, reading)
+
+    def _own_notes(self, repository: Repo, number: int, said: tuple[wire.Note, ...]) -> tuple[wire.Note, ...]:
+        """GitLab's own notes, of which there are never fewer than there were."""
+        own, key = notes.own(said), (repository.id, number)
+        if len(own) < self._noted.get(key, 0):
+            raise ForgeError(
+                ForgeCode.CHANGED_MEANWHILE, "GitLab tells of less activity than before", "It is read again."
+            )
+        self._noted[key] = len(own)
+        return own
 
     def _stale(self, repository: Repo, found: Change) -> str:
         key = (repository.id, found.number)

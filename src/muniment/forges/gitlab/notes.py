@@ -13,7 +13,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitlab.client import account, known, moment
-from muniment.forges.gitlab.wire import Approvals, Note, Reviewer, User, Version
+from muniment.forges.gitlab.wire import Approval, Approvals, Note, Reviewer, User, Version
 from muniment.forges.shapes import Account, Retarget, Review, Said
 
 # GitLab does not say which commit an approval is of, only when it was given; and it shows a new version some moments
@@ -21,6 +21,7 @@ from muniment.forges.shapes import Account, Retarget, Review, Said
 GRACE = 10
 
 _APPROVED = "approved this merge request"
+_WITHDREW = "unapproved this merge request"
 _OBJECTED = "requested changes"
 _TOOK_BACK = ("left review comments without approving", "left review comments", "reviewed")
 _ASKED = "requested review from "
@@ -73,27 +74,32 @@ def _later(created: str) -> str:
 
 
 def reviews(
-    approvals: Approvals, reviewers: Iterable[Reviewer], notes: Sequence[Note], versions: Sequence[Version]
+    approvals: Approvals, reviewers: Sequence[Reviewer], notes: Sequence[Note], versions: Sequence[Version]
 ) -> tuple[Review, ...]:
     """The reviews that say something. Raises if one cannot be bound to a commit."""
     if not versions:
         raise _unbound("no version of the merge request is told")
-    found = [_approval(one.user, one.approved_at, notes, versions) for one in approvals.approved_by]
+    idle = {one.user.id for one in reviewers if one.state == "unreviewed"}
+    found = [_approval(one, one.user.id in idle, notes, versions) for one in approvals.approved_by]
     found += _objections(reviewers, notes, versions)
     return tuple(sorted(found, key=lambda review: (review.at, review.id)))
 
 
-def _approval(user: User, approved: str | None, notes: Sequence[Note], versions: Sequence[Version]) -> Review:
-    when = moment(approved) if approved else _last(notes, user.id, (_APPROVED,))
+def _approval(given: Approval, idle: bool, notes: Sequence[Note], versions: Sequence[Version]) -> Review:
+    """`idle`: they are to review, and have not since somebody asked: GitLab keeps their older approval all the same."""
+    user = given.user
+    when = moment(given.approved_at) if given.approved_at else _last(notes, user.id, (_APPROVED,))
     if not when:
         raise _unbound(f"when {user.username} approved is not told")
+    if _last(notes, user.id, (_WITHDREW,)) > when:
+        raise _unbound(f"GitLab tells that {user.username} withdrew the approval that it still shows")
     return Review(
         id=f"approval-{user.id}",
         by=account(user),
         said=Said.APPROVED,
         commit=head_at(versions, when),
         at=when,
-        asked_again=_asked_again(user, when, notes),
+        asked_again=_asked_again(user, when, notes) or (when if idle else ""),
     )
 
 

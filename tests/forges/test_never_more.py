@@ -1,0 +1,154 @@
+"""Whatever fails or is stale, a reading of GitHub or GitLab never allows what a complete reading would not.
+
+What is not tried stale are the answers on who may write now: they stand alone, and nothing shows that one is old.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from muniment.errors import ForgeError
+from muniment.facts.maybe import Known, Unknown
+from muniment.forges.forge import Forge, Reader
+from muniment.forges.shapes import Reading, Repo, Review, Said
+from tests.support.forges import ours
+from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.fake_gitlab import FakeGitLab
+from tests.support.forges.faulty import Fault
+from tests.support.forges.world import World
+
+NAMES = ("ada", "bob", "carol", "dave", "eve")
+QUICK = [fault for fault in Fault if fault not in (Fault.SLOW, Fault.LOST)]
+STANDS_ALONE = ("permission", "members")
+VENDORS: dict[str, tuple[Callable[[Path], Any], Callable[[Any], Forge], tuple[str, ...]]] = {
+    "github": (FakeGitHub, ours.github, ("graphql", "activity", "permission", "pull", "comments")),
+    "gitlab": (
+        FakeGitLab,
+        ours.gitlab,
+        (
+            "request",
+            "versions",
+            "notes",
+            "approvals",
+            "reviewers",
+            "members",
+            "commits",
+            "statuses",
+            "events",
+            "project",
+        ),
+    ),
+}
+
+ACTS = st.one_of(
+    st.tuples(st.just("push"), st.sampled_from(NAMES[:4])),
+    st.tuples(st.just("force"), st.sampled_from(NAMES[:4])),
+    st.tuples(st.just("approve"), st.sampled_from(NAMES)),
+    st.tuples(st.just("approve"), st.sampled_from(NAMES)),
+    st.tuples(st.just("reject"), st.sampled_from(NAMES)),
+    st.tuples(st.just("withdraw"), st.sampled_from(NAMES)),
+    st.tuples(st.just("ask"), st.sampled_from(NAMES)),
+    st.tuples(st.just("comment"), st.sampled_from(NAMES)),
+    st.tuples(st.just("retarget"), st.sampled_from(("main", "release"))),
+)
+
+
+def _act(world: World, act: tuple[str, str], serial: int) -> None:
+    kind, who = act
+    change = world.changes[1]
+    if kind == "push":
+        world.push(who, "topic", {f"{serial}.py": "1\n"})
+    elif kind == "force":
+        world.push(who, "topic", {f"{serial}.py": "1\n"}, over=world.base)
+    elif kind in ("approve", "reject"):
+        world.review(who, 1, {"approve": "approved", "reject": "changes"}[kind])
+    elif kind == "withdraw" and any(review.by.login == who for review in change.reviews):
+        world.dismiss(who, 1, who)
+    elif kind == "ask":
+        world.ask("ada", 1, who)
+    elif kind == "comment":
+        world.comment(who, 1, "@helper go on")
+    elif kind == "retarget" and change.target != f"refs/heads/{who}":
+        world.retarget("ada", 1, who)
+
+
+def allows(reading: Any) -> bool:
+    """Two others approved this head for this branch, nobody objects, and nothing of that is unknown."""
+    moves, retargets, reviews, hands, writers = (
+        part.value if isinstance(part, Known) else None
+        for part in (reading.moves, reading.retargets, reading.reviews, reading.hands, reading.writers)
+    )
+    if moves is None or retargets is None or reviews is None or hands is None or writers is None:
+        return False
+    who = [move.who for move in moves]
+    if any(isinstance(one, Unknown) for one in who) or (retargets and retargets[-1].new != reading.change.target):
+        return False
+    had = {one.value.id for one in who if isinstance(one, Known)} | {hand.by.id for hand in hands}
+    had.add(reading.change.opener.id)
+    since = max((retarget.at for retarget in retargets), default="")
+    newest: dict[str, Review] = {}
+    for review in sorted(reviews, key=lambda review: review.at):
+        if writers[review.by.id] and review.by.id not in had and not review.dismissed:
+            newest[review.by.id] = review
+    if any(review.said is Said.CHANGES_REQUESTED for review in newest.values()):
+        return False
+    yes = [one for one in newest.values() if one.commit == reading.change.head and not one.asked_again]
+    return len([one for one in yes if one.at > since]) >= 2
+
+
+def _read(reader: Reader, repository: Repo) -> Reading | None:
+    try:
+        return reader.read(repository, 1)
+    except ForgeError:
+        return None
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_nothing_that_fails_or_is_old_allows_more(vendor: str, data: st.DataObject) -> None:
+    fake_of, forge_of, calls = VENDORS[vendor]
+    acts = data.draw(st.lists(ACTS, min_size=1, max_size=7))
+    with tempfile.TemporaryDirectory() as folder, fake_of(Path(folder)) as fake:
+        world: World = fake.world
+        world.repo.branch("release", world.base)
+        world.push("ada", "topic", {"first.py": "1\n"})
+        world.open("ada", "topic")
+        if data.draw(st.booleans()):
+            world.user("helper[bot]" if vendor == "github" else "project_1_bot", "write", bot=True)
+            world.push("helper[bot]" if vendor == "github" else "project_1_bot", "topic", {"bot.py": "1\n"})
+        reader = forge_of(fake).reader
+        repository = reader.repository("shop/api").repository
+        for serial, act in enumerate((("approve", "bob"), ("approve", "carol"), *acts)):
+            _read(reader, repository)
+            fake.written()
+            _act(world, act, serial)
+        if data.draw(st.booleans()):
+            _read(reader, repository)
+        for call in data.draw(st.sets(st.sampled_from(calls), min_size=1, max_size=2)):
+            fault = data.draw(st.sampled_from(QUICK))
+            if not (fault is Fault.STALE and call in STANDS_ALONE):
+                fake.fail(call, fault, times=data.draw(st.sampled_from((1, 2, 1000))))
+        found = _read(reader, repository)
+        fake.mend()
+        whole = _read(forge_of(fake).reader, repository)
+        assert whole is not None
+        if found is not None and found.change.head == whole.change.head and allows(found):
+            assert allows(whole), (found, whole)
+        after = _read(reader, repository)
+        assert after is not None
+        assert allows(after) == allows(whole), "once calls succeed again, it is right again"
+
+
+def test_the_property_is_not_empty(github: FakeGitHub, hub: Forge) -> None:
+    github.world.push("ada", "topic", {"first.py": "1\n"})
+    number = github.world.open("ada", "topic")
+    repository = hub.reader.repository("shop/api").repository
+    for name, allowed in (("bob", False), ("eve", False), ("ada", False), ("carol", True)):
+        github.world.review(name, number, "approved")
+        assert allows(hub.reader.read(repository, number)) is allowed
