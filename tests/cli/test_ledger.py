@@ -72,6 +72,14 @@ def decisions(gated: Gated) -> list[int]:
     return [at for at, entry in enumerate(gated.entries()) if isinstance(entry, entries.Judged)]
 
 
+def test_every_commit_that_a_branch_took_is_listed_with_what_allowed_it(muniment: Command, gated: Gated) -> None:
+    code, out = muniment("ledger", "commits", "--branch", "main", "--home", gated.home)
+    assert (code, "1 steps, 0 that no decision allowed" in out) == (0, True), out
+    assert f"entry {decisions(gated)[-1]}" in out
+    assert muniment("ledger", "commits", "--until", "2020-01-01", "--home", gated.home)[1].startswith("0 steps")
+    assert muniment("ledger", "commits", "--since", "yesterday", "--home", gated.home)[0] == 2
+
+
 def test_entries_are_shown_newest_last_and_name_nobody(gated: Gated, muniment: Command) -> None:
     code, out = muniment("ledger", "show", "--home", gated.home)
     assert code == 0

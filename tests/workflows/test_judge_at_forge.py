@@ -10,11 +10,11 @@ from msgspec import structs
 
 from muniment.errors import ForgeError, MunimentError
 from muniment.facts.maybe import Known
-from muniment.forges.shapes import Reading, State
+from muniment.forges.shapes import Group, Member, Reading, State
 from muniment.forges.statuses import Saying, Status, context_for
 from muniment.workflows.judge_at_forge import Judging, Verdict
 from muniment.workflows.reconcile_forge import missed, statuses
-from tests.support.forges.memory import AFTER, BEFORE, LATE, OURS, REPO, MemoryKeeper, World, change
+from tests.support.forges.memory import AFTER, BEFORE, LATE, OURS, REPO, UNPROTECTED, MemoryKeeper, World, change
 
 MAIN, OTHER = "refs/heads/main", "refs/heads/release"
 HEADS = ("1" * 40, "2" * 40, "3" * 40)
@@ -134,6 +134,16 @@ def test_where_changes_share_a_context_it_is_green_only_if_all_are_allowed() -> 
     assert shown(scene, HEADS[0]) is Saying.ALLOWED
 
 
+def test_nothing_is_said_of_changes_for_branches_that_are_not_protected() -> None:
+    scene = Scene()
+    scene.world.put(change(1, HEADS[0], UNPROTECTED))
+    scene.look(1)
+    assert scene.world.posted == []
+    scene.world.put(change(1, HEADS[0]))
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+
+
 def test_what_cannot_be_read_stays_pending_and_past_a_deadline_is_denied() -> None:
     scene = opened(HEADS[0])
     scene.look(1)
@@ -202,6 +212,30 @@ def test_a_status_of_another_account_is_found_and_ours_stands_again() -> None:
     assert [each.by.login for each in forged] == ["mallory"]
     scene.reconcile()
     assert shown(scene, HEADS[0]) is Saying.DENIED
+
+
+def test_a_group_of_a_queue_is_allowed_if_each_member_is_and_a_machine_made_it() -> None:
+    scene = opened(HEADS[0], HEADS[1])
+    group = "9" * 40
+    scene.world.groups[group] = Group(MAIN, "b" * 40, group, (Member(1, HEADS[0]), Member(2, HEADS[1])))
+    for number in (1, 2):
+        for who in ("carol", "dave"):
+            scene.world.approve(number, who)
+
+    def look(*, machine: bool) -> tuple[Saying | None, str]:
+        scene.judging.look_at_group(MAIN, group, scene.now, lambda found, heads: machine and heads == {*HEADS[:2]}, "")
+        return shown(scene, group), scene.world.posted[-1][1].summary
+
+    assert look(machine=True) == (Saying.ALLOWED, "All of its 2 changes are allowed.")
+    assert look(machine=False)[0] is Saying.DENIED
+    scene.world.approve(2, "dave", yes=False)
+    assert look(machine=True) == (Saying.DENIED, "Not allowed: #2.")
+    scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[2]))
+    assert look(machine=True) == (Saying.DENIED, "Not allowed: #1, #2.")
+    scene.world.failing = {"group": [BEFORE]}
+    with pytest.raises(ForgeError):
+        look(machine=True)
+    assert shown(scene, group) is Saying.PENDING
 
 
 steps = st.one_of(

@@ -63,6 +63,11 @@ class Action(Enum):
         frozenset({Role.SECURITY, Role.DPO, Role.AUDITOR, Role.ADMIN}),
     )
     SEE_LEDGER = _see("read the ledger and its proofs", Reach.ORGANISATION)
+    SEE_CONNECTIONS = _see(
+        "see the forges that are connected, and what is missing there",
+        Reach.ORGANISATION,
+        frozenset({Role.SECURITY, Role.AUDITOR, Role.ADMIN}),
+    )
     SEE_WORK = _see(
         "see what waits, runs and failed in the background", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN})
     )
@@ -89,6 +94,22 @@ class Action(Enum):
         "end an exception, or a time of only reporting, early", Reach.PRODUCT, Role.OWNER, Role.SECURITY
     )
     HANDLE_INCIDENT = _do("take on an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    REVIEW_CHANGE = _do(
+        "approve a change, with the review guide's questions answered",
+        Reach.PRODUCT,
+        *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+    )
+    ATTEST = _do("say whose hand it was that nobody can tell", Reach.PRODUCT, Role.SECURITY)
+    ASK_REVIEW = _do(
+        "ask people to review a change, have one merged that is allowed, have a revert prepared",
+        Reach.PRODUCT,
+        *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+    )
+    REVIEW_AFTERWARDS = _do(
+        "review afterwards what came onto a branch that nothing had allowed",
+        Reach.PRODUCT,
+        *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+    )
     FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
     UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 
@@ -125,6 +146,7 @@ class Action(Enum):
     GRANT_CHANGING_ROLE = _do(
         "give a role that changes things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
     )
+    CHANGE_CONNECTION = _do("connect a forge, renew its credential, end it", Reach.ORGANISATION, Role.ADMIN)
     CHANGE_SETTINGS = _do("change settings of the installation", Reach.ORGANISATION, Role.ADMIN)
     RETRY_WORK = _do("try failed background work again", Reach.ORGANISATION, Role.ADMIN)
 

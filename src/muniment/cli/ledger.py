@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 
-from muniment.cli import homes, ledger_keep, ledger_text, ledger_verify, options, printing
+from muniment.cli import homes, ledger_commits, ledger_keep, ledger_text, ledger_verify, options, printing
 from muniment.errors import ErasedError, LedgerError, UsageError
 from muniment.home.home import LedgerHome
 from muniment.home.log import Log
@@ -109,5 +109,11 @@ def raw(number: int, home: str) -> int:
     return 0
 
 
-for _more in (ledger_verify.verify, ledger_keep.export, ledger_keep.reconcile, ledger_keep.witness):
+for _more in (
+    ledger_commits.commits,
+    ledger_verify.verify,
+    ledger_keep.export,
+    ledger_keep.reconcile,
+    ledger_keep.witness,
+):
     command.add_command(_more)

@@ -37,7 +37,7 @@ def replayed(repository: Repository, onto: str, commits: Sequence[Commit]) -> tu
     onto_commit, *parents = read(repository, [onto, *(commit.parents[0] for commit in commits)])
     trees = [onto_commit.tree]
     for commit, old in zip(commits, (parent.tree for parent in parents), strict=True):
-        tree = commit.tree if trees[-1] == old else _picked(repository, old, trees[-1], commit.tree)
+        tree = commit.tree if trees[-1] == old else picked(repository, old, trees[-1], commit.tree)
         if not tree:
             return ()
         trees.append(tree)
@@ -50,7 +50,7 @@ def undone(repository: Repository, tip: str, commit: str) -> str:
     if not then.parents:
         return ""
     (before,) = read(repository, then.parents[:1])
-    return _picked(repository, then.tree, now.tree, before.tree)
+    return picked(repository, then.tree, now.tree, before.tree)
 
 
 def committed(repository: Repository, tree: str, parent: str, who: str, seconds: int, message: str) -> str:
@@ -60,7 +60,7 @@ def committed(repository: Repository, tree: str, parent: str, who: str, seconds:
     return repository.throwaway.write("commit", ("\n".join(lines) + f"\n\n{message}\n").encode())
 
 
-def _picked(repository: Repository, old: str, ours: str, theirs: str) -> str:
+def picked(repository: Repository, old: str, ours: str, theirs: str) -> str:
     """The merge of two trees that came from `old`, by commits made for it: git 2.39 has no `--merge-base`."""
     root = _commit(repository, old)
     return merged(repository, _commit(repository, ours, root), _commit(repository, theirs, root))

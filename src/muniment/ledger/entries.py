@@ -208,6 +208,23 @@ class IncidentClosed(Entry, frozen=True, kw_only=True, tag="incident-closed"):
     person: str
 
 
+class Arrived(Entry, frozen=True, kw_only=True, tag="arrival"):
+    """A protected branch took `commit` over `before`, and with it `brought` commits, which lie beside.
+
+    `how` is `allowed`, by the decision whose object is `decision`; `escape`: no decision allowed it; `begun`: it was
+    there when the branch began to be watched. `place` stands for the repository (`objects.place`).
+    """
+
+    place: str
+    repository: str
+    target: str
+    commit: str
+    before: str
+    brought: int
+    how: str
+    decision: str
+
+
 AnyEntry = (
     Baseline
     | Pushed
@@ -229,6 +246,7 @@ AnyEntry = (
     | Delivered
     | IncidentOpened
     | IncidentClosed
+    | Arrived
 )
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 

@@ -131,6 +131,14 @@ class Closing(Struct, frozen=True):
     salt: str
 
 
+class Arrival(Struct, frozen=True):
+    """What a protected branch took: every commit that it had not before, newest first, and the change at its forge."""
+
+    commits: tuple[str, ...]
+    change: str
+    salt: str
+
+
 class Erased(Struct, frozen=True):
     """What was erased, by digest, and why."""
 

@@ -52,6 +52,10 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.incident}, to be closed by {entry.deadline[:10]}"
         case entries.IncidentClosed():
             return f"{entry.incident} closed: {entry.how}" + ("" if entry.person else ", by nobody's hand")
+        case entries.Arrived():
+            by = {"allowed": f"allowed by {entry.decision}", "escape": "an escape: no decision allowed it"}
+            told = by.get(entry.how, "was there when its branch began to be watched")
+            return f"{entry.commit} on {_raw(entry.target)} of {entry.repository}: {told}"
         case entries.Reconciliation():
             return f"went on from {entry.size} entries; the copy outside had {entry.seen}"
 

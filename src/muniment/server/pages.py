@@ -32,6 +32,7 @@ MENU = (
     Place("incidents", _("Incidents"), Action.SEE_INCIDENTS),
     Place("policy", _("Policy"), Action.SEE_POLICY),
     Place("people", _("People"), Action.SEE_PEOPLE),
+    Place("connections", _("Connections"), Action.SEE_CONNECTIONS),
     Place("activity", _("Activity"), Action.SEE_ACTIVITY),
     Place("ledger", _("Ledger"), Action.SEE_LEDGER),
     Place("work", _("Work"), Action.SEE_WORK),

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "muniment.server.people",
     "muniment.server.products",
     "muniment.server.changes",
+    "muniment.server.connections",
     "muniment.server.policies",
     "muniment.server.proposals",
     "muniment.server.secrets",

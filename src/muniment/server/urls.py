@@ -5,6 +5,8 @@ from django.urls import include, path
 from muniment.server import glossary, work_views
 from muniment.server.api import addresses
 from muniment.server.changes import views as changes
+from muniment.server.connections import app_views, branch_views, change_views, hearing
+from muniment.server.connections import views as connections
 from muniment.server.deployments import views as deployments
 from muniment.server.incidents import views as incidents
 from muniment.server.people import views as people
@@ -36,8 +38,26 @@ urlpatterns = [
     path("builders", deployments.builders, name="builders"),
     path("builders/trust", deployments.trust_builder, name="trust-builder"),
     path("builders/<int:number>/close", deployments.close_builder, name="close-builder"),
+    path("products/<slug:slug>/branches", branch_views.branches, name="branches"),
+    path("products/<slug:slug>/friction", branch_views.measured, name="friction"),
     path("changes/<int:number>", changes.change, name="change"),
     path("changes/<int:number>/again", changes.again, name="again"),
+    path("changes/<int:number>/look", change_views.look, name="look-change"),
+    path("changes/<int:number>/review", change_views.review, name="review-change"),
+    path("changes/<int:number>/attest", change_views.attest, name="attest-change"),
+    path("changes/<int:number>/request", change_views.request_, name="request-change"),
+    path("arrivals/<int:number>", branch_views.arrival, name="arrival"),
+    path("arrivals/<int:number>/review", branch_views.afterwards, name="review-afterwards"),
+    path("arrivals/<int:number>/revert", branch_views.revert, name="revert-arrival"),
+    path("connections", connections.connections, name="connections"),
+    path("connections/add", connections.add, name="add-connection"),
+    path("connections/made", app_views.made, name="made-app"),
+    path("connections/<slug:slug>", connections.connection, name="connection"),
+    path("connections/<slug:slug>/change", connections.change, name="change-connection"),
+    path("connections/<slug:slug>/key", connections.key, name="key-connection"),
+    path("connections/<slug:slug>/app", app_views.make, name="make-app"),
+    path("connections/<slug:slug>/repositories", connections.put, name="connect-repository"),
+    path("hear/<slug:slug>", hearing.hear, name="hear"),
     path("search", changes.search, name="search"),
     path("exceptions", policies.exceptions, name="exceptions"),
     path("exceptions/ask", policies.ask_exception, name="ask-exception"),

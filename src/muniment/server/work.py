@@ -58,6 +58,11 @@ def soon(name: str, **about: Any) -> None:
     _defer(name, about, _key(name, about))
 
 
+def later(name: str, seconds: int, **about: Any) -> None:
+    """The same in a while, beside what waits to be done at once: once, however often it is asked for meanwhile."""
+    _defer(name, about, f"{_key(name, about)}:again", timedelta(seconds=seconds))
+
+
 def take_up() -> None:
     """Have done again what a worker had begun that has shown no sign of life since, unless it waits anew already."""
     stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=_STALLED_SECONDS)

@@ -7,6 +7,7 @@
 - What fails is raised, to be tried again. Nothing that fails leaves a yes behind that no reading gave.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from msgspec import Struct
 from muniment.errors import MunimentError
 from muniment.facts import moments
 from muniment.forges.forge import Forge
-from muniment.forges.shapes import Change, Reading, Repo, State
+from muniment.forges.shapes import Change, Group, Reading, Repo, State
 from muniment.forges.statuses import Saying, Status, context_for
 
 PATIENCE = 5  # minutes after which what cannot be read is denied
@@ -41,6 +42,9 @@ class Verdict(Struct, frozen=True):
 class Keeper(Protocol):
     """Remembers what stands for the changes of one repository. Each method is done wholly, or raises."""
 
+    def judges(self, ref: str) -> bool:
+        """Whether changes for that branch are judged at all: whether it is protected."""
+
     def due(self, number: int, now: str) -> Due:
         """A reading is due: a verdict that stood makes room for pending; what was denied unread stays so."""
 
@@ -54,7 +58,7 @@ class Keeper(Protocol):
         """Denied, since it could not be read for so long. What is known of it by now."""
 
     def over(self, change: Change) -> None:
-        """It is merged or closed: nothing stands for it any more."""
+        """It is merged, closed, or for a branch that is not protected: nothing stands for it any more."""
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context."""
@@ -82,6 +86,9 @@ class Judge(Protocol):
         """The verdict. When it returns, it is on the record. Raises MunimentError if it could not be judged."""
 
 
+Carries = Callable[[Group, frozenset[str]], bool]  # whether a machine makes a group of these allowed heads, alone
+
+
 class Judging:
     """The judging of the changes of one repository at a forge."""
 
@@ -97,7 +104,7 @@ class Judging:
         self.show(due.head, due.context)
         try:
             reading = self._read(number, due)
-            verdict = self._judge(reading, now) if reading.change.state is State.OPEN else None
+            verdict = self._judge(reading, now) if self._counts(reading.change) else None
         except MunimentError as error:
             self._give_up(number, due.since, now, error)
             raise
@@ -112,23 +119,56 @@ class Judging:
             return
         with self._keeper.alone(head):
             status = worst(self._keeper.standing(head, context))
-            if status is None or status == self._keeper.shown(head, context):
-                return
-            self._keeper.show(head, status, sure=False)
-            self._forge.publisher.publish(self._repository, head, status)
-            self._keeper.show(head, status, sure=True)
+            if status is not None and status != self._keeper.shown(head, context):
+                self._say(head, status)
+
+    def look_at_group(self, target: str, head: str, now: str, carries: Carries, url: str) -> None:
+        """Show on the head of a merge queue's or train's group whether all of it is allowed: what the branch becomes.
+
+        Each member is read and judged anew. Raises MunimentError; the group then stays pending, and is not merged.
+        """
+        context = context_for(target)
+        with self._keeper.alone(head):
+            self._say(head, Status(context, Saying.PENDING, "Its members are being judged.", url))
+        group = self._forge.reader.group(self._repository, target, head)
+        for member in group.members:
+            self.look(member.number, now)
+        heads = frozenset(member.head for member in group.members if self._allowed(member.head, context))
+        stopped = [f"#{member.number}" for member in group.members if member.head not in heads]
+        if stopped or not group.members:
+            status = Status(context, Saying.DENIED, f"Not allowed: {', '.join(stopped) or 'nothing is in it'}.", url)
+        elif not carries(group, heads):
+            told = "It is not what a machine makes of its members.\nTake it out of the queue, and put it in anew."
+            status = Status(context, Saying.DENIED, told, url)
+        else:
+            status = Status(context, Saying.ALLOWED, f"All of its {len(group.members)} changes are allowed.", url)
+        with self._keeper.alone(head):
+            self._say(head, status)
+
+    def _allowed(self, head: str, context: str) -> bool:
+        found = worst(self._keeper.standing(head, context))
+        return found is not None and found.saying is Saying.ALLOWED
+
+    def _say(self, head: str, status: Status) -> None:
+        """Held by whoever is alone on that head."""
+        self._keeper.show(head, status, sure=False)
+        self._forge.publisher.publish(self._repository, head, status)
+        self._keeper.show(head, status, sure=True)
 
     def _read(self, number: int, due: Due) -> Reading:
         """The reading, with pending shown on the head that it is of. Where it was before, others may stand."""
         reading = self._forge.reader.read(self._repository, number)
         change, context = reading.change, context_for(reading.change.target)
-        if change.state is State.OPEN:
+        if self._counts(change):
             self._keeper.opened(change, context)
         else:
             self._keeper.over(change)
         for place in dict.fromkeys(((due.head, due.context), (change.head, context))):
             self.show(*place)
         return reading
+
+    def _counts(self, change: Change) -> bool:
+        return change.state is State.OPEN and self._keeper.judges(change.target)
 
     def _give_up(self, number: int, since: str, now: str, error: MunimentError) -> None:
         if now >= moments.later(since, minutes=PATIENCE):

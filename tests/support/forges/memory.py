@@ -37,6 +37,7 @@ from muniment.workflows.reconcile_forge import Kept
 OURS = Account("1", "muniment", True)
 REPO = Repo("10", "shop/api", "refs/heads/main", "http://forge.test/shop/api.git", "http://forge.test/shop/api")
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failure"}
+UNPROTECTED = "refs/heads/anything"
 BEFORE, AFTER, LATE = "before", "after", "late"
 
 
@@ -72,6 +73,7 @@ class World:
         self.comments: dict[int, str] = {}
         self.tips: dict[str, str] = {"refs/heads/main": "b" * 40}
         self.failing: dict[str, list[str]] = {}
+        self.groups: dict[str, Group] = {}
         self.late: list[Callable[[], None]] = []
         self.calls: list[str] = []
         self._clock = 1
@@ -179,11 +181,11 @@ class Reader:
 
         return self._world.call("statuses", listed)  # type: ignore[no-any-return]
 
+    def group(self, repository: Repo, target: str, head: str) -> Group:
+        return self._world.call("group", lambda: self._world.groups[head])  # type: ignore[no-any-return]
+
     def may_write(self, repository: Repo, account: Account) -> bool:
         return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
-
-    def group(self, repository: Repo, target: str, head: str) -> Group:
-        raise ForgeError(ForgeCode.UNSUPPORTED, "no queue", "Nothing.")
 
     def fetch_header(self) -> Mapping[str, str]:
         return {}
@@ -253,6 +255,9 @@ class MemoryKeeper:
         self.rows: dict[int, Row] = {}
         self.surely: dict[tuple[str, str], Status | None] = {}
         self.said: dict[int, str | None] = {}
+
+    def judges(self, ref: str) -> bool:
+        return ref != UNPROTECTED
 
     def due(self, number: int, now: str) -> Due:
         row = self.rows.setdefault(number, Row(now))

@@ -65,7 +65,7 @@ class Scene(Struct, frozen=True):
 @contextmanager
 def scene(repository: Repository) -> Iterator[Scene]:
     """Raises GitError, ConfigurationError or UsageError if the repository or its rules cannot be read."""
-    with Git.open(repository.path) as git:
+    with Git.open(repository.folder) as git:
         heads = git.refs(HEADS)
         head = git.head_branch()
         tip = heads.get(head) or next(iter(heads.values()), "")
@@ -118,24 +118,25 @@ def _judge_open(repository: Repository, ref: str) -> bool:
         title = found.git.run("log", "-1", "--format=%s", head, "--").decode("utf-8", "replace").strip()
     with transaction.atomic():
         change = _change(repository, ref, target, head, now, Change.Where.OPEN, title)
-        return _decided(change, judgement, found.rules) is not None
+        return decided(change, judgement, found.rules) is not None
 
 
 def _change(
     repository: Repository, name: str, target: str, head: str, time: str, where: Change.Where, title: str
 ) -> Change:
-    values = {"head": head, "time": moments.read(time), "where": where, "title": _clean(title)}
+    values = {"head": head, "time": moments.read(time), "where": where, "title": cleaned(title)}
     found, _ = Change.objects.select_for_update().update_or_create(
         repository=repository, target=target[:300], name=name[:300], defaults=values
     )
     return found
 
 
-def _clean(text: str) -> str:
+def cleaned(text: str) -> str:
+    """A title as pages show it: an attacker wrote it."""
     return "".join(letter for letter in text if letter.isprintable())[:300]
 
 
-def _decided(change: Change, judgement: Judgement, rules: Rules) -> Decision | None:
+def decided(change: Change, judgement: Judgement, rules: Rules, *, enforced: bool = False) -> Decision | None:
     """The decision, kept with its entry and made the newest; None if the same was there."""
     decision = judgement.decision
     inputs = _inputs(judgement)
@@ -145,7 +146,7 @@ def _decided(change: Change, judgement: Judgement, rules: Rules) -> Decision | N
             change.decision = known
             change.save(update_fields=["decision"])
         return None
-    entry, kept = judged(objects.place(change.repository.path), judgement, rules, "", enforced=False)
+    entry, kept = judged(change.repository.place, judgement, rules, "", enforced=enforced)
     told = home().put(canonical.encode(account(decision, judgement.policy, judgement.facts)))
     row = Decision.objects.create(
         change=change,
@@ -313,7 +314,7 @@ def _enter_study(repository: Repository, summary: Summary, tip: str, now: str) -
     entry = entries.Studied(
         time=now,
         object=canonical.digest_of(kept),
-        place=objects.place(repository.path),
+        place=repository.place,
         target=summary.target,
         policy=summary.policy,
         head=tip,
@@ -341,7 +342,7 @@ def _keep_past(repository: Repository, target: str, steps: list[_Past], titles: 
             name=past.step.revision.head,
             target=target,
             where=Change.Where.PAST,
-            title=_clean(titles.get(past.step.revision.head, "")),
+            title=cleaned(titles.get(past.step.revision.head, "")),
             head=past.step.revision.head,
             time=moments.read(past.step.date),
         )

@@ -10,7 +10,7 @@ from muniment.errors import MunimentError
 from muniment.server.changes import gates, judging
 from muniment.server.changes.models import Change, GateLog
 from muniment.server.policies.models import Trial, Version
-from muniment.server.products.models import Reading, Repository
+from muniment.server.products.models import FORGE, Reading, Repository
 from muniment.server.work import soon, task
 
 _DAYS = 90
@@ -21,7 +21,7 @@ _FRESH = timedelta(hours=1)  # after which what is known of a product is read ag
 def judge_past(repository: int) -> None:
     """Judge what a branch took in the past."""
     row = Repository.objects.select_related("product").filter(pk=repository).first()
-    if row is not None:
+    if row is not None and not row.at_forge:
         judging.judge_past(row)
 
 
@@ -45,7 +45,7 @@ def read_gate(log: int) -> None:
 def look(repository: int) -> None:
     """See what is new in a repository, and have it judged."""
     row = Repository.objects.select_related("product").filter(pk=repository).first()
-    if row is None or row.product.retired is not None:
+    if row is None or row.at_forge or row.product.retired is not None:
         return
     reading, _ = Reading.objects.get_or_create(repository=row)
     try:
@@ -69,11 +69,14 @@ def look(repository: int) -> None:
 @task("rejudge-all")
 def rejudge_all() -> None:
     """Have everything judged again: the policy, people or exceptions are other than they were."""
-    for repository in Repository.objects.filter(product__retired=None).values_list("pk", flat=True):
+    here = Repository.objects.filter(product__retired=None).exclude(path__startswith=FORGE)
+    for repository in here.values_list("pk", flat=True):
         soon("judge-past", repository=repository)
     open_ = Change.objects.filter(repository__product__retired=None, where=Change.Where.OPEN)
-    for repository, ref in open_.values_list("repository", "name"):
+    for repository, ref in open_.filter(at_forge=None).values_list("repository", "name"):
         soon("judge-change", repository=repository, ref=ref)
+    for repository, number in open_.exclude(at_forge=None).values_list("repository", "at_forge__number"):
+        soon("read-change", repository=repository, number=number)
 
 
 @task("try-policy")

@@ -34,7 +34,7 @@ def of(request: HttpRequest, number: int, **_: Any) -> Resource:
 @requires(Action.SEE_CHANGE, of)
 def change(request: HttpRequest, number: int) -> HttpResponse:
     """The verdict on its newest state, and every decision before."""
-    rows = Change.objects.select_related("repository__product", "decision__entry", "repository__reading")
+    rows = Change.objects.select_related("repository__product", "decision__entry", "repository__reading", "at_forge")
     found = get_object_or_404(rows, pk=number)
     wanted = request.GET.get("decision", "")
     decision = found.decision
@@ -54,8 +54,17 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
             "others": _others(told) if isinstance(told, Account) else (),
             "decisions": found.decisions.select_related("entry", "gate").order_by("-time", "-id")[:_DECISIONS],
             "may_ask": may(request, Action.ASK_EXCEPTION, Resource(product=slug)),
+            "may_act": found.where == Change.Where.OPEN and may(request, Action.ASK_REVIEW, Resource(product=slug)),
+            "may_attest": found.where == Change.Where.OPEN and may(request, Action.ATTEST, Resource(product=slug)),
+            "unknown": _strangers(told) if isinstance(told, Account) else (),
         },
     )
+
+
+def _strangers(told: Account) -> tuple[str, ...]:
+    """Subjects of hands that nobody knows, which somebody may attest."""
+    found = (one.identity for one in told.contributors if not one.person)
+    return tuple(one for one in found if one.startswith(("account:", "commit:")))
 
 
 def _failing(told: Account) -> tuple[Any, ...]:
@@ -70,7 +79,7 @@ def _others(told: Account) -> tuple[Any, ...]:
 @requires(Action.SEE_CHANGE, of)
 def again(request: HttpRequest, number: int) -> HttpResponse:
     """Have it judged again: whoever may see it may ask for that, as often as they like, for it is done once."""
-    found = get_object_or_404(Change, pk=number)
+    found = get_object_or_404(Change.objects.select_related("repository"), pk=number)
 
     return tried(
         request, lambda: judge_again(found), _("It is being judged; look again in a moment."), "change", number
@@ -79,7 +88,9 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
 
 def judge_again(found: Change) -> None:
     """Have it judged in the background."""
-    if found.where == Change.Where.OPEN:
+    if found.repository.at_forge:
+        soon("read-change", repository=found.repository_id, number=found.at_forge.number)
+    elif found.where == Change.Where.OPEN:
         soon("judge-change", repository=found.repository_id, ref=found.name)
     else:
         soon("judge-past", repository=found.repository_id)

@@ -1,6 +1,7 @@
 """What every answer says to a browser: nothing from elsewhere, nothing inline, nothing kept (OWASP ASVS 5.0, V3.4)."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -31,9 +32,17 @@ class Headers:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The answer, with them."""
         answer = self._get_response(request)
-        answer["Content-Security-Policy"] = self._policy
+        answer["Content-Security-Policy"] = self._policy.replace(
+            "form-action 'self'", f"form-action 'self'{_elsewhere(answer)}"
+        )
         answer["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
         answer["Cross-Origin-Resource-Policy"] = "same-origin"
         if not request.path.startswith(_STATIC):
             answer["Cache-Control"] = "no-store"
         return answer
+
+
+def _elsewhere(answer: HttpResponse) -> str:
+    """The one other origin that a form of this very page leads to, as its view says; "" for all the others."""
+    parts = urlsplit(getattr(answer, "forms_lead_to", ""))
+    return f" {parts.scheme}://{parts.netloc}" if parts.scheme in ("https", "http") and parts.netloc else ""

@@ -58,6 +58,7 @@ OPEN = {
     "mfa_remove_webauthn": _OWN,
     "invitation": Route("the link that lets somebody in the first time"),
     "forgotten": Route("says who can help with a forgotten password"),
+    "hear": Route("a forge tells of an event; it is signed", writes=frozenset({"connections_delivery"})),
     "health": Route("for a supervisor: whether this process answers"),
     "ready": Route("for a supervisor: whether the service works"),
 }

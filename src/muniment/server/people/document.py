@@ -8,7 +8,7 @@ from muniment.access.roles import Role
 from muniment.server.people.models import Account, Grant, Machine, Person
 from muniment.server.products.models import Product
 
-_WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
+WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
 _CHUNKS = {Account.Kind.EMAIL: "emails", Account.Kind.KEY: "keys"}
 
 
@@ -22,7 +22,7 @@ def _persons(product: Product | None, repositories: list[str]) -> Iterator[str]:
     roles = _roles(product)
     for person in Person.objects.order_by("slug").prefetch_related("accounts"):
         own = roles.get(person.pk, set())
-        writes = (repositories if product is not None else ["*"]) if own & _WRITERS else []
+        writes = (repositories if product is not None else ["*"]) if own & WRITERS else []
         yield "[[person]]"
         yield f"id = {_quoted(person.slug)}"
         yield f"name = {_quoted(person.name)}"

@@ -25,6 +25,8 @@ from muniment.home.erasure import mentioning
 from muniment.ledger import entries, objects
 from muniment.policy.people import read_people
 from muniment.server import moments
+from muniment.server.changes.models import Change
+from muniment.server.connections.models import Afterwards, Delivery, Remembered, Shown, Statement
 from muniment.server.deployments.models import Glass, Sighting
 from muniment.server.incidents.models import Incident
 from muniment.server.installation import home
@@ -87,6 +89,36 @@ RULES = (
         7,
         lambda moment: _gone(Answer.objects.filter(at__lt=moment)),
     ),
+    Rule(
+        _("what forges told of, by ids"),
+        _("so that nothing is taken twice"),
+        30,
+        lambda moment: _gone(Delivery.objects.filter(received__lt=moment)),
+    ),
+    Rule(
+        _("answers of forges"),
+        _("to ask again cheaply"),
+        30,
+        lambda moment: _gone(Remembered.objects.filter(at__lt=moment)),
+    ),
+    Rule(
+        _("what was shown at forges"),
+        _("to find out what others post in our name"),
+        90,
+        lambda moment: _gone(Shown.objects.filter(at__lt=moment)),
+    ),
+    Rule(
+        _("what reviewers answered on our page"),
+        _("to read again what a change was approved with"),
+        400,
+        lambda moment: _gone(Statement.objects.filter(at__lt=moment).exclude(change__where=Change.Where.OPEN)),
+    ),
+    Rule(
+        _("who let an escape stay, and why"),
+        _("to tell an auditor"),
+        1100,
+        lambda moment: _gone(Afterwards.objects.filter(at__lt=moment, arrival__incident__closed__isnull=False)),
+    ),
 )
 
 
@@ -132,6 +164,8 @@ def kept_of(person: Person) -> dict[str, Any]:
         "broken_glass": list(
             Glass.objects.filter(Q(asker=person) | Q(second=person)).values("artifact", "reason", "since", "until")
         ),
+        "reviews": list(Statement.objects.filter(person=person).values("head", "target", "verdict", "words", "at")),
+        "reviews_afterwards": list(Afterwards.objects.filter(person=person).values("arrival__commit", "reason", "at")),
         "messages": list(person.messages.values("text", "made", "read")),
         "record": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
     }

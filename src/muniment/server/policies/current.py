@@ -20,6 +20,12 @@ def clauses() -> tuple[Clause, ...]:
     return found.clauses if found is not None else ()
 
 
+def protected() -> tuple[str, ...]:
+    """The patterns of the branches that it protects."""
+    found = policy()
+    return found.protected if found is not None else ()
+
+
 @lru_cache(maxsize=64)
 def read(text: str) -> Policy:
     """A policy, read once. Raises PolicyError."""

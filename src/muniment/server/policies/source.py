@@ -14,6 +14,7 @@ from muniment.git.repository import Repository as Git
 from muniment.policy.document import read_policy
 from muniment.server import moments
 from muniment.server.changes.models import Decision
+from muniment.server.connections.models import Arrival
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
 from muniment.server.policies.acts import differences
@@ -48,7 +49,7 @@ def read_on(source: Source) -> None:
 
 def _newest(source: Source) -> tuple[str, str]:
     """The branch's tip and its policy there. Raises MunimentError, NotLetIn first of all."""
-    with Git.open(source.repository.path) as git:
+    with Git.open(source.repository.folder) as git:
         tip = git.refs(_HEADS).get(_HEADS + source.branch, "")
         if not tip:
             raise NotLetIn(f"the branch {source.branch} is not there", "Push it, or name another.")
@@ -71,7 +72,14 @@ def _let_in(source: Source, tip: str) -> bool:
         change__repository=source.repository, change__target=_HEADS + source.branch, head=tip, gate__isnull=False
     )
     newest = rows.order_by("-time", "-id").first()
-    return newest is not None and newest.allowed
+    return newest.allowed if newest is not None else _took(source, tip)
+
+
+def _took(source: Source, tip: str) -> bool:
+    """The same at a forge: whether the branch was seen to take it by a decision that allowed it."""
+    steps = Arrival.objects.filter(repository=source.repository, ref=_HEADS + source.branch, commit=tip)
+    newest = steps.order_by("-pk").first()
+    return newest is not None and newest.how == Arrival.How.ALLOWED
 
 
 def _propose(source: Source, commit: str, text: str) -> None:

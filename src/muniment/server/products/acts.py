@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from muniment.ledger.keys import LOG, read_public
 from muniment.server.changes.models import GateLog
+from muniment.server.connections.acts import check_connecting, connect_repository
 from muniment.server.products.models import SIGNALS, Environment, Product, Repository
 from muniment.server.work import soon
 
@@ -38,6 +39,8 @@ def check_change(what: What) -> None:
             )
     elif what["do"] == "gate":
         _check_gate(product, what)
+    elif what["do"] == "connect":
+        check_connecting(what)
     elif what["do"] == "environment":
         if product.environments.filter(name=what["name"], ended=None).exists():
             raise ValueError(_("It has an environment of that name already."))
@@ -65,6 +68,8 @@ def change(what: What, asker: str, second: str | None) -> None:
             repository = product.repositories.get(name=what["name"])
             log = GateLog.objects.create(repository=repository, path=what["path"].strip(), key=what["key"].strip())
             soon("read-gate", log=log.pk)
+        case "connect":
+            connect_repository(what, product)
         case "environment":
             _add_environment(product, what["name"])
         case "drop-environment":

@@ -1,15 +1,20 @@
 """Products, where their code lies, and their state against each clause."""
 
+from pathlib import Path
+
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
+from muniment.ledger import objects
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 _ALL = (READ, ADD, CHANGE, DROP)
 _SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Small letters, digits and - between them.")
+FORGE = "forge:"  # before the path of a repository that lives at one
 SIGNALS = ("deployed", "has_users", "holds_personal_data", "supported")
 
 
@@ -50,7 +55,10 @@ class Product(models.Model):
 
 
 class Repository(models.Model):
-    """A git repository of a product. `path` is where the worker reads it; `name` is what approvals call it."""
+    """A git repository of a product. `path` is where the worker reads it; `name` is what approvals call it.
+
+    One that lives at a forge has `forge:<connection>/<id>` there: the worker keeps a copy of it below the home.
+    """
 
     privileges = Privileges(_ALL, (READ,))
     written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
@@ -67,6 +75,22 @@ class Repository(models.Model):
     def __str__(self) -> str:
         """The name that pages show."""
         return self.name
+
+    @property
+    def at_forge(self) -> bool:
+        """Whether it lives at a forge."""
+        return self.path.startswith(FORGE)
+
+    @property
+    def folder(self) -> str:
+        """Where its git lies on the worker's machine."""
+        copy = Path(settings.HOME) / "mirrors" / f"{self.path.removeprefix(FORGE)}.git"
+        return str(copy) if self.at_forge else self.path
+
+    @property
+    def place(self) -> str:
+        """What stands for it in the ledger, wherever the home lies."""
+        return objects.place(f"/{self.path}" if self.at_forge else self.path)
 
 
 class Reading(models.Model):

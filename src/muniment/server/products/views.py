@@ -137,7 +137,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "gentle": Gentle.holding().filter(product=found).select_related("asker", "granter"),
             "may_report": would(request, Action.REPORT_ONLY, slug),
             "may_end": would(request, Action.END_EXCEPTION, slug),
-            "repositories": found.repositories.select_related("reading", "gate_log"),
+            "repositories": found.repositories.select_related("reading", "gate_log", "connected"),
             "open": changes.filter(where=Change.Where.OPEN).order_by("-time", "-id")[:50],
             "past": _past(request, changes.filter(where=Change.Where.PAST)),
             "people": Grant.objects.filter(Q(product=found) | Q(product=None), ended=None, person__active=True)
@@ -162,7 +162,7 @@ def progress(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "products/progress.html",
-        {"product": found, "repositories": found.repositories.select_related("reading")},
+        {"product": found, "repositories": found.repositories.select_related("reading", "connected")},
     )
 
 

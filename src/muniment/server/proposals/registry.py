@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from muniment.access.actions import Action
+from muniment.server.connections import acts as connections
 from muniment.server.deployments import builders, environments, glass
 from muniment.server.incidents import acts as incidents
 from muniment.server.people import acts as people
@@ -54,6 +55,11 @@ ACTS: dict[Action, Doing] = {
     Action.REPORT_ONLY: Doing("policy", policies.check_gently, policies.begin_gently),
     Action.END_EXCEPTION: Doing("exception", policies.check_end, policies.end_exception),
     Action.HANDLE_INCIDENT: Doing("incident", incidents.check_handling, incidents.handle),
+    Action.CHANGE_CONNECTION: Doing("connection", connections.check_connection, connections.change_connection),
+    Action.REVIEW_CHANGE: Doing("change", connections.check_review, connections.review),
+    Action.ATTEST: Doing("change", connections.check_attest, connections.attest),
+    Action.ASK_REVIEW: Doing("change", connections.check_asking, connections.ask),
+    Action.REVIEW_AFTERWARDS: Doing("arrival", connections.check_afterwards, connections.afterwards),
     Action.FREEZE: Doing("freeze", policies.check_freeze, policies.freeze),
     Action.UNFREEZE: Doing("freeze", policies.check_lift, policies.lift),
 }

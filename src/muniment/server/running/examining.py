@@ -12,17 +12,20 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.access.roles import Role
 from muniment.errors import HomeError, LedgerError, VaultError
+from muniment.server.connections.models import Connection
 from muniment.server.deployments.models import Builder, Issuer, Pipeline
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import home
 from muniment.server.people import breached
+from muniment.server.people.document import WRITERS
 from muniment.server.people.models import Grant
-from muniment.server.products.models import Reading
+from muniment.server.products.models import Product, Reading
 from muniment.server.record.models import Entry
 from muniment.server.running import keys
 from muniment.server.running.embedded import WEB, WORKER
@@ -35,6 +38,7 @@ PROMISE = (
     "no person, token or page reads a value; but whoever owns this account on the machine holds the seal key, and can "
     "decrypt the store"
 )
+_ENOUGH = 3  # people who could approve
 _FORBIDDEN = ((WEB, "record_entry", "UPDATE"), (WEB, "record_tile", "DELETE"), (WORKER, "people_grant", "INSERT"))
 
 
@@ -63,6 +67,8 @@ def examine(folder: Path) -> Iterator[Found]:
     yield from _people()
     yield from _passwords()
     yield from _repositories()
+    yield from _approvers()
+    yield from _forges()
     yield from _incidents()
     yield from _deployments(folder)
 
@@ -199,3 +205,29 @@ def _deployments(folder: Path) -> Iterator[Found]:
     if not Builder.objects.filter(ended=None).exists():
         told = "no builder's key is known, so nothing can be deployed"
         yield Found("builders", "unknown", told, "Add one on the page Builders, and name its id in the policy.")
+
+
+def _approvers() -> Iterator[Found]:
+    """Where one writes, two others have to approve: with fewer than three people nothing of theirs is ever merged."""
+    writers = Q(role__in=[role.value for role in WRITERS], ended=None, person__active=True)
+    for product in Product.objects.filter(retired=None, repositories__isnull=False).distinct():
+        held = Grant.objects.filter(writers).filter(Q(product=None) | Q(product=product))
+        count = held.values("person").distinct().count()
+        if count < _ENOUGH:
+            told = (
+                f"{product.name}: {count} people could approve, and two others have to approve what one of them wrote"
+            )
+            yield Found("approvals", "unknown", told, "Give the role developer there to more people.")
+
+
+def _forges() -> Iterator[Found]:
+    for row in Connection.objects.filter(ended=None):
+        left = f"{row.left} of {row.limit} requests left" if row.left >= 0 else "it tells of no limit"
+        if not row.keyed:
+            yield Found("forge", "unknown", f"{row.slug} waits for its credential", "The page Connections takes it.")
+        elif row.problem:
+            yield Found("forge", "violated", f"{row.slug}: {row.problem}")
+        elif 0 <= row.left < row.limit // 10:
+            yield Found("forge", "unknown", f"{row.slug}: {left}", "Until its limit is anew, verdicts come late.")
+        else:
+            yield Found("forge", "satisfied", f"{row.slug} works, {left}")

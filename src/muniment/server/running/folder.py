@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from muniment.home import starting
-from muniment.server.running.keys import make_deploy_key, make_web_key
+from muniment.server.running.keys import make_deploy_key, make_hook_key, make_web_key
 
 
 def make_folder(folder: Path) -> None:
@@ -11,3 +11,4 @@ def make_folder(folder: Path) -> None:
     starting.start(str(folder), {}, "muniment")
     make_web_key(folder)
     make_deploy_key(folder)
+    make_hook_key(folder)

@@ -1,30 +1,40 @@
-"""Keys in the home, for this account alone: what sessions and links are signed with, and permissions to deploy."""
+"""Keys in the home, for this account alone: what signs sessions and permissions to deploy, and what webhooks prove."""
 
+import hashlib
+import hmac
 import secrets
 from pathlib import Path
 
 from muniment.errors import HomeError
 
-WEB = "keys/web.key"
+WEB, HOOKS = "keys/web.key", "keys/hooks.key"
 
 
 def web_key(home: Path) -> str:
-    """The key. Raises HomeError if there is none: `make_web_key` makes it, and nothing falls back to another."""
-    try:
-        found = (home / WEB).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise HomeError(f"{home / WEB} cannot be read", "Make it with: muniment up") from error
-    if len(found) < 50:
-        raise HomeError(f"{home / WEB} is too short to be a key", "Delete it, then run: muniment up")
-    return found
+    """The key that sessions and links are signed with. Raises HomeError if there is none: nothing is used instead.
+
+    `make_web_key` makes it.
+    """
+    return _long(home / WEB)
 
 
 def make_web_key(home: Path) -> None:
     """Make it, unless it is there."""
-    from muniment.home import durable
+    _make(home / WEB)
 
-    if not (home / WEB).exists():
-        durable.write(home / WEB, secrets.token_urlsafe(64).encode() + b"\n", 0o600)
+
+def hook_secret(home: Path, connection: str, turn: int) -> str:
+    """The secret that a forge signs its deliveries with: made of the key, kept nowhere. Each `turn` has another.
+
+    Raises HomeError if there is no key.
+    """
+    asked = f"muniment-hook\n{connection}\n{turn}".encode()
+    return hmac.new(_long(home / HOOKS).encode(), asked, hashlib.sha256).hexdigest()
+
+
+def make_hook_key(home: Path) -> None:
+    """Make the key of all of them, unless it is there."""
+    _make(home / HOOKS)
 
 
 DEPLOY, DEPLOY_PUBLIC = "keys/deploy.key", "keys/deploy.pub"  # signs permissions to deploy, and nothing else
@@ -71,3 +81,17 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise HomeError(f"{file} cannot be read", "Make it with: muniment up") from error
+
+
+def _long(file: Path) -> str:
+    found = _read(file)
+    if len(found) < 50:
+        raise HomeError(f"{file} is too short to be a key", "Delete it, then run: muniment up")
+    return found
+
+
+def _make(file: Path) -> None:
+    from muniment.home import durable
+
+    if not file.exists():
+        durable.write(file, secrets.token_urlsafe(64).encode() + b"\n", 0o600)

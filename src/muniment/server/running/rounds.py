@@ -10,11 +10,12 @@ from django.db import close_old_connections, connection
 from procrastinate.contrib.django import app
 
 from muniment.server.changes.models import GateLog
+from muniment.server.connections.tasks import go_rounds
 from muniment.server.deployments.tasks import go_on, read_issuers
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import Source
-from muniment.server.products.models import Repository
+from muniment.server.products.models import FORGE, Repository
 from muniment.server.record.sequencer import give_places
 from muniment.server.secrets.drifting import look_at_vault
 from muniment.server.secrets.fetching import note_fetches
@@ -63,7 +64,8 @@ def _go(each: Callable[[], object]) -> None:
 
 def look_around() -> None:
     """See what is new in every repository."""
-    for number in Repository.objects.filter(product__retired=None).values_list("pk", flat=True):
+    here = Repository.objects.filter(product__retired=None).exclude(path__startswith=FORGE)
+    for number in here.values_list("pk", flat=True):
         soon("look", repository=number)
     for number in GateLog.objects.filter(repository__product__retired=None).values_list("pk", flat=True):
         soon("read-gate", log=number)
@@ -82,6 +84,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     look_around: 20,
     go_on: 5,
     read_issuers: 60,
+    go_rounds: 60,
     drop_old: 3600,
     keep_to_rules: 3600,
     send_now: 300,

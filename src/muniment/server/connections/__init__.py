@@ -1,0 +1,1 @@
+"""Connections to forges: what is heard from them, judged, said there, and watched."""

@@ -1,0 +1,38 @@
+"""Credentials of forges: typed by a person, taken through the web's memory to the vault, read by the worker alone."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+
+from muniment.server.connections.models import Connection, Vendor
+from muniment.server.secrets.access import session
+from muniment.vault import layout
+
+TOKEN, APP_ID, PRIVATE_KEY, INSTALLATION = "token", "app_id", "pem", "installation"
+NAMES = (TOKEN, APP_ID, PRIVATE_KEY, INSTALLATION)
+_LONGEST = 20_000
+
+
+def checked(vendor: str, given: Mapping[str, str]) -> dict[str, str | None]:
+    """What is to be kept: what the vendor takes, the rest of it dropped. ValueError for what cannot be one."""
+    wanted = (APP_ID, PRIVATE_KEY) if vendor == Vendor.GITHUB and not given.get(TOKEN) else (TOKEN,)
+    values = {name: given.get(name, "").strip() for name in wanted}
+    if not all(values.values()) or any(len(value) > _LONGEST for value in values.values()):
+        raise ValueError(_("Give the whole credential: nothing of it was kept."))
+    return {**dict.fromkeys(NAMES), **values}
+
+
+def keep(connection: Connection, values: Mapping[str, str | None]) -> None:
+    """Put it into the vault, in place of what was there. Raises VaultError."""
+    given = {name: value for name, value in values.items() if value is not None}
+    dropped: dict[str, str | None] = {name: value for name, value in values.items() if value is None}
+    path = layout.connection(connection.slug)
+    vault = session()
+    vault.patch_at(layout.FORGES, path, dict(given))
+    if connection.keyed is not None and dropped:
+        vault.patch_at(layout.FORGES, path, dropped)
+
+
+def of(connection: Connection) -> dict[str, str]:
+    """The credential, for the worker. Raises VaultError."""
+    return session().read_at(layout.FORGES, layout.connection(connection.slug))

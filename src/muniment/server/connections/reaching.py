@@ -1,0 +1,52 @@
+"""Reaches a forge: the web knows how its deliveries are proven, the worker alone has its credential."""
+
+import threading
+
+from django.utils import timezone
+
+from muniment.errors import MunimentError
+from muniment.forges import connecting
+from muniment.forges.forge import Forge, Listener
+from muniment.forges.shapes import Repo, Vendor
+from muniment.server import moments
+from muniment.server.connections import credentials
+from muniment.server.connections.models import Connected, Connection
+from muniment.server.connections.remembering import LastingCache
+
+_here = threading.local()
+
+
+def listener_of(vendor: str) -> Listener:
+    """What understands that vendor's deliveries. It asks nothing of the network, and needs no credential."""
+    return connecting.listener(Vendor(vendor))
+
+
+def forge_of(connection: Connection) -> Forge:
+    """The forge, for the worker: one for each thread, made anew when the credential is. Raises MunimentError."""
+    forges: dict[int, tuple[object, Forge]] = _here.__dict__.setdefault("forges", {})
+    made_of = (connection.keyed, connection.url)
+    known = forges.get(connection.pk)
+    if known is None or known[0] != made_of:
+        forge = connecting.open_forge(
+            where(connection), credentials.of(connection), moments.now, LastingCache(connection)
+        )
+        forges[connection.pk] = known = (made_of, forge)
+    return known[1]
+
+
+def where(connection: Connection) -> connecting.Connection:
+    """What says where it is, without a credential."""
+    return connecting.Connection(Vendor(connection.vendor), connection.url, connection.slug)
+
+
+def repo_of(connected: Connected) -> Repo:
+    """The repository as the forge knows it."""
+    return Repo(connected.forge_id, connected.path, connected.default, connected.clone, connected.url)
+
+
+def note(connection: Connection, forge: Forge | None, error: MunimentError | None) -> None:
+    """Keep, for people to see, what is left of the forge's patience, and what is wrong, if anything."""
+    heard = forge.reader.limits() if forge is not None else None
+    limits = {"limit": heard.limit, "left": heard.left, "reset": heard.reset} if heard is not None else {}
+    told = f"{error.message}. {error.remedy}" if error is not None else ""
+    Connection.objects.filter(pk=connection.pk).update(problem=told, looked=timezone.now(), **limits)

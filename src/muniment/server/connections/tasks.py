@@ -1,0 +1,172 @@
+"""Work in the background for what is connected."""
+
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from muniment.decision.account import Account as Told
+from muniment.errors import ForgeCode, ForgeError
+from muniment.server import moments
+from muniment.server.changes.models import Change
+from muniment.server.connections import asking, reconciling, watching
+from muniment.server.connections.judging import Court, carries
+from muniment.server.connections.keeping import PostgresKeeper
+from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
+from muniment.server.connections.reaching import forge_of, note, repo_of
+from muniment.server.record.reading import beside
+from muniment.server.work import later, soon, task
+from muniment.workflows.judge_at_forge import Judging
+
+_AGAIN, _SETTLED = 5, timedelta(seconds=60)  # seconds between readings of what is new, and how long it is that
+_OWED, _LISTED = timedelta(seconds=60), timedelta(hours=1)
+
+
+@task("list-repositories")
+def list_repositories(connection: int) -> None:
+    """Read what a connection sees."""
+    row = Connection.objects.filter(pk=connection, ended=None, keyed__isnull=False).first()
+    if row is not None:
+        reconciling.list_repositories(row)
+
+
+@task("read-change")
+def read_change(repository: int, number: int) -> None:
+    """Judge the newest state of a change at a forge, and show the verdict there."""
+    row = _connected(repository)
+    if row is None:
+        return
+    forge = forge_of(row.connection)
+    keeper = PostgresKeeper(row.repository)
+    try:
+        Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
+    except ForgeError as error:
+        if error.code is ForgeCode.RATE_LIMITED:
+            note(row.connection, forge, error)
+        raise
+    found = AtForge.objects.select_related("change__decision").get(repository=repository, number=number)
+    if found.change is not None and found.change.where == Change.Where.PAST:
+        soon("watch", repository=repository)
+    elif _too_early(found.change):
+        later("read-change", _AGAIN, repository=repository, number=number)
+
+
+@task("read-group")
+def read_group(repository: int, target: str, head: str) -> None:
+    """Judge what a merge queue or train is about to merge, and show the verdict on its head."""
+    row = _connected(repository)
+    if row is None:
+        return
+    forge = forge_of(row.connection)
+    judging = Judging(forge, repo_of(row), PostgresKeeper(row.repository), Court(row, forge))
+    page = f"{settings.URL.rstrip('/')}/products/{row.repository.product.slug}"
+    judging.look_at_group(target, head, moments.now(), partial(carries, row, forge), page)
+
+
+@task("watch")
+def watch(repository: int) -> None:
+    """See what the protected branches of a repository took."""
+    row = _connected(repository)
+    if row is not None:
+        watching.watch(row, forge_of(row.connection))
+        watching.settle(row.repository)
+
+
+@task("settle-escapes")
+def settle_escapes(repository: int) -> None:
+    """Close the escapes that enough others reviewed."""
+    row = _connected(repository)
+    if row is not None:
+        watching.settle(row.repository)
+
+
+@task("look-at-rules")
+def look_at_rules(repository: int) -> None:
+    """See that a repository's branches are protected as they were."""
+    row = _connected(repository)
+    if row is not None:
+        reconciling.look_at_rules(row, forge_of(row.connection))
+
+
+@task("look-at-statuses")
+def look_at_statuses(repository: int, head: str) -> None:
+    """See that what stands on a head is ours."""
+    row = _connected(repository)
+    if row is not None:
+        reconciling.look_at_statuses(row, forge_of(row.connection), head)
+
+
+@task("reconcile")
+def reconcile(repository: int) -> None:
+    """Go through one repository, whether it is due or not."""
+    row = _connected(repository)
+    if row is not None:
+        reconciling.reconcile(row, forge_of(row.connection))
+
+
+@task("go-through")
+def go_through(connection: int) -> None:
+    """One pass over what is due at a forge."""
+    row = Connection.objects.filter(pk=connection, ended=None, keyed__isnull=False).first()
+    if row is not None:
+        reconciling.go_through(row)
+
+
+@task("ask-review")
+def ask_review(change: int) -> None:
+    """Ask at the forge those who could approve."""
+    row = AtForge.objects.select_related("change__decision").filter(change=change).first()
+    connected = _connected(row.repository_id) if row is not None else None
+    if row is not None and connected is not None:
+        asking.ask_people(row, connected, forge_of(connected.connection))
+
+
+@task("merge-change")
+def merge_change(change: int, head: str) -> None:
+    """Merge a change whose head is still this one, if what stands for it after another reading allows it."""
+    row = AtForge.objects.filter(change=change).first()
+    if row is None:
+        return
+    read_change(repository=row.repository_id, number=row.number)
+    connected = _connected(row.repository_id)
+    if connected is not None:
+        asking.merge(row, connected, forge_of(connected.connection), head)
+
+
+@task("prepare-revert")
+def prepare_revert(arrival: int, person: int) -> None:
+    """Bring a change that takes an escape back."""
+    row = Arrival.objects.select_related("repository", "incident").filter(pk=arrival).first()
+    connected = _connected(row.repository_id) if row is not None else None
+    if row is not None and connected is not None:
+        asking.revert(row, connected, forge_of(connected.connection), person)
+
+
+def go_rounds() -> None:
+    """For the rounds: have gone through what is connected, and looked at again what is overdue."""
+    rows = Connection.objects.filter(ended=None, keyed__isnull=False)
+    for number, looked in rows.values_list("pk", "looked"):
+        soon("go-through", connection=number)
+        if looked is None or looked < timezone.now() - _LISTED:
+            soon("list-repositories", connection=number)
+    overdue = AtForge.objects.filter(due__lt=timezone.now() - _OWED, repository__product__retired=None)
+    with transaction.atomic():
+        for repository, number in overdue.values_list("repository", "number")[:500]:
+            soon("read-change", repository=repository, number=number)
+
+
+def _too_early(change: Change | None) -> bool:
+    """Whether it was denied for what a forge tells only a little after a push, such as who pushed."""
+    decision = change.decision if change is not None else None
+    if change is None or decision is None or decision.allowed or change.time < timezone.now() - _SETTLED:
+        return False
+    told = beside(decision.account, Told) if decision.account else None
+    return isinstance(told, Told) and any(one.status == "unknown" for one in told.results)
+
+
+def _connected(repository: int) -> Connected | None:
+    rows = Connected.objects.select_related("repository__product", "connection")
+    found = rows.filter(repository=repository, connection__ended=None, repository__product__retired=None)
+    return found.first()

@@ -1,0 +1,277 @@
+"""Watches protected branches: what each took is an entry, with the decision that allowed it, or an escape.
+
+An escape is an incident. It stays open until two others reviewed it afterwards, or a step took it back.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from django.db import transaction
+from msgspec import Struct
+
+from muniment.facts import canonical
+from muniment.facts.change import Because
+from muniment.facts.people import Person as KnownPerson
+from muniment.forges.accounts import Accounts
+from muniment.forges.forge import Forge
+from muniment.forges.shapes import Change as ForgeChange
+from muniment.forges.shapes import State
+from muniment.git.history import read as read_commits
+from muniment.git.repository import Repository as Git
+from muniment.ledger import entries, objects
+from muniment.policy.patterns import matches
+from muniment.server import moments
+from muniment.server.changes.judging import cleaned
+from muniment.server.changes.models import Change, Decision
+from muniment.server.changes.rules import rules_of
+from muniment.server.connections.judging import mirror_of
+from muniment.server.connections.keeping import HEADS, PostgresKeeper, locked
+from muniment.server.connections.models import Arrival, AtForge, Branch, Connected
+from muniment.server.connections.reaching import repo_of, where
+from muniment.server.incidents import kinds as incidents
+from muniment.server.incidents.acts import close_incident, open_incident
+from muniment.server.products.models import Repository
+from muniment.server.record.entering import enter
+from muniment.workflows.sources import Rules
+from muniment.workflows.watch_branch import Step, reverts, steps
+
+ENOUGH = 2  # others who have to review an escape
+_CANDIDATES = 200  # allowed heads of one branch, the newest
+_BACK = timedelta(hours=1)  # what was merged before the last look at a branch may have been told late
+_HANDS = frozenset({Because.AUTHOR, Because.CO_AUTHOR, Because.SIGNER})
+
+
+class Watched(Struct, frozen=True):
+    """One branch, and what it took since it was last looked at."""
+
+    ref: str
+    tip: str
+    steps: tuple[Step, ...]
+    begun: bool = False
+
+
+class Read(Struct, frozen=True):
+    """One step with what git and the forge say of it: hands by id, hands of strangers, escapes that it takes back."""
+
+    step: Step
+    title: str
+    url: str
+    people: tuple[str, ...]
+    strangers: int
+    takes_back: tuple[int, ...]
+
+
+def watch(connected: Connected, forge: Forge) -> None:
+    """See what the protected branches took. Raises MunimentError; nothing is then taken to be well."""
+    repository = connected.repository
+    tips = {tip.ref: tip.commit for tip in forge.reader.tips(repo_of(connected))}
+    known = {row.ref: row.tip for row in Branch.objects.filter(repository=repository)}
+    if tips and known and all(tips.get(ref) == tip for ref, tip in known.items()) and not _new(tips, known):
+        return
+    merged = _merged(connected, forge)
+    mirror = mirror_of(connected, forge)
+    with locked(f"mirror:{connected.pk}"):
+        followed = [ref for ref in tips if ref in known or ref == connected.default or _new({ref: ""}, {})]
+        mirror.fetch(followed, (), [*(tips[ref] for ref in followed), *known.values()])
+    with mirror.open() as git:
+        rules = rules_of(repository, git, tips.get(connected.default, ""))
+    protected = [ref for ref in tips if matches(ref.removeprefix(HEADS), rules.policy.policy.protected)]
+    with locked(f"mirror:{connected.pk}"):
+        gone = mirror.fetch((), (), [tips[ref] for ref in protected])
+    with mirror.open() as git:
+        for ref in sorted({*known, *(ref for ref in protected if tips[ref] not in gone)}):
+            found = _looked_at(git, repository, ref, known, tips, connected.default, merged)
+            if found is not None:
+                heads = allowed_heads(repository, ref)
+                _keep(repository, found, _read(connected, git, rules, found, heads, merged), heads)
+
+
+def settle(repository: Repository) -> None:
+    """Close the escapes that enough others reviewed by now."""
+    for row in open_escapes(repository):
+        if row.incident is not None and not row.strangers and len(counted(row)) >= ENOUGH:
+            close_incident(row.incident, incidents.REVIEWED, "Two others reviewed it afterwards, and let it stay.")
+
+
+def counted(row: Arrival) -> list[str]:
+    """Ids of those whose review of an escape counts: who is active, and had no hand in it."""
+    found = row.reviews.filter(person__active=True).exclude(person__slug__in=row.hands)
+    return list(found.values_list("person__slug", flat=True))
+
+
+def open_escapes(repository: Repository) -> list[Arrival]:
+    """Those of a repository."""
+    rows = Arrival.objects.filter(repository=repository, how=Arrival.How.ESCAPE, incident__closed=None)
+    return list(rows.select_related("incident").order_by("pk"))
+
+
+def _new(tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
+    """Whether there are branches that the company's policy protects, and that nobody watches yet."""
+    from muniment.server.policies.current import protected
+
+    return any(ref not in known and matches(ref.removeprefix(HEADS), protected()) for ref in tips)
+
+
+def _merged(connected: Connected, forge: Forge) -> dict[str, ForgeChange]:
+    """The changes that were merged lately, by the commit that the branch took. Their rows learn of it."""
+    last = Arrival.objects.filter(repository=connected.repository).order_by("-at").values_list("at", flat=True).first()
+    if last is None:
+        return {}
+    keeper = PostgresKeeper(connected.repository)
+    found = forge.reader.changes(repo_of(connected), State.MERGED, moments.text(last - _BACK))
+    open_ = AtForge.objects.filter(repository=connected.repository, change__where=Change.Where.OPEN)
+    numbers = set(open_.values_list("number", flat=True))
+    for change in found:
+        if change.number in numbers:
+            keeper.over(change)
+    return {change.merged: change for change in found if change.merged}
+
+
+def _looked_at(
+    git: Git,
+    repository: Repository,
+    ref: str,
+    known: Mapping[str, str],
+    tips: Mapping[str, str],
+    default: str,
+    merged: Mapping[str, ForgeChange],
+) -> Watched | None:
+    tip, before = tips.get(ref, ""), known.get(ref)
+    if tip == before:
+        return None
+    if not tip:
+        return Watched(ref, "", (Step(before or "", "", (), "", rewound=True),))
+    if before is None:
+        before = _fork(git, tip, known.get(default, "")) if known else tip
+        if before == tip:
+            return Watched(ref, tip, (Step("", tip, (), ""),), begun=True)
+    heads = allowed_heads(repository, ref)
+    return Watched(ref, tip, steps(git, ref, before, tip, heads.keys(), merged.keys()))
+
+
+def _fork(git: Git, tip: str, default: str) -> str:
+    """Where a new branch left the one that is watched: what it has since then has to be allowed."""
+    if not default:
+        return ""
+    return git.run("merge-base", tip, default, codes=(0, 1)).decode("ascii").split("\n")[0].strip()
+
+
+def allowed_heads(repository: Repository, ref: str) -> dict[str, Decision]:
+    """The newest heads that the last decision on their change allowed for that branch."""
+    rows = AtForge.objects.filter(repository=repository, change__target=ref, change__decision__allowed=True)
+    newest = rows.select_related("change__decision__entry").order_by("-change__decision__time", "-pk")[:_CANDIDATES]
+    found: dict[str, Decision] = {}
+    for row in newest:
+        decision = row.change.decision if row.change is not None else None
+        if decision is not None and decision.head == row.head:
+            found.setdefault(row.head, decision)
+    return found
+
+
+def _read(
+    connected: Connected,
+    git: Git,
+    rules: Rules,
+    found: Watched,
+    heads: Mapping[str, Decision],
+    merged: Mapping[str, ForgeChange],
+) -> list[Read]:
+    """What git has to say of each step, before anything is written."""
+    escapes = open_escapes(connected.repository)
+    read: list[Read] = []
+    for step in found.steps:
+        change, decision = merged.get(step.commit), heads.get(step.allowed)
+        people, strangers = ((), 0) if decision else _hands(connected, git, rules, step.brought, change)
+        back = [row.pk for row in escapes if decision and _takes_back(git, step, row)]
+        url = change.url if change is not None else ""
+        read.append(Read(step, _title(git, step.commit), url, people, strangers, tuple(back)))
+    return read
+
+
+def _keep(repository: Repository, found: Watched, read: Iterable[Read], heads: Mapping[str, Decision]) -> None:
+    """All that a branch took, in one transaction with where it is now."""
+    with transaction.atomic():
+        for one in read:
+            row = _arrived(repository, found, one, heads.get(one.step.allowed))
+            if row.how == Arrival.How.ESCAPE:
+                _escaped(row, one)
+            for escape in Arrival.objects.filter(pk__in=one.takes_back).select_related("incident"):
+                if escape.incident is not None:
+                    close_incident(escape.incident, incidents.REVERTED, f"{one.step.commit[:12]} took it back.")
+        if found.tip:
+            Branch.objects.update_or_create(repository=repository, ref=found.ref, defaults={"tip": found.tip})
+        else:
+            Branch.objects.filter(repository=repository, ref=found.ref).delete()
+
+
+def _arrived(repository: Repository, found: Watched, read: Read, decision: Decision | None) -> Arrival:
+    step = read.step
+    how = Arrival.How.BEGUN if found.begun else Arrival.How.ALLOWED if decision is not None else Arrival.How.ESCAPE
+    beside = objects.Arrival(step.brought, read.url, objects.salt())
+    entry = entries.Arrived(
+        time=moments.now(),
+        object=canonical.digest_of(beside),
+        place=repository.place,
+        repository=repository.name,
+        target=found.ref,
+        commit=step.commit,
+        before=step.before,
+        brought=len(step.brought),
+        how=how.value,
+        decision=decision.entry.object if decision is not None and decision.entry is not None else "",
+    )
+    return Arrival.objects.create(
+        repository=repository,
+        ref=found.ref,
+        commit=step.commit,
+        before=step.before,
+        how=how,
+        decision=decision,
+        title=read.title,
+        entry_id=enter(entry, (beside,)).pk,
+    )
+
+
+def _escaped(row: Arrival, read: Read) -> None:
+    step, branch = read.step, row.ref.removeprefix(HEADS)
+    what = f"{branch} took {step.commit[:12]}" if step.commit else f"{branch} was deleted"
+    why = ", and lost commits" if step.rewound and step.commit else ""
+    row.hands, row.strangers = list(read.people), read.strangers
+    row.incident = open_incident(
+        incidents.ESCAPE,
+        row.repository.product,
+        f"commit:{step.commit or step.before} {row.ref}",
+        f"{row.repository.name}: {what}, which no decision allowed{why}.",
+        link=f"/arrivals/{row.pk}",
+        involved=row.hands,
+    )
+    row.save(update_fields=["hands", "strangers", "incident"])
+
+
+def _takes_back(git: Git, step: Step, row: Arrival) -> bool:
+    return bool(row.commit) and reverts(git, step, Step(row.before, row.commit, (), ""))
+
+
+def _hands(
+    connected: Connected, git: Git, rules: Rules, commits: tuple[str, ...], change: ForgeChange | None
+) -> tuple[tuple[str, ...], int]:
+    """Ids of the people who had a hand in it, and of how many hands nobody knows whose they are."""
+    there = where(connected.connection)
+    accounts = Accounts(there.name, rules.people, there.domains, numbered=there.numbered)
+    found = {
+        accounts.address(hand.identity)
+        for commit in (read_commits(git, commits) if commits else ())
+        for hand in commit.hands
+        if hand.because in _HANDS
+    }
+    if change is not None:
+        found.add(accounts.identity(change.opener))
+    holders = [rules.people.by_identity.get(identity) for identity in found]
+    people = {holder.id for holder in holders if isinstance(holder, KnownPerson)}
+    return tuple(sorted(people)), sum(holder is None for holder in holders)
+
+
+def _title(git: Git, commit: str) -> str:
+    if not commit:
+        return ""
+    return cleaned(git.run("log", "-1", "--format=%s", commit, "--").decode("utf-8", "replace").strip())

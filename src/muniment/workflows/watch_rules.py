@@ -1,0 +1,46 @@
+"""Whether a forge protects a branch less than it did: every way in which a rule can be loosened is looked at."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from muniment.forges.rules import BranchRules
+
+
+class _Rule(NamedTuple):
+    """What is looser, in words, and how to tell."""
+
+    words: str
+    looser: Callable[[BranchRules, BranchRules], bool]
+
+
+def _wider(before: tuple[str, ...], now: tuple[str, ...]) -> bool:
+    """Whether somebody may now who might not."""
+    return "*" not in before and bool(set(now) - set(before))
+
+
+_RULES = (
+    _Rule("it is not protected any more", lambda before, now: before.protected and not now.protected),
+    _Rule("fewer approvals are required", lambda before, now: now.approvals < before.approvals),
+    _Rule("an approval outlives a push", lambda before, now: before.stale_dismissed and not now.stale_dismissed),
+    _Rule("a rejection does not block", lambda before, now: before.rejection_blocks and not now.rejection_blocks),
+    _Rule("an outdated branch does not block", lambda before, now: before.outdated_blocks and not now.outdated_blocks),
+    _Rule("others may push to it", lambda before, now: _wider(before.pushers, now.pushers)),
+    _Rule("others may merge into it", lambda before, now: _wider(before.mergers, now.mergers)),
+    _Rule("others may set its rules aside", lambda before, now: _wider(before.bypass, now.bypass)),
+    _Rule("it may be force-pushed", lambda before, now: not before.force_push and now.force_push),
+    _Rule("it may be deleted", lambda before, now: not before.deletable and now.deletable),
+)
+
+
+def weakened(before: BranchRules, now: BranchRules) -> tuple[str, ...]:
+    """In which ways `now` is weaker than `before`, in words. What could not be read is in neither."""
+    return (*(rule.words for rule in _RULES if rule.looser(before, now)), *_statuses(before, now))
+
+
+def _statuses(before: BranchRules, now: BranchRules) -> Iterator[str]:
+    required = {one.context: one.by for one in now.required}
+    for one in before.required:
+        if one.context not in required:
+            yield f"{one.context} is not required any more"
+        elif one.by and required[one.context] != one.by:
+            yield f"{one.context} may come from another account"

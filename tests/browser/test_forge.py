@@ -1,0 +1,97 @@
+"""From an address and a token to a verdict at the forge, in a real browser: minutes, and nothing typed twice."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Visitor
+from tests.support.forges.acting import GiteaActing, Work
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.running import Up, until
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGitea]:
+    with FakeGitea(tmp_path_factory.mktemp("forge")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def acting(fake: FakeGitea, tmp_path_factory: pytest.TempPathFactory) -> GiteaActing:
+    """A forge with one open change, which touches what protects the product, and a push past it yet to come."""
+    found = GiteaActing(fake.url, fake.administrator)
+    work = Work(tmp_path_factory.mktemp("work"), found)
+    files = {"Dockerfile": "FROM scratch\nCOPY . /\n", "app.py": "x = 1\n"}
+    work.push("ada", work.commit("ada", files, work.tip("main"), message="Ship it\n"), "topic")
+    found.open("ada", "topic", "main", "Ship it in a container")
+    return found
+
+
+@pytest.fixture(scope="module")
+def ada(up: Up, visit: Callable[[], Visitor]) -> Visitor:
+    visitor = visit()
+    visitor.enter(up.link, "ada")
+    return visitor
+
+
+def looked_at(ada: Visitor, name: str, path: str) -> None:
+    """It is there, axe finds nothing, it fits a phone, and there is a picture of it in light and dark."""
+    page = ada.page
+    for width, scheme in ((1200, "light"), (360, "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        assert ada.go(path) == 200, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert ada.violations() == [], path
+        ada.picture(f"{name}-{scheme}-{width}")
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.emulate_media(color_scheme="light")
+
+
+def test_a_forge_is_connected_and_its_changes_judged(
+    ada: Visitor, fake: FakeGitea, acting: GiteaActing, tmp_path: Path
+) -> None:
+    page = ada.page
+    looked_at(ada, "connections-empty", "/connections")
+    page.select_option("#vendor", "gitea")
+    page.fill("#url", fake.url)
+    page.fill("#id", "forge")
+    page.click("button:has-text('Connect')")
+    page.click("text=forge >> nth=0")
+    assert "waits for its credential" in ada.text()
+    page.fill("#token", acting.token("muniment"))
+    page.click("text=Put it into the vault")
+    assert "It is in the vault." in ada.text()
+    assert acting.token("muniment") not in page.content()
+    until(lambda: ada.go("/connections/forge") == 200 and acting.path in ada.text())
+    page.select_option("select[name=product]", "shop")
+    page.click("td button:has-text('Connect')")
+    assert "It is connected, and being read." in ada.text()
+    pull = fake.pulls[acting.path, 1]
+    head = str(fake.repos[acting.path]["git"].tip("refs/pull/1/head"))
+    until(lambda: [row["status"] for row in fake.marks.get((acting.path, head), [])][-1:] == ["failure"], 60)
+    assert len(pull["comments"]) == 1
+    looked_at(ada, "connection", "/connections/forge")
+    ada.go("/products/shop")
+    page.click("text=Ship it in a container")
+    change = page.url.removeprefix(ada.url)
+    looked_at(ada, "change-at-forge", change)
+    page.click("text=Review it with attention to security")
+    assert "FROM scratch" in ada.text()
+    looked_at(ada, "review", page.url.removeprefix(ada.url))
+
+
+def test_a_push_past_it_is_seen_and_what_its_branches_took_is_told(
+    ada: Visitor, acting: GiteaActing, tmp_path: Path
+) -> None:
+    work = Work(tmp_path / "work", acting)
+    until(lambda: ada.go("/products/shop/branches") == 200 and "it was there when we began" in ada.text())
+    work.push("ada", work.commit("ada", {"app.py": "x = 666\n"}, work.tip("main"), message="Quick fix\n"), "main")
+    ada.go("/connections/forge")
+    ada.page.click("text=Look again")
+    ada.go("/connections/forge")
+    looked_at(ada, "branches", "/products/shop/branches")
+    looked_at(ada, "friction", "/products/shop/friction")

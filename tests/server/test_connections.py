@@ -1,0 +1,449 @@
+"""Changes at a forge, from the webhook to the verdict there: HTTP to a fake, real git, the real database."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.errors import ForgeError
+from muniment.ledger import entries
+from muniment.server.changes.models import Change
+from muniment.server.connections import hearing
+from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Shown
+from muniment.server.incidents.models import Incident
+from muniment.server.people.models import Person
+from muniment.server.record.models import Entry
+from tests.support.connected import MAIN, Town, town
+from tests.support.forges.faulty import Fault
+from tests.support.service import as_role, browser, person, post
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture(name="town")
+def a_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    with town(tmp_path, monkeypatch) as found:
+        found.connect()
+        yield found
+
+
+def signed_in(name: str) -> Any:
+    return browser(Person.objects.get(slug=name))
+
+
+def approved(town: Town, number: int) -> None:
+    town.acting.approve("bob", number)
+    town.acting.approve("carol", number)
+    town.look(number)
+
+
+# hearing
+
+
+def deliver(connection: Connection, body: dict[str, Any], **changed: str) -> Any:
+    raw = json.dumps(body).encode()
+    secret = changed.pop("secret", hearing.secret_of(connection))
+    headers: dict[str, Any] = {
+        "HTTP_X_GITEA_EVENT": "pull_request",
+        "HTTP_X_GITEA_DELIVERY": "d-1",
+        "HTTP_X_GITEA_SIGNATURE": hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
+        **changed,
+    }
+    return browser().post(f"/hear/{connection.slug}", raw, content_type="application/json", **headers)
+
+
+def event(town: Town, number: int = 1) -> dict[str, Any]:
+    row = Connected.objects.get()
+    return {"repository": {"id": int(row.forge_id), "full_name": row.path}, "pull_request": {"number": number}}
+
+
+def test_what_is_signed_is_kept_by_ids_and_looked_at(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    answer = deliver(town.connection, event(town, number))
+    assert answer.status_code == 202
+    kept = Delivery.objects.values("happened", "number", "delivery").get()
+    assert kept == {"happened": "change", "number": number, "delivery": "d-1"}
+    assert town.run() == ["read-change"]
+    assert town.shown(town.change(number).head) == "failure"
+
+
+def test_what_is_not_signed_is_refused_and_tells_nothing(town: Town) -> None:
+    for changed in ({"secret": "another"}, {"HTTP_X_GITEA_SIGNATURE": ""}, {"HTTP_X_GITEA_SIGNATURE": "ä"}):
+        assert deliver(town.connection, event(town), **changed).status_code == 401
+    town.connection.slug = "nowhere"
+    assert deliver(town.connection, event(town)).status_code == 401
+    assert not Delivery.objects.exists()
+
+
+def test_what_is_too_large_is_not_even_read(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hearing, "LARGEST", 50)
+    assert deliver(town.connection, event(town)).status_code == 413
+    assert not Delivery.objects.exists()
+
+
+def test_a_delivery_counts_once_and_its_bytes_under_another_name_too(town: Town) -> None:
+    assert deliver(town.connection, event(town)).status_code == 202
+    assert deliver(town.connection, event(town)).status_code == 200
+    assert deliver(town.connection, event(town), HTTP_X_GITEA_DELIVERY="d-2").status_code == 200
+    assert deliver(town.connection, event(town, 2), HTTP_X_GITEA_DELIVERY="d-1").status_code == 200
+    assert Delivery.objects.count() == 1
+
+
+def test_ten_events_on_one_change_are_one_look(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    for at in range(10):
+        more = {"action": str(at)}
+        assert (
+            deliver(town.connection, {**event(town, number), **more}, HTTP_X_GITEA_DELIVERY=f"d-{at}").status_code
+            == 202
+        )
+    assert town.run() == ["read-change"]
+
+
+def test_a_renewed_secret_ends_the_old_one_and_the_forge_is_told(town: Town) -> None:
+    person("root", Role.ADMIN)
+    hooks = town.fake.hooked[town.acting.path]
+    old = hooks[0]["config"]["secret"]
+    assert old == hearing.secret_of(town.connection)
+    assert "Done." in post(signed_in("root"), "/connections/forge/change", do="turn")
+    with as_role("owner"):
+        Connected.objects.update(reconciled=None)
+    town.run()
+    assert len(hooks) == 1
+    assert hooks[0]["config"]["secret"] == hearing.secret_of(Connection.objects.get()) != old
+    assert deliver(town.connection, event(town), secret=old).status_code == 401
+
+
+# judging
+
+
+def test_a_change_is_denied_and_says_what_is_missing_once(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    change = town.change(number)
+    assert [row["status"] for row in town.fake.marks[town.acting.path, change.head]] == ["pending", "failure"]
+    assert change.decision is not None
+    assert not change.decision.allowed
+    decided = change.decision.entry
+    assert decided is not None
+    entry = entries.decode(bytes(decided.data), 0)
+    assert isinstance(entry, entries.Judged)
+    assert (entry.enforced, entry.target, entry.head) == (True, MAIN, change.head)
+    comments = town.fake.pulls[town.acting.path, number]["comments"]
+    assert len(comments) == 1
+    assert "0 of 2 others approved" in comments[0]["body"]
+    town.look(number)
+    assert len(comments) == 1
+    assert Entry.objects.filter(kind="decision").count() == 1
+
+
+def test_two_others_make_it_green_and_the_comment_goes(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    approved(town, number)
+    change = town.change(number)
+    assert town.shown(change.head) == "success"
+    assert town.fake.pulls[town.acting.path, number]["comments"] == []
+    assert change.decision is not None
+    assert change.decision.allowed
+
+
+def test_a_push_after_that_is_denied_on_its_own_head(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    first = town.change(number).head
+    second = town.work.commit("ada", {"app.py": "x = 2\n"}, first)
+    town.work.push("ada", second, "topic")
+    town.look(number)
+    assert town.change(number).head == second
+    assert town.shown(second) == "failure"
+
+
+def test_a_freeze_turns_every_open_head_red(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    person("sue", Role.SECURITY)
+    post(signed_in("sue"), "/policy/freeze", reason="Something is wrong.")
+    assert "read-change" in town.run()
+    assert town.shown(town.change(number).head) == "failure"
+
+
+def test_a_reading_that_fails_leaves_pending_and_is_denied_past_the_deadline(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    head = town.change(number).head
+    town.fake.fail("pull", Fault.FAILED)
+    with pytest.raises(ForgeError):
+        town.look(number)
+    assert town.shown(head) == "pending"
+    with as_role("owner"):
+        AtForge.objects.update(due=timezone.now() - timedelta(minutes=6))
+    with pytest.raises(ForgeError):
+        town.look(number)
+    assert town.shown(head) == "failure"
+    assert town.change(number).decision is None
+    town.fake.mend()
+    town.look(number)
+    assert town.shown(head) == "success"
+
+
+def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    head = town.change(number).head
+    body = {"context": "muniment/main", "state": "success", "description": "fine", "target_url": ""}
+    town.acting._at("POST", f"statuses/{head}", town.acting.token("ada"), body)
+    assert town.shown(head) == "success"
+    with as_role("worker"):
+        from muniment.server.connections import tasks
+
+        tasks.look_at_statuses(repository=town.repository.pk, head=head)
+    assert town.shown(head) == "failure"
+    assert Incident.objects.get().kind == "status-forged"
+
+
+def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    with as_role("owner"):
+        Connected.objects.update(reconciled=None)
+        from muniment.server.connections.tasks import go_rounds
+
+        go_rounds()
+    done = town.run()
+    assert {"go-through", "read-change"} <= set(done)
+    assert town.shown(town.change(number).head) == "failure"
+
+
+# what branches take
+
+
+def test_a_merge_of_what_was_allowed_is_an_entry_that_names_the_decision(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    town.acting.merge("bob", number, "squash")
+    town.look(number)
+    town.watch()
+    row = Arrival.objects.get(how="allowed")
+    change = town.change(number)
+    assert change.where == "past"
+    assert row.decision == change.decision
+    assert row.commit == town.work.tip("main")
+    entry = entries.decode(bytes(row.entry.data), 0)
+    assert isinstance(entry, entries.Arrived)
+    assert change.decision is not None
+    assert change.decision.entry is not None
+    assert entry.decision == change.decision.entry.object
+    assert not Incident.objects.exists()
+    page = signed_in("ada").get("/products/shop/branches").content.decode()
+    assert "Change topic" in page
+    assert "squash" in page
+
+
+def pushed(town: Town) -> Arrival:
+    """Somebody pushes to main, past everything."""
+    made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
+    town.work.push("ada", made, "main")
+    town.watch()
+    return Arrival.objects.get(how="escape")
+
+
+def test_a_push_past_the_gate_is_an_escape_that_two_others_close(town: Town) -> None:
+    row = pushed(town)
+    assert row.incident is not None
+    assert (row.hands, row.strangers) == (["ada"], 0)
+    assert "no decision allowed" in row.incident.told
+    assert Person.objects.get(slug="dave").messages.filter(text__contains="no decision allowed").exists()
+    assert "You had a hand in it" in post(signed_in("ada"), f"/arrivals/{row.pk}/review", reason="It is mine.")
+    assert "Recorded." in post(signed_in("bob"), f"/arrivals/{row.pk}/review", reason="I read it.")
+    assert "You said so already." in post(signed_in("bob"), f"/arrivals/{row.pk}/review", reason="Again.")
+    town.run()
+    assert Incident.objects.get().closed is None
+    assert "Recorded." in post(signed_in("carol"), f"/arrivals/{row.pk}/review", reason="So did I.")
+    town.run()
+    assert Incident.objects.get().how == "reviewed-afterwards"
+
+
+def test_a_merge_that_was_forced_although_it_was_denied_is_an_escape(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    town.acting.merge("muniment", number, "merge", force=True)
+    town.watch()
+    assert Arrival.objects.get(how="escape").incident is not None
+
+
+def test_an_approval_that_comes_after_the_merge_allows_nothing(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    town.acting.merge("muniment", number, "merge", force=True)
+    approved(town, number)
+    town.watch()
+    assert Arrival.objects.get(commit=town.work.tip("main")).how == "escape"
+
+
+def test_a_button_prepares_the_revert_and_its_merge_closes_the_escape(town: Town) -> None:
+    row = pushed(town)
+    assert "It is being prepared." in post(signed_in("bob"), f"/arrivals/{row.pk}/revert")
+    town.run()
+    number = max(number for _, number in town.fake.pulls)
+    town.look(number)
+    assert town.shown(town.change(number).head) == "failure"
+    approved(town, number)
+    assert town.shown(town.change(number).head) == "success"
+    town.acting.merge("bob", number, "merge")
+    town.watch()
+    assert Incident.objects.get().how == "reverted"
+
+
+def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:
+    from muniment.forges.rules import Wanted
+    from muniment.server.connections import reaching, tasks
+
+    with as_role("worker"):
+        forge = reaching.forge_of(town.connection)
+        repo = reaching.repo_of(Connected.objects.get())
+        plan = forge.protector.plan(repo, Wanted(MAIN, "muniment/main"))
+        forge.protector.apply(repo, plan)
+        tasks.watch(repository=town.repository.pk)
+        tasks.look_at_rules(repository=town.repository.pk)
+        assert not Incident.objects.exists()
+        town.acting.weaken(MAIN)
+        tasks.look_at_rules(repository=town.repository.pk)
+    found = Incident.objects.get()
+    assert found.kind == "rule-weakened"
+    assert "it is not protected any more" in found.told
+    assert "not protected any more" in Branch.objects.get().loose
+
+
+# people's words on our page
+
+
+def test_the_guide_is_answered_on_our_page_for_one_head(town: Town) -> None:
+    number = town.open({"Dockerfile": "FROM scratch\n"})
+    town.look(number)
+    change = town.change(number)
+    town.acting.approve("bob", number)
+    page = signed_in("dave").get(f"/changes/{change.pk}/look").content.decode()
+    assert "FROM scratch" in page
+    assert "pipeline-reach" in page
+    answers = {"pipeline-reach": "None.", "pipeline-pinned": "It fetches nothing."}
+    told = post(signed_in("dave"), f"/changes/{change.pk}/review", do="approve", head=change.head, **answers)
+    assert "Recorded." in told
+    town.run()
+    change.refresh_from_db()
+    assert town.shown(change.head) == "success", signed_in("dave").get(f"/changes/{change.pk}").content.decode()
+    stale = post(signed_in("dave"), f"/changes/{change.pk}/review", do="approve", head="0" * 40, **answers)
+    assert "It has another head by now" in stale
+
+
+def test_a_statement_that_no_act_recorded_counts_for_nothing(town: Town) -> None:
+    from muniment.server.connections.models import Statement
+
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    change = town.change(number)
+    town.acting.approve("bob", number)
+    with as_role("owner"):
+        forged = {"head": change.head, "target": MAIN, "verdict": "approve", "proof": "sha256:" + "0" * 64}
+        Statement.objects.create(change=change, person=Person.objects.get(slug="carol"), **forged)
+    town.look(number)
+    assert town.shown(change.head) == "failure"
+
+
+def test_people_who_could_approve_are_asked_at_the_forge(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    change = town.change(number)
+    assert "They are being asked." in post(
+        signed_in("ada"), f"/changes/{change.pk}/request", do="ask", head=change.head
+    )
+    assert town.run() == ["ask-review"]
+    reviews = town.fake.pulls[town.acting.path, number]["reviews"]
+    asked = {row["user"]["login"] for row in reviews if row["state"] == "REQUEST_REVIEW"}
+    assert asked == {town.acting.login(name) for name in ("bob", "carol", "dave")}
+
+
+def test_what_is_allowed_is_merged_on_request_and_nothing_else_is(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    change = town.change(number)
+    post(signed_in("ada"), f"/changes/{change.pk}/request", do="merge", head=change.head)
+    with pytest.raises(Exception, match="not allowed to be merged"):
+        town.run()
+    approved(town, number)
+    post(signed_in("ada"), f"/changes/{change.pk}/request", do="merge", head=change.head)
+    town.run()
+    assert town.fake.pulls[town.acting.path, number]["merged"]
+
+
+# pages
+
+
+def test_pages_of_connections_branches_and_friction_say_what_there_is(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    row = pushed(town)
+    person("root", Role.ADMIN)
+    for path, text in (
+        ("/connections", "Gitea"),
+        ("/connections/forge", town.acting.path),
+        (f"/arrivals/{row.pk}", "Let it stay"),
+        ("/products/shop/friction", "never of a person"),
+        (f"/changes/{town.change(number).pk}", "shown as allowed"),
+        ("/products/shop", "gone through"),
+    ):
+        who = "root" if path.startswith("/connections") else "bob"
+        answer = signed_in(who).get(path)
+        assert answer.status_code == 200, path
+        assert text in answer.content.decode(), path
+
+
+def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with town(tmp_path, monkeypatch) as found:
+        person("root", Role.ADMIN)
+        page = signed_in("root").get("/connections/forge").content.decode()
+        assert found.acting.path in page
+        told = post(signed_in("root"), "/connections/forge/repositories", product="shop", listed="1", name="")
+        assert "It is connected, and being read." in told
+        again = post(signed_in("root"), "/connections/forge/repositories", product="shop", listed="1", name="")
+        assert "It belongs to a product already." in again
+        assert "reconcile" in found.run()
+        assert Connected.objects.get().problem == ""
+
+
+def test_nothing_that_forges_told_is_kept_for_longer_than_its_rule(town: Town) -> None:
+    from muniment.server.people.privacy import keep_to_rules
+
+    number = town.open({"app.py": "x = 1\n"})
+    deliver(town.connection, event(town, number))
+    town.run()
+    with as_role("owner"):
+        Delivery.objects.update(received=timezone.now() - timedelta(days=31))
+        Shown.objects.update(at=timezone.now() - timedelta(days=91))
+    with as_role("worker"):
+        keep_to_rules()
+    assert not Delivery.objects.exists()
+    assert not Shown.objects.exists()
+    assert Change.objects.exists()
+
+
+def test_a_doctor_warns_where_two_others_cannot_be_found(town: Town) -> None:
+    from muniment.server.people.models import Grant
+    from muniment.server.running import examining
+
+    def told() -> dict[str, str]:
+        found = (*examining._approvers(), *examining._forges())
+        return {one.part: f"{one.status}: {one.message}" for one in found}
+
+    assert told() == {"forge": "satisfied: forge works, it tells of no limit"}
+    with as_role("owner"):
+        Grant.objects.filter(person__slug__in=["ada", "bob"]).update(ended=timezone.now())
+        Connection.objects.update(left=3, limit=5000)
+    assert told()["approvals"].startswith("unknown: Shop: 2 people could approve")
+    assert told()["forge"] == "unknown: forge: 3 of 5000 requests left"
