@@ -233,6 +233,22 @@ def test_what_is_malformed_is_refused(shop: Shop, changed: dict[str, Any]) -> No
     assert shop.ask("staging", **changed)[0] == 422
 
 
+def test_no_token_is_kept_anywhere(shop: Shop, looking: None, caplog: pytest.LogCaptureFixture) -> None:
+    good, bad = shop.runner("staging"), shop.job("staging", ref="refs/heads/topic")
+    number = shop.asked("staging", token=good)
+    shop.get(number, "staging", token=good)
+    shop.ask("staging", token=bad)
+    with as_role("owner"), connection.cursor() as cursor:
+        rows = []
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT t::text FROM "{table}" t')
+            rows += [row for (row,) in cursor.fetchall()]
+    kept = " ".join(rows) + caplog.text
+    assert ARTIFACT in kept
+    for token in (good, bad):
+        assert not any(part in kept for part in token.split("."))
+
+
 # --- denied -------------------------------------------------------------------------------------------------
 
 

@@ -119,8 +119,8 @@ def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
         raise Problem(400, "malformed-key", "Send an Idempotency-Key of at most 200 characters.")
     environment, pipeline, identity = _identified(request, body.product, body.environment)
     with allowing(Action.DEPLOY), transaction.atomic():
-        given = body.artifact, body.commit, body.provenance
-        row = asking.ask(environment, pipeline, identity, *given, key)
+        wish = asking.Wish(body.artifact, body.commit, body.provenance, key)
+        row = asking.ask(environment, pipeline, identity, wish)
     return Status(202, {"id": row.pk, "state": row.state})
 
 

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from django.utils import timezone
+from msgspec import Struct
 
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
@@ -17,57 +18,56 @@ from muniment.server.record.entering import enter
 from muniment.server.work import soon
 
 
-def ask(
-    environment: Environment,
-    pipeline: Pipeline,
-    identity: Identity,
-    artifact: str,
-    commit: str,
-    provenance: list[dict[str, Any]],
-    key: str,
-) -> Deployment:
+class Wish(Struct, frozen=True):
+    """What to bring, as it was sent: `provenance` are DSSE envelopes, `key` tells the same request from another."""
+
+    artifact: str
+    commit: str
+    provenance: list[dict[str, Any]]
+    key: str
+
+    @property
+    def digest(self) -> str:
+        """What tells it from other requests, but for its key."""
+        body = {"artifact": self.artifact, "commit": self.commit, "provenance": self.provenance}
+        return hashlib.sha256(canonical.encode(body)).hexdigest()
+
+
+def ask(environment: Environment, pipeline: Pipeline, identity: Identity, wish: Wish) -> Deployment:
     """Record what was asked, and have it judged. Sent again with the same key it is the same deployment.
 
     Raises ValueError for a commit that the pipeline does not run on, or a key that was used for something else.
     """
-    if isinstance(identity.commit, Known) and identity.commit.value != commit:
+    if isinstance(identity.commit, Known) and identity.commit.value != wish.commit:
         raise ValueError("The pipeline runs on another commit than the one that it asks for.")
-    body = canonical.encode({"artifact": artifact, "commit": commit, "provenance": provenance})
-    digest = hashlib.sha256(body).hexdigest()
-    found = Deployment.objects.filter(pipeline=pipeline, key=key).select_related("permission").first()
+    found = Deployment.objects.filter(pipeline=pipeline, key=wish.key).select_related("permission").first()
     if found is None:
-        return _recorded(environment, pipeline, identity, artifact, commit, provenance, key, digest)
-    if found.request != digest:
+        return _recorded(environment, pipeline, identity, wish)
+    if found.request != wish.digest:
         raise ValueError("This Idempotency-Key was used for another request.")
     return found
 
 
-def _recorded(
-    environment: Environment,
-    pipeline: Pipeline,
-    identity: Identity,
-    artifact: str,
-    commit: str,
-    provenance: list[dict[str, Any]],
-    key: str,
-    request: str,
-) -> Deployment:
+def _recorded(environment: Environment, pipeline: Pipeline, identity: Identity, wish: Wish) -> Deployment:
     by = f"{identity.issuer.value}:{identity.subject}"
     place = environment.product.slug, environment.name
-    beside = objects.Delivery(*place, artifact, commit, by, identity.run, objects.salt())
-    pipeline_ = objects.commitment(by, beside.salt)
+    beside = objects.Delivery(*place, wish.artifact, wish.commit, by, identity.run, objects.salt())
     entry = entries.Asked(
-        time=moments.now(), object=canonical.digest_of(beside), artifact=artifact, head=commit, pipeline=pipeline_
+        time=moments.now(),
+        object=canonical.digest_of(beside),
+        artifact=wish.artifact,
+        head=wish.commit,
+        pipeline=objects.commitment(by, beside.salt),
     )
     row = Deployment.objects.create(
         environment=environment,
         pipeline=pipeline,
-        artifact=artifact,
-        commit=commit,
+        artifact=wish.artifact,
+        commit=wish.commit,
         identity=told(identity),
-        provenance=provenance,
-        key=key,
-        request=request,
+        provenance=wish.provenance,
+        key=wish.key,
+        request=wish.digest,
         entry_id=enter(entry, (beside,)).pk,
     )
     soon("judge-deployment", deployment=row.pk)

@@ -13,7 +13,7 @@ from muniment.server.deployments.models import Issuer, Pipeline
 
 _SECONDS, _LARGEST, _MOST_KEYS = 10, 1 << 20, 50
 _AGAIN = timedelta(minutes=10)
-_LONGEST = timedelta(hours=24)  # that keys are good for without having been read again
+LONGEST = timedelta(hours=24)  # that keys are good for without having been read again
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
@@ -38,7 +38,7 @@ def read(url: str) -> None:
         row.keys, row.problem, row.read = _keys(url), "", timezone.now()
     except (OSError, ValueError) as error:
         row.problem = f"Its keys could not be read ({type(error).__name__})."
-        if row.read is None or row.read < timezone.now() - _LONGEST:
+        if row.read is None or row.read < timezone.now() - LONGEST:
             row.keys = {}
     row.save()
 

@@ -1,0 +1,197 @@
+"""A pipeline's own program before a real web and a real worker; an issuer's keys over a real connection."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import msgspec
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+from django.utils import timezone
+
+from muniment.errors import RunError
+from muniment.pipelines.service import Ask, Outcome, Service
+from muniment.server.deployments import issuers
+from muniment.server.deployments.models import Issuer, Pipeline
+from muniment.server.incidents.models import Incident
+from muniment.server.wsgi import application
+from tests.support.deploying import ARTIFACT, Shop
+from tests.support.running import clean, until
+from tests.support.service import as_role, person, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, service: None) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.fixture
+def url(shop: Shop) -> Iterator[str]:
+    """A web and a worker of their own."""
+    server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
+    Thread(target=server.serve_forever, daemon=True).start()
+    command = [sys.executable, "-m", "muniment", "worker", "--home", str(settings.HOME)]
+    with override_settings(URL=f"http://localhost:{server.server_port}"):
+        worker = subprocess.Popen(command, env=clean(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield settings.URL
+        finally:
+            worker.terminate()
+            worker.wait(30)
+            server.shutdown()
+            server.server_close()
+            connection.close()
+
+
+def asked(shop: Shop) -> Ask:
+    provenance = (msgspec.Raw(json.dumps(shop.provenance()).encode()),)
+    return Ask("shop", "staging", ARTIFACT, shop.commit, provenance)
+
+
+def test_a_pipeline_asks_waits_deploys_and_reports(shop: Shop, url: str) -> None:
+    pipeline = Service(url, lambda: shop.runner("staging"))
+    number = pipeline.ask(asked(shop), "key")
+    assert pipeline.ask(asked(shop), "key") == number
+    standing = pipeline.decided(number, 60)
+    assert standing.allowed, standing.reasons
+    shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
+    gone = pipeline.decided(number, 60)
+    assert (gone.state, gone.allowed) == ("ended", False)
+    pipeline.report(number, Outcome("succeeded", 0))
+    until(lambda: shop.state(number) == "succeeded")
+    assert "its permission was over" in Incident.objects.get().told
+
+
+def test_a_person_or_nobody_gets_no_answer(shop: Shop, url: str) -> None:
+    text = token_of(person("ada"))
+    for token in (text, "x.y.z", shop.runner("production")):
+        with pytest.raises(RunError, match="refuses"):
+            Service(url, lambda token=token: token).ask(asked(shop), "key")  # type: ignore[misc]
+
+
+# --- keys of issuers ----------------------------------------------------------------------------------------
+
+
+class Forge:
+    """An issuer on this machine, with a switch for each way in which it can fail."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Callable[[], tuple[int, bytes, str]]] = {}
+        forge = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, body, where = forge.answers.get(self.path, lambda: (404, b"", ""))()
+                self.send_response(status)
+                if where:
+                    self.send_header("Location", where)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.tells({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+        self.has({"keys": [{"kty": "RSA", "kid": "k"}]})
+
+    def tells(self, document: Any, status: int = 200, where: str = "") -> None:
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.answers["/.well-known/openid-configuration"] = lambda: (status, body, where)
+
+    def has(self, document: Any) -> None:
+        body = json.dumps(document).encode()
+        self.answers["/keys"] = lambda: (200, body, "")
+
+
+@pytest.fixture
+def forge() -> Iterator[Forge]:
+    found = Forge()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+def read(url: str) -> Issuer:
+    with as_role("worker"):
+        issuers.read(url)
+    return Issuer.objects.get(url=url)
+
+
+def test_an_issuers_keys_are_read(forge: Forge) -> None:
+    row = read(forge.url)
+    assert row.problem == ""
+    assert row.keys == {"keys": [{"kty": "RSA", "kid": "k"}]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"issuer": "https://other.example.test", "jwks_uri": "{url}/keys"},
+        {"issuer": "{url}", "jwks_uri": "http://elsewhere.example.test/keys"},
+        {"issuer": "{url}", "jwks_uri": "file:///etc/passwd"},
+        {"issuer": "{url}", "jwks_uri": 3},
+        {"issuer": "{url}"},
+        [],
+        b"<html>",
+        b"x" * (1 << 21),
+    ],
+)
+def test_keys_that_the_issuer_does_not_own_are_not_read(forge: Forge, document: Any) -> None:
+    text = document if isinstance(document, bytes) else json.dumps(document).replace("{url}", forge.url).encode()
+    forge.tells(text)
+    row = read(forge.url)
+    assert row.keys == {}
+    assert "could not be read" in row.problem
+
+
+@pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": "x"}, {"keys": [{}] * 51}])
+def test_no_keys_or_too_many_are_none(forge: Forge, keys: Any) -> None:
+    forge.has(keys)
+    assert read(forge.url).problem
+
+
+def test_nothing_leads_elsewhere(forge: Forge) -> None:
+    forge.tells({}, 302, f"{forge.url}/keys")
+    assert read(forge.url).problem
+
+
+def test_old_keys_are_good_for_a_day_without_the_issuer(forge: Forge) -> None:
+    read(forge.url)
+    forge.tells({}, 500)
+    assert read(forge.url).keys["keys"]
+    with as_role("owner"):
+        Issuer.objects.update(read=timezone.now() - 2 * issuers.LONGEST)
+    assert read(forge.url).keys == {}
+
+
+def test_only_issuers_of_pipelines_that_may_deploy_are_asked(shop: Shop, forge: Forge) -> None:
+    now = timezone.now()
+    assert issuers.trusted(now) == ["https://forge.example.test"]
+    with as_role("owner"):
+        Pipeline.objects.filter(kind="github").update(issuer=forge.url)
+    assert issuers.trusted(now) == [forge.url]
+    read(forge.url)
+    assert issuers.trusted(now) == []
+    with as_role("owner"):
+        Pipeline.objects.update(ended=now)
+        Issuer.objects.update(problem="x")
+    assert issuers.trusted(now) == []
