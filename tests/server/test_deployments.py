@@ -249,6 +249,12 @@ def test_no_token_is_kept_anywhere(shop: Shop, looking: None, caplog: pytest.Log
         assert not any(part in kept for part in token.split("."))
 
 
+@pytest.mark.parametrize("text", ["\0", "\ud800", "\x7f", "x" * 900_000])
+def test_provenance_that_no_database_holds_breaks_nothing(shop: Shop, text: str) -> None:
+    status, told = shop.ask("staging", provenance=[{"payload": text}])
+    assert status in (202, 400, 409, 422), told
+
+
 # --- denied -------------------------------------------------------------------------------------------------
 
 

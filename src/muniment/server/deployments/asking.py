@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from msgspec import Struct
 
@@ -40,9 +41,14 @@ def ask(environment: Environment, pipeline: Pipeline, identity: Identity, wish: 
     """
     if isinstance(identity.commit, Known) and identity.commit.value != wish.commit:
         raise ValueError("The pipeline runs on another commit than the one that it asks for.")
-    found = Deployment.objects.filter(pipeline=pipeline, key=wish.key).select_related("permission").first()
+    rows = Deployment.objects.filter(pipeline=pipeline, key=wish.key).select_related("permission")
+    found = rows.first()
     if found is None:
-        return _recorded(environment, pipeline, identity, wish)
+        try:
+            with transaction.atomic():
+                return _recorded(environment, pipeline, identity, wish)
+        except IntegrityError:  # the same was sent twice at this moment
+            found = rows.get()
     if found.request != wish.digest:
         raise ValueError("This Idempotency-Key was used for another request.")
     return found
