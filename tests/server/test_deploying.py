@@ -44,7 +44,13 @@ def shop(tmp_path: Path, service: None) -> Shop:
 def url(shop: Shop) -> Iterator[str]:
     """A web and a worker of their own."""
     server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
-    Thread(target=server.serve_forever, daemon=True).start()
+
+    def serve() -> None:
+        server.serve_forever()
+        connection.close()  # this thread's own
+
+    serving = Thread(target=serve, daemon=True)
+    serving.start()
     command = [sys.executable, "-m", "muniment", "worker", "--home", str(settings.HOME)]
     with override_settings(URL=f"http://localhost:{server.server_port}"):
         worker = subprocess.Popen(command, env=clean(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -54,8 +60,8 @@ def url(shop: Shop) -> Iterator[str]:
             worker.terminate()
             worker.wait(30)
             server.shutdown()
+            serving.join()
             server.server_close()
-            connection.close()
 
 
 def asked(shop: Shop) -> Ask:
