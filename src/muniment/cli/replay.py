@@ -75,6 +75,13 @@ def command(
 
         summary = replay_forge.judged(forge, onto, since or "", policy_file, home, output, suppose=suppose)
         return _told(summary, forge, output)
+    return _told(_of_branch(repo, onto, since or "", policy_file, home, output), repo, output)
+
+
+def _of_branch(
+    repo: str, onto: str | None, since: str, policy_file: str | None, home: str | None, output: str
+) -> Summary:
+    """What a branch of a repository here took."""
     now = scene.now()
     with Repository.open(repo) as repository:
         branch = scene.find_branch(repository, onto)
@@ -83,7 +90,7 @@ def command(
         policy = replaying.policy_of(policy_file, place, written)
         people, exceptions = replaying.people_of(place, written)
         replay = Replay(policy, branch.ref)
-        past = History(repository, policy.policy.repository, branch.ref, branch.tip, since=since or "")
+        past = History(repository, policy.policy.repository, branch.ref, branch.tip, since=since)
         known: dict[str, Maybe[Any]] = {
             kinds.PEOPLE.name: people,
             kinds.EXCEPTIONS.name: exceptions,
@@ -99,8 +106,7 @@ def command(
                 replay.judge(collector.collect(step.revision, replay.names, {**always, **read}), now)
                 advance()
         newest = collector.landed(policy.policy.repository, branch.ref, branch.tip)
-        summary = replay.summary(now, collector.collect(newest, names, {**given, **known}))
-    return _told(summary, repo, output)
+        return replay.summary(now, collector.collect(newest, names, {**given, **known}))
 
 
 def _told(summary: Summary, where: str, output: str) -> int:

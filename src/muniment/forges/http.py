@@ -159,7 +159,8 @@ class Client:
         """
         found: tuple[Any, ...] = ()
         for _ in range(_READINGS):
-            found, complete = self._listed(path, proof, {**query, sized: size}, until)
+            sizes = {} if proof is Proof.WHOLE else {sized: size}
+            found, complete = self._listed(path, proof, {**query, **sizes}, until)
             if complete:
                 return found
         raise truncated(path, len(found))
