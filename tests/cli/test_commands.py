@@ -1,6 +1,9 @@
 """The commands as programs meet them: what they print, where it goes, and their exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -198,3 +201,22 @@ def test_what_writes_also_answers_in_json(shop: Shop, tmp_path: Path) -> None:
     assert told["unanswered"]
     _, out, _ = shop.muniment("init", "--home", str(tmp_path / "h"), "--repository", "shop", "--format", "json")
     assert "policy.toml" in json.loads(out)["made"]
+
+
+def test_doctor_looks_at_the_service_in_the_usual_place_unless_a_repository_is_named(
+    shop: Shop, tmp_path: Path
+) -> None:
+    from muniment.server.running.folder import make_folder
+
+    folder = tmp_path / ".local" / "share" / "muniment"
+    make_folder(folder)
+    (folder / "service.json").write_text('{"port": 1}\n')
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DJANGO_"))}
+
+    def doctor(*more: str) -> str:
+        command = [sys.executable, "-m", "muniment", "doctor", *more]
+        done = subprocess.run(command, env={**own, "HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert "database: it does not answer" in doctor()
+    assert "the service in" not in doctor("--repo", str(shop.repo.path))

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.server.people.models import Person
-from muniment.server.policies.models import Version
+from muniment.server.policies.models import Gentle, Leave, Source, Version
 from muniment.server.products.models import ClauseState, Repository
 from tests.server.conftest import PASSWORD
 from tests.support.service import as_role, browser, person, post, product
@@ -209,3 +210,51 @@ def test_lists_of_many_are_looked_through_by_name_and_by_clause() -> None:
     assert "below=" in ada.get("/products?find=p").content.decode()
     assert "find=p" in ada.get("/products?find=p").content.decode().partition("below=")[2][:40]
     assert "Nobody of that name" in ada.get("/people?find=<script>").content.decode()
+
+
+def test_another_products_things_cannot_be_touched_by_guessing_their_ids() -> None:
+    shop = product("shop", "/nowhere/shop")
+    other = product("other", "/nowhere/other")
+    with as_role("owner"):
+        ada = Person.objects.create(slug="ada", name="Ada")
+        repository = Repository.objects.get(name="other")
+        times = {"granted": timezone.now(), "expires": timezone.now() + timedelta(days=9)}
+        leave = Leave.objects.create(
+            slug="x1", repository=repository, clause="c", branch="b", reason="r", asker=ada, granter=ada, **times
+        )
+        day = timezone.now().date() + timedelta(days=9)
+        gentle = Gentle.objects.create(slug="g1", product=other, clause="c", until=day, asker=ada, granter=ada)
+    for role in (Role.OWNER, Role.SECURITY, Role.DEVELOPER):
+        client = browser(person(f"of-{role.value}", role, product=shop))
+        for path in (
+            *("/products/other", "/products/other/progress", f"/exceptions/{leave.slug}/end"),
+            *(f"/exceptions/{gentle.slug}/end", "/products/other/gently", "/products/other/change"),
+            *("/products/other/retire", "/exceptions/none/end"),
+        ):
+            fields = {"clause": "review.two-others", "until": str(day), "reason": "x", "do": "describe", "name": "x"}
+            assert {client.get(path).status_code, client.post(path, fields).status_code} <= {404, 405}, (role, path)
+        assert "other" not in client.get("/products?find=oth").content.decode().partition("<main")[2].replace(
+            "others", ""
+        )
+    assert Leave.objects.get().ended is None
+    assert Gentle.objects.get().ended is None
+
+
+def test_a_claim_and_its_code_are_ones_own() -> None:
+    ada, eve = browser(person("ada", Role.DEVELOPER)), browser(person("eve", Role.DEVELOPER))
+    post(ada, "/me/claim", kind="email", value="ada@work.test")
+    assert "begin again" in post(eve, "/me/claim", code="00000000")
+    assert "ada@work.test" not in eve.get("/me").content.decode()
+    assert ada.get("/me/claim").status_code == 405
+    assert ada.post("/me/export").status_code == 405
+
+
+def test_a_form_with_more_than_its_fields_sets_nothing_more() -> None:
+    ada = browser(person("ada", Role.ADMIN))
+    post(ada, "/people/add", id="eve", name="Eve", active="", erased="2020-01-01", held="x", password="x", is_staff="1")
+    eve = Person.objects.get(slug="eve")
+    assert (eve.active, eve.erased, eve.held, eve.has_usable_password()) == (True, None, "", False)
+    post(ada, "/me/claim", kind="key", value="x", proof="signed", ready="1", published="ssh-ed25519 AAAA", person="1")
+    sam = browser(person("sam", Role.SECURITY))
+    post(sam, "/policy/source", repository="", branch="main", path="p", seen="x", by="1")
+    assert not Source.objects.exists()

@@ -38,10 +38,13 @@ class Finding(Struct, frozen=True):
 def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
     """Check git, ssh-keygen, the repository, its policy and people, the home, and your key; or a whole service.
 
-    Exit code 1 if one of them fails.
+    Without --home and --repo, a service that has its home in the usual place is looked at. Exit code 1 if one of them
+    fails.
     """
-    if home is not None and homes.is_service(home):
-        findings = [*_programs(), *_pipelines(), *_service(home)]
+    service = home if home is not None else serving.usual() if repo == "." else ""
+    if service and homes.is_service(service):
+        found = Finding("home", "satisfied", f"the service in {service}")
+        findings = [*_programs(), *_pipelines(), found, *_service(service)]
     else:
         findings = [*_programs(), *_pipelines(), *_rules(repo, onto, home), *_home(home)]
     if output == "json":

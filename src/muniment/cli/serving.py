@@ -21,10 +21,16 @@ STATE = "service.json"  # in the home of a service, and in no other
 
 _OPEN_SECONDS = 20
 
+
+def usual() -> str:
+    """Where a service has its home if nobody says otherwise."""
+    return os.environ.get("MUNIMENT_HOME") or str(Path.home() / ".local" / "share" / "muniment")
+
+
 home = click.option(
     "--home",
     metavar="DIR",
-    default=lambda: os.environ.get("MUNIMENT_HOME") or str(Path.home() / ".local" / "share" / "muniment"),
+    default=usual,
     show_default="~/.local/share/muniment",
     help="Where the service keeps its keys and its database.",
 )

@@ -164,7 +164,8 @@ def _people() -> Iterator[Found]:
     for role in (Role.ADMIN, Role.SECURITY):
         count = held.filter(role=role).values("person").distinct().count()
         if count < 2:
-            message = f"{count} people are {role.label} everywhere; what is dangerous takes two"
+            who = ("nobody is", "one person is")[count]
+            message = f"{who} {role.label} everywhere; what is dangerous takes two"
             yield Found("people", "unknown", message, "Give the role to more people.")
 
 
