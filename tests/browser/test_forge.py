@@ -60,7 +60,7 @@ def test_a_forge_is_connected_and_its_changes_judged(
     page.fill("#url", fake.url)
     page.fill("#id", "forge")
     page.click("button:has-text('Connect')")
-    page.click("text=forge >> nth=0")
+    page.click("table a")
     assert "waits for its credential" in ada.text()
     page.fill("#token", acting.token("muniment"))
     page.click("text=Put it into the vault")

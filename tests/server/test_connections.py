@@ -447,3 +447,33 @@ def test_a_doctor_warns_where_two_others_cannot_be_found(town: Town) -> None:
         Connection.objects.update(left=3, limit=5000)
     assert told()["approvals"].startswith("unknown: Shop: 2 people could approve")
     assert told()["forge"] == "unknown: forge: 3 of 5000 requests left"
+
+
+def test_a_connection_begins_with_an_address_and_takes_no_strange_one() -> None:
+    person("root", Role.ADMIN)
+    add = {"id": "hub", "vendor": "github", "url": "https://github.com/"}
+    assert "Now give it the credential" in post(signed_in("root"), "/connections/add", **add)
+    assert Connection.objects.get().url == "https://github.com"
+    assert "already exists" in post(signed_in("root"), "/connections/add", **add)
+    for changed in (
+        {"url": "http://forge.example.com"},
+        {"url": "https://me:secret@forge.example.com"},
+        {"url": "https://forge.example.com?x=1"},
+        {"id": "a.b"},
+        {"vendor": "svn"},
+    ):
+        post(signed_in("root"), "/connections/add", **{**add, "id": "other", **changed})
+    assert Connection.objects.count() == 1
+
+
+def test_githubs_app_is_asked_for_with_a_form_that_leads_there_alone() -> None:
+    person("root", Role.ADMIN)
+    post(signed_in("root"), "/connections/add", id="hub", vendor="github", url="https://github.com")
+    client = signed_in("root")
+    answer = client.get("/connections/hub/app?protects=yes")
+    assert "form-action 'self' https://github.com" in answer["Content-Security-Policy"]
+    text = answer.content.decode()
+    assert "https://github.com/settings/apps/new?state=" in text
+    assert "http://localhost:8000/hear/hub" in text
+    assert client.get("/connections/made?code=x&state=another").status_code == 404
+    assert "https://github.com" not in client.get("/connections/hub")["Content-Security-Policy"]

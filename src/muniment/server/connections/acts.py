@@ -108,8 +108,9 @@ def _connection(what: What) -> Connection:
 
 
 def _clean(row: Connection) -> None:
+    given = ("slug", "vendor", "url")
     try:
-        row.full_clean()
+        row.full_clean(exclude=[field.name for field in row._meta.fields if field.name not in given])
     except ValidationError as error:
         raise ValueError(
             " ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
