@@ -395,3 +395,13 @@ def test_git_opens_the_door_with_the_installations_token(github: FakeGitHub, hub
     assert hub.reader.fetch_header()["Authorization"].startswith("Basic ")
     assert hub.reader.change_ref(7) == "refs/pull/7/head"
     assert not any(token in repr(hub) for token in github.tokens)
+
+
+def test_a_warm_reading_takes_one_request_that_counts(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
+    github.tagged = True
+    number = _story(github)
+    first = hub.reader.read(repository, number)
+    github.calls.clear()
+    assert hub.reader.read(repository, number) == first
+    assert sorted(github.calls) == ["activity", "graphql", "permission", "permission", "pull"]
+    assert github.unchanged == 4  # GitHub counts those not

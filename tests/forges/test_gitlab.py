@@ -1,5 +1,6 @@
 """GitLab, read: a reading is whole, or says which part is not; an approval is of what its giver had before them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,15 @@ import pytest
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Unknown
+from muniment.forges import connecting
 from muniment.forges.forge import Forge
 from muniment.forges.gitlab import client, connect, notes, wire
 from muniment.forges.gitlab.protection import fits
-from muniment.forges.shapes import Ability, Account, Repo, Said, State
+from muniment.forges.shapes import Ability, Account, Repo, Said, State, Vendor
 from tests.support.forges import ours
-from tests.support.forges.fake_gitlab import OURS, FakeGitLab
-from tests.support.forges.faulty import Fault
+from tests.support.forges.fake_gitlab import FakeGitLab
+from tests.support.forges.faulty import Fault, Faulty, Reply, Request, Route
+from tests.support.forges.gitlab_requests import OURS
 
 GITLAB = "noreply@gitlab.com"
 PARTS = ("moves", "retargets", "reviews", "hands", "own_commits", "writers", "checks", "merging")
@@ -462,3 +465,36 @@ def test_a_token_that_cannot_be_renewed_or_kept_is_not_used(
     token = connect.OAuth(gitlab.url, {"access_token": "a", "refresh_token": "first"}, full)
     with pytest.raises(OSError, match="no space"):
         token()
+
+
+def test_the_vaults_credential_of_an_application_is_renewed_and_kept(
+    gitlab: FakeGitLab, kept: list[dict[str, str]]
+) -> None:
+    credential = {"client_id": "a", "client_secret": "b", "access_token": "c", "refresh_token": "first", "expires": "0"}
+    connection = connecting.Connection(Vendor.GITLAB, gitlab.url, "gitlab")
+    forge = connecting.open_forge(connection, credential, lambda: ours.NOW, keep=lambda fresh: kept.append(dict(fresh)))
+    assert forge.reader.repository("shop/api").repository.default == "refs/heads/main"
+    assert [one["refresh_token"] for one in kept] == ["first+"]
+
+
+def _answering(code: int) -> Callable[[Any, Request], Reply]:
+    return lambda fake, request: Reply(code, {"version": "1.25"})
+
+
+@pytest.mark.parametrize(
+    ("answers", "vendor"),
+    [
+        ({"/api/v4/metadata": 401}, Vendor.GITLAB),
+        ({"/api/v3/meta": 200}, Vendor.GITHUB),
+        ({"/api/v3/meta": 401}, Vendor.GITHUB),
+        ({"/api/v1/version": 200}, Vendor.GITEA),
+    ],
+)
+def test_an_address_tells_whose_it_is(answers: dict[str, int], vendor: Vendor) -> None:
+    class Somebody(Faulty):
+        routes = tuple(Route("GET", path, path, _answering(code)) for path, code in answers.items())
+
+    with Somebody() as there:
+        assert connecting.found_at(f"{there.url}/shop/api") == (vendor, there.url, "shop/api")
+    with pytest.raises(ForgeError):
+        connecting.found_at(f"{there.url}/shop/api")

@@ -16,8 +16,9 @@ from muniment.forges.rules import Required, Wanted
 from muniment.forges.shapes import Repo
 from muniment.forges.statuses import Saying, Status
 from tests.support.forges import ours
-from tests.support.forges.fake_gitlab import OURS, FakeGitLab
+from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault
+from tests.support.forges.gitlab_requests import OURS
 
 MAIN = "refs/heads/main"
 MARKER = "<!-- muniment -->"

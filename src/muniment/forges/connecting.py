@@ -61,14 +61,21 @@ def connect(
 
 
 def open_forge(
-    connection: Connection, credential: Mapping[str, str], now: Callable[[], str], cache: Cache | None = None
+    connection: Connection,
+    credential: Mapping[str, str],
+    now: Callable[[], str],
+    cache: Cache | None = None,
+    keep: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Forge:
     """The forge with what the vault holds for it; what is in it reaches no error and no log.
 
-    It is `{"token": ...}`, and for GitHub's App `{"app_id": ..., "pem": ..., "installation": ...}`.
+    It is `{"token": ...}`, for GitHub's App `{"app_id": ..., "pem": ..., "installation": ...}`, and for GitLab's OAuth
+    application what `gitlab.connect.OAuth` has, which `keep` puts into the vault whenever it was renewed.
     """
     if connection.vendor is Vendor.GITHUB and "token" not in credential:
         return github.app(connection.name, connection.url, credential, now, trust=connection.trust, cache=cache)
+    if connection.vendor is Vendor.GITLAB and "refresh_token" in credential and keep is not None:
+        return connect(connection, gitlab.OAuth(connection.url, credential, keep, trust=connection.trust), now, cache)
     return connect(connection, lambda: credential.get("token", ""), now, cache)
 
 

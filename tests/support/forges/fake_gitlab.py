@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from tests.support.forges.faulty import Faulty, Reply, Request, Route
-from tests.support.forges.world import ZERO, Change, User, World
+from tests.support.forges.faulty import Reply, Request, Route
+from tests.support.forges.gitlab_requests import FORBIDDEN, NOT_FOUND, OURS, GitLabRequests, user_json
+from tests.support.forges.world import Change, User, World
 
-NOT_FOUND = Reply(404, {"message": "404 Not found"})
-FORBIDDEN = Reply(403, {"message": "403 Forbidden"})
-OURS = "project_5_bot_0a1b2c"
 TOKEN = "-".join(("glpat", "fake"))
 _P = r"/api/v4/projects/([^/]+)"
 _M = _P + r"/merge_requests/([0-9]+)"
 _LEVELS = {"none": 0, "read": 20, "write": 30, "admin": 40}
 
 
-class FakeGitLab(Faulty):
+class FakeGitLab(GitLabRequests):
     """One installation with one project, number 5."""
 
     def __init__(self, folder: Path, tier: str = "ultimate") -> None:
@@ -69,14 +67,14 @@ class FakeGitLab(Faulty):
 
     def me(self, request: Request) -> Reply:
         user = self.asker(request)
-        return Reply(200, {**_user(user), "bot": True}) if user else Reply(401, {"message": "401 Unauthorized"})
+        return Reply(200, {**user_json(user), "bot": True}) if user else Reply(401, {"message": "401 Unauthorized"})
 
     def own_token(self, request: Request) -> Reply:
         return self.may(request) or Reply(200, {"id": 1, "scopes": ["api"]})
 
     def users(self, request: Request) -> Reply:
         name = request.query["username"]
-        found = [_user(user) for user in self.world.users.values() if user.login == name]
+        found = [user_json(user) for user in self.world.users.values() if user.login == name]
         return self.may(request) or self.listed(request, found)
 
     def renew(self, request: Request) -> Reply:
@@ -133,7 +131,7 @@ class FakeGitLab(Faulty):
 
     def members(self, request: Request) -> Reply:
         rows = [
-            {**_user(user), "access_level": _LEVELS[self.world.levels[user.login]], "state": "active"}
+            {**user_json(user), "access_level": _LEVELS[self.world.levels[user.login]], "state": "active"}
             for user in self.world.users.values()
             if self.world.levels[user.login] != "none"
         ]
@@ -143,7 +141,7 @@ class FakeGitLab(Faulty):
         rows = [
             {
                 "created_at": move.at,
-                "author": _user(move.by),
+                "author": user_json(move.by),
                 "push_data": {
                     "action": "created" if not move.old else "pushed" if move.new else "removed",
                     "ref_type": "branch",
@@ -156,252 +154,6 @@ class FakeGitLab(Faulty):
             if move.at >= request.query.get("after", "")
         ]
         return self.may(request) or self.listed(request, rows[::-1])
-
-    # merge requests
-
-    def request_json(self, change: Change) -> dict[str, Any]:
-        """A merge request."""
-        target = change.target.removeprefix("refs/heads/")
-        return {
-            "iid": change.number,
-            "title": change.title,
-            "description": change.text,
-            "state": {"open": "opened"}.get(change.state, change.state),
-            "draft": False,
-            "author": _user(change.by),
-            "source_branch": change.source.removeprefix("refs/heads/"),
-            "target_branch": target,
-            "source_project_id": 5,
-            "target_project_id": 5,
-            "sha": change.head,
-            "labels": change.labels,
-            "created_at": change.opened,
-            "updated_at": change.updated,
-            "web_url": f"{self.url}/{self.world.path}/-/merge_requests/{change.number}",
-            "merged_at": change.merged_at or None,
-            "merge_user": _user(change.merged_by or change.automatic),
-            "merge_commit_sha": change.merged or None,
-            "diff_refs": {
-                "base_sha": self.world.base,
-                "head_sha": change.head,
-                "start_sha": self.world.repo.tip(target),
-            },
-            "merge_when_pipeline_succeeds": change.automatic is not None,
-            "squash": False,
-            "allow_collaboration": False,
-            "reviewers": [_user(user) for user in change.reviewers],
-        }
-
-    def _change(self, request: Request) -> Change | None:
-        return self.world.changes.get(int(request.found[1]))
-
-    def requests_list(self, request: Request) -> Reply:
-        query = request.query
-        found = [
-            change
-            for change in self.world.changes.values()
-            if {"open": "opened"}.get(change.state, change.state) == query.get("state", "opened")
-            if change.updated >= query.get("updated_after", "")[:19]
-            if query.get("source_branch", change.source.removeprefix("refs/heads/")) in change.source
-        ]
-        found.sort(key=lambda change: change.updated, reverse=True)
-        return self.may(request) or self.listed(request, [self.request_json(one) for one in found])
-
-    def one_request(self, request: Request) -> Reply:
-        change = self._change(request)
-        return self.may(request) or (Reply(200, self.request_json(change)) if change else NOT_FOUND)
-
-    def make_request(self, request: Request) -> Reply:
-        if refused := self.may(request, 30):
-            return refused
-        body = request.body
-        number = self.world.open(OURS, body["source_branch"], body["target_branch"], body["title"], body["description"])
-        return Reply(201, self.request_json(self.world.changes[number]))
-
-    def change_request(self, request: Request) -> Reply:
-        change = self._change(request)
-        if refused := self.may(request, 30):
-            return refused
-        assert change is not None
-        there = {user.id for user in change.reviewers}
-        for user in self.world.users.values():
-            if user.id in request.body["reviewer_ids"] and user.id not in there:
-                self.world.ask(OURS, change.number, user.login)
-        return Reply(200, self.request_json(change))
-
-    def merge(self, request: Request) -> Reply:
-        change = self._change(request)
-        if refused := self.may(request, 30):
-            return refused
-        assert change is not None
-        if request.body["sha"] != change.head:
-            return Reply(409, {"message": "SHA does not match HEAD of source branch"})
-        self.world.merge(OURS, change.number, "squash" if request.body["squash"] else "merge")
-        return Reply(200, self.request_json(change))
-
-    def _versions(self, change: Change) -> list[dict[str, Any]]:
-        moves = [move for move in self.world.moves if move.ref == change.source and move.new]
-        first = [move for move in moves if move.at <= change.opened][-1:]
-        later = [move for move in moves if move.at > change.opened and move.at <= (change.merged_at or "9")]
-        rows = [(change.opened, move) for move in first] + [(move.at, move) for move in later]
-        return [
-            {"id": change.number * 1000 + place, "head_commit_sha": move.new, "created_at": at, "by": move.by}
-            for place, (at, move) in enumerate(rows)
-        ]
-
-    def versions(self, request: Request) -> Reply:
-        change = self._change(request)
-        if change is None:
-            return NOT_FOUND
-        rows = [{key: one[key] for key in ("id", "head_commit_sha", "created_at")} for one in self._versions(change)]
-        return self.may(request) or self.listed(request, rows[::-1])
-
-    def commits(self, request: Request) -> Reply:
-        change = self._change(request)
-        if change is None:
-            return NOT_FOUND
-        listed = self.world.commits(change)
-        rows = [{"id": one, "committer_email": self.world.committer(one)} for one in listed[::-1]]
-        return self.may(request) or self.listed(request, rows)
-
-    def signature(self, request: Request) -> Reply:
-        signed = request.found[1] in self.world.signed
-        found = Reply(200, {"signature_type": "PGP", "verification_status": "verified_system"})
-        return self.may(request) or (found if signed else NOT_FOUND)
-
-    def _notes(self, change: Change) -> list[dict[str, Any]]:
-        rows: list[tuple[str, User, str, bool, int]] = []
-        before = ""
-        for version in self._versions(change):
-            link = f"/shop/api/-/merge_requests/1/diffs?diff_id={version['id']}&start_sha={before or ZERO}"
-            if before:
-                body = f"added 1 commit\n\n<ul><li>x</li></ul>\n\n[Compare with previous version]({link})"
-                rows.append((version["created_at"], version["by"], body, True, version["id"]))
-            before = version["head_commit_sha"]
-        for review in change.reviews:
-            said = {"approved": "approved this merge request", "changes": "requested changes"}[review.said]
-            rows.append((review.at, review.by, said, True, review.id))
-            if review.dismissed_by:
-                back = "unapproved this merge request" if review.said == "approved" else "left review comments"
-                rows.append((review.dismissed_at, review.by, back, True, review.id + 500_000))
-        for place, event in enumerate(change.events):
-            old, new = (ref.removeprefix("refs/heads/") for ref in (event.old, event.new))
-            told = {
-                "retargeted": f"changed target branch from `{old}` to `{new}`",
-                "asked": f"requested review from @{event.whom.login if event.whom else ''}",
-                "assigned": f"assigned to @{event.whom.login if event.whom else ''}",
-            }
-            rows.append((event.at, event.by, told.get(event.what, event.what), True, 900_000 + place))
-        rows += [(one.at, one.by, one.text, False, one.id) for one in change.comments]
-        return [
-            {"id": number, "body": body, "author": _user(by), "created_at": at, "system": system}
-            for at, by, body, system, number in sorted(rows, key=lambda row: (row[0], row[4]))
-        ]
-
-    def notes(self, request: Request) -> Reply:
-        change = self._change(request)
-        return self.may(request) or (self.listed(request, self._notes(change)) if change else NOT_FOUND)
-
-    def make_note(self, request: Request) -> Reply:
-        if refused := self.may(request):
-            return refused
-        made = self.world.comment(OURS, int(request.found[1]), request.body["body"])
-        return Reply(201, {"id": made.id, "body": made.text, "author": _user(made.by), "created_at": made.at})
-
-    def edit_note(self, request: Request) -> Reply:
-        change = self._change(request)
-        if refused := self.may(request):
-            return refused
-        assert change is not None
-        comment = next(one for one in change.comments if str(one.id) == request.found[2])
-        if comment.by.login != OURS:
-            return FORBIDDEN
-        if request.method == "DELETE":
-            change.comments.remove(comment)
-            return Reply(204)
-        comment.text = request.body["body"]
-        return Reply(200, {"id": comment.id, "body": comment.text, "created_at": comment.at})
-
-    def approvals(self, request: Request) -> Reply:
-        change = self._change(request)
-        if change is None:
-            return NOT_FOUND
-        newest = {one.by.login: one for one in change.reviews if one.said == "approved"}
-        standing = [one for one in newest.values() if not one.dismissed_by]
-        if self.resets:
-            standing = [one for one in standing if one.commit == change.head]
-        rows = [{"user": _user(one.by), **({"approved_at": one.at} if self.dated else {})} for one in standing]
-        return self.may(request) or Reply(200, {"approved": bool(rows), "approved_by": rows})
-
-    def reviewers(self, request: Request) -> Reply:
-        change = self._change(request)
-        if change is None:
-            return NOT_FOUND
-        newest = {one.by.login: one for one in change.reviews if not one.dismissed_by}
-        asked = {event.whom.login: event.at for event in change.events if event.what == "asked" and event.whom}
-        people = {user.login: user for user in [*change.reviewers, *(one.by for one in newest.values())]}
-        rows = []
-        for login, user in people.items():
-            said = newest.get(login)
-            state = {"approved": "approved", "changes": "requested_changes"}[said.said] if said else "unreviewed"
-            if said and asked.get(login, "") > said.at:
-                state = "unreviewed"
-            rows.append({"user": _user(user), "state": state, "created_at": change.opened})
-        return self.may(request) or self.listed(request, rows)
-
-    # statuses and checks
-
-    def statuses(self, request: Request) -> Reply:
-        rows = [
-            {
-                "name": one["context"],
-                "status": one["state"],
-                "author": _user(one["by"]),
-                "created_at": one["at"],
-                "target_url": one.get("url"),
-            }
-            for one in self.world.statuses
-            if one["head"] == request.found[1] and request.query.get("name", one["context"]) == one["context"]
-        ]
-        return self.may(request) or self.listed(request, rows)
-
-    def post_status(self, request: Request) -> Reply:
-        user = self.asker(request)
-        if refused := self.may(request, 30):
-            return refused
-        assert user is not None
-        body, head = request.body, request.found[1]
-        mine = [one for one in self.world.statuses if (one["head"], one["context"]) == (head, body["name"])]
-        mine = [one for one in mine if one["by"] is user]
-        if mine and mine[-1]["state"] == body["state"] == "pending":
-            return Reply(400, {"message": "Cannot transition status via :enqueue from :pending"})
-        if mine and mine[-1]["state"] == "pending":
-            mine[-1]["state"] = body["state"]
-        else:
-            self.world.statuses = [one for one in self.world.statuses if one not in mine]
-            self.world.status(user.login, head, body["name"], body["state"])
-        return Reply(201, {"name": body["name"], "status": body["state"]})
-
-    def requests_of_commit(self, request: Request) -> Reply:
-        found = [one for one in self.world.changes.values() if one.head == request.found[1] and one.state == "open"]
-        return self.may(request) or self.listed(request, [self.request_json(one) for one in found])
-
-    def all_checks(self, request: Request) -> Reply:
-        return self.may(request, 30, "ultimate") or self.listed(request, self.checks)
-
-    def write_check(self, request: Request) -> Reply:
-        if refused := self.may(request, 40, "ultimate"):
-            return refused
-        ids = request.body["protected_branch_ids"]
-        row = {key: request.body[key] for key in ("name", "external_url")}
-        row["protected_branches"] = [one for one in self.protected if one["id"] in ids]
-        return self._written(self.checks, request, row)
-
-    def answer(self, request: Request) -> Reply:
-        if refused := self.may(request, 30, "ultimate"):
-            return refused
-        self.answers.append({"number": int(request.found[1]), **request.body})
-        return Reply(201, {"id": 1})
 
     # git, and what people do
 
@@ -511,27 +263,32 @@ class FakeGitLab(Faulty):
         Route("GET", _P + "/repository/branches/([^/]+)", "branch", branch),
         Route("GET", _P + "/members/all", "members", members),
         Route("GET", _P + "/events", "events", events),
-        Route("GET", _P + "/merge_requests", "requests", requests_list),
-        Route("POST", _P + "/merge_requests", "open", make_request),
-        Route("GET", _M, "request", one_request),
-        Route("PUT", _M, "change request", change_request),
-        Route("PUT", _M + "/merge", "merge", merge),
-        Route("GET", _M + "/versions", "versions", versions),
-        Route("GET", _M + "/commits", "commits", commits),
-        Route("GET", _M + "/notes", "notes", notes),
-        Route("POST", _M + "/notes", "note", make_note),
-        Route("PUT", _M + "/notes/([0-9]+)", "edit note", edit_note),
-        Route("DELETE", _M + "/notes/([0-9]+)", "edit note", edit_note),
-        Route("GET", _M + "/approvals", "approvals", approvals),
-        Route("GET", _M + "/reviewers", "reviewers", reviewers),
-        Route("POST", _M + "/status_check_responses", "answer", answer),
-        Route("GET", _P + "/repository/commits/([^/]+)/signature", "signature", signature),
-        Route("GET", _P + "/repository/commits/([^/]+)/statuses", "statuses", statuses),
-        Route("GET", _P + "/repository/commits/([^/]+)/merge_requests", "requests of commit", requests_of_commit),
-        Route("POST", _P + "/statuses/([^/]+)", "post status", post_status),
-        Route("GET", _P + "/external_status_checks", "checks", all_checks),
-        Route("POST", _P + "/external_status_checks", "make check", write_check),
-        Route("PUT", _P + "/external_status_checks/([0-9]+)", "change check", write_check),
+        Route("GET", _P + "/merge_requests", "requests", GitLabRequests.requests_list),
+        Route("POST", _P + "/merge_requests", "open", GitLabRequests.make_request),
+        Route("GET", _M, "request", GitLabRequests.one_request),
+        Route("PUT", _M, "change request", GitLabRequests.change_request),
+        Route("PUT", _M + "/merge", "merge", GitLabRequests.merge),
+        Route("GET", _M + "/versions", "versions", GitLabRequests.versions),
+        Route("GET", _M + "/commits", "commits", GitLabRequests.commits),
+        Route("GET", _M + "/notes", "notes", GitLabRequests.notes),
+        Route("POST", _M + "/notes", "note", GitLabRequests.make_note),
+        Route("PUT", _M + "/notes/([0-9]+)", "edit note", GitLabRequests.edit_note),
+        Route("DELETE", _M + "/notes/([0-9]+)", "edit note", GitLabRequests.edit_note),
+        Route("GET", _M + "/approvals", "approvals", GitLabRequests.approvals),
+        Route("GET", _M + "/reviewers", "reviewers", GitLabRequests.reviewers),
+        Route("POST", _M + "/status_check_responses", "answer", GitLabRequests.answer),
+        Route("GET", _P + "/repository/commits/([^/]+)/signature", "signature", GitLabRequests.signature),
+        Route("GET", _P + "/repository/commits/([^/]+)/statuses", "statuses", GitLabRequests.statuses),
+        Route(
+            "GET",
+            _P + "/repository/commits/([^/]+)/merge_requests",
+            "requests of commit",
+            GitLabRequests.requests_of_commit,
+        ),
+        Route("POST", _P + "/statuses/([^/]+)", "post status", GitLabRequests.post_status),
+        Route("GET", _P + "/external_status_checks", "checks", GitLabRequests.all_checks),
+        Route("POST", _P + "/external_status_checks", "make check", GitLabRequests.write_check),
+        Route("PUT", _P + "/external_status_checks/([0-9]+)", "change check", GitLabRequests.write_check),
         Route("GET", _P + "/protected_branches", "protected", protected_branches),
         Route("POST", _P + "/protected_branches", "protect", protect),
         Route("PATCH", _P + "/protected_branches/([^/]+)", "change protected", change_protected),
@@ -551,7 +308,3 @@ class FakeGitLab(Faulty):
 
 def _most(levels: list[dict[str, Any]]) -> int:
     return max((row["access_level"] or 0 for row in levels), default=0)
-
-
-def _user(user: User | None) -> Any:
-    return {"id": user.id, "username": user.login, "name": user.login.title()} if user else None

@@ -8,6 +8,7 @@ with Fake() as fake:
     fake.fail(None, Fault.SLOW, times=1)       # whatever is called next, once
 """
 
+import hashlib
 import json
 import re
 import threading
@@ -72,9 +73,11 @@ class Faulty:
     routes: tuple[Route, ...] = ()
     slow = 3.0  # seconds; clients in tests wait less
     reads: tuple[str, ...] = ()  # calls that only read, although they are no GET
+    tagged = False  # whether answers have validators, by which they are asked for again
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.unchanged = 0
         self.requests: list[Request] = []
         self.lock = threading.RLock()
         self._faults: list[tuple[str | None, Fault, int]] = []
@@ -163,9 +166,19 @@ class Faulty:
                 handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
             return
         try:
-            _send(handler, reply)
+            _send(handler, self._tagged(request, reply) if self.tagged and fault is None else reply)
         except (BrokenPipeError, ConnectionResetError):  # a client that waits no longer
             handler.close_connection = True
+
+    def _tagged(self, request: Request, reply: Reply) -> Reply:
+        """The same with its validator; only that, if it is what whoever asks has. `unchanged` counts those."""
+        if request.method != "GET" or reply.status != 200:
+            return reply
+        tag = f'"{hashlib.sha256(json.dumps(reply.body, default=repr).encode()).hexdigest()}"'
+        if request.headers.get("if-none-match") == tag:
+            self.unchanged += 1
+            return Reply(304)
+        return Reply(200, reply.body, {**reply.headers, "ETag": tag})
 
     def _done(self, handler: BaseHTTPRequestHandler, route: Route, request: Request, fault: Fault | None) -> Reply:
         reads = request.method == "GET" or route.name in self.reads

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from muniment.forges.forge import Forge
 from muniment.forges.github import connect
 from muniment.forges.gitlab import connect as gitlab_connect
-from tests.support.forges.fake_github import APP, FakeGitHub
+from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
+from tests.support.forges.github_shown import APP
 
 NOW = "2026-11-24T09:00:00.000000Z"
 

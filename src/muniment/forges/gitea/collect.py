@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.maybe import Known, Maybe
 from muniment.forges.gitea import moves, timeline
 from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
 from muniment.forges.gitea.rules import effective
 from muniment.forges.http import Proof, malformed
+from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
@@ -85,21 +86,21 @@ class GiteaReader:
     def read(self, repository: Repo, number: int) -> Reading:
         now = self._now()
         found = self.change(repository, number)
-        events = _learnt(lambda: self._timeline(repository, number))
-        given = _learnt(lambda: self._reviews(repository, number, events))
-        commits = _learnt(lambda: self._commits(repository, number))
+        events = learnt(lambda: self._timeline(repository, number))
+        given = learnt(lambda: self._reviews(repository, number, events))
+        commits = learnt(lambda: self._commits(repository, number))
         return Reading(
             change=found,
             read_at=now,
-            moves=_learnt(lambda: self._moves(found)),
-            retargets=_learnt(lambda: self._retargets(repository, number, events)),
+            moves=learnt(lambda: self._moves(found)),
+            retargets=learnt(lambda: self._retargets(repository, number, events)),
             reviews=given,
             hands=Known(()),  # who applies a suggestion or resolves a conflict pushes a commit of their own
-            own_commits=_learnt(lambda: self._own_commits(repository, number, commits)),
-            writers=_learnt(lambda: self._writers(repository, _value(given))),
-            checks=_learnt(lambda: self.statuses(repository, found.head)),
-            merging=_learnt(lambda: self._merging(repository, number, events)),
-            addresses=_learnt(lambda: self._addresses(repository, number, commits)),
+            own_commits=learnt(lambda: self._own_commits(repository, number, commits)),
+            writers=learnt(lambda: self._writers(repository, value(given))),
+            checks=learnt(lambda: self.statuses(repository, found.head)),
+            merging=learnt(lambda: self._merging(repository, number, events)),
+            addresses=learnt(lambda: self._addresses(repository, number, commits)),
         )
 
     def tips(self, repository: Repo) -> tuple[Tip, ...]:
@@ -151,15 +152,15 @@ class GiteaReader:
 
     def _reviews(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Review, ...]:
         where = place(repository.path, "pulls", number, "reviews")
-        rows: Rows = _value(events)
+        rows: Rows = value(events)
         return timeline.reviews(self._client.listed(where, Proof.TOTAL), rows, where)
 
     def _retargets(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:
-        rows: Rows = _value(events)
+        rows: Rows = value(events)
         return timeline.retargets(rows, place(repository.path, "issues", number, "timeline"))
 
     def _merging(self, repository: Repo, number: int, events: Maybe[Rows]) -> Merging:
-        rows: Rows = _value(events)
+        rows: Rows = value(events)
         return timeline.merging(rows, place(repository.path, "issues", number, "timeline"))
 
     def _moves(self, found: Change) -> tuple[Move, ...]:
@@ -181,13 +182,13 @@ class GiteaReader:
 
     def _own_commits(self, repository: Repo, number: int, commits: Maybe[Rows]) -> tuple[ForgeCommit, ...]:
         """Commits that the installation signed with its own key, if it has one."""
-        rows: Rows = _value(commits)
+        rows: Rows = value(commits)
         where = place(repository.path, "pulls", number, "commits")
         return tuple(own for row in rows if (own := _own(row, where)) is not None)
 
     def _addresses(self, repository: Repo, number: int, commits: Maybe[Rows]) -> dict[str, Account]:
         """Whose the addresses are: the forge names a user where the user has proven the address."""
-        rows: Rows = _value(commits)
+        rows: Rows = value(commits)
         where = place(repository.path, "pulls", number, "commits")
         return {address: owner for row in rows for address, owner in _owners(row, where)}
 
@@ -225,16 +226,3 @@ def _listed(row: Any, where: str) -> Listed:
 def _tip(row: Any, where: str) -> Tip:
     commit = needed(row, "commit", dict, where)
     return Tip(branch(needed(row, "name", str, where)), needed(commit, "id", str, where), bool(row.get("protected")))
-
-
-def _learnt(read: Callable[[], T]) -> Maybe[T]:
-    try:
-        return Known(read())
-    except ForgeError as error:
-        return Unknown(error.message)
-
-
-def _value(part: Maybe[T]) -> T:
-    if isinstance(part, Unknown):
-        raise ForgeError(ForgeCode.FAILED, part.why, "It is read again.")
-    return part.value

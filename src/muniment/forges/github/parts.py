@@ -13,6 +13,7 @@ from muniment.forges.github import queries, shaped
 from muniment.forges.github.client import Answered, Hub
 from muniment.forges.github.wire import Committed, Context, Happening, Part, Queued, Reviewed, Who
 from muniment.forges.http import malformed, truncated
+from muniment.forges.learning import learnt
 from muniment.forges.shapes import (
     Account,
     Check,
@@ -159,12 +160,7 @@ def _changed() -> ForgeError:
 
 def known(part: Maybe[tuple[T, ...]], shape: Callable[[tuple[T, ...]], Any]) -> Any:
     """What a list becomes; Unknown if it is, or if what it says does not fit together."""
-    if isinstance(part, Unknown):
-        return part
-    try:
-        return Known(shape(part.value))
-    except ForgeError as error:
-        return Unknown(error.message)
+    return part if isinstance(part, Unknown) else learnt(lambda: shape(part.value))
 
 
 def forced(events: Iterable[Happening]) -> tuple[Move, ...]:

@@ -11,6 +11,7 @@ from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitlab import moves, notes, protection, wire
 from muniment.forges.gitlab.client import DEVELOPER, Lab, account, at, change, check, known, repo, short
+from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
@@ -110,22 +111,22 @@ class GitLabReader:
         found = change(request)
         stale = self._stale(repository, found)
         base = f"{at(repository)}/merge_requests/{number}"
-        versions = _learnt(lambda: self._versions(base, found, stale))
-        said = _learnt(lambda: self._lab.many(wire.Note, f"{base}/notes", sort="asc", order_by="created_at"))
-        own = _learnt(lambda: self._own_notes(repository, number, _value(said)))
-        moved = _learnt(lambda: self._moves(found, _value(versions), _value(own)))
-        given = _learnt(lambda: self._reviews(base, _value(versions), _value(own)))
+        versions = learnt(lambda: self._versions(base, found, stale))
+        said = learnt(lambda: self._lab.many(wire.Note, f"{base}/notes", sort="asc", order_by="created_at"))
+        own = learnt(lambda: self._own_notes(repository, number, value(said)))
+        moved = learnt(lambda: self._moves(found, value(versions), value(own)))
+        given = learnt(lambda: self._reviews(base, value(versions), value(own)))
         reading = Reading(
             change=found,
             read_at=now,
             moves=moved,
-            retargets=_learnt(lambda: notes.retargets(_value(own))),
+            retargets=learnt(lambda: notes.retargets(value(own))),
             reviews=given,
-            hands=_learnt(lambda: _hands(found, _value(said), _value(moved))),
-            own_commits=_learnt(lambda: self._own_commits(repository, base)),
-            writers=_learnt(lambda: self._writers(repository, _value(given))),
-            checks=_learnt(lambda: self.statuses(repository, found.head)),
-            merging=_learnt(lambda: self._merging(repository, request)),
+            hands=learnt(lambda: _hands(found, value(said), value(moved))),
+            own_commits=learnt(lambda: self._own_commits(repository, base)),
+            writers=learnt(lambda: self._writers(repository, value(given))),
+            checks=learnt(lambda: self.statuses(repository, found.head)),
+            merging=learnt(lambda: self._merging(repository, request)),
         )
         return self._unmoved(repository, reading)
 
@@ -309,16 +310,3 @@ def _hands(found: Change, said: tuple[wire.Note, ...], moved: tuple[Move, ...]) 
 def _unknown(reading: Reading, why: str) -> Reading:
     no = Unknown(why)
     return Reading(reading.change, reading.read_at, no, no, no, no, no, no, no, no)
-
-
-def _learnt(read: Callable[[], T]) -> Maybe[T]:
-    try:
-        return Known(read())
-    except ForgeError as error:
-        return Unknown(error.message)
-
-
-def _value(part: Maybe[T]) -> T:
-    if isinstance(part, Unknown):
-        raise ForgeError(ForgeCode.FAILED, part.why, "It is read again.")
-    return part.value

@@ -1,0 +1,178 @@
+"""The part of the fake GitHub that is about pull requests and checks."""
+
+from typing import TYPE_CHECKING, Any
+
+from tests.support.forges import github_shown as shown
+from tests.support.forges.faulty import Faulty, Reply, Request
+from tests.support.forges.world import Change, User, World
+
+
+class GitHubChanges(Faulty):
+    """Pull requests, comments, check runs and statuses."""
+
+    if TYPE_CHECKING:
+        world: World
+        runs: list[dict[str, Any]]
+
+        def may(self, request: Request, name: str, level: str = "read") -> Reply | None: ...
+        def listed(self, request: Request, items: list[Any]) -> Reply: ...
+        def repo_json(self) -> dict[str, Any]: ...
+
+    # changes
+
+    def pull_json(self, change: Change) -> dict[str, Any]:
+        """A pull request."""
+        branch = change.target.removeprefix("refs/heads/")
+        automatic = change.automatic
+        return {
+            "number": change.number,
+            "title": change.title,
+            "body": change.text,
+            "state": "open" if change.state == "open" else "closed",
+            "draft": False,
+            "user": shown.user(change.by),
+            "head": {
+                "ref": change.source.removeprefix("refs/heads/"),
+                "sha": change.head,
+                "repo": self.repo_json(),
+            },
+            "base": {"ref": branch, "sha": self.world.repo.tip(branch), "repo": self.repo_json()},
+            "labels": [{"name": name} for name in change.labels],
+            "created_at": change.opened,
+            "updated_at": change.updated,
+            "html_url": f"{self.url}/{self.world.path}/pull/{change.number}",
+            "merged_at": change.merged_at or None,
+            "merge_commit_sha": change.merged or None,
+            "merged_by": shown.user(change.merged_by) if change.merged_by else None,
+            "auto_merge": {"enabled_by": shown.user(automatic), "merge_method": "squash"} if automatic else None,
+            "maintainer_can_modify": False,
+            "comments": len(change.comments),
+            "review_comments": 0,
+        }
+
+    def pulls(self, request: Request) -> Reply:
+        wanted = request.query.get("state", "open")
+        head = request.query.get("head", "").partition(":")[2]
+        found = [
+            change
+            for change in self.world.changes.values()
+            if wanted == "all" or (change.state == "open") == (wanted == "open")
+            if not head or change.source == f"refs/heads/{head}"
+        ]
+        found.sort(key=lambda change: change.updated, reverse=True)
+        return self.may(request, "pull_requests") or self.listed(request, [self.pull_json(one) for one in found])
+
+    def pull(self, request: Request) -> Reply:
+        change = self.world.changes.get(int(request.found[1]))
+        refused = self.may(request, "pull_requests")
+        return refused or (Reply(200, self.pull_json(change)) if change else shown.NOT_FOUND)
+
+    def make_pull(self, request: Request) -> Reply:
+        if refused := self.may(request, "pull_requests", "write"):
+            return refused
+        self._bot()
+        body = request.body
+        number = self.world.open("muniment[bot]", body["head"], body["base"], body["title"], body["body"])
+        return Reply(201, self.pull_json(self.world.changes[number]))
+
+    def _bot(self) -> User:
+        there = self.world.users.get("muniment[bot]")
+        return there or self.world.user("muniment[bot]", "write", bot=True)
+
+    def merge(self, request: Request) -> Reply:
+        if refused := self.may(request, "contents", "write"):
+            return refused
+        change = self.world.changes[int(request.found[1])]
+        if request.body["sha"] != change.head:
+            return Reply(409, {"message": "Head branch was modified"})
+        self._bot()
+        made = self.world.merge("muniment[bot]", change.number, request.body.get("merge_method", "merge"))
+        return Reply(200, {"sha": made, "merged": True})
+
+    def ask(self, request: Request) -> Reply:
+        if refused := self.may(request, "pull_requests", "write"):
+            return refused
+        self._bot()
+        for login in request.body["reviewers"]:
+            self.world.ask("muniment[bot]", int(request.found[1]), login)
+        return Reply(201, {})
+
+    def comments(self, request: Request) -> Reply:
+        change = self.world.changes[int(request.found[1])]
+        rows = [{"id": one.id, "user": shown.user(one.by), "body": one.text} for one in change.comments]
+        return self.may(request, "pull_requests") or self.listed(request, rows)
+
+    def review_comments(self, request: Request) -> Reply:
+        return self.may(request, "pull_requests") or self.listed(request, [])
+
+    def make_comment(self, request: Request) -> Reply:
+        if refused := self.may(request, "pull_requests", "write"):
+            return refused
+        self._bot()
+        made = self.world.comment("muniment[bot]", int(request.found[1]), request.body["body"])
+        return Reply(201, {"id": made.id, "user": shown.user(made.by), "body": made.text})
+
+    def edit_comment(self, request: Request) -> Reply:
+        if refused := self.may(request, "pull_requests", "write"):
+            return refused
+        for change in self.world.changes.values():
+            for comment in change.comments:
+                if str(comment.id) == request.found[1]:
+                    if comment.by.login != "muniment[bot]":
+                        return shown.FORBIDDEN
+                    if request.method == "DELETE":
+                        change.comments.remove(comment)
+                        return Reply(204)
+                    comment.text = request.body["body"]
+                    return Reply(200, {"id": comment.id, "user": shown.user(comment.by), "body": comment.text})
+        return shown.NOT_FOUND
+
+    # checks
+
+    def make_run(self, request: Request) -> Reply:
+        if refused := self.may(request, "checks", "write"):
+            return refused
+        run = {"id": self.world.number(), "app": {"id": shown.APP, "slug": shown.SLUG}, "conclusion": None, "pieces": 0}
+        run |= {"started_at": self.world.moment(), "completed_at": None}
+        self.runs.append(run)
+        return self._run(run, request.body, 201)
+
+    def change_run(self, request: Request) -> Reply:
+        if refused := self.may(request, "checks", "write"):
+            return refused
+        run = next(one for one in self.runs if str(one["id"]) == request.found[1])
+        return self._run(run, request.body, 200)
+
+    def _run(self, run: dict[str, Any], body: dict[str, Any], code: int) -> Reply:
+        annotations = body.get("output", {}).get("annotations", [])
+        if len(annotations) > 50:
+            return Reply(422, {"message": "too many annotations"})
+        run["pieces"] += len(annotations)
+        run |= {key: value for key, value in body.items() if key != "output"} | {"output": body.get("output")}
+        if run["status"] == "completed":
+            run["completed_at"] = self.world.moment()
+        return Reply(code, run)
+
+    def runs_of(self, head: str) -> list[dict[str, Any]]:
+        """The newest run of each name."""
+        newest = {run["name"]: run for run in self.runs if run["head_sha"] == head}
+        return list(newest.values())
+
+    def check_runs(self, request: Request) -> Reply:
+        found = self.runs_of(request.found[1])
+        return self.may(request, "checks") or Reply(200, {"total_count": len(found), "check_runs": found})
+
+    def commit_statuses(self, request: Request) -> Reply:
+        rows = [
+            {
+                "context": one["context"],
+                "state": one["state"],
+                "creator": shown.user(one["by"]),
+                "created_at": one["at"],
+                "description": "",
+                "target_url": "",
+            }
+            for one in self.world.statuses
+            if one["head"] == request.found[1]
+        ]
+        return self.may(request, "statuses") or self.listed(request, rows[::-1])
