@@ -19,9 +19,10 @@ from muniment.ledger import entries
 from muniment.pipelines import vsa
 from muniment.server import moments
 from muniment.server.api import deployments as api
+from muniment.server.connections.models import Arrival
 from muniment.server.deployments import doors, tasks, telling, watching
 from muniment.server.deployments.models import Deployment, Permission, Pipeline, State
-from muniment.server.incidents.acts import open_incident
+from muniment.server.incidents.acts import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import Freeze
@@ -284,6 +285,24 @@ def test_a_commit_that_no_decision_let_in_is_denied(shop: Shop) -> None:
     shop.let_in(sneaked, allowed=False)
     assert "deployment.permitted:not-allowed" in shop.codes(shop.asked("staging"))
     shop.let_in(sneaked)
+    assert shop.state(shop.asked("staging")) == "allowed"
+
+
+def test_what_a_branch_took_at_a_forge_counts_as_it_was_found_out(shop: Shop) -> None:
+    shop.commit = shop.repo.commit({"app.py": "x = 3\n"})
+    where = {"repository": shop.product.repositories.get(), "ref": "refs/heads/main", "commit": shop.commit}
+    with as_role("worker"):
+        incident = open_incident("escape", shop.product, "commit:x", "an escape")
+    with as_role("owner"):
+        row = Arrival.objects.create(**where, how="begun", entry=Entry.objects.earliest("pk"))
+        assert "deployment.permitted:not-decided" in shop.codes(shop.asked("staging"))
+        Arrival.objects.filter(pk=row.pk).update(how="escape", incident=incident)
+    assert "deployment.permitted:not-allowed" in shop.codes(shop.asked("staging"))
+    with as_role("worker"):
+        close_incident(incident, "reviewed-afterwards", "two others looked")
+    assert shop.state(shop.asked("staging")) == "allowed"
+    with as_role("owner"):
+        Arrival.objects.filter(pk=row.pk).update(how="allowed", incident=None)
     assert shop.state(shop.asked("staging")) == "allowed"
 
 

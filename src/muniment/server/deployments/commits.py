@@ -12,8 +12,11 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision
 from muniment.server.changes.judging import Scene, scene
 from muniment.server.changes.models import Decision
+from muniment.server.connections.models import Arrival
+from muniment.server.incidents.kinds import REVIEWED
 from muniment.server.products.models import Product
 
+_NOBODY = "no decision on it that binds was recorded: put the gate on its server, or connect the forge"
 _BINDS = Q(gate__isnull=False) | Q(entry__kind="decision")  # what nobody recorded then, or was a preview, binds nobody
 
 
@@ -73,12 +76,28 @@ def _holds(found: Scene, branch: str, commit: str) -> Maybe[bool]:
 
 def decision_of(here: Standing) -> tuple[CommitDecision, datetime | None]:
     """What was decided of it when it came onto its branch, and when. What binds nobody was no decision."""
-    repository = here.scene.repository
-    about = Decision.objects.filter(_BINDS, change__repository=repository, change__target=here.target)
+    return _arrived(here) or _judged(here) or (_told(here, Unknown(_NOBODY), None), None)
+
+
+def _arrived(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
+    """What was found out when its branch took it at a forge. An escape counts once enough others reviewed it."""
+    rows = Arrival.objects.filter(repository=here.scene.repository, ref=here.target, commit=here.commit)
+    row = rows.exclude(how=Arrival.How.BEGUN).select_related("entry", "incident").order_by("-at", "-id").first()
+    if row is None:
+        return None
+    reviewed = row.incident is not None and row.incident.how == REVIEWED
+    return _told(here, Known(row.how == Arrival.How.ALLOWED or reviewed), row.entry.place), row.at
+
+
+def _judged(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
+    """What was decided of exactly this commit, by a gate or of a change at a forge."""
+    about = Decision.objects.filter(_BINDS, change__repository=here.scene.repository, change__target=here.target)
     row = about.filter(head=here.commit).select_related("entry", "gate").order_by("-time", "-id").first()
     if row is None:
-        why = "no decision on it that binds was recorded: put the gate on its server, or connect the forge"
-        return CommitDecision(here.commit, here.target, Unknown(why), -1, here.holds), None
+        return None
     place = row.gate.place if row.gate is not None else row.entry.place if row.entry is not None else None
-    entry = -1 if place is None else place
-    return CommitDecision(here.commit, here.target, Known(row.allowed), entry, here.holds), row.time
+    return _told(here, Known(row.allowed), place), row.time
+
+
+def _told(here: Standing, allowed: Maybe[bool], place: int | None) -> CommitDecision:
+    return CommitDecision(here.commit, here.target, allowed, -1 if place is None else place, here.holds)

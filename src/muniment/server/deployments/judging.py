@@ -21,7 +21,7 @@ from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision, Delivery
 from muniment.git.collect import GitCollector
-from muniment.ledger import entries, objects
+from muniment.ledger import entries
 from muniment.pipelines import provenance, vsa
 from muniment.pipelines.identities import Identity
 from muniment.policy.model import Point
@@ -68,7 +68,7 @@ def _judge(row: Deployment, here: Standing) -> None:
     gathered = product_facts(repository, *where, {*names, files}, now)
     given = {**gathered, **_delivered(row, decided, now)}
     judgement = judge_change(collector, rules, revision, Point.DEPLOY, now, Known(freezes()), given)
-    entry, beside = judged(objects.place(repository.path), judgement, rules, row.entry.object, enforced=True)
+    entry, beside = judged(repository.place, judgement, rules, row.entry.object, enforced=True)
     told = canonical.encode(account(judgement.decision, judgement.policy, judgement.facts))
     with transaction.atomic():
         recorded = enter(entry, beside)
