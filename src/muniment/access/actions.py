@@ -110,8 +110,8 @@ class Action(Enum):
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    FREEZE = _do("stop all merges", Reach.ORGANISATION, Role.SECURITY)
-    UNFREEZE = _do("let merges go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
+    FREEZE = _do("stop all merges and deployments", Reach.ORGANISATION, Role.SECURITY)
+    UNFREEZE = _do("let merges and deployments go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 
     CHANGE_ENVIRONMENT = _do(
         "change an environment: its place, whether it is production, which pipelines may deploy there",
