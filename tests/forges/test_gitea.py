@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.forges.events import Happened
 from muniment.forges.gitea import moves, rules
 from muniment.forges.gitea.client import Gitea, account, place
-from muniment.forges.gitea.collect import GiteaReader
+from muniment.forges.gitea.collect import GiteaReader, _own
 from muniment.forges.gitea.listen import GiteaListener
 from muniment.forges.rules import Wanted
-from muniment.forges.shapes import Ability, Vendor
+from muniment.forges.shapes import Ability, ForgeCommit, Vendor
 from muniment.forges.statuses import Saying, context_for
+from muniment.git import signatures
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
@@ -204,6 +206,47 @@ def test_a_version_that_is_too_old_says_so(tmp_path: Path) -> None:
     assert caught.value.code is ForgeCode.UNSUPPORTED
 
 
+# commits of the forge's own
+
+OURS = "forge@forge.example"
+
+
+def _signed_by(key: Path) -> tuple[str, str]:
+    """A signature by a new key, and the key as the forge shows it."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    public = key.with_suffix(".pub").read_text().split()
+    return signatures.sign(b"commit", "git", str(key)), " ".join(public[:2])
+
+
+@pytest.mark.parametrize(
+    ("changed", "own"),
+    [
+        ({}, True),
+        ({"verified": False}, False),
+        ({"verified": None}, False),
+        ({"signer": None}, False),
+        ({"signer": {"email": "ada@example.test"}}, False),
+        ({"signature": "of another key"}, False),
+        ({"committer": {"id": 5, "login": "mallory"}}, False),
+        ({"email": ""}, False),
+    ],
+)
+def test_a_commit_is_the_forges_own_only_by_its_own_key_and_address(
+    tmp_path: Path, changed: dict[str, Any], own: bool
+) -> None:
+    signature, key = _signed_by(tmp_path / "forge")
+    other, _ = _signed_by(tmp_path / "other")
+    said = {"verified": True, "signer": {"email": OURS}, "signature": signature}
+    said |= {name: value for name, value in changed.items() if name in said}
+    if said["signature"] == "of another key":
+        said["signature"] = other
+    email = changed.get("email", OURS)
+    found: dict[str, Any] = {"sha": A, "commit": {"committer": {"email": email}, "verification": said}}
+    found["committer"] = changed.get("committer")
+    assert (_own(found, ("", key), "commits") == ForgeCommit(A, OURS)) is own
+    assert _own(found, ("", ""), "commits") is None
+
+
 # the feed
 
 A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
@@ -250,6 +293,8 @@ def test_rows_of_one_second_come_in_any_order_and_none_is_missed() -> None:
     assert [older(one) for one in rows] == [False, False, False, True]
     younger = moves.Older(REF, "2026-11-24T08:00:05.000000Z", "feed")  # made after it was opened: another life before
     assert not any(younger(one) for one in rows)
+    later = moves.Older(REF, "2027-02-22T08:00:07.000000Z", "feed")
+    assert [later(one) for one in rows] == [False, True, True, True]  # 90 days before, and no further
 
 
 def test_a_branch_that_was_made_has_no_end_before() -> None:

@@ -59,13 +59,16 @@ class Gitea:
         return account(self.client.get("user"), "user")
 
     @cached_property
-    def signs(self) -> bool:
-        """Whether it has a key of its own that signs what is committed in its pages."""
+    def signing_keys(self) -> tuple[str, str]:
+        """Its own keys, "" for none, that sign what is committed in its pages: one for OpenPGP, one for SSH."""
+        return self._key("signing-key.gpg"), " ".join(self._key("signing-key.pub").split()[:2])
+
+    def _key(self, path: str) -> str:
         try:
-            return bool(self.client.fetch("signing-key.gpg").body.strip())
+            return self.client.fetch(path).body.decode("utf-8", "replace").strip()
         except ForgeError as error:
             if error.code is ForgeCode.NOT_FOUND:
-                return False
+                return ""
             raise
 
 

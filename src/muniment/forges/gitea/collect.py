@@ -29,6 +29,7 @@ from muniment.forges.shapes import (
     Review,
     State,
 )
+from muniment.git.signatures import embedded_key
 
 T = TypeVar("T")
 Rows = tuple[Any, ...]
@@ -178,13 +179,14 @@ class GiteaReader:
 
     def _commits(self, repository: Repo, number: int) -> Rows:
         where = place(repository.path, "pulls", number, "commits")
-        return self._client.listed(where, Proof.TOTAL, verification=self._gitea.signs, files=False)
+        return self._client.listed(where, Proof.TOTAL, verification=any(self._gitea.signing_keys), files=False)
 
     def _own_commits(self, repository: Repo, number: int, commits: Maybe[Rows]) -> tuple[ForgeCommit, ...]:
-        """Commits that the installation signed with its own key, if it has one."""
+        """Commits that the installation signed with a key of its own, if it has one."""
         rows: Rows = value(commits)
         where = place(repository.path, "pulls", number, "commits")
-        return tuple(own for row in rows if (own := _own(row, where)) is not None)
+        keys = self._gitea.signing_keys
+        return tuple(own for row in rows if any(keys) and (own := _own(row, keys, where)) is not None)
 
     def _addresses(self, repository: Repo, number: int, commits: Maybe[Rows]) -> dict[str, Account]:
         """Whose the addresses are: the forge names a user where the user has proven the address."""
@@ -197,14 +199,18 @@ class GiteaReader:
         return {one.id: self.may_write(repository, one) for one in accounts.values()}
 
 
-def _own(row: Any, where: str) -> ForgeCommit | None:
-    """A commit whose signature the forge verified, by a key that is no user's but its own."""
+def _own(row: Any, keys: tuple[str, str], where: str) -> ForgeCommit | None:
+    """A commit that the forge made: it verified the signature, by its own key, of an address that is no user's."""
     commit = needed(row, "commit", dict, where)
     said = commit.get("verification") or {}
-    signer = said.get("signer") or {}
     committer = (commit.get("committer") or {}).get("email", "")
-    ours = said.get("verified") is True and signer.get("email") == committer and not signer.get("username")
-    return ForgeCommit(needed(row, "sha", str, where), committer) if ours and committer else None
+    by_forge = said.get("verified") is True and (said.get("signer") or {}).get("email") == committer
+    if not by_forge or not committer or row.get("committer") is not None:
+        return None
+    pgp, ssh = keys
+    used = embedded_key(str(said.get("signature", "")))
+    ours = used == ssh if used is not None else bool(pgp)
+    return ForgeCommit(needed(row, "sha", str, where), committer) if ours else None
 
 
 def _owners(row: Any, where: str) -> Iterator[tuple[str, Account]]:

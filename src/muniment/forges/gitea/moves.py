@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitea.client import account, moment, needed
 from muniment.forges.http import malformed
@@ -19,6 +20,7 @@ from muniment.forges.shapes import Account, Move
 _ENDS = re.compile(r"/compare/(.*)\.\.\.([0-9a-f]{40}|[0-9a-f]{64})")
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PUSHED = "commit_repo"
+_BEFORE = 90  # days
 _FORGOTTEN = Unknown("the forge does not remember who pushed it")
 _GHOST = Unknown("the account that pushed it was deleted")
 
@@ -35,11 +37,13 @@ class Older:
     """Whether a feed (newest first) has come to rows from before the branch was made, for a change opened at `opened`.
 
     Rows of one second come in any order, so the row that tells of the making may come before pushes that followed it.
+    What was pushed longer than `_BEFORE` days before the change was opened is not looked for: its pusher is unknown.
     """
 
     def __init__(self, ref: str, opened: str, where: str) -> None:
         self._ref = ref
         self._opened = opened
+        self._oldest = moments.later(opened, days=-_BEFORE)
         self._where = where
         self._made = ""
 
@@ -47,7 +51,7 @@ class Older:
         at = moment(row.get("created") if isinstance(row, dict) else None, self._where)
         if not self._made and at < self._opened and _about(row, self._ref) and not row.get("content"):
             self._made = at
-        return at < self._made
+        return at < max(self._made, self._oldest)
 
 
 def moves(rows: Iterable[Any], ref: str, head: str, where: str) -> tuple[Move, ...]:
