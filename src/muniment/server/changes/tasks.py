@@ -7,8 +7,9 @@ from django.utils import timezone
 from msgspec import structs
 
 from muniment.errors import MunimentError
-from muniment.server.changes import gates, judging
+from muniment.server.changes import gates, judging, past, trying
 from muniment.server.changes.models import Change, GateLog
+from muniment.server.changes.scene import open_heads, scene
 from muniment.server.policies.models import Trial, Version
 from muniment.server.products.models import FORGE, Reading, Repository
 from muniment.server.work import soon, task
@@ -22,7 +23,7 @@ def judge_past(repository: int) -> None:
     """Judge what a branch took in the past."""
     row = Repository.objects.select_related("product").filter(pk=repository).first()
     if row is not None and not row.at_forge:
-        judging.judge_past(row)
+        past.judge_past(row)
 
 
 @task("judge-change")
@@ -49,8 +50,8 @@ def look(repository: int) -> None:
         return
     reading, _ = Reading.objects.get_or_create(repository=row)
     try:
-        with judging.scene(row) as found:
-            heads = judging.open_heads(found)
+        with scene(row) as found:
+            heads = open_heads(found)
             state = (found.branches[found.main], found.rules.policy.policy.digest)
     except MunimentError:
         state, heads = ("", ""), {}
@@ -87,7 +88,7 @@ def try_policy(version: int) -> None:
         return
     for repository in Repository.objects.select_related("product").filter(product__retired=None):
         try:
-            values = {**structs.asdict(judging.try_policy(repository, row.text, _DAYS)), "problem": ""}
+            values = {**structs.asdict(trying.try_policy(repository, row.text, _DAYS)), "problem": ""}
         except MunimentError as error:
-            values = {**structs.asdict(judging.Tried(0, 0, 0, [], {})), "problem": error.message}
+            values = {**structs.asdict(trying.Tried(0, 0, 0, [], {})), "problem": error.message}
         Trial.objects.update_or_create(version=row, repository=repository, defaults=values)

@@ -10,8 +10,8 @@ from msgspec import Struct
 from muniment.errors import GitError, MunimentError, UsageError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision
-from muniment.server.changes.judging import Scene, scene
 from muniment.server.changes.models import Decision
+from muniment.server.changes.scene import Scene, scene
 from muniment.server.connections.models import Arrival
 from muniment.server.incidents.kinds import REVIEWED
 from muniment.server.products.models import Product

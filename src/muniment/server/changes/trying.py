@@ -1,0 +1,63 @@
+"""What another policy would have made of a repository's last days: nothing of it is kept, and nothing is decided."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from msgspec import Struct
+
+from muniment.controls.control import Status
+from muniment.facts import kinds
+from muniment.facts.maybe import Known
+from muniment.git.collect import GitCollector
+from muniment.git.past import History
+from muniment.server import moments
+from muniment.server.changes.rules import ProductHome
+from muniment.server.changes.scene import facts_of, known_of, scene
+from muniment.server.products.models import Repository
+from muniment.workflows.replay import Replay, Summary
+from muniment.workflows.sources import policy_from
+
+_TOLD = 50  # changes that a trial names
+
+
+class Tried(Struct, frozen=True):
+    """What another policy would have made of some changes: how many the policy of now allows and how many it would,
+    those that come out otherwise, and of each clause how many did not hold, [now, then], None where there is no such.
+    """
+
+    changes: int
+    now_allowed: int
+    then_allowed: int
+    other: list[list[str]]
+    clauses: dict[str, list[int | None]]
+
+
+def try_policy(repository: Repository, text: str, days: int) -> Tried:
+    """What another policy would have made of the last days. Nothing is kept.
+
+    Raises GitError, ConfigurationError or UsageError.
+    """
+    now = moments.now()
+    with scene(repository) as found:
+        other = policy_from(ProductHome(repository.product).completed(text), found.rules.texts[1])[0]
+        since = moments.text(timezone.now() - timedelta(days=days))
+        target = found.main
+        past = History(found.git, repository.name, target, found.branches[target], since=since)
+        collector = GitCollector(found.git, Known(found.rules.people), now)
+        before, after = Replay(found.rules.policy, target), Replay(other, target)
+        known = {**facts_of(found, before.names | after.names, now), **known_of(found.rules)}
+        differ: list[list[str]] = []
+        for step in past:
+            read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
+            facts = collector.collect(step.revision, before.names | after.names, {**known, **read})
+            one, two = before.judge(facts, now).outcome, after.judge(facts, now).outcome
+            if one is not two and len(differ) < _TOLD:
+                differ.append([step.revision.head, one.value, two.value])
+        one_summary, two_summary = before.summary(now), after.summary(now)
+        now_, then = _not_held(one_summary), _not_held(two_summary)
+        clauses: dict[str, list[int | None]] = {name: [now_.get(name), then.get(name)] for name in {**then, **now_}}
+        return Tried(len(past), one_summary.allowed, two_summary.allowed, differ, clauses)
+
+
+def _not_held(summary: Summary) -> dict[str, int]:
+    return {row.clause: row.counts[Status.VIOLATED] + row.counts[Status.UNKNOWN] - row.excepted for row in summary.rows}
