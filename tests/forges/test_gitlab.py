@@ -312,6 +312,10 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
     assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == unknown
     for part in PARTS:
         assert part in unknown or getattr(reading, part) == getattr(whole, part)
+    told = [getattr(reading, part).why for part in sorted(unknown)]
+    assert all("could not be read" in why for why in told)
+    if fault in (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED):
+        assert all("it takes the role Reporter" in why for why in told)
 
 
 @pytest.mark.parametrize("call", ["versions", "notes", "reviewers", "members", "commits", "statuses"])

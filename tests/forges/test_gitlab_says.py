@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from muniment.forges.events import Happened
 from muniment.forges.forge import Forge
 from muniment.forges.gitlab import listen
 from muniment.forges.rules import Required, Wanted
-from muniment.forges.shapes import Repo
+from muniment.forges.shapes import Repo, State
 from muniment.forges.statuses import Saying, Status
-from tests.support.forges import ours
+from tests.support.forges import described, ours
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault
 from tests.support.forges.gitlab_requests import OURS
@@ -245,6 +246,52 @@ def test_a_hook_is_made_once_and_needs_a_secret(gitlab: FakeGitLab, lab: Forge, 
     assert [(one["url"], one["token"], one["merge_requests_events"]) for one in gitlab.hooked] == [(HOOK, SECRET, True)]
     with pytest.raises(ForgeError):
         lab.protector.hook(repository, HOOK, "")
+
+
+# What GitLab publishes
+
+
+def _everything(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = _change(gitlab)
+    head = gitlab.world.changes[number].head
+    lab.reader.about()
+    lab.reader.repositories()
+    lab.reader.changes(repository, State.OPEN, "2026-01-01T00:00:00.000000Z")
+    gitlab.world.review("bob", number, "approved")
+    lab.reader.read(repository, number)
+    lab.reader.tips(repository)
+    lab.reader.tip(repository, MAIN)
+    lab.protector.hook(repository, HOOK, SECRET)
+    for wanted in (ALONE, Wanted(MAIN, "muniment/main", approvals=3)):
+        lab.protector.apply(repository, lab.protector.plan(repository, wanted))
+    for saying in (Saying.PENDING, Saying.DENIED):
+        lab.publisher.publish(repository, head, _status(saying))
+    for text in ("one", "two", ""):
+        lab.publisher.comment(repository, number, MARKER, text)
+    lab.publisher.ask(repository, number, ("carol",))
+    gitlab.world.push("ada", "revert", {"r.py": "1\n"})
+    lab.publisher.propose(repository, "refs/heads/revert", MAIN, "Revert", "why")
+    lab.publisher.merge(repository, number, head, "merge")
+
+
+def test_every_request_fits_what_gitlab_publishes(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    name = os.environ.get("MUNIMENT_GITLAB_OPENAPI", "")
+    if not name:
+        pytest.skip("MUNIMENT_GITLAB_OPENAPI names no file: GitLab's doc/api/openapi/openapi_v3.yaml")
+    _everything(gitlab, lab, repository)
+    found = [described.unfit(request, root="", name=name) for request in gitlab.requests]
+    assert [told for told in found if told] == []
+
+
+def test_a_description_in_a_file_is_held_against_requests(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo, tmp_path: Path
+) -> None:
+    _everything(gitlab, lab, repository)
+    paths: dict[str, object] = {"/api/v4/user": {"get": {"parameters": []}}}
+    (tmp_path / "some.yaml").write_text(json.dumps({"paths": paths, "components": {}}))
+    told = {described.unfit(request, root="", name=str(tmp_path / "some.yaml")) for request in gitlab.requests}
+    assert "" in told
+    assert "there is no GET /api/v4/metadata" in told
 
 
 # Hearing

@@ -16,6 +16,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.github import app, manifest, moves, parts, protection, queue, shaped, wire
 from muniment.forges.github.client import at
 from muniment.forges.http import malformed
+from muniment.forges.learning import unlearnt
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
@@ -37,6 +38,9 @@ from muniment.forges.shapes import (
 )
 
 T = TypeVar("T")
+
+
+_NEEDED = "the permissions Pull requests, Contents, Checks and Commit statuses: read"
 
 
 class Meta(Struct, frozen=True):
@@ -123,7 +127,7 @@ class GitHubReader:
         try:
             told = parts.queried(self._hub, repository.path, change.number)
         except ForgeError as error:
-            return Unknown(error.message)
+            return unlearnt(error, "the reviews, the timeline and the checks of the change", _NEEDED)
         key = (repository.id, change.number)
         before = self._newest.get(key, "")
         self._newest[key] = max(before, change.updated, told.updated)

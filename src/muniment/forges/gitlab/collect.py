@@ -46,6 +46,7 @@ _NEEDS = {  # the least access for each
     Ability.HOOKS: 40,
     Ability.PROPOSE: 30,
 }
+_NEEDED = "the role Reporter and the scope read_api"
 _ASKED_STATES = {State.OPEN: "opened", State.MERGED: "merged", State.CLOSED: "closed"}
 _DAYS_BEFORE = 30  # how long before a change was opened its first push is looked for
 
@@ -111,11 +112,15 @@ class GitLabReader:
         found = change(request)
         stale = self._stale(repository, found)
         base = f"{at(repository)}/merge_requests/{number}"
-        versions = learnt(lambda: self._versions(base, found, stale))
-        said = learnt(lambda: self._lab.many(wire.Note, f"{base}/notes", sort="asc", order_by="created_at"))
+        versions = learnt(lambda: self._versions(base, found, stale), "the versions of the change", _NEEDED)
+        said = learnt(
+            lambda: self._lab.many(wire.Note, f"{base}/notes", sort="asc", order_by="created_at"),
+            "the notes on the change",
+            _NEEDED,
+        )
         own = learnt(lambda: self._own_notes(repository, number, value(said)))
         moved = learnt(lambda: self._moves(found, value(versions), value(own)))
-        given = learnt(lambda: self._reviews(base, value(versions), value(own)))
+        given = learnt(lambda: self._reviews(base, value(versions), value(own)), "the approvals", _NEEDED)
         reading = Reading(
             change=found,
             read_at=now,
@@ -123,10 +128,10 @@ class GitLabReader:
             retargets=learnt(lambda: notes.retargets(value(own))),
             reviews=given,
             hands=learnt(lambda: _hands(found, value(said), value(moved))),
-            own_commits=learnt(lambda: self._own_commits(repository, base)),
-            writers=learnt(lambda: self._writers(repository, value(given))),
-            checks=learnt(lambda: self.statuses(repository, found.head)),
-            merging=learnt(lambda: self._merging(repository, request)),
+            own_commits=learnt(lambda: self._own_commits(repository, base), "the commits of the change", _NEEDED),
+            writers=learnt(lambda: self._writers(repository, value(given)), "who may write", _NEEDED),
+            checks=learnt(lambda: self.statuses(repository, found.head), "what others say of the head", _NEEDED),
+            merging=learnt(lambda: self._merging(repository, request), "how it is to be merged", _NEEDED),
         )
         return self._unmoved(repository, reading)
 
