@@ -4,6 +4,7 @@ unfit(request)      # "" or what the published description says against a reques
 delivered()         # the examples of webhook deliveries
 """
 
+import fcntl
 import functools
 import json
 import re
@@ -26,19 +27,24 @@ _OCTOKIT = _FOLDER / "node_modules" / "@octokit"
 @functools.cache
 def _installed() -> Path:
     """Where the packages are. Skips the test if they cannot be had."""
-    wanted = (_FOLDER / "package-lock.json").read_text()
-    stamp = _FOLDER / "node_modules" / ".installed"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        if shutil.which("npm") is None:
-            pytest.skip("GitHub's published description comes from npm, and there is no npm (apt-get install npm)")
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"GitHub's published description could not be fetched: {done.stderr[-300:]}")
-        for large in (_OCTOKIT / "openapi" / "generated").glob("*.deref.json"):
-            large.unlink()
-        stamp.write_text(wanted)
+    with (_FOLDER / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several workers run tests, and one of them fetches
+        wanted, stamp = lock.read(), _FOLDER / "node_modules" / ".installed"
+        if not stamp.exists() or stamp.read_text() != wanted:
+            _fetch()
+            stamp.write_text(wanted)
     return _OCTOKIT
+
+
+def _fetch() -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("GitHub's published description comes from npm, and there is no npm (apt-get install npm)")
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"GitHub's published description could not be fetched: {done.stderr[-300:]}")
+    for large in (_OCTOKIT / "openapi" / "generated").glob("*.deref.json"):
+        large.unlink()
 
 
 @functools.cache
