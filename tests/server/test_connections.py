@@ -19,6 +19,7 @@ from muniment.server.connections import hearing
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Shown
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
+from muniment.server.products.models import ClauseState, State
 from muniment.server.record.models import Entry
 from tests.support.connected import MAIN, Town, town
 from tests.support.forges.faulty import Fault
@@ -241,6 +242,8 @@ def test_a_merge_of_what_was_allowed_is_an_entry_that_names_the_decision(town: T
     assert change.decision.entry is not None
     assert entry.decision == change.decision.entry.object
     assert not Incident.objects.exists()
+    states = dict(ClauseState.objects.values_list("clause", "state"))
+    assert states["review.two-others"] == State.HOLDS
     page = signed_in("ada").get("/products/shop/branches").content.decode()
     assert "Change topic" in page
     assert "squash" in page

@@ -1,11 +1,12 @@
 """How a repository stands against each clause, from the judgement of its past: kept with the moment since when."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from muniment.controls.control import Status
+from muniment.decision.account import Account, ResultTold
 from muniment.server.products.models import ClauseState, Repository, State
 from muniment.workflows.replay import Row, Summary
 
@@ -27,6 +28,27 @@ def keep_states(repository: Repository, summary: Summary) -> None:
 def keep_today(repository: Repository, summary: Summary) -> None:
     """Keep the states of the clauses that judge no change; those of the others stay as they are."""
     _keep(repository, {row.clause: _found(row) for row in summary.rows if row.today}, whole=False)
+
+
+def keep_told(repository: Repository, told: Sequence[Account]) -> None:
+    """Keep the states that decisions on merged changes give, as they were told; of other clauses nothing is said."""
+    found: dict[str, list[ResultTold]] = {}
+    for account in told:
+        for result in account.results:
+            found.setdefault(result.clause, []).append(result)
+    _keep(repository, {clause: _of_results(results) for clause, results in found.items()}, whole=False)
+
+
+def _of_results(results: Sequence[ResultTold]) -> Found:
+    held = sum(one.status in ("satisfied", "not_applicable") for one in results)
+    stopped = [one for one in results if one.status in ("violated", "unknown")]
+    failing = [one for one in stopped if not one.exception]
+    why = failing[0].reasons[0].message if failing and failing[0].reasons else ""
+    if any(one.status == "violated" for one in failing):
+        return Found(State.FAILS, why, held, len(results))
+    if failing:
+        return Found(State.UNKNOWN, why, held, len(results))
+    return Found(State.EXCEPTED if stopped else State.HOLDS, "", held, len(results))
 
 
 def all_unknown(repository: Repository, why: str) -> None:

@@ -72,6 +72,7 @@ def watch(repository: int) -> None:
     if row is not None:
         watching.watch(row, forge_of(row.connection))
         watching.settle(row.repository)
+        watching.keep_states(row.repository)
 
 
 @task("settle-escapes")

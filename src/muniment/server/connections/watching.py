@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from msgspec import Struct
 
+from muniment.decision.account import Account as Told
 from muniment.facts import canonical
 from muniment.facts.change import Because
 from muniment.facts.people import Person as KnownPerson
@@ -24,6 +25,7 @@ from muniment.server import moments
 from muniment.server.changes.judging import cleaned
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.rules import rules_of
+from muniment.server.changes.states import keep_told
 from muniment.server.connections.judging import mirror_of
 from muniment.server.connections.keeping import HEADS, PostgresKeeper, locked
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected
@@ -32,6 +34,7 @@ from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.acts import close_incident, open_incident
 from muniment.server.products.models import Repository
 from muniment.server.record.entering import enter
+from muniment.server.record.reading import beside_all
 from muniment.workflows.sources import Rules
 from muniment.workflows.watch_branch import Step, reverts, steps
 
@@ -91,6 +94,15 @@ def settle(repository: Repository) -> None:
     for row in open_escapes(repository):
         if row.incident is not None and not row.strangers and len(counted(row)) >= ENOUGH:
             close_incident(row.incident, incidents.REVIEWED, "Two others reviewed it afterwards, and let it stay.")
+
+
+def keep_states(repository: Repository) -> None:
+    """How the repository stands against each clause, by the last decisions on what was merged."""
+    merged = Change.objects.filter(repository=repository, where=Change.Where.PAST, decision__isnull=False)
+    digests = list(merged.order_by("-time", "-pk").values_list("decision__account", flat=True)[:_CANDIDATES])
+    told = [one for one in beside_all([each for each in digests if each], Told).values() if isinstance(one, Told)]
+    with transaction.atomic():
+        keep_told(repository, told)
 
 
 def counted(row: Arrival) -> list[str]:
