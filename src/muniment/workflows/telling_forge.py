@@ -17,6 +17,12 @@ PENDING = "It is being judged."
 _LINE = 140  # characters that every forge shows of one line
 _MOST = 30  # reasons in one text
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
+_COMMAND = re.compile(r"(?:again )?(?:run|with(?: the reason)?): muniment approve \S+ --onto \S+(.*)", re.DOTALL)
+_HERE = (  # what a person does at a forge in place of a command with this option
+    ("--attest", "say on the page behind Details who it was"),
+    ("--answer", "approve it here, with its questions answered on the page behind Details"),
+    ("--withdraw", "take it back here"),
+)
 _STOPPING = ("violated", "unknown")
 
 
@@ -59,6 +65,16 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", shown).replace("@", "@\N{ZERO WIDTH SPACE}").replace("://", ":\N{ZERO WIDTH SPACE}//")
 
 
+def here(remedy: str) -> str:
+    """What to do next, for somebody who is at the forge: there nobody needs a command."""
+    found = _COMMAND.search(remedy)
+    if found is None:
+        return remedy
+    deed = next((said for option, said in _HERE if option in found[1]), "approve it here")
+    before = remedy[: found.start()].replace("approve it ", "").replace("approve ", "")
+    return f"{before}{deed}."
+
+
 def stopping(told: Account) -> tuple[ResultTold, ...]:
     """The clauses that stop it."""
     return tuple(one for one in told.results if one.status in _STOPPING and one.enforced and not one.exception)
@@ -74,7 +90,7 @@ def _denied(told: Account) -> str:
     reasons = list(_reasons(told))
     first = reasons[0] if reasons else ReasonTold("", "It is not allowed.", "", "")
     left = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{_cut(first.message, _LINE - len(left))}{left}\n{_cut(first.remedy)}".strip()
+    return f"{_cut(first.message, _LINE - len(left))}{left}\n{_cut(here(first.remedy))}".strip()
 
 
 def _reasons(told: Account) -> Iterator[ReasonTold]:
@@ -88,7 +104,7 @@ def _details(told: Account) -> Iterator[str]:
     for reason in found[:_MOST]:
         yield f"- {plain(reason.message)}"
         if reason.remedy:
-            yield f"  Next: {plain(reason.remedy)}"
+            yield f"  Next: {plain(here(reason.remedy))}"
     if len(found) > _MOST:
         yield f"- and {len(found) - _MOST} more"
 
