@@ -138,6 +138,19 @@ def test_a_repository_that_cannot_be_read_makes_everything_unknown(shop: Reposit
     assert "is not a folder" in page
 
 
+def test_a_repository_that_never_could_be_read_is_not_known_and_home_says_where(shop: Repository, repo: Repo) -> None:
+    repo.path.rename(repo.path.parent / "gone")
+    study(shop)
+    assert state("review.two-others") is State.UNKNOWN
+    page = browser(Person.objects.get(slug="ada")).get("/").content.decode()
+    assert "What could not be read" in page
+    assert "is not a folder" in page
+    assert "Nothing was judged yet." not in page
+    repo.path.parent.joinpath("gone").rename(repo.path)
+    study(shop)
+    assert "What could not be read" not in browser(Person.objects.get(slug="ada")).get("/").content.decode()
+
+
 def test_an_unknown_author_is_unknown_and_not_fine(shop: Repository) -> None:
     with as_role("owner"):
         Account.objects.filter(person__slug="bob").delete()

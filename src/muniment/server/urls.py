@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from muniment.server import glossary, work_views
+from muniment.server import glossary, searching, work_views
 from muniment.server.api import addresses
 from muniment.server.changes import views as changes
 from muniment.server.connections import app_views, branch_views, change_views, hearing
@@ -58,7 +58,7 @@ urlpatterns = [
     path("connections/<slug:slug>/app", app_views.make, name="make-app"),
     path("connections/<slug:slug>/repositories", connections.put, name="connect-repository"),
     path("hear/<slug:slug>", hearing.hear, name="hear"),
-    path("search", changes.search, name="search"),
+    path("search", searching.search, name="search"),
     path("exceptions", policies.exceptions, name="exceptions"),
     path("exceptions/ask", policies.ask_exception, name="ask-exception"),
     path("exceptions/<str:slug>/end", policies.end_exception, name="end-exception"),

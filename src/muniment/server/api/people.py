@@ -1,5 +1,6 @@
 """People and their roles, as programs see them."""
 
+from datetime import date
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,8 +11,8 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.api.operations import Cursor, does, once, outcome, page
 from muniment.server.guarding.mediation import acting
-from muniment.server.people.acts import changes_things
-from muniment.server.people.models import Person
+from muniment.server.people.acts import changes_things, grant_told
+from muniment.server.people.models import Grant, Person
 from muniment.server.proposals.doing import ask
 
 router = Router()
@@ -26,10 +27,11 @@ class PersonIn(Schema):
 
 
 class GrantIn(Schema):
-    """A role to give or to take; `product` "" for everywhere."""
+    """A role to give or to take; `product` "" for everywhere; `last` the last day on which it holds."""
 
     role: Role
     product: str = ""
+    last: date | None = None
     do: str = Field("give", pattern="^(give|take)$")
 
 
@@ -42,9 +44,13 @@ def list_people(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
 
 
 def _person(row: Person) -> dict[str, Any]:
-    held = [grant for grant in row.grants.all() if grant.ended is None]
-    roles = [{"role": grant.role, "product": grant.product.slug if grant.product else ""} for grant in held]
+    roles = [_role(grant) for grant in row.grants.all() if grant.holds]
     return {"id": row.slug, "name": row.name, "active": row.active, "roles": roles}
+
+
+def _role(grant: Grant) -> dict[str, Any]:
+    last = grant.last.isoformat() if grant.last else ""
+    return {"role": grant.role, "product": grant.product.slug if grant.product else "", "last": last}
 
 
 @router.post("/people")
@@ -62,6 +68,6 @@ def change_role(request: HttpRequest, slug: str, body: GrantIn) -> dict[str, Any
     """Give a role or take one; what changes things waits for a second person."""
     dangerous = body.do == "give" and changes_things(body.role)
     action = Action.GRANT_CHANGING_ROLE if dangerous else Action.GRANT_ROLE
-    what = {"id": slug, "do": body.do, "role": body.role.value, "product": body.product}
-    told = f"{body.do} {slug} the role {body.role.label}"
-    return once(request, lambda: outcome(ask(acting(request), action, what, told)))
+    last = body.last.isoformat() if body.last else ""
+    what = {"id": slug, "do": body.do, "role": body.role.value, "product": body.product, "last": last}
+    return once(request, lambda: outcome(ask(acting(request), action, what, grant_told(what))))

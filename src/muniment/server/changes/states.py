@@ -1,12 +1,15 @@
 """How a repository stands against each clause, from the judgement of its past: kept with the moment since when."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from django.utils import timezone
 
 from muniment.controls.control import Status
 from muniment.decision.account import Account, ResultTold
+from muniment.errors import ConfigurationError
+from muniment.server.policies.current import clauses
 from muniment.server.products.models import ClauseState, Repository, State
 from muniment.workflows.replay import Row, Summary
 
@@ -52,9 +55,11 @@ def _of_results(results: Sequence[ResultTold]) -> Found:
 
 
 def all_unknown(repository: Repository, why: str) -> None:
-    """Nothing could be learnt of the repository, so nothing holds."""
-    clauses = ClauseState.objects.filter(repository=repository).values_list("clause", flat=True)
-    _keep(repository, {clause: Found(State.UNKNOWN, why) for clause in clauses})
+    """Nothing could be learnt of the repository, so nothing holds: of what was judged before, and of the policy."""
+    known = set(ClauseState.objects.filter(repository=repository).values_list("clause", flat=True))
+    with suppress(ConfigurationError):  # where the policy itself is what cannot be read
+        known |= {clause.id for clause in clauses()}
+    _keep(repository, {clause: Found(State.UNKNOWN, why) for clause in known})
 
 
 def _keep(repository: Repository, found: dict[str, Found], *, whole: bool = True) -> None:

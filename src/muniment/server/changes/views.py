@@ -2,24 +2,21 @@
 
 from typing import Any
 
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource, products
+from muniment.access.authorize import Resource
 from muniment.decision.account import Account
 from muniment.server.changes.models import Change
-from muniment.server.guarding.mediation import acting, anywhere, may, requires
+from muniment.server.guarding.mediation import may, requires
 from muniment.server.pages import tried
-from muniment.server.products.models import Product
 from muniment.server.record.reading import beside
 from muniment.server.work import soon
 
 _DECISIONS = 50
-_FOUND = 30
 
 
 def of(request: HttpRequest, number: int, **_: Any) -> Resource:
@@ -94,25 +91,3 @@ def judge_again(found: Change) -> None:
         soon("judge-change", repository=found.repository_id, ref=found.name)
     else:
         soon("judge-past", repository=found.repository_id)
-
-
-@require_GET
-@requires(Action.SEE_CHANGE, anywhere)
-def search(request: HttpRequest) -> HttpResponse:
-    """Products, changes and people whose name or commit begins with, or holds, what was typed."""
-    text = request.GET.get("q", "").strip()[:200]
-    actor = acting(request)
-    shown = products(actor, Action.SEE_CHANGE)
-    known = Product.objects.all() if shown is None else Product.objects.filter(slug__in=shown)
-    found: dict[str, Any] = {"products": (), "changes": (), "people": ()}
-    if text:
-        from muniment.server.people.models import Person
-
-        found["products"] = known.filter(Q(name__icontains=text) | Q(slug__icontains=text))[:_FOUND]
-        changes = Change.objects.filter(repository__product__in=known).select_related("repository__product", "decision")
-        found["changes"] = changes.filter(
-            Q(title__icontains=text) | Q(head__startswith=text) | Q(name__icontains=text)
-        )[:_FOUND]
-        if may(request, Action.SEE_PEOPLE):
-            found["people"] = Person.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text))[:_FOUND]
-    return render(request, "changes/search.html", {"q": text, **found})

@@ -1,5 +1,6 @@
 """What changes people: who they are, what roles they hold, that they leave."""
 
+from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.policy.keys import parse_key
-from muniment.server.people.models import Account, Grant, Person
+from muniment.server.people.models import Account, Grant, Person, held, today
 from muniment.server.products.models import Product
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.entering import code
@@ -53,22 +54,31 @@ def check_grant(what: What) -> None:
     if what["role"] not in set(Role):
         raise ValueError(_("There is no such role."))
     product = _found(Product, what["product"]) if what["product"] else None
-    held = Grant.objects.filter(person=person, role=what["role"], product=product, ended=None).exists()
-    if what["do"] == "give" and held:
+    has = Grant.objects.filter(held(), person=person, role=what["role"], product=product).exists()
+    if what["do"] == "give" and has:
         raise ValueError(_("%(name)s has that role already.") % {"name": person.name})
     if what["do"] == "give" and not person.active:
         raise ValueError(_("%(name)s has left.") % {"name": person.name})
-    if what["do"] == "take" and not held:
+    if what["do"] == "take" and not has:
         raise ValueError(_("%(name)s does not have that role.") % {"name": person.name})
+    if what["do"] == "give" and (last := _last(what)) is not None and last < today():
+        raise ValueError(_("That last day is over already."))
+
+
+def grant_told(what: What) -> str:
+    """What giving or taking a role is, in a sentence that begins with a verb."""
+    told = f"{what['do']} {what['id']} the role {Role(what['role']).label}"
+    told += f" for {what['product']}" if what["product"] else ""
+    return f"{told} through {what['last']}" if what["do"] == "give" and what.get("last") else told
 
 
 def change_grant(what: What, asker: str, second: str | None) -> None:
-    """Give a role, or take it away."""
+    """Give a role, through its last day if it has one, or take it away."""
     product = Product.objects.get(slug=what["product"]) if what["product"] else None
     person = Person.objects.get(slug=what["id"])
-    if what["do"] == "take":
-        Grant.objects.filter(person=person, role=what["role"], product=product, ended=None).update(ended=timezone.now())
-    else:
+    former = Grant.objects.filter(person=person, role=what["role"], product=product, ended=None)
+    former.update(ended=timezone.now())  # what is to be given anew may have lapsed
+    if what["do"] == "give":
         Grant.objects.create(
             person=person,
             role=what["role"],
@@ -76,8 +86,19 @@ def change_grant(what: What, asker: str, second: str | None) -> None:
             by=Person.objects.get(slug=asker),
             second=Person.objects.get(slug=second) if second else None,
             bootstrap=second == "",
+            last=_last(what),
         )
     soon("rejudge-all")
+
+
+def _last(what: What) -> date | None:
+    """The last day that was named, None for none. Raises ValueError for what is no day."""
+    if not what.get("last"):
+        return None
+    try:
+        return date.fromisoformat(what["last"])
+    except ValueError:
+        raise ValueError(_("Write the last day like 2030-12-31.")) from None
 
 
 def _add(what: What) -> None:

@@ -67,17 +67,18 @@ def strong(claims: Mapping[str, Any]) -> bool:
 def keep_roles(person: Any, claims: Mapping[str, Any], wanted: Mapping[str, Role]) -> None:
     """Give the roles of the groups that the provider names now, and end those of others. Without groups, all end."""
     from muniment.server.guarding.mediation import allowing
-    from muniment.server.people.models import Grant
+    from muniment.server.people.models import Grant, held
     from muniment.server.record.entering import SHELL, act
 
     named = claims.get("groups")
     groups = {group for group in named if isinstance(group, str)} if isinstance(named, list) else set()
     given = {role.value: group for group, role in wanted.items() if group in groups}
     with transaction.atomic(), allowing(Action.GRANT_ROLE):
-        held = Grant.objects.filter(person=person, ended=None, product=None)
-        over = held.exclude(group="").exclude(role__in=given)
+        there = Grant.objects.filter(person=person, ended=None, product=None)
+        there.exclude(held()).update(ended=timezone.now())
+        over = there.exclude(group="").exclude(role__in=given)
         for role, group in given.items():
-            if not held.filter(role=role).exists():
+            if not there.filter(role=role).exists():
                 Grant.objects.create(person=person, role=role, group=group)
                 act(SHELL, Action.GRANT_ROLE, f"person:{person.slug}", {"step": "by group", "role": role})
         for grant in over:

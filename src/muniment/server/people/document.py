@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from muniment.access.roles import Role
-from muniment.server.people.models import Account, Grant, Machine, Person
+from muniment.server.people.models import Account, Grant, Machine, Person, held
 from muniment.server.products.models import Product
 
 WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
@@ -55,8 +55,8 @@ def _accounts(accounts: list[Account]) -> Iterator[str]:
 
 def _roles(product: Product | None) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
-    held: Any = Grant.objects.filter(ended=None).values_list("person_id", "role", "product_id")
-    for person, role, place in held:
+    rows: Any = Grant.objects.filter(held()).values_list("person_id", "role", "product_id")
+    for person, role, place in rows:
         if place is None or (product is not None and place == product.pk):
             found.setdefault(person, set()).add(role)
     return found

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from muniment.access.roles import Role
-from muniment.server.people.models import Mail, Message, Person
+from muniment.server.people.models import Mail, Message, Person, held
 from muniment.server.products.models import Product
 from muniment.server.work import soon
 
@@ -42,8 +42,8 @@ def tell(people: Iterable[Person], text: str, link: str) -> None:
 def holding(roles: Iterable[Role], product: Product | None) -> QuerySet[Person]:
     """Everybody active with one of these roles, for that product or everywhere."""
     where = Q(grants__product=None) | Q(grants__product=product) if product is not None else Q(grants__product=None)
-    held = Q(grants__ended=None, grants__role__in=[role.value for role in roles])
-    return Person.objects.filter(held & where, active=True).distinct()
+    given = held("grants__") & Q(grants__role__in=[role.value for role in roles])
+    return Person.objects.filter(given & where, active=True).distinct()
 
 
 def send(now: datetime) -> int:

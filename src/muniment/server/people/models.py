@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -82,7 +82,7 @@ class Person(AbstractBaseUser):
         """The roles that this person holds now."""
         return tuple(
             GrantedRole(Role(role), product or EVERYWHERE)
-            for role, product in self.grants.filter(ended=None).values_list("role", "product__slug")
+            for role, product in self.grants.filter(held()).values_list("role", "product__slug")
         )
 
 
@@ -200,8 +200,21 @@ class Message(models.Model):
         ]
 
 
+def held(grants: str = "") -> models.Q:
+    """The condition under which a grant holds now, whoever has noted its end or not; `grants__` from a person."""
+    still = models.Q((f"{grants}last", None)) | models.Q((f"{grants}last__gte", today()))
+    return models.Q((f"{grants}ended", None)) & still
+
+
+def today() -> date:
+    """The day that last days are counted by: that of UTC."""
+    return timezone.now().date()
+
+
 class Grant(models.Model):
-    """A role of a person, for one product or, without one, everywhere. It is ended, never deleted."""
+    """A role of a person, for one product or, without one, everywhere: until it is ended, or through its `last` day,
+    if it has one. It is never deleted.
+    """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL})
@@ -214,6 +227,7 @@ class Grant(models.Model):
     group = models.CharField(max_length=200, blank=True)  # of the company's accounts, that gave it
     bootstrap = models.BooleanField(default=False)  # given by one alone, while there were too few people for two
     since = models.DateTimeField(default=timezone.now)
+    last = models.DateField(null=True, blank=True)
     ended = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -232,6 +246,21 @@ class Grant(models.Model):
     def label(self) -> str:
         """The role's name for people."""
         return Role(self.role).label
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds now."""
+        return self.ended is None and (self.last is None or self.last >= today())
+
+
+class Lapse(models.Model):
+    """That the last day of a grant is over: recorded once, and what had counted on it judged again."""
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    grant = models.OneToOneField(Grant, models.CASCADE, related_name="lapse")
+    noted = models.DateTimeField(default=timezone.now)
 
 
 class _Secret(models.Model):

@@ -26,8 +26,8 @@ from muniment.server.guarding.mediation import acting, allowing, may, own, requi
 from muniment.server.pages import given, me, page, tried
 from muniment.server.people import claims, published
 from muniment.server.people.actors import has_second_factor
-from muniment.server.people.acts import changes_things
-from muniment.server.people.models import SLUG, Account, Grant, Invitation, Mail, Message, Person, Token
+from muniment.server.people.acts import changes_things, grant_told
+from muniment.server.people.models import SLUG, Account, Grant, Invitation, Mail, Message, Person, Token, held
 from muniment.server.people.privacy import RULES, kept_of
 from muniment.server.products.models import Product
 from muniment.server.proposals.doing import ask
@@ -49,7 +49,7 @@ def people(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(Q(name__icontains=find) | Q(slug__icontains=find))
     found = page(request, rows)
     for person in found.rows:
-        person.held = [grant for grant in person.grants.all() if grant.ended is None]
+        person.held = [grant for grant in person.grants.all() if grant.holds]
     context = {"page": found, "find": find, "more": urlencode({"find": find}) if find else ""}
     return render(request, "people/list.html", {**context, "may_add": _changes(request, Action.CHANGE_PERSON)})
 
@@ -114,14 +114,12 @@ _STEPS = {
 @requires(Action.GRANT_ROLE)
 def grant(request: HttpRequest, slug: str) -> HttpResponse:
     """Give a role, or take one away. A role that changes things waits for a second person."""
-    what = {"id": slug, **given(request, ("do", "role", "product"))}
+    what = {"id": slug, **given(request, ("do", "role", "product", "last"))}
     if what["do"] not in ("give", "take") or what["role"] not in set(Role):
         raise Http404
     dangerous = what["do"] == "give" and changes_things(what["role"])
     action = Action.GRANT_CHANGING_ROLE if dangerous else Action.GRANT_ROLE
-    told = f"{what['do']} {slug} the role {Role(what['role']).label}" + (
-        f" for {what['product']}" * bool(what["product"])
-    )
+    told = grant_told(what)
     return tried(request, lambda: ask(acting(request), action, what, told), _("Done."), "person", slug)
 
 
@@ -189,7 +187,7 @@ def hold(request: HttpRequest, slug: str) -> HttpResponse:
 @requires(Action.OWN_ACCOUNT, own)
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept of people, why, how long, and whom to ask: for everybody who has an account."""
-    officers = Grant.objects.filter(role=Role.DPO, ended=None, person__active=True).select_related("person")
+    officers = Grant.objects.filter(held(), role=Role.DPO, person__active=True).select_related("person")
     return render(request, "people/privacy.html", {"rules": RULES, "officers": officers})
 
 
@@ -257,7 +255,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             "person": who,
             "second_factor": acting(request).second_factor,
             "has_second_factor": has_second_factor(who),
-            "grants": who.grants.filter(ended=None).select_related("product"),
+            "grants": who.grants.filter(held()).select_related("product"),
             "tokens": who.tokens.filter(ended=None, expires__gt=now).order_by("-pk"),
             "accounts": who.accounts.select_related("by"),
             "email_proven": _proven(who),

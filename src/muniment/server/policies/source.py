@@ -16,7 +16,7 @@ from muniment.server import moments
 from muniment.server.changes.models import Decision
 from muniment.server.connections.models import Arrival
 from muniment.server.people.messages import tell
-from muniment.server.people.models import Person
+from muniment.server.people.models import Person, held
 from muniment.server.policies.acts import differences
 from muniment.server.policies.models import Source, Version
 from muniment.server.record.entering import SHELL, act
@@ -96,6 +96,6 @@ def _propose(source: Source, commit: str, text: str) -> None:
             (number,) = cursor.fetchone() or (0,)
         details = {"step": "read from its branch", "digest": digest, "commit": commit}
         act(SHELL, Action.PROPOSE_POLICY, f"policy:{number}", details)
-        officers = Person.objects.filter(active=True, grants__ended=None, grants__role=Role.SECURITY).distinct()
+        officers = Person.objects.filter(held("grants__"), active=True, grants__role=Role.SECURITY).distinct()
         tell(officers, f"A policy was let in on {source.branch} and waits to hold.", f"/policy/versions/{number}")
         soon("try-policy", version=number)

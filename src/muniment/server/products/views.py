@@ -21,11 +21,11 @@ from muniment.server.guarding.mediation import acting, anywhere, may, own, requi
 from muniment.server.incidents.models import open_ones
 from muniment.server.incidents.views import mine
 from muniment.server.pages import Page, given, page, tried
-from muniment.server.people.models import Grant
+from muniment.server.people.models import Grant, held
 from muniment.server.policies.current import clauses
 from muniment.server.policies.models import Freeze, Gentle, Leave
 from muniment.server.products.importing import read, take
-from muniment.server.products.models import SIGNALS, ClauseState, Product, State
+from muniment.server.products.models import SIGNALS, ClauseState, Product, Repository, State
 from muniment.server.products.reach import seen
 from muniment.server.products.reporting import Reporting, reporting
 from muniment.server.products.weeks import chart
@@ -66,6 +66,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "waiting": waiting_for(actor),
             "incidents": mine(actor),
             "products": shown.count(),
+            "unread": _unread(shown),
             "denied": _denied(shown),
             "ending": _ending(shown),
             "freezes": Freeze.objects.filter(lifted=None).select_related("person"),
@@ -140,7 +141,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "repositories": found.repositories.select_related("reading", "gate_log", "connected"),
             "open": changes.filter(where=Change.Where.OPEN).order_by("-time", "-id")[:50],
             "past": _past(request, changes.filter(where=Change.Where.PAST)),
-            "people": Grant.objects.filter(Q(product=found) | Q(product=None), ended=None, person__active=True)
+            "people": Grant.objects.filter(held(), Q(product=found) | Q(product=None), person__active=True)
             .select_related("person")
             .order_by("role", "person__name")[:200],
             "exceptions": _ending([found]),
@@ -233,6 +234,12 @@ def _states(states: Any) -> list[Line]:
         counts = {each.name.lower(): rows[clause.id][each.name.lower()] for each in State}
         found.append(Line(clause, state.name.lower(), str(state.label), told["since"], counts, told["why"]))
     return found
+
+
+def _unread(shown: Any) -> Any:
+    """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
+    rows = Repository.objects.filter(product__in=shown).select_related("product", "reading", "connected")
+    return rows.exclude(Q(reading__problem="") | Q(reading=None), Q(connected__problem="") | Q(connected=None))[:20]
 
 
 def _denied(shown: Any) -> Any:

@@ -6,7 +6,7 @@ That ends for good once two administrators and two security officers were there.
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor
 from muniment.access.roles import EVERYWHERE, Role
-from muniment.server.people.models import Grant
+from muniment.server.people.models import Grant, held
 from muniment.server.proposals.models import Beginning
 
 _ENOUGH = 2
@@ -22,8 +22,8 @@ def note() -> None:
     """End the beginning if there are enough people now. It never comes back."""
     if Beginning.objects.filter(over=True).exists():
         return
-    held = Grant.objects.filter(ended=None, product=None, person__active=True)
+    found = Grant.objects.filter(held(), product=None, person__active=True)
     if all(
-        held.filter(role=role).values("person").distinct().count() >= _ENOUGH for role in (Role.ADMIN, Role.SECURITY)
+        found.filter(role=role).values("person").distinct().count() >= _ENOUGH for role in (Role.ADMIN, Role.SECURITY)
     ):
         Beginning.objects.get_or_create(id=1, defaults={"over": True})

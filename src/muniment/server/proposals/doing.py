@@ -14,7 +14,7 @@ from muniment.access.authorize import Actor, Resource, Why, authorize, second
 from muniment.access.roles import EVERYWHERE
 from muniment.server.guarding.mediation import allowing
 from muniment.server.people.messages import tell
-from muniment.server.people.models import Person
+from muniment.server.people.models import Person, held
 from muniment.server.products.models import Product
 from muniment.server.proposals import bootstrap
 from muniment.server.proposals.models import Proposal
@@ -97,7 +97,7 @@ def why_not(actor: Actor, proposal: Proposal) -> Why:
 def _others(proposal: Proposal) -> list[Person]:
     """Everybody who could agree."""
     action, resource = _about(proposal)
-    people = Person.objects.filter(active=True, grants__ended=None, grants__role__in=action.rule.second).distinct()
+    people = Person.objects.filter(held("grants__"), active=True, grants__role__in=action.rule.second).distinct()
     actors = ((person, Actor(person.slug, active=True, grants=person.roles(), second_factor=True)) for person in people)
     return [person for person, actor in actors if second(actor, action, resource) is Why.YES]
 

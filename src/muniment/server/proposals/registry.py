@@ -29,7 +29,7 @@ class Doing(NamedTuple):
 KEPT = frozenset(  # the particulars of an act that stand in the record, beside what was told
     {
         *("id", "role", "product", "terms", "digest", "clause", "repository", "branch", "head", "expires", "rehearsal"),
-        *("environment", "pipeline", "kind", "issuer", "subject", "refs", "at", "artifact"),
+        *("last", "environment", "pipeline", "kind", "issuer", "subject", "refs", "at", "artifact"),
     }
 )
 

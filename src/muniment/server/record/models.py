@@ -1,5 +1,6 @@
 """The home's tables. What the web may do with each is held by PostgreSQL too."""
 
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 
 from muniment.access.actions import Action
@@ -60,11 +61,12 @@ class Entry(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        """Waiting ones are found without a look at the others; the page of all goes by time."""
+        """Waiting ones are found without a look at the others, and one by its object; the page of all goes by time."""
 
         indexes = [
             models.Index(fields=["id"], condition=models.Q(place=None), name="entry_waiting"),
             models.Index(fields=["-time", "-id"], name="entry_newest"),
+            HashIndex(fields=["object"], name="entry_object"),
         ]
 
 

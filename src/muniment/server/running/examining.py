@@ -24,7 +24,7 @@ from muniment.server.incidents.models import overdue
 from muniment.server.installation import home
 from muniment.server.people import breached
 from muniment.server.people.document import WRITERS
-from muniment.server.people.models import Grant
+from muniment.server.people.models import Grant, held
 from muniment.server.products.models import Product, Reading
 from muniment.server.record.models import Entry
 from muniment.server.running import keys
@@ -160,9 +160,9 @@ def _ledger() -> Iterator[Found]:
 
 
 def _people() -> Iterator[Found]:
-    held = Grant.objects.filter(ended=None, product=None, person__active=True)
+    found = Grant.objects.filter(held(), product=None, person__active=True)
     for role in (Role.ADMIN, Role.SECURITY):
-        count = held.filter(role=role).values("person").distinct().count()
+        count = found.filter(role=role).values("person").distinct().count()
         if count < 2:
             who = ("nobody is", "one person is")[count]
             message = f"{who} {role.label} everywhere; what is dangerous takes two"

@@ -21,7 +21,7 @@ from muniment.policy.pack import pack_text
 from muniment.server.guarding import privileges
 from muniment.server.installation import home
 from muniment.server.people.actors import has_passkey
-from muniment.server.people.models import INVITATION, Grant, Invitation, Person
+from muniment.server.people.models import INVITATION, Grant, Invitation, Person, held
 from muniment.server.policies.models import Version
 from muniment.server.products.models import Product, Repository
 from muniment.server.record.entering import SHELL, act
@@ -98,7 +98,7 @@ def first_policy() -> None:
 @transaction.atomic
 def first_link() -> str:
     """The one-time link of the first administrator, as a path; "" once some administrator can sign in."""
-    admins = Person.objects.filter(active=True, grants__role=Role.ADMIN, grants__ended=None, grants__product=None)
+    admins = Person.objects.filter(held("grants__"), active=True, grants__role=Role.ADMIN, grants__product=None)
     if any(_can_sign_in(person) for person in admins):
         return ""
     person = admins.first()

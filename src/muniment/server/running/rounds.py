@@ -12,6 +12,7 @@ from procrastinate.contrib.django import app
 from muniment.server.changes.models import GateLog
 from muniment.server.connections.tasks import go_rounds
 from muniment.server.deployments.tasks import go_on, read_issuers
+from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import Source
@@ -87,6 +88,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     go_rounds: 60,
     drop_old: 3600,
     keep_to_rules: 3600,
+    note_lapsed: 60,
     send_now: 300,
     look_at_vault: 300,
     note_fetches: 120,

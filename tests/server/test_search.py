@@ -1,0 +1,100 @@
+"""Search finds what somebody may see, of each kind, and nothing of another product, with as many queries for many."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.server.changes.models import Change
+from muniment.server.deployments.models import Deployment, Pipeline
+from muniment.server.incidents.models import Incident
+from muniment.server.people.models import Person
+from muniment.server.policies.models import Leave
+from muniment.server.products.models import Environment, Product
+from muniment.server.record.models import Entry
+from tests.support.service import as_role, browser, person, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def entry() -> Entry:
+    place = Entry.objects.count()
+    digest = f"sha256:{place:064x}"
+    return Entry.objects.create(kind="decision", place=place, time=timezone.now(), object=digest, data=b"{}")
+
+
+def fill(found: Product, number: int = 0) -> None:
+    """One of each kind, all with the word quagga somewhere."""
+    now = timezone.now()
+    ada = Person.objects.get(slug="ada")
+    repository = found.repositories.get()
+    Change.objects.create(repository=repository, name=f"quagga{number}", target="m", title="", head="", time=now)
+    times = {"granted": now, "expires": now + timedelta(days=9)}
+    who = {"asker": ada, "granter": ada, "reason": f"the quagga of {found.slug}"}
+    Leave.objects.create(slug=f"{found.slug}-{number}", repository=repository, clause="x", branch="b", **who, **times)
+    told = {"kind": "escape", "told": f"a quagga got out of {found.slug}", "subject": f"commit:{number}"}
+    Incident.objects.create(product=found, deadline=now, entry=entry(), **told)
+    place = Environment.objects.create(product=found, name=f"quagga-{number}")
+    pipeline = Pipeline.objects.create(environment=place, name="p", kind="runner")
+    what = {"artifact": f"sha256:beef{number}", "commit": "c0ffee" + found.slug, "identity": {}, "key": "k"}
+    Deployment.objects.create(environment=place, pipeline=pipeline, request="r", entry=entry(), **what)
+
+
+@pytest.fixture
+def shop() -> Product:
+    person("ada")
+    shop, other = product("shop", "/shop"), product("other", "/other")
+    with as_role("owner"):
+        fill(shop)
+        fill(other)
+    return shop
+
+
+def page(who: str, text: str) -> str:
+    answer = browser(Person.objects.get(slug=who)).get("/search", {"q": text})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_each_kind_is_found_by_its_words_and_its_digest(shop: Product) -> None:
+    person("ada", Role.SECURITY)
+    found = page("ada", "quagga")
+    for told in ("the quagga of shop", "the quagga of other", "a quagga got out of shop", "Shop · quagga-0"):
+        assert told in found, told
+    for digest in ("beef", "sha256:beef0", "c0ffeeshop"):
+        assert "/deployments/" in page("ada", digest), digest
+    assert "review.two-others" in page("ada", "two-others")
+    for typed in ("2", f"sha256:{2:064x}", f"{2:064x}"):
+        assert "entry 2" in page("ada", typed), typed
+    assert "Nothing." in page("ada", "no such thing")
+    assert "Nothing." in page("ada", "9" * 30)
+
+
+def test_nothing_of_another_product_is_found(shop: Product) -> None:
+    person("olga", Role.OWNER, product=shop)
+    found = page("olga", "quagga")
+    assert "a quagga got out of shop" in found
+    for told in ("of other", "Other", "/products/other"):
+        assert told not in found, told
+    assert page("olga", "beef").count('href="/deployments/') == 1
+    assert 'href="/ledger/' not in page("olga", "2")
+
+
+def test_many_take_as_many_queries_as_few(shop: Product) -> None:
+    person("ada", Role.SECURITY)
+    ada = browser(Person.objects.get(slug="ada"))
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert ada.get("/search", {"q": "quagga"}).status_code == 200
+        return len(asked)
+
+    queries()
+    few = queries()
+    with as_role("owner"):
+        for number in range(1, 8):
+            fill(shop, number)
+    assert queries() == few
