@@ -511,7 +511,7 @@ def test_doctor_tells_of_the_ledger_and_of_a_freeze(gated: Gated, capsys: pytest
     assert "it takes 2 to lift a freeze" in out
     run(["freeze", "--reason", "a leak", "--home", str(gated.home), "--key", str(gated.keys["sue"])])
     assert run(asked) == 1
-    assert "all merges are stopped" in capsys.readouterr().out
+    assert "all merges and deployments are stopped" in capsys.readouterr().out
     (gated.home / "ledger" / "tile" / "0" / "000.p" / "2").unlink()
     assert run(asked) == 1
     assert "is missing" in capsys.readouterr().out

@@ -230,14 +230,14 @@ def test_a_freeze_takes_one_and_lifting_it_two() -> None:
     enough()
     sam, sid = browser(Person.objects.get(slug="sam")), browser(Person.objects.get(slug="sid"))
     post(sam, "/policy/freeze", reason="A key leaked.")
-    assert "All merges are stopped" in sid.get("/").content.decode()
+    assert "All merges and deployments are stopped" in sid.get("/").content.decode()
     from muniment.server.policies.models import Freeze
 
     post(sam, f"/policy/freezes/{Freeze.objects.get().slug}/lift")
     number = Proposal.objects.get(state="waiting").pk
     assert sam.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
     post(sid, f"/proposals/{number}", answer="agree")
-    assert "All merges are stopped" not in sid.get("/").content.decode()
+    assert "All merges and deployments are stopped" not in sid.get("/").content.decode()
 
 
 def test_an_account_belongs_to_one_person() -> None:

@@ -60,7 +60,7 @@ class Up:
             self.process.stdout.close()
 
 
-def until(holds: Callable[[], object], seconds: float = 30) -> None:
+def until(holds: Callable[[], object], seconds: float = 120) -> None:
     """Wait until it holds."""
     end = time.monotonic() + seconds
     while not holds():

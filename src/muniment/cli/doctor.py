@@ -155,7 +155,7 @@ def _ledger(home: FilesHome) -> Iterator[Finding]:
     with Record(home) as record, record.held() as held:
         yield Finding("ledger", "satisfied", f"{held.size} entries, and its newest are what was signed")
         for freeze in record.index.freezes():
-            what = "a freeze is rehearsed" if freeze.rehearsal else "all merges are stopped"
+            what = "a freeze is rehearsed" if freeze.rehearsal else "all merges and deployments are stopped"
             yield Finding(
                 "freeze",
                 "unknown" if freeze.rehearsal else "violated",

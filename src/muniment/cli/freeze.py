@@ -36,7 +36,7 @@ def command(home: str, reason: str, rehearse: bool, key: str | None, output: str
     if output == "json":
         printing.json(made)
         return 0
-    click.echo("a freeze is rehearsed: it stops nothing" if rehearse else "all merges are stopped")
+    click.echo("a freeze is rehearsed: it stops nothing" if rehearse else "all merges and deployments are stopped")
     click.echo(f"Next: when it is over, two people lift it: muniment unfreeze {made.id} --home {home}")
     return 0
 
