@@ -1,5 +1,7 @@
 """The templates for pipelines are what they teach: read by their systems, pinned, without a secret, with few rights."""
 
+import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -12,8 +14,12 @@ from click.testing import CliRunner
 
 from dev.generate import DOCS
 from muniment.cli.commands import muniment
+from muniment.facts.maybe import Known
+from muniment.pipelines import provenance
+from tests.support.repos import Repo
 
 TEMPLATES = DOCS / "templates"
+SCRIPTS = ("deploy.sh", "provenance.sh")
 YAML = sorted(TEMPLATES.glob("*.yml"))
 _PINNED = re.compile(r"\S+@([0-9a-f]{40}|sha256:[0-9a-f]{64})")
 
@@ -23,7 +29,7 @@ def read(name: str) -> Any:
 
 
 def test_there_is_one_for_each_system() -> None:
-    assert {file.name for file in TEMPLATES.iterdir()} == {"github.yml", "gitlab.yml", "gitea.yml", "deploy.sh"}
+    assert {file.name for file in TEMPLATES.iterdir()} == {"github.yml", "gitlab.yml", "gitea.yml", *SCRIPTS}
 
 
 @pytest.mark.parametrize("name", ["github.yml", "gitea.yml"])
@@ -55,11 +61,33 @@ def test_zizmor_finds_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_script_is_one() -> None:
-    subprocess.run(["bash", "-n", TEMPLATES / "deploy.sh"], check=True)
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_script_is_one(name: str) -> None:
+    subprocess.run(["bash", "-n", TEMPLATES / name], check=True)
 
 
-@pytest.mark.parametrize("file", sorted(TEMPLATES.iterdir()), ids=lambda file: file.name)
+def test_what_the_script_of_a_builder_signs_counts(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "shop")
+    commit = repo.commit({"app.py": "x = 1\n"})
+    (repo.path / "shop.tar").write_text("an artifact")
+    private, public = tmp_path / "builder.key", tmp_path / "builder.pub"
+    curve = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+    subprocess.run(["openssl", "genpkey", *curve, "-out", private], check=True, capture_output=True)
+    subprocess.run(["openssl", "pkey", "-in", private, "-pubout", "-out", public], check=True)
+    made = subprocess.run(
+        ["bash", TEMPLATES / "provenance.sh", "shop.tar", commit],
+        cwd=repo.path,
+        env={**os.environ, "BUILDER_KEY": str(private)},
+        capture_output=True,
+        check=True,
+    ).stdout
+    artifact = f"sha256:{hashlib.sha256(b'an artifact').hexdigest()}"
+    builder = provenance.Builder("https://ci.example.test/builder", public.read_text())
+    told = provenance.read(made, artifact, [builder])
+    assert (told.signed_by, told.commit, told.artifact) == (Known(builder.id), commit, artifact)
+
+
+@pytest.mark.parametrize("file", [*YAML, TEMPLATES / "deploy.sh"], ids=lambda file: file.name)
 def test_each_deploys_with_options_that_there_are(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert "muniment deploy" in text

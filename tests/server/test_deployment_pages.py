@@ -1,25 +1,34 @@
 """Pages of deployments: what allowed each, numbers with their definitions, and as many queries for many as for one."""
 
+import html
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.git.signatures import fingerprint
 from muniment.ledger.keys import generate
+from muniment.pipelines import dsse
+from muniment.policy.keys import parse_key
+from muniment.policy.people import read_people
 from muniment.server import measures
 from muniment.server.deployments.figures import figures
 from muniment.server.deployments.models import Builder, Deployment, Permission, Sighting
-from muniment.server.people import privacy
+from muniment.server.people import acts as people_acts
+from muniment.server.people import document, privacy
+from muniment.server.people.models import Machine
 from muniment.server.products.models import Environment
 from muniment.server.proposals.models import Proposal
 from muniment.server.running import keys
 from muniment.server.running.examining import examine
-from tests.support.deploying import ARTIFACT, Shop
+from tests.support.deploying import ARTIFACT, Shop, pem
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -125,6 +134,43 @@ def test_a_builder_is_trusted_by_two_and_ended_by_one(shop: Shop) -> None:
     post(sid, f"/builders/{row.pk}/close")
     assert Builder.objects.get(pk=row.pk).ended is not None
     assert browser(person("dev", Role.DEVELOPER)).post(f"/builders/{row.pk}/close").status_code == 403
+
+
+def test_a_machine_that_tests_is_known_once_two_agree_to_its_key(shop: Shop, tmp_path: Path) -> None:
+    sam, sid = (browser(person(name, Role.SECURITY)) for name in ("sam", "sid"))
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "ci"], check=True)
+    key = (tmp_path / "ci.pub").read_text().strip()
+    for fields in ({"id": "ci", "key": "nonsense"}, {"id": "C I", "key": key}, {"id": "sam", "key": key}):
+        post(sam, "/machines/trust", **fields)
+    assert not Proposal.objects.exists()
+    post(sam, "/machines/trust", id="ci", key=key)
+    assert not Machine.objects.exists()
+    told = sid.get("/").content.decode()
+    assert fingerprint(parse_key(key)) in html.unescape(told)
+    post(sid, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    people = read_people(document.text(), "people")
+    assert [(one.id, one.keys) for one in people.machines] == [("ci", (parse_key(key),))]
+    post(sam, "/machines/trust", id="bot", key=key)
+    assert Machine.objects.count() == 1
+    assert "machine:ci" in page("/builders")
+    assert browser(person("dev", Role.DEVELOPER)).post("/machines/ci/close").status_code == 403
+    post(sid, "/machines/ci/close")
+    assert read_people(document.text(), "people").machines[0].keys == ()
+    with pytest.raises(ValueError, match="machine has that id"):
+        people_acts.check_person({"do": "add", "id": "ci", "name": "C"})
+
+
+def test_whoever_agrees_to_a_runner_sees_which_key_it_is(shop: Shop) -> None:
+    runner = pem(ec.generate_private_key(ec.SECP256R1()))
+    own = browser(person("own", Role.OWNER))
+    given = {"do": "trust", "environment": "production", "pipeline": "second", "kind": "runner"}
+    given |= {"refs": "refs/heads/main"}
+    again = pem(shop.runners["production"]).replace("\n", "\r\n")
+    assert "has that key" in post(own, "/products/shop/environments/change", **given, key=again)
+    post(own, "/products/shop/environments/change", **given, key=runner)
+    told = page("/", Role.SECURITY)
+    assert dsse.fingerprint(runner) in told
+    assert "plain runner" in told
 
 
 def test_a_builder_whose_word_ended_lets_nothing_through(shop: Shop) -> None:

@@ -331,6 +331,28 @@ def test_whoever_else_could_read_is_found(
     assert drift() == []
 
 
+def test_a_pipeline_that_nobody_made_in_the_vault_yet_is_no_incident(
+    vault: Running, shop: Product, as_worker: None
+) -> None:
+    made(vault)
+    with as_role("owner"):
+        place = Environment.objects.create(product=shop, name="staging", order=2)
+        Pipeline.objects.create(environment=place, name="new", kind=PLAIN, key=Key().public, refs="refs/heads/main")
+    assert drift() == []
+    before = _worker(vault)
+    more = f'{before}path "muniment/data/+/+" {{ capabilities = ["read"] }}\n'
+    try:
+        vault.person.request("POST", f"sys/policies/acl/{layout.WORKER}", {"policy": more})
+        assert any(one.startswith("change sys/policies/acl/muniment-worker") for one in drift())
+    finally:
+        vault.person.request("POST", f"sys/policies/acl/{layout.WORKER}", {"policy": before})
+    assert drift() == []
+
+
+def _worker(vault: Running) -> str:
+    return str(vault.person.request("GET", f"sys/policies/acl/{layout.WORKER}")["data"]["policy"])
+
+
 def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
     vault: Running, shop: Product, as_worker: None
 ) -> None:

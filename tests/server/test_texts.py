@@ -15,7 +15,17 @@ _GONE = re.compile(
 )
 _TAGS = re.compile(r"{%.*?%}|{{.*?}}|<[^>]*>", re.DOTALL)
 _SPOKEN = re.compile(r'\b(?:title|placeholder|aria-label|alt|data-label)="([^"{]*[A-Za-z]{2}[^"{]*)"')
-_NAMES = {"Muniment", "UTC", "bootstrap", "home.toml", "DIGEST", "SBOM", "sha256:…"}  # the same in every language
+_NAMES = {
+    "Muniment",
+    "UTC",
+    "bootstrap",
+    "home.toml",
+    "DIGEST",
+    "SBOM",
+    "sha256:…",
+    "SHA-256",
+    "machine",
+}  # the same in every language
 _PLAIN = {"500.html"}  # shown when nothing works, so it asks for nothing
 
 

@@ -125,6 +125,12 @@ class Action(Enum):
         second=_SECURITY,
     )
     CLOSE_BUILDER = _do("no longer take a builder's word", Reach.ORGANISATION, Role.SECURITY)
+    TRUST_MACHINE = _do(
+        "have what one more machine says of tests checked, by its key",
+        *(Reach.ORGANISATION, Role.SECURITY),
+        second=_SECURITY,
+    )
+    CLOSE_MACHINE = _do("no longer take a machine's word", Reach.ORGANISATION, Role.SECURITY)
     BREAK_GLASS = _do(
         "let one deployment through although it is denied",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),

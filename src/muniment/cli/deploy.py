@@ -75,10 +75,16 @@ def command(
     standing = service.decided(number, wait)
     if not standing.allowed:
         return _denied(standing)
-    click.echo(f"muniment: deployment {number} is allowed until {standing.until}", err=True)
+    click.echo(f"muniment: deployment {number} is allowed until {_second(standing.until)}", err=True)
     if vsa is not None:
         _keep(Path(vsa), bytes(standing.vsa))
     return _deployed(command, undo, wish, who, service, number)
+
+
+def _second(moment: str | None) -> str:
+    """A moment in UTC as people read it; any other as it came."""
+    text = moment or "it is taken back"
+    return f"{text[:19].replace('T', ' ')} UTC" if text.endswith("+00:00") else text
 
 
 def _deployed(

@@ -157,4 +157,8 @@ def _connection(url: str | None) -> http.client.HTTPConnection:
         return http.client.HTTPSConnection(host, port or 443, timeout=_SECONDS)
     if parts.scheme == "http" and host in _HERE:
         return http.client.HTTPConnection(host, port or 80, timeout=_SECONDS)
-    raise UsageError("no service is named, or in the clear", "Name it: --url https://muniment.example.test")
+    if not address:
+        raise UsageError(
+            "no service is named", "Name it: --url https://muniment.example.test, or MUNIMENT_URL; here, MUNIMENT_HOME"
+        )
+    raise UsageError("the secret would leave this machine in the clear", "Name the service by https: --url https://...")

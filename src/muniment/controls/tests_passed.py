@@ -42,8 +42,8 @@ class Reasons(Codes):
         "Let it run on exactly this commit; on plain git it says so with: muniment tests submit --pipeline {name}",
     )
     NOT_PROVEN = violated(
-        "Runs of {name} on {head} are told by {who}, whose word does not count here.",
-        "Let one of {runners} run it and sign; or name another runner in the policy.",
+        "Runs of {name} on {head} are told by {who}, but none by a runner of the policy with a key known to be its.",
+        "Let one of {runners} sign, with a key that people.toml or the service's page Builders has.",
     )
     FAILED = violated(
         "{name} failed on {head}: {failed} of {executed} tests.",

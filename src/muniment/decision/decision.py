@@ -75,7 +75,7 @@ class Reasons(Codes):
     JUDGED_BY_NOBODY = not_applicable("No clause has to bite at {point}: {why}")
     FROZEN = violated(
         "All {stopped} are stopped since {since} by {person}: {why}",
-        "Wait. Two people with the security role lift it: muniment unfreeze {name}",
+        "Wait. Two people with the security role lift it: muniment unfreeze {name}, or the page Policy.",
     )
     FREEZE_REHEARSED = not_applicable("A freeze is rehearsed since {since} by {person}: {why}. It stops nothing.")
     FREEZES_NOT_LEARNT = unknown(

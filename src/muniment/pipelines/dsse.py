@@ -1,6 +1,7 @@
 """What an envelope holds is what a trusted key signed, byte for byte, or nothing (DSSE v1, in-toto Statement v1)."""
 
 import base64
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
@@ -88,6 +89,16 @@ def opened(data: bytes, keys: Mapping[str, str]) -> Opened:
 def check_key(text: str) -> None:
     """Raises AttestationError for what is no key that `opened` can use."""
     _public(text)
+
+
+def fingerprint(text: str) -> str:
+    """The SHA-256 of a public key in DER, as hexadecimal: what two people compare. "" for what is no such key."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    try:
+        return hashlib.sha256(_public(text).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    except AttestationError:
+        return ""
 
 
 def unverified(data: bytes) -> bytes:

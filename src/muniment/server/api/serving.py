@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
 from muniment.errors import ConfigurationError
@@ -57,6 +57,11 @@ def _nobody(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
     wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors)
     return _problem(request, 422, "malformed", wrong)
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _problem(request, error.status_code, "malformed", str(error))
 
 
 @api.exception_handler(Http404)

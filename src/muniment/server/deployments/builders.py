@@ -20,7 +20,7 @@ def check_trust(what: What) -> None:
         dsse.check_key(key)
     except AttestationError:
         raise ValueError("This is no public key: an Ed25519 or P-256 key in PEM, or the one line of a .pub") from None
-    if Builder.objects.filter(key=key, ended=None).exists():
+    if dsse.fingerprint(key) in {one.fingerprint for one in Builder.objects.filter(ended=None)}:
         raise ValueError("A builder has that key already.")
 
 

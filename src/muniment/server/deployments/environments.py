@@ -60,10 +60,10 @@ def told_of(what: What) -> str:
     """What such a change is, in a sentence that begins with a verb."""
     where = f"{what['environment']} of {what['id']}"
     if what["do"] == "trust":
-        from_where = " ".join(str(what.get("refs", "")).split())
-        return (
-            f"let the pipeline {what['pipeline']} ({what['kind']}, {from_where or what['subject']}) deploy to {where}"
-        )
+        row = Pipeline(**{name: str(what.get(name, "")).strip() for name in ("kind", "subject", "refs", "key")})
+        who = f"the key {row.fingerprint}" if row.kind == Pipeline.Kind.RUNNER else row.subject
+        from_where = f" from {' '.join(row.patterns)}" if row.patterns else ""
+        return f"let the pipeline {what['pipeline']} ({row.get_kind_display()}, {who}) deploy to {where}{from_where}"
     kind = "production" if what["production"] == "yes" else "not production"
     return f"give {where} the place {what['order']}, {kind}"
 
@@ -107,7 +107,7 @@ def _check_pipeline(row: Pipeline) -> None:
     others = Pipeline.objects.filter(ended=None)
     if others.filter(environment=row.environment, name=row.name).exists():
         raise ValueError("A pipeline of that name may deploy there already.")
-    if row.key and others.filter(key=row.key).exists():
+    if row.key and row.fingerprint in {other.fingerprint for other in others.exclude(key="")}:
         raise ValueError("Another pipeline has that key: each runner has one of its own for each environment.")
 
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
+from muniment.pipelines.dsse import fingerprint
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 
@@ -58,6 +59,11 @@ class Pipeline(models.Model):
     def patterns(self) -> tuple[str, ...]:
         """The refs that it may deploy from."""
         return tuple(line.strip() for line in self.refs.splitlines() if line.strip())
+
+    @property
+    def fingerprint(self) -> str:
+        """What people compare of a plain runner's key."""
+        return fingerprint(self.key)
 
 
 class Issuer(models.Model):
@@ -213,6 +219,11 @@ class Builder(models.Model):
         """In the order of pages; several keys of one builder may hold while it changes them."""
 
         ordering = ("name", "id")
+
+    @property
+    def fingerprint(self) -> str:
+        """What people compare of its key."""
+        return fingerprint(self.key)
 
 
 class Glass(models.Model):

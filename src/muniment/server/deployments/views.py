@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.decision.account import Account
+from muniment.pipelines.dsse import fingerprint
 from muniment.server.changes.models import Change
 from muniment.server.deployments import figures, glass
 from muniment.server.deployments.chart import chart
@@ -23,6 +24,7 @@ from muniment.server.deployments.environments import FIELDS, told_of
 from muniment.server.deployments.models import Builder, Deployment, Issuer, Permission, Pipeline
 from muniment.server.guarding.mediation import acting, requires
 from muniment.server.pages import given, tried
+from muniment.server.people import machines
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import of, would
 from muniment.server.proposals.doing import ask
@@ -125,6 +127,9 @@ def builders(request: HttpRequest) -> HttpResponse:
     """Whose word on artifacts can be checked; and with which key our own word can be."""
     context: dict[str, Any] = {
         "builders": Builder.objects.filter(ended=None),
+        "machines": machines.known(),
+        "may_trust_machine": would(request, Action.TRUST_MACHINE),
+        "may_close_machine": would(request, Action.CLOSE_MACHINE),
         "public": keys.deploy_public(Path(settings.HOME)),
         "may_trust": would(request, Action.TRUST_BUILDER),
         "may_close": would(request, Action.CLOSE_BUILDER),
@@ -137,7 +142,7 @@ def builders(request: HttpRequest) -> HttpResponse:
 def trust_builder(request: HttpRequest) -> HttpResponse:
     """Ask for one more builder's word to be checked."""
     what = given(request, ("id", "key"))
-    told = f"have the word of the builder {what['id'].strip()} checked"
+    told = f"have the word of the builder {what['id'].strip()} checked, by the key {fingerprint(what['key'])}"
     return tried(request, lambda: ask(acting(request), Action.TRUST_BUILDER, what, told), _("Done."), "builders")
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.policy.keys import parse_key
-from muniment.server.people.models import Account, Grant, Person, held, today
+from muniment.server.people.models import Account, Grant, Machine, Person, held, today
 from muniment.server.products.models import Product
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.entering import code
@@ -34,6 +34,8 @@ def check_person(what: What) -> None:
         person = Person(slug=what["id"], name=what["name"], email=what.get("email") or None)
         person.set_unusable_password()
         _clean(person)
+        if Machine.objects.filter(slug=person.slug).exists():
+            raise ValueError(_("A machine has that id."))
     elif what["do"] == "account":
         account_value(what["kind"], what["value"])
     _found(Person, what["id"]) if what["do"] != "add" else None

@@ -90,7 +90,7 @@ class Machine(models.Model):
     """A bot. `asked`: people ask it to write, so each commit of its must tell who did."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.CHANGE_PERSON})
+    written_by = frozenset({Action.TRUST_MACHINE})
 
     slug = models.CharField("id", max_length=64, unique=True, validators=[SLUG])
     asked = models.BooleanField(default=False)
@@ -105,7 +105,12 @@ class Account(models.Model):
     """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
 
     privileges = Privileges(_ALL, (READ, DROP))
-    written_by = frozenset({Action.CHANGE_PERSON, Action.CLAIM_ACCOUNT, Action.ERASE_PERSONAL})
+    written_by = frozenset(
+        {
+            *(Action.CHANGE_PERSON, Action.CLAIM_ACCOUNT, Action.ERASE_PERSONAL),
+            *(Action.TRUST_MACHINE, Action.CLOSE_MACHINE),
+        }
+    )
 
     class Kind(models.TextChoices):
         """What it is, as in people.toml."""

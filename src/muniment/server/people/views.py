@@ -24,7 +24,7 @@ from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
 from muniment.access.roles import Role
 from muniment.server.guarding.mediation import acting, allowing, may, own, requires
 from muniment.server.pages import given, me, page, tried
-from muniment.server.people import claims, published
+from muniment.server.people import claims, machines, published
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.acts import changes_things, grant_told
 from muniment.server.people.models import SLUG, Account, Grant, Invitation, Mail, Message, Person, Token, held
@@ -108,6 +108,23 @@ _STEPS = {
     "account": "add an account of",
     "drop": "drop an account of",
 }
+
+
+@require_POST
+@requires(Action.TRUST_MACHINE)
+def trust_machine(request: HttpRequest) -> HttpResponse:
+    """Ask for one more machine's word on tests to be checked."""
+    what = given(request, ("id", "key"))
+    told = machines.told_of(what)
+    return tried(request, lambda: ask(acting(request), Action.TRUST_MACHINE, what, told), _("Done."), "builders")
+
+
+@require_POST
+@requires(Action.CLOSE_MACHINE)
+def close_machine(request: HttpRequest, slug: str) -> HttpResponse:
+    """No longer take a machine's word."""
+    what, told = {"id": slug}, f"no longer take the word of the machine {slug}"
+    return tried(request, lambda: ask(acting(request), Action.CLOSE_MACHINE, what, told), _("Done."), "builders")
 
 
 @require_POST

@@ -8,7 +8,7 @@ from muniment.server.connections import acts as connections
 from muniment.server.deployments import builders, environments, glass
 from muniment.server.incidents import acts as incidents
 from muniment.server.people import acts as people
-from muniment.server.people import privacy
+from muniment.server.people import machines, privacy
 from muniment.server.policies import acts as policies
 from muniment.server.products import acts as products
 from muniment.server.secrets import acts as secrets
@@ -45,6 +45,8 @@ ACTS: dict[Action, Doing] = {
     Action.CLOSE_PIPELINE: Doing("environment", environments.check_close, environments.close),
     Action.TRUST_BUILDER: Doing("builder", builders.check_trust, builders.trust),
     Action.CLOSE_BUILDER: Doing("builder", builders.check_close, builders.close),
+    Action.TRUST_MACHINE: Doing("machine", machines.check_trust, machines.trust),
+    Action.CLOSE_MACHINE: Doing("machine", machines.check_close, machines.close),
     Action.BREAK_GLASS: Doing("environment", glass.check, glass.do),
     Action.REMOVE_SECRET: Doing("secret", secrets.check_remove, secrets.remove),
     Action.RETIRE_PRODUCT: Doing("product", products.check_retire, products.retire),
