@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.db.utils import ProgrammingError
+from django.test import Client
 from django.utils import timezone
 
 from muniment.access.roles import Role
@@ -232,6 +233,13 @@ def test_a_commit_that_the_pipeline_does_not_run_on_is_refused(shop: Shop) -> No
 )
 def test_what_is_malformed_is_refused(shop: Shop, changed: dict[str, Any]) -> None:
     assert shop.ask("staging", **changed)[0] == 422
+
+
+def test_what_is_no_json_is_refused_as_every_refusal_is(shop: Shop) -> None:
+    headers = {"Authorization": f"Bearer {shop.runner()}", "Idempotency-Key": "k"}
+    client = Client(HTTP_HOST="localhost", headers=headers)
+    answer = client.post("/api/deployments", b"{", content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
 
 
 def test_no_token_is_kept_anywhere(shop: Shop, looking: None, caplog: pytest.LogCaptureFixture) -> None:
