@@ -38,7 +38,7 @@ class Scene:
 
     def judge(self, reading: Reading, now: str) -> Verdict:
         forge_changes.bring(self.stage.forge, self.stage.mirror, reading)
-        found, _ = forge_changes.judge_open(self.stage.connection, self.stage.mirror, reading, self.stage.rules_at, now)
+        found, _ = forge_changes.judge_open(*self.stage.at, reading, self.stage.rules_at, now)
         told = account(found.decision, found.policy, found.facts)
         assert (told.decision is Outcome.ALLOW) is (found.decision.outcome is Outcome.ALLOW)
         return Verdict(telling_forge.verdict(told, context_for(MAIN), "https://m.test"), "")

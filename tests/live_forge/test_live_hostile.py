@@ -45,7 +45,7 @@ class Scene(Stage):
 
     def landed(self, number: int) -> list[str]:
         """What the policy says of what the branch took."""
-        found, _ = forge_changes.landed(self.connection, self.mirror, self.read(number), self.rules_at, now())
+        found, _ = forge_changes.landed(*self.at, self.read(number), self.rules_at, now())
         return self.codes(found)
 
     def counted(self, number: int) -> set[str]:
@@ -219,7 +219,7 @@ def test_a_forged_status_lets_the_forge_merge_and_what_landed_is_denied(scene: S
     assert scene.verdict(number) is Outcome.DENY
     Stage(scene.acting, scene.connection.vendor, scene.folder / "ada", ours="ada").say(head, MAIN, Saying.ALLOWED)
     eventually(lambda: merged(scene, number, "squash"), "a status binds nobody who may write")
-    judgement, _ = forge_changes.landed(scene.connection, scene.mirror, scene.read(number), scene.rules_at, now())
+    judgement, _ = forge_changes.landed(*scene.at, scene.read(number), scene.rules_at, now())
     assert judgement.decision.outcome is Outcome.DENY
 
 

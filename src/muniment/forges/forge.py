@@ -11,6 +11,7 @@ Rules that each forge keeps:
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.events import Event
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
@@ -50,6 +51,9 @@ class Reader(Protocol):
 
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         """How the forge protects a branch, whether by a rule of its own or one for a pattern."""
+
+    def settings(self, repository: Repo) -> ForgeSettings:
+        """What the forge keeps for jobs and lets them do: names of secrets, never a value. Parts may be Unknown."""
 
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         """The newest of each context and poster on a head: one of ours that is by another account is an incident."""

@@ -16,6 +16,7 @@ from muniment.git.approvals import PREFIX
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
 from muniment.policy.model import Point
+from muniment.workflows.forge_facts import facts_at_merge
 from muniment.workflows.judge_change import NOTHING_FROZEN, Judgement, judge_change
 from muniment.workflows.sources import Rules
 
@@ -49,7 +50,9 @@ def tip_of(mirror: Mirror, ref: str) -> str:
 
 def judge_open(
     connection: Connection,
+    forge: Forge,
     mirror: Mirror,
+    repository: Repo,
     reading: Reading,
     rules_at: RulesAt,
     now: str,
@@ -67,12 +70,15 @@ def judge_open(
         rules = rules_at(git, tip)
         collector = collector_of(connection, reading, git, rules, now, statements)
         revision = collector.revision(rules.policy.policy.repository, change.target, tip, change.head)
-        return judge_change(collector, rules, revision, Point.MERGE, now, freezes), rules
+        given = facts_at_merge(forge, repository, git, rules.policy, change.target, tip, now)
+        return judge_change(collector, rules, revision, Point.MERGE, now, freezes, given), rules
 
 
 def landed(
     connection: Connection,
+    forge: Forge,
     mirror: Mirror,
+    repository: Repo,
     reading: Reading,
     rules_at: RulesAt,
     now: str,
@@ -85,7 +91,8 @@ def landed(
         rules = rules_at(git, base)
         collector = collector_of(connection, reading, git, rules, now, statements)
         revision = collector.revision(rules.policy.policy.repository, change.target, base, change.merged)
-        return judge_change(collector, rules, revision, Point.MERGE, now), rules
+        given = facts_at_merge(forge, repository, git, rules.policy, change.target, base, now)
+        return judge_change(collector, rules, revision, Point.MERGE, now, given=given), rules
 
 
 def prepare_revert(

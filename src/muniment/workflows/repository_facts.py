@@ -74,10 +74,10 @@ def _rules(target: str, policy: BoundPolicy, now: str, guard: Maybe[Guard]) -> M
     if isinstance(guard, Unknown):
         return guard
     by = "gate" if guard.value.enforced else ""
-    return Known(BranchRules(target, by, _required(target, policy, now), guard.value.around))
+    return Known(BranchRules(target, by, required(target, policy, now), guard.value.around))
 
 
-def _required(target: str, policy: BoundPolicy, now: str) -> tuple[str, ...]:
+def required(target: str, policy: BoundPolicy, now: str) -> tuple[str, ...]:
     """The pipelines that the policy lets nothing in without, on this branch and today, whatever paths are touched."""
     found: dict[str, None] = {}
     for bound in biting(policy, Point.MERGE, target):

@@ -31,6 +31,8 @@ class FakeGitea(Pulls):
         self.page = 50
         self.tokens: dict[str, str] = {}
         self.passwords: dict[str, str] = {}
+        self.secrets: dict[str, list[str] | None] = {"shop": []}  # by repository, and by organisation
+        self.actions = True
         self.administrator = self._user("root1", admin=True)
 
     def _user(self, login: str, *, admin: bool = False) -> str:
@@ -111,6 +113,7 @@ class FakeGitea(Pulls):
             "clone_url": f"{self.url}/{path}.git",
             "html_url": f"{self.url}/{path}",
             "private": True,
+            "has_actions": self.actions,
             "permissions": {"admin": level >= 3, "push": level >= 2, "pull": level >= 1},
         }
 
@@ -196,6 +199,16 @@ class FakeGitea(Pulls):
         names = [name for name, rule in self.rules.get(path, {}).items() if not rule.get("enable_push")]
         (self.folder / f"{path}.git" / "protected").write_text("".join(f"refs/heads/{name}\n" for name in names))
 
+    # what it keeps for jobs
+
+    def secret_names(self, request: Request) -> Reply:
+        names = self.secrets.get(request.found[0]) or []
+        return self.may(request, "admin") or self.listed(request, [{"name": name} for name in names])
+
+    def organisation_secrets(self, request: Request) -> Reply:
+        names = self.secrets.get(request.found[0])
+        return NOT_FOUND if names is None else self.listed(request, [{"name": name} for name in names])
+
     # git
 
     def git(self, request: Request) -> Reply:
@@ -264,6 +277,8 @@ class FakeGitea(Pulls):
         Route("POST", _R + "/branch_protections()", "make rule", set_rule),
         Route("PATCH", _R + "/branch_protections/(.+)", "change rule", set_rule),
         Route("DELETE", _R + "/branch_protections/(.+)", "drop rule", drop_rule),
+        Route("GET", _R + "/actions/secrets", "secrets", secret_names),
+        Route("GET", "/api/v1/orgs/([^/]+)/actions/secrets", "organisation's secrets", organisation_secrets),
         Route("GET", _R + "/hooks", "hooks", hooks),
         Route("POST", _R + "/hooks()", "make hook", set_hook),
         Route("PATCH", _R + "/hooks/([0-9]+)", "change hook", set_hook),

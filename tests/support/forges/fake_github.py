@@ -49,6 +49,14 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         self.runs: list[dict[str, Any]] = []
         self.rulesets: list[dict[str, Any]] = []
         self.older: dict[str, dict[str, Any]] = {}
+        self.secrets: dict[str, list[str]] = {"": [], "organisation": []}  # and by environment
+        self.jobs: dict[str, Any] = {"enabled": True, "allowed_actions": "all", "sha_pinning_required": True}
+        self.token_may = "read"
+        self.forks: dict[str, bool] = dict.fromkeys(
+            ("run_workflows_from_fork_pull_requests", "send_write_tokens_to_workflows", "send_secrets_and_variables"),
+            False,
+        )
+        self.private = True
         self.queue: list[dict[str, Any]] = []
         self.hook: dict[str, Any] = {}
         self.page = 100
@@ -138,7 +146,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
             "default_branch": "main",
             "clone_url": f"{self.url}/{path}.git",
             "html_url": f"{self.url}/{path}",
-            "private": True,
+            "private": self.private,
             "allow_merge_commit": True,
             "allow_squash_merge": True,
             "allow_rebase_merge": False,
@@ -230,6 +238,32 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         found |= request.body
         return Reply(200, found)
 
+    # what it keeps for jobs
+
+    def _named(self, key: str, names: list[str]) -> Reply:
+        return Reply(200, {"total_count": len(names), key: [{"name": name} for name in names]})
+
+    def secret_names(self, request: Request) -> Reply:
+        where = "organisation" if request.path.endswith("organization-secrets") else ""
+        return self.may(request, "secrets") or self._named("secrets", self.secrets[where])
+
+    def environments(self, request: Request) -> Reply:
+        names = [name for name in self.secrets if name not in ("", "organisation")]
+        return self.may(request, "actions") or self._named("environments", names)
+
+    def environment_secrets(self, request: Request) -> Reply:
+        return self.may(request, "environments") or self._named("secrets", self.secrets[request.found[1]])
+
+    def job_rules(self, request: Request) -> Reply:
+        return self.may(request, "administration") or Reply(200, self.jobs)
+
+    def job_token(self, request: Request) -> Reply:
+        body = {"default_workflow_permissions": self.token_may, "can_approve_pull_request_reviews": False}
+        return self.may(request, "administration") or Reply(200, body)
+
+    def fork_rules(self, request: Request) -> Reply:
+        return self.may(request, "administration") or Reply(200, self.forks)
+
     def team(self, request: Request) -> Reply:
         return self.may(request, "members") or Reply(200, {"id": 9, "slug": request.found[1]})
 
@@ -301,6 +335,13 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("POST", _R + "/rulesets", "make ruleset", write_ruleset),
         Route("GET", _R + "/rulesets/([0-9]+)", "ruleset", ruleset),
         Route("PUT", _R + "/rulesets/([0-9]+)", "change ruleset", write_ruleset),
+        Route("GET", _R + "/actions/secrets", "secrets", secret_names),
+        Route("GET", _R + "/actions/organization-secrets", "organisation's secrets", secret_names),
+        Route("GET", _R + "/environments", "environments", environments),
+        Route("GET", _R + "/environments/([^/]+)/secrets", "environment's secrets", environment_secrets),
+        Route("GET", _R + "/actions/permissions", "job rules", job_rules),
+        Route("GET", _R + "/actions/permissions/workflow", "job token", job_token),
+        Route("GET", _R + "/actions/permissions/fork-pr-workflows-private-repos", "fork rules", fork_rules),
         Route("GET", "/api/v3/orgs/([^/]+)/teams/([^/]+)", "team", team),
         Route("POST", "/api/graphql", "graphql", GitHubGraphQL.graphql),
         Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),

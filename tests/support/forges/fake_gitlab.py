@@ -42,6 +42,7 @@ class FakeGitLab(GitLabRequests):
         self.hooked: list[dict[str, Any]] = []
         self.train: list[dict[str, Any]] = []
         self.refresh = "first"
+        self.variables: dict[str, list[str] | None] = {"ciVariables": [], "inheritedCiVariables": [], "all": None}
 
     # who asks
 
@@ -241,6 +242,19 @@ class FakeGitLab(GitLabRequests):
         there |= row
         return Reply(200, there)
 
+    def graphql(self, request: Request) -> Reply:
+        """Variables by their keys: of the project and its groups, or, for administrators, of the installation."""
+        listed = {
+            name: keys
+            if keys is None
+            else {"nodes": [{"key": key} for key in keys], "pageInfo": {"hasNextPage": len(keys) > self.page}}
+            for name, keys in self.variables.items()
+        }
+        whole = listed.pop("all")
+        one = listed if request.body["variables"].get("path") == self.world.path else None
+        data = {"project": one} if "project" in request.body["query"] else {"ciVariables": whole}
+        return Reply(200, {"data": data}) if self.asker(request) else Reply(401, {"message": "401 Unauthorized"})
+
     def cars(self, request: Request) -> Reply:
         return self.may(request, 30, "premium") or self.listed(request, self.train)
 
@@ -301,6 +315,7 @@ class FakeGitLab(GitLabRequests):
         Route("GET", _P + "/hooks", "hooks", hooks),
         Route("POST", _P + "/hooks", "make hook", write_hook),
         Route("PUT", _P + "/hooks/([0-9]+)", "change hook", write_hook),
+        Route("POST", "/api/graphql", "graphql", graphql),
         Route("GET", _P + "/merge_trains/([^/]+)", "train", cars),
         Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),
     )

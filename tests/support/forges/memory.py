@@ -11,6 +11,7 @@ from msgspec import structs
 
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.events import Event
 from muniment.forges.forge import Forge
 from muniment.forges.limits import Limits
@@ -76,6 +77,9 @@ class World:
         self.groups: dict[str, Group] = {}
         self.late: list[Callable[[], None]] = []
         self.calls: list[str] = []
+        self.rules: BranchRules | None = None
+        self.settings = ForgeSettings("gitea", Known(()), Known(False), Known(False), Known(False))
+        self.at = "t"  # when statuses were posted
         self._clock = 1
 
     def put(self, new: Change) -> None:
@@ -172,12 +176,17 @@ class Reader:
         return self._world.call("tip", lambda: self._world.tips[ref])  # type: ignore[no-any-return]
 
     def rules(self, repository: Repo, ref: str) -> BranchRules:
-        return self._world.call("rules", lambda: BranchRules(ref))  # type: ignore[no-any-return]
+        return self._world.call("rules", lambda: self._world.rules or BranchRules(ref))  # type: ignore[no-any-return]
+
+    def settings(self, repository: Repo) -> ForgeSettings:
+        return self._world.call("settings", lambda: self._world.settings)  # type: ignore[no-any-return]
 
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         def listed() -> tuple[Check, ...]:
             newest = {(s.context, by.id): (s, by) for at, s, by in self._world.posted if at == head}
-            return tuple(Check(s.context, _STATES[s.saying], by, s.summary, s.url, "t") for s, by in newest.values())
+            return tuple(
+                Check(s.context, _STATES[s.saying], by, s.summary, s.url, self._world.at) for s, by in newest.values()
+            )
 
         return self._world.call("statuses", listed)  # type: ignore[no-any-return]
 

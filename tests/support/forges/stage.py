@@ -10,7 +10,7 @@ from muniment.errors import ForgeError
 from muniment.facts import moments
 from muniment.forges.connecting import Connection, connect
 from muniment.forges.forge import Forge
-from muniment.forges.shapes import Reading, Vendor
+from muniment.forges.shapes import Reading, Repo, Vendor
 from muniment.forges.statuses import Saying, Status, context_for
 from muniment.git import documents, signatures
 from muniment.git.mirror import Mirror
@@ -82,6 +82,11 @@ class Stage:
     def rules_at(self, git: Repository, tip: str) -> sources.Rules:
         return sources.rules(self.texts, documents.at(git, tip), signatures.by_person)
 
+    @property
+    def at(self) -> tuple[Connection, Forge, Mirror, Repo]:
+        """Where its changes are."""
+        return self.connection, self.forge, self.mirror, self.repository
+
     def read(self, number: int) -> Reading:
         """A reading of a change, with what it needs brought here."""
         reading = self.forge.reader.read(self.repository, number)
@@ -90,7 +95,7 @@ class Stage:
 
     def judge(self, number: int) -> Judgement:
         """What the policy says of a change as it is now."""
-        judgement, _ = forge_changes.judge_open(self.connection, self.mirror, self.read(number), self.rules_at, now())
+        judgement, _ = forge_changes.judge_open(*self.at, self.read(number), self.rules_at, now())
         return judgement
 
     def verdict(self, number: int) -> Outcome:

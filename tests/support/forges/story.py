@@ -150,7 +150,7 @@ def squash(stage: Stage, number: int) -> None:
     eventually(lambda: merged(stage, "bob", number, "squash"), "it merges")
     reading = stage.read(number)
     assert reading.change.state is State.MERGED
-    judgement, _ = forge_changes.landed(stage.connection, stage.mirror, reading, stage.rules_at, now())
+    judgement, _ = forge_changes.landed(*stage.at, reading, stage.rules_at, now())
     assert stage.codes(judgement) == ["reviewed"]
     assert judgement.decision.head == stage.work.tip("main")
     assert judgement.decision.outcome is Outcome.ALLOW
@@ -168,7 +168,7 @@ def merge(stage: Stage) -> None:
     assert stage.verdict(number) is Outcome.ALLOW
     eventually(lambda: merged(stage, "ada", number, "merge"), "it merges")
     reading = stage.read(number)
-    judgement, _ = forge_changes.landed(stage.connection, stage.mirror, reading, stage.rules_at, now())
+    judgement, _ = forge_changes.landed(*stage.at, reading, stage.rules_at, now())
     assert judgement.decision.outcome is Outcome.ALLOW
 
 

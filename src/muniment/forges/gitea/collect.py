@@ -5,9 +5,11 @@ from typing import Any, TypeVar
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe
+from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.gitea import moves, timeline
 from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
 from muniment.forges.gitea.rules import effective
+from muniment.forges.gitea.settings import settings
 from muniment.forges.http import Proof, malformed
 from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
@@ -114,6 +116,9 @@ class GiteaReader:
 
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         return effective(self._gitea, repository, ref)[1]
+
+    def settings(self, repository: Repo) -> ForgeSettings:
+        return settings(self._gitea, repository)
 
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         where = place(repository.path, "commits", head, "statuses")

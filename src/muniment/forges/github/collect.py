@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.github import app, manifest, moves, parts, protection, queue, shaped, wire
+from muniment.facts.pipeline import ForgeSettings
+from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, wire
 from muniment.forges.github.client import at
 from muniment.forges.http import malformed
 from muniment.forges.learning import unlearnt
@@ -215,6 +216,10 @@ class GitHubReader:
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         """How a branch is protected, by rulesets and by the older branch protection together."""
         return protection.rules(self._hub, repository, ref)
+
+    def settings(self, repository: Repo) -> ForgeSettings:
+        """What it keeps for jobs, and lets them do."""
+        return settings.settings(self._hub, repository)
 
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         """The newest of each name and poster."""

@@ -9,7 +9,8 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
 from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.gitlab import moves, notes, protection, wire
+from muniment.facts.pipeline import ForgeSettings
+from muniment.forges.gitlab import moves, notes, protection, settings, wire
 from muniment.forges.gitlab.client import DEVELOPER, Lab, account, at, change, check, known, repo, short
 from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
@@ -270,6 +271,10 @@ class GitLabReader:
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         """How a branch is protected, by every rule and pattern that fits it."""
         return protection.rules(self._lab, repository, ref)
+
+    def settings(self, repository: Repo) -> ForgeSettings:
+        """What it keeps for jobs, and lets them do."""
+        return settings.settings(self._lab, repository)
 
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         """The newest of each name and poster."""

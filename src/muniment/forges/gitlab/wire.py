@@ -57,6 +57,9 @@ class Project(Struct, frozen=True):
     allow_merge_on_skipped_pipeline: bool | None = None
     only_allow_merge_if_all_status_checks_passed: bool | None = None
     merge_trains_enabled: bool | None = None
+    builds_access_level: str | None = None
+    ci_push_repository_for_job_token_allowed: bool | None = None
+    ci_allow_fork_pipelines_to_run_in_parent_project: bool | None = None
 
 
 class Refs(Struct, frozen=True):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from muniment.decision.binding import BoundPolicy
-from muniment.errors import LedgerError
+from muniment.errors import LedgerError, MunimentError
 from muniment.facts import kinds
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -14,8 +14,11 @@ from muniment.facts.pipeline import Way
 from muniment.git.repository import Repository as Git
 from muniment.ledger import entries
 from muniment.server.changes.models import GateLog
+from muniment.server.connections.models import Connected
+from muniment.server.connections.reaching import connected_of, forge_of, repo_of
 from muniment.server.products.models import Repository
 from muniment.server.products.supplying import SUPPLIERS
+from muniment.workflows.forge_facts import facts_at_forge
 from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
 from muniment.workflows.supplies import gather
 
@@ -26,10 +29,32 @@ _DAYS = 90  # that a way past a gate is remembered
 def product_facts(
     repository: Repository, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
 ) -> dict[str, Fact]:
-    """The facts of a product that go by `names`. A supplier outweighs what the repository says of itself."""
-    guard = guard_of(repository, target) if _GUARDED & set(names) else NOBODY_SAID
-    own = repository_facts(git, target, tip, policy, names, now, guard)
+    """The facts of a product that go by `names`, read by the worker, who alone reaches a forge.
+
+    A supplier outweighs what the repository says of itself.
+    """
+    where = (git, target, tip, policy, names, now)
+    connected = connected_of(repository)
+    if connected is not None:
+        own = _at_forge(connected, *where)
+    else:
+        guard = guard_of(repository, target) if _GUARDED & set(names) else NOBODY_SAID
+        own = repository_facts(*where, guard)
     return own | gather(SUPPLIERS, repository.product.slug, names, now)
+
+
+def _at_forge(
+    connected: Connected, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
+) -> dict[str, Fact]:
+    """A forge that is not reached tells nothing of its rules and settings; its repository is read all the same."""
+    where = (git, target, tip, policy, names, now)
+    if not _GUARDED & set(names):
+        return repository_facts(*where)
+    try:
+        forge = forge_of(connected.connection)
+    except MunimentError as error:
+        return repository_facts(*where, Unknown(error.message))
+    return facts_at_forge(forge, repo_of(connected), *where)
 
 
 def guard_of(repository: Repository, target: str) -> Maybe[Guard]:

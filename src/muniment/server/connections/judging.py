@@ -5,6 +5,7 @@ from msgspec import Struct
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
+from muniment.decision.judge import biting, needed
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.statements import Approval, Signature
 from muniment.facts.statements import Verdict as Word
@@ -19,6 +20,7 @@ from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.changes.judging import decided
 from muniment.server.changes.rules import freezes, rules_of
+from muniment.server.changes.standing import product_facts
 from muniment.server.connections import attention
 from muniment.server.connections.acts import terms
 from muniment.server.connections.keeping import locked, page_of
@@ -62,7 +64,9 @@ class Court:
         said = statements(repository.name, git, change.number, self._connected)
         collector = collector_of(where(self._connected.connection), reading, git, rules, now, said)
         revision = collector.revision(repository.name, change.target, tip, change.head)
-        return Judged(judge_change(collector, rules, revision, Point.MERGE, now, Known(freezes())), rules)
+        names = needed(biting(rules.policy, Point.MERGE, change.target))
+        given = product_facts(repository, git, change.target, tip, rules.policy, names, now)
+        return Judged(judge_change(collector, rules, revision, Point.MERGE, now, Known(freezes()), given), rules)
 
     def _recorded(self, row: AtForge, reading: Reading, judged: "Judged", lines: attention.Lines) -> Verdict:
         change = row.change

@@ -12,6 +12,7 @@ from muniment.server import moments
 from muniment.server.connections import credentials
 from muniment.server.connections.models import Connected, Connection
 from muniment.server.connections.remembering import LastingCache
+from muniment.server.products.models import Repository
 
 _here = threading.local()
 
@@ -32,6 +33,12 @@ def forge_of(connection: Connection) -> Forge:
         )
         forges[connection.pk] = known = (made_of, forge)
     return known[1]
+
+
+def connected_of(repository: Repository) -> Connected | None:
+    """Where at a forge a repository of a product lives; None for one that no forge, or no longer one, is behind."""
+    rows = Connected.objects.select_related("connection")
+    return rows.filter(repository=repository, connection__ended=None).first()
 
 
 def where(connection: Connection) -> connecting.Connection:

@@ -3,7 +3,7 @@
 The commit, the freezes and the pipeline's leave are looked at once more before anything is signed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from muniment.decision.decision import Outcome
 from muniment.decision.judge import biting, needed
 from muniment.errors import MunimentError
 from muniment.facts import canonical, kinds
+from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision, Delivery
@@ -28,6 +29,7 @@ from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.changes.rules import freezes
 from muniment.server.changes.standing import product_facts
+from muniment.server.connections.reaching import connected_of, forge_of, repo_of
 from muniment.server.deployments import doors, identifying
 from muniment.server.deployments.commits import Standing, decision_of, standing
 from muniment.server.deployments.models import Builder, Deployment, Glass, Permission, State
@@ -35,8 +37,10 @@ from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.telling import clock
 from muniment.server.deployments.watching import end, ending
 from muniment.server.installation import home
+from muniment.server.products.models import Repository
 from muniment.server.record.entering import enter
 from muniment.server.running.keys import deploy_key
+from muniment.workflows.forge_facts import runs_at
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
 from muniment.workflows.supplies import fact
@@ -66,13 +70,27 @@ def _judge(row: Deployment, here: Standing) -> None:
     files = kinds.PIPELINE_FILES.name
     where = (here.scene.git, here.target, row.commit, rules.policy)
     gathered = product_facts(repository, *where, {*names, files}, now)
-    given = {**gathered, **_delivered(row, decided, now)}
+    given = {**gathered, **_delivered(row, decided, now), **_checked(repository, collector, revision, names, now)}
     judgement = judge_change(collector, rules, revision, Point.DEPLOY, now, Known(freezes()), given)
     entry, beside = judged(repository.place, judgement, rules, row.entry.object, enforced=True)
     told = canonical.encode(account(judgement.decision, judgement.policy, judgement.facts))
     with transaction.atomic():
         recorded = enter(entry, beside)
         _keep(row, judgement, merged, entry_id=recorded.pk, account=home().put(told), manual=_manual(gathered, files))
+
+
+def _checked(
+    repository: Repository, collector: GitCollector, revision: Revision, names: Collection[str], now: str
+) -> dict[str, Fact]:
+    """What the forge's own checks say of the commit, where there is a forge and a clause that asks."""
+    name, connected = kinds.TEST_RUNS.name, connected_of(repository)
+    if name not in names or connected is None:
+        return {}
+    try:
+        forge = forge_of(connected.connection)
+    except MunimentError as error:
+        return {name: fact(Unknown(error.message), "nobody", now)}
+    return runs_at(forge, repo_of(connected), collector, revision, now)
 
 
 def _delivered(row: Deployment, decided: CommitDecision, now: str) -> dict[str, Fact]:

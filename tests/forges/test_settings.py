@@ -1,0 +1,165 @@
+"""What forges keep for jobs: names and switches, never a value; what is not told is Unknown, and says what it takes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from muniment.errors import ForgeError
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.pipeline import ForgeSettings
+from muniment.forges.forge import Forge
+from muniment.forges.shapes import Repo, Vendor
+from tests.support.forges.acting import GiteaActing
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.fake_gitlab import FakeGitLab
+from tests.support.forges.faulty import Fault
+from tests.support.forges.stage import Stage
+
+NO, YES = Known(False), Known(True)
+MORE = {"secrets": "read", "environments": "read", "actions": "read"}
+
+
+def why(part: Any) -> str:
+    assert isinstance(part, Unknown), part
+    return part.why
+
+
+# GitHub
+
+
+def of_github(hub: Forge) -> ForgeSettings:
+    return hub.reader.settings(hub.reader.repository("shop/api").repository)
+
+
+def test_github_tells_the_names_of_all_secrets_that_jobs_get(github: FakeGitHub, hub: Forge) -> None:
+    github.permissions |= MORE
+    assert of_github(hub) == ForgeSettings("github", Known(()), NO, NO, NO)
+    github.secrets = {"": ["TOKEN"], "organisation": ["NPM", "TOKEN"], "production": ["KEY"]}
+    assert of_github(hub).secrets == Known(("KEY", "NPM", "TOKEN"))
+
+
+@pytest.mark.parametrize("taken", MORE)
+def test_a_permission_that_lacks_at_github_is_named(taken: str, github: FakeGitHub, hub: Forge) -> None:
+    github.permissions |= {name: level for name, level in MORE.items() if name != taken}
+    github.secrets["production"] = []
+    found = of_github(hub)
+    assert why(found.secrets).endswith("(it takes the permissions Secrets, Environments and Actions: read)")
+    assert (found.writes, found.unpinned, found.forks) == (NO, NO, NO)
+
+
+def test_loose_settings_of_github_are_told(github: FakeGitHub, hub: Forge) -> None:
+    github.token_may = "write"
+    github.jobs["sha_pinning_required"] = False
+    github.forks |= {"run_workflows_from_fork_pull_requests": True, "send_secrets_and_variables": True}
+    assert structs.astuple(of_github(hub))[2:] == (YES, YES, YES)
+    github.private = False
+    assert of_github(hub).forks == NO
+
+
+def test_what_github_does_not_tell_is_not_known(github: FakeGitHub, hub: Forge) -> None:
+    del github.jobs["sha_pinning_required"]
+    assert "whether actions have to be pinned" in why(of_github(hub).unpinned)
+    github.permissions["administration"] = ""
+    found = of_github(hub)
+    assert all(why(part).endswith("Administration: read)") for part in (found.writes, found.unpinned, found.forks))
+
+
+def test_where_no_job_runs_at_github_no_setting_is_loose(github: FakeGitHub, hub: Forge) -> None:
+    github.token_may, github.jobs = "write", {"enabled": False}
+    assert structs.astuple(of_github(hub))[2:] == (NO, NO, NO)
+
+
+# GitLab
+
+
+def of_gitlab(lab: Forge) -> ForgeSettings:
+    return lab.reader.settings(lab.reader.repository("shop/api").repository)
+
+
+def test_gitlab_tells_the_keys_of_variables_of_project_groups_and_installation(gitlab: FakeGitLab, lab: Forge) -> None:
+    gitlab.variables = {"ciVariables": ["TOKEN"], "inheritedCiVariables": ["NPM"], "all": ["TOKEN", "KEY"]}
+    assert of_gitlab(lab).secrets == Known(("KEY", "NPM", "TOKEN"))
+    asked = [request.body["query"] for request in gitlab.requests if request.path == "/api/graphql"]
+    assert asked
+    assert not any("value" in query for query in asked)  # the values of variables reach nobody
+    assert not any("/variables" in request.path for request in gitlab.requests)
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("ciVariables", "Maintainer"),
+        ("inheritedCiVariables", "Maintainer"),
+        ("all", "an administrator of the installation"),
+    ],
+)
+def test_variables_that_gitlab_hides_are_not_none(name: str, needs: str, gitlab: FakeGitLab, lab: Forge) -> None:
+    gitlab.variables = {"ciVariables": [], "inheritedCiVariables": [], "all": [], name: None}
+    assert needs in why(of_gitlab(lab).secrets)
+
+
+def test_a_list_of_variables_that_goes_on_is_not_complete(gitlab: FakeGitLab, lab: Forge) -> None:
+    gitlab.page, gitlab.variables = 1, {"ciVariables": ["A", "B"], "inheritedCiVariables": [], "all": []}
+    assert "more than" in why(of_gitlab(lab).secrets)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_switches_of_gitlab_are_told_as_they_are(told: bool, gitlab: FakeGitLab, lab: Forge) -> None:
+    gitlab.project["ci_push_repository_for_job_token_allowed"] = told
+    gitlab.project["ci_allow_fork_pipelines_to_run_in_parent_project"] = told
+    found = of_gitlab(lab)
+    assert (found.forge, found.writes, found.forks) == ("gitlab", Known(told), Known(told))
+
+
+def test_switches_that_gitlab_does_not_tell_are_not_known(gitlab: FakeGitLab, lab: Forge) -> None:
+    found = of_gitlab(lab)
+    assert all(why(part) for part in (found.writes, found.unpinned, found.forks))
+    gitlab.project["builds_access_level"] = "disabled"
+    assert structs.astuple(of_gitlab(lab))[2:] == (NO, NO, NO)
+
+
+# Gitea and Forgejo
+
+
+@pytest.fixture(name="at_gitea")
+def _at_gitea(tmp_path: Path) -> Iterator[tuple[FakeGitea, Stage]]:
+    with FakeGitea(tmp_path / "fake") as fake:
+        yield fake, Stage(GiteaActing(fake.url, fake.administrator), Vendor.GITEA, tmp_path)
+
+
+def of_gitea(stage: Stage, **changed: str) -> ForgeSettings:
+    repository: Repo = structs.replace(stage.repository, **changed)
+    return stage.forge.reader.settings(repository)
+
+
+def test_gitea_tells_the_names_of_secrets_and_little_else(at_gitea: tuple[FakeGitea, Stage]) -> None:
+    fake, stage = at_gitea
+    owner = stage.repository.path.partition("/")[0]
+    fake.secrets = {owner: ["NPM"], stage.repository.path: ["TOKEN"]}
+    found = of_gitea(stage)
+    assert (found.forge, found.secrets, found.forks) == ("gitea", Known(("NPM", "TOKEN")), NO)
+    assert "token" in why(found.writes)
+    assert "pinned" in why(found.unpinned)
+    fake.actions = False
+    assert structs.astuple(of_gitea(stage))[2:] == (NO, NO, NO)
+
+
+def test_what_a_person_keeps_for_their_repositories_gitea_tells_nobody(at_gitea: tuple[FakeGitea, Stage]) -> None:
+    fake, stage = at_gitea
+    fake.secrets = {}
+    assert "is no organisation" in why(of_gitea(stage).secrets)
+
+
+def test_secrets_that_gitea_hides_are_not_none(at_gitea: tuple[FakeGitea, Stage]) -> None:
+    fake, stage = at_gitea
+    fake.fail("organisation's secrets", Fault.FORBIDDEN)
+    assert why(of_gitea(stage).secrets).endswith(
+        "(it takes an account that administers the repository and owns its organisation)"
+    )
+    fake.fail("repository", Fault.FAILED)
+    with pytest.raises(ForgeError):
+        of_gitea(stage)

@@ -1,0 +1,114 @@
+"""What a forge says of a product is asked only where a clause needs it; what it does not say is never fine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from muniment.facts import kinds
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.people import People
+from muniment.facts.pipeline import BranchRules as Guards
+from muniment.facts.pipeline import PipelineFile, Way
+from muniment.forges.rules import BranchRules, Required
+from muniment.forges.shapes import Check
+from muniment.forges.statuses import Saying, Status
+from muniment.git.collect import GitCollector
+from muniment.git.repository import Repository
+from muniment.policy.pack import pack_text
+from muniment.workflows.forge_facts import facts_at_forge, facts_at_merge, runs_at
+from muniment.workflows.sources import bound
+from tests.support.forges.memory import BEFORE, OURS, REPO, World
+from tests.support.repos import Repo
+
+NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
+ASKED = ("branch_rules", "forge_settings")
+PACK = pack_text("sec@example.test", "shop")
+CLOSED = BranchRules(
+    MAIN, protected=True, mergers=(OURS.login,), pushers=(), bypass=(), deletable=False, required=(Required("lint"),)
+)
+
+
+def biting(*controls: str) -> str:
+    """The built-in policy with these clauses biting at merge."""
+    text = PACK
+    for name in controls:
+        before = f'control = "{name}"\nbites = "report"'
+        assert before in text
+        text = text.replace(before, f'control = "{name}"\nbites = "merge"')
+    return text
+
+
+@pytest.fixture(name="repo")
+def _repo(tmp_path: Path) -> Repo:
+    made = Repo(tmp_path / "repo")
+    made.commit({".gitea/workflows/test.yml": "on: push\njobs: {}\n"})
+    return made
+
+
+@pytest.fixture(name="git")
+def _git(repo: Repo) -> Iterator[Repository]:
+    with Repository.open(str(repo.path)) as git:
+        yield git
+
+
+def test_a_forge_is_asked_for_what_clauses_need_alone(repo: Repo, git: Repository) -> None:
+    world = World()
+    assert facts_at_merge(world.forge(), REPO, git, bound(PACK, "p"), MAIN, repo.tip("main"), NOW) == {}
+    assert world.calls == []
+    policy = bound(biting("pipeline-required"), "p")
+    found = facts_at_merge(world.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
+    assert (list(found), world.calls) == (["branch_rules"], ["rules"])
+
+
+def test_rules_settings_and_files_are_told_each_by_whom(repo: Repo, git: Repository) -> None:
+    world = World()
+    world.rules = CLOSED
+    policy = bound(biting("tests-passed"), "p")
+    names = (*ASKED, "pipeline_files")
+    found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, names, NOW)
+    assert found["branch_rules"].value == Known(Guards(MAIN, "gitea", ("tests",), Known(())))
+    assert found["forge_settings"].value == Known(world.settings)
+    assert {name: fact.source for name, fact in found.items()} == {
+        "branch_rules": "gitea",
+        "forge_settings": "gitea",
+        "pipeline_files": "repository",
+    }
+    (file,) = found["pipeline_files"].value.value
+    assert isinstance(file, PipelineFile)
+    world.rules = structs.replace(CLOSED, bypass=("administrators",))
+    (rules,) = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, ASKED[:1], NOW).values()
+    assert rules.value.value.around == Known((Way("administrators", "the rules do not bind them"),))
+
+
+@pytest.mark.parametrize(("call", "name"), [("rules", "branch_rules"), ("settings", "forge_settings")])
+def test_a_forge_that_fails_tells_nothing(call: str, name: str, repo: Repo, git: Repository) -> None:
+    world = World()
+    world.failing = {call: [BEFORE]}
+    found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), bound(PACK, "p"), ASKED, NOW)
+    assert {each: isinstance(fact.value, Unknown) for each, fact in found.items()} == {
+        each: each == name for each in ASKED
+    }
+
+
+def test_checks_of_the_forge_are_runs_on_what_was_landed(repo: Repo, git: Repository) -> None:
+    head = repo.commit({"a.py": "x = 1\n"})
+    world = World()
+    world.posted.append((head, Status("tests", Saying.ALLOWED, "", ""), OURS))
+    collector = GitCollector(git, Known(People((), ())), NOW)
+    revision = collector.landed("shop", MAIN, head)
+
+    def read() -> object:
+        return runs_at(world.forge(), REPO, collector, revision, NOW)[kinds.TEST_RUNS.name].value
+
+    runs = read()
+    assert isinstance(runs, Known)
+    assert [(run.pipeline, run.by, run.passed) for run in runs.value.head] == [
+        ("tests", "app:gitea/muniment", Known(True))
+    ]
+    world.failing = {"statuses": [BEFORE]}
+    assert isinstance(read(), Unknown)
+    assert Check("tests", "success", OURS, "", "", "t") in world.forge().reader.statuses(REPO, head)
+    nobody = GitCollector(git, Unknown("no people are written"), NOW)
+    assert isinstance(runs_at(world.forge(), REPO, nobody, revision, NOW)["test_runs"].value, Unknown)
