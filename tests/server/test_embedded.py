@@ -11,6 +11,7 @@ import pytest
 
 from muniment.errors import DatabaseError
 from muniment.server.running.embedded import OWNER, ROLES, WEB, WORKER, Embedded
+from tests.support.mounts import mounted
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +96,12 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatabaseError, match="cannot be used"):
         Embedded(tmp_path / "file" / "postgres").start()
+
+
+def test_a_disk_without_space_for_a_new_one_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "size=20m,mode=755"):
+        folder = tmp_path / "small" / "postgres"
+        with pytest.raises(DatabaseError, match=r"only [0-9]+ MB are free") as caught, Embedded(folder):
+            pass
+        assert "--home DIR" in caught.value.remedy
+        assert not (folder / "data").exists()

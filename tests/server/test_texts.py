@@ -26,7 +26,7 @@ _NAMES = {
     "SHA-256",
     "machine",
 }  # the same in every language
-_PLAIN = {"500.html"}  # shown when nothing works, so it asks for nothing
+_PLAIN = {"500.html", "503.html"}  # shown when nothing works, so it asks for nothing
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(SERVER / "templates")))

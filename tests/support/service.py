@@ -48,8 +48,9 @@ def empty() -> None:
         for name in (*first, *sorted(found - set(first))):  # what refers to others is looked at in the end
             cursor.execute(f"DELETE FROM {name}")
         cursor.execute(
-            "SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences"
-            " WHERE last_value IS NOT NULL AND schemaname = 'public'"
+            "SELECT setval(format('%%I.%%I', schemaname, sequencename), 1, false) FROM pg_sequences"
+            " WHERE last_value IS NOT NULL AND schemaname = 'public' AND NOT sequencename = ANY(%s)",
+            [[f"{name}_id_seq" for name in _KEPT]],
         )
         cursor.execute("INSERT INTO record_head (id) VALUES (1)")
 

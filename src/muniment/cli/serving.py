@@ -90,13 +90,14 @@ class Prepared:
         link = first_link()
         connections.close_all()
         common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
-        with vaulting.kept(self._folder) as tend_vault, Tree(common) as tree:
+        with Tree(common) as tree:
             on_end(tree.end)
             tree.start("web", ["web", "--home", str(self._folder), "--port", str(port)], {})
             tree.start("worker", ["worker", "--home", str(self._folder)], {})
-            _until_open(port)
-            tell(link)
-            tree.watch(self._tend, tend_vault)
+            with vaulting.kept(self._folder) as tend_vault, tree:  # starts beside them, and outlives them
+                _until_open(port)
+                tell(link)
+                tree.watch(self._tend, tend_vault)
 
     def once(self) -> int:
         """Judge everything here and now, and print what came of it."""

@@ -17,6 +17,8 @@ from muniment.server.record import views as record
 from muniment.server.running import health
 from muniment.server.secrets import views as secrets
 
+handler500 = "muniment.server.running.failing.failed"
+
 urlpatterns = [
     path("", products.home, name="home"),
     path("products", products.list_, name="products"),

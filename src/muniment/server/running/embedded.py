@@ -27,6 +27,7 @@ ROLES = (OWNER, WEB, WORKER)
 _DATABASE, _SUPERUSER = "muniment", "muniment_super"
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root; there it runs as this account
 _START_SECONDS, _STOP_SECONDS = 60, 30
+_LEAST_FREE = 200  # MB for a new one
 _MAP = "muniment"
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
 local all {_SUPERUSER},{",".join(ROLES)} peer map={_MAP}
@@ -160,6 +161,10 @@ class Embedded:
     def _initialize(self) -> None:
         new = self._folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
+        free = shutil.disk_usage(self._folder).free >> 20
+        if free < _LEAST_FREE:
+            remedy = f"Free {_LEAST_FREE} MB there, or name another home: --home DIR"
+            raise _failed(f"only {free} MB are free at {self._folder}", remedy)
         options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--data-checksums"]
         process = self._run([self.program("initdb"), "-D", new, "-U", _SUPERUSER, *options])
         if process.wait(_START_SECONDS):

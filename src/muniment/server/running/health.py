@@ -1,6 +1,6 @@
 """For a supervisor: whether this process answers, and whether the service works."""
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 
 _ALIVE = """
@@ -8,6 +8,7 @@ _ALIVE = """
 """
 
 
+@transaction.non_atomic_requests  # it answers without a database
 def health(request: HttpRequest) -> JsonResponse:
     """This process answers."""
     return JsonResponse({"status": "ok"})
@@ -21,6 +22,7 @@ def workers_alive() -> int:
     return int(workers)
 
 
+@transaction.non_atomic_requests  # and this one says that there is none
 def ready(request: HttpRequest) -> JsonResponse:
     """The database answers, and a worker has shown a sign of life; 503 and what is missing if not."""
     try:

@@ -6,9 +6,11 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import OperationalError, connection, connections, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from psycopg import errors, sql
 
@@ -27,10 +29,12 @@ from muniment.server.products.models import Product, Repository
 from muniment.server.record.entering import SHELL, act
 from muniment.server.record.home import POLICY
 from muniment.server.record.models import Head
+from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.embedded import WEB, WORKER
 from muniment.server.work import soon
 
 _FIRST = "admin"
+_START = "Start the service first: muniment up"
 _OWNER, _REPOSITORY = "security@example.test", "organisation"
 
 
@@ -39,7 +43,10 @@ def reachable() -> None:
     try:
         connection.ensure_connection()
     except OperationalError as error:
-        raise DatabaseError("the database does not answer", "Start the service first: muniment up") from error
+        own = os.environ.get(URL_VARIABLE)
+        remedy = "See that it runs, and that DATABASE_URL names it and a user that it lets in." if own else _START
+        where = f" at {connection.settings_dict['HOST']}" if own else ""
+        raise DatabaseError(f"the database{where} does not answer", remedy) from error
 
 
 def connections_closed() -> None:
@@ -56,13 +63,29 @@ def check() -> None:
 
 
 def migrate() -> None:
-    """Bring the schema up to date, and give each role its rights. As the owner of the schema."""
+    """Bring the schema up to date, and give each role its rights. As the owner of the schema. Raises DatabaseError."""
+    reachable()
     _make_roles()
-    call_command("migrate", verbosity=0, interactive=False)
-    call_command("createcachetable", verbosity=0)
+    executor = MigrationExecutor(connection)
+    _not_newer(executor)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+        call_command("createcachetable", verbosity=0)
     with transaction.atomic():
         privileges.apply()
         Head.objects.get_or_create(id=1)
+
+
+def _not_newer(executor: MigrationExecutor) -> None:
+    """Raises DatabaseError for a schema that a later version made: what it means is not known here."""
+    ours = {app.label for app in apps.get_app_configs() if app.name.startswith("muniment.")}
+    unknown = sorted(set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations))
+    later = next((f"{label} {name}" for label, name in unknown if label in ours), "")
+    if later:
+        raise DatabaseError(
+            f"the database was made by a newer Muniment ({later}); nothing was changed",
+            "Start that version again, or restore a backup of before into an empty home: muniment restore --help",
+        )
 
 
 def _make_roles() -> None:
