@@ -72,8 +72,8 @@ def test_a_forge_is_connected_and_its_changes_judged(
     assert "It is connected, and being read." in ada.text()
     pull = fake.pulls[acting.path, 1]
     head = str(fake.repos[acting.path]["git"].tip("refs/pull/1/head"))
-    until(lambda: [row["status"] for row in fake.marks.get((acting.path, head), [])][-1:] == ["failure"], 60)
-    assert len(pull["comments"]) == 1
+    until(lambda: [row["status"] for row in fake.marks.get((acting.path, head), [])][-1:] == ["failure"])
+    until(lambda: len(pull["comments"]) == 1)
     looked_at(ada, "connection", "/connections/forge")
     ada.go("/products/shop")
     page.click("text=Ship it in a container")
