@@ -8,6 +8,7 @@
     |       |-- PeopleError               people.toml
     |       |-- ExceptionFileError        exceptions/<id>.json
     |       `-- HomeFileError             home.toml
+    |-- RefusedError              exit 1  the service does not let this person do it
     |-- GitError                  exit 3  git could not be run, or refused
     |-- SignatureError            exit 3  ssh-keygen could not sign or verify
     |-- HomeError                 exit 3  the home could not be read or written
@@ -74,6 +75,12 @@ class ExceptionFileError(ConfigurationError):
 
 class HomeFileError(ConfigurationError):
     """home.toml is wrong."""
+
+
+class RefusedError(MunimentError):
+    """The service was asked, and does not let whoever asked do it."""
+
+    exit_code = 1
 
 
 class GitError(MunimentError):

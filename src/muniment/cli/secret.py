@@ -12,12 +12,16 @@ from urllib.parse import quote, urlsplit
 import click
 
 from muniment.cli import printing, serving
-from muniment.errors import MunimentError, UsageError
+from muniment.errors import MunimentError, RefusedError, UsageError
 
 TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 
 _SECONDS = 30
 _HERE = ("localhost", "127.0.0.1", "::1")
+_REFUSALS: dict[int, type[MunimentError]] = {
+    **dict.fromkeys((401, 403, 404), RefusedError),
+    **dict.fromkeys((400, 409, 422), UsageError),
+}
 
 
 def _where(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,7 +145,7 @@ def _asked(url: str | None, method: str, path: str, body: dict[str, Any] | None 
     if status == 200 and isinstance(said, dict):
         return said
     detail = said.get("detail") if isinstance(said, dict) else None
-    raise MunimentError(str(detail or f"the service refuses ({status})"), "Nothing was changed.")
+    raise _REFUSALS.get(status, MunimentError)(str(detail or f"the service refuses ({status})"), "Nothing was changed.")
 
 
 def _connection(url: str | None) -> http.client.HTTPConnection:
