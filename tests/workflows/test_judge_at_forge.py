@@ -238,6 +238,26 @@ def test_a_group_of_a_queue_is_allowed_if_each_member_is_and_a_machine_made_it()
     assert shown(scene, group) is Saying.PENDING
 
 
+def test_a_group_for_a_branch_that_nobody_protects_is_left_alone() -> None:
+    scene = opened(HEADS[0])
+    scene.judging.look_at_group(UNPROTECTED, "9" * 40, scene.now, lambda *_: True, "")
+    assert (scene.world.posted, scene.world.calls) == ([], [])
+
+
+@pytest.mark.parametrize("call", ["group", "read", "reviews", "publish"])
+def test_a_group_of_which_a_call_fails_is_not_green(call: str) -> None:
+    scene, group = opened(HEADS[0]), "9" * 40
+    scene.world.groups[group] = Group(MAIN, "b" * 40, group, (Member(1, HEADS[0]),))
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+    scene.world.failing = {call: [BEFORE]}
+    with contextlib.suppress(ForgeError):
+        scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "")
+    assert shown(scene, group) is not Saying.ALLOWED
+    scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "")
+    assert shown(scene, group) is Saying.ALLOWED
+
+
 steps = st.one_of(
     st.tuples(st.just("push"), st.integers(1, 3), st.sampled_from(HEADS)),
     st.tuples(st.just("approve"), st.integers(1, 3), st.sampled_from(("carol", "dave"))),

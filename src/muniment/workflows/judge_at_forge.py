@@ -127,6 +127,8 @@ class Judging:
 
         Each member is read and judged anew. Raises MunimentError; the group then stays pending, and is not merged.
         """
+        if not self._keeper.judges(target):
+            return
         context = context_for(target)
         with self._keeper.alone(head):
             self._say(head, Status(context, Saying.PENDING, "Its members are being judged.", url))
