@@ -1,10 +1,11 @@
-"""A group of GitHub's merge queue is green only if a machine makes it of heads that are allowed, and of nothing else."""
+"""A group of GitHub's merge queue is green only if a machine makes it of heads that are allowed, and of no more."""
 
 import hashlib
 import hmac
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -53,7 +54,7 @@ def test_a_group_that_github_tells_of_is_put_off_to_be_judged(github: FakeGitHub
     about = {"id": 5, "full_name": "shop/api"}
     raw = json.dumps({"action": "checks_requested", "merge_group": told, "repository": about}).encode()
     signed = hmac.new(hearing.secret_of(row.connection).encode(), raw, hashlib.sha256).hexdigest()
-    headers = {
+    headers: dict[str, Any] = {
         "HTTP_X_GITHUB_EVENT": "merge_group",
         "HTTP_X_GITHUB_DELIVERY": "d-1",
         "HTTP_X_HUB_SIGNATURE_256": f"sha256={signed}",
