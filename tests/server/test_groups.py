@@ -14,10 +14,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Reading
 from muniment.forges.statuses import Saying, Status, context_for
-from muniment.server.connections import hearing
+from muniment.server.connections import hearing, tasks
 from muniment.server.connections.judging import carries
-from muniment.server.connections.models import Connected, Connection
+from muniment.server.connections.keeping import PostgresKeeper
+from muniment.server.connections.models import Arrival, Connected, Connection
+from muniment.server.connections.reaching import repo_of
 from muniment.server.products.models import Product
+from muniment.server.record.models import Entry
 from muniment.workflows.judge_at_forge import Judging, Verdict
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
@@ -114,3 +117,30 @@ def test_a_group_is_green_if_a_machine_makes_it_of_allowed_heads_alone(github: F
     assert queue.look(queue.group()) == "failure"
     queue.allowed = {1, 2}
     assert queue.look(queue.group({"evil.py": "x = 2\n"})) == "failure"
+
+
+def test_a_green_group_is_looked_at_again_once_a_change_of_its_branch_is_not_allowed(
+    github: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = connected(github, tmp_path)
+    keeper, green = PostgresKeeper(row.repository), Status(context_for(MAIN), Saying.ALLOWED, "all", "https://m.test/")
+    heads = {"a" * 40: True, "c" * 40: False, "d" * 40: True, "e" * 40: True}
+    with as_role("worker"):
+        for head, is_group in heads.items():
+            keeper.show(head, green, sure=head[0] != "e")
+            if is_group:
+                keeper.grouped(head, green.context)
+        entry = Entry.objects.earliest("pk")
+        Arrival.objects.create(repository=row.repository, ref=MAIN, commit="d" * 40, how="begun", entry=entry)
+        number = github.world.open("ada", "one") if github.world.push("ada", "one", {"a": "1"}) else 0
+        keeper.due(number, ours.NOW)
+        keeper.opened(ours.github(github).reader.change(repo_of(row), number), green.context)
+        monkeypatch.setattr(tasks, "forge_of", lambda connection: ours.github(github))
+        monkeypatch.setattr(Judging, "look", lambda *_: None)
+        tasks.read_change(repository=row.repository_id, number=number)
+    (job,) = ProcrastinateJob.objects.filter(task_name="read-group")
+    assert job.args == {"repository": row.repository_id, "target": MAIN, "head": "a" * 40, "again": True}
+    github.world.repo.branch("main", github.world.repo.tip("one"))
+    with as_role("worker"):
+        tasks.read_group(repository=row.repository_id, target=MAIN, head=github.world.repo.tip("one"), again=True)
+    assert github.runs == []  # it was merged

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from muniment.errors import ForgeError, MunimentError
+from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.maybe import Known
 from muniment.forges.shapes import Group, Member, Reading, State
 from muniment.forges.statuses import Saying, Status, context_for
@@ -236,6 +236,21 @@ def test_a_group_of_a_queue_is_allowed_if_each_member_is_and_a_machine_made_it()
     with pytest.raises(ForgeError):
         look(machine=True)
     assert shown(scene, group) is Saying.PENDING
+
+
+def test_a_group_that_is_no_more_is_denied_when_it_is_looked_at_again() -> None:
+    scene, group = opened(HEADS[0]), "9" * 40
+
+    def gone() -> Group:
+        raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "no such group", "")
+
+    scene.world.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
+    with pytest.raises(ForgeError):
+        scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "")
+    assert shown(scene, group) is Saying.PENDING
+    scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "", again=True)
+    assert shown(scene, group) is Saying.DENIED
+    assert scene.keeper.groups == {(group, context_for(MAIN))}
 
 
 def test_a_group_for_a_branch_that_nobody_protects_is_left_alone() -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from muniment.errors import MunimentError
+from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts import moments
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change, Group, Reading, Repo, State
@@ -72,6 +72,9 @@ class Keeper(Protocol):
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         """It is about to be shown, or, `sure`, the forge said that it is."""
 
+    def grouped(self, head: str, context: str) -> None:
+        """What is shown there is of a queue's group."""
+
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""
 
@@ -122,17 +125,26 @@ class Judging:
             if status is not None and status != self._keeper.shown(head, context):
                 self._say(head, status)
 
-    def look_at_group(self, target: str, head: str, now: str, carries: Carries, url: str) -> None:
+    def look_at_group(
+        self, target: str, head: str, now: str, carries: Carries, url: str, *, again: bool = False
+    ) -> None:
         """Show on the head of a merge queue's or train's group whether all of it is allowed: what the branch becomes.
 
         Each member is read and judged anew. Raises MunimentError; the group then stays pending, and is not merged.
+        Looked at `again`, one that is no more is denied.
         """
         if not self._keeper.judges(target):
             return
         context = context_for(target)
         with self._keeper.alone(head):
             self._say(head, Status(context, Saying.PENDING, "Its members are being judged.", url))
-        group = self._forge.reader.group(self._repository, target, head)
+        self._keeper.grouped(head, context)
+        try:
+            group = self._forge.reader.group(self._repository, target, head)
+        except ForgeError as error:
+            if not again or error.code not in (ForgeCode.CHANGED_MEANWHILE, ForgeCode.UNSUPPORTED):
+                raise
+            group = Group(target, "", head, ())
         for member in group.members:
             self.look(member.number, now)
         heads = frozenset(member.head for member in group.members if self._allowed(member.head, context))

@@ -263,6 +263,7 @@ class MemoryKeeper:
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.surely: dict[tuple[str, str], Status | None] = {}
+        self.groups: set[tuple[str, str]] = set()
         self.said: dict[int, str | None] = {}
 
     def judges(self, ref: str) -> bool:
@@ -310,6 +311,9 @@ class MemoryKeeper:
 
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         self.surely[head, status.context] = status if sure else None
+
+    def grouped(self, head: str, context: str) -> None:
+        self.groups.add((head, context))
 
     def commented(self, number: int) -> str | None:
         return self.said.get(number, "")

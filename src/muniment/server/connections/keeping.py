@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -14,12 +14,12 @@ from django.utils import timezone
 from muniment.errors import MunimentError
 from muniment.forges.shapes import Change as ForgeChange
 from muniment.forges.shapes import State
-from muniment.forges.statuses import Status
+from muniment.forges.statuses import Saying, Status
 from muniment.policy.patterns import matches
 from muniment.server import moments
 from muniment.server.changes.judging import cleaned
 from muniment.server.changes.models import Change
-from muniment.server.connections.models import AtForge, Branch, Shown
+from muniment.server.connections.models import Arrival, AtForge, Branch, Shown
 from muniment.server.policies.current import protected
 from muniment.server.products.models import Repository
 from muniment.workflows import telling_forge
@@ -27,6 +27,7 @@ from muniment.workflows.judge_at_forge import Due, Verdict
 from muniment.workflows.reconcile_forge import Kept
 
 HEADS = "refs/heads/"
+_QUEUED = timedelta(days=1)  # that a group stands in a queue at most
 
 
 def page_of(change: Change | None) -> str:
@@ -118,6 +119,22 @@ class PostgresKeeper:
         """It is about to be shown, or, `sure`, the forge said that it is."""
         values = {"status": _kept(status) if sure else None, "at": timezone.now()}
         Shown.objects.update_or_create(repository=self._repository, head=head, context=status.context, defaults=values)
+
+    def grouped(self, head: str, context: str) -> None:
+        """What is shown there is of a queue's group."""
+        Shown.objects.filter(repository=self._repository, head=head, context=context).update(group=True)
+
+    def green_groups(self, context: str) -> list[str]:
+        """Heads of groups that may be merged any moment: shown green of late, and not landed."""
+        rows = Shown.objects.filter(
+            repository=self._repository,
+            context=context,
+            group=True,
+            status__saying=Saying.ALLOWED.value,
+            at__gte=timezone.now() - _QUEUED,
+        )
+        landed = Arrival.objects.filter(repository=self._repository, commit__in=rows.values("head"))
+        return list(rows.exclude(head__in=landed.values("commit")).values_list("head", flat=True))
 
     def forget(self, head: str, context: str) -> None:
         """It is not known any more what is shown there."""

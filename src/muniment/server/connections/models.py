@@ -201,7 +201,7 @@ class AtForge(models.Model):
 
 
 class Shown(models.Model):
-    """What a forge shows of ours on a head. `status` is None while that is not sure."""
+    """What a forge shows of ours on a head, which may be a queue's `group`. `status` is None while that is not sure."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
@@ -211,6 +211,7 @@ class Shown(models.Model):
     context = models.CharField(max_length=320)
     status = models.JSONField(null=True)
     at = models.DateTimeField(default=timezone.now)
+    group = models.BooleanField(default=False)
 
     class Meta:
         """One for each place."""

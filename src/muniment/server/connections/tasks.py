@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from muniment.decision.account import Account as Told
 from muniment.errors import ForgeCode, ForgeError
+from muniment.forges.statuses import Saying
 from muniment.server import moments
 from muniment.server.changes.models import Change
 from muniment.server.connections import asking, reconciling, watching
@@ -46,6 +47,8 @@ def read_change(repository: int, number: int) -> None:
         if error.code is ForgeCode.RATE_LIMITED:
             note(row.connection, forge, error)
         raise
+    finally:
+        _look_at_groups(repository, number, keeper)
     found = AtForge.objects.select_related("change__decision").get(repository=repository, number=number)
     if found.change is not None and found.change.where == Change.Where.PAST:
         soon("watch", repository=repository)
@@ -54,15 +57,17 @@ def read_change(repository: int, number: int) -> None:
 
 
 @task("read-group")
-def read_group(repository: int, target: str, head: str) -> None:
+def read_group(repository: int, target: str, head: str, again: bool = False) -> None:
     """Judge what a merge queue or train is about to merge, and show the verdict on its head."""
     row = _connected(repository)
     if row is None:
         return
     forge = forge_of(row.connection)
+    if again and forge.reader.tip(repo_of(row), target) == head:
+        return  # it was merged, and is looked at with what the branch took
     judging = Judging(forge, repo_of(row), PostgresKeeper(row.repository), Court(row, forge))
     page = f"{settings.URL.rstrip('/')}/products/{row.repository.product.slug}"
-    judging.look_at_group(target, head, moments.now(), partial(carries, row, forge), page)
+    judging.look_at_group(target, head, moments.now(), partial(carries, row, forge), page, again=again)
 
 
 @task("watch")
@@ -165,6 +170,15 @@ def _too_early(change: Change | None) -> bool:
         return False
     told = beside(decision.account, Told) if decision.account else None
     return isinstance(told, Told) and any(one.status == "unknown" for one in told.results)
+
+
+def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> None:
+    """A change that is not allowed, or not any more, may be in a group that is green: have those looked at again."""
+    row = AtForge.objects.select_related("change").filter(repository=repository, number=number).first()
+    if row is None or row.change is None or row.status is None or row.status["saying"] == Saying.ALLOWED.value:
+        return
+    for head in keeper.green_groups(row.context):
+        soon("read-group", repository=repository, target=row.change.target, head=head, again=True)
 
 
 def _connected(repository: int) -> Connected | None:
