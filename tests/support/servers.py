@@ -168,6 +168,7 @@ def smart_http(folder: Path, people: Mapping[str, Path]) -> Iterator[Http]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # headers and body go one after the other, at once
 
         def do_GET(self) -> None:
             self._serve(b"")

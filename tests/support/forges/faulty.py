@@ -88,6 +88,7 @@ class Faulty:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # headers and body go one after the other, at once
 
             def _any(self) -> None:
                 fake._serve(self)
