@@ -58,7 +58,7 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("gitea")
     with FakeGitea(folder / "forge") as fake:
         scene = Scene(fake, folder)
-        scene.stage.forge.reader._client._seconds = 1  # type: ignore[attr-defined]
+        scene.stage.forge.reader._client._seconds = 3  # type: ignore[attr-defined]
         assert scene.outcome() is Outcome.ALLOW
         yield scene
 

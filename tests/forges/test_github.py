@@ -237,7 +237,7 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
     github: FakeGitHub, repository: Repo, fault: Fault, call: str, unknown: tuple[str, ...], why: str
 ) -> None:
     number = _story(github)
-    reader = ours.github(github, seconds=0.5).reader
+    reader = ours.github(github, seconds=ours.patience(fault)).reader
     reader.repository("shop/api")
     whole = reader.read(repository, number)
     github.fail(call, fault)
@@ -255,7 +255,7 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
 @pytest.mark.parametrize("fault", [*SILENT, *BROKEN])
 def test_a_change_that_cannot_be_read_is_an_error(github: FakeGitHub, repository: Repo, fault: Fault) -> None:
     number = _story(github)
-    reader = ours.github(github, seconds=0.5).reader
+    reader = ours.github(github, seconds=ours.patience(fault)).reader
     reader.repository("shop/api")
     github.fail("pull", fault)
     with pytest.raises(ForgeError):

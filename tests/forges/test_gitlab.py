@@ -305,7 +305,7 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
     gitlab: FakeGitLab, repository: Repo, fault: Fault, call: str, unknown: set[str]
 ) -> None:
     number = _story(gitlab)
-    reader = ours.gitlab(gitlab, seconds=0.5).reader
+    reader = ours.gitlab(gitlab, seconds=ours.patience(fault)).reader
     whole = reader.read(repository, number)
     gitlab.fail(call, fault)
     reading = reader.read(repository, number)
@@ -331,7 +331,7 @@ def test_a_change_that_cannot_be_read_is_an_error(gitlab: FakeGitLab, repository
     number = _story(gitlab)
     gitlab.fail("request", fault)
     with pytest.raises(ForgeError):
-        ours.gitlab(gitlab, seconds=0.5).reader.read(repository, number)
+        ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
 
 
 def test_a_signature_that_cannot_be_read_is_none(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:

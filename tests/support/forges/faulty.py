@@ -71,7 +71,7 @@ class Faulty:
     """The server. `calls` are the names of what was called, in order."""
 
     routes: tuple[Route, ...] = ()
-    slow = 3.0  # seconds; clients in tests wait less
+    slow = 10.0  # seconds; clients in tests wait less
     reads: tuple[str, ...] = ()  # calls that only read, although they are no GET
     tagged = False  # whether answers have validators, by which they are asked for again
 

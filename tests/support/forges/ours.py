@@ -7,17 +7,23 @@ from muniment.forges.github import connect
 from muniment.forges.gitlab import connect as gitlab_connect
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
+from tests.support.forges.faulty import Fault
 from tests.support.forges.github_shown import APP
 
 NOW = "2026-11-24T09:00:00.000000Z"
 
 
-def github(fake: FakeGitHub, *, seconds: float = 2, now: Callable[[], str] = lambda: NOW) -> Forge:
+def github(fake: FakeGitHub, *, seconds: float = 30, now: Callable[[], str] = lambda: NOW) -> Forge:
     """As the App."""
     credential = {"app_id": str(APP), "pem": fake.pem}
     return connect.app("github", fake.url, credential, now, seconds=seconds)
 
 
-def gitlab(fake: FakeGitLab, *, seconds: float = 2, now: Callable[[], str] = lambda: NOW) -> Forge:
+def gitlab(fake: FakeGitLab, *, seconds: float = 30, now: Callable[[], str] = lambda: NOW) -> Forge:
     """With the project's token."""
     return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, now, seconds=seconds)
+
+
+def patience(fault: Fault) -> float:
+    """Seconds that a client waits: few only where it is to be kept waiting, for machines are busy."""
+    return 2 if fault is Fault.SLOW else 30
