@@ -7,8 +7,6 @@ import pytest
 from tests.browser.conftest import Visitor
 from tests.support.running import Up, until
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PAGES = (
     *(
         "/",

@@ -43,7 +43,7 @@ from tests.support.deploying import Shop
 from tests.support.service import as_role, browser, person, post, product, token_of
 from tests.support.vaults import COMMIT, Key, Running, runner_claims, running
 
-pytestmark = [pytest.mark.usefixtures("service"), pytest.mark.xdist_group("vault")]
+pytestmark = pytest.mark.usefixtures("service")
 
 VALUE = "-".join(["what", "nobody", "sees", "again"])
 RUNNER = Key()
