@@ -80,7 +80,9 @@ def test_opening_and_closing_are_entries_that_name_nobody() -> None:
     sam, shop = person("sam", Role.SECURITY), product("shop")
     row = opened(about=shop)
     close(sam, row, cause="a wrong click")
-    read = [entries.decode(bytes(one.data), 0) for one in Entry.objects.filter(kind__startswith="incident")]
+    read = [
+        entries.decode(bytes(one.data), 0) for one in Entry.objects.filter(kind__startswith="incident").order_by("pk")
+    ]
     begun, ended = read
     assert isinstance(begun, entries.IncidentOpened)
     assert isinstance(ended, entries.IncidentClosed)

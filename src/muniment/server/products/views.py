@@ -66,7 +66,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "waiting": waiting_for(actor),
             "incidents": mine(actor),
             "products": shown.count(),
-            "unread": _unread(shown),
+            "unreadable": _unreadable(shown),
             "denied": _denied(shown),
             "ending": _ending(shown),
             "freezes": Freeze.objects.filter(lifted=None).select_related("person"),
@@ -236,7 +236,7 @@ def _states(states: Any) -> list[Line]:
     return found
 
 
-def _unread(shown: Any) -> Any:
+def _unreadable(shown: Any) -> Any:
     """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
     rows = Repository.objects.filter(product__in=shown).select_related("product", "reading", "connected")
     return rows.exclude(Q(reading__problem="") | Q(reading=None), Q(connected__problem="") | Q(connected=None))[:20]
