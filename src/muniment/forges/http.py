@@ -6,6 +6,7 @@
 - A list is complete only with proof: a total that it reaches, or a last page that says there is no next.
 """
 
+import datetime
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ import requests
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
+from muniment.facts import moments
 from muniment.forges.limits import Limits, again_at, exhausted, heard
 
 _CONNECT_SECONDS = 5
@@ -281,6 +283,14 @@ def malformed(where: str) -> ForgeError:
         f"the answer of {_path(where)} is of another form",
         "Check that the address is the forge's, and its version.",
     )
+
+
+def moment(text: Any, where: str) -> str:
+    """A moment as forges write it (RFC 3339), in our form. Raises MALFORMED."""
+    try:
+        return moments.text(datetime.datetime.fromisoformat(text))
+    except (TypeError, ValueError):
+        raise malformed(where) from None
 
 
 def truncated(where: str, count: int) -> ForgeError:

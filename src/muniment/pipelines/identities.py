@@ -168,18 +168,8 @@ def _github(claims: Mapping[str, Any], trust: Trust) -> Identity:
     _same(claims, "environment", trust.environment, IdentityCode.ENVIRONMENT)
     _protected(claims)
     run, name = _text(claims, "run_id"), _text(claims, "repository")
-    return Identity(
-        issuer=trust.issuer,
-        subject=_text(claims, "sub"),
-        repository=trust.repository,
-        name=name,
-        ref=ref,
-        protected=Known(True),
-        commit=Known(_text(claims, "sha")),
-        environment=trust.environment,
-        event=event,
-        run=run,
-        url=f"{_server(trust)}/{name}/actions/runs/{run}",
+    return _job(
+        claims, trust, name=name, ref=ref, event=event, run=run, url=f"{_server(trust)}/{name}/actions/runs/{run}"
     )
 
 
@@ -192,6 +182,11 @@ def _gitlab(claims: Mapping[str, Any], trust: Trust) -> Identity:
     _same(claims, "environment", trust.environment, IdentityCode.ENVIRONMENT)
     _protected(claims)
     run, name = _text(claims, "job_id"), _text(claims, "project_path")
+    return _job(claims, trust, name=name, ref=ref, event=event, run=run, url=f"{trust.url}/{name}/-/jobs/{run}")
+
+
+def _job(claims: Mapping[str, Any], trust: Trust, *, name: str, ref: str, event: str, run: str, url: str) -> Identity:
+    """A job of a forge, whose claims were all looked at."""
     return Identity(
         issuer=trust.issuer,
         subject=_text(claims, "sub"),
@@ -203,7 +198,7 @@ def _gitlab(claims: Mapping[str, Any], trust: Trust) -> Identity:
         environment=trust.environment,
         event=event,
         run=run,
-        url=f"{trust.url}/{name}/-/jobs/{run}",
+        url=url,
     )
 
 

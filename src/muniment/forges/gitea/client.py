@@ -1,15 +1,13 @@
 """What Gitea's API answers, in our shapes; where an answer lacks what it must have, it is malformed, not empty."""
 
-import datetime
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.http import Cache, Client, malformed
+from muniment.forges.http import Cache, Client, malformed, moment
 from muniment.forges.shapes import Account, Change, Check, Repo, State, Vendor
 
 GHOST = Account("-1", "Ghost")  # an account that was deleted
@@ -153,14 +151,6 @@ def branch(name: str) -> str:
 def short(ref: str) -> str:
     """The name of a branch."""
     return ref.removeprefix("refs/heads/")
-
-
-def moment(text: Any, where: str) -> str:
-    """A moment as we write it. Raises MALFORMED."""
-    try:
-        return moments.text(datetime.datetime.fromisoformat(text))
-    except (TypeError, ValueError):
-        raise malformed(where) from None
 
 
 def needed(found: Any, key: str, kind: type[Any], where: str) -> Any:

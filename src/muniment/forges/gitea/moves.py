@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.gitea.client import account, moment, needed
-from muniment.forges.http import malformed
+from muniment.forges.gitea.client import account, needed
+from muniment.forges.http import malformed, moment
 from muniment.forges.shapes import Account, Move
 
 _ENDS = re.compile(r"/compare/(.*)\.\.\.([0-9a-f]{40}|[0-9a-f]{64})")

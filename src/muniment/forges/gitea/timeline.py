@@ -6,8 +6,8 @@ from typing import Any
 from msgspec import Struct, structs
 
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.gitea.client import account, branch, moment, needed
-from muniment.forges.http import malformed
+from muniment.forges.gitea.client import account, branch, needed
+from muniment.forges.http import malformed, moment
 from muniment.forges.shapes import Account, Merging, Retarget, Review, Said
 
 _SAID = {"APPROVED": Said.APPROVED, "REQUEST_CHANGES": Said.CHANGES_REQUESTED}

@@ -1,16 +1,17 @@
 """What GitHub's answers are in our shapes. An App is an account of its own kind: its number is none of a user's."""
 
-import datetime
+from functools import partial
 from urllib.parse import urlsplit
 
-from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges import http
 from muniment.forges.github.wire import App, Branch, CheckRun, CommitStatus, Context, Pull, Repository, User, Who
-from muniment.forges.http import malformed
 from muniment.forges.rules import Tip
 from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
 
 _NO_COMMIT = "0" * 40
+
+moment = partial(http.moment, where="GitHub's answer")
 NO_OWNER = "the account no longer exists at GitHub"
 OWN_ADDRESS = "noreply@github.com"  # the committer of what is done in GitHub's pages
 
@@ -28,14 +29,6 @@ def noreply(base: str) -> tuple[str, ...]:
 def host(base: str) -> str:
     """The host that people see, of the API's address."""
     return (urlsplit(base).hostname or "").removeprefix("api.")
-
-
-def moment(text: str, where: str = "GitHub's answer") -> str:
-    """A moment as GitHub writes it, in our form. Raises MALFORMED."""
-    try:
-        return moments.text(datetime.datetime.fromisoformat(text))
-    except (ValueError, TypeError):
-        raise malformed(where) from None
 
 
 def account(user: User | None) -> Account:

@@ -1,16 +1,16 @@
 """Asks GitLab by REST, and says what its answers are in our shapes. Lists tell their length (`X-Total`)."""
 
-import datetime
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges import http
 from muniment.forges.gitlab import wire
 from muniment.forges.http import Cache, Client, Proof, malformed
 from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
@@ -20,6 +20,8 @@ T = TypeVar("T")
 DEVELOPER, MAINTAINER = 30, 40
 _SIZE = 100
 _NO_COMMIT = "0" * 40
+
+moment = partial(http.moment, where="GitLab's answer")
 # Names that GitLab gives to the accounts of tokens and services, and to nobody else.
 _MACHINE = re.compile(r"(?:project|group)_[0-9]+_bot(?:[0-9]+|_[0-9a-f]+)?|service_account_[a-z0-9_]+|ghost[0-9]*")
 _NOT_FOR_US = (ForgeCode.NOT_FOUND, ForgeCode.FORBIDDEN, ForgeCode.NOT_SIGNED_IN)  # what missing licences look like
@@ -82,14 +84,6 @@ def at(repository: Repo | str) -> str:
 def short(ref: str) -> str:
     """A branch's name."""
     return ref.removeprefix("refs/heads/")
-
-
-def moment(text: str | None, where: str = "GitLab's answer") -> str:
-    """A moment as GitLab writes it, in our form. Raises MALFORMED."""
-    try:
-        return moments.text(datetime.datetime.fromisoformat(text or ""))
-    except ValueError:
-        raise malformed(where) from None
 
 
 def account(user: wire.User | None) -> Account:
