@@ -84,7 +84,7 @@ class Prepared:
         from django.db import connections
 
         from muniment.cli import vaulting
-        from muniment.server.running.preparing import first_link
+        from muniment.server.running.preparing import check, first_link
         from muniment.server.running.processes import Tree, environment, on_end
 
         link = first_link()
@@ -93,10 +93,11 @@ class Prepared:
         with Tree(common) as tree:
             on_end(tree.end)
             tree.start("web", ["web", "--home", str(self._folder), "--port", str(port)], {})
-            tree.start("worker", ["worker", "--home", str(self._folder)], {})
+            check()  # while it loads: it looks by itself too, before it serves
             with vaulting.kept(self._folder) as tend_vault, tree:  # starts beside them, and outlives them
                 _until_open(port)
                 tell(link)
+                tree.start("worker", ["worker", "--home", str(self._folder)], {})  # it would hold the pages up
                 tree.watch(self._tend, tend_vault)
 
     def once(self) -> int:
@@ -104,7 +105,9 @@ class Prepared:
         from muniment.server.changes import summary, tasks
         from muniment.server.products.models import Repository
         from muniment.server.record.sequencer import give_places
+        from muniment.server.running.preparing import check
 
+        check()
         for number in self._registered:
             tasks.judge_past(number)
             while give_places():
@@ -154,7 +157,6 @@ def prepared(folder: Path, url: str) -> Iterator[Prepared]:
         begin(folder, "owner", url)
         from muniment.server.running import preparing
 
-        preparing.check()
         preparing.migrate()
         preparing.first_policy()
         yield Prepared(folder, url, tend)
