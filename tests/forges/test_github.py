@@ -287,7 +287,8 @@ def test_a_page_that_lacks_an_item_is_not_taken(github: FakeGitHub, hub: Forge, 
     github.world.ask("ada", number, "carol")
     whole = hub.reader.read(repository, number)
     github.fail(call, Fault.TRUNCATED)
-    reading = hub.reader.read(repository, number)
+    reader = ours.github(github).reader if call == "activity" else hub.reader  # whoever knew it whole asks no more
+    reading = reader.read(repository, number)
     if call == "activity":
         assert any(isinstance(move.who, Unknown) for move in value(reading.moves))
     for part in PARTS:
@@ -406,5 +407,31 @@ def test_a_warm_reading_takes_one_request_that_counts(github: FakeGitHub, hub: F
     first = hub.reader.read(repository, number)
     github.calls.clear()
     assert hub.reader.read(repository, number) == first
-    assert sorted(github.calls) == ["activity", "graphql", "permission", "permission", "pull"]
-    assert github.unchanged == 4  # GitHub counts those not
+    assert sorted(github.calls) == ["graphql", "permission", "permission", "pull"]
+    assert github.unchanged == 3  # GitHub counts those not
+
+
+def test_a_reading_that_a_delivery_asked_for_takes_no_second_witness(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    number = _story(github)
+    first = hub.reader.read(repository, number)
+    github.calls.clear()
+    assert hub.reader.read(repository, number, first.change.updated) == first
+    assert sorted(github.calls) == ["graphql", "permission", "permission"]
+
+
+def test_a_reading_older_than_what_a_delivery_told_of_is_unknown(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    number = _story(github)
+    hub.reader.read(repository, number)
+    github.written()
+    github.world.dismiss("bob", number, "carol")
+    heard = hub.reader.change(repository, number).updated
+    github.fail("graphql", Fault.STALE)
+    for reader in (hub.reader, ours.github(github).reader):
+        reading = reader.read(repository, number, heard)
+        assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == set(PARTS)
+    github.mend()
+    assert value(hub.reader.read(repository, number, heard).reviews)[1].dismissed

@@ -153,6 +153,26 @@ def test_every_published_delivery_is_understood(hub: Forge) -> None:
     assert set(manifest.EVENTS) <= set(listen.HANDLED)
 
 
+OPENED, THEN = "2026-11-02T09:00:00Z", "2026-11-02T09:05:00Z"
+TOUCHED: list[tuple[str, dict[str, Any], bool]] = [
+    ("pull_request", {"action": "synchronize"}, True),
+    ("pull_request_review", {"action": "submitted", "review": {"submitted_at": THEN}}, True),
+    ("pull_request_review", {"action": "submitted", "review": {"submitted_at": "2026-11-02T09:05:01Z"}}, False),
+    ("pull_request_review", {"action": "submitted", "review": {"submitted_at": None}}, False),
+    ("pull_request_review", {"action": "submitted"}, False),
+    ("pull_request_review", {"action": "dismissed", "review": {"submitted_at": OPENED}}, False),
+    ("pull_request_review_comment", {"action": "created"}, False),
+]
+
+
+@pytest.mark.parametrize(("kind", "more", "sure"), TOUCHED)
+def test_a_delivery_tells_when_its_change_was_touched_only_where_that_is_sure(
+    hub: Forge, kind: str, more: dict[str, Any], sure: bool
+) -> None:
+    payload = {"pull_request": {"number": 7, "updated_at": THEN}, **more}
+    assert _heard(hub, kind, payload).updated == ("2026-11-02T09:05:00.000000Z" if sure else "")
+
+
 def test_a_delivery_that_is_not_signed_with_the_secret_is_not_genuine(hub: Forge) -> None:
     body = b"{}"
     signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()

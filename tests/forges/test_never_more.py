@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from muniment.errors import ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge, Reader
+from muniment.forges.http import moment
 from muniment.forges.shapes import Reading, Repo, Review, Said
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
@@ -101,9 +102,9 @@ def allows(reading: Any) -> bool:
     return len([one for one in yes if one.at > since]) >= 2
 
 
-def _read(reader: Reader, repository: Repo) -> Reading | None:
+def _read(reader: Reader, repository: Repo, since: str = "") -> Reading | None:
     try:
-        return reader.read(repository, 1)
+        return reader.read(repository, 1, since)
     except ForgeError:
         return None
 
@@ -134,7 +135,8 @@ def test_nothing_that_fails_or_is_old_allows_more(vendor: str, data: st.DataObje
             fault = data.draw(st.sampled_from(QUICK))
             if not (fault is Fault.STALE and call in STANDS_ALONE):
                 fake.fail(call, fault, times=data.draw(st.sampled_from((1, 2, 1000))))
-        found = _read(reader, repository)
+        heard = moment(world.changes[1].updated, "a delivery") if data.draw(st.booleans()) else ""
+        found = _read(reader, repository, heard)
         fake.mend()
         whole = _read(forge_of(fake).reader, repository)
         assert whole is not None

@@ -16,6 +16,7 @@ from muniment.errors import ForgeError
 from muniment.ledger import entries
 from muniment.server.changes.models import Change
 from muniment.server.connections import hearing
+from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Shown
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
@@ -73,6 +74,31 @@ def test_what_is_signed_is_kept_by_ids_and_looked_at(town: Town) -> None:
     assert kept == {"happened": "change", "number": number, "delivery": "d-1"}
     assert town.run() == ["read-change"]
     assert town.shown(town.change(number).head) == "failure"
+
+
+def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    keeper, row = PostgresKeeper(town.repository), town.change(number)
+    day = "2099-01-0"  # later than it was read
+
+    def told(updated: str, serial: int, **more: Any) -> str:
+        about = {"connection": town.connection, "forge_id": town.repository.connected.forge_id, "number": number}
+        values = {**about, "delivery": f"d-{serial}", "digest": f"{serial}", "happened": "change", "updated": updated}
+        Delivery.objects.create(**{**values, **more})
+        return heard()
+
+    def heard() -> str:
+        with as_role("worker"):
+            return keeper.due(number, "2026-11-25T00:00:00.000000Z").heard
+
+    assert heard() == "", "nothing was told"
+    assert told(row.at_forge.updated, 1) == "", "it was read since"
+    assert told(f"{day}2", 2) == f"{day}2"
+    assert told(f"{day}1", 3) == f"{day}2", "out of order"
+    assert told(f"{day}3", 4, number=number + 1) == f"{day}2", "another change"
+    assert told("", 5, received=timezone.now() - timedelta(minutes=11)) == f"{day}2", "long ago"
+    assert told("", 6) == "", "one that does not tell"
 
 
 def test_what_is_not_signed_is_refused_and_tells_nothing(town: Town) -> None:

@@ -21,7 +21,10 @@ class Happened(StrEnum):
 
 
 class Event(Struct, frozen=True):
-    """One delivery. `delivery` is the forge's id of it, to tell doubles; `repository` the path, and `repository_id`."""
+    """One delivery. `delivery` is the forge's id of it, to tell doubles; `repository` the path, and `repository_id`.
+
+    `updated`: the moment at which the change was touched last, when this was told; "" if it is not sure.
+    """
 
     delivery: str
     happened: Happened
@@ -30,4 +33,5 @@ class Event(Struct, frozen=True):
     number: int = 0
     ref: str = ""
     head: str = ""
+    updated: str = ""
     actor: Account = NOBODY

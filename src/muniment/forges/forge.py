@@ -40,8 +40,11 @@ class Reader(Protocol):
     def change(self, repository: Repo, number: int) -> Change:
         """One of them, without what is around it."""
 
-    def read(self, repository: Repo, number: int) -> Reading:
-        """One of them completely. Raises only if the change itself cannot be read."""
+    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
+        """One of them completely. Raises only if the change itself cannot be read.
+
+        `since` is when it was touched last, as the forge's own deliveries told, "" if none did: what is older is old.
+        """
 
     def tips(self, repository: Repo) -> tuple[Tip, ...]:
         """All branches."""

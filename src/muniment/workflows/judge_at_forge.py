@@ -25,11 +25,15 @@ _WORST_FIRST = (Saying.DENIED, Saying.PENDING, Saying.ALLOWED)
 
 
 class Due(Struct, frozen=True):
-    """Since when a reading is due, and what was known of the change before: "" for what was not."""
+    """Since when a reading is due, and what was known of the change before: "" for what was not.
+
+    `heard`: the moment at which it was touched since it was read, if deliveries told it.
+    """
 
     since: str
     head: str = ""
     context: str = ""
+    heard: str = ""
 
 
 class Verdict(Struct, frozen=True):
@@ -171,7 +175,7 @@ class Judging:
 
     def _read(self, number: int, due: Due) -> Reading:
         """The reading, with pending shown on the head that it is of. Where it was before, others may stand."""
-        reading = self._forge.reader.read(self._repository, number)
+        reading = self._forge.reader.read(self._repository, number, due.heard)
         change, context = reading.change, context_for(reading.change.target)
         if self._counts(change):
             self._keeper.opened(change, context)

@@ -19,6 +19,7 @@ class GitHubGraphQL(Faulty):
 
         def may(self, request: Request, name: str, level: str = "read") -> Reply | None: ...
         def runs_of(self, head: str) -> list[dict[str, Any]]: ...
+        def pull_json(self, change: Change) -> dict[str, Any]: ...
 
     # GraphQL
 
@@ -49,9 +50,7 @@ class GitHubGraphQL(Faulty):
         checks = self._part(self._contexts(change.head), variables.get("checks"))
         rollup = {"checks": checks} if checks["totalCount"] else None
         pull = {
-            "headRefOid": change.head,
-            "baseRefName": change.target.removeprefix("refs/heads/"),
-            "updatedAt": change.updated,
+            **self._itself(change),
             "isInMergeQueue": bool(change.queued),
             "mergeQueueEntry": {"headCommit": {"oid": change.queued}} if change.queued else None,
             "commits": self._part(commits, variables.get("commits")),
@@ -60,6 +59,33 @@ class GitHubGraphQL(Faulty):
             "tip": {"nodes": [{"commit": {"oid": change.head, "statusCheckRollup": rollup}}]},
         }
         return {"pullRequest": pull}
+
+    def _itself(self, change: Change) -> dict[str, Any]:
+        """What REST tells too."""
+        told = self.pull_json(change)
+        automatic = {"mergeMethod": "SQUASH", "enabledBy": shown.who(change.automatic)} if change.automatic else None
+        return {
+            "number": change.number,
+            "title": change.title,
+            "body": change.text,
+            "state": change.state.upper(),
+            "isDraft": told["draft"],
+            "url": told["html_url"],
+            "author": shown.who(change.by),
+            "baseRefName": told["base"]["ref"],
+            "baseRefOid": told["base"]["sha"],
+            "headRefName": told["head"]["ref"],
+            "headRefOid": change.head,
+            "headRepository": {"nameWithOwner": told["head"]["repo"]["full_name"]} if told["head"]["repo"] else None,
+            "createdAt": change.opened,
+            "updatedAt": change.updated,
+            "mergedAt": change.merged_at or None,
+            "mergedBy": shown.who(change.merged_by),
+            "mergeCommit": {"oid": change.merged} if change.merged else None,
+            "maintainerCanModify": told["maintainer_can_modify"],
+            "autoMergeRequest": automatic,
+            "labels": {"totalCount": len(change.labels), "nodes": [{"name": name} for name in change.labels]},
+        }
 
     def _part(self, rows: list[dict[str, Any]], after: str | None) -> dict[str, Any]:
         start = int(after or 0)

@@ -151,7 +151,7 @@ class Reader:
     def change(self, repository: Repo, number: int) -> Change:
         return self._world.call("change", lambda: self._world.changes[number])  # type: ignore[no-any-return]
 
-    def read(self, repository: Repo, number: int) -> Reading:
+    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
         """A part fails by itself: its switch is `reviews`."""
 
         def read() -> Reading:

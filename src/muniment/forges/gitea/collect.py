@@ -86,9 +86,12 @@ class GiteaReader:
         where = place(repository.path, "pulls", number)
         return change(self._client.get(where), where)
 
-    def read(self, repository: Repo, number: int) -> Reading:
+    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
         now = self._now()
         found = self.change(repository, number)
+        if found.updated < since:
+            told = "the forge tells of an older state of the change than before"
+            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
         events = learnt(lambda: self._timeline(repository, number))
         given = learnt(lambda: self._reviews(repository, number, events))
         commits = learnt(lambda: self._commits(repository, number))

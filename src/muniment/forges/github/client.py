@@ -12,6 +12,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.github.wire import decoded
 from muniment.forges.http import Cache, Client, malformed, next_page, truncated
+from muniment.forges.kept import Kept
 from muniment.forges.shapes import Repo
 
 T = TypeVar("T")
@@ -75,6 +76,7 @@ class Hub:
             return {**_SAYS, "Authorization": authorization()}
 
         self.rest = Client(base, headers, seconds=seconds, trust=trust, cache=cache)
+        self.kept = Kept(cache)
 
     def one(self, kind: type[T], path: str, **query: Any) -> T:
         """The thing at `path`."""

@@ -1,7 +1,8 @@
 """Reads GitHub: what a change is, who had a hand in it, who said what of which commit, and who may write now.
 
-REST is asked again by validators, which costs nothing where nothing changed; GraphQL tells the rest in one question.
-If the two do not tell of the same state, or tell of an older one than was seen before, nothing of it is known.
+GraphQL tells a change and all its lists in one question. How new the answer has to be is known from the delivery that
+told of the change, or else by asking REST too. If it is older than that, or than what was seen before, nothing of it
+is known.
 """
 
 import base64
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
+from muniment.facts import canonical
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, wire
@@ -97,15 +99,19 @@ class GitHubReader:
     def _pull(self, repository: Repo, number: int) -> wire.Pull:
         return self._hub.one(wire.Pull, f"{at(repository)}/pulls/{number}")
 
-    def read(self, repository: Repo, number: int) -> Reading:
-        """One of them completely."""
-        pull = self._pull(repository, number)
-        change = shaped.change(pull)
-        queried = self._queried(repository, change)
-        if isinstance(queried, Unknown):
-            return self._unread(change, queried)
-        told = queried.value
-        moved = self._moves(change, told)
+    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
+        """One of them completely, and no older than `since`; without that, than what REST tells of it."""
+        witness = None if since else self.change(repository, number)
+        try:
+            told = parts.queried(self._hub, repository.path, number)
+            change = shaped.pulled(told.pulled)
+        except ForgeError as error:
+            why = unlearnt(error, "the reviews, the timeline and the checks of the change", _NEEDED)
+            return self._unread(witness or self.change(repository, number), why)
+        if self._stale(repository, change, since, witness):
+            why = Unknown("GitHub tells of an older state of the change than before; it is read again")
+            return self._unread(witness or change, why)
+        moved = self._moves(repository, change, told)
         given = parts.known(told.reviews, lambda found: parts.reviews(found, _events(told)))
         return Reading(
             change=change,
@@ -113,36 +119,46 @@ class GitHubReader:
             moves=moved,
             retargets=parts.known(told.events, parts.retargets),
             reviews=given,
-            hands=self._hands(repository, pull, change, told, moved),
+            hands=self._hands(repository, change, told, moved),
             own_commits=parts.known(told.commits, self._own_commits),
             writers=self._writers(repository, given),
             checks=parts.known(told.checks, parts.checks),
-            merging=_merging(pull, told),
+            merging=_merging(told),
         )
 
     def _unread(self, change: Change, why: Unknown) -> Reading:
         return Reading(change, self._now(), why, why, why, why, why, why, why, why)
 
-    def _queried(self, repository: Repo, change: Change) -> Maybe[parts.Queried]:
-        """What GraphQL tells, if it tells of the same state."""
-        try:
-            told = parts.queried(self._hub, repository.path, change.number)
-        except ForgeError as error:
-            return unlearnt(error, "the reviews, the timeline and the checks of the change", _NEEDED)
+    def _stale(self, repository: Repo, change: Change, since: str, witness: Change | None) -> bool:
+        """Whether it, or what REST tells, is older than it is known to have been, or the two differ."""
         key = (repository.id, change.number)
         before = self._newest.get(key, "")
-        self._newest[key] = max(before, change.updated, told.updated)
-        stale = change.updated < before or told.updated < max(before, change.updated)
-        if stale or (told.head, told.target) != (change.head, change.target):
-            return Unknown("GitHub tells of an older state of the change than before; it is read again")
-        return Known(told)
+        known = max(before, since, witness.updated if witness else "")
+        self._newest[key] = max(known, change.updated)
+        if witness is None:
+            return change.updated < known
+        same = (witness.head, witness.target) == (change.head, change.target)
+        return change.updated < known or witness.updated < before or not same
 
-    def _moves(self, change: Change, told: parts.Queried) -> Maybe[tuple[Move, ...]]:
-        """All moves; Unknown only if force pushes are, for then a past head may be missing."""
+    def _moves(self, repository: Repo, change: Change, told: parts.Queried) -> Maybe[tuple[Move, ...]]:
+        """All moves; Unknown only if force pushes are, for then a past head may be missing.
+
+        A whole chain of known moves stays what it is until the head is another, or the timeline tells that the branch
+        may have been elsewhere.
+        """
         forced = parts.known(told.events, parts.forced)
-        if isinstance(forced, Unknown):
+        if isinstance(forced, Unknown) or isinstance(told.events, Unknown):
             return Unknown(f"who pushed could not be read: {forced.why}")
-        return Known(moves.of_change(change, self._activity(change), forced.value))
+        where = (change.source_repository, change.source, change.head, change.opened)
+        elsewhere = canonical.digest_of(parts.of_branch(told.events.value))
+        return Known(
+            self._hub.kept.once(
+                tuple[Move, ...],
+                ("github moves", repository.id, str(change.number), *where, elsewhere),
+                lambda: moves.of_change(change, self._activity(change), forced.value),
+                lambda found: all(isinstance(move.who, Known) for move in found),
+            )
+        )
 
     def _activity(self, change: Change) -> Maybe[tuple[wire.Activity, ...]]:
         if not change.source_repository:
@@ -157,7 +173,7 @@ class GitHubReader:
             )
 
     def _hands(
-        self, repository: Repo, pull: wire.Pull, change: Change, told: parts.Queried, moved: Maybe[tuple[Move, ...]]
+        self, repository: Repo, change: Change, told: parts.Queried, moved: Maybe[tuple[Move, ...]]
     ) -> Maybe[tuple[ForgeHand, ...]]:
         """Who asked a machine that had a hand in it. Suggestions and conflicts need none: their commits say who."""
         if isinstance(moved, Unknown) or isinstance(told.events, Unknown) or isinstance(told.reviews, Unknown):
@@ -168,7 +184,7 @@ class GitHubReader:
         if not machines:
             return Known(())
         try:
-            said = self._said(repository, pull, told.reviews.value)
+            said = self._said(repository, self._pull(repository, change.number), told.reviews.value)
         except ForgeError as error:
             return Unknown(f"who asked a machine to work on it could not be read: {error.message}")
         asked = (*parts.asked(machines, told.events.value), *parts.mentioned(machines.values(), said))
@@ -262,15 +278,15 @@ def _events(told: parts.Queried) -> tuple[wire.Happening, ...]:
     return told.events.value if isinstance(told.events, Known) else ()
 
 
-def _merging(pull: wire.Pull, told: parts.Queried) -> Maybe[Merging]:
+def _merging(told: parts.Queried) -> Maybe[Merging]:
     if isinstance(told.queued, Unknown):
         return told.queued
-    entry, automatic = told.queued.value, pull.auto_merge
+    entry, automatic = told.queued.value, told.pulled.auto_merge_request
     return Known(
         Merging(
             automatic=automatic is not None,
-            asked_by=shaped.known(automatic.enabled_by) if automatic else Unknown("it is not merged by itself"),
-            method=automatic.merge_method if automatic else "",
+            asked_by=shaped.known_who(automatic.enabled_by) if automatic else Unknown("it is not merged by itself"),
+            method=automatic.merge_method.lower() if automatic else "",
             queued=entry is not None,
             group=entry.head_commit.oid if entry and entry.head_commit else "",
         )

@@ -47,12 +47,18 @@ class GitHubListener:
             number=found.get("number", 0),
             ref=found.get("ref", ""),
             head=found.get("head", ""),
+            updated=found.get("updated", ""),
             actor=shaped.account(payload.sender),
         )
 
 
 class _Pull(Struct, frozen=True):
     number: int
+    updated_at: str = ""
+
+
+class _Review(Struct, frozen=True):
+    submitted_at: str | None = None
 
 
 class _Issue(Struct, frozen=True):
@@ -79,6 +85,7 @@ class _Payload(Struct, frozen=True):
     repository: Repository | None = None
     sender: User | None = None
     pull_request: _Pull | None = None
+    review: _Review | None = None
     issue: _Issue | None = None
     check_run: CheckRun | None = None
     check_suite: _Suite | None = None
@@ -97,6 +104,22 @@ def _change(payload: _Payload) -> Found:
     if payload.pull_request is None:
         raise malformed("delivery")
     return {"happened": Happened.CHANGE, "number": payload.pull_request.number}
+
+
+def _touched(payload: _Payload) -> Found:
+    """A change, and when it was touched: that is told in the same moment's state."""
+    return {**_change(payload), "updated": _moment(payload.pull_request.updated_at if payload.pull_request else "")}
+
+
+def _reviewed(payload: _Payload) -> Found:
+    """A review that was given counts as a touch where the delivery shows that it was one already."""
+    found, given = _touched(payload), payload.review.submitted_at if payload.review else None
+    counted = payload.action == "submitted" and given and found["updated"] >= _moment(given)
+    return found if counted else {**found, "updated": ""}
+
+
+def _moment(text: str) -> str:
+    return shaped.moment(text) if text else ""
 
 
 def _comment(payload: _Payload) -> Found:
@@ -167,8 +190,8 @@ _MEANINGS: Mapping[str, Callable[[_Payload], Found]] = {
     "merge_group": _group,
     "organization": _rules,
     "public": _repository,
-    "pull_request": _change,
-    "pull_request_review": _change,
+    "pull_request": _touched,
+    "pull_request_review": _reviewed,
     "pull_request_review_comment": _change,
     "pull_request_review_thread": _change,
     "push": _push,

@@ -1,4 +1,4 @@
-"""The parts of a reading that GraphQL tells, each whole or Unknown: reviews, force pushes, retargets, hands, checks."""
+"""What GraphQL tells: a change, and each of its lists whole or Unknown: reviews, force pushes, retargets, checks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -11,8 +11,8 @@ from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.github import queries, shaped
 from muniment.forges.github.client import Answered, Hub
-from muniment.forges.github.wire import Committed, Context, Happening, Part, Queued, Reviewed, Who
-from muniment.forges.http import malformed, truncated
+from muniment.forges.github.wire import Committed, Context, Happening, Part, Pulled, Queued, Reviewed, Who, decoded
+from muniment.forges.http import truncated
 from muniment.forges.learning import learnt
 from muniment.forges.shapes import (
     Account,
@@ -38,11 +38,9 @@ _KINDS: Mapping[str, Any] = {
 
 
 class Queried(Struct, frozen=True):
-    """What GraphQL told of a change, each list whole."""
+    """What GraphQL told of a change, each list whole. `pulled` is as the last page told of it."""
 
-    head: str
-    target: str
-    updated: str
+    pulled: Pulled
     commits: Maybe[tuple[Committed, ...]]
     reviews: Maybe[tuple[Reviewed, ...]]
     events: Maybe[tuple[Happening, ...]]
@@ -56,18 +54,20 @@ def queried(hub: Hub, path: str, number: int) -> Queried:
     cursors: dict[str, str | None] = {}
     found: dict[str, list[Any]] = {name: [] for name in queries.LISTS}
     refused: dict[str, str] = {}
-    seen: tuple[str, str] | None = None
+    seen: Pulled | None = None
     for _ in range(_MOST_QUESTIONS):
         answer = hub.query(queries.CHANGE, owner=owner, name=name, number=number, **cursors)
         pull = _pull(answer)
-        if seen not in (None, (pull["headRefOid"], pull["updatedAt"])):
-            raise _changed()
-        seen = (pull["headRefOid"], pull["updatedAt"])
-        more = False
+        told = decoded(Pulled, pull, "graphql")
+        if seen not in (None, told):
+            raise ForgeError(
+                ForgeCode.CHANGED_MEANWHILE, "the change was touched while it was read", "It is read again."
+            )
+        seen, more = told, False
         for part in queries.LISTS:
             more |= _take(part, pull, answer, found[part], refused, cursors)
         if not more:
-            return _queried(pull, answer, found, refused)
+            return _queried(told, pull, answer, found, refused)
     raise truncated("graphql", sum(map(len, found.values())))
 
 
@@ -77,9 +77,14 @@ def _pull(answer: Answered) -> dict[str, Any]:
     if not isinstance(pull, dict):
         why = next(iter(answer.refused.values()), "it is not there, or hidden from the App")
         raise ForgeError(ForgeCode.NOT_FOUND, f"GitHub's GraphQL does not show the change: {why}", "It is read again.")
-    if not all(isinstance(pull.get(name), str) for name in ("headRefOid", "baseRefName", "updatedAt")):
-        raise malformed("graphql")
+    refused = next((why for path, why in answer.refused.items() if path[2:3] and path[2] in _ITSELF), "")
+    if refused:
+        told = f"GitHub's GraphQL does not tell of the change: {refused}"
+        raise ForgeError(ForgeCode.FORBIDDEN, told, "It is read again.")
     return pull
+
+
+_ITSELF = frozenset(Pulled.__struct_encode_fields__) - {"headRepository"}  # which a fork may hide
 
 
 def _take(
@@ -128,7 +133,11 @@ def _checks(pull: Mapping[str, Any]) -> Any:
 
 
 def _queried(
-    pull: Mapping[str, Any], answer: Answered, found: Mapping[str, list[Any]], refused: Mapping[str, str]
+    told: Pulled,
+    pull: Mapping[str, Any],
+    answer: Answered,
+    found: Mapping[str, list[Any]],
+    refused: Mapping[str, str],
 ) -> Queried:
     def part(name: str, what: str) -> Any:
         why = refused.get(name)
@@ -143,19 +152,13 @@ def _queried(
     if why:
         queued = Unknown(f"whether it stands in a merge queue could not be read: {why} (permission Merge queues: read)")
     return Queried(
-        head=pull["headRefOid"],
-        target=f"refs/heads/{pull['baseRefName']}",
-        updated=shaped.moment(pull["updatedAt"]),
+        pulled=told,
         commits=part("commits", "the change's commits"),
         reviews=part("reviews", "the reviews"),
         events=part("events", "the change's timeline"),
         checks=part("checks", "what others say of the head (permissions Checks and Commit statuses: read)"),
         queued=queued,
     )
-
-
-def _changed() -> ForgeError:
-    return ForgeError(ForgeCode.CHANGED_MEANWHILE, "the change was touched while it was read", "It is read again.")
 
 
 def known(part: Maybe[tuple[T, ...]], shape: Callable[[tuple[T, ...]], Any]) -> Any:
@@ -273,6 +276,20 @@ def _by_github(commit: Committed.Commit) -> bool:
 def checks(found: Iterable[Context]) -> tuple[Check, ...]:
     """What all systems say of the head."""
     return tuple(map(shaped.context, found))
+
+
+_OF_BRANCHES = (
+    "HeadRefForcePushedEvent",
+    "ClosedEvent",
+    "ReopenedEvent",
+    "HeadRefDeletedEvent",
+    "HeadRefRestoredEvent",
+)
+
+
+def of_branch(events: Iterable[Happening]) -> tuple[Happening, ...]:
+    """What tells that a branch may have been elsewhere and is back: no other way leads away from a head and back."""
+    return tuple(event for event in events if event.typename in _OF_BRANCHES)
 
 
 def asked(machines: Mapping[str, Account], events: Iterable[Happening]) -> tuple[ForgeHand, ...]:

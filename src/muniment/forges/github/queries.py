@@ -1,4 +1,4 @@
-"""What is asked of GraphQL, in one question: all that REST does not tell of a change, or tells without its length.
+"""What is asked of GraphQL, in one question: a change, and all its lists.
 
 Each list is asked for with its length (`totalCount`), page after page: a list that is shorter is not taken.
 """
@@ -22,9 +22,16 @@ query Change($owner: String!, $name: String!, $number: Int!,
              $commits: String, $reviews: String, $events: String, $checks: String) {
   repository(owner: $owner, name: $name) {
     pullRequest(number: $number) {
-      headRefOid
-      baseRefName
-      updatedAt
+      number title body state isDraft url
+      author { ...who }
+      baseRefName baseRefOid headRefName headRefOid
+      headRepository { nameWithOwner }
+      createdAt updatedAt mergedAt
+      mergedBy { ...who }
+      mergeCommit { oid }
+      maintainerCanModify
+      autoMergeRequest { mergeMethod enabledBy { ...who } }
+      labels(first: 100) { totalCount nodes { name } }
       isInMergeQueue
       mergeQueueEntry { headCommit { oid } }
       commits(first: 100, after: $commits) {
@@ -39,7 +46,8 @@ query Change($owner: String!, $name: String!, $number: Int!,
       }
       events: timelineItems(first: 100, after: $events, itemTypes: [
         HEAD_REF_FORCE_PUSHED_EVENT, BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT,
-        REVIEW_DISMISSED_EVENT, REVIEW_REQUESTED_EVENT, ASSIGNED_EVENT
+        REVIEW_DISMISSED_EVENT, REVIEW_REQUESTED_EVENT, ASSIGNED_EVENT,
+        CLOSED_EVENT, REOPENED_EVENT, HEAD_REF_DELETED_EVENT, HEAD_REF_RESTORED_EVENT
       ]) {
         totalCount
         pageInfo { hasNextPage endCursor }
@@ -60,6 +68,10 @@ query Change($owner: String!, $name: String!, $number: Int!,
             }
           }
           ... on AssignedEvent { createdAt actor { ...who } assignee { __typename ... on Bot { ...who } } }
+          ... on ClosedEvent { createdAt }
+          ... on ReopenedEvent { createdAt }
+          ... on HeadRefDeletedEvent { createdAt }
+          ... on HeadRefRestoredEvent { createdAt }
         }
       }
       tip: commits(last: 1) {

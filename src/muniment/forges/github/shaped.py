@@ -5,7 +5,18 @@ from urllib.parse import urlsplit
 
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges import http
-from muniment.forges.github.wire import App, Branch, CheckRun, CommitStatus, Context, Pull, Repository, User, Who
+from muniment.forges.github.wire import (
+    App,
+    Branch,
+    CheckRun,
+    CommitStatus,
+    Context,
+    Pull,
+    Pulled,
+    Repository,
+    User,
+    Who,
+)
 from muniment.forges.rules import Tip
 from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
 
@@ -126,6 +137,35 @@ def who(found: Who | None) -> Account:
 def known_who(found: Who | None) -> Maybe[Account]:
     """An account, or that it is gone."""
     return Known(who(found)) if found else Unknown(NO_OWNER)
+
+
+def pulled(found: Pulled) -> Change:
+    """A change; its labels have to be all there are."""
+    if len(found.labels.nodes) != found.labels.total_count:
+        raise http.truncated("graphql", len(found.labels.nodes))
+    merged = found.merged_at is not None
+    state = State.MERGED if merged else State.OPEN if found.state == "OPEN" else State.CLOSED
+    return Change(
+        number=found.number,
+        title=found.title,
+        text=found.body,
+        state=state,
+        draft=found.is_draft,
+        opener=who(found.author),
+        target=f"refs/heads/{found.base_ref_name}",
+        base=found.base_ref_oid,
+        source=f"refs/heads/{found.head_ref_name}",
+        source_repository=found.head_repository.name_with_owner if found.head_repository else "",
+        head=found.head_ref_oid,
+        labels=tuple(label.name for label in found.labels.nodes),
+        opened=moment(found.created_at),
+        updated=moment(found.updated_at),
+        url=found.url,
+        merged=found.merge_commit.oid if merged and found.merge_commit else "",
+        merged_by=known_who(found.merged_by) if merged else Unknown("it was not merged"),
+        merged_at=moment(found.merged_at) if found.merged_at else "",
+        writable_by_target=found.maintainer_can_modify,
+    )
 
 
 _STATES = {"SUCCESS": "success", "FAILURE": "failure", "ERROR": "error", "PENDING": "pending", "EXPECTED": "pending"}

@@ -324,6 +324,51 @@ class Context(Struct, frozen=True, rename="camel"):
     creator: Who | None = None
 
 
+class Named(Struct, frozen=True, rename="camel"):
+    """A repository's name."""
+
+    name_with_owner: str
+
+
+class ByItself(Struct, frozen=True, rename="camel"):
+    """Merging by itself, as somebody asked."""
+
+    merge_method: str
+    enabled_by: Who | None
+
+
+class Labels(Struct, frozen=True, rename="camel"):
+    """The labels of a change, with how many there are."""
+
+    total_count: int
+    nodes: list[Label]
+
+
+class Pulled(Struct, frozen=True, rename="camel"):
+    """A pull request itself; its lists are read apart."""
+
+    number: int
+    title: str
+    body: str
+    state: str
+    is_draft: bool
+    url: str
+    author: Who | None
+    base_ref_name: str
+    base_ref_oid: str
+    head_ref_name: str
+    head_ref_oid: str
+    head_repository: Named | None
+    created_at: str
+    updated_at: str
+    merged_at: str | None
+    merged_by: Who | None
+    merge_commit: Oid | None
+    maintainer_can_modify: bool
+    auto_merge_request: ByItself | None
+    labels: Labels
+
+
 class Queued(Struct, frozen=True, rename="camel"):
     """Where a change stands in a merge queue: its group's head."""
 

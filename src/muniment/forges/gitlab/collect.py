@@ -106,12 +106,12 @@ class GitLabReader:
     def _request(self, repository: Repo, number: int) -> wire.MergeRequest:
         return self._lab.one(wire.MergeRequest, f"{at(repository)}/merge_requests/{number}")
 
-    def read(self, repository: Repo, number: int) -> Reading:
+    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
         """One of them completely."""
         now = self._now()
         request = self._request(repository, number)
         found = change(request)
-        stale = self._stale(repository, found)
+        stale = self._stale(repository, found, since)
         base = f"{at(repository)}/merge_requests/{number}"
         versions = learnt(lambda: self._versions(base, found, stale), "the versions of the change", _NEEDED)
         said = learnt(
@@ -146,9 +146,9 @@ class GitLabReader:
         self._noted[key] = len(own)
         return own
 
-    def _stale(self, repository: Repo, found: Change) -> str:
+    def _stale(self, repository: Repo, found: Change, since: str = "") -> str:
         key = (repository.id, found.number)
-        before = self._newest.get(key, "")
+        before = max(self._newest.get(key, ""), since)
         self._newest[key] = max(before, found.updated)
         return "GitLab tells of an older state of the change than before" if found.updated < before else ""
 

@@ -80,6 +80,7 @@ def _kept(connection: Connection, event: Event, body: bytes) -> HttpResponse:
                 forge_id=event.repository_id,
                 number=event.number,
                 head=event.head,
+                updated=event.updated,
             )
             enqueue(connection, event)
     except IntegrityError:

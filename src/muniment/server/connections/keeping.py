@@ -19,7 +19,7 @@ from muniment.policy.patterns import matches
 from muniment.server import moments
 from muniment.server.changes.judging import cleaned
 from muniment.server.changes.models import Change
-from muniment.server.connections.models import Arrival, AtForge, Branch, Shown
+from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Delivery, Shown
 from muniment.server.policies.current import protected
 from muniment.server.products.models import Repository
 from muniment.workflows import telling_forge
@@ -27,6 +27,7 @@ from muniment.workflows.judge_at_forge import Due, Verdict
 from muniment.workflows.reconcile_forge import Kept
 
 HEADS = "refs/heads/"
+_LATELY = timedelta(minutes=10)  # that a delivery is asked about when its change is read
 _QUEUED = timedelta(days=1)  # that a group stands in a queue at most
 
 
@@ -55,7 +56,7 @@ class PostgresKeeper:
                 if row.context:
                     row.status = _kept(telling_forge.pending(row.context, page_of(row.change)))
                 row.save(update_fields=["due", "status"])
-            return Due(moments.text(row.due), row.head, row.context)
+            return Due(moments.text(row.due), row.head, row.context, self._heard(row))
 
     def opened(self, change: ForgeChange, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
@@ -175,6 +176,18 @@ class PostgresKeeper:
         AtForge.objects.get_or_create(repository=self._repository, number=number)
         rows = AtForge.objects.select_for_update(of=("self",)).select_related("change")
         return rows.get(repository=self._repository, number=number)
+
+    def _heard(self, row: AtForge) -> str:
+        """When it was touched last, if that is later than it was read, and every delivery of late tells it."""
+        told = Delivery.objects.filter(
+            connection__in=Connected.objects.filter(repository=self._repository).values("connection"),
+            forge_id__in=Connected.objects.filter(repository=self._repository).values("forge_id"),
+            number=row.number,
+            received__gte=timezone.now() - _LATELY,
+        )
+        found = list(told.values_list("updated", flat=True))
+        newest = max(found, default="")
+        return newest if all(found) and newest > row.updated else ""
 
     def _change(self, row: AtForge, change: ForgeChange) -> Change:
         values: dict[str, Any] = {

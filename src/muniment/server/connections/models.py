@@ -134,7 +134,10 @@ class Connected(models.Model):
 
 
 class Delivery(models.Model):
-    """One event that a forge told of, by ids alone: a hint to read again. The same, or the same bytes, count once."""
+    """One event that a forge told of, by ids alone: a hint to read again. The same, or the same bytes, count once.
+
+    `updated`: when the change was touched last, by then; "" where that is not sure.
+    """
 
     privileges = Privileges((READ, ADD), (READ, DROP))
     written_by = _NOBODY  # but for the open address that hears them
@@ -147,6 +150,7 @@ class Delivery(models.Model):
     forge_id = models.CharField(max_length=100, blank=True)
     number = models.IntegerField(default=0)
     head = models.CharField(max_length=64, blank=True)
+    updated = models.CharField(max_length=40, blank=True)
 
     class Meta:
         """Each once."""
@@ -155,7 +159,10 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["connection", "delivery"], name="delivery_once"),
             models.UniqueConstraint(fields=["connection", "digest"], name="delivery_not_replayed"),
         ]
-        indexes = [models.Index(fields=["received"])]
+        indexes = [
+            models.Index(fields=["received"]),
+            models.Index(fields=["connection", "forge_id", "number"], name="delivery_of_change"),
+        ]
 
 
 class AtForge(models.Model):

@@ -1,0 +1,117 @@
+"""What was read once and is kept hides nothing that happened since: whoever knows nothing reads the same."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muniment.facts.maybe import Known, Unknown
+from muniment.forges.forge import Forge
+from muniment.forges.http import MemoryCache
+from muniment.forges.kept import Kept
+from muniment.forges.shapes import Repo
+from tests.support.forges import ours
+from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.fake_gitlab import FakeGitLab
+
+VENDORS: dict[str, tuple[Callable[[Path], Any], Callable[[Any], Forge]]] = {
+    "github": (FakeGitHub, ours.github),
+    "gitlab": (FakeGitLab, ours.gitlab),
+}
+
+
+class Scene:
+    """A change with something of everything, read before."""
+
+    def __init__(self, fake: Any, forge_of: Callable[[Any], Forge]) -> None:
+        self.fake, self.world, self._forge_of = fake, fake.world, forge_of
+        self.reader = forge_of(fake).reader
+        self.world.repo.branch("release", self.world.base)
+        first = self.world.push("ada", "topic", {"a.py": "1\n"})
+        self.number = self.world.open("ada", "topic")
+        self.world.push("bob", "topic", {"b.py": "2\n"})
+        self.world.push("dave", "topic", {"c.py": "3\n"}, over=first)
+        self.world.review("carol", self.number, "approved")
+        self.world.review("bob", self.number, "changes")
+        fake.written()
+        self.repository: Repo = self.reader.repository("shop/api").repository
+
+    def read(self) -> Any:
+        return self.reader.read(self.repository, self.number)
+
+    def anew(self) -> Any:
+        """What somebody reads who knows nothing."""
+        return self._forge_of(self.fake).reader.read(self.repository, self.number)
+
+
+@pytest.fixture(name="scene", params=VENDORS)
+def _scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+    fake_of, forge_of = VENDORS[request.param]
+    with fake_of(tmp_path) as fake:
+        yield Scene(fake, forge_of)
+
+
+HAPPENS: dict[str, Callable[[Any, int], object]] = {
+    "push": lambda world, number: world.push("eve", "topic", {"e.py": "1\n"}),
+    "force": lambda world, number: world.push("eve", "topic", {"e.py": "1\n"}, over=world.base),
+    "dismiss": lambda world, number: world.dismiss("carol", number, "carol"),
+    "ask": lambda world, number: world.ask("ada", number, "carol"),
+    "retarget": lambda world, number: world.retarget("ada", number, "release"),
+    "reject": lambda world, number: world.review("dave", number, "changes"),
+    "label": lambda world, number: world.label(number, "late"),
+    "removed": lambda world, number: world.levels.update(carol="none"),
+}
+
+
+@pytest.mark.parametrize("what", HAPPENS)
+def test_what_happens_after_a_warm_reading_is_seen_by_the_next(scene: Scene, what: str) -> None:
+    scene.read()
+    before = scene.read()
+    HAPPENS[what](scene.world, scene.number)
+    after = scene.read()
+    assert after == scene.anew()
+    assert after != before
+
+
+def test_a_head_that_went_away_and_came_back_is_asked_about_anew(scene: Scene) -> None:
+    head = scene.read().change.head
+    scene.world.push("eve", "topic", {"e.py": "1\n"})
+    scene.world.move("bob", "topic", head)
+    moves = scene.read().moves.value
+    assert [move.who.value.login for move in moves][-2:] == ["eve", "bob"]
+    assert moves[-1].new == head
+
+
+def test_a_chain_with_a_gap_is_asked_for_until_it_is_whole(scene: Scene) -> None:
+    place, lost = next((at, move) for at, move in enumerate(scene.world.moves) if not move.old)
+    scene.world.moves.remove(lost)
+    assert any(isinstance(move.who, Unknown) for move in scene.read().moves.value)
+    scene.world.moves.insert(place, lost)
+    assert all(isinstance(move.who, Known) for move in scene.read().moves.value)
+
+
+def test_an_answer_is_kept_by_all_that_it_is_about_and_only_if_it_lasts() -> None:
+    cache, asked = MemoryCache(), []
+
+    def ask(kept: Kept, *about: str, lasts: bool = True) -> tuple[str, ...]:
+        def read() -> tuple[str, ...]:
+            asked.append(about)
+            return about
+
+        return kept.once(tuple[str, ...], about, read, lambda _: lasts)
+
+    first = Kept(cache)
+    assert [ask(first, "a", "b"), ask(first, "a", "b"), ask(first, "ab"), ask(first, "a", "b", "")][1] == ("a", "b")
+    assert asked == [("a", "b"), ("ab",), ("a", "b", "")]
+    for _ in range(2):
+        ask(first, "gap", lasts=False)
+    assert asked[3:] == [("gap",), ("gap",)]
+    assert ask(Kept(cache), "a", "b") == ("a", "b"), "another process"
+    assert len(asked) == 5
+
+
+def test_what_another_version_kept_in_another_form_is_asked_for_again() -> None:
+    cache = MemoryCache()
+    Kept(cache).once(dict[str, str], ("a",), lambda: {"was": "other"}, lambda _: True)
+    assert Kept(cache).once(tuple[int, ...], ("a",), lambda: (1,), lambda _: True) == (1,)
