@@ -45,6 +45,11 @@ class Scene:
         for name in ("bob", "carol"):
             self.acting.approve(name, self.number)
 
+    def forget(self) -> None:
+        """Whoever reads now knows nothing that was read before."""
+        self.stage.forge = self.stage.connected()
+        self.stage.forge.reader._client._seconds = 3  # type: ignore[attr-defined]
+
     def outcome(self) -> Outcome:
         """What the policy says now; what cannot be judged is denied."""
         try:
@@ -58,7 +63,7 @@ def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("gitea")
     with FakeGitea(folder / "forge") as fake:
         scene = Scene(fake, folder)
-        scene.stage.forge.reader._client._seconds = 3  # type: ignore[attr-defined]
+        scene.forget()
         assert scene.outcome() is Outcome.ALLOW
         yield scene
 
@@ -76,6 +81,7 @@ READING_FAULTS = [fault for fault in Fault if fault not in (Fault.STALE, Fault.L
 @pytest.mark.parametrize("call", READS)
 def test_a_call_that_fails_in_any_way_is_never_a_yes_and_mends_by_itself(scene: Scene, call: str) -> None:
     for fault in READING_FAULTS:
+        scene.forget()
         scene.fake.fail(call, fault)
         if call == "commits":  # whose addresses these are is in people.toml too
             assert scene.outcome() is Outcome.ALLOW, fault
@@ -87,6 +93,7 @@ def test_a_call_that_fails_in_any_way_is_never_a_yes_and_mends_by_itself(scene: 
 
 @pytest.mark.parametrize("call", ["reviews", "feed"])
 def test_a_list_that_lacks_an_item_is_never_a_yes(scene: Scene, call: str) -> None:
+    scene.forget()
     scene.fake.fail(call, Fault.TRUNCATED)
     assert scene.outcome() is Outcome.DENY
 
@@ -116,9 +123,10 @@ def test_a_status_whose_answer_is_lost_is_an_error_and_stands_all_the_same(scene
 def test_a_fork_that_is_gone_leaves_a_pusher_nobody_knows(scene: Scene) -> None:
     reader = scene.stage.forge.reader
     assert isinstance(reader, GiteaReader)
-    found = scene.stage.forge.reader.change(scene.stage.repository, scene.number)
-    with pytest.raises(ForgeError, match="is gone"):
-        reader._moves(structs.replace(found, source_repository=""))
+    found = structs.replace(reader.change(scene.stage.repository, scene.number), source_repository="")
+    for events in (Known(()), Unknown("no timeline")):
+        with pytest.raises(ForgeError, match="is gone"):
+            reader._moves(scene.stage.repository, found, events)
 
 
 def test_a_plan_that_is_no_longer_true_is_not_done(scene: Scene) -> None:

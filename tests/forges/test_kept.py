@@ -94,24 +94,26 @@ def test_a_chain_with_a_gap_is_asked_for_until_it_is_whole(scene: Scene) -> None
 def test_an_answer_is_kept_by_all_that_it_is_about_and_only_if_it_lasts() -> None:
     cache, asked = MemoryCache(), []
 
-    def ask(kept: Kept, *about: str, lasts: bool = True) -> tuple[str, ...]:
+    def ask(kept: Kept, place: str, *of: str, lasts: bool = True) -> tuple[str, ...]:
         def read() -> tuple[str, ...]:
-            asked.append(about)
-            return about
+            asked.append(of)
+            return of
 
-        return kept.once(tuple[str, ...], about, read, lambda _: lasts)
+        return kept.once(tuple[str, ...], (place,), of, read, lambda _: lasts)
 
     first = Kept(cache)
-    assert [ask(first, "a", "b"), ask(first, "a", "b"), ask(first, "ab"), ask(first, "a", "b", "")][1] == ("a", "b")
-    assert asked == [("a", "b"), ("ab",), ("a", "b", "")]
+    assert [ask(first, "x", "a", "b"), ask(first, "x", "a", "b"), ask(first, "y", "ab")][1] == ("a", "b")
+    assert asked == [("a", "b"), ("ab",)]
     for _ in range(2):
-        ask(first, "gap", lasts=False)
-    assert asked[3:] == [("gap",), ("gap",)]
-    assert ask(Kept(cache), "a", "b") == ("a", "b"), "another process"
-    assert len(asked) == 5
+        ask(first, "x", "gap", lasts=False)
+    assert asked[2:] == [("gap",), ("gap",)]
+    assert ask(Kept(cache), "x", "a", "b") == ("a", "b"), "another process"
+    assert ask(first, "x", "ab") == ("ab",), "of another state"
+    assert ask(first, "x", "a", "b") == ("a", "b"), "and of the one before, which is not taken from memory"
+    assert asked[4:] == [("ab",), ("a", "b")]
 
 
 def test_what_another_version_kept_in_another_form_is_asked_for_again() -> None:
     cache = MemoryCache()
-    Kept(cache).once(dict[str, str], ("a",), lambda: {"was": "other"}, lambda _: True)
-    assert Kept(cache).once(tuple[int, ...], ("a",), lambda: (1,), lambda _: True) == (1,)
+    Kept(cache).once(dict[str, str], ("a",), 1, lambda: {"was": "other"}, lambda _: True)
+    assert Kept(cache).once(tuple[int, ...], ("a",), 1, lambda: (1,), lambda _: True) == (1,)

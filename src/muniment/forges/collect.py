@@ -19,7 +19,7 @@ from muniment.facts.pipeline import Runs
 from muniment.facts.statements import Approval
 from muniment.forges import checks, hands, reviews
 from muniment.forges.accounts import Accounts
-from muniment.forges.shapes import Account, Move, Reading
+from muniment.forges.shapes import NOT_ASKED, Account, Check, Move, Reading
 from muniment.git import approvals, files, history
 from muniment.git.approved import approved_heads
 from muniment.git.collect import GitCollector
@@ -46,13 +46,16 @@ class ForgeCollector:
         noreply: Iterable[str] = (),
         numbered: bool = True,
         statements: Iterable[Approval] = (),
+        statuses: Callable[[str], tuple[Check, ...]] | None = None,
     ) -> None:
+        """`statuses` asks what others say of a head, where the reading did not."""
         self._name = name
         self._reading = reading
         self._repository = repository
         self._people = people
         self._now = now
         self._statements = tuple(statements)
+        self._statuses = statuses
         proven = reading.addresses.value if isinstance(reading.addresses, Known) else {}
         seen = accounts_in(reading)
         self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
@@ -148,8 +151,15 @@ class ForgeCollector:
     def _test_runs(self, revision: Revision) -> Runs:
         """What the forge's own checks say of the head that was read, and what machines signed (`git.runs`)."""
         signed: Runs = _known(self._git.collect(revision, [known_kinds.TEST_RUNS.name], {}).get(known_kinds.TEST_RUNS))
-        told = _known(self._reading.checks) if revision.head == self._reading.change.head else ()
+        told = self._checks() if revision.head == self._reading.change.head else ()
         return Runs((*signed.head, *checks.runs(self._name, told, revision.head)), signed.before)
+
+    def _checks(self) -> tuple[Check, ...]:
+        found = self._reading.checks
+        if found == NOT_ASKED and self._statuses is not None:
+            return self._statuses(self._reading.change.head)
+        told: tuple[Check, ...] = _known(found)
+        return told
 
     def _tree(self, commit: str) -> str:
         if self._repository.objects.kinds([commit]) != ["commit"]:

@@ -1,6 +1,6 @@
-"""What cannot become another is asked once: an answer is kept by the ids of all that it depends on.
+"""What cannot become another is asked once: an answer is kept with a mark of all that it depends on.
 
-- A key names everything that could make the answer another one: a head, a list's digest, the forced pushes told of.
+- A mark is made of everything that could make the answer another one: a head, a list, the forced pushes told of.
 - Kept is only what was complete and known, never a gap, an error, or what somebody may do now.
 - What is lost costs a call and nothing else.
 """
@@ -21,40 +21,47 @@ _SCHEME = "kept-1"  # no forge's address begins so; counted on when what is kept
 
 
 class Kept:
-    """The answers of one forge, here and in `cache`, which may outlive this process."""
+    """The newest answer for each place, here and in `cache`, which may outlive this process."""
 
     def __init__(self, cache: Cache | None = None) -> None:
-        self._here: OrderedDict[str, Any] = OrderedDict()
+        self._here: OrderedDict[str, tuple[str, Any]] = OrderedDict()
         self._cache = cache
 
-    def once(self, kind: Any, about: tuple[str, ...], read: Callable[[], T], lasting: Callable[[T], bool]) -> T:
-        """The answer of `kind` (a type for msgspec) `about` these; `read` if it is not kept, and kept if `lasting`."""
-        key = f"{_SCHEME}:{canonical.digest_of(about)}"
-        kept: T | None = self._known(kind, key)
+    def once(
+        self, kind: Any, place: tuple[str, ...], of: Any, read: Callable[[], T], lasting: Callable[[T], bool]
+    ) -> T:
+        """What `read` gives, of `kind` (a type for msgspec); kept for `place` if it is `lasting`.
+
+        It is not asked for again while `of`, plain data on which it depends, is what it was.
+        """
+        key, mark = f"{_SCHEME}:{canonical.digest_of(place)}", canonical.digest_of(of)
+        kept: T | None = self._known(kind, key, mark)
         if kept is not None:
             return kept
         found = read()
         if lasting(found):
-            self._keep(key, found)
+            self._keep(key, mark, found)
             if self._cache is not None:
-                self._cache.put(key, _SCHEME, Answer(200, {}, msgspec.json.encode(found)))
+                self._cache.put(key, mark, Answer(200, {}, msgspec.json.encode(found)))
         return found
 
-    def _known(self, kind: Any, key: str) -> Any:
-        if key in self._here:
+    def _known(self, kind: Any, key: str, mark: str) -> Any:
+        here = self._here.get(key)
+        if here is not None and here[0] == mark:
             self._here.move_to_end(key)
-            return self._here[key]
+            return here[1]
         there = self._cache.get(key) if self._cache is not None else None
-        if there is None:
+        if there is None or there[0] != mark:
             return None
         try:
             found = msgspec.json.decode(there[1].body, type=kind)
         except msgspec.DecodeError:  # kept by a version that wrote another form
             return None
-        self._keep(key, found)
+        self._keep(key, mark, found)
         return found
 
-    def _keep(self, key: str, value: Any) -> None:
-        self._here[key] = value
+    def _keep(self, key: str, mark: str, value: Any) -> None:
+        self._here[key] = mark, value
+        self._here.move_to_end(key)
         if len(self._here) > _HERE:
             self._here.popitem(last=False)

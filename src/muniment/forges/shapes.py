@@ -241,8 +241,11 @@ class Group(Struct, frozen=True):
     members: tuple[Member, ...]
 
 
+NOT_ASKED = Unknown("the forge was not asked")
+
+
 class Reading(Struct, frozen=True):
-    """One change, read completely; each part is known whole, or Unknown.
+    """One change, read completely; each part is known whole, or Unknown. `checks` may be NOT_ASKED.
 
     `moves` begin where the forge's memory does. `writers`: for each account id in reviews, whether it may write now.
     `own_commits`: commits of the change that are the forge's own, verified. `addresses`: whose addresses in its commits
@@ -259,4 +262,4 @@ class Reading(Struct, frozen=True):
     writers: Maybe[dict[str, bool]]
     checks: Maybe[tuple[Check, ...]]
     merging: Maybe[Merging]
-    addresses: Maybe[dict[str, Account]] = Unknown("the forge was not asked")
+    addresses: Maybe[dict[str, Account]] = NOT_ASKED

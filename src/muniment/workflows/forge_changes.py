@@ -1,6 +1,7 @@
 """Judge a change at a forge: read it, bring its commits here, collect its facts, judge. Acting on it is for others."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from muniment.errors import GitError
@@ -68,7 +69,7 @@ def judge_open(
     tip = tip_of(mirror, change.target)
     with mirror.open() as git:
         rules = rules_at(git, tip)
-        collector = collector_of(connection, reading, git, rules, now, statements)
+        collector = collector_of(connection, forge, repository, reading, git, rules, now, statements)
         revision = collector.revision(rules.policy.policy.repository, change.target, tip, change.head)
         given = facts_at_merge(forge, repository, git, rules.policy, change.target, tip, now)
         return judge_change(collector, rules, revision, Point.MERGE, now, freezes, given), rules
@@ -89,7 +90,7 @@ def landed(
     with mirror.open() as git:
         base = landing.before(git, change.merged, change.head, change.base)
         rules = rules_at(git, base)
-        collector = collector_of(connection, reading, git, rules, now, statements)
+        collector = collector_of(connection, forge, repository, reading, git, rules, now, statements)
         revision = collector.revision(rules.policy.policy.repository, change.target, base, change.merged)
         given = facts_at_merge(forge, repository, git, rules.policy, change.target, base, now)
         return judge_change(collector, rules, revision, Point.MERGE, now, given=given), rules
@@ -121,13 +122,15 @@ def prepare_revert(
 
 def collector_of(
     connection: Connection,
+    forge: Forge,
+    repository: Repo,
     reading: Reading,
     git: Repository,
     rules: Rules,
     now: str,
     statements: Iterable[Approval] = (),
 ) -> ForgeCollector:
-    """What reads the facts of this change."""
+    """What reads the facts of this change. What others say of its head is asked only if a clause wants it."""
     return ForgeCollector(
         connection.name,
         reading,
@@ -137,4 +140,5 @@ def collector_of(
         noreply=connection.domains,
         numbered=connection.numbered,
         statements=statements,
+        statuses=partial(forge.reader.statuses, repository),
     )

@@ -11,6 +11,7 @@ _R = r"/api/v1/repos/([^/]+/[^/]+)"
 _P = _R + r"/pulls/([0-9]+)"
 _STATES = {"APPROVED": "APPROVED", "APPROVE": "APPROVED", "REQUEST_CHANGES": "REQUEST_CHANGES", "COMMENT": "COMMENT"}
 _ZERO = "0" * 40
+ASKED = 900
 
 
 class Pulls(Faulty):
@@ -58,10 +59,10 @@ class Pulls(Faulty):
             feed.append({**row, "id": len(feed) + 1, "content": json.dumps(content)})
         for pull in self.pulls.values():
             if (pull["path"], pull["source"]) == (path, ref) and pull["state"] == "open" and new:
-                self._follow(pull, new, at)
+                self._follow(pull, login, new)
 
-    def _follow(self, pull: dict[str, Any], new: str, at: str) -> None:
-        pull["updated_at"] = at
+    def _follow(self, pull: dict[str, Any], login: str, new: str) -> None:
+        self._happened(pull, login, type="pull_push", body=json.dumps({"commit_ids": [new]}))
         git: Repo = self.repos[pull["path"]]["git"]
         git.branch(f"refs/pull/{pull['number']}/head", new)
         for review in pull["reviews"]:
@@ -148,14 +149,19 @@ class Pulls(Faulty):
                 request, pull, type="change_target_branch", old_ref=pull["target"], new_ref=request.body["base"]
             )
             pull["target"] = request.body["base"]
-        pull["state"] = request.body.get("state", pull["state"])
+        if request.body.get("state", pull["state"]) != pull["state"]:
+            self._event(request, pull, type="close" if request.body["state"] == "closed" else "reopen")
+            pull["state"] = request.body["state"]
         return Reply(201, self.pull_json(pull, self.login(request)))
 
     def _event(self, request: Request, pull: dict[str, Any], **fields: Any) -> None:
-        at = self.moment()
-        event = {"id": len(pull["events"]) + 1, "user": self.users[self.login(request)], "created_at": at}
+        self._happened(pull, self.login(request), **fields)
+
+    def _happened(self, pull: dict[str, Any], login: str, **fields: Any) -> None:
+        pull["updated_at"] = self.moment()
+        number = 1 + max((event["id"] for event in pull["events"]), default=0)
+        event = {"id": number, "user": self.users[login], "created_at": pull["updated_at"]}
         pull["events"].append({**event, **fields})
-        pull["updated_at"] = at
 
     def timeline(self, request: Request) -> Reply:
         if refused := self.may(request, "read"):
@@ -191,7 +197,7 @@ class Pulls(Faulty):
         git: Repo = self.repos[pull["path"]]["git"]
         head = git.tip(f"refs/pull/{pull['number']}/head")
         review = {
-            "id": 1 + sum(len(p["reviews"]) for p in self.pulls.values()),
+            "id": self._review_id(),
             "user": self.users[login],
             "state": state,
             "commit_id": request.body.get("commit_id") or head,
@@ -201,8 +207,23 @@ class Pulls(Faulty):
         }
         pull["reviews"] = [r for r in pull["reviews"] if r["user"]["login"] != login or r["state"] != "REQUEST_REVIEW"]
         pull["reviews"].append(review)
-        pull["updated_at"] = at
+        self._event(request, pull, type="review", review_id=review["id"])
         return Reply(200, review)
+
+    def _review_id(self) -> int:
+        """Of all changes; those that are asked for have higher ones."""
+        given = [one["id"] for pull in self.pulls.values() for one in pull["reviews"] if one["id"] < ASKED]
+        return 1 + max(given, default=0)
+
+    def drop_review(self, request: Request) -> Reply:
+        """Nothing is left of it, and nothing else is touched."""
+        pull = self._pull(request)
+        review = next(one for one in pull["reviews"] if str(one["id"]) == request.found[2])
+        if review["user"]["login"] != self.login(request):
+            return Reply(403, {"message": "not yours"})
+        pull["reviews"].remove(review)
+        pull["events"] = [event for event in pull["events"] if event.get("review_id") != review["id"]]
+        return Reply(204)
 
     def dismiss(self, request: Request) -> Reply:
         if refused := self.may(request, "admin"):
@@ -213,13 +234,21 @@ class Pulls(Faulty):
         self._event(request, pull, type="dismiss_review", review_id=review["id"])
         return Reply(200, review)
 
+    def take_back(self, request: Request) -> Reply:
+        """A dismissal; nothing tells of it."""
+        if refused := self.may(request, "admin"):
+            return refused
+        review = next(one for one in self._pull(request)["reviews"] if str(one["id"]) == request.found[2])
+        review["dismissed"] = False
+        return Reply(200, review)
+
     def ask(self, request: Request) -> Reply:
         pull = self._pull(request)
         for name in request.body["reviewers"]:
             if name not in self.users:
                 return Reply(404, {"message": "no such user"})
             self._event(request, pull, type="review_request", assignee=self.users[name], removed_assignee=False)
-            row = {"id": 900 + len(pull["events"]), "user": self.users[name], "state": "REQUEST_REVIEW"}
+            row = {"id": ASKED + len(pull["events"]), "user": self.users[name], "state": "REQUEST_REVIEW"}
             pull["reviews"].append({**row, "commit_id": "", "submitted_at": self.moment(), "dismissed": False})
         return Reply(201, [])
 
@@ -314,6 +343,8 @@ class Pulls(Faulty):
         Route("GET", _P + "/reviews", "reviews", reviews),
         Route("POST", _P + "/reviews", "review", review),
         Route("POST", _P + "/reviews/([0-9]+)/dismissals", "dismiss", dismiss),
+        Route("DELETE", _P + "/reviews/([0-9]+)", "drop review", drop_review),
+        Route("POST", _P + "/reviews/([0-9]+)/undismissals", "take back", take_back),
         Route("POST", _P + "/requested_reviewers", "ask", ask),
         Route("POST", _P + "/merge", "merge", merge),
         Route("GET", _R + "/issues/([0-9]+)/timeline", "timeline", timeline),

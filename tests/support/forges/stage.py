@@ -70,7 +70,8 @@ class Stage:
         self.acting = acting
         self.folder = folder
         self.connection = Connection(vendor, acting.url, FORGE)
-        self.forge = forge or connect(self.connection, lambda: acting.token(ours), now)
+        self.ours = ours
+        self.forge = forge or self.connected()
         self.texts = Texts(pack_text("security@example.test", "shop"), everybody(acting))
         self.listed = self.forge.reader.repository(acting.path)
         self.repository = self.listed.repository
@@ -78,6 +79,10 @@ class Stage:
         self.mirror = Mirror(folder / "mirror", self.repository.clone, header)
         self.work = Work(folder / "work", acting)
         self.real = False  # a forge that counts in seconds
+
+    def connected(self) -> Forge:
+        """Our side of the forge, which knows nothing yet."""
+        return connect(self.connection, lambda: self.acting.token(self.ours), now)
 
     def rules_at(self, git: Repository, tip: str) -> sources.Rules:
         return sources.rules(self.texts, documents.at(git, tip), signatures.by_person)

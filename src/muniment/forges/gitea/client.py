@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.http import Cache, Client, malformed, moment
+from muniment.forges.kept import Kept
 from muniment.forges.shapes import Account, Change, Check, Repo, State, Vendor
 
 GHOST = Account("-1", "Ghost")  # an account that was deleted
@@ -25,6 +26,7 @@ class Gitea:
         self.host = urlsplit(self.url).hostname or ""
         self._token = token
         self.client = Client(f"{self.url}/api/v1", self.header, trust=trust, cache=cache, seconds=seconds)
+        self.kept = Kept(cache)
 
     def header(self) -> Mapping[str, str]:
         """What opens the door; nothing without a token."""

@@ -1,10 +1,15 @@
-"""Reads Gitea and Forgejo: each part of a change by the call that tells it whole, or Unknown with the reason."""
+"""Reads Gitea and Forgejo: each part of a change by the call that tells it whole, or Unknown with the reason.
+
+The change and its timeline are read each time, and who may write; what they show to be as it was is not asked again.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from msgspec import Struct
+
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts.maybe import Known, Maybe
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.gitea import moves, timeline
 from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
@@ -15,6 +20,7 @@ from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
+    NOT_ASKED,
     Ability,
     About,
     Account,
@@ -88,25 +94,27 @@ class GiteaReader:
 
     def read(self, repository: Repo, number: int, since: str = "") -> Reading:
         now = self._now()
-        found = self.change(repository, number)
+        where = place(repository.path, "pulls", number)
+        row = self._client.get(where)
+        found = change(row, where)
         if found.updated < since:
             told = "the forge tells of an older state of the change than before"
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
         events = learnt(lambda: self._timeline(repository, number))
-        given = learnt(lambda: self._reviews(repository, number, events))
-        commits = learnt(lambda: self._commits(repository, number))
+        given = learnt(lambda: self._reviews(repository, found, value(events)))
+        made = learnt(lambda: self._made(repository, found, row.get("merge_base")))
         return Reading(
             change=found,
             read_at=now,
-            moves=learnt(lambda: self._moves(found)),
+            moves=learnt(lambda: self._moves(repository, found, events)),
             retargets=learnt(lambda: self._retargets(repository, number, events)),
             reviews=given,
             hands=Known(()),  # who applies a suggestion or resolves a conflict pushes a commit of their own
-            own_commits=learnt(lambda: self._own_commits(repository, number, commits)),
+            own_commits=learnt(lambda: value(made).own),
             writers=learnt(lambda: self._writers(repository, value(given))),
-            checks=learnt(lambda: self.statuses(repository, found.head)),
+            checks=NOT_ASKED,
             merging=learnt(lambda: self._merging(repository, number, events)),
-            addresses=learnt(lambda: self._addresses(repository, number, commits)),
+            addresses=learnt(lambda: value(made).addresses),
         )
 
     def tips(self, repository: Repo) -> tuple[Tip, ...]:
@@ -159,10 +167,17 @@ class GiteaReader:
             raise malformed(where)
         return rows
 
-    def _reviews(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Review, ...]:
-        where = place(repository.path, "pulls", number, "reviews")
-        rows: Rows = value(events)
-        return timeline.reviews(self._client.listed(where, Proof.TOTAL), rows, where)
+    def _reviews(self, repository: Repo, found: Change, events: Rows) -> tuple[Review, ...]:
+        """The reviews: whatever becomes of one leaves something in the timeline, but for one that is taken back in."""
+        where = place(repository.path, "pulls", found.number, "reviews")
+        rows = self._gitea.kept.once(
+            Rows,
+            ("reviews", repository.id, str(found.number)),
+            (found.updated, timeline.of_reviews(events)),
+            lambda: self._client.listed(where, Proof.TOTAL),
+            lambda listed: timeline.settled(listed, events),
+        )
+        return timeline.reviews(rows, events, where)
 
     def _retargets(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:
         rows: Rows = value(events)
@@ -172,7 +187,19 @@ class GiteaReader:
         rows: Rows = value(events)
         return timeline.merging(rows, place(repository.path, "issues", number, "timeline"))
 
-    def _moves(self, found: Change) -> tuple[Move, ...]:
+    def _moves(self, repository: Repo, found: Change, events: Maybe[Rows]) -> tuple[Move, ...]:
+        """All pushes; a whole chain stays what it is while the head and what the timeline tells of the branch do."""
+        if isinstance(events, Unknown):
+            return self._pushes(found)
+        return self._gitea.kept.once(
+            tuple[Move, ...],
+            ("moves", repository.id, str(found.number)),
+            (found.source_repository, found.source, found.head, found.opened, timeline.of_branch(events.value)),
+            lambda: self._pushes(found),
+            lambda told: all(isinstance(move.who, Known) for move in told),
+        )
+
+    def _pushes(self, found: Change) -> tuple[Move, ...]:
         source = found.source_repository
         if not source:
             raise ForgeError(
@@ -185,26 +212,39 @@ class GiteaReader:
         rows = self._client.listed(where, Proof.TOTAL, until=older)
         return moves.moves(rows, found.source, found.head, where)
 
-    def _commits(self, repository: Repo, number: int) -> Rows:
-        where = place(repository.path, "pulls", number, "commits")
-        return self._client.listed(where, Proof.TOTAL, verification=any(self._gitea.signing_keys), files=False)
+    def _made(self, repository: Repo, found: Change, base: Any) -> "Made":
+        """What the forge says of the commits since `base`, which stays so once every address has an owner."""
+        return self._gitea.kept.once(
+            Made,
+            ("commits", repository.id, str(found.number)),
+            (found.target, base, found.head),
+            lambda: self._commits(repository, found.number),
+            lambda made: bool(base) and made.settled,
+        )
 
-    def _own_commits(self, repository: Repo, number: int, commits: Maybe[Rows]) -> tuple[ForgeCommit, ...]:
-        """Commits that the installation signed with a key of its own, if it has one."""
-        rows: Rows = value(commits)
+    def _commits(self, repository: Repo, number: int) -> "Made":
         where = place(repository.path, "pulls", number, "commits")
         keys = self._gitea.signing_keys
-        return tuple(own for row in rows if any(keys) and (own := _own(row, keys, where)) is not None)
-
-    def _addresses(self, repository: Repo, number: int, commits: Maybe[Rows]) -> dict[str, Account]:
-        """Whose the addresses are: the forge names a user where the user has proven the address."""
-        rows: Rows = value(commits)
-        where = place(repository.path, "pulls", number, "commits")
-        return {address: owner for row in rows for address, owner in _owners(row, where)}
+        rows = self._client.listed(where, Proof.TOTAL, verification=any(keys), files=False)
+        own = tuple(one for row in rows if any(keys) and (one := _own(row, keys, where)) is not None)
+        addresses = {address: owner for row in rows for address, owner in _owners(row, where)}
+        owned = {*addresses, *(one.committer.casefold() for one in own)}
+        return Made(own, addresses, owned.issuperset(one for row in rows for one in _written(row, where)))
 
     def _writers(self, repository: Repo, given: tuple[Review, ...]) -> dict[str, bool]:
         accounts = {review.by.id: review.by for review in given}
         return {one.id: self.may_write(repository, one) for one in accounts.values()}
+
+
+class Made(Struct, frozen=True):
+    """What the forge says of a change's commits: those of its own, and whose the addresses in them are.
+
+    The forge names a user where the user has proven the address. `settled`: it named one for each, or itself.
+    """
+
+    own: tuple[ForgeCommit, ...]
+    addresses: dict[str, Account]
+    settled: bool
 
 
 def _own(row: Any, keys: tuple[str, str], where: str) -> ForgeCommit | None:
@@ -219,6 +259,12 @@ def _own(row: Any, keys: tuple[str, str], where: str) -> ForgeCommit | None:
     used = embedded_key(str(said.get("signature", "")))
     ours = used == ssh if used is not None else bool(pgp)
     return ForgeCommit(needed(row, "sha", str, where), committer) if ours else None
+
+
+def _written(row: Any, where: str) -> Iterator[str]:
+    """The addresses in a commit."""
+    commit = needed(row, "commit", dict, where)
+    yield from (str((commit.get(role) or {}).get("email", "")).casefold() for role in ("author", "committer"))
 
 
 def _owners(row: Any, where: str) -> Iterator[tuple[str, Account]]:

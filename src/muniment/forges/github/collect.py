@@ -13,7 +13,6 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts import canonical
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, wire
@@ -150,11 +149,12 @@ class GitHubReader:
         if isinstance(forced, Unknown) or isinstance(told.events, Unknown):
             return Unknown(f"who pushed could not be read: {forced.why}")
         where = (change.source_repository, change.source, change.head, change.opened)
-        elsewhere = canonical.digest_of(parts.of_branch(told.events.value))
+        elsewhere = parts.of_branch(told.events.value)
         return Known(
             self._hub.kept.once(
                 tuple[Move, ...],
-                ("github moves", repository.id, str(change.number), *where, elsewhere),
+                ("moves", repository.id, str(change.number)),
+                (where, elsewhere),
                 lambda: moves.of_change(change, self._activity(change), forced.value),
                 lambda found: all(isinstance(move.who, Known) for move in found),
             )

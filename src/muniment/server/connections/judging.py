@@ -62,7 +62,8 @@ class Court:
         change, repository = reading.change, self._connected.repository
         rules = rules_of(repository, git, tip)
         said = statements(repository.name, git, change.number, self._connected)
-        collector = collector_of(where(self._connected.connection), reading, git, rules, now, said)
+        connection, repo = where(self._connected.connection), repo_of(self._connected)
+        collector = collector_of(connection, self._forge, repo, reading, git, rules, now, said)
         revision = collector.revision(repository.name, change.target, tip, change.head)
         names = needed(biting(rules.policy, Point.MERGE, change.target))
         given = product_facts(repository, git, change.target, tip, rules.policy, names, now)
