@@ -1,7 +1,7 @@
 """Writes the catalogue of every text that pages show: `python -m dev.texts`. A test fails when it is stale.
 
 It takes Debian's gettext. The words in the code are English, so the English catalogue repeats them; a translator begins
-with it. Sentences of the core (controls, reasons, actions) are not in it: the core knows no Django.
+with it. The core knows no Django: its sentences (controls, reasons, actions, roles) are written beside for it to find.
 """
 
 import os
@@ -9,7 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.controls.control import Codes, Unlearnt
+from muniment.decision.catalogue import CONTROLS
+from muniment.decision.decision import Reasons
 
 SERVER = Path(__file__).parent.parent / "src" / "muniment" / "server"
 CATALOGUE = Path("locale") / "en" / "LC_MESSAGES" / "django.po"
@@ -33,12 +40,23 @@ def catalogue() -> str:
         copy = Path(folder) / "server"
         shutil.copytree(SERVER, copy, ignore=shutil.ignore_patterns("locale", "__pycache__", "static"))
         (copy / CATALOGUE).parent.mkdir(parents=True)
+        (copy / "core.py").write_text("".join(f"gettext({text!r})\n" for text in core()), encoding="utf-8")
         subprocess.run([sys.executable, *_MAKE], cwd=copy, env=own, check=True)
         made = subprocess.run(
             ["msgen", "--no-wrap", "--sort-output", CATALOGUE], cwd=copy, capture_output=True, check=True, text=True
         )
     _, _, entries = made.stdout.partition("\n\n")  # without its header, which names dates and people
     return _HEADER + entries
+
+
+def core() -> Iterator[str]:
+    """Every text of the core that pages show."""
+    everywhere: list[type[Codes]] = [Unlearnt, Reasons]
+    for codes in (*(control.codes for control in CONTROLS.values()), *everywhere):
+        for member in codes:
+            yield from filter(None, (member.value.message, member.value.remedy))
+    yield from (action.rule.text for action in Action)
+    yield from (role.label for role in Role)
 
 
 def main() -> None:

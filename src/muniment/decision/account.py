@@ -33,12 +33,13 @@ class RevisionTold(Struct, frozen=True):
 
 
 class ReasonTold(Struct, frozen=True):
-    """One reason, in words."""
+    """One reason, in words. `details` are what its sentences were filled with, besides the subject."""
 
     code: str
     message: str
     remedy: str
     subject: str
+    details: dict[str, str | int] = {}
 
 
 class ResultTold(Struct, frozen=True):
@@ -158,7 +159,7 @@ def _result(result: Result, policy: BoundPolicy) -> ResultTold:
 
 def _reason(codes: type[Codes], reason: Reason) -> ReasonTold:
     message, remedy = sentences(codes, reason)
-    return ReasonTold(reason.code, message, remedy, reason.subject)
+    return ReasonTold(reason.code, message, remedy, reason.subject, reason.details)
 
 
 def _contributors(review: CodeReview) -> tuple[ContributorTold, ...]:

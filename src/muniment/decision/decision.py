@@ -1,5 +1,6 @@
 """What a judgement says: one result for each clause, and allow or deny from all of them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -104,7 +105,11 @@ def answer_of(codes: type[Codes], reason: Reason) -> Answer:
 def sentences(codes: type[Codes], reason: Reason) -> tuple[str, str]:
     """What a reason tells a person: what is so, and what to do next ("" where there is nothing to do)."""
     answer = answer_of(codes, reason)
-    kind, _, name = reason.subject.partition(":")
-    name = name.replace("_", " ") if kind == "fact" else name
-    details = {**reason.details, "subject": reason.subject, "name": name}
-    return answer.message.format(**details), answer.remedy.format(**details)
+    blanks = fillings(reason.subject, reason.details)
+    return answer.message.format(**blanks), answer.remedy.format(**blanks)
+
+
+def fillings(subject: str, details: Mapping[str, str | int]) -> dict[str, str | int]:
+    """What fills the blanks of a reason's sentences."""
+    kind, _, name = subject.partition(":")
+    return {**details, "subject": subject, "name": name.replace("_", " ") if kind == "fact" else name}

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
@@ -30,7 +31,7 @@ WORDS = (
 
 
 def _labels(roles: frozenset[Role]) -> list[str]:
-    return [role.label for role in Role if role in roles]
+    return [gettext(role.label) for role in Role if role in roles]
 
 
 @require_GET

@@ -250,7 +250,7 @@ class Grant(models.Model):
     @property
     def label(self) -> str:
         """The role's name for people."""
-        return Role(self.role).label
+        return str(_(Role(self.role).label))
 
     @property
     def holds(self) -> bool:

@@ -80,7 +80,7 @@ def person(request: HttpRequest, slug: str) -> HttpResponse:
             "changes": _changes(request, Action.CHANGE_PERSON),
             "gives": _changes(request, Action.GRANT_ROLE),
             "exports": _changes(request, Action.EXPORT_PERSONAL),
-            "roles": [(role.value, role.label) for role in Role],
+            "roles": [(role.value, _(role.label)) for role in Role],
             "kinds": Account.Kind.choices,
             "products": Product.objects.filter(retired=None) if may(request, Action.SEE_STATE) else (),
         },
@@ -281,7 +281,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             "kinds": Account.Kind.choices,
             "asked": Proposal.objects.filter(asker=who).order_by("-pk")[:20],
             "days": _DAYS,
-            "scopes": [(code(action), action.rule.text) for action in Action if action.rule.roles],
+            "scopes": [(code(action), _(action.rule.text)) for action in Action if action.rule.roles],
         },
     )
 

@@ -160,7 +160,7 @@ def activity(request: HttpRequest) -> HttpResponse:
     kept = beside_all([row.object for row in found.rows], objects.Act)
     for row in found.rows:
         row.act = entries.decode(bytes(row.data), row.place or 0)
-        row.text = _TEXTS.get(row.act.action, row.act.action)
+        row.text = _(_TEXTS.get(row.act.action, row.act.action))
         said = kept[row.object]
         row.who = said if isinstance(said, objects.Act) else None
         row.erased = said if isinstance(said, str) else ""
