@@ -4,7 +4,7 @@ import pytest
 
 from muniment.access.roles import Role
 from muniment.server.people.models import Account, Grant, Invitation, Person
-from muniment.server.policies.models import Leave, Version
+from muniment.server.policies.models import Freeze, Leave, Version
 from muniment.server.products.models import Product
 from muniment.server.proposals.models import Proposal
 from muniment.server.record.models import Entry, ExceptionFile
@@ -231,13 +231,23 @@ def test_a_freeze_takes_one_and_lifting_it_two() -> None:
     sam, sid = browser(Person.objects.get(slug="sam")), browser(Person.objects.get(slug="sid"))
     post(sam, "/policy/freeze", reason="A key leaked.")
     assert "All merges and deployments are stopped" in sid.get("/").content.decode()
-    from muniment.server.policies.models import Freeze
-
     post(sam, f"/policy/freezes/{Freeze.objects.get().slug}/lift")
     number = Proposal.objects.get(state="waiting").pk
     assert sam.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
     post(sid, f"/proposals/{number}", answer="agree")
     assert "All merges and deployments are stopped" not in sid.get("/").content.decode()
+
+
+def test_what_waits_already_is_not_asked_for_again() -> None:
+    enough()
+    sam, sid = browser(Person.objects.get(slug="sam")), browser(Person.objects.get(slug="sid"))
+    post(sam, "/policy/freeze", reason="A key leaked.")
+    lift = f"/policy/freezes/{Freeze.objects.get().slug}/lift"
+    post(sam, lift)
+    assert "Sam has asked for that already" in post(sid, lift)
+    waiting = Proposal.objects.get(state="waiting")
+    post(sid, f"/proposals/{waiting.pk}", answer="agree")
+    assert not Proposal.objects.filter(state="waiting").exists()
 
 
 def test_an_account_belongs_to_one_person() -> None:

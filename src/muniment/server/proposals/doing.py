@@ -37,6 +37,7 @@ def ask(
     alone = bool(action.rule.second) and bootstrap.alone(actor, action)
     with allowing(action):
         if action.rule.second and not alone:
+            _once(action, what, product)
             digest = _record(actor, action, "asked", what, told, reason, resource)
             proposal = Proposal.objects.create(
                 action=code(action),
@@ -92,6 +93,16 @@ def refuse(actor: Actor, proposal: Proposal, reason: str) -> None:
 def why_not(actor: Actor, proposal: Proposal) -> Why:
     """YES if they may be the second person, or why not."""
     return second(actor, *_about(proposal))
+
+
+def _once(action: Action, what: dict[str, Any], product: str) -> None:
+    """ValueError if the same waits already: once it is done, the other could only be refused."""
+    waiting = Proposal.objects.filter(state=Proposal.State.WAITING, action=code(action), what__contains=what)
+    there = waiting.filter(product__slug=product or None).select_related("asker").first()
+    if there is not None:
+        raise ValueError(
+            _("%(name)s has asked for that already: it waits for a second person.") % {"name": there.asker.name}
+        )
 
 
 def _others(proposal: Proposal) -> list[Person]:
