@@ -223,7 +223,8 @@ def test_a_group_of_a_queue_is_allowed_if_each_member_is_and_a_machine_made_it()
             scene.world.approve(number, who)
 
     def look(*, machine: bool) -> tuple[Saying | None, str]:
-        scene.judging.look_at_group(MAIN, group, scene.now, lambda found, heads: machine and heads == {*HEADS[:2]}, "")
+        two = frozenset(HEADS[:2])
+        scene.judging.look_at_group(MAIN, group, scene.now, lambda _, heads: machine and heads == two, "", again=True)
         return shown(scene, group), scene.world.posted[-1][1].summary
 
     assert look(machine=True) == (Saying.ALLOWED, "All of its 2 changes are allowed.")
@@ -250,7 +251,53 @@ def test_a_group_that_is_no_more_is_denied_when_it_is_looked_at_again() -> None:
     assert shown(scene, group) is Saying.PENDING
     scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "", again=True)
     assert shown(scene, group) is Saying.DENIED
-    assert scene.keeper.groups == {(group, context_for(MAIN))}
+    assert scene.keeper.groups == {(group, context_for(MAIN)): ""}
+
+
+def test_a_group_that_cannot_be_read_is_denied_past_the_deadline_and_judged_anew_once_it_can_be() -> None:
+    scene, group = opened(HEADS[0]), "9" * 40
+    scene.world.groups[group] = Group(MAIN, "b" * 40, group, (Member(1, HEADS[0]),))
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+
+    def look(now: str) -> tuple[Saying | None, int]:
+        scene.world.failing = {"group": [BEFORE]} if now else {}
+        with contextlib.suppress(ForgeError):
+            scene.judging.look_at_group(MAIN, group, now or MUCH_LATER, lambda *_: True, "")
+        return shown(scene, group), len(scene.world.posted)
+
+    assert look(NOW) == (Saying.PENDING, 1)
+    assert look(NOW) == (Saying.PENDING, 1)
+    assert look(MUCH_LATER) == (Saying.DENIED, 2)
+    assert "group failed" in scene.world.posted[-1][1].summary
+    assert look(MUCH_LATER) == (Saying.DENIED, 2)
+    assert look("")[0] is Saying.ALLOWED
+    assert scene.keeper.groups == {(group, context_for(MAIN)): ""}
+
+
+def test_a_group_that_was_judged_is_not_judged_for_every_echo_of_what_we_say_there() -> None:
+    scene, group = opened(HEADS[0]), "9" * 40
+    scene.world.groups[group] = Group(MAIN, "b" * 40, group, (Member(1, HEADS[0]),))
+    scene.judging.look_at_group(MAIN, group, NOW, lambda *_: True, "")
+    before = len(scene.world.calls)
+    scene.judging.look_at_group(MAIN, group, NOW, lambda *_: True, "")
+    assert len(scene.world.calls) == before
+    scene.judging.look_at_group(MAIN, group, NOW, lambda *_: True, "", again=True)
+    assert len(scene.world.calls) > before
+
+
+def test_a_group_that_left_the_queue_unread_is_denied_and_not_looked_for_again() -> None:
+    scene, group = opened(HEADS[0]), "9" * 40
+
+    def gone() -> Group:
+        raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "no such group", "")
+
+    scene.world.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
+    with pytest.raises(ForgeError):
+        scene.judging.look_at_group(MAIN, group, NOW, lambda *_: True, "")
+    scene.judging.look_at_group(MAIN, group, MUCH_LATER, lambda *_: True, "")
+    assert shown(scene, group) is Saying.DENIED
+    assert scene.keeper.groups == {(group, context_for(MAIN)): ""}
 
 
 def test_a_group_for_a_branch_that_nobody_protects_is_left_alone() -> None:
@@ -269,7 +316,7 @@ def test_a_group_of_which_a_call_fails_is_not_green(call: str) -> None:
     with contextlib.suppress(ForgeError):
         scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "")
     assert shown(scene, group) is not Saying.ALLOWED
-    scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "")
+    scene.judging.look_at_group(MAIN, group, scene.now, lambda *_: True, "", again=True)
     assert shown(scene, group) is Saying.ALLOWED
 
 

@@ -5,6 +5,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 
+OURS = "muniment/"  # what our contexts begin with
+
+
 class Saying(StrEnum):
     """A verdict as a forge shows it. Everything but ALLOWED blocks where the context is required."""
 
@@ -36,4 +39,9 @@ class Status(Struct, frozen=True):
 
 def context_for(ref: str) -> str:
     """The context of a protected branch's verdict: a verdict belongs to a head and its target."""
-    return f"muniment/{ref.removeprefix('refs/heads/')}"
+    return f"{OURS}{ref.removeprefix('refs/heads/')}"
+
+
+def ref_of(context: str) -> str:
+    """The protected branch that a context is of."""
+    return f"refs/heads/{context.removeprefix(OURS)}"

@@ -18,6 +18,7 @@ from muniment.facts import moments
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change, Group, Reading, Repo, State
 from muniment.forges.statuses import Saying, Status, context_for
+from muniment.workflows.telling_forge import unread
 
 PATIENCE = 5  # minutes after which what cannot be read is denied
 
@@ -76,8 +77,11 @@ class Keeper(Protocol):
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         """It is about to be shown, or, `sure`, the forge said that it is."""
 
-    def grouped(self, head: str, context: str) -> None:
-        """What is shown there is of a queue's group."""
+    def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
+        """A queue's group with that head has to be read; since when. "" if it was, and is not wanted `again`."""
+
+    def group_read(self, head: str, context: str) -> None:
+        """What is shown there is the verdict on the group, and no reading of it is due."""
 
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""
@@ -134,38 +138,56 @@ class Judging:
     ) -> None:
         """Show on the head of a merge queue's or train's group whether all of it is allowed: what the branch becomes.
 
-        Each member is read and judged anew. Raises MunimentError; the group then stays pending, and is not merged.
-        Looked at `again`, one that is no more is denied.
+        Each member is read and judged anew. Raises MunimentError for what has to be tried again; until then the group is
+        pending, and past the deadline denied. Looked at `again`, or past the deadline, one that is no more is denied.
+        A group never changes: one that was judged is left alone unless it is wanted `again`, for what a member became.
         """
-        if not self._keeper.judges(target):
-            return
         context = context_for(target)
-        with self._keeper.alone(head):
-            self._say(head, Status(context, Saying.PENDING, "Its members are being judged.", url))
-        self._keeper.grouped(head, context)
+        since = self._keeper.group_due(head, context, now, again=again) if self._keeper.judges(target) else ""
+        if not since:
+            return
+        late = now >= moments.later(since, minutes=PATIENCE)
+        if not late:
+            self._show(head, Status(context, Saying.PENDING, "Its members are being judged.", url))
         try:
-            group = self._forge.reader.group(self._repository, target, head)
+            status = self._of_group(self._group(target, head, gone=again or late), context, now, carries, url)
+        except MunimentError as error:
+            if late:
+                self._show(head, unread(context, url, error))
+            raise
+        self._show(head, status)
+        self._keeper.group_read(head, context)
+
+    def _group(self, target: str, head: str, *, gone: bool) -> Group:
+        """The group; one of nothing if it may be `gone`, and is."""
+        try:
+            return self._forge.reader.group(self._repository, target, head)
         except ForgeError as error:
-            if not again or error.code not in (ForgeCode.CHANGED_MEANWHILE, ForgeCode.UNSUPPORTED):
+            if not gone or error.code not in (ForgeCode.CHANGED_MEANWHILE, ForgeCode.UNSUPPORTED):
                 raise
-            group = Group(target, "", head, ())
+            return Group(target, "", head, ())
+
+    def _of_group(self, group: Group, context: str, now: str, carries: Carries, url: str) -> Status:
         for member in group.members:
             self.look(member.number, now)
         heads = frozenset(member.head for member in group.members if self._allowed(member.head, context))
         stopped = [f"#{member.number}" for member in group.members if member.head not in heads]
         if stopped or not group.members:
-            status = Status(context, Saying.DENIED, f"Not allowed: {', '.join(stopped) or 'nothing is in it'}.", url)
-        elif not carries(group, heads):
+            return Status(context, Saying.DENIED, f"Not allowed: {', '.join(stopped) or 'nothing is in it'}.", url)
+        if not carries(group, heads):
             told = "It is not what a machine makes of its members.\nTake it out of the queue, and put it in anew."
-            status = Status(context, Saying.DENIED, told, url)
-        else:
-            status = Status(context, Saying.ALLOWED, f"All of its {len(group.members)} changes are allowed.", url)
-        with self._keeper.alone(head):
-            self._say(head, status)
+            return Status(context, Saying.DENIED, told, url)
+        return Status(context, Saying.ALLOWED, f"All of its {len(group.members)} changes are allowed.", url)
 
     def _allowed(self, head: str, context: str) -> bool:
         found = worst(self._keeper.standing(head, context))
         return found is not None and found.saying is Saying.ALLOWED
+
+    def _show(self, head: str, status: Status) -> None:
+        """Show it, unless it surely is shown."""
+        with self._keeper.alone(head):
+            if status != self._keeper.shown(head, status.context):
+                self._say(head, status)
 
     def _say(self, head: str, status: Status) -> None:
         """Held by whoever is alone on that head."""

@@ -263,7 +263,7 @@ class MemoryKeeper:
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.surely: dict[tuple[str, str], Status | None] = {}
-        self.groups: set[tuple[str, str]] = set()
+        self.groups: dict[tuple[str, str], str] = {}  # of which a reading is due, "" for none
         self.said: dict[int, str | None] = {}
 
     def judges(self, ref: str) -> bool:
@@ -312,8 +312,14 @@ class MemoryKeeper:
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         self.surely[head, status.context] = status if sure else None
 
-    def grouped(self, head: str, context: str) -> None:
-        self.groups.add((head, context))
+    def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
+        if self.groups.get((head, context)) == "" and self.surely.get((head, context)) and not again:
+            return ""
+        self.groups[head, context] = self.groups.get((head, context)) or now
+        return self.groups[head, context]
+
+    def group_read(self, head: str, context: str) -> None:
+        self.groups[head, context] = ""
 
     def commented(self, number: int) -> str | None:
         return self.said.get(number, "")

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from muniment.errors import MunimentError
@@ -121,21 +122,26 @@ class PostgresKeeper:
         values = {"status": _kept(status) if sure else None, "at": timezone.now()}
         Shown.objects.update_or_create(repository=self._repository, head=head, context=status.context, defaults=values)
 
-    def grouped(self, head: str, context: str) -> None:
-        """What is shown there is of a queue's group."""
-        Shown.objects.filter(repository=self._repository, head=head, context=context).update(group=True)
+    def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
+        """A queue's group with that head has to be read; since when. "" if it was, and is not wanted `again`."""
+        with transaction.atomic():
+            Shown.objects.get_or_create(repository=self._repository, head=head, context=context)
+            row = Shown.objects.select_for_update().get(repository=self._repository, head=head, context=context)
+            if row.group and row.due is None and row.status is not None and not again:
+                return ""
+            row.group, row.due = True, row.due or moments.read(now)
+            row.save(update_fields=["group", "due"])
+            return moments.text(row.due)
+
+    def group_read(self, head: str, context: str) -> None:
+        """What is shown there is the verdict on the group, and no reading of it is due."""
+        Shown.objects.filter(repository=self._repository, head=head, context=context).update(due=None)
 
     def green_groups(self, context: str) -> list[str]:
         """Heads of groups that may be merged any moment: shown green of late, and not landed."""
-        rows = Shown.objects.filter(
-            repository=self._repository,
-            context=context,
-            group=True,
-            status__saying=Saying.ALLOWED.value,
-            at__gte=timezone.now() - _QUEUED,
-        )
-        landed = Arrival.objects.filter(repository=self._repository, commit__in=rows.values("head"))
-        return list(rows.exclude(head__in=landed.values("commit")).values_list("head", flat=True))
+        rows = _waiting(Shown.objects.filter(repository=self._repository, context=context, group=True))
+        of_late = rows.filter(status__saying=Saying.ALLOWED.value, at__gte=timezone.now() - _QUEUED)
+        return list(of_late.values_list("head", flat=True))
 
     def forget(self, head: str, context: str) -> None:
         """It is not known any more what is shown there."""
@@ -209,6 +215,18 @@ class PostgresKeeper:
             setattr(found, name, value)
         found.save(update_fields=list(values))
         return found
+
+
+def groups_due(before: datetime) -> list[Shown]:
+    """What is shown of groups that have to be read since before then, and may still stand in a queue."""
+    rows = Shown.objects.filter(group=True, due__lt=before, due__gte=timezone.now() - _QUEUED)
+    return list(_waiting(rows.filter(repository__product__retired=None)))
+
+
+def _waiting(rows: QuerySet[Shown]) -> QuerySet[Shown]:
+    """Those of groups that did not land."""
+    landed = Arrival.objects.filter(repository=OuterRef("repository"), commit=OuterRef("head"))
+    return rows.exclude(Exists(landed))
 
 
 @contextlib.contextmanager

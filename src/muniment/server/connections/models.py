@@ -208,7 +208,10 @@ class AtForge(models.Model):
 
 
 class Shown(models.Model):
-    """What a forge shows of ours on a head, which may be a queue's `group`. `status` is None while that is not sure."""
+    """What a forge shows of ours on a head, which may be a queue's `group`. `status` is None while that is not sure.
+
+    `due`: since when a group has to be read.
+    """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
@@ -219,6 +222,7 @@ class Shown(models.Model):
     status = models.JSONField(null=True)
     at = models.DateTimeField(default=timezone.now)
     group = models.BooleanField(default=False)
+    due = models.DateTimeField(null=True)
 
     class Meta:
         """One for each place."""

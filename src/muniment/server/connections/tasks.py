@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from muniment.decision.account import Account as Told
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.statuses import Saying
+from muniment.forges.statuses import Saying, ref_of
 from muniment.server import moments
 from muniment.server.changes.models import Change
 from muniment.server.connections import asking, reconciling, watching
 from muniment.server.connections.judging import Court, carries
-from muniment.server.connections.keeping import PostgresKeeper
+from muniment.server.connections.keeping import PostgresKeeper, groups_due
 from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
 from muniment.server.connections.reaching import forge_of, note, repo_of
 from muniment.server.record.reading import beside
@@ -161,6 +161,8 @@ def go_rounds() -> None:
     with transaction.atomic():
         for repository, number in overdue.values_list("repository", "number")[:500]:
             soon("read-change", repository=repository, number=number)
+        for row in groups_due(timezone.now() - _OWED):
+            soon("read-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
 
 
 def _too_early(change: Change | None) -> bool:

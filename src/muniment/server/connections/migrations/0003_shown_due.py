@@ -1,0 +1,13 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("connections", "0002_shown_group")]
+
+    operations = [
+        migrations.AddField(
+            model_name="shown",
+            name="due",
+            field=models.DateTimeField(null=True),
+        ),
+    ]
