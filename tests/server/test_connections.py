@@ -23,6 +23,7 @@ from muniment.server.people.models import Person
 from muniment.server.products.models import ClauseState, State
 from muniment.server.record.models import Entry
 from tests.support.connected import MAIN, Town, town
+from tests.support.forges.acting import Refused
 from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, post
 
@@ -348,6 +349,100 @@ def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:
     assert found.kind == "rule-weakened"
     assert "it is not protected any more" in found.told
     assert "not protected any more" in Branch.objects.get().loose
+
+
+RELEASES = ("refs/heads/release/1", "refs/heads/release/2")
+SHARED = "muniment/release/*"
+
+
+def sharing(town: Town) -> tuple[int, int]:
+    """Two changes with one head, each for another branch of those that one rule at the forge protects."""
+    from muniment.server.connections import tasks
+
+    town.acting.protect("release/*", SHARED)
+    for ref in RELEASES:
+        town.acting.branch(ref.removeprefix("refs/heads/"))
+    first = town.open({"app.py": "x = 1\n"}, target="release/1")
+    with as_role("owner"):
+        for ref in RELEASES:
+            Branch.objects.create(repository=town.repository, ref=ref, tip=town.work.tip("main"))
+    with as_role("worker"):
+        tasks.look_at_rules(repository=town.repository.pk)
+    return first, town.acting.open("ada", "topic", "release/2", "the same for the other")
+
+
+def test_where_one_rule_protects_several_branches_its_context_is_green_only_if_all_with_the_head_are(
+    town: Town,
+) -> None:
+    first, second = sharing(town)
+    for number in (first, second):
+        town.look(number)
+    approved(town, first)
+    head = town.change(first).head
+    assert town.shown(head, "muniment/release/1") == "success"
+    assert town.shown(head, "muniment/release/2") == "failure"
+    assert town.shown(head, SHARED) == "failure"
+    for number in (first, second):
+        with pytest.raises(Refused):
+            town.acting.merge("bob", number, "squash")
+    approved(town, second)
+    assert town.shown(head, SHARED) == "success"
+    town.acting.merge("bob", first, "squash")
+
+
+def test_a_change_that_comes_to_a_green_head_later_turns_what_they_share_red(town: Town) -> None:
+    first, second = sharing(town)
+    approved(town, first)
+    head = town.change(first).head
+    assert town.shown(head, SHARED) == "success"
+    town.look(second)
+    assert town.shown(head, SHARED) == "failure"
+
+
+def test_a_shared_context_that_another_posts_is_an_incident_and_ours_stands_again(town: Town) -> None:
+    from muniment.server.connections import tasks
+
+    first, _ = sharing(town)
+    town.look(first)
+    head = town.change(first).head
+    body = {"context": SHARED, "state": "success", "description": "fine", "target_url": ""}
+    town.acting._at("POST", f"statuses/{head}", town.acting.token("ada"), body)
+    with as_role("worker"):
+        tasks.look_at_statuses(repository=town.repository.pk, head=head)
+    assert town.shown(head, SHARED) == "failure"
+    assert Incident.objects.get().kind == "status-forged"
+
+
+def test_a_rule_that_comes_to_share_a_context_has_what_stands_shown_there(town: Town) -> None:
+    from muniment.server.connections import tasks
+
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    town.acting.protect("ma*", "muniment/ma*")
+    with as_role("worker"):
+        tasks.look_at_rules(repository=town.repository.pk)
+    assert "look-at-statuses" in town.run()
+    assert town.shown(town.change(number).head, "muniment/ma*") == "success"
+
+
+def test_a_branch_whose_rule_does_not_ask_for_our_verdict_is_told(town: Town) -> None:
+    from muniment.server.connections import tasks
+
+    town.acting.protect("main", "tests")
+    with as_role("worker"):
+        tasks.look_at_rules(repository=town.repository.pk)
+    assert Branch.objects.get(ref=MAIN).loose == "muniment/main is not required"
+
+
+def test_protecting_a_branch_under_a_pattern_gives_it_a_rule_that_comes_first(town: Town) -> None:
+    from muniment.forges.rules import Wanted
+    from muniment.server.connections import reaching
+
+    town.acting.protect("ma*", "tests")
+    with as_role("worker"):
+        forge, repo = reaching.forge_of(town.connection), reaching.repo_of(Connected.objects.get())
+        after = forge.protector.apply(repo, forge.protector.plan(repo, Wanted(MAIN, "muniment/main")))
+    assert [one.context for one in after.required] == ["tests", "muniment/main"]
 
 
 # people's words on our page

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -132,6 +133,58 @@ def test_where_changes_share_a_context_it_is_green_only_if_all_are_allowed() -> 
     scene.world.put(structs.replace(scene.world.changes[1], state=State.CLOSED))
     scene.look(1)
     assert shown(scene, HEADS[0]) is Saying.ALLOWED
+
+
+@pytest.mark.parametrize("left", [{"head": HEADS[1]}, {"target": UNPROTECTED}, {"state": State.CLOSED}])
+def test_a_head_that_no_open_change_has_any_more_is_not_green(left: dict[str, Any]) -> None:
+    scene = opened(HEADS[0])
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+    scene.look(1)
+    before = scene.world.changes[1]
+    scene.world.put(structs.replace(before, **left))
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+    scene.world.put(before)
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+
+
+def test_what_was_merged_keeps_its_verdict() -> None:
+    scene = opened(HEADS[0], HEADS[1])
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+    for number in (1, 2):
+        scene.look(number)
+        scene.world.put(structs.replace(scene.world.changes[number], state=State.MERGED))
+        scene.look(number)
+    assert [shown(scene, head) for head in HEADS[:2]] == [Saying.ALLOWED, Saying.DENIED]
+
+
+def test_a_context_that_a_rule_demands_of_several_branches_is_green_only_if_every_change_with_the_head_is() -> None:
+    scene, shared = opened(HEADS[0]), "muniment/release*"
+    first, second = "refs/heads/release1", "refs/heads/release2"
+    for ref in (first, second):
+        scene.keeper.demanded[context_for(ref)] = (shared,)
+    scene.world.put(change(1, HEADS[0], first))
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+    scene.look(1)
+    assert scene.world.shown(HEADS[0], shared) is Saying.ALLOWED
+    scene.world.put(change(2, HEADS[0], second))
+    scene.look(2)
+    assert [shown(scene, HEADS[0], ref) for ref in (first, second)] == [Saying.ALLOWED, Saying.DENIED]
+    assert scene.world.shown(HEADS[0], shared) is Saying.DENIED
+    scene.look(1)
+    assert scene.world.shown(HEADS[0], shared) is Saying.DENIED
+    for who in ("carol", "dave"):
+        scene.world.approve(2, who)
+    scene.look(2)
+    assert scene.world.shown(HEADS[0], shared) is Saying.ALLOWED
+    scene.world.put(structs.replace(scene.world.changes[2], head=HEADS[1]))
+    scene.look(2)
+    assert scene.world.shown(HEADS[1], shared) is Saying.DENIED
+    assert scene.world.shown(HEADS[0], shared) is Saying.ALLOWED
 
 
 def test_nothing_is_said_of_changes_for_branches_that_are_not_protected() -> None:

@@ -31,6 +31,12 @@ def runs(forge: str, checks: Iterable[Check], head: str) -> tuple[Run, ...]:
     )
 
 
+def newest(found: Iterable[Check]) -> tuple[Check, ...]:
+    """The newest of each context and poster, by their moments."""
+    ordered = sorted(found, key=lambda check: check.at)
+    return tuple({(check.context, check.by.id): check for check in ordered}.values())
+
+
 def teller(forge: str, account: Account) -> str:
     """Who told it, as the policy names them: an app of the forge, or an account that may be anybody's."""
     kind = "app" if account.machine or account.id.startswith("app:") else "login"

@@ -11,7 +11,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings, Way
 from muniment.forges.rules import BranchRules, Required
 from muniment.forges.shapes import About, Vendor
-from muniment.forges.statuses import context_for
+from muniment.forges.statuses import OURS
 
 _NO_JOBS: Maybe[bool] = Known(False)
 
@@ -20,7 +20,7 @@ def guards(rules: BranchRules, about: About, ours: Iterable[str]) -> pipeline.Br
     """What guards a branch. `ours` are the pipelines that our verdict lets nothing in without, if it binds."""
     binds = _binds(rules, about)
     by_verdict = tuple(ours) if binds else ()
-    others = [one for one in rules.required if one.context != context_for(rules.ref) and (one.by or not binds)]
+    others = [one for one in rules.required if not one.context.startswith(OURS) and (one.by or not binds)]
     required = tuple(dict.fromkeys((*by_verdict, *(one.context for one in others))))
     loose = () if binds else tuple(one for one in rules.required if not one.by)
     by = about.vendor.value if rules.protected else ""
@@ -36,7 +36,7 @@ def _binds(rules: BranchRules, about: About) -> bool:
     """Whether nothing is merged that our verdict does not allow, but by a way around."""
     us = _us(about)
     if about.vendor is Vendor.GITHUB:
-        return Required(context_for(rules.ref), us) in rules.required
+        return any(one.by == us and one.context.startswith(OURS) for one in rules.required)
     return rules.protected and rules.mergers == (us,)
 
 

@@ -4,7 +4,6 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-
 OURS = "muniment/"  # what our contexts begin with
 
 

@@ -70,9 +70,7 @@ def judge_open(
     with mirror.open() as git:
         rules = rules_at(git, tip)
         collector = collector_of(connection, forge, repository, reading, git, rules, now, statements)
-        revision = collector.revision(rules.policy.policy.repository, change.target, tip, change.head)
-        given = facts_at_merge(forge, repository, git, rules.policy, change.target, tip, now)
-        return judge_change(collector, rules, revision, Point.MERGE, now, freezes, given), rules
+        return _judged(forge, repository, git, collector, rules, change.target, tip, change.head, now, freezes), rules
 
 
 def landed(
@@ -91,9 +89,24 @@ def landed(
         base = landing.before(git, change.merged, change.head, change.base)
         rules = rules_at(git, base)
         collector = collector_of(connection, forge, repository, reading, git, rules, now, statements)
-        revision = collector.revision(rules.policy.policy.repository, change.target, base, change.merged)
-        given = facts_at_merge(forge, repository, git, rules.policy, change.target, base, now)
-        return judge_change(collector, rules, revision, Point.MERGE, now, given=given), rules
+        return _judged(forge, repository, git, collector, rules, change.target, base, change.merged, now), rules
+
+
+def _judged(
+    forge: Forge,
+    repository: Repo,
+    git: Repository,
+    collector: ForgeCollector,
+    rules: Rules,
+    target: str,
+    base: str,
+    head: str,
+    now: str,
+    freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
+) -> Judgement:
+    revision = collector.revision(rules.policy.policy.repository, target, base, head)
+    given = facts_at_merge(forge, repository, git, rules.policy, target, base, now)
+    return judge_change(collector, rules, revision, Point.MERGE, now, freezes, given)
 
 
 def prepare_revert(

@@ -2,7 +2,7 @@
 
 - Pending is shown before anything is read again, and then the verdict, on exactly the head that was judged.
 - A verdict is recorded before it is shown. On a head stands the worst of what stands for all open changes that have
-  it, in one context.
+  it, in one context; where none has it any more, no yes stands either.
 - What cannot be read stays pending, and past a deadline is denied.
 - What fails is raised, to be tried again. Nothing that fails leaves a yes behind that no reading gave.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts import moments
@@ -22,6 +22,7 @@ from muniment.workflows.telling_forge import unread
 
 PATIENCE = 5  # minutes after which what cannot be read is denied
 
+_NOBODYS = "No open change has it. It is judged anew once one does."
 _WORST_FIRST = (Saying.DENIED, Saying.PENDING, Saying.ALLOWED)
 
 
@@ -66,7 +67,10 @@ class Keeper(Protocol):
         """It is merged, closed, or for a branch that is not protected: nothing stands for it any more."""
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
-        """What stands for each open change with that head in that context."""
+        """What stands for each open change with that head in that context; in a shared one for all with that head."""
+
+    def shared(self, context: str) -> tuple[str, ...]:
+        """The contexts that the forge demands of this one's branch besides: a rule for several branches has but one."""
 
     def alone(self, head: str) -> AbstractContextManager[None]:
         """While it lasts, nobody else shows anything on that head."""
@@ -112,9 +116,10 @@ class Judging:
     def look(self, number: int, now: str) -> None:
         """Read the change, judge it, and show the verdict. Raises MunimentError for what has to be tried again."""
         due = self._keeper.due(number, now)
+        before = self._keeper.shown(due.head, due.context) if due.head else None
         self.show(due.head, due.context)
         try:
-            reading = self._read(number, due)
+            reading = self._read(number, due, before)
             verdict = self._judge(reading, now) if self._counts(reading.change) else None
         except MunimentError as error:
             self._give_up(number, due.since, now, error)
@@ -126,19 +131,15 @@ class Judging:
 
     def show(self, head: str, context: str) -> None:
         """Show what stands on a head ("" for none), unless it surely is shown. Nothing stands: nothing is shown."""
-        if not head:
-            return
-        with self._keeper.alone(head):
-            status = worst(self._keeper.standing(head, context))
-            if status is not None and status != self._keeper.shown(head, context):
-                self._say(head, status)
+        if head:
+            self._show(head, context)
 
     def look_at_group(
         self, target: str, head: str, now: str, carries: Carries, url: str, *, again: bool = False
     ) -> None:
         """Show on the head of a merge queue's or train's group whether all of it is allowed: what the branch becomes.
 
-        Each member is read and judged anew. Raises MunimentError for what has to be tried again; until then the group is
+        Each member is read and judged anew. Raises MunimentError for what has to be tried again; until then it is
         pending, and past the deadline denied. Looked at `again`, or past the deadline, one that is no more is denied.
         A group never changes: one that was judged is left alone unless it is wanted `again`, for what a member became.
         """
@@ -148,14 +149,14 @@ class Judging:
             return
         late = now >= moments.later(since, minutes=PATIENCE)
         if not late:
-            self._show(head, Status(context, Saying.PENDING, "Its members are being judged.", url))
+            self._show(head, context, (Status(context, Saying.PENDING, "Its members are being judged.", url),))
         try:
             status = self._of_group(self._group(target, head, gone=again or late), context, now, carries, url)
         except MunimentError as error:
             if late:
-                self._show(head, unread(context, url, error))
+                self._show(head, context, (unread(context, url, error),))
             raise
-        self._show(head, status)
+        self._show(head, context, (status,))
         self._keeper.group_read(head, context)
 
     def _group(self, target: str, head: str, *, gone: bool) -> Group:
@@ -183,11 +184,14 @@ class Judging:
         found = worst(self._keeper.standing(head, context))
         return found is not None and found.saying is Saying.ALLOWED
 
-    def _show(self, head: str, status: Status) -> None:
-        """Show it, unless it surely is shown."""
+    def _show(self, head: str, context: str, more: tuple[Status, ...] = ()) -> None:
+        """Show what stands on a head, and `more` that does, in each context in which the branch's rule asks for it."""
         with self._keeper.alone(head):
-            if status != self._keeper.shown(head, status.context):
-                self._say(head, status)
+            for place in (context, *self._keeper.shared(context)):
+                here = tuple(structs.replace(status, context=place) for status in more)
+                status = worst((*here, *self._keeper.standing(head, place)))
+                if status is not None and status != self._keeper.shown(head, place):
+                    self._say(head, status)
 
     def _say(self, head: str, status: Status) -> None:
         """Held by whoever is alone on that head."""
@@ -195,17 +199,35 @@ class Judging:
         self._forge.publisher.publish(self._repository, head, status)
         self._keeper.show(head, status, sure=True)
 
-    def _read(self, number: int, due: Due) -> Reading:
-        """The reading, with pending shown on the head that it is of. Where it was before, others may stand."""
+    def _read(self, number: int, due: Due, shown: Status | None) -> Reading:
+        """The reading, with pending shown on the head that it is of. Where it was before, others may stand.
+
+        What was merged keeps what was `shown` of it last.
+        """
         reading = self._forge.reader.read(self._repository, number, due.heard)
         change, context = reading.change, context_for(reading.change.target)
         if self._counts(change):
             self._keeper.opened(change, context)
         else:
             self._keeper.over(change)
-        for place in dict.fromkeys(((due.head, due.context), (change.head, context))):
-            self.show(*place)
+        here, before = (change.head, context), (due.head, due.context)
+        if due.head and (before != here or change.state is State.CLOSED):
+            self._leave(*before)
+        merged = change.state is State.MERGED and before == here and shown is not None
+        self._show(*here, (shown,) if merged and shown is not None else ())
         return reading
+
+    def _leave(self, head: str, context: str) -> None:
+        """A change has this head no more: where none does, what was allowed there is so no more either.
+
+        Or the change would be green again the moment that somebody pushes the head back, before anything is read.
+        """
+        self._show(head, context)
+        with self._keeper.alone(head):
+            for place in (context, *self._keeper.shared(context)):
+                shown = self._keeper.shown(head, place)
+                if not self._keeper.standing(head, place) and (shown is None or shown.saying is Saying.ALLOWED):
+                    self._say(head, Status(place, Saying.PENDING, _NOBODYS, shown.url if shown else ""))
 
     def _counts(self, change: Change) -> bool:
         return change.state is State.OPEN and self._keeper.judges(change.target)

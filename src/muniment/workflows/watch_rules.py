@@ -1,9 +1,13 @@
-"""Whether a forge protects a branch less than it did: every way in which a rule can be loosened is looked at."""
+"""Whether a forge protects a branch less than it did: every way in which a rule can be loosened is looked at.
+
+Which of our contexts it demands, too. A rule for several branches can demand but one context of all of them.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from muniment.forges.rules import BranchRules
+from muniment.forges.statuses import OURS, context_for
 
 
 class _Rule(NamedTuple):
@@ -35,6 +39,20 @@ _RULES = (
 def weakened(before: BranchRules, now: BranchRules) -> tuple[str, ...]:
     """In which ways `now` is weaker than `before`, in words. What could not be read is in neither."""
     return (*(rule.words for rule in _RULES if rule.looser(before, now)), *_statuses(before, now))
+
+
+def others_of_ours(rules: BranchRules) -> tuple[str, ...]:
+    """The contexts of ours that the branch's rule demands beside the branch's own."""
+    own = context_for(rules.ref)
+    found = {one.context for one in rules.required if one.context.startswith(OURS)}
+    return tuple(sorted(found - {own}))
+
+
+def undemanded(rules: BranchRules) -> tuple[str, ...]:
+    """What is to be said of a branch whose rule does not ask for our verdict."""
+    own = context_for(rules.ref)
+    asked = any(one.context == own for one in rules.required) or others_of_ours(rules)
+    return () if asked or not rules.protected else (f"{own} is not required",)
 
 
 def _statuses(before: BranchRules, now: BranchRules) -> Iterator[str]:

@@ -186,3 +186,12 @@ class GiteaActing:
 
     def weaken(self, ref: str) -> None:
         self._at("DELETE", f"branch_protections/{ref.removeprefix('refs/heads/')}", self._admin)
+
+    def protect(self, rule: str, context: str) -> None:
+        """Somebody makes a rule by hand, for a branch or a pattern, that demands a status."""
+        body = {"rule_name": rule, "enable_status_check": True, "status_check_contexts": [context]}
+        self._at("POST", "branch_protections", self._admin, {**body, "enable_push": False})
+
+    def branch(self, name: str) -> None:
+        """A new branch at main's tip."""
+        self._at("POST", "branches", self._admin, {"new_branch_name": name, "old_branch_name": "main"})

@@ -6,10 +6,12 @@ pushes, statuses that anybody who writes may post, lists whose total is a header
 
 import base64
 import datetime
+import fnmatch
 import json
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from tests.support.forges import git_http
 from tests.support.forges.fake_pulls import Pulls
@@ -148,7 +150,7 @@ class FakeGitea(Pulls):
         return self.listed(request, [self._branch(path, name) for name in names])
 
     def branch(self, request: Request) -> Reply:
-        ref = f"refs/heads/{request.found[1]}"
+        ref = f"refs/heads/{unquote(request.found[1])}"
         if refused := self.may(request, "read"):
             return refused
         there = git_http.refs(self.folder / f"{request.found[0]}.git")
@@ -162,7 +164,7 @@ class FakeGitea(Pulls):
 
     def _branch(self, path: str, ref: str) -> dict[str, Any]:
         name = ref.removeprefix("refs/heads/")
-        rule = name if name in self.rules.get(path, {}) else ""
+        rule = self.effective(path, name)
         commit = {"id": self.repos[path]["git"].tip(ref)}
         return {
             "name": name,
@@ -174,16 +176,18 @@ class FakeGitea(Pulls):
     def rule(self, request: Request) -> Reply:
         if refused := self.may(request, "admin"):
             return refused
-        found = self.rules.get(request.found[0], {}).get(request.found[1])
+        found = self.rules.get(request.found[0], {}).get(unquote(request.found[1]))
         return Reply(200, found) if found else NOT_FOUND
 
     def set_rule(self, request: Request) -> Reply:
         if refused := self.may(request, "admin"):
             return refused
-        path, name = request.found[0], request.found[1] or request.body["rule_name"]
+        path, name = request.found[0], unquote(request.found[1]) or request.body["rule_name"]
         admins = "apply_to_admins" if "+gitea-" in self.version else "block_admin_merge_override"
         empty: dict[str, Any] = {"rule_name": name, "enable_push": True, "status_check_contexts": [], admins: False}
         rules = self.rules.setdefault(path, {})
+        if "+gitea-" not in self.version:
+            empty["priority"] = 1 + max((rule["priority"] for rule in rules.values()), default=0)
         rules[name] = {**(rules.get(name) or empty), **request.body}
         self._protect(path)
         return Reply(200 if request.found[1] else 201, rules[name])
@@ -191,9 +195,15 @@ class FakeGitea(Pulls):
     def drop_rule(self, request: Request) -> Reply:
         if refused := self.may(request, "admin"):
             return refused
-        self.rules[request.found[0]].pop(request.found[1])
+        self.rules[request.found[0]].pop(unquote(request.found[1]))
         self._protect(request.found[0])
         return Reply(204)
+
+    def effective(self, path: str, name: str) -> str:
+        """The name of the rule that holds for a branch: the first by rank, of one rank first what is no pattern."""
+        rules = self.rules.get(path, {})
+        fitting = [rule for rule in rules if fnmatch.fnmatchcase(name, rule)]
+        return min(fitting, key=lambda rule: (rules[rule].get("priority", 0), rule != name), default="")
 
     def _protect(self, path: str) -> None:
         names = [name for name, rule in self.rules.get(path, {}).items() if not rule.get("enable_push")]

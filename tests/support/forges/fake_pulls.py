@@ -1,6 +1,7 @@
 """The part of the fake Gitea that is about pull requests: pushes, reviews, statuses, comments, merges."""
 
 import datetime
+import fnmatch
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ class Pulls(Faulty):
         def repo_json(self, path: str, login: str) -> dict[str, Any]: ...
         def listed(self, request: Request, items: list[Any]) -> Reply: ...
         def moment(self) -> str: ...
+        def effective(self, path: str, name: str) -> str: ...
 
     # pushes
 
@@ -67,7 +69,7 @@ class Pulls(Faulty):
         git.branch(f"refs/pull/{pull['number']}/head", new)
         for review in pull["reviews"]:
             review["stale"] = review["commit_id"] != new
-        rule = self.rules.get(pull["path"], {}).get(pull["target"], {})
+        rule = self.rules.get(pull["path"], {}).get(self.effective(pull["path"], pull["target"]), {})
         if rule.get("dismiss_stale_approvals"):
             for review in pull["reviews"]:
                 if review["state"] == "APPROVED" and review["stale"]:
@@ -317,7 +319,7 @@ class Pulls(Faulty):
         return Reply(200)
 
     def _mergeable(self, pull: dict[str, Any], login: str, head: str, body: dict[str, Any]) -> bool:
-        rule = self.rules.get(pull["path"], {}).get(pull["target"])
+        rule = self.rules.get(pull["path"], {}).get(self.effective(pull["path"], pull["target"]))
         if rule is None:
             return True
         bound = rule.get("block_admin_merge_override") or rule.get("apply_to_admins")
@@ -326,9 +328,10 @@ class Pulls(Faulty):
         if rule.get("enable_merge_whitelist") and login not in rule["merge_whitelist_usernames"]:
             return False
         newest = {row["context"]: row["status"] for row in self.marks.get((pull["path"], head), [])}
-        wanted = rule["status_check_contexts"] if rule.get("enable_status_check") else []
-        if any(newest.get(context) != "success" for context in wanted):
-            return False
+        for wanted in rule["status_check_contexts"] if rule.get("enable_status_check") else []:
+            found = [status for context, status in newest.items() if fnmatch.fnmatchcase(context, wanted)]
+            if set(found) != {"success"}:
+                return False
         given = [r for r in pull["reviews"] if r["state"] == "APPROVED" and not r["dismissed"]]
         writers = {r["user"]["login"] for r in given if self.level(pull["path"], r["user"]["login"]) >= 2}
         return len(writers) >= int(rule.get("required_approvals") or 0)

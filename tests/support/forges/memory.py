@@ -265,6 +265,7 @@ class MemoryKeeper:
         self.surely: dict[tuple[str, str], Status | None] = {}
         self.groups: dict[tuple[str, str], str] = {}  # of which a reading is due, "" for none
         self.said: dict[int, str | None] = {}
+        self.demanded: dict[str, tuple[str, ...]] = {}  # by a context, those that its branch's rule demands besides
 
     def judges(self, ref: str) -> bool:
         return ref != UNPROTECTED
@@ -299,8 +300,13 @@ class MemoryKeeper:
         row.open, row.since = False, None
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
-        rows = [row for row in self.rows.values() if row.open and (row.head, row.context) == (head, context)]
-        return tuple(row.status for row in rows if row.status is not None)
+        shared = any(context in others for others in self.demanded.values())
+        rows = [row for row in self.rows.values() if row.open and row.head == head]
+        found = [row.status for row in rows if row.status is not None and (shared or row.context == context)]
+        return tuple(structs.replace(status, context=context) for status in found)
+
+    def shared(self, context: str) -> tuple[str, ...]:
+        return self.demanded.get(context, ())
 
     @contextlib.contextmanager
     def alone(self, head: str) -> Iterator[None]:

@@ -43,7 +43,7 @@ class GiteaProtector:
         name, where = short(plan.wanted.ref), place(repository.path, "branch_protections")
         if fields.get("rule_name") == name:
             self._client.send("PATCH", f"{where}/{quoted(name)}", asked)
-        else:  # none, or one for a pattern, whose other branches are none of our business
+        else:  # none, or a pattern's, whose other branches are none of our business; of one rank, a name goes first
             kept = {key: value for key, value in fields.items() if key not in _OWN}
             self._client.send("POST", where, {**kept, **asked, "rule_name": name, "branch_name": name})
         fields, after = effective(self._gitea, repository, plan.wanted.ref)
@@ -64,4 +64,4 @@ class GiteaProtector:
         self._client.send("POST", where, body)
 
 
-_OWN = ("rule_name", "branch_name", "created_at", "updated_at", "priority")
+_OWN = ("rule_name", "branch_name", "created_at", "updated_at")

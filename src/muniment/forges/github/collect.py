@@ -15,6 +15,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
+from muniment.forges import checks
 from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, wire
 from muniment.forges.github.client import at
 from muniment.forges.http import malformed
@@ -243,10 +244,7 @@ class GitHubReader:
         runs = self._hub.counted(wire.CheckRun, f"{base}/check-runs", "check_runs", filter="latest")
         found = [shaped.check_run(run) for run in runs]
         found += [shaped.status(one) for one in self._hub.many(wire.CommitStatus, f"{base}/statuses")]
-        newest: dict[tuple[str, str], Check] = {}
-        for check in sorted(found, key=lambda check: check.at):
-            newest[check.context, check.by.id] = check
-        return tuple(newest.values())
+        return checks.newest(found)
 
     def may_write(self, repository: Repo, account: Account) -> bool:
         """Whether that account may write now, asked by its login and answered for its id."""

@@ -10,6 +10,7 @@ from muniment.facts import moments
 from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
+from muniment.forges import checks
 from muniment.forges.gitlab import moves, notes, protection, settings, wire
 from muniment.forges.gitlab.client import DEVELOPER, Lab, account, at, change, check, known, repo, short
 from muniment.forges.learning import learnt, value
@@ -279,10 +280,7 @@ class GitLabReader:
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         """The newest of each name and poster."""
         path = f"{at(repository)}/repository/commits/{quote(head, safe='')}/statuses"
-        newest: dict[tuple[str, str], Check] = {}
-        for one in sorted(map(check, self._lab.many(wire.CommitStatus, path)), key=lambda found: found.at):
-            newest[one.context, one.by.id] = one
-        return tuple(newest.values())
+        return checks.newest(map(check, self._lab.many(wire.CommitStatus, path)))
 
     def fetch_header(self) -> Mapping[str, str]:
         """For git over HTTP: any name, and the token as password."""

@@ -11,11 +11,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
+from msgspec import structs
 
 from muniment.errors import MunimentError
 from muniment.forges.shapes import Change as ForgeChange
 from muniment.forges.shapes import State
-from muniment.forges.statuses import Saying, Status
+from muniment.forges.statuses import Saying, Status, ref_of
 from muniment.policy.patterns import matches
 from muniment.server import moments
 from muniment.server.changes.judging import cleaned
@@ -102,9 +103,23 @@ class PostgresKeeper:
             Change.objects.filter(at_forge=row).update(where=where)
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
-        """What stands for each open change with that head in that context."""
-        rows = AtForge.objects.filter(repository=self._repository, head=head, context=context, status__isnull=False)
-        return tuple(_read(row.status) for row in rows.order_by("number"))
+        """What stands for each open change with that head in that context; in a shared one for all with that head."""
+        rows = AtForge.objects.filter(repository=self._repository, head=head, status__isnull=False)
+        if not self._is_shared(context):
+            rows = rows.filter(context=context)
+        return tuple(structs.replace(_read(row.status), context=context) for row in rows.order_by("number"))
+
+    def shared(self, context: str) -> tuple[str, ...]:
+        """The contexts that the forge demands of this one's branch besides: a rule for several branches has but one."""
+        return self._demanded().get(ref_of(context), ())
+
+    def _is_shared(self, context: str) -> bool:
+        return any(context in others for others in self._demanded().values())
+
+    def _demanded(self) -> dict[str, tuple[str, ...]]:
+        """For each branch, the contexts of ours that its rule demands beside its own, as the forge was last read."""
+        rows = Branch.objects.filter(repository=self._repository).exclude(demanded=[])
+        return {ref: tuple(found) for ref, found in rows.values_list("ref", "demanded")}
 
     @contextlib.contextmanager
     def alone(self, head: str) -> Iterator[None]:
@@ -150,7 +165,8 @@ class PostgresKeeper:
     def contexts(self, head: str) -> list[str]:
         """The contexts in which something stands on that head."""
         rows = AtForge.objects.filter(repository=self._repository, head=head, status__isnull=False)
-        return sorted(set(rows.values_list("context", flat=True)))
+        own = set(rows.values_list("context", flat=True))
+        return sorted(own.union(*map(self.shared, own)))
 
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""

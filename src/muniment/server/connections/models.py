@@ -273,6 +273,7 @@ class Branch(models.Model):
     rules = models.JSONField(null=True)  # how the forge protects it, as it was when last found well
     ruled = models.DateTimeField(null=True)  # when that was
     loose = models.TextField(blank=True)  # what of it does not bind, in words
+    demanded = models.JSONField(default=list)  # contexts of ours that its rule demands beside the branch's own
 
     class Meta:
         """One of each."""

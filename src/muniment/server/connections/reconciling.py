@@ -17,7 +17,7 @@ from muniment.forges.shapes import Account
 from muniment.server.connections import hearing
 from muniment.server.connections.judging import Court
 from muniment.server.connections.keeping import PostgresKeeper
-from muniment.server.connections.models import Branch, Connected, Connection, Listed
+from muniment.server.connections.models import AtForge, Branch, Connected, Connection, Listed
 from muniment.server.connections.reaching import forge_of, note, repo_of
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.acts import open_incident
@@ -25,7 +25,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.work import soon
 from muniment.workflows import reconcile_forge
 from muniment.workflows.judge_at_forge import Judging
-from muniment.workflows.watch_rules import weakened
+from muniment.workflows.watch_rules import others_of_ours, undemanded, weakened
 
 EACH = timedelta(minutes=10)  # how often a repository is gone through
 _ROUNDS = 60  # passes an hour
@@ -113,8 +113,18 @@ def look_at_rules(connected: Connected, forge: Forge) -> None:
             )
         else:
             row.rules, row.ruled = msgspec.to_builtins(rules), timezone.now()
-        row.loose = "; ".join(found)
-        row.save(update_fields=["rules", "ruled", "loose"])
+        row.loose, demanded = "; ".join((*found, *undemanded(rules))), list(others_of_ours(rules))
+        if demanded != row.demanded:
+            _show_anew(row)
+        row.demanded = demanded
+        row.save(update_fields=["rules", "ruled", "loose", "demanded"])
+
+
+def _show_anew(row: Branch) -> None:
+    """Have what stands for the open changes of a branch shown in the contexts that its rule demands by now."""
+    heads = AtForge.objects.filter(repository=row.repository, change__target=row.ref, status__isnull=False)
+    for head in set(heads.values_list("head", flat=True)):
+        soon("look-at-statuses", repository=row.repository_id, head=head)
 
 
 def _accepted(subject: str, row: Branch) -> bool:

@@ -78,6 +78,8 @@ def watch(repository: int) -> None:
         watching.watch(row, forge_of(row.connection))
         watching.settle(row.repository)
         watching.keep_states(row.repository)
+        if row.repository.branches.filter(rules=None, loose="").exists():
+            soon("look-at-rules", repository=repository)
 
 
 @task("settle-escapes")

@@ -10,4 +10,9 @@ class Migration(migrations.Migration):
             name="due",
             field=models.DateTimeField(null=True),
         ),
+        migrations.AddField(
+            model_name="branch",
+            name="demanded",
+            field=models.JSONField(default=list),
+        ),
     ]
