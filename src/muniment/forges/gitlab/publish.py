@@ -72,11 +72,12 @@ class GitLabPublisher:
                 self._lab.rest.send("POST", f"{base}/merge_requests/{number}/status_check_responses", body)
 
     def _with_head(self, base: str, head: str, context: str) -> list[int]:
+        """Those for the context's branch; a pattern's is a verdict on all that have the head."""
         path = f"{base}/repository/commits/{quote(head, safe='')}/merge_requests"
         return [
             one.iid
             for one in self._lab.many(wire.MergeRequest, path, state="opened")
-            if one.sha == head and context_for(f"refs/heads/{one.target_branch}") == context
+            if one.sha == head and ("*" in context or context_for(f"refs/heads/{one.target_branch}") == context)
         ]
 
     def comment(self, repository: Repo, number: int, marker: str, text: str) -> None:
