@@ -78,7 +78,7 @@ def watch(repository: int) -> None:
         watching.watch(row, forge_of(row.connection))
         watching.settle(row.repository)
         watching.keep_states(row.repository)
-        if row.repository.branches.filter(rules=None, loose="").exists():
+        if row.repository.branches.filter(rules__isnull=True, loose="").exists():
             soon("look-at-rules", repository=repository)
 
 

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("connections", "0002_shown_group")]
+    dependencies = [("connections", "0003_when_touched")]
 
     operations = [
         migrations.AddField(
