@@ -99,8 +99,25 @@ def test_a_check_that_could_not_be_answered_is_an_error(gitlab: FakeGitLab, lab:
     for call in ("answer", "requests of commit", "checks"):
         gitlab.fail(call, Fault.FAILED)
         with pytest.raises(ForgeError):
-            lab.publisher.publish(repository, head, _status(Saying.DENIED))
+            ours.gitlab(gitlab).publisher.publish(repository, head, _status(Saying.DENIED))
         gitlab.mend()
+
+
+def test_checks_are_asked_for_once_in_a_burst_and_one_that_is_gone_is_an_error(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    head = gitlab.world.changes[_change(gitlab)].head
+    gitlab.checks = [{"id": 3, "name": "muniment/main"}]
+    for saying in (Saying.PENDING, Saying.DENIED):
+        lab.publisher.publish(repository, head, _status(saying))
+    assert gitlab.calls.count("checks") == 1
+    gitlab.fail("answer", Fault.NOT_FOUND)
+    with pytest.raises(ForgeError):
+        lab.publisher.publish(repository, head, _status(Saying.ALLOWED))
+    gitlab.mend()
+    gitlab.checks = []
+    lab.publisher.publish(repository, head, _status(Saying.ALLOWED))
+    assert gitlab.calls.count("checks") == 2, "and then they are asked for again"
 
 
 def test_there_is_one_comment_edited_in_place_and_taken_away(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:

@@ -10,7 +10,7 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge
 from muniment.forges.http import MemoryCache
 from muniment.forges.kept import Kept
-from muniment.forges.shapes import Repo
+from muniment.forges.shapes import ForgeCommit, Repo
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import FakeGitLab
@@ -89,6 +89,43 @@ def test_a_chain_with_a_gap_is_asked_for_until_it_is_whole(scene: Scene) -> None
     assert any(isinstance(move.who, Unknown) for move in scene.read().moves.value)
     scene.world.moves.insert(place, lost)
     assert all(isinstance(move.who, Known) for move in scene.read().moves.value)
+
+
+WARM = {
+    "github": ["graphql", "permission", "permission", "pull"],
+    "gitlab": ["approvals", "members", "notes", "request", "request", "reviewers"],
+}
+
+
+def test_a_warm_reading_asks_for_what_may_be_other_and_no_more(scene: Scene) -> None:
+    scene.read()
+    scene.fake.calls.clear()
+    scene.read()
+    assert sorted(scene.fake.calls) in WARM.values()
+
+
+def test_without_reviews_nobody_is_asked_about_reviewers(tmp_path: Path) -> None:
+    with FakeGitLab(tmp_path) as fake:
+        fake.world.push("ada", "topic", {"a.py": "1\n"})
+        number, reader = fake.world.open("ada", "topic"), ours.gitlab(fake).reader
+        repository = reader.repository("shop/api").repository
+        reader.read(repository, number)
+        fake.calls.clear()
+        reader.read(repository, number)
+        assert sorted(fake.calls) == ["approvals", "notes", "request", "request"]
+
+
+def test_a_commit_whose_signature_gitlab_does_not_show_is_asked_about_again(tmp_path: Path) -> None:
+    with FakeGitLab(tmp_path) as fake:
+        own = fake.world.commit({"a": "1"}, committer="GitLab <noreply@gitlab.com>")
+        fake.world.move("ada", "topic", own)
+        number, reader = fake.world.open("ada", "topic"), ours.gitlab(fake).reader
+        repository = reader.repository("shop/api").repository
+        assert reader.read(repository, number).own_commits == Known(())
+        fake.world.signed.add(own)
+        for _ in range(2):
+            assert reader.read(repository, number).own_commits == Known((ForgeCommit(own, "noreply@gitlab.com"),))
+        assert fake.calls.count("signature") == 2
 
 
 def test_an_answer_is_kept_by_all_that_it_is_about_and_only_if_it_lasts() -> None:

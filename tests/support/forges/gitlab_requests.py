@@ -62,7 +62,7 @@ class GitLabRequests(Faulty):
             "merge_when_pipeline_succeeds": change.automatic is not None,
             "squash": False,
             "allow_collaboration": False,
-            "reviewers": [user_json(user) for user in change.reviewers],
+            "reviewers": [user_json(user) for user in self._reviewers(change)],
         }
 
     def _change(self, request: Request) -> Change | None:
@@ -206,15 +206,21 @@ class GitLabRequests(Faulty):
         rows = [{"user": user_json(one.by), **({"approved_at": one.at} if self.dated else {})} for one in standing]
         return self.may(request) or Reply(200, {"approved": bool(rows), "approved_by": rows})
 
+    def _reviewers(self, change: Change) -> list[User]:
+        """Who was asked, and whoever reviewed, each once."""
+        newest = {one.by.login: one for one in change.reviews if not one.dismissed_by}
+        people = {user.login: user for user in [*change.reviewers, *(one.by for one in newest.values())]}
+        return list(people.values())
+
     def reviewers(self, request: Request) -> Reply:
         change = self._change(request)
         if change is None:
             return NOT_FOUND
         newest = {one.by.login: one for one in change.reviews if not one.dismissed_by}
         asked = {event.whom.login: event.at for event in change.events if event.what == "asked" and event.whom}
-        people = {user.login: user for user in [*change.reviewers, *(one.by for one in newest.values())]}
         rows = []
-        for login, user in people.items():
+        for user in self._reviewers(change):
+            login = user.login
             said = newest.get(login)
             state = {"approved": "approved", "changes": "requested_changes"}[said.said] if said else "unreviewed"
             if said and asked.get(login, "") > said.at:

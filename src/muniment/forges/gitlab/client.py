@@ -13,6 +13,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges import http
 from muniment.forges.gitlab import wire
 from muniment.forges.http import Cache, Client, Proof, malformed
+from muniment.forges.kept import Kept
 from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Lab:
         self.host = urlsplit(self.url).hostname or ""
         self.token = token
         self.rest = Client(f"{self.url}/api/v4", self._headers, trust=trust, cache=cache, seconds=seconds)
+        self.kept = Kept(cache)
 
     def _headers(self) -> Mapping[str, str]:
         token = self.token()

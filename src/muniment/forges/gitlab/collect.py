@@ -1,9 +1,16 @@
-"""Reads GitLab: each part of a merge request by the call that tells it whole, or Unknown with what is missing."""
+"""Reads GitLab: each part of a merge request by the call that tells it whole, or Unknown with what is missing.
+
+The request, its notes, its approvals and whoever may write are read each time; what these show to be as it was is not
+asked again.
+"""
 
 import base64
+import time
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
@@ -17,6 +24,7 @@ from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
+    NOT_ASKED,
     Ability,
     About,
     Account,
@@ -50,7 +58,15 @@ _NEEDS = {  # the least access for each
 }
 _NEEDED = "the role Reporter and the scope read_api"
 _ASKED_STATES = {State.OPEN: "opened", State.MERGED: "merged", State.CLOSED: "closed"}
+_SETTINGS_SECONDS = 300
 _DAYS_BEFORE = 30  # how long before a change was opened its first push is looked for
+
+
+class Made(Struct, frozen=True):
+    """GitLab's own commits in a change. `settled`: no other one claims to be."""
+
+    own: tuple[ForgeCommit, ...]
+    settled: bool
 
 
 class GitLabReader:
@@ -61,6 +77,7 @@ class GitLabReader:
         self._now = now
         self._newest: dict[tuple[str, int], str] = {}
         self._noted: dict[tuple[str, int], int] = {}
+        self._projects: dict[str, tuple[float, wire.Project]] = {}
 
     def about(self) -> About:
         """The installation and our account; what the tier has shows project by project."""
@@ -114,15 +131,17 @@ class GitLabReader:
         found = change(request)
         stale = self._stale(repository, found, since)
         base = f"{at(repository)}/merge_requests/{number}"
-        versions = learnt(lambda: self._versions(base, found, stale), "the versions of the change", _NEEDED)
         said = learnt(
             lambda: self._lab.many(wire.Note, f"{base}/notes", sort="asc", order_by="created_at"),
             "the notes on the change",
             _NEEDED,
         )
         own = learnt(lambda: self._own_notes(repository, number, value(said)))
-        moved = learnt(lambda: self._moves(found, value(versions), value(own)))
-        given = learnt(lambda: self._reviews(base, value(versions), value(own)), "the approvals", _NEEDED)
+        versions = learnt(
+            lambda: self._versions(repository, found, value(own), stale), "the versions of the change", _NEEDED
+        )
+        moved = learnt(lambda: self._moves(repository, found, value(versions), value(own)))
+        given = learnt(lambda: self._reviews(base, request, value(versions), value(own)), "the approvals", _NEEDED)
         reading = Reading(
             change=found,
             read_at=now,
@@ -130,9 +149,9 @@ class GitLabReader:
             retargets=learnt(lambda: notes.retargets(value(own))),
             reviews=given,
             hands=learnt(lambda: _hands(found, value(said), value(moved))),
-            own_commits=learnt(lambda: self._own_commits(repository, base), "the commits of the change", _NEEDED),
+            own_commits=learnt(lambda: self._own_commits(repository, request), "the commits of the change", _NEEDED),
             writers=learnt(lambda: self._writers(repository, value(given)), "who may write", _NEEDED),
-            checks=learnt(lambda: self.statuses(repository, found.head), "what others say of the head", _NEEDED),
+            checks=NOT_ASKED,
             merging=learnt(lambda: self._merging(repository, request), "how it is to be merged", _NEEDED),
         )
         return self._unmoved(repository, reading)
@@ -163,9 +182,17 @@ class GitLabReader:
             return _unknown(reading, "the change was touched while it was read; it is read again")
         return reading
 
-    def _versions(self, base: str, found: Change, stale: str) -> tuple[wire.Version, ...]:
-        """All versions, oldest first; the newest has to be the head."""
-        listed = self._lab.many(wire.Version, f"{base}/versions")
+    def _versions(
+        self, repository: Repo, found: Change, own: tuple[wire.Note, ...], stale: str
+    ) -> tuple[wire.Version, ...]:
+        """All versions, oldest first; the newest has to be the head. There are no others until a note tells so."""
+        listed = self._lab.kept.once(
+            tuple[wire.Version, ...],
+            ("versions", repository.id, str(found.number)),
+            (found.head, notes.of_branch(own)),
+            lambda: self._lab.many(wire.Version, f"{at(repository)}/merge_requests/{found.number}/versions"),
+            lambda told: not stale and any(one.head_commit_sha == found.head for one in told),
+        )
         ordered = tuple(sorted(listed, key=lambda version: version.id))
         if stale or not ordered or ordered[-1].head_commit_sha != found.head:
             raise ForgeError(
@@ -175,8 +202,17 @@ class GitLabReader:
             )
         return ordered
 
-    def _moves(self, found: Change, versions: tuple[wire.Version, ...], own: tuple[wire.Note, ...]) -> tuple[Move, ...]:
-        return moves.of_change(found, self._events(found), versions, notes.pushers(own))
+    def _moves(
+        self, repository: Repo, found: Change, versions: tuple[wire.Version, ...], own: tuple[wire.Note, ...]
+    ) -> tuple[Move, ...]:
+        """All pushes. A whole chain stays what it is while the head, the versions and the notes on pushes do."""
+        return self._lab.kept.once(
+            tuple[Move, ...],
+            ("moves", repository.id, str(found.number)),
+            (found.source_repository, found.source, found.head, found.opened, versions, notes.of_branch(own)),
+            lambda: moves.of_change(found, self._events(found), versions, notes.pushers(own)),
+            lambda told: all(isinstance(move.who, Known) for move in told),
+        )
 
     def _events(self, found: Change) -> Maybe[tuple[wire.Event, ...]]:
         if not found.source_repository:
@@ -195,19 +231,37 @@ class GitLabReader:
             return Unknown(f"who pushed could not be read: {error.message} (Reporter in the source project)")
         return Known(listed)
 
-    def _reviews(self, base: str, versions: tuple[wire.Version, ...], own: tuple[wire.Note, ...]) -> tuple[Review, ...]:
+    def _reviews(
+        self,
+        base: str,
+        request: wire.MergeRequest,
+        versions: tuple[wire.Version, ...],
+        own: tuple[wire.Note, ...],
+    ) -> tuple[Review, ...]:
+        """How each reviewer stands is asked only if the request has any."""
         approvals = self._lab.one(wire.Approvals, f"{base}/approvals")
-        reviewers = self._lab.many(wire.Reviewer, f"{base}/reviewers")
+        nobody = request.reviewers == []
+        reviewers = () if nobody else self._lab.many(wire.Reviewer, f"{base}/reviewers")
         return notes.reviews(approvals, reviewers, own, versions)
 
-    def _own_commits(self, repository: Repo, base: str) -> tuple[ForgeCommit, ...]:
-        """Commits with GitLab's own address, where its own signature is on them."""
-        ours = [f"noreply@{host}" for host in (self._lab.host, "gitlab.com")]
-        return tuple(
-            ForgeCommit(one.id, one.committer_email)
-            for one in self._lab.many(wire.Commit, f"{base}/commits")
-            if one.committer_email in ours and self._signed_by_gitlab(repository, one.id)
+    def _own_commits(self, repository: Repo, request: wire.MergeRequest) -> tuple[ForgeCommit, ...]:
+        """Commits with GitLab's own address, where its own signature is on them: they stay so if all of them are."""
+        since = request.diff_refs.base_sha if request.diff_refs else None
+        made = self._lab.kept.once(
+            Made,
+            ("commits", repository.id, str(request.iid)),
+            (request.target_branch, since, request.sha),
+            lambda: self._commits(repository, request.iid),
+            lambda made: bool(since) and made.settled,
         )
+        return made.own
+
+    def _commits(self, repository: Repo, number: int) -> "Made":
+        ours = [f"noreply@{host}" for host in (self._lab.host, "gitlab.com")]
+        listed = self._lab.many(wire.Commit, f"{at(repository)}/merge_requests/{number}/commits")
+        claimed = [ForgeCommit(one.id, one.committer_email) for one in listed if one.committer_email in ours]
+        own = tuple(one for one in claimed if self._signed_by_gitlab(repository, one.id))
+        return Made(own, len(own) == len(claimed))
 
     def _signed_by_gitlab(self, repository: Repo, commit: str) -> bool:
         path = f"{at(repository)}/repository/commits/{commit}/signature"
@@ -230,7 +284,7 @@ class GitLabReader:
         return _writes(self._members(repository).get(account.id))
 
     def _merging(self, repository: Repo, request: wire.MergeRequest) -> Merging:
-        project = self._lab.one(wire.Project, at(repository))
+        project = self._project(repository)
         cars = self._train(repository, f"refs/heads/{request.target_branch}") if project.merge_trains_enabled else ()
         car = next((one for one in cars if one.merge_request.iid == request.iid), None)
         automatic = request.merge_when_pipeline_succeeds
@@ -241,6 +295,14 @@ class GitLabReader:
             queued=car is not None,
             group=car.pipeline.sha if car and car.pipeline else "",
         )
+
+    def _project(self, repository: Repo) -> wire.Project:
+        """How the project merges, which decides nothing of a change: as it was read some minutes ago at most."""
+        until, known = self._projects.get(repository.id, (0.0, None))
+        if known is None or time.monotonic() > until:
+            known = self._lab.one(wire.Project, at(repository))
+            self._projects[repository.id] = time.monotonic() + _SETTINGS_SECONDS, known
+        return known
 
     def _train(self, repository: Repo, target: str) -> tuple[wire.Car, ...]:
         path = f"{at(repository)}/merge_trains/{quote(short(target), safe='')}"

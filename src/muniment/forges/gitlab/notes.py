@@ -40,6 +40,12 @@ def own(notes: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(sorted(found, key=lambda note: (moment(note.created_at), note.id)))
 
 
+def of_branch(notes: Iterable[Note]) -> list[Note]:
+    """Those that may tell of pushes, or of a time in which nobody told of them: all but what is surely of reviews."""
+    of_reviews = (_APPROVED, _WITHDREW, _OBJECTED, *_TOOK_BACK)
+    return [note for note in notes if note.body.strip() not in of_reviews and not note.body.startswith(_ASKED)]
+
+
 def pushers(notes: Iterable[Note]) -> dict[int, User | None]:
     """Who pushed each version that a note tells of."""
     return {int(found["version"]): note.author for note in notes if (found := _PUSHED.match(note.body))}

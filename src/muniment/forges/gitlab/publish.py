@@ -4,6 +4,7 @@ An external check belongs to a merge request, not to a commit: it is answered fo
 target. GitLab fails one that stays pending for two minutes, which blocks as well.
 """
 
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from muniment.forges.statuses import Saying, Status, context_for
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failed"}
 _ANSWERS = {Saying.PENDING: "pending", Saying.ALLOWED: "passed", Saying.DENIED: "failed"}
 _LONGEST = 255
+_CHECKS_SECONDS = 60.0
 
 
 class GitLabPublisher:
@@ -23,13 +25,12 @@ class GitLabPublisher:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._plain: set[str] = set()  # projects without external checks
+        self._checks: dict[str, tuple[float, tuple[wire.StatusCheck, ...]]] = {}
 
     def publish(self, repository: Repo, head: str, status: Status) -> None:
         """A verdict on exactly that head. What blocks is said first."""
         self._commit_status(repository, head, status)
-        if repository.id not in self._plain:
-            self._answer(repository, head, status)
+        self._answer(repository, head, status)
 
     def _commit_status(self, repository: Repo, head: str, status: Status) -> None:
         body = {
@@ -57,19 +58,31 @@ class GitLabPublisher:
 
     def _answer(self, repository: Repo, head: str, status: Status) -> None:
         base = at(repository)
-        none: tuple[wire.StatusCheck, ...] | None = None
-        checks = self._lab.where_it_exists(
-            lambda: self._lab.many(wire.StatusCheck, f"{base}/external_status_checks"), none
-        )
-        if checks is None:
-            self._plain.add(repository.id)
-            return
-        ours = [check for check in checks if check.name == status.context]
+        ours = [check for check in self._external(repository) if check.name == status.context]
         requests = self._with_head(base, head, status.context) if ours else []
-        for check in ours:
-            for number in requests:
-                body = {"sha": head, "external_status_check_id": check.id, "status": _ANSWERS[status.saying]}
-                self._lab.rest.send("POST", f"{base}/merge_requests/{number}/status_check_responses", body)
+        try:
+            for check in ours:
+                for number in requests:
+                    body = {"sha": head, "external_status_check_id": check.id, "status": _ANSWERS[status.saying]}
+                    self._lab.rest.send("POST", f"{base}/merge_requests/{number}/status_check_responses", body)
+        except ForgeError:
+            self._checks.pop(repository.id, None)  # it may be gone
+            raise
+
+    def _external(self, repository: Repo) -> tuple[wire.StatusCheck, ...]:
+        """The project's external checks, of a moment ago; one without them gets none while we run.
+
+        One that was made meanwhile waits for the next verdict, and blocks; one that was removed is an error once.
+        """
+        none: tuple[wire.StatusCheck, ...] | None = None
+        until, known = self._checks.get(repository.id, (0.0, ()))
+        if time.monotonic() < until:
+            return known
+        path = f"{at(repository)}/external_status_checks"
+        found = self._lab.where_it_exists(lambda: self._lab.many(wire.StatusCheck, path), none)
+        seconds = _CHECKS_SECONDS if found is not None else float("inf")
+        self._checks[repository.id] = time.monotonic() + seconds, found or ()
+        return found or ()
 
     def _with_head(self, base: str, head: str, context: str) -> list[int]:
         """Those for the context's branch; a pattern's is a verdict on all that have the head."""
@@ -100,7 +113,7 @@ class GitLabPublisher:
     def ask(self, repository: Repo, number: int, accounts: tuple[str, ...]) -> None:
         """Ask these as well as those who are asked already."""
         path = f"{at(repository)}/merge_requests/{number}"
-        ids = [user.id for user in self._lab.one(wire.MergeRequest, path).reviewers]
+        ids = [user.id for user in self._lab.one(wire.MergeRequest, path).reviewers or ()]
         for login in accounts:
             found = self._lab.many(wire.User, "users", username=login)
             if len(found) != 1:

@@ -96,7 +96,7 @@ class MergeRequest(Struct, frozen=True):
     merge_when_pipeline_succeeds: bool = False
     squash: bool = False
     allow_collaboration: bool | None = None
-    reviewers: list[User] = []
+    reviewers: list[User] | None = None
 
 
 class Version(Struct, frozen=True):
