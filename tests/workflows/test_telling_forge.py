@@ -38,7 +38,7 @@ FIELDS = {
         ),
         (
             reviewed_by_others.Reasons.TOO_FEW_OTHERS,
-            "Add people to people.toml who may write to this repository and had no hand in this change.",
+            "Add people (page People, or people.toml) who may write to this repository and had no hand in this change.",
         ),
     ],
 )

@@ -355,7 +355,7 @@ def security_reviewers(case: Case, review: CodeReview) -> SecurityReviewers:
     could = [person for person in review.could_approve if SECURITY in people[person].roles]
     return SecurityReviewers(
         counted=tuple(person for person in review.counted if SECURITY in people[person].roles),
-        ask=some(could, 5) or "somebody with the security role who had no hand in it (people.toml has none)",
+        ask=some(could, 5) or "somebody with the security role who had no hand in it (none is known)",
     )
 
 

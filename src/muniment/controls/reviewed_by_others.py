@@ -40,15 +40,15 @@ class Reasons(Codes):
     )
     TOO_FEW_OTHERS = violated(
         "{count} of {needed} others approved{who}, and only {left} more people could.",
-        "Add people to people.toml who may write to this repository and had no hand in this change.",
+        "Add people (page People, or people.toml) who may write to this repository and had no hand in this change.",
     )
     CHANGES_REQUESTED = violated(
         "{name} asks for changes.",
         "Talk to them; they can approve, or run: muniment approve {head} --onto {branch} --withdraw",
     )
     UNKNOWN_CONTRIBUTOR = unknown(
-        "{name}, {because} of {commit}, belongs to nobody in people.toml.",
-        "Add it to the person it belongs to in people.toml, or have somebody with the security role run: "
+        "{name}, {because} of {commit}, belongs to nobody who is known.",
+        "Say whose it is (page People, or people.toml), or have somebody with the security role run: "
         "muniment approve {head} --onto {branch} --attest {subject}=PERSON",
     )
     UNLEARNT_CONTRIBUTOR = unknown(

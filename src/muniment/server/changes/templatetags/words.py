@@ -5,6 +5,7 @@ from django.utils.translation import gettext
 
 from muniment.decision.account import ReasonTold
 from muniment.server.changes import words
+from muniment.workflows import telling_forge
 
 register = template.Library()
 
@@ -19,6 +20,12 @@ def said(reason: ReasonTold, control: str = "") -> str:
 def remedy(reason: ReasonTold, control: str = "") -> str:
     """What to do next; "" where there is nothing to do."""
     return words.sentences(reason, control)[1]
+
+
+@register.filter
+def at_forge(remedy: str) -> str:
+    """What to do next for a change at a forge, where nobody needs a command."""
+    return telling_forge.here(remedy)
 
 
 @register.filter
