@@ -16,10 +16,11 @@ from pathlib import Path
 
 from bench.measure import Row, command, medians, table
 from muniment.errors import VaultError
-from muniment.vault import layout, masking, program
+from muniment.vault import engines, layout, program
 from muniment.vault.client import Session, Vault
+from muniment.vault.engines import Engine
 from muniment.vault.forms import forms
-from muniment.vault.masking import MARK, Engine, Masker
+from muniment.vault.masking import MARK, Masker
 from muniment.vault.opening import open_role
 from tests.support import vaults
 
@@ -29,9 +30,10 @@ LOG, SCREEN = 200 << 20, 60 << 20  # bytes
 _PIECE = 1 << 16
 WATCH = """
 import json, sys
-from muniment.vault import masking, running
+from muniment.vault import engines, running
+from muniment.vault.masking import Masker
 values, engine, command = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3:]
-masker = masking.Masker(values, getattr(masking, engine) if engine else None)
+masker = Masker(values, getattr(engines, engine) if engine else None)
 import os; sys.exit(running.run(command, os.environ, masker).code)
 """
 
@@ -49,8 +51,8 @@ def rows() -> list[Row]:
         log, screen = _log(folder / "log", LOG), _log(folder / "screen", SCREEN)
         return [
             _fetch(folder),
-            _pipe(log, values, masking.ahocorasick, ">= 0.18 x"),
-            _pipe(log, values, masking.hyperscan, ">= 0.5 x"),
+            _pipe(log, values, engines.ahocorasick, ">= 0.18 x"),
+            _pipe(log, values, engines.hyperscan, ">= 0.5 x"),
             _terminal(screen, values),
             _peer(screen.read_bytes(), values),
             _start(folder),
@@ -171,7 +173,7 @@ def _pipe(log: Path, values: Sequence[str], engine: Engine, bound: str) -> Row:
 def _terminal(log: Path, values: Sequence[str]) -> Row:
     found = medians(
         {
-            "ours": lambda: _seen(_watched(values, masking.installed().__name__, "cat", str(log))),
+            "ours": lambda: _seen(_watched(values, engines.installed().__name__, "cat", str(log))),
             "peer": lambda: _seen(_watched([], "", "cat", str(log))),
             "script": lambda: _seen(["script", "-qec", f"cat {log}", "/dev/null"]),
         },
@@ -206,7 +208,7 @@ def _seen(arguments: Sequence[str]) -> None:
 
 def _peer(log: bytes, values: Sequence[str]) -> Row:
     """In pieces, as they come."""
-    ours = Masker(values, masking.ahocorasick)
+    ours = Masker(values, engines.ahocorasick)
     peer = PyAhoCorasick(values)
     pieces = [log[at : at + _PIECE] for at in range(0, len(log), _PIECE)]
     found = medians(

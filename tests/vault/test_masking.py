@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from muniment.errors import RunError
+from muniment.vault import engines, masking
 from muniment.vault import forms as every_form
-from muniment.vault import masking
+from muniment.vault.engines import Engine, ahocorasick, hyperscan
 from muniment.vault.forms import length
-from muniment.vault.masking import MARK, Engine, Masker, ahocorasick, hyperscan
+from muniment.vault.masking import MARK, Masker
 
 ENGINES = [pytest.param(ahocorasick, id="ahocorasick"), pytest.param(hyperscan, id="hyperscan")]
 forms = functools.lru_cache(1024)(every_form.forms)
@@ -129,14 +130,21 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masking, "forms", forms)
 
 
-@pytest.mark.usefixtures("remembered")
+@pytest.fixture
+def flooded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick look is taken at little too."""
+    monkeypatch.setattr(masking, "_FLOOD", 0)
+
+
+@pytest.mark.usefixtures("remembered", "flooded")
 @given(number=st.integers(0, 2**64))
 @seed(6)
 @settings(max_examples=STREAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_a_stream_cut_anywhere_gives_what_the_whole_gives(number: int) -> None:
     chance = random.Random(number)
     values = [chance.choice([*HARD, invented(chance), invented(chance)]) for _ in range(chance.randint(1, 3))]
-    stream = text(values, chance)
+    ordinary = b"a line of a log without any\n  and indented\n"
+    stream = ordinary.join(text(values, chance) for _ in range(chance.choice([1, 4])))
     expected = plainly(values, stream)
     cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.choice([1, 3, 20, 200])))
     parts = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
@@ -145,6 +153,20 @@ def test_a_stream_cut_anywhere_gives_what_the_whole_gives(number: int) -> None:
     assert whole(values, stream, ahocorasick) == expected
     without = re.sub(rb"[\r\n]\s*", b"", expected)
     assert not any(form in without for value in values for form in forms(value) if form not in MARK)
+
+
+@pytest.mark.parametrize("fold", [b"\n", b"\r\n", b"\n ", b"\r\n\t ", b"\n\n", b"\n" + b" " * 80])
+@pytest.mark.usefixtures("flooded")
+def test_wherever_line_breaks_fall_in_a_form_it_is_found_in_a_long_log(fold: bytes) -> None:
+    value = "".join(secrets.choice(string.ascii_letters) for _ in range(12))
+    log = b"an ordinary line\n    and one more\n" * 50
+    masker = Masker([value], hyperscan)
+    for breaks in range(1 << 11):
+        written = b"".join(bytes([byte]) + fold * (breaks >> at & 1) for at, byte in enumerate(value.encode()))
+        data = log + written + b"\n" + log
+        shown = bytes(masker.feed(data)) + masker.flush()
+        assert shown == log + plainly([value], written) + b"\n" + log, written
+        masker = masker.again()
 
 
 def test_only_what_may_become_a_secret_is_held_back() -> None:
@@ -179,10 +201,9 @@ def test_a_second_stream_knows_nothing_of_the_first() -> None:
 
 
 def test_a_long_value_costs_no_more_for_coming_in_pieces() -> None:
-    middle = "".join(secrets.choice(string.ascii_letters + "\n") for _ in range(50_000))
-    value = f"first{middle}last"  # a line of two characters is none that is looked for
+    value = "".join(secrets.choice(string.ascii_letters + "\n") for _ in range(50_000))
     parts = [f"{value[at : at + 50]}".encode() for at in range(0, len(value), 50)]
-    assert pieces([value], [b">", *parts, b"<"], ahocorasick) == b">" + MARK + b"<"
+    assert pieces([value], [b">", *parts, b"<"], ahocorasick) in (b">" + MARK + b"<", b">\n" + MARK + b"<")
 
 
 def test_length_does_not_count_what_is_not_looked_for() -> None:
@@ -194,8 +215,8 @@ def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) 
     def missing(_: object) -> None:
         raise ImportError
 
-    monkeypatch.setattr(masking, "hyperscan", missing)
-    monkeypatch.setattr(masking, "ahocorasick", missing)
+    monkeypatch.setattr(engines, "hyperscan", missing)
+    monkeypatch.setattr(engines, "ahocorasick", missing)
     with pytest.raises(RunError, match="mask"):
         Masker(["correct horse battery"])
 

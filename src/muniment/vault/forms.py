@@ -29,9 +29,9 @@ def length(value: str) -> int:
 
 def forms(value: str) -> frozenset[bytes]:
     """The forms of one value and of each of its lines, all of at least SHORTEST bytes."""
-    found = {*_written(value), *_encoded(value.strip().encode("utf-8", "surrogatepass"))}
-    for line in value.splitlines():
-        found |= set(_written(line))
+    texts = {text for whole in (value, *value.splitlines()) for text in (whole, whole.strip())}
+    found = {form for text in texts for form in _written(text)}
+    found |= set(_encoded(value.strip().encode("utf-8", "surrogatepass")))
     return frozenset(form for form in map(_unfolded, found) if len(form) >= SHORTEST)
 
 
@@ -41,10 +41,9 @@ def _unfolded(text: str) -> bytes:
 
 def _written(value: str) -> Iterator[str]:
     """As it is, and as text inside other text: escaped for URLs, JSON, shells and Python."""
-    yield from (value, value.strip())
+    yield value
     for write in (_urls, _jsons, _shells, _pythons):
         yield from write(value)
-        yield from write(value.strip())
 
 
 def _urls(value: str) -> Iterator[str]:

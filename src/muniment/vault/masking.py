@@ -13,31 +13,18 @@ still become a form is held back, until more comes.
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from muniment.errors import RunCode, RunError
+from muniment.vault.engines import Engine, installed
 from muniment.vault.forms import FOLD, SHORTEST, forms
 
 MARK = b"***"
-_INDENTS = 64  # in one piece, up to which it is quicker to take each out by itself
-_BLANKS = re.compile(rb"\s*")
+_FLOOD = 1 << 15  # bytes that come at once, from which a quick look is worth what it takes to begin with
+_PLAIN = re.compile(rb"\S[^\r\n]*")  # text as it is, whatever stands before it
 _BEGUN = re.compile(rb"([^\r\n]{1,2})[\r\n]\s*")  # what may have begun just before a line break
 
-
-class Finder(NamedTuple):
-    """What an engine makes of keys.
-
-    `keys` says where any of them begins. `indents`, where an engine is quick at it, says where the first of the blanks
-    after each line break ends; None if there are too many.
-    """
-
-    keys: Callable[[bytes], Iterable[int]]
-    indents: Callable[[bytes], list[int] | None]
-
-
-Engine = Callable[[Sequence[bytes]], Finder]
 Span = tuple[int, int]
+Piece = bytes | memoryview
 
 
 class Masker:
@@ -68,13 +55,15 @@ class Masker:
         other._begin()
         return other
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> Piece:
         """What may be shown now."""
         if self._find is None:
             return data
+        if len(data) >= _FLOOD and (plain := self._untouched(data)) is not None:
+            return plain
         lead = len(data) - len(data.lstrip()) if self._folding and not self._raw else 0
         before = len(self._text)
-        self._text, self._folding = _unfolded(data, self._folding, self._text, self._find.indents)
+        self._text, self._folding = _unfolded(data, self._folding, self._text)
         spans, living = self._compared(max(before - SHORTEST + 1, 0))
         kept = self._kept(living)
         if not spans and not self._masked and (plain := self._plain(data, kept)) is not None:
@@ -99,6 +88,21 @@ class Masker:
         shown, self._done = self._raw[self._done :], len(self._raw)
         return shown
 
+    def _untouched(self, data: bytes) -> Piece | None:
+        """The same as the rest of `feed`, where the engine sees at once that no form begins; None where it does not."""
+        if self._find is None or self._find.none is None or self._masked or self._places:
+            return None
+        raw = self._raw + data
+        ending = _ending(raw, SHORTEST - 1)
+        if ending is None or not self._find.none(raw):
+            return None
+        last, self._text, self._folding = ending
+        kept, done = self._kept([]), self._done
+        cut = len(raw) - len(last) + _place(last, self._text, kept)
+        end = max(done, _shown_to(raw, cut))
+        self._raw, self._done, self._text = raw[cut:], end - cut, self._text[kept:]
+        return memoryview(raw)[done:end]
+
     def _compared(self, new: int) -> tuple[list[Span], list[int]]:
         """The occurrences, and where a form may have begun; what the engine has not yet seen is from `new` on."""
         spans: list[Span] = []
@@ -116,10 +120,13 @@ class Masker:
 
     def _kept(self, living: list[int]) -> int:
         """The place in _text from which everything is held back."""
-        end = len(self._text)
+        text, heads, end = self._text, self._heads, len(self._text)
         if living:
             return min(living)
-        return next((at for at in range(max(end - SHORTEST + 1, 0), end) if self._text[at:] in self._heads), end)
+        for at in range(max(end - SHORTEST + 1, 0), end):
+            if text[at:] in heads:
+                return at
+        return end
 
     def _plain(self, data: bytes, kept: int) -> bytes | None:
         """The same as _shown where there is nothing to mask, without a copy more; None if `kept` is not in `data`."""
@@ -127,8 +134,7 @@ class Masker:
         cut = _from_end(data, left) if left else len(data)
         if cut < 0:
             return None
-        seen = _BEGUN.match(data, cut)
-        end = seen.end() if seen else cut
+        end = _shown_to(data, cut)
         held = self._raw[self._done :]
         self._hold(data[cut:], kept, end - cut, 0)
         return b"".join((held, memoryview(data)[:end])) if held else data[:end]
@@ -146,8 +152,7 @@ class Masker:
                 done = max(done, places.of(masked - 1) + 1)
         left = len(self._text) - kept
         cut = _from_end(raw, left) if left else len(raw)
-        seen = _BEGUN.match(raw, cut)
-        end = seen.end() if seen else cut
+        end = _shown_to(raw, cut)
         pieces.append(raw[done:end])
         self._hold(raw[cut:], kept, max(done, end) - cut, masked)
         return b"".join(pieces)
@@ -157,76 +162,6 @@ class Masker:
         self._raw, self._done = raw, done
         self._text, self._masked = self._text[kept:], max(masked - kept, 0)
         self._places = [at - kept for at in self._places if at >= kept]
-
-
-def installed() -> Engine:
-    """The fastest engine that is there. Raises RunError if there is none."""
-    for engine in (hyperscan, ahocorasick):
-        try:
-            engine((b"a" * SHORTEST,))
-        except ImportError:
-            continue
-        return engine
-    raise RunError(
-        RunCode.MASKING, "nothing that masks secrets is installed", "Install it: pip install 'muniment[pipeline]'"
-    )
-
-
-def ahocorasick(keys: Sequence[bytes]) -> Finder:
-    """By ahocorasick_rs. Raises ImportError."""
-    from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
-
-    automaton = BytesAhoCorasick(keys, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
-    return Finder(
-        lambda data: [at for _, at, _ in automaton.find_matches_as_indexes(data, overlapping=True)], lambda _: None
-    )
-
-
-def hyperscan(keys: Sequence[bytes]) -> Finder:
-    """By Hyperscan or Vectorscan. Raises ImportError where it is missing, or the processor is too old for it."""
-    import hyperscan as library
-
-    def compiled(literals: Sequence[bytes]) -> "library.Database":
-        database = library.Database(mode=library.HS_MODE_BLOCK)
-        count = len(literals)
-        database.compile(expressions=list(literals), ids=list(range(count)), elements=count, flags=0, literal=True)
-        return database
-
-    try:
-        found, blanks = compiled(keys), compiled([b"\n" + one for one in (b" ", b"\t", b"\v", b"\f")])
-    except library.HyperscanError as error:
-        raise ImportError("hyperscan does not run here") from error
-
-    def find(data: bytes) -> list[int]:
-        places: list[int] = []
-        found.scan(data, lambda _id, _start, end, _flags, _context: places.append(end - SHORTEST))
-        return places
-
-    def indents(data: bytes) -> list[int] | None:
-        ends: list[int] = []
-
-        def note(_id: int, _start: int, end: int, _flags: int, _context: object) -> bool:
-            ends.append(end)
-            return len(ends) > _INDENTS
-
-        try:
-            blanks.scan(data, note)
-        except library.ScanTerminated:
-            return None
-        return ends
-
-    return Finder(find, indents)
-
-
-def _without_blanks(data: bytes, ends: list[int]) -> list[memoryview]:
-    """Without the blanks of which the first end there, one byte after each line break."""
-    view, pieces, done = memoryview(data), [], 0
-    for end in ends:
-        if end > done:
-            pieces.append(view[done : end - 1])
-            found = _BLANKS.match(data, end)
-            done = found.end() if found else end
-    return [*pieces, view[done:]]
 
 
 class _Places:
@@ -250,22 +185,43 @@ class _Places:
         return self._raws[at] + place - self._texts[at]
 
 
+def _shown_to(raw: bytes, cut: int) -> int:
+    """Up to where raw is shown, of which everything from `cut` on is held back: what begins before a break is not."""
+    seen = _BEGUN.match(raw, cut)
+    return seen.end() if seen else cut
+
+
 def _from_end(raw: bytes, count: int) -> int:
-    """Where in raw the last `count` bytes of its text begin, -1 if before it. It looks no further back than it must."""
+    """Where in raw the last `count` bytes of its text begin, -1 if before it."""
+    ending = _ending(raw, count)
+    if ending is None:
+        return -1
+    last, text, _ = ending
+    return len(raw) - len(last) + _place(last, text, len(text) - count)
+
+
+def _place(raw: bytes, text: bytes, place: int) -> int:
+    """Where in raw a place in its text is."""
+    return place if len(text) == len(raw) else _Places(raw).of(place)
+
+
+def _ending(raw: bytes, count: int) -> tuple[bytes, bytes, bool] | None:
+    """An end of raw with `count` bytes of text in it, and what `_unfolded` says of it: not much more than must be."""
+    last = raw[-count:]
+    if len(last) == count and _PLAIN.fullmatch(last):
+        return last, last, False
     width = count
     while True:
         width = min(len(raw), 2 * width + 64)
-        window = raw[-width:].lstrip()  # blanks at its beginning may be of a fold or not: they are not counted
-        text, _ = _unfolded(window, False)
+        last = raw[-width:].lstrip()  # blanks at its beginning may be of a fold or not: they are not counted
+        text, folds = _unfolded(last, False)
         if len(text) >= count:
-            return len(raw) - len(window) + _Places(window).of(len(text) - count)
+            return last, text, folds
         if width == len(raw):
-            return -1
+            return None
 
 
-def _unfolded(
-    data: bytes, folding: bool, before: bytes = b"", indents: Callable[[bytes], list[int] | None] = lambda _: None
-) -> tuple[bytes, bool]:
+def _unfolded(data: bytes, folding: bool, before: bytes = b"") -> tuple[bytes, bool]:
     """`before`, then `data` without line breaks and the blanks after them; and whether it ends in such."""
     if folding:
         data = data.lstrip()
@@ -276,9 +232,6 @@ def _unfolded(
     if b"\n" not in data:
         return before + data, False
     folds = data[data.rfind(b"\n") :].isspace()
-    ends = indents(data)
-    if ends is not None:
-        return b"".join((before, *_without_blanks(data, ends))).replace(b"\n", b""), folds
     first, *others = data.split(b"\n")
     return b"".join((before, first, *map(bytes.lstrip, others))), folds
 

@@ -4,7 +4,7 @@ import os
 import select
 from contextlib import suppress
 
-from muniment.vault.masking import Masker
+from muniment.vault.masking import Masker, Piece
 
 _PIECE = 1 << 16
 _SHOWN = 2  # letters of a secret that may show before a pause at a terminal: somebody waits for what they typed
@@ -55,7 +55,7 @@ class Stream:
         self._write(self._masker.flush())
         os.close(self.source)
 
-    def _write(self, data: bytes) -> bool:
+    def _write(self, data: Piece) -> bool:
         view = memoryview(data)
         while view:
             try:

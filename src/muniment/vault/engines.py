@@ -1,0 +1,118 @@
+"""What finds where forms begin: the libraries that do it fast, each asked in the same way.
+
+Text is looked at as `forms` writes it, without line breaks. Taking those out costs more than finding does, so an engine
+may also say of raw output that no key stands in it, line breaks or not. Hyperscan can. It looks for three PARTS of each
+key. Where all three are broken by line breaks, there is a last one up to the key's middle and a first one behind it,
+with five bytes between them at most (with six, the second part were whole): so it looks for such short lines too. Where
+it finds any of these, the text around is looked at without its breaks.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from muniment.errors import RunCode, RunError
+from muniment.vault.forms import FOLD, SHORTEST
+
+_PARTS = (slice(0, 5), slice(2, 7), slice(4, SHORTEST))
+_SHORT = tuple(  # either the break stands just before, or blanks, of which more than two are not looked at
+    begun + rb"[^ \t\v\f\r\n][^\r\n]{0,4}[\r\n]" for begun in (rb"[\r\n]", rb"[ \t\v\f\r\n]{2}")
+)
+_SUSPECTS = 16  # in one piece, up to which it is quicker to look at each by itself
+_AROUND = 64  # bytes on either side of one
+
+
+class Finder(NamedTuple):
+    """What an engine makes of keys, each of SHORTEST bytes.
+
+    `keys` says where in a text any of them begins. `none`, where an engine is quick at it, is true of raw output only
+    if no key stands in it, folded or not.
+    """
+
+    keys: Callable[[bytes], Iterable[int]]
+    none: Callable[[bytes], bool] | None = None
+
+
+Engine = Callable[[Sequence[bytes]], Finder]
+
+
+def installed() -> Engine:
+    """The fastest engine that is there. Raises RunError if there is none."""
+    for engine in (hyperscan, ahocorasick):
+        try:
+            engine((b"a" * SHORTEST,))
+        except ImportError:
+            continue
+        return engine
+    raise RunError(
+        RunCode.MASKING, "nothing that masks secrets is installed", "Install it: pip install 'muniment[pipeline]'"
+    )
+
+
+def ahocorasick(keys: Sequence[bytes]) -> Finder:
+    """By ahocorasick_rs. Raises ImportError."""
+    from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
+    automaton = BytesAhoCorasick(keys, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
+    return Finder(lambda data: [at for _, at, _ in automaton.find_matches_as_indexes(data, overlapping=True)])
+
+
+def hyperscan(keys: Sequence[bytes]) -> Finder:
+    """By Hyperscan or Vectorscan. Raises ImportError where it is missing, or the processor is too old for it."""
+    import hyperscan as library
+
+    def compiled(expressions: Sequence[bytes]) -> "library.Database":
+        database = library.Database(mode=library.HS_MODE_BLOCK)
+        count = len(expressions)
+        database.compile(expressions=list(expressions), ids=list(range(count)), elements=count, flags=0)
+        return database
+
+    @cache  # each takes a while to make, and a short output needs one of them alone
+    def whole() -> "library.Database":
+        return compiled([*map(_literal, keys)])
+
+    @cache
+    def some() -> "library.Database":
+        parts = sorted({key[part] for key in keys for part in _PARTS})
+        return compiled([*map(_literal, parts), *_SHORT])
+
+    try:
+        compiled(_SHORT)
+    except library.HyperscanError as error:
+        raise ImportError("hyperscan does not run here") from error
+
+    def find(data: bytes) -> list[int]:
+        places: list[int] = []
+        whole().scan(data, lambda _id, _start, end, _flags, _context: places.append(end - SHORTEST))
+        return places
+
+    def none(raw: bytes) -> bool:
+        suspects: list[int] = []
+
+        def note(_id: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+            suspects.append(end)
+            return len(suspects) > _SUSPECTS
+
+        try:
+            some().scan(raw, note)
+        except library.ScanTerminated:
+            return False
+        texts = [_around(raw, at) for at in suspects]
+        return None not in texts and not (texts and find(b"\n".join(filter(None, texts))))
+
+    return Finder(find, none)
+
+
+def _literal(text: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % byte for byte in text)
+
+
+def _around(raw: bytes, at: int) -> bytes | None:
+    """The text of which a key with something at `at` in it would be a part; None if blanks leave too little of it."""
+    first, last = max(at - _AROUND, 0), min(at + _AROUND, len(raw))
+    part = raw[first:last]
+    begun = len(part) - len(part.lstrip()) if first else 0  # these blanks may be of a fold or not
+    before = len(FOLD.sub(b"", raw[first + begun : at]))
+    text = FOLD.sub(b"", part[begun:])
+    enough = (not first or before >= SHORTEST) and (last == len(raw) or len(text) - before >= SHORTEST)
+    return text if enough else None
