@@ -203,7 +203,7 @@ def test_lists_of_many_are_looked_through_by_name_and_by_clause() -> None:
     page = ada.get("/products?clause=review.two-others").content.decode()
     assert "/products/p7" in page
     assert "/products/p8" not in page
-    assert "1 fail, 0 not known, 1 hold" in ada.get("/").content.decode()
+    assert "fails 1 · holds 1" in ada.get("/").content.decode()
     page = ada.get("/products?find=P1").content.decode()
     assert "/products/p19" in page
     assert "/products/p20" not in page

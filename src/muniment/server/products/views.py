@@ -1,6 +1,6 @@
 """Pages about the state of things: home, products, one product."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Max, Min, Q
@@ -40,7 +40,7 @@ class Line(NamedTuple):
     state: str
     label: str
     since: Any
-    counts: dict[str, int]
+    counts: str
     why: str
     reporting: tuple[Reporting, ...] = ()
 
@@ -227,13 +227,19 @@ def _states(states: Any) -> list[Line]:
     found: list[Line] = []
     for clause in clauses():
         if clause.id not in rows:
-            found.append(Line(clause, "unknown", str(State.UNKNOWN.label), None, {}, _("Nothing was judged yet.")))
+            found.append(Line(clause, "unknown", str(State.UNKNOWN.label), None, "", _("Nothing was judged yet.")))
             continue
         state = worst[clause.id]
         told = since[clause.id, state]
-        counts = {each.name.lower(): rows[clause.id][each.name.lower()] for each in State}
-        found.append(Line(clause, state.name.lower(), str(state.label), told["since"], counts, told["why"]))
+        counted = {each: rows[clause.id][each.name.lower()] for each in State}
+        found.append(Line(clause, state.name.lower(), str(state.label), told["since"], _spread(counted), told["why"]))
     return found
+
+
+def _spread(counted: Mapping[State, int]) -> str:
+    """How many are in each state that any is in, the worst first; nothing where all are in one."""
+    there = [(state, count) for state, count in sorted(counted.items(), reverse=True) if count]
+    return " · ".join(f"{state.label} {count}" for state, count in there) if len(there) > 1 else ""
 
 
 def _unreadable(shown: Any) -> Any:
