@@ -1,5 +1,6 @@
 """A copy over HTTP: what it keeps, what it leaves out, what it does not let others take back, and that it is silent."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from muniment.errors import GitError
 from muniment.git.files import changed
 from muniment.git.mirror import KEPT, Mirror
 from tests.support.forges.fake_gitea import FakeGitea
-from tests.support.forges.faulty import Request
+from tests.support.forges.faulty import Fault, Request
 from tests.support.repos import Repo
 
 APPROVALS = "refs/muniment/approvals/*"
@@ -75,6 +76,29 @@ def test_large_files_stay_there_until_a_change_touches_them(place: Place) -> Non
     with place.mirror.open() as repository, pytest.raises(GitError):
         changed(repository, [base], head)
     place.mirror.complete([(base, head)])
+    with place.mirror.open() as repository:
+        assert [file.path for file in changed(repository, [base], head)] == ["large.bin"]
+
+
+def test_what_was_not_complete_is_looked_at_again(place: Place) -> None:
+    large = "x" * (2 << 20)
+    base = place.there.commit({"large.bin": large}, on="main")
+    head = place.there.commit({"large.bin": large + "y"}, on="topic", parents=["main"])
+    place.mirror.complete([(base, head)])  # which are not here
+    place.mirror.fetch(["refs/heads/*"])
+    place.fake.fail("git", Fault.FAILED)
+    place.mirror.complete([(base, head)])  # whose file cannot be had
+    place.fake.mend()
+    place.mirror.complete([(base, head)])
+    with place.mirror.open() as repository:
+        assert [file.path for file in changed(repository, [base], head)] == ["large.bin"]
+    before = len(place.fake.calls)
+    place.mirror.complete([(base, head)])
+    assert len(place.fake.calls) == before
+    shutil.rmtree(place.folder / "mirror")
+    place.mirror = place.made()
+    place.mirror.fetch(["refs/heads/*"])
+    place.mirror.complete([(base, head)])  # a copy that was made anew lacks it
     with place.mirror.open() as repository:
         assert [file.path for file in changed(repository, [base], head)] == ["large.bin"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from muniment.errors import ForgeError, GitError, SignatureError
 from muniment.facts import kinds as known_kinds
-from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
+from muniment.facts.change import ApprovedHead, Commit, Pushes, Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
@@ -20,7 +20,7 @@ from muniment.facts.statements import Approval
 from muniment.forges import checks, hands, reviews
 from muniment.forges.accounts import Accounts
 from muniment.forges.shapes import NOT_ASKED, Account, Check, Move, Reading
-from muniment.git import approvals, files, history
+from muniment.git import approvals, history
 from muniment.git.approved import approved_heads
 from muniment.git.collect import GitCollector
 from muniment.git.history import History
@@ -60,10 +60,10 @@ class ForgeCollector:
         seen = accounts_in(reading)
         self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
         self._git = GitCollector(repository, Known(people), now)
-        self._histories: dict[tuple[str, str], History] = {}
+        self._approved: dict[tuple[str, str], tuple[ApprovedHead, ...]] = {}
         self._readers: dict[str, Callable[[Revision], Any]] = {
             known_kinds.COMMITS.name: self._commits,
-            known_kinds.FILES.name: self._files,
+            known_kinds.FILES.name: self._git.files,
             known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
@@ -94,10 +94,7 @@ class ForgeCollector:
             return Unknown(error.message)
 
     def _history(self, revision: Revision) -> History:
-        key = (revision.base, revision.head)
-        if key not in self._histories:
-            self._histories[key] = history.between(self._repository, *key, Known(self._people))
-        return self._histories[key]
+        return self._git.history(revision.base, revision.head)
 
     @cached_property
     def _hands(self) -> hands.Hands:
@@ -111,26 +108,24 @@ class ForgeCollector:
             for commit in self._history(revision).commits
         )
 
-    def _files(self, revision: Revision) -> tuple[File, ...]:
-        change = self._history(revision)
-        return files.changed(self._repository, change.bases, revision.head) if change.commits else ()
-
     def _approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
+        key = (revision.base, revision.head)
+        if key not in self._approved:
+            self._approved[key] = self._heads_approved(revision)
+        return self._approved[key]
+
+    def _heads_approved(self, revision: Revision) -> tuple[ApprovedHead, ...]:
         named = {review.commit for review in _known(self._reading.reviews) if reviews.by_forge(review)}
-        named |= {reference.head for reference in self._references}
+        named |= {reference.head for reference in self._git.references()}
         named |= {statement.ref_head for statement in self._statements}
         if not named:
             return ()
         change = self._history(revision)
-        found = approved_heads(self._repository, revision, change, lambda: self._files(revision), named)
+        found = approved_heads(self._repository, revision, change, lambda: self._git.files(revision), named)
         return tuple(
             ApprovedHead(one.head, tuple(map(self._hands.mapped, one.commits)), one.merged, one.replayed)
             for one in found
         )
-
-    @cached_property
-    def _references(self) -> tuple[approvals.ApprovalRef, ...]:
-        return approvals.references(self._repository.refs(approvals.PREFIX))
 
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
         reading = self._reading
@@ -144,7 +139,7 @@ class ForgeCollector:
             self._tree,
         )
         heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
-        wanted = [reference for reference in self._references if reference.head in heads]
+        wanted = [reference for reference in self._git.references() if reference.head in heads]
         signed = approvals.read(self._repository, wanted, self._people)
         return reviews.together(signed, (*given, *self._statements))
 
@@ -193,6 +188,8 @@ class ForgeCollector:
         return [head for head, kind in zip(heads, kinds, strict=True) if kind == "commit"]
 
     def _reached(self, revision: Revision, move: Move) -> frozenset[str]:
+        if move.new == revision.head:
+            return frozenset(commit.id for commit in self._history(revision).commits)
         there = self._there([move.new])
         return self._beyond(there, [revision.base]) if there else frozenset()
 
@@ -205,6 +202,7 @@ class ForgeCollector:
         return dict.fromkeys(made, change.merged_by)
 
     def _beyond(self, tips: Sequence[str], known: Sequence[str]) -> frozenset[str]:
+        tips = [tip for tip in tips if tip not in known]
         if not tips:
             return frozenset()
         asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{one}\n" for one in known if one)])

@@ -53,7 +53,7 @@ class GitCollector:
         self._readers: dict[str, Callable[[Revision], Any]] = {
             known_kinds.REVISION.name: lambda revision: revision,
             known_kinds.COMMITS.name: self._commits,
-            known_kinds.FILES.name: self._files,
+            known_kinds.FILES.name: self.files,
             known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
@@ -62,7 +62,7 @@ class GitCollector:
 
     def revision(self, name: str, target: str, base: str, head: str) -> Revision:
         """The revision proposing `head` for `target` (a full ref) with tip `base`; full ids, "" for none."""
-        update = self._learnt(lambda: self._history(base, head).update)
+        update = self._learnt(lambda: self.history(base, head).update)
         return Revision(name, target, base, head, update)
 
     def landed(self, name: str, target: str, commit: str) -> Revision:
@@ -109,24 +109,27 @@ class GitCollector:
             raise self._read[key]
         return self._read[key]
 
-    def _history(self, base: str, head: str) -> History:
+    def history(self, base: str, head: str) -> History:
+        """What `head` brings to `base`, read once. Raises GitError."""
         found: History = self._once(
             ("history", base, head), lambda: between(self._repository, base, head, self._people)
         )
         return found
 
     def _commits(self, revision: Revision) -> tuple[Commit, ...]:
-        return self._history(revision.base, revision.head).commits
+        return self.history(revision.base, revision.head).commits
 
-    def _files(self, revision: Revision) -> tuple[File, ...]:
-        change = self._history(revision.base, revision.head)
+    def files(self, revision: Revision) -> tuple[File, ...]:
+        """What it changes, read once. Raises GitError."""
+        change = self.history(revision.base, revision.head)
         found: tuple[File, ...] = self._once(
             ("files", revision.base, revision.head),
             lambda: files.changed(self._repository, change.bases, revision.head) if change.commits else (),
         )
         return found
 
-    def _references(self) -> tuple[approvals.ApprovalRef, ...]:
+    def references(self) -> tuple[approvals.ApprovalRef, ...]:
+        """The refs of all approvals, read once. Raises GitError."""
         return self._statements()[0]
 
     def _statements(self) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[runs.RunRef]]]:
@@ -150,11 +153,11 @@ class GitCollector:
         return found
 
     def _read_approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
-        names = {reference.head for reference in self._references()}
+        names = {reference.head for reference in self.references()}
         if not names:
             return ()
-        change = self._history(revision.base, revision.head)
-        return approved_heads(self._repository, revision, change, partial(self._files, revision), names)
+        change = self.history(revision.base, revision.head)
+        return approved_heads(self._repository, revision, change, partial(self.files, revision), names)
 
     def _pushes(self, revision: Revision) -> Pushes:
         if self._read_pushes is None:
@@ -166,12 +169,12 @@ class GitCollector:
         if not isinstance(self._people, Known):
             raise GitError(self._people.why, "Say who the people are.")
         heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
-        wanted = [reference for reference in self._references() if reference.head in heads]
+        wanted = [reference for reference in self.references() if reference.head in heads]
         return approvals.read(self._repository, wanted, self._people.value)
 
     def _test_runs(self, revision: Revision) -> Runs:
         """Those on the head, and those on the commit that the change was made on."""
-        before = [base for base in self._history(revision.base, revision.head).bases if base != revision.head]
+        before = [base for base in self.history(revision.base, revision.head).bases if base != revision.head]
         return Runs(self._runs(revision, [revision.head]), self._runs(revision, before))
 
     def _runs(self, revision: Revision, heads: Collection[str]) -> tuple[Run, ...]:

@@ -8,6 +8,7 @@
 
 import os
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -76,7 +77,7 @@ class Mirror:
 
     def open(self) -> Repository:
         """The copy, to be judged. Close it before the next fetch is to be seen."""
-        return Repository.open(str(self.folder))
+        return Repository.made_by_us(os.path.abspath(self.folder))
 
     def fetch(self, refs: Sequence[str], gathered: Sequence[str] = (), commits: Iterable[str] = ()) -> frozenset[str]:
         """Bring what is over there, and return those of `commits` that cannot be had.
@@ -88,8 +89,9 @@ class Mirror:
         wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
         there = self.listed((*refs, *gathered)) if refs or gathered else {}
         with self.open() as repository:
-            here = repository.refs(*(ref.removesuffix("*") for ref in (*refs, *gathered, KEPT)))
-            missing = [one for one in wanted if not _has(repository, one)]
+            named = [*(ref.removesuffix("*") for ref in (*refs, *gathered)), *(KEPT + commit for commit in wanted)]
+            here = repository.refs(*named) if named else {}
+            missing = _without(repository, [commit for commit in wanted if KEPT + commit not in here])
         followed = {ref for ref in there if _asked(ref, refs)}
         self._forget(ref for ref in here if _asked(ref, refs) and ref not in there)
         moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
@@ -107,12 +109,17 @@ class Mirror:
 
     def complete(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Fetch the large files by which the commits of each pair differ. What cannot be had stays missing."""
+        made = os.stat(self.folder / "config")  # written when the copy was, and not since
+        here = (made.st_ino, made.st_mtime_ns)
+        new_ones = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and (here, *pair) not in _COMPLETE]
+        if not new_ones:
+            return
         with self.open() as repository:
-            ids = sorted({found for old, new in pairs for found in _differing(repository, old, new)})
-            there = repository.objects.kinds(ids) if ids else []
-        missing = [one for one, kind in zip(ids, there, strict=True) if not kind]
+            differing = {pair: found for pair in new_ones if (found := _differing(repository, *pair)) is not None}
+            missing = _without(repository, sorted(set().union(*differing.values())))
         for at in range(0, len(missing), _AT_ONCE):
             self._brought((), missing[at : at + _AT_ONCE])
+        _note_complete((here, *pair) for pair, ids in differing.items() if ids.isdisjoint(missing))
 
     def push(self, repository: Repository, commit: str, branch: str) -> None:
         """Push a commit that `repository` (this copy, open) or its throwaway has, as a new branch (a full ref) there.
@@ -127,7 +134,7 @@ class Mirror:
         if not commits:
             return []
         with self.open() as repository:
-            return [one for one in commits if not _has(repository, one)]
+            return _without(repository, commits)
 
     def _forget(self, refs: Iterable[str]) -> None:
         self._update([f"delete {ref}" for ref in refs])
@@ -188,22 +195,33 @@ class Mirror:
                 file.write_text(text, encoding="utf-8")
 
 
-def _has(repository: Repository, commit: str) -> bool:
-    return repository.objects.kinds([commit]) == ["commit"]
+def _without(repository: Repository, ids: Sequence[str]) -> list[str]:
+    """Those that are not there."""
+    there = repository.objects.kinds(ids) if ids else ()
+    return [one for one, kind in zip(ids, there, strict=True) if not kind]
 
 
-def _differing(repository: Repository, old: str, new: str) -> Iterable[str]:
-    """The ids of the files by which two commits differ. None if they cannot be compared."""
+_Pair = tuple[tuple[int, int], str, str]  # a copy, and two commits
+# Those that have every file by which they differ: a copy forgets nothing.
+_COMPLETE: OrderedDict[_Pair, None] = OrderedDict()
+_MOST_COMPLETE = 10_000
+
+
+def _note_complete(found: Iterable[_Pair]) -> None:
+    _COMPLETE.update(dict.fromkeys(found))
+    while len(_COMPLETE) > _MOST_COMPLETE:
+        _COMPLETE.popitem(last=False)
+
+
+def _differing(repository: Repository, old: str, new: str) -> frozenset[str] | None:
+    """The ids of the files by which two commits differ; None if they cannot be compared."""
     try:
         out = repository.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", old, new, "--")
     except GitError:
-        return
-    for word in out.split(b"\0"):
-        if word[:1] == b":":
-            old_mode, new_mode, old_id, new_id, _ = word[1:].split(b" ")
-            for mode, one in ((old_mode, old_id), (new_mode, new_id)):
-                if mode not in (b"000000", b"160000"):
-                    yield one.decode("ascii")
+        return None
+    rows = [word[1:].split(b" ") for word in out.split(b"\0") if word[:1] == b":"]
+    ends = [end for old_mode, new_mode, old_id, new_id, _ in rows for end in ((old_mode, old_id), (new_mode, new_id))]
+    return frozenset(one.decode("ascii") for mode, one in ends if mode not in (b"000000", b"160000"))
 
 
 def _asked(name: str, refs: Sequence[str]) -> bool:

@@ -90,6 +90,12 @@ class Repository:
             bare == b"true",
         )
 
+    @classmethod
+    def made_by_us(cls, folder: str) -> "Repository":
+        """The bare repository that we made in `folder` (absolute), with SHA-1 names: git need not be asked about it."""
+        shallow = os.path.exists(os.path.join(folder, "shallow"))
+        return cls(folder, folder, folder, (os.path.join(folder, "objects"),), "sha1", shallow, bare=True)
+
     def __enter__(self) -> "Repository":
         return self
 

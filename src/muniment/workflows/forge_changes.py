@@ -29,8 +29,8 @@ def mirror_of(folder: str | Path, connection: Connection, forge: Forge, reposito
     return Mirror(folder, repository.clone, forge.reader.fetch_header(), connection.trust)
 
 
-def bring(forge: Forge, mirror: Mirror, reading: Reading) -> None:
-    """Fetch what a judgement of this change reads. Raises GitError if its branch or head cannot be had."""
+def bring(forge: Forge, mirror: Mirror, reading: Reading) -> str:
+    """Fetch what a judgement of this change reads; where its branch is. Raises GitError if that or its head is not."""
     change = reading.change
     wanted = commits_to_keep(reading)
     gone = mirror.fetch((change.target, forge.reader.change_ref(change.number)), (f"{PREFIX}*",), wanted)
@@ -38,6 +38,7 @@ def bring(forge: Forge, mirror: Mirror, reading: Reading) -> None:
         raise GitError(f"the forge does not give out the head {change.head}", "It is read again.")
     tip = tip_of(mirror, change.target)
     mirror.complete((tip, commit) for commit in wanted if commit not in gone)
+    return tip
 
 
 def tip_of(mirror: Mirror, ref: str) -> str:

@@ -4,6 +4,7 @@ Never those of the change, and never those of an older base that its author chos
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -89,7 +90,7 @@ def people_of(home: Written | None, branch: Written | None) -> People:
     for place, name in ((home, "people.toml of the home"), (branch, ".muniment/people.toml")):
         text = place.people_text() if place is not None else None
         if text is not None:
-            return read_people(text, name)
+            return _people(text, name)
     raise PeopleError(
         "people.toml",
         "",
@@ -98,8 +99,14 @@ def people_of(home: Written | None, branch: Written | None) -> People:
     )
 
 
+@lru_cache(maxsize=16)
+def _people(text: str, name: str) -> People:
+    return read_people(text, name)
+
+
+@lru_cache(maxsize=64)
 def bound(text: str, name: str) -> BoundPolicy:
-    """The text of a policy, read and bound. Raises PolicyError."""
+    """The text of a policy, read and bound: once for each text. Raises PolicyError."""
     return bind(read_policy(text, name), CONTROLS, LATER, name, text)
 
 

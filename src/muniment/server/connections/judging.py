@@ -29,7 +29,7 @@ from muniment.server.connections.reaching import repo_of, where
 from muniment.server.record.models import Entry
 from muniment.server.record.reading import beside
 from muniment.workflows import forge_changes, telling_forge
-from muniment.workflows.forge_changes import bring, collector_of, tip_of
+from muniment.workflows.forge_changes import bring, collector_of
 from muniment.workflows.judge_at_forge import Verdict
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.sources import Rules
@@ -47,8 +47,7 @@ class Court:
         """The verdict, on the record. Raises MunimentError if it could not be judged."""
         mirror = mirror_of(self._connected, self._forge)
         with locked(f"mirror:{self._connected.pk}"):
-            bring(self._forge, mirror, reading)
-            tip = tip_of(mirror, reading.change.target)
+            tip = bring(self._forge, mirror, reading)
         with mirror.open() as git:
             judged = self._judged(git, reading, tip, now)
             lines = attention.lines(git, judged.judgement)

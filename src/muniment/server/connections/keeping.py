@@ -135,7 +135,9 @@ class PostgresKeeper:
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         """It is about to be shown, or, `sure`, the forge said that it is."""
         values = {"status": _kept(status) if sure else None, "at": timezone.now()}
-        Shown.objects.update_or_create(repository=self._repository, head=head, context=status.context, defaults=values)
+        place: dict[str, Any] = {"repository": self._repository, "head": head, "context": status.context}
+        if not Shown.objects.filter(**place).update(**values):
+            Shown.objects.update_or_create(**place, defaults=values)
 
     def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
         """A queue's group with that head has to be read; since when. "" if it was, and is not wanted `again`."""
@@ -195,9 +197,13 @@ class PostgresKeeper:
 
     def _row(self, number: int) -> AtForge:
         """Locked. One that was not heard of before is made."""
-        AtForge.objects.get_or_create(repository=self._repository, number=number)
         rows = AtForge.objects.select_for_update(of=("self",)).select_related("change")
-        return rows.get(repository=self._repository, number=number)
+        mine = rows.filter(repository=self._repository, number=number)
+        found = mine.first()
+        if found is not None:
+            return found
+        AtForge.objects.get_or_create(repository=self._repository, number=number)
+        return mine.get()
 
     def _heard(self, row: AtForge) -> str:
         """When it was touched last, if that is later than it was read, and every delivery of late tells it."""
