@@ -213,6 +213,7 @@ class IdentityCode(StrEnum):
     REF = "ref"  # not a branch or tag that may deploy
     UNPROTECTED = "unprotected"
     UNTRUSTING = "untrusting"  # what it is held against is not whole
+    USED = "used"  # for another request
 
 
 class IdentityError(MunimentError):

@@ -133,6 +133,10 @@ def test_kubernetes_knows_its_account_and_no_commit() -> None:
     found = verified(signed(claims), trust)
     assert isinstance(found.protected, Unknown)
     assert isinstance(found.commit, Unknown)
+    assert found.run == ""
+    assert verified(signed(changed(claims, **{"kubernetes.io": {"pod": {"uid": "9-a"}}})), trust).run == "9-a"
+    unsaid = changed(claims, **{"kubernetes.io": {"pod": {"name": "x"}}})
+    assert refusal(signed(unsaid), trust) is IdentityCode.UNREADABLE
     assert refusal(signed(changed(claims, sub="system:serviceaccount:shop:default")), trust) is IdentityCode.SUBJECT
 
 

@@ -1,5 +1,6 @@
 """Deployments: who may ask, what is allowed, what ends a permission, and what came there without one."""
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,7 +23,7 @@ from muniment.server import moments
 from muniment.server.api import deployments as api
 from muniment.server.connections.models import Arrival
 from muniment.server.deployments import doors, tasks, telling, watching
-from muniment.server.deployments.models import Deployment, Permission, Pipeline, State
+from muniment.server.deployments.models import Deployment, Permission, Pipeline, State, Used
 from muniment.server.incidents.acts import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Message, Person
@@ -36,6 +37,7 @@ from tests.support.service import as_role, browser, person, post, token_of
 pytestmark = pytest.mark.usefixtures("service")
 
 OTHER = "sha256:" + "b" * 64
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @pytest.fixture
@@ -174,9 +176,64 @@ def test_a_token_of_another_environment_or_run_sees_nothing(shop: Shop) -> None:
     number = shop.asked("staging")
     assert shop.get(number, token=shop.runner("production"))[0] == 403
     assert shop.get(number, token=shop.job("staging"))[0] == 404
-    assert shop.get(number, token=shop.runner("staging", job="8"))[0] == 404
+    assert shop.get(number, token=shop.runner("staging", job="8"))[0] == 403
     assert shop.get(number + 1, "staging")[0] == 404
     assert shop.send("POST", f"/deployments/{number}/outcome", {"state": "failed"}, shop.runner())[0] == 403
+
+
+def test_another_run_of_the_same_pipeline_reports_nothing(shop: Shop) -> None:
+    number = shop.asked("staging")
+    other = shop.runner("staging", job="8")
+    status, told = shop.send("POST", f"/deployments/{number}/outcome", {"state": "succeeded"}, other)
+    assert (status, told["type"]) == (403, "urn:muniment:another-run")
+    assert shop.report(number, "failed", "staging")[0] == 202
+    assert shop.state(number) == "failed"
+
+
+def test_what_does_not_say_which_run_it_is_of_is_answered_nothing(shop: Shop) -> None:
+    number = shop.asked("staging", token=shop.job("staging"))
+    with as_role("owner"):
+        Deployment.objects.update(identity={**Deployment.objects.get().identity, "run": ""})
+    assert shop.get(number, token=shop.job("staging"))[0] == 403
+
+
+def test_a_runners_token_is_good_for_one_request_that_may_be_sent_again(shop: Shop) -> None:
+    token = shop.runner("staging")
+    first = shop.ask("staging", token=token, key="one", provenance=[])
+    assert first[0] == 202
+    assert shop.ask("staging", token=token, key="one", provenance=[]) == first
+    again = with_other_signature(token)
+    number = first[1]["id"]
+    for answer in (
+        shop.ask("staging", token=token, key="another", provenance=[]),
+        shop.ask("staging", token=again, key="another", provenance=[]),
+        shop.ask("staging", token=token, key="one", artifact=OTHER),
+        shop.get(number, token=token),
+        shop.send("POST", f"/deployments/{number}/outcome", {"state": "succeeded"}, token),
+        shop.send("POST", "/environments/shop/staging/digest", {"digest": OTHER}, token),
+    ):
+        assert (answer[0], answer[1]["type"]) == (403, "urn:muniment:identity-used")
+    assert Deployment.objects.count() == 1
+    looked = shop.runner("staging")
+    assert shop.get(number, token=looked)[0] == 200
+    assert shop.get(number, token=looked)[0] == 200
+    assert shop.ask("staging", token=looked)[0] == 403
+
+
+def with_other_signature(token: str) -> str:
+    """The same token, validly signed, in other bytes: what anybody can make of an ECDSA signature."""
+    signed, _, signature = token.rpartition(".")
+    data = base64.urlsafe_b64decode(signature + "==")
+    s = P256_ORDER - int.from_bytes(data[32:])
+    return f"{signed}.{base64.urlsafe_b64encode(data[:32] + s.to_bytes(32)).decode().rstrip('=')}"
+
+
+def test_used_tokens_are_forgotten_once_they_have_expired(shop: Shop) -> None:
+    shop.ask("staging")
+    with as_role("owner"):
+        Used.objects.update(until=timezone.now())
+    shop.ask("staging", key="another")
+    assert Used.objects.count() == 1
 
 
 def test_a_persons_token_is_no_identity_of_a_pipeline(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ class Shop:
             "iat": now,
             "nbf": now,
             "exp": now + 60,
+            "jti": secrets.token_hex(8),
         }
         return jwt.encode(claims | changed, self.runners[place], algorithm="ES256")
 

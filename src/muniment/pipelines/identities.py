@@ -5,6 +5,7 @@ the runner signs itself. Nothing is fetched here: keys and what to hold against 
 """
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -63,7 +64,8 @@ class Trust(Struct, frozen=True):
 class Identity(Struct, frozen=True):
     """Who asks. `repository` is the forge's id and `name` its name, both "" where the issuer knows of none.
 
-    `protected`: whether it runs for a protected branch or tag; `commit` is what it runs on. `run` is the id of the job.
+    `protected`: whether it runs for a protected branch or tag; `commit` is what it runs on. `run` is the id of the job,
+    or of the pod; "" if the token was given to no pod.
     """
 
     issuer: Issuer
@@ -87,6 +89,11 @@ def verify(token: str, trust: Trust, now: str) -> Identity:
     if trust.subject and claims["sub"] != trust.subject:
         raise _refused(IdentityCode.SUBJECT, "it is about somebody else", "Ask from the pipeline that is registered.")
     return _READERS[trust.issuer](claims, trust)
+
+
+def mark(token: str) -> str:
+    """What tells it from every other: a digest of what was signed. One signature can be written in several ways."""
+    return hashlib.sha256(token.rpartition(".")[0].encode()).hexdigest()
 
 
 def _whole(trust: Trust) -> None:
@@ -203,9 +210,11 @@ def _job(claims: Mapping[str, Any], trust: Trust, *, name: str, ref: str, event:
 
 
 def _kubernetes(claims: Mapping[str, Any], trust: Trust) -> Identity:
-    """A projected service account token: it knows its account, and nothing of commits."""
+    """A projected service account token: it knows its account and its pod, and nothing of commits."""
     unknown = Unknown("a service account's token does not say what its job runs on")
-    return _alone(claims, trust, unknown, unknown, run="")
+    bound = claims.get("kubernetes.io")
+    pod = bound.get("pod") if isinstance(bound, dict) else None
+    return _alone(claims, trust, unknown, unknown, run=_text(pod, "uid") if isinstance(pod, dict) else "")
 
 
 def _runner(claims: Mapping[str, Any], trust: Trust) -> Identity:

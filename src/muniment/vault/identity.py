@@ -4,6 +4,7 @@ The vault and Muniment's service each get a token meant for them alone, so that 
 other: for the vault the audience is layout.AUDIENCE, for the service its address.
 """
 
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -199,6 +200,7 @@ class Runner(NamedTuple):
             "iat": now,
             "nbf": now,
             "exp": now + _LASTS,
+            "jti": secrets.token_hex(16),  # the service lets each stand for one request
         }
         return tokens.signed(claims, _runner_key(self.file))
 

@@ -5,6 +5,7 @@ was asked, and the pipeline asks again until it is decided.
 """
 
 import functools
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from muniment.errors import IdentityError
 from muniment.pipelines.identities import Identity
 from muniment.server.api.serving import Problem
 from muniment.server.deployments import asking, telling
-from muniment.server.deployments.identifying import actor_of, identified, place
+from muniment.server.deployments.identifying import actor_of, identified, place, use
 from muniment.server.deployments.models import Deployment, Pipeline
 from muniment.server.guarding.mediation import allowing
 from muniment.server.products.models import Environment
@@ -96,17 +97,27 @@ def _identified(request: HttpRequest, product: str, environment: str) -> tuple[E
     about = Resource(product=found.product.slug, environment=place(found))
     if authorize(actor_of(found), Action.DEPLOY, about) is not Why.YES:
         raise Problem(403, "not-allowed", "It may not do that.")
+    with allowing(Action.DEPLOY), transaction.atomic():
+        use(pipeline, request.auth, _digest(request))  # type: ignore[attr-defined]
     return found, pipeline, identity
 
 
-def _own(request: HttpRequest, number: int, *, run: bool = True) -> Deployment:
-    """The deployment of that number, if this very run of this very pipeline asked for it; else any run of it."""
+def _digest(request: HttpRequest) -> str:
+    """What tells a request from others: sent again as it was, it is the same."""
+    told = f"{request.method} {request.path}\n{request.headers.get('Idempotency-Key', '')}\n"
+    return hashlib.sha256(told.encode() + request.body).hexdigest()
+
+
+def _own(request: HttpRequest, number: int) -> Deployment:
+    """The deployment of that number, if this very run of this very pipeline asked for it."""
     row = Deployment.objects.select_related("environment__product", "pipeline", "permission").filter(pk=number).first()
     if row is None:
         raise Problem(404, "not-found", "There is no such deployment.")
     _, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
-    if pipeline.pk != row.pipeline_id or (run and identity.run != row.identity["run"]):
+    if pipeline.pk != row.pipeline_id:
         raise Problem(404, "not-found", "There is no such deployment.")
+    if not identity.run or identity.run != row.identity["run"]:
+        raise Problem(403, "another-run", "Only the run that asked for it is answered, and this is not known to be it.")
     return row
 
 
@@ -144,8 +155,8 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
 @router.post("/deployments/{number}/outcome", response={202: dict[str, Any]})
 @pipes
 def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
-    """Report what came of it, once. A later run of the same pipeline may, for one that died."""
-    row = _own(request, number, run=False)
+    """Report what came of it, once. Only the run that asked may: another one may know nothing of it."""
+    row = _own(request, number)
     if row.state in ("asked", "denied"):
         raise Problem(409, "not-allowed-yet", "It was not allowed, so nothing can have come of it.")
     with allowing(Action.DEPLOY), transaction.atomic():

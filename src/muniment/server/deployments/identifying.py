@@ -4,18 +4,21 @@ The token is looked at and forgotten: it stands in no table, no log and no messa
 """
 
 import json
+from datetime import timedelta
 
 import msgspec
 from django.conf import settings
+from django.utils import timezone
 
 from muniment.access.authorize import Actor
 from muniment.errors import IdentityCode, IdentityError
 from muniment.pipelines import identities
 from muniment.pipelines.identities import Identity, Trust
 from muniment.server import moments
-from muniment.server.deployments.models import Issuer, Pipeline
+from muniment.server.deployments.models import Issuer, Pipeline, Used
 from muniment.server.products.models import Environment
 
+_GOOD_FOR = timedelta(seconds=identities.LONGEST[identities.Issuer.RUNNER] + identities.SKEW)  # at the most
 _FAR = (IdentityCode.ALGORITHM, IdentityCode.KEY, IdentityCode.SIGNATURE, IdentityCode.ISSUER)  # the farthest first
 
 
@@ -29,6 +32,26 @@ def identified(environment: Environment, token: str) -> tuple[Pipeline, Identity
         except IdentityError as error:
             problems.append(error)
     raise max(problems, key=_closeness, default=_nobody())
+
+
+def use(row: Pipeline, token: str, request: str) -> None:
+    """Let it stand for the request with this digest. Raises IdentityError if it stood for another.
+
+    A forge's token is for a whole job; a plain runner signs as many as it likes, so one of its own is for one request,
+    which may be sent again.
+    """
+    if row.kind != Pipeline.Kind.RUNNER:
+        return
+    now = timezone.now()
+    Used.objects.filter(until__lte=now).delete()
+    values = {"request": request, "until": now + _GOOD_FOR}
+    used, _ = Used.objects.get_or_create(token=identities.mark(token), defaults=values)
+    if used.request != request:
+        raise IdentityError(
+            IdentityCode.USED,
+            "this identity does not hold: it was used for another request",
+            "Sign one for each request, with a jti of its own; muniment deploy does.",
+        )
 
 
 def _closeness(error: IdentityError) -> int:

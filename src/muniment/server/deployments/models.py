@@ -120,6 +120,17 @@ class Deployment(models.Model):
         return str(State.WAITS.label if permission is None else State(permission.state).label)
 
 
+class Used(models.Model):
+    """A token that a plain runner signed, and the one request that it was for: digests of both, until it expires."""
+
+    privileges = Privileges((READ, ADD, DROP), (READ,))
+    written_by = frozenset({Action.DEPLOY})
+
+    token = models.CharField(max_length=64, unique=True)
+    request = models.CharField(max_length=64)
+    until = models.DateTimeField(db_index=True)
+
+
 class State(models.TextChoices):
     """How far a deployment is. WAITS: it was decided, and what it needs is being made ready."""
 
