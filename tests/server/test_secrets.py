@@ -28,7 +28,7 @@ from muniment.server.record.models import Entry, Stored
 from muniment.server.running.embedded import WORKER
 from muniment.server.running.examining import _vault as examined
 from muniment.server.secrets import entrances
-from muniment.server.secrets.drifting import drift, look_at_vault
+from muniment.server.secrets.drifting import PENDING, drift, look_at_vault
 from muniment.server.secrets.fetching import note_fetches
 from muniment.server.secrets.models import Fetch, Secret
 from muniment.server.secrets.supplying import Secrets
@@ -359,6 +359,9 @@ def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
     made(vault)
     with as_role("owner"):
         Pipeline.objects.update(ended=timezone.now())
+    assert drift() == []  # whoever administers the vault has a day
+    with as_role("owner"):
+        Pipeline.objects.update(ended=timezone.now() - PENDING)
     assert any(one.startswith("runner.shop.production/shop.production could read") for one in drift())
     should, _ = entrances.wanted()
     found = leftovers(vault.person, should)
@@ -368,6 +371,31 @@ def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
     ]
     apply(vault.person, [*differences(vault.person, all_of(should)), *found])
     assert (drift(), leftovers(vault.person, should)) == ([], [])
+
+
+def test_a_key_of_several_that_is_to_go_or_to_come_is_no_incident_and_a_strangers_is(
+    vault: Running, shop: Product, as_worker: None
+) -> None:
+    config = "auth/runner.shop.production/config"
+    with as_role("owner"):
+        place = Environment.objects.get(name="production")
+        second = Pipeline.objects.create(environment=place, name="second", kind=PLAIN, key=Key().public)
+    made(vault)
+    with as_role("owner"):
+        Pipeline.objects.filter(pk=second.pk).update(ended=timezone.now())
+        third = Pipeline.objects.create(environment=place, name="third", kind=PLAIN, key=Key().public)
+    assert drift() == []
+    keys = [RUNNER.public, Key().public]
+    data = vault.person.request("GET", config)["data"] | {"jwt_validation_pubkeys": keys}
+    vault.person.request("POST", config, data)
+    assert drift() == [f"change {config} (jwt_validation_pubkeys)"]
+    made(vault)
+    assert drift() == []
+    with as_role("owner"):
+        Pipeline.objects.filter(pk=third.pk).update(ended=timezone.now() - PENDING)
+    assert drift() == [f"change {config} (jwt_validation_pubkeys)"]
+    made(vault)
+    assert drift() == []
 
 
 def test_a_policy_that_a_group_or_an_entity_has_is_found(vault: Running, shop: Product, as_worker: None) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from muniment.vault import layout, policies
 from muniment.vault.entrances import PLAIN, Entrance, Issuer
 
+KEYS = "jwt_validation_pubkeys"
 CLOSED = "muniment_closed"  # a claim that must be what nobody knows, so that nobody gets in
 
 
@@ -110,7 +111,7 @@ def _policy(name: str, text: str) -> Piece:
 
 def _keys(keys: Sequence[str], issuer: str, *algorithms: str) -> dict[str, Any]:
     known = list(algorithms or ("ES256",))
-    return {"jwt_validation_pubkeys": list(keys), "jwt_supported_algs": known, "bound_issuer": issuer}
+    return {KEYS: list(keys), "jwt_supported_algs": known, "bound_issuer": issuer}
 
 
 def _role(

@@ -173,7 +173,8 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
     what = {"id": slug, **given(request, ("environment", "pipeline"))}
     told = f"let {what['pipeline']} no longer deploy to {what['environment']} of {slug}"
     act = lambda: ask(acting(request), Action.CLOSE_PIPELINE, what, told, product=slug)  # noqa: E731 -- short
-    return tried(request, act, _("It may no longer deploy there."), "environments", slug)
+    done = _("It may no longer deploy there. Take its door out of the vault today: muniment vault apply")
+    return tried(request, act, done, "environments", slug)
 
 
 @require_POST

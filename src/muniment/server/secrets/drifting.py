@@ -1,6 +1,9 @@
 """Finds out when the vault is set up otherwise than it should be, and says so as an incident."""
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.utils import timezone
 
 from muniment.errors import VaultError
 from muniment.server.incidents import kinds
@@ -11,26 +14,40 @@ from muniment.server.secrets.entrances import wanted
 from muniment.vault import layout
 from muniment.vault.client import Session
 from muniment.vault.drift import strangers
-from muniment.vault.pieces import Piece, all_of
-from muniment.vault.plan import Step, differences
+from muniment.vault.pieces import KEYS, Wanted, all_of
+from muniment.vault.plan import Difference, Step, differences
 
+PENDING = timedelta(days=1)  # in which whoever administers the vault takes out the doors of pipelines that were closed
 _SUBJECT = "vault"
 _SHOWN = 5
 
 
 def drift() -> list[str]:
-    """What is other than it should be, in a few words each. Raises VaultError if it cannot be looked at."""
-    here, should = session(), wanted()[0]
-    found = [one for one in differences(here, all_of(should)) if one.step is Step.CHANGE]
-    return [*(str(one) for one in found if not _lacks_doors(here, one.piece)), *strangers(here, should)]
+    """What is other than it should be, in a few words each. Raises VaultError if it cannot be looked at.
+
+    What people said here a person makes so in the vault, by and by. So what allows less than it should is no drift yet,
+    nor what is as it should have been before somebody closed a pipeline, for as long as PENDING.
+    """
+    here, should, lately = session(), wanted()[0], wanted(timezone.now() - PENDING)[0]
+    wrong, also = _changed(here, should), _changed(here, lately)
+    found = [wrong[path] for path in wrong if path in also and not _less(here, also[path])]
+    return [*map(str, found), *strangers(here, lately)]
 
 
-def _lacks_doors(here: Session, piece: Piece) -> bool:
-    """Whether it is the worker's policy, and allows only less than it should: doors that a person has yet to make."""
-    if piece.path != f"sys/policies/acl/{layout.WORKER}":
-        return False
-    there = str((here.request("GET", piece.path).get("data") or {}).get("policy", ""))
-    return set(there.splitlines()) <= set(str(piece.data["policy"]).splitlines())
+def _changed(here: Session, should: Wanted) -> dict[str, Difference]:
+    return {one.piece.path: one for one in differences(here, all_of(should)) if one.step is Step.CHANGE}
+
+
+def _less(here: Session, found: Difference) -> bool:
+    """Whether it is the worker's policy or the keys of runners, and has some of what it should have alone."""
+    path, data = found.piece.path, found.piece.data
+    there = here.request("GET", path).get("data") or {}
+    if path == f"sys/policies/acl/{layout.WORKER}":
+        return set(str(there.get("policy", "")).splitlines()) <= set(str(data["policy"]).splitlines())
+    keys = there.get(KEYS)
+    return (
+        found.fields == (KEYS,) and bool(keys) and {one.strip() for one in keys} <= {one.strip() for one in data[KEYS]}
+    )
 
 
 def look_at_vault() -> None:

@@ -1,9 +1,11 @@
 """What the vault should be, from what people said here: which pipelines may deploy to which environment."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Q
 
 from muniment.server.deployments.models import Pipeline
 from muniment.server.products.models import Environment
@@ -20,13 +22,17 @@ def of(environment: Environment) -> tuple[Entrance, ...]:
     return tuple(_entrances(environment, list(rows))[0])
 
 
-def wanted() -> tuple[Wanted, list[str]]:
-    """All that the vault should be; and, in a sentence each, which pipelines cannot get in as they were described."""
+def wanted(since: datetime | None = None) -> tuple[Wanted, list[str]]:
+    """All that the vault should be; and, in a sentence each, which pipelines cannot get in as they were described.
+
+    With `since`: what it may be still, with what ended after that moment.
+    """
+    lasting = Q(ended=None) if since is None else Q(ended=None) | Q(ended__gt=since)
     entrances: list[Entrance] = []
     problems: list[str] = []
     issuers: dict[str, str] = {}
-    for environment in _environments():
-        rows = list(environment.pipelines.filter(ended=None).order_by("pk"))
+    for environment in _environments(lasting, since):
+        rows = list(environment.pipelines.filter(lasting).order_by("pk"))
         found, wrong = _entrances(environment, rows)
         entrances += found
         problems += wrong
@@ -39,8 +45,9 @@ def wanted() -> tuple[Wanted, list[str]]:
     return Wanted(web, worker, speaking, tuple(kept), ours=not settings.VAULT_URL), problems
 
 
-def _environments() -> Iterable[Environment]:
-    rows = Environment.objects.filter(ended=None, product__retired=None)
+def _environments(lasting: Q, since: datetime | None) -> Iterable[Environment]:
+    active = Q(product__retired=None) if since is None else Q(product__retired=None) | Q(product__retired__gt=since)
+    rows = Environment.objects.filter(lasting, active)
     return rows.select_related("product").order_by("product__slug", "name")
 
 
