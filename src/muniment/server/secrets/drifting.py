@@ -44,7 +44,7 @@ def _less(here: Session, found: Difference) -> bool:
     there = here.request("GET", path).get("data") or {}
     if path == f"sys/policies/acl/{layout.WORKER}":
         return set(str(there.get("policy", "")).splitlines()) <= set(str(data["policy"]).splitlines())
-    keys = there.get(KEYS)
+    keys = there.get(KEYS) or ()
     return (
         found.fields == (KEYS,) and bool(keys) and {one.strip() for one in keys} <= {one.strip() for one in data[KEYS]}
     )
