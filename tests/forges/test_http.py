@@ -1,6 +1,7 @@
 """The client of all forges: an answer is whole, or an error of the one tree that holds no secret."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges import http
 from muniment.forges.http import Client, Proof
+from tests.support.certificates import certificate
 from tests.support.forges.faulty import Fault, Faulty, Reply, Request, Route
 
 TOKEN = "-".join(("not", "a", "real", "token"))
@@ -174,3 +176,16 @@ def test_what_is_sent_comes_back_and_limits_are_heard(things: Things, client: Cl
     with pytest.raises(ForgeError, match="rate limit"):
         client.get("one")
     assert (client.limits.limit, client.limits.left) == (60, 0)
+
+
+def test_an_authority_of_the_companys_own_vouches_for_its_forge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = certificate(tmp_path)
+    with Things() as things:
+        things.behind_tls(*tls)
+        with pytest.raises(ForgeError) as caught:
+            Client(things.url, dict).get("whole")
+        assert caught.value.code is ForgeCode.UNREACHABLE
+        monkeypatch.setenv("SSL_CERT_FILE", tls[0])
+        assert Client(things.url, dict).get("whole") == things.things

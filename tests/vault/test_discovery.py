@@ -1,9 +1,11 @@
 """A forge that publishes its keys: the vault fetches them itself, as it does from GitHub, and believes them alone."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -17,7 +19,8 @@ from muniment.vault import layout
 from muniment.vault.entrances import Issuer
 from muniment.vault.opening import open_role
 from tests.support import vaults
-from tests.support.vaults import COMMIT, Running, github_claims
+from tests.support.certificates import certificate
+from tests.support.vaults import COMMIT, Running, github_claims, running
 
 _VALUE = "-".join(["what", "only", "a", "pipeline", "reads"])
 
@@ -47,7 +50,7 @@ class _Published:
 
 
 @contextmanager
-def _issuer() -> Iterator[_Published]:
+def _issuer(tls: tuple[str, str] | None = None) -> Iterator[_Published]:
     class Handler(BaseHTTPRequestHandler):
         disable_nagle_algorithm = True
 
@@ -62,7 +65,11 @@ def _issuer() -> Iterator[_Published]:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    published = _Published(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    published = _Published(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -97,6 +104,20 @@ def test_the_vault_learns_a_forges_keys_by_itself_and_follows_them(vault: Runnin
         _refused(sign_in, forge.sign(first, "first", **subject, iss="https://forge.example.test"))
     third = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     _refused(sign_in, forge.sign(third, "third", **subject))  # it is out of reach now, and what is not known is refused
+
+
+def test_an_authority_of_the_companys_own_vouches_for_its_forge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = certificate(tmp_path)
+    with _issuer(tls) as forge:
+        forge.key("first")
+        issuers = (Issuer(layout.GITLAB, forge.url),)
+        with running(tmp_path / "unknown") as vault, pytest.raises(VaultError):
+            vault.make(issuers, ())
+        monkeypatch.setenv("SSL_CERT_FILE", tls[0])
+        with running(tmp_path / "known") as vault:
+            vault.make(issuers, ())
 
 
 def _refused(sign_in: Any, token: str) -> None:

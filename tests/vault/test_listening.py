@@ -1,20 +1,15 @@
 """The vault's port for pipelines: off unless named, in the clear on this machine alone, else by TLS."""
 
-import datetime
-import ipaddress
 import socket
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from muniment.cli.vaulting import listen
 from muniment.errors import UsageError, VaultCode, VaultError
 from muniment.vault.client import Vault
 from muniment.vault.embedded import Embedded, Listen
+from tests.support.certificates import certificate
 
 
 def _free() -> int:
@@ -24,29 +19,13 @@ def _free() -> int:
         return number
 
 
-def _certificate(folder: Path) -> tuple[str, str]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
-    made = made.add_extension(names, critical=False).add_extension(x509.BasicConstraints(True, 0), critical=True)
-    plain = serialization.NoEncryption()
-    (folder / "key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    )
-    (folder / "cert").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    return str(folder / "cert"), str(folder / "key")
-
-
 def test_pipelines_reach_it_by_tls_and_trust_nobody_else(tmp_path: Path) -> None:
-    certificate, key = _certificate(tmp_path)
+    chain, key = certificate(tmp_path)
     port = _free()
-    with Embedded(tmp_path / "home", listen=Listen("127.0.0.1", port, certificate, key)):
+    with Embedded(tmp_path / "home", listen=Listen("127.0.0.1", port, chain, key)):
         address = f"https://127.0.0.1:{port}"
-        assert Vault(address, ca=certificate).request("GET", "sys/health")["sealed"] is False
-        for wrong in (Vault(address), Vault(address.replace("127.0.0.1", "localhost"), ca=certificate)):
+        assert Vault(address, ca=chain).request("GET", "sys/health")["sealed"] is False
+        for wrong in (Vault(address), Vault(address.replace("127.0.0.1", "localhost"), ca=chain)):
             with pytest.raises(VaultError) as caught:
                 wrong.request("GET", "sys/health")
             assert caught.value.code is VaultCode.UNTRUSTED

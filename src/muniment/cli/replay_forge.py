@@ -29,7 +29,7 @@ def judged(
     repository = there.listed.repository
     target = forges.branch(there.listed.repository, onto)
     with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
-        mirror = forge_changes.mirror_of(folder, there.connection, there.forge, repository)
+        mirror = forge_changes.mirror_of(folder, there.forge, repository)
         mirror.fetch([target])
         policy, people, exceptions = _rules(mirror, target, policy_file, home)
         changes = replay_forge.merged(there.forge, repository, target, begin)

@@ -26,7 +26,6 @@ class Connection(NamedTuple):
     url: str
     name: str
     noreply: tuple[str, ...] = ()
-    trust: str = ""
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -52,10 +51,10 @@ def connect(
 ) -> Forge:
     """The forge. `token` is asked for each request, so that it may be renewed; it may give "" where none is needed."""
     if connection.vendor is Vendor.GITHUB:
-        return github.guest(connection.name, connection.url, token, now, trust=connection.trust, cache=cache)
+        return github.guest(connection.name, connection.url, token, now, cache=cache)
     if connection.vendor is Vendor.GITLAB:
-        return gitlab.forge(connection.name, connection.url, token, now, trust=connection.trust, cache=cache)
-    gitea = Gitea(connection.url, token, trust=connection.trust, cache=cache)
+        return gitlab.forge(connection.name, connection.url, token, now, cache=cache)
+    gitea = Gitea(connection.url, token, cache=cache)
     reader, publisher = GiteaReader(gitea, now), GiteaPublisher(gitea)
     return Forge(connection.name, reader, publisher, GiteaProtector(gitea), listener(connection.vendor))
 
@@ -73,9 +72,9 @@ def open_forge(
     application what `gitlab.connect.OAuth` has, which `keep` puts into the vault whenever it was renewed.
     """
     if connection.vendor is Vendor.GITHUB and "token" not in credential:
-        return github.app(connection.name, connection.url, credential, now, trust=connection.trust, cache=cache)
+        return github.app(connection.name, connection.url, credential, now, cache=cache)
     if connection.vendor is Vendor.GITLAB and "refresh_token" in credential and keep is not None:
-        return connect(connection, gitlab.OAuth(connection.url, credential, keep, trust=connection.trust), now, cache)
+        return connect(connection, gitlab.OAuth(connection.url, credential, keep), now, cache)
     return connect(connection, lambda: credential.get("token", ""), now, cache)
 
 

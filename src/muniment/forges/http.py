@@ -1,12 +1,13 @@
 """One small HTTP client for all forges: bounded in time and size, on one host, and silent about its token.
 
 - No redirect to another scheme, host or port is followed, and none of a request that changes something.
-- Nothing is taken from the environment: no proxy, no .netrc, no certificates but the system's or those it is given.
+- Nothing is taken from the environment (no proxy, no .netrc) but SSL_CERT_FILE, the authorities that OpenSSL trusts.
 - What cannot be had whole is a `ForgeError`. Its text names the method and path, never a header or a body.
 - A list is complete only with proof: a total that it reaches, or a last page that says there is no next.
 """
 
 import datetime
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -88,7 +89,7 @@ TOTALS = ("x-total-count", "x-total")
 class Client:
     """Speaks to one forge at `base` (`https://forge.example/api/v1`), sending `headers` (the token among them).
 
-    `seconds`: how long one answer may take altogether. `trust`: a file of certificates, "" for the usual ones.
+    `seconds`: how long one answer may take altogether.
     """
 
     def __init__(
@@ -97,7 +98,6 @@ class Client:
         headers: Callable[[], Mapping[str, str]],
         *,
         seconds: float = 15,
-        trust: str = "",
         cache: Cache | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -114,7 +114,7 @@ class Client:
         self._clock = clock
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.verify = trust or True
+        self._session.verify = ssl.get_default_verify_paths().cafile or True
         self.limits = Limits()
         self.asked = 0  # requests sent, for measuring
 

@@ -8,6 +8,7 @@
 
 import os
 import re
+import ssl
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,16 +42,17 @@ _CONFIGURATION = """[core]
 class Mirror:
     """The copy in `folder` of the repository at `url` (http or https, without a name or password in it).
 
-    `header` are what the other side asks for; `trust` is a file of certificates, "" for the usual ones.
+    `header` are what the other side asks for.
     """
 
-    def __init__(self, folder: str | Path, url: str, header: Mapping[str, str], trust: str = "") -> None:
+    def __init__(self, folder: str | Path, url: str, header: Mapping[str, str]) -> None:
         """Makes the folder if it is not there. Raises GitError for an address that is none of ours to speak to."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
             raise GitError("this is no address to fetch from", "Write it like https://forge.example.com/shop.git.")
         self.folder = Path(folder)
         self._url = url
+        known = ssl.get_default_verify_paths().cafile  # SSL_CERT_FILE, as everywhere here
         self._settings = {
             "http.followRedirects": "false",
             "http.proxy": "",
@@ -62,7 +64,7 @@ class Mirror:
             "protocol.version": "2",
             "fetch.writeCommitGraph": "false",
             "submodule.recurse": "false",
-            **({"http.sslCAInfo": trust} if trust else {}),
+            **({"http.sslCAInfo": known} if known else {}),
         }
         lines = [f"{name}: {value}" for name, value in header.items()]
         self._secrets = [value for value in header.values() if value]

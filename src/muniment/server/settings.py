@@ -6,6 +6,7 @@ MUNIMENT_LOG     "json" for logs that programs read
 MUNIMENT_URL     the address that people type, such as https://muniment.example.test
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
 MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
+SSL_CERT_FILE    authorities to trust in place of the system's: of forges, issuers, mail, and who signs people in
 MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
 """
 
@@ -91,6 +92,9 @@ VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("
 VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")
 DATABASE_ROLE = database.role(os.environ)
 DATABASES = {"default": database.settings(HOME, os.environ)}
+
+if "SSL_CERT_FILE" in os.environ:  # for the libraries that call it otherwise
+    os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])
 
 # --- who signs in, and how --------------------------------------------------------------------------------
 

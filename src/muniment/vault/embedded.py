@@ -200,7 +200,7 @@ class Embedded:
             try:
                 return subprocess.Popen(
                     [*before, *command],
-                    env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": "/"},
+                    env=_environment(),
                     cwd=self._folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -260,3 +260,9 @@ def _in_memory(data: bytes) -> Iterator[int]:
 
 def _failed(why: str, remedy: str) -> VaultError:
     return VaultError(VaultCode.DOWN, f"the vault cannot be used: {why}", remedy)
+
+
+def _environment() -> dict[str, str]:
+    """The vault's whole environment: of ours, only where programs are and which authorities vouch for issuers."""
+    found = {name: os.environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **found}

@@ -24,9 +24,9 @@ from muniment.workflows.sources import Rules
 RulesAt = Callable[[Repository, str], Rules]  # those that hold for a branch with this tip
 
 
-def mirror_of(folder: str | Path, connection: Connection, forge: Forge, repository: Repo) -> Mirror:
+def mirror_of(folder: str | Path, forge: Forge, repository: Repo) -> Mirror:
     """The copy of a repository in `folder`, fetched with the connection's own token."""
-    return Mirror(folder, repository.clone, forge.reader.fetch_header(), connection.trust)
+    return Mirror(folder, repository.clone, forge.reader.fetch_header())
 
 
 def bring(forge: Forge, mirror: Mirror, reading: Reading) -> str:

@@ -11,6 +11,7 @@ with Fake() as fake:
 import hashlib
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -106,6 +107,13 @@ class Faulty:
 
     def __enter__(self) -> Any:
         return self
+
+    def behind_tls(self, chain: str, key: str) -> None:
+        """From now on it speaks TLS, and proves itself by that certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http://", "https://")
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -19,13 +19,11 @@ _STATES = {"success": "success", "pending": "pending", "failure": "failure", "er
 class Gitea:
     """One installation, spoken to with one token."""
 
-    def __init__(
-        self, url: str, token: Callable[[], str], *, trust: str = "", cache: Cache | None = None, seconds: float = 15
-    ) -> None:
+    def __init__(self, url: str, token: Callable[[], str], *, cache: Cache | None = None, seconds: float = 15) -> None:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).hostname or ""
         self._token = token
-        self.client = Client(f"{self.url}/api/v1", self.header, trust=trust, cache=cache, seconds=seconds)
+        self.client = Client(f"{self.url}/api/v1", self.header, cache=cache, seconds=seconds)
         self.kept = Kept(cache)
 
     def header(self) -> Mapping[str, str]:

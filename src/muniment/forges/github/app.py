@@ -69,11 +69,9 @@ class Identity(Protocol):
 class Guest:
     """A read-only token, to try before connecting: it publishes and protects nothing."""
 
-    def __init__(
-        self, url: str, token: Callable[[], str], *, seconds: float = 15, trust: str = "", cache: Cache | None = None
-    ) -> None:
+    def __init__(self, url: str, token: Callable[[], str], *, seconds: float = 15, cache: Cache | None = None) -> None:
         self.token = token
-        self.hub = Hub(url, lambda: f"Bearer {token()}", seconds=seconds, trust=trust, cache=cache)
+        self.hub = Hub(url, lambda: f"Bearer {token()}", seconds=seconds, cache=cache)
         self.itself = self.hub
 
     def permissions(self) -> dict[str, str]:
@@ -100,7 +98,6 @@ class App:
         *,
         installation: str = "",
         seconds: float = 15,
-        trust: str = "",
         cache: Cache | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -111,8 +108,8 @@ class App:
         self._lock = threading.Lock()
         self._itself: wire.App | None = None
         self._issued: tuple[Issued, float] | None = None
-        self.itself = Hub(url, self._proof, seconds=seconds, trust=trust)
-        self.hub = Hub(url, lambda: f"Bearer {self.token()}", seconds=seconds, trust=trust, cache=cache)
+        self.itself = Hub(url, self._proof, seconds=seconds)
+        self.hub = Hub(url, lambda: f"Bearer {self.token()}", seconds=seconds, cache=cache)
 
     def __repr__(self) -> str:
         return f"App({self._id})"

@@ -67,7 +67,6 @@ class Hub:
         authorization: Callable[[], str],
         *,
         seconds: float = 15,
-        trust: str = "",
         cache: Cache | None = None,
     ) -> None:
         base, self._graphql = api(url)
@@ -75,7 +74,7 @@ class Hub:
         def headers() -> Mapping[str, str]:
             return {**_SAYS, "Authorization": authorization()}
 
-        self.rest = Client(base, headers, seconds=seconds, trust=trust, cache=cache)
+        self.rest = Client(base, headers, seconds=seconds, cache=cache)
         self.kept = Kept(cache)
 
     def one(self, kind: type[T], path: str, **query: Any) -> T:

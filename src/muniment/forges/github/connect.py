@@ -18,12 +18,11 @@ def guest(
     token: Callable[[], str],
     now: Callable[[], str],
     *,
-    trust: str = "",
     cache: Cache | None = None,
     seconds: float = 15,
 ) -> Forge:
     """With somebody's token: it reads, and nothing that it publishes would bind."""
-    return _forge(name, Guest(url, token, trust=trust, cache=cache, seconds=seconds), now)
+    return _forge(name, Guest(url, token, cache=cache, seconds=seconds), now)
 
 
 def app(
@@ -32,7 +31,6 @@ def app(
     credential: Mapping[str, str],
     now: Callable[[], str],
     *,
-    trust: str = "",
     cache: Cache | None = None,
     seconds: float = 15,
 ) -> Forge:
@@ -43,7 +41,7 @@ def app(
             ForgeCode.NOT_SIGNED_IN, "there is no App's number and private key", "Connect GitHub again, as an App."
         )
     where = credential.get("installation", "")
-    ours = App(url, number, pem, installation=where, trust=trust, cache=cache, seconds=seconds)
+    ours = App(url, number, pem, installation=where, cache=cache, seconds=seconds)
     return _forge(name, ours, now)
 
 

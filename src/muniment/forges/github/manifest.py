@@ -111,8 +111,8 @@ def form(url: str, organisation: str, state: str) -> str:
     return f"{url.rstrip('/')}/{owner}settings/apps/new?{urlencode({'state': state})}"
 
 
-def convert(url: str, code: str, *, trust: str = "") -> Made:
+def convert(url: str, code: str) -> Made:
     """The App made of the code, which GitHub takes once and for an hour."""
-    client = Client(api(url)[0], lambda: {"Accept": "application/vnd.github+json"}, trust=trust)
+    client = Client(api(url)[0], lambda: {"Accept": "application/vnd.github+json"})
     path = f"app-manifests/{quote(code, safe='')}/conversions"
     return wire.decoded(Made, client.send("POST", path), "app-manifests")

@@ -32,13 +32,11 @@ _STATES = {"success": "success", "failed": "failure", "canceled": "error", "skip
 class Lab:
     """One installation, spoken to with one token."""
 
-    def __init__(
-        self, url: str, token: Callable[[], str], *, trust: str = "", cache: Cache | None = None, seconds: float = 15
-    ) -> None:
+    def __init__(self, url: str, token: Callable[[], str], *, cache: Cache | None = None, seconds: float = 15) -> None:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).hostname or ""
         self.token = token
-        self.rest = Client(f"{self.url}/api/v4", self._headers, trust=trust, cache=cache, seconds=seconds)
+        self.rest = Client(f"{self.url}/api/v4", self._headers, cache=cache, seconds=seconds)
         self.kept = Kept(cache)
 
     def _headers(self) -> Mapping[str, str]:

@@ -27,12 +27,11 @@ def forge(
     token: Callable[[], str],
     now: Callable[[], str],
     *,
-    trust: str = "",
     cache: Cache | None = None,
     seconds: float = 15,
 ) -> Forge:
     """The forge; `token` is asked for each request."""
-    lab = Lab(url, token, trust=trust, cache=cache, seconds=seconds)
+    lab = Lab(url, token, cache=cache, seconds=seconds)
     return Forge(name, GitLabReader(lab, now), GitLabPublisher(lab), GitLabProtector(lab), GitLabListener())
 
 
@@ -61,11 +60,10 @@ class OAuth:
         credential: Mapping[str, str],
         keep: Callable[[Mapping[str, str]], None],
         *,
-        trust: str = "",
         seconds: float = 15,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = Client(url, dict, trust=trust, seconds=seconds)
+        self._client = Client(url, dict, seconds=seconds)
         self._credential = dict(credential)
         self._keep = keep
         self._clock = clock

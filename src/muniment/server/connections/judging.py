@@ -104,7 +104,7 @@ def carries(connected: Connected, forge: Forge, group: Group, heads: frozenset[s
 
 def mirror_of(connected: Connected, forge: Forge) -> Mirror:
     """The copy of the repository. Whoever fetches into it holds its lock."""
-    return forge_changes.mirror_of(connected.repository.folder, where(connected.connection), forge, repo_of(connected))
+    return forge_changes.mirror_of(connected.repository.folder, forge, repo_of(connected))
 
 
 def statements(name: str, git: Git, number: int, connected: Connected) -> tuple[Approval, ...]:
