@@ -148,6 +148,16 @@ def test_what_failed_or_was_old_is_not_kept(scene: Scene, call: str) -> None:
     assert scene.read() == scene.anew(), "a timeline that tells more than the list"
 
 
+def test_a_list_of_commits_of_before_the_push_is_not_kept_for_the_new_head(scene: Scene) -> None:
+    scene.read()
+    scene.fake.written()
+    scene.work.push("carol", scene.work.commit("carol", {"c": "1"}, scene.head), "topic")
+    scene.fake.fail("commits", Fault.STALE)
+    old = scene.read()
+    scene.fake.mend()
+    assert scene.read() == scene.anew() != old
+
+
 def test_addresses_that_nobody_has_proven_yet_are_asked_about_again(scene: Scene) -> None:
     login = scene.acting.login("ada")
     scene.fake.users[login]["email"] = "another@example.test"

@@ -4,17 +4,22 @@ import base64
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from muniment.decision.account import Account as Told
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.maybe import Known
 from muniment.forges.connecting import connect
+from muniment.forges.forge import Forge
 from muniment.forges.rules import Wanted
-from muniment.forges.shapes import Vendor
+from muniment.forges.shapes import Reading, Vendor
 from muniment.forges.statuses import Saying, context_for
 from muniment.workflows import forge_changes
 from tests.support.forges.acting import GiteaActing, Refused, Work
@@ -228,3 +233,55 @@ def test_nobody_reads_anything_with_a_token_that_is_none(scene: Scene, tmp_path:
     with pytest.raises(ForgeError) as caught:
         stranger.reader.repository(scene.acting.path)
     assert caught.value.code in (ForgeCode.NOT_SIGNED_IN, ForgeCode.NOT_FOUND)
+
+
+def test_what_was_read_once_hides_nothing_that_happened_since(scene: Scene) -> None:
+    first = topic(scene, "ada")
+    second = scene.work.commit("dave", {f"{secrets.token_hex(3)}.py": "x = 1\n"}, first)
+    number = scene.opened("ada", first, branch="kept")
+    scene.acting._at("POST", "branches", scene.acting.token("muniment"), {"new_branch_name": "other"})
+
+    def at(method: str, path: str, name: str, **body: str) -> Any:
+        return scene.acting._at(method, f"pulls/{number}{path}", scene.acting.token(name), body)
+
+    def newest(name: str) -> str:
+        rows = at("GET", "/reviews", "muniment")
+        return f"/reviews/{[row['id'] for row in rows if row['user']['login'] == scene.acting.login(name)][-1]}"
+
+    def read(forge: Forge) -> Reading:
+        return structs.replace(forge.reader.read(scene.repository, number), read_at="")
+
+    def away_and_back() -> None:
+        scene.work.push("bob", first, "kept", force=True)
+        scene.work.push("carol", second, "kept", force=True)
+
+    happens: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("approved", lambda: scene.acting.approve("bob", number)),
+        ("changes requested", lambda: scene.acting.reject("carol", number)),
+        ("dismissed", lambda: scene.acting.dismiss("muniment", number, "carol")),
+        ("taken back", lambda: at("POST", f"{newest('carol')}/undismissals", "muniment")),
+        ("asked again", lambda: scene.acting.ask("ada", number, "bob")),
+        ("deleted", lambda: at("DELETE", newest("carol"), "carol")),
+        ("pushed", lambda: scene.work.push("dave", second, "kept")),
+        ("away and back", away_and_back),
+        ("retargeted", lambda: scene.acting.retarget("ada", number, "other")),
+    )
+    for what, happened in happens:
+        read(scene.forge)
+        before = read(scene.forge)
+        happened()
+        eventually(lambda: read(scene.forge) == read(scene.connected()) != before, f"{what} is seen")  # noqa: B023
+    client = scene.forge.reader._client  # type: ignore[attr-defined]
+    eventually(lambda: not hands_unknown(read(scene.forge)), "who pushed is known")
+    asked = client.asked
+    reviewers = {review.by.id for review in known(read(scene.forge).reviews)}
+    assert client.asked - asked == 2 + len(reviewers), "the change, its timeline, and who may write"
+
+
+def known(part: Any) -> Any:
+    assert isinstance(part, Known), part
+    return part.value
+
+
+def hands_unknown(reading: Reading) -> bool:
+    return any(not isinstance(move.who, Known) for move in known(reading.moves))

@@ -218,18 +218,20 @@ class GiteaReader:
             Made,
             ("commits", repository.id, str(found.number)),
             (found.target, base, found.head),
-            lambda: self._commits(repository, found.number),
+            lambda: self._commits(repository, found),
             lambda made: bool(base) and made.settled,
         )
 
-    def _commits(self, repository: Repo, number: int) -> "Made":
-        where = place(repository.path, "pulls", number, "commits")
+    def _commits(self, repository: Repo, found: Change) -> "Made":
+        where = place(repository.path, "pulls", found.number, "commits")
         keys = self._gitea.signing_keys
         rows = self._client.listed(where, Proof.TOTAL, verification=any(keys), files=False)
         own = tuple(one for row in rows if any(keys) and (one := _own(row, keys, where)) is not None)
         addresses = {address: owner for row in rows for address, owner in _owners(row, where)}
         owned = {*addresses, *(one.committer.casefold() for one in own)}
-        return Made(own, addresses, owned.issuperset(one for row in rows for one in _written(row, where)))
+        whole = any(row.get("sha") == found.head for row in rows)  # a list of before the push comes for a moment after
+        settled = whole and owned.issuperset(one for row in rows for one in _written(row, where))
+        return Made(own, addresses, settled)
 
     def _writers(self, repository: Repo, given: tuple[Review, ...]) -> dict[str, bool]:
         accounts = {review.by.id: review.by for review in given}
@@ -239,7 +241,8 @@ class GiteaReader:
 class Made(Struct, frozen=True):
     """What the forge says of a change's commits: those of its own, and whose the addresses in them are.
 
-    The forge names a user where the user has proven the address. `settled`: it named one for each, or itself.
+    The forge names a user where the user has proven the address. `settled`: it named one for each, or itself, and the
+    head is among them.
     """
 
     own: tuple[ForgeCommit, ...]

@@ -63,7 +63,7 @@ _DAYS_BEFORE = 30  # how long before a change was opened its first push is looke
 
 
 class Made(Struct, frozen=True):
-    """GitLab's own commits in a change. `settled`: no other one claims to be."""
+    """GitLab's own commits in a change. `settled`: no other one claims to be, and the head is among the commits."""
 
     own: tuple[ForgeCommit, ...]
     settled: bool
@@ -251,17 +251,17 @@ class GitLabReader:
             Made,
             ("commits", repository.id, str(request.iid)),
             (request.target_branch, since, request.sha),
-            lambda: self._commits(repository, request.iid),
+            lambda: self._commits(repository, request),
             lambda made: bool(since) and made.settled,
         )
         return made.own
 
-    def _commits(self, repository: Repo, number: int) -> "Made":
+    def _commits(self, repository: Repo, request: wire.MergeRequest) -> "Made":
         ours = [f"noreply@{host}" for host in (self._lab.host, "gitlab.com")]
-        listed = self._lab.many(wire.Commit, f"{at(repository)}/merge_requests/{number}/commits")
+        listed = self._lab.many(wire.Commit, f"{at(repository)}/merge_requests/{request.iid}/commits")
         claimed = [ForgeCommit(one.id, one.committer_email) for one in listed if one.committer_email in ours]
         own = tuple(one for one in claimed if self._signed_by_gitlab(repository, one.id))
-        return Made(own, len(own) == len(claimed))
+        return Made(own, len(own) == len(claimed) and any(one.id == request.sha for one in listed))
 
     def _signed_by_gitlab(self, repository: Repo, commit: str) -> bool:
         path = f"{at(repository)}/repository/commits/{commit}/signature"
