@@ -177,7 +177,7 @@ class ForgeCode(StrEnum):
     TRUNCATED = "truncated"  # a list that is not proven complete
     TOO_LARGE = "too-large"
     MALFORMED = "malformed"  # an answer of another form
-    REDIRECTED = "redirected"  # to another host
+    REDIRECTED = "redirected"  # to another host, or another repository has that path by now
     UNSUPPORTED = "unsupported"  # this vendor, version or tier cannot do it
     CHANGED_MEANWHILE = "changed-meanwhile"
 

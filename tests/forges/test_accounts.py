@@ -22,7 +22,8 @@ def accounts(**more: object) -> Accounts:
     [
         (Account("17", "ada-gh"), ADA),
         (Account("17", "renamed"), ADA),
-        (Account("5", "ADA-gh"), ADA),
+        (Account("", "ADA-gh"), ADA),
+        (Account("5", "ADA-gh"), None),  # whoever took the name, when ada had another one
         (Account("6", "bob"), BOB),
         (Account("17", "bob"), None),  # the id says ada, the login bob
         (Account("7", "stranger"), None),

@@ -249,6 +249,85 @@ def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
     assert town.shown(town.change(number).head) == "failure"
 
 
+# who is who
+
+
+def newcomer(town: Town, name: str) -> None:
+    """Somebody else has that login now: whoever had it was renamed."""
+    town.fake.users[town.acting.login(name)]["id"] = 99
+
+
+def test_a_newcomer_who_takes_the_name_of_somebody_who_was_renamed_is_nobody(town: Town) -> None:
+    first = town.open({"app.py": "x = 1\n"})
+    approved(town, first)
+    assert town.shown(town.change(first).head) == "success"
+    newcomer(town, "bob")
+    second = town.open({"other.py": "x = 1\n"}, branch="second")
+    approved(town, second)
+    assert town.shown(town.change(second).head) == "failure"
+
+
+def test_who_was_renamed_stays_who_they_are(town: Town) -> None:
+    first = town.open({"app.py": "x = 1\n"})
+    approved(town, first)
+    town.fake.rename_user(town.acting.login("bob"), "robert")
+    town.look(first)
+    assert town.shown(town.change(first).head) == "success"
+
+
+def test_an_id_that_somebody_has_is_not_given_to_another_whose_login_has_it_now(town: Town) -> None:
+    from muniment.forges.shapes import Account as AtGitea
+    from muniment.server.connections import numbering
+    from muniment.server.people import document
+    from muniment.server.people.models import Account
+
+    number = str(town.fake.users[town.acting.login("bob")]["id"])
+    numbers = lambda: list(Account.objects.filter(numbered__number=number).values_list("person__slug", flat=True))  # noqa: E731 -- short
+    with as_role("worker"):
+        numbering.note(town.connection, [AtGitea(number, town.acting.login("bob"))])
+        numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])
+    assert numbers() == ["bob"]
+    assert document.text().count(f'"#{number}"') == 1
+    with as_role("owner"):
+        Account.objects.filter(numbered__number=number).delete()
+    with as_role("worker"):
+        numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])
+    assert numbers() == ["carol"]
+
+
+def test_our_own_account_is_a_machine_without_being_told(town: Town) -> None:
+    from muniment.server.people import document
+    from muniment.server.people.models import Machine
+
+    connection = Connection.objects.get()
+    assert "muniment-forge" not in document.text()
+    with as_role("owner"):
+        Machine.objects.all().delete()
+    assert 'id = "muniment-forge"' in document.text()
+    assert f'["{connection.account}", "#{connection.account_id}"]' in document.text()
+
+
+def test_a_repository_that_was_renamed_is_followed_though_another_takes_its_name(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    old, new = town.acting.path, town.acting.path.replace("shop", "store")
+    town.fake.rename(old, new)
+    with pytest.raises(ForgeError, match="sent elsewhere"):
+        town.look(number)
+    town.acting._call("POST", f"orgs/{old.partition('/')[0]}/repos", town.fake.administrator, {"name": "shop"})
+    town.fake.repos[old]["people"] = dict(town.fake.repos[new]["people"])
+    assert town.acting.open("ada", "main", "main", "of another repository") == number
+    with pytest.raises(ForgeError, match="another repository by now"):
+        town.look(number)
+    assert "reconcile" in town.run()
+    assert Connected.objects.get().path == new
+    town.acting.path = new
+    assert Connected.objects.get().problem == ""
+    town.look(number)
+    assert town.shown(town.change(number).head) == "failure"
+    assert {row["status"] for (at, _), rows in town.fake.marks.items() if at == old for row in rows} == {"pending"}
+    assert not Incident.objects.exists()
+
+
 # what branches take
 
 

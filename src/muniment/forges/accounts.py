@@ -1,7 +1,8 @@
 """An account at a forge becomes the identity of whoever it belongs to; what is not clear stays nobody's.
 
 People name an account by its login (`gitea/ada`) or, better, by the id that it keeps for good (`gitea/#17`). Logins are
-compared without case, as all forges do. An account whose id and login belong to two people belongs to neither.
+compared without case, as all forges do. An account whose id and login belong to two people belongs to neither, and
+neither does one that has but the login of somebody whose id there is another: it took a name that was free.
 """
 
 import re
@@ -39,14 +40,23 @@ class Accounts:
         self._seen = {account.id: account for account in seen if account.id}
         self._proven = {email_identity(address): account for address, account in proven.items()}
         self._exact = {identity.casefold(): identity for identity in people.by_identity}
+        ids = (holder for known, holder in people.by_identity.items() if known.startswith(f"login:{name}/#"))
+        self._with_id = {(type(holder), holder.id) for holder in ids}
 
     def identity(self, account: Account) -> str:
         """The identity (`facts.people`) of an account; one that people.toml has, or one that it lacks."""
         by_id = self._exact.get(f"login:{self._name}/#{account.id}".casefold()) if account.id else None
         by_login = self._exact.get(f"login:{self._name}/{account.login}".casefold())
-        if by_id and by_login and self._holder(by_id) is not self._holder(by_login):
+        if account.id and by_login and self._is_anothers(by_id, by_login):
             return f"login:{self._name}/#{account.id}/{account.login}"  # a login that changed hands: nobody's
         return by_id or by_login or f"login:{self._name}/{account.login or '#' + account.id}"
+
+    def _is_anothers(self, by_id: str | None, by_login: str) -> bool:
+        """Whether a login belongs to somebody whom the account's id does not."""
+        holder = self._holder(by_login)
+        if by_id is not None:
+            return self._holder(by_id) is not holder
+        return holder is not None and (type(holder), holder.id) in self._with_id
 
     def holder(self, account: Account) -> Person | Machine | None:
         """Whose it is; None if nobody is known to own it."""

@@ -285,6 +285,15 @@ def malformed(where: str) -> ForgeError:
     )
 
 
+def elsewhere(path: str) -> ForgeError:
+    """The error for a repository that is another one than had this path before: renamed, moved, or made anew."""
+    return ForgeError(
+        ForgeCode.REDIRECTED,
+        f"{path} is another repository by now",
+        "What the connection sees is read again, and finds it under its new name.",
+    )
+
+
 def moment(text: Any, where: str) -> str:
     """A moment as forges write it (RFC 3339), in our form. Raises MALFORMED."""
     try:

@@ -35,6 +35,7 @@ class FakeGitea(Pulls):
         self.passwords: dict[str, str] = {}
         self.secrets: dict[str, list[str] | None] = {"shop": []}  # by repository, and by organisation
         self.actions = True
+        self.moved: dict[str, str] = {}
         self.administrator = self._user("root1", admin=True)
 
     def _user(self, login: str, *, admin: bool = False) -> str:
@@ -66,6 +67,8 @@ class FakeGitea(Pulls):
     def may(self, request: Request, level: str) -> Reply | None:
         """None if whoever asks may do what takes that level; else the refusal."""
         path = request.found[0]
+        if path in self.moved and path not in self.repos:
+            return Reply(307, None, {"Location": request.path.replace(path, self.moved[path], 1)})
         if path not in self.repos or self.level(path, self.login(request)) < 1:
             return NOT_FOUND
         return None if self.level(path, self.login(request)) >= _LEVELS.index(level) else FORBIDDEN
@@ -104,6 +107,30 @@ class FakeGitea(Pulls):
 
     def drop_repo(self, request: Request) -> Reply:
         return Reply(204) if self.repos.pop(request.found[0], None) else NOT_FOUND
+
+    def rename_user(self, old: str, new: str) -> None:
+        """Somebody gets another login, and keeps everything but the name."""
+        self.users[new] = self.users.pop(old)
+        self.users[new]["login"] = new
+        self.tokens = {token: new if login == old else login for token, login in self.tokens.items()}
+        for repo in self.repos.values():
+            repo["people"] = {new if login == old else login: level for login, level in repo["people"].items()}
+
+    def rename(self, old: str, new: str) -> None:
+        """A repository gets another path, and the forge sends on whoever asks for the old one."""
+        (self.folder / f"{new}.git").parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / f"{old}.git").rename(self.folder / f"{new}.git")
+        self.repos[new] = self.repos.pop(old)
+        self.repos[new]["git"] = git_http.made(self.folder / f"{new}.git")
+        self.moved[old] = new
+        for kept in (self.rules, self.feeds, self.hooked):
+            if old in kept:
+                kept[new] = kept.pop(old)
+        self.pulls = {(new if at == old else at, number): pull for (at, number), pull in self.pulls.items()}
+        self.marks = {(new if at == old else at, head): marks for (at, head), marks in self.marks.items()}
+        for pull in self.pulls.values():
+            pull["path"] = new if pull["path"] == old else pull["path"]
+        self._protect(new)
 
     def repo_json(self, path: str, login: str) -> dict[str, Any]:
         """A repository as its caller sees it."""

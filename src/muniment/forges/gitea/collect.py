@@ -15,7 +15,7 @@ from muniment.forges.gitea import moves, timeline
 from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
 from muniment.forges.gitea.rules import effective
 from muniment.forges.gitea.settings import settings
-from muniment.forges.http import Proof, malformed
+from muniment.forges.http import Proof, elsewhere, malformed
 from muniment.forges.learning import learnt, value
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
@@ -89,13 +89,21 @@ class GiteaReader:
         return tuple(one for one in found if one.state is state and one.updated >= since)
 
     def change(self, repository: Repo, number: int) -> Change:
+        where, row = self._pull(repository, number)
+        return change(row, where)
+
+    def _pull(self, repository: Repo, number: int) -> tuple[str, Any]:
+        """A change as the API tells of it, and where. Raises REDIRECTED if it is one of another repository."""
         where = place(repository.path, "pulls", number)
-        return change(self._client.get(where), where)
+        row = self._client.get(where)
+        there = needed(needed(row, "base", dict, where), "repo", dict, where)
+        if str(there.get("id")) != repository.id:
+            raise elsewhere(repository.path)
+        return where, row
 
     def read(self, repository: Repo, number: int, since: str = "") -> Reading:
         now = self._now()
-        where = place(repository.path, "pulls", number)
-        row = self._client.get(where)
+        where, row = self._pull(repository, number)
         found = change(row, where)
         if found.updated < since:
             told = "the forge tells of an older state of the change than before"

@@ -9,6 +9,7 @@ from muniment.decision.judge import biting, needed
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.statements import Approval, Signature
 from muniment.facts.statements import Verdict as Word
+from muniment.forges.collect import accounts_in
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Group, Reading, Said
 from muniment.forges.statuses import context_for
@@ -21,7 +22,7 @@ from muniment.server import moments
 from muniment.server.changes.judging import decided
 from muniment.server.changes.rules import freezes, rules_of
 from muniment.server.changes.standing import product_facts
-from muniment.server.connections import attention
+from muniment.server.connections import attention, numbering
 from muniment.server.connections.acts import terms
 from muniment.server.connections.keeping import locked, page_of
 from muniment.server.connections.models import AtForge, Connected, Statement
@@ -45,6 +46,7 @@ class Court:
 
     def __call__(self, reading: Reading, now: str) -> Verdict:
         """The verdict, on the record. Raises MunimentError if it could not be judged."""
+        numbering.note(self._connected.connection, accounts_in(reading))
         mirror = mirror_of(self._connected, self._forge)
         with locked(f"mirror:{self._connected.pk}"):
             tip = bring(self._forge, mirror, reading)

@@ -1,18 +1,22 @@
 """Reaches a forge: the web knows how its deliveries are proven, the worker alone has its credential."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 
 from django.utils import timezone
 
-from muniment.errors import MunimentError
+from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.forges import connecting
 from muniment.forges.forge import Forge, Listener
+from muniment.forges.http import elsewhere
 from muniment.forges.shapes import Repo, Vendor
 from muniment.server import moments
 from muniment.server.connections import credentials
 from muniment.server.connections.models import Connected, Connection
 from muniment.server.connections.remembering import LastingCache
 from muniment.server.products.models import Repository
+from muniment.server.work import soon
 
 _here = threading.local()
 
@@ -49,6 +53,28 @@ def where(connection: Connection) -> connecting.Connection:
 def repo_of(connected: Connected) -> Repo:
     """The repository as the forge knows it."""
     return Repo(connected.forge_id, connected.path, connected.default, connected.clone, connected.url)
+
+
+def still_there(connected: Connected, forge: Forge) -> None:
+    """See that the path of a repository still leads to it. Raises ForgeError: one that was renamed is found anew.
+
+    GitLab is asked by the id that stays. The others are asked by a path, and another repository can take it.
+    """
+    if connected.connection.vendor == Vendor.GITLAB:
+        return
+    if forge.reader.repository(connected.path).repository.id != connected.forge_id:
+        raise elsewhere(connected.path)
+
+
+@contextlib.contextmanager
+def following(connection: Connection) -> Iterator[None]:
+    """Where a repository is not where it was, have what the connection sees read again: its new path is found there."""
+    try:
+        yield
+    except ForgeError as error:
+        if error.code is ForgeCode.REDIRECTED:
+            soon("list-repositories", connection=connection.pk)
+        raise
 
 
 def note(connection: Connection, forge: Forge | None, error: MunimentError | None) -> None:

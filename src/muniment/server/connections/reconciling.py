@@ -18,7 +18,7 @@ from muniment.server.connections import hearing
 from muniment.server.connections.judging import Court
 from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import AtForge, Branch, Connected, Connection, Listed
-from muniment.server.connections.reaching import forge_of, note, repo_of
+from muniment.server.connections.reaching import following, forge_of, note, repo_of, still_there
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.acts import open_incident
 from muniment.server.incidents.models import Incident
@@ -52,9 +52,11 @@ def reconcile(connected: Connected, forge: Forge) -> None:
     """One repository. What fails is told on its page, and it is gone through again all the same."""
     problem = ""
     try:
-        look_for_missed(connected, forge)
-        look_at_rules(connected, forge)
-        hook(connected, forge)
+        with following(connected.connection):
+            still_there(connected, forge)
+            look_for_missed(connected, forge)
+            look_at_rules(connected, forge)
+            hook(connected, forge)
     except MunimentError as error:
         problem = f"{error.message}. {error.remedy}"
     Connected.objects.filter(pk=connected.pk).update(reconciled=timezone.now(), problem=problem)
@@ -158,7 +160,11 @@ def list_repositories(connection: Connection) -> None:
         values = {"path": repo.path, "default": repo.default, "clone": repo.clone, "url": repo.url}
         more = {"private": repo.private, "missing": [ability.value for ability in one.missing]}
         Listed.objects.update_or_create(connection=connection, forge_id=repo.id, defaults={**values, **more})
-        Connected.objects.filter(connection=connection, forge_id=repo.id).update(**values)
+        rows = Connected.objects.filter(connection=connection, forge_id=repo.id)
+        moved = rows.exclude(path=repo.path).values_list("repository", flat=True)
+        for number in moved:
+            soon("reconcile", repository=number)
+        rows.update(**values)
     Listed.objects.filter(connection=connection).exclude(forge_id__in=[one.repository.id for one in found]).delete()
     note(connection, forge, None)
 

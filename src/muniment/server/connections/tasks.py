@@ -16,7 +16,7 @@ from muniment.server.connections import asking, reconciling, watching
 from muniment.server.connections.judging import Court, carries
 from muniment.server.connections.keeping import PostgresKeeper, groups_due
 from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
-from muniment.server.connections.reaching import forge_of, note, repo_of
+from muniment.server.connections.reaching import following, forge_of, note, repo_of
 from muniment.server.record.reading import beside
 from muniment.server.work import later, soon, task
 from muniment.workflows.judge_at_forge import Judging
@@ -42,7 +42,8 @@ def read_change(repository: int, number: int) -> None:
     forge = forge_of(row.connection)
     keeper = PostgresKeeper(row.repository)
     try:
-        Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
+        with following(row.connection):
+            Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
     except ForgeError as error:
         if error.code is ForgeCode.RATE_LIMITED:
             note(row.connection, forge, error)
@@ -75,7 +76,8 @@ def watch(repository: int) -> None:
     """See what the protected branches of a repository took."""
     row = _connected(repository)
     if row is not None:
-        watching.watch(row, forge_of(row.connection))
+        with following(row.connection):
+            watching.watch(row, forge_of(row.connection))
         watching.settle(row.repository)
         watching.keep_states(row.repository)
         if row.repository.branches.filter(rules__isnull=True, loose="").exists():
@@ -103,7 +105,8 @@ def look_at_statuses(repository: int, head: str) -> None:
     """See that what stands on a head is ours."""
     row = _connected(repository)
     if row is not None:
-        reconciling.look_at_statuses(row, forge_of(row.connection), head)
+        with following(row.connection):
+            reconciling.look_at_statuses(row, forge_of(row.connection), head)
 
 
 @task("reconcile")

@@ -29,7 +29,7 @@ from muniment.server.changes.states import keep_told
 from muniment.server.connections.judging import mirror_of
 from muniment.server.connections.keeping import HEADS, PostgresKeeper, locked
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected
-from muniment.server.connections.reaching import repo_of, where
+from muniment.server.connections.reaching import repo_of, still_there, where
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.acts import close_incident, open_incident
 from muniment.server.products.models import Repository
@@ -71,6 +71,7 @@ def watch(connected: Connected, forge: Forge) -> None:
     known = {row.ref: row.tip for row in Branch.objects.filter(repository=repository)}
     if tips and known and all(tips.get(ref) == tip for ref, tip in known.items()) and not _new(tips, known):
         return
+    still_there(connected, forge)
     merged = _merged(connected, forge)
     mirror = mirror_of(connected, forge)
     with locked(f"mirror:{connected.pk}"):

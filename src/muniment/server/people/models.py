@@ -160,6 +160,23 @@ class Account(models.Model):
         return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
 
 
+class Numbered(models.Model):
+    """The id that a login had at its forge when first seen there: the id stays, the name can become another's."""
+
+    privileges = Privileges((READ, DROP), (READ, ADD, DROP))
+    written_by = Account.written_by
+
+    account = models.OneToOneField(Account, models.CASCADE, related_name="numbered")
+    forge = models.CharField(max_length=40)
+    number = models.CharField(max_length=100)
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """An account there is one person's."""
+
+        constraints = [models.UniqueConstraint(fields=["forge", "number"], name="numbered_once")]
+
+
 class Claim(models.Model):
     """Something that somebody says is theirs, until they have proven it. One at a time, for an hour.
 

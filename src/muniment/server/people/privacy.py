@@ -144,7 +144,7 @@ def kept_of(person: Person) -> dict[str, Any]:
     speaking = mentioning(beside.items(), known_as(person))
     return {
         "person": {"id": person.slug, "name": person.name, "email": person.email, "active": person.active},
-        "accounts": list(person.accounts.values("kind", "value", "proof", "since")),
+        "accounts": list(person.accounts.values("kind", "value", "proof", "since", "numbered__number")),
         "roles": list(person.grants.values("role", "product__slug", "since", "ended", "bootstrap")),
         "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
         "company_accounts": list(SocialAccount.objects.filter(user=person).values("provider", "uid", "date_joined")),
