@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from muniment.access.roles import Role
@@ -326,6 +327,41 @@ def test_a_repository_that_was_renamed_is_followed_though_another_takes_its_name
     assert town.shown(town.change(number).head) == "failure"
     assert {row["status"] for (at, _), rows in town.fake.marks.items() if at == old for row in rows} == {"pending"}
     assert not Incident.objects.exists()
+
+
+def test_what_happened_while_we_were_down_is_found_at_once(town: Town) -> None:
+    from muniment.server.connections.tasks import go_rounds
+
+    with as_role("owner"):
+        go_rounds()
+    town.run()
+    made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
+    town.work.push("ada", made, "main")
+    with as_role("owner"):
+        go_rounds()
+    town.run()
+    assert not Incident.objects.exists()
+    with as_role("owner"):
+        Connection.objects.update(looked=timezone.now() - timedelta(minutes=4))
+        go_rounds()
+    town.run()
+    assert Incident.objects.get().kind == "escape"
+
+
+def test_what_failed_is_gone_through_again_in_a_minute(town: Town) -> None:
+    town.fake.fail("pulls", Fault.FAILED)
+    with as_role("worker"):
+        from muniment.server.connections import tasks
+
+        tasks.reconcile(repository=town.repository.pk)
+    assert Connected.objects.get().problem
+    with as_role("owner"):
+        Connected.objects.update(reconciled=F("reconciled") - timedelta(minutes=1))
+    town.fake.mend()
+    with as_role("owner"):
+        tasks.go_rounds()
+    town.run()
+    assert Connected.objects.get().problem == ""
 
 
 # what branches take

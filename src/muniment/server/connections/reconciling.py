@@ -29,6 +29,8 @@ from muniment.workflows.watch_rules import others_of_ours, undemanded, weakened
 
 EACH = timedelta(minutes=10)  # how often a repository is gone through
 _ROUNDS = 60  # passes an hour
+_AWAY = timedelta(minutes=3)  # after which we were not running
+_SOON = timedelta(minutes=1)  # until what failed is gone through again
 _MOST = 100  # repositories in one pass, where the forge tells of no limit
 _SHARE = 10  # one part in ten of the limit is ours for this
 
@@ -36,6 +38,8 @@ _SHARE = 10  # one part in ten of the limit is ours for this
 def go_through(connection: Connection) -> int:
     """One pass over the repositories that are due, the longest waiting first; how many it came to."""
     forge = forge_of(connection)
+    if connection.looked is not None and connection.looked < timezone.now() - _AWAY:
+        Connected.objects.filter(connection=connection).update(reconciled=None)  # nobody heard what happened meanwhile
     begun, budget = forge.reader.limits(), max(1, connection.limit // _SHARE // _ROUNDS)
     done = 0
     for connected in _due(connection, timezone.now()):
@@ -59,7 +63,8 @@ def reconcile(connected: Connected, forge: Forge) -> None:
             hook(connected, forge)
     except MunimentError as error:
         problem = f"{error.message}. {error.remedy}"
-    Connected.objects.filter(pk=connected.pk).update(reconciled=timezone.now(), problem=problem)
+    counted = timezone.now() - (EACH - _SOON if problem else timedelta(0))
+    Connected.objects.filter(pk=connected.pk).update(reconciled=counted, problem=problem)
 
 
 def look_for_missed(connected: Connected, forge: Forge) -> None:
