@@ -8,10 +8,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from muniment.cli.commands import muniment
+from muniment.cli.replay_forge import NEWEST, newest
 from muniment.forges.shapes import Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
+from tests.support.forges.memory import change
 from tests.support.forges.stage import Stage
 
 
@@ -68,6 +70,48 @@ def test_a_token_that_may_only_read_cannot_tell_who_may_write(place: Place) -> N
 def test_what_a_replay_cannot_read_is_unknown_and_never_held(place: Place, call: str) -> None:
     place.fake.fail(call, Fault.FAILED)
     assert _two_others(place.run("replay", "--forge", place.url, "--format", "json")) == {"unknown": 1}
+
+
+def _today(result: Result, clause: str) -> str:
+    rows = {row["clause"]: row["today"] for row in json.loads(result.stdout)["rows"]}
+    return str(rows[clause])
+
+
+def test_a_replay_tells_how_the_branch_is_protected_and_what_no_forge_knows(place: Place) -> None:
+    arguments = ("replay", "--forge", place.url, "--format", "json")
+    assert "whoever may push gets in without a pipeline" in _today(place.run(*arguments), "pipeline.automated")
+    assert "not collected" not in _today(place.run(*arguments), "pipeline.hardened")
+    for clause in ("secrets.rotated", "deployment.automated"):
+        assert "only the service knows it" in _today(place.run(*arguments), clause)
+    told = place.run("replay", "--forge", place.url).stdout
+    assert "Not judged by this version: design.least-privilege" in told
+    assert "not collected" not in told
+
+
+@pytest.mark.parametrize(("call", "clause"), [("branch", "pipeline.automated"), ("secrets", "secrets.in-vault")])
+def test_what_the_forge_does_not_tell_of_the_product_is_unknown_and_says_why(
+    place: Place, call: str, clause: str
+) -> None:
+    place.fake.fail(call, Fault.FORBIDDEN)
+    found = _today(place.run("replay", "--forge", place.url, "--format", "json"), clause)
+    assert found.startswith("unknown")
+    assert "the token may not do this" in found
+
+
+def test_without_a_day_the_newest_changes_are_judged_and_it_says_of_how_many(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    taken = tuple(change(number, "1" * 40) for number in range(NEWEST + 1))
+    assert newest(taken, "") == taken[1:]
+    assert f"the newest {NEWEST} of {NEWEST + 1} changes" in capsys.readouterr().err
+    assert newest(taken, "2026-01-01") == taken
+    assert capsys.readouterr().err == ""
+
+
+def test_changes_that_could_not_be_read_are_told_by_number_and_cause(place: Place) -> None:
+    place.fake.fail("pull", Fault.FAILED)
+    result = place.run("replay", "--forge", place.url)
+    assert "1 could not be read, and count as unknown: " in result.output
 
 
 def test_only_changes_since_a_day_are_judged(place: Place) -> None:

@@ -500,5 +500,7 @@ def test_an_address_tells_whose_it_is(answers: dict[str, int], vendor: Vendor) -
 
     with Somebody() as there:
         assert connecting.found_at(f"{there.url}/shop/api") == (vendor, there.url, "shop/api")
+        page = "-/merge_requests/3" if vendor is Vendor.GITLAB else "pulls/3"
+        assert connecting.found_at(f"{there.url}/shop/api/{page}") == (vendor, there.url, "shop/api")
     with pytest.raises(ForgeError):
         connecting.found_at(f"{there.url}/shop/api")

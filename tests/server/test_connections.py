@@ -283,7 +283,10 @@ def test_an_id_that_somebody_has_is_not_given_to_another_whose_login_has_it_now(
     from muniment.server.people.models import Account
 
     number = str(town.fake.users[town.acting.login("bob")]["id"])
-    numbers = lambda: list(Account.objects.filter(numbered__number=number).values_list("person__slug", flat=True))  # noqa: E731 -- short
+
+    def numbers() -> list[str]:
+        return list(Account.objects.filter(numbered__number=number).values_list("person__slug", flat=True))
+
     with as_role("worker"):
         numbering.note(town.connection, [AtGitea(number, town.acting.login("bob"))])
         numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])

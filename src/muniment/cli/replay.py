@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from muniment.cli import homes, options, printing, replaying, scene
+from muniment.decision.catalogue import CONTROLS
 from muniment.errors import UsageError
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Maybe
@@ -62,8 +63,10 @@ def command(
     Each first-parent commit is one change. What nobody can tell (who an address belongs to, say) is counted apart from
     what is violated. Pushers are supposed; nothing is recorded.
 
-    With --forge, each merged pull request is one change, with who opened, pushed, reviewed and merged it. A token that
-    may only read comes from MUNIMENT_FORGE_TOKEN, or is asked for. The rules are those of --home or --policy, or of the
+    With --forge, each merged pull request is one change (the newest hundred, unless --since names a day), with who
+    opened, pushed, reviewed and merged it. A token that may only read comes from MUNIMENT_FORGE_TOKEN, or is asked for.
+    How the branch is protected, and what the forge keeps for pipelines, is read as it is today; what only the service
+    knows is unknown. The rules are those of --home or --policy, or of the
     branch; without people.toml, each account counts as one person.
 
     With --entry, one recorded decision is made again from what was kept of it: exit code 0 if it agrees, 1 if not.
@@ -145,15 +148,22 @@ def _tell(summary: Summary, repo: str) -> None:
     click.echo(printing.dim(f"  {'clause':{wide}}  {'holds':>7} {'fails':>7} {'unknown':>7} {'n/a':>7}"))
     for row in judged:
         _row(row, wide, summary.changes)
-    later = [row for row in summary.rows if row.today]
+    later = [row for row in summary.rows if row.today and _is_known(row)]
     if later:
         click.echo(printing.dim("  Not judged change by change; today:"))
         for row in later:
             status, _, message = row.today.partition(": ")
             sign = printing.sign("not_applicable" if status == "excepted" else status)
             click.echo(f"  {row.clause:{wide}}  {sign} {status}: {printing.plain(message)}")
+    if unknown := [row.clause for row in summary.rows if row.today and not _is_known(row)]:
+        click.echo(printing.dim(f"  Not judged by this version: {', '.join(unknown)}."))
     click.echo(f"{summary.allowed} of {summary.changes} would have been allowed.")
     click.echo("Next: " + _next(summary))
+
+
+def _is_known(row: Row) -> bool:
+    """Whether this version has the clause's control."""
+    return not row.control or row.control in CONTROLS
 
 
 def _row(row: Row, wide: int, changes: int) -> None:

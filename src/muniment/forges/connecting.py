@@ -97,7 +97,15 @@ def found_at(url: str, ask: Callable[[str], Client] = lambda base: Client(base, 
             f"{url} is no address of a repository at a forge", "Write it like https://forge.example.com/shop/api."
         )
     root = f"{parts.scheme}://{parts.netloc}"
-    return _vendor(root, ask), root, f"{owner}/{name}"
+    vendor = _vendor(root, ask)
+    return vendor, root, _repository(vendor, f"{owner}/{name}")
+
+
+def _repository(vendor: Vendor, path: str) -> str:
+    """The repository whose page, or a page of which, has that path: at GitLab alone groups lie in groups."""
+    if vendor is Vendor.GITLAB:
+        return path.split("/-/")[0]
+    return "/".join(path.split("/")[:2])
 
 
 def _vendor(root: str, ask: Callable[[str], Client]) -> Vendor:

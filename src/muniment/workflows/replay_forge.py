@@ -1,29 +1,38 @@
 """A repository's past changes at a forge, read and brought to this machine to be judged; nothing is written there."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
+from muniment.decision.binding import BoundPolicy
 from muniment.errors import ConfigurationError, ForgeError, GitError
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import Machine, People, Person
-from muniment.facts.statements import PolicyException
 from muniment.forges.collect import ForgeCollector, accounts_in
 from muniment.forges.connecting import Connection
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Account, Change, Reading, Repo, State
 from muniment.git import landing
+from muniment.git.collect import GitCollector
 from muniment.git.mirror import Mirror
-from muniment.workflows.forge_changes import bring
+from muniment.git.repository import Repository
+from muniment.workflows.forge_changes import bring, tip_of
+from muniment.workflows.forge_facts import facts_at_forge, runs_at
+from muniment.workflows.replay import Replay, state_names
+from muniment.workflows.supplies import fact
+
+Learnt = Mapping[str, Maybe[Any] | Fact]
 
 _NEEDED = tuple(
     kind.name
     for kind in (kinds.REVISION, kinds.COMMITS, kinds.FILES, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS)
 )
+_RUNS = kinds.TEST_RUNS.name
+_ELSEWHERE = "only the service knows it, no forge does"
 
 
 class Brought(Struct, frozen=True):
@@ -31,6 +40,70 @@ class Brought(Struct, frozen=True):
 
     change: Change
     reading: Maybe[Reading]
+
+
+class Trial(NamedTuple):
+    """What is judged by what: a branch of a repository at a forge, its copy here, and a policy."""
+
+    connection: Connection
+    forge: Forge
+    repository: Repo
+    mirror: Mirror
+    policy: BoundPolicy
+    target: str
+    now: str
+
+    def product(self) -> dict[str, Fact]:
+        """Facts of the product, as its branch and the forge tell them today; Unknown, and why, is what neither does."""
+        names = state_names(self.policy, self.target) - {*_NEEDED, _RUNS}
+        tip = tip_of(self.mirror, self.target)
+        with self.mirror.open() as git:
+            told = facts_at_forge(self.forge, self.repository, git, self.target, tip, self.policy, names, self.now)
+        return {**{name: fact(Unknown(_ELSEWHERE), "nobody", self.now) for name in names}, **told}
+
+    def past(self, replay: Replay, each: Brought, known: Learnt) -> Facts:
+        """Facts of what the branch took, as if it were proposed now; all Unknown if it could not be read."""
+        given = {name: it for name, it in known.items() if name in replay.names or name in _ALWAYS}
+        try:
+            return self._read(replay, each, given)
+        except (GitError, ConfigurationError) as error:
+            why = error.message
+        change, name = each.change, self.policy.policy.repository
+        lost = Revision(name, change.target, change.base, change.merged or change.head, Unknown(why))
+        missing = {kind: Unknown(why) for kind in (*_NEEDED, _RUNS) if kind in replay.names}
+        return _given(self.now, {**given, **missing, kinds.REVISION.name: Known(lost)})
+
+    def today(self, known: Learnt) -> Facts:
+        """Facts of what the branch holds today: for the clauses that judge no change."""
+        names = state_names(self.policy, self.target)
+        tip = tip_of(self.mirror, self.target)
+        with self.mirror.open() as git:
+            collector = GitCollector(git, _people(known), self.now)
+            newest = collector.landed(self.policy.policy.repository, self.target, tip)
+            return collector.collect(newest, names, {**known, **self._runs(git, newest, known, names)})
+
+    def _read(self, replay: Replay, each: Brought, known: Learnt) -> Facts:
+        if isinstance(each.reading, Unknown):
+            raise GitError(each.reading.why, "Try again.")
+        reading, change, where = each.reading.value, each.change, self.connection
+        people = _people(known)
+        among = people.value if isinstance(people, Known) else People((), ())
+        with self.mirror.open() as git:
+            base = landing.before(git, change.merged, change.head, change.base)
+            collector = ForgeCollector(
+                where.name, reading, git, among, self.now, noreply=where.domains, numbered=where.numbered
+            )
+            revision = collector.revision(self.policy.policy.repository, change.target, base, change.merged)
+            runs = self._runs(git, revision, known, replay.names)
+            return collector.collect(revision, _NEEDED, {**known, **runs})
+
+    def _runs(self, git: Repository, revision: Revision, known: Learnt, names: Iterable[str]) -> dict[str, Fact]:
+        if _RUNS not in names:
+            return {}
+        return runs_at(self.forge, self.repository, GitCollector(git, _people(known), self.now), revision, self.now)
+
+
+_ALWAYS = (kinds.PEOPLE.name, kinds.EXCEPTIONS.name, kinds.FREEZES.name)
 
 
 def merged(forge: Forge, repository: Repo, target: str, since: str) -> tuple[Change, ...]:
@@ -71,56 +144,15 @@ def generous(reading: Reading) -> Reading:
     return structs.replace(reading, writers=Known({review.by.id: True for review in reading.reviews.value}))
 
 
-def facts(
-    connection: Connection,
-    mirror: Mirror,
-    each: Brought,
-    name: str,
-    people: Maybe[People],
-    exceptions: Maybe[tuple[PolicyException, ...]],
-    now: str,
-) -> Facts:
-    """The facts of what the branch took, as if it were proposed now; all Unknown if it could not be read."""
-    known: dict[str, Maybe[Any]] = {
-        kinds.PEOPLE.name: people,
-        kinds.EXCEPTIONS.name: exceptions,
-        kinds.FREEZES.name: Known(()),
-    }
-    try:
-        return _facts(connection, mirror, each, name, people, known, now)
-    except (GitError, ConfigurationError) as error:
-        why = error.message
-    change = each.change
-    lost = Revision(name, change.target, change.base, change.merged or change.head, Unknown(why))
-    missing = {kind: Unknown(why) for kind in _NEEDED if kind != kinds.REVISION.name}
-    return _given(now, {**known, **missing, kinds.REVISION.name: Known(lost)})
+def _people(known: Learnt) -> Maybe[People]:
+    found: Any = known[kinds.PEOPLE.name]
+    people: Maybe[People] = found.value if isinstance(found, Fact) else found
+    return people
 
 
-def _given(now: str, values: dict[str, Maybe[Any]]) -> Facts:
+def _given(now: str, values: Learnt) -> Facts:
     """Facts that were learnt elsewhere, or not at all."""
-    return Facts({name: Fact(value, "given", now, "") for name, value in values.items()})
-
-
-def _facts(
-    connection: Connection,
-    mirror: Mirror,
-    each: Brought,
-    name: str,
-    people: Maybe[People],
-    known: dict[str, Maybe[Any]],
-    now: str,
-) -> Facts:
-    if isinstance(each.reading, Unknown):
-        raise GitError(each.reading.why, "Try again.")
-    reading, change = each.reading.value, each.change
-    among = people.value if isinstance(people, Known) else People((), ())
-    with mirror.open() as git:
-        base = landing.before(git, change.merged, change.head, change.base)
-        collector = ForgeCollector(
-            connection.name, reading, git, among, now, noreply=connection.domains, numbered=connection.numbered
-        )
-        revision = collector.revision(name, change.target, base, change.merged)
-        return collector.collect(revision, _NEEDED, known)
+    return Facts({name: it if isinstance(it, Fact) else Fact(it, "given", now, "") for name, it in values.items()})
 
 
 def _person(name: str, account: Account) -> Person:

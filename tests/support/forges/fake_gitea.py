@@ -123,7 +123,8 @@ class FakeGitea(Pulls):
         self.repos[new] = self.repos.pop(old)
         self.repos[new]["git"] = git_http.made(self.folder / f"{new}.git")
         self.moved[old] = new
-        for kept in (self.rules, self.feeds, self.hooked):
+        everything: tuple[dict[str, Any], ...] = (self.rules, self.feeds, self.hooked)
+        for kept in everything:
             if old in kept:
                 kept[new] = kept.pop(old)
         self.pulls = {(new if at == old else at, number): pull for (at, number), pull in self.pulls.items()}
