@@ -250,6 +250,31 @@ def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
     assert town.shown(town.change(number).head) == "failure"
 
 
+def test_a_token_that_is_none_any_more_is_told_on_the_connections_page_until_it_is_one_again(town: Town) -> None:
+    from muniment.server.connections.tasks import go_rounds
+
+    number = town.open({"app.py": "x = 1\n"})
+    tokens = dict(town.fake.tokens)
+    town.fake.tokens.clear()
+    with pytest.raises(ForgeError):
+        town.look(number)
+    told = Connection.objects.get().problem
+    assert "the token is not accepted" in told
+    for _ in range(2):
+        with as_role("owner"):
+            Connected.objects.update(reconciled=None)
+            go_rounds()
+        town.run()
+        assert Connection.objects.get().problem
+    town.fake.tokens.update(tokens)
+    with as_role("owner"):
+        Connected.objects.update(reconciled=None)
+        go_rounds()
+    town.run()
+    assert Connection.objects.get().problem == ""
+    assert town.shown(town.change(number).head) == "failure"
+
+
 # who is who
 
 

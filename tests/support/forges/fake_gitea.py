@@ -69,6 +69,8 @@ class FakeGitea(Pulls):
         path = request.found[0]
         if path in self.moved and path not in self.repos:
             return Reply(307, None, {"Location": request.path.replace(path, self.moved[path], 1)})
+        if request.headers.get("authorization") and not self.login(request):
+            return Reply(401, {"message": "invalid username, password or token"})
         if path not in self.repos or self.level(path, self.login(request)) < 1:
             return NOT_FOUND
         return None if self.level(path, self.login(request)) >= _LEVELS.index(level) else FORBIDDEN

@@ -19,6 +19,7 @@ from muniment.server.products.models import Repository
 from muniment.server.work import soon
 
 _here = threading.local()
+_ALL = (ForgeCode.NOT_SIGNED_IN, ForgeCode.UNREACHABLE, ForgeCode.TIMED_OUT, ForgeCode.RATE_LIMITED)
 
 
 def listener_of(vendor: str) -> Listener:
@@ -67,14 +68,24 @@ def still_there(connected: Connected, forge: Forge) -> None:
 
 
 @contextlib.contextmanager
-def following(connection: Connection) -> Iterator[None]:
-    """Where a repository is not where it was, have what the connection sees read again: its new path is found there."""
+def following(connection: Connection, forge: Forge) -> Iterator[None]:
+    """What fails here is told on the connection's page if it concerns all of it, such as a token that is none any more.
+
+    Where a repository is not where it was, what the connection sees is read again: its new path is found there.
+    """
     try:
         yield
     except ForgeError as error:
         if error.code is ForgeCode.REDIRECTED:
             soon("list-repositories", connection=connection.pk)
+        if concerns_all(error):
+            note(connection, forge, error)
         raise
+
+
+def concerns_all(error: MunimentError | None) -> bool:
+    """Whether no other repository of the connection would fare better."""
+    return isinstance(error, ForgeError) and error.code in _ALL
 
 
 def note(connection: Connection, forge: Forge | None, error: MunimentError | None) -> None:

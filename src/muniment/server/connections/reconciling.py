@@ -18,7 +18,7 @@ from muniment.server.connections import hearing
 from muniment.server.connections.judging import Court
 from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import AtForge, Branch, Connected, Connection, Listed
-from muniment.server.connections.reaching import following, forge_of, note, repo_of, still_there
+from muniment.server.connections.reaching import concerns_all, following, forge_of, note, repo_of, still_there
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.acts import open_incident
 from muniment.server.incidents.models import Incident
@@ -37,34 +37,43 @@ _SHARE = 10  # one part in ten of the limit is ours for this
 
 def go_through(connection: Connection) -> int:
     """One pass over the repositories that are due, the longest waiting first; how many it came to."""
-    forge = forge_of(connection)
+    try:
+        forge = forge_of(connection)
+    except MunimentError as error:
+        note(connection, None, error)
+        raise
     if connection.looked is not None and connection.looked < timezone.now() - _AWAY:
         Connected.objects.filter(connection=connection).update(reconciled=None)  # nobody heard what happened meanwhile
+    Connection.objects.filter(pk=connection.pk).update(looked=timezone.now())
     begun, budget = forge.reader.limits(), max(1, connection.limit // _SHARE // _ROUNDS)
     done = 0
     for connected in _due(connection, timezone.now()):
-        reconcile(connected, forge)
+        failed = reconcile(connected, forge)
+        if concerns_all(failed):
+            break
+        note(connection, forge, None)
         done += 1
         spent = begun.left - forge.reader.limits().left
         if done >= _MOST or (connection.limit > 0 and begun.left >= 0 and spent >= budget):
             break
-    note(connection, forge, None)
     return done
 
 
-def reconcile(connected: Connected, forge: Forge) -> None:
-    """One repository. What fails is told on its page, and it is gone through again all the same."""
-    problem = ""
+def reconcile(connected: Connected, forge: Forge) -> MunimentError | None:
+    """One repository. What fails is told on its page and returned; it is gone through again all the same."""
+    failed: MunimentError | None = None
     try:
-        with following(connected.connection):
+        with following(connected.connection, forge):
             still_there(connected, forge)
             look_for_missed(connected, forge)
             look_at_rules(connected, forge)
             hook(connected, forge)
     except MunimentError as error:
-        problem = f"{error.message}. {error.remedy}"
+        failed = error
+    problem = f"{failed.message}. {failed.remedy}" if failed is not None else ""
     counted = timezone.now() - (EACH - _SOON if problem else timedelta(0))
     Connected.objects.filter(pk=connected.pk).update(reconciled=counted, problem=problem)
+    return failed
 
 
 def look_for_missed(connected: Connected, forge: Forge) -> None:

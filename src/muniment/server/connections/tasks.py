@@ -8,7 +8,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from muniment.decision.account import Account as Told
-from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.statuses import Saying, ref_of
 from muniment.server import moments
 from muniment.server.changes.models import Change
@@ -16,7 +15,7 @@ from muniment.server.connections import asking, reconciling, watching
 from muniment.server.connections.judging import Court, carries
 from muniment.server.connections.keeping import PostgresKeeper, groups_due
 from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
-from muniment.server.connections.reaching import following, forge_of, note, repo_of
+from muniment.server.connections.reaching import following, forge_of, repo_of
 from muniment.server.record.reading import beside
 from muniment.server.work import later, soon, task
 from muniment.workflows.judge_at_forge import Judging
@@ -42,12 +41,8 @@ def read_change(repository: int, number: int) -> None:
     forge = forge_of(row.connection)
     keeper = PostgresKeeper(row.repository)
     try:
-        with following(row.connection):
+        with following(row.connection, forge):
             Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
-    except ForgeError as error:
-        if error.code is ForgeCode.RATE_LIMITED:
-            note(row.connection, forge, error)
-        raise
     finally:
         _look_at_groups(repository, number, keeper)
     found = AtForge.objects.select_related("change__decision").get(repository=repository, number=number)
@@ -76,8 +71,9 @@ def watch(repository: int) -> None:
     """See what the protected branches of a repository took."""
     row = _connected(repository)
     if row is not None:
-        with following(row.connection):
-            watching.watch(row, forge_of(row.connection))
+        forge = forge_of(row.connection)
+        with following(row.connection, forge):
+            watching.watch(row, forge)
         watching.settle(row.repository)
         watching.keep_states(row.repository)
         if row.repository.branches.filter(rules__isnull=True, loose="").exists():
@@ -105,8 +101,9 @@ def look_at_statuses(repository: int, head: str) -> None:
     """See that what stands on a head is ours."""
     row = _connected(repository)
     if row is not None:
-        with following(row.connection):
-            reconciling.look_at_statuses(row, forge_of(row.connection), head)
+        forge = forge_of(row.connection)
+        with following(row.connection, forge):
+            reconciling.look_at_statuses(row, forge, head)
 
 
 @task("reconcile")
