@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from muniment.cli.commands import muniment
 from muniment.cli.replay_forge import NEWEST, newest
+from muniment.errors import UsageError
 from muniment.forges.shapes import Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
@@ -136,6 +137,12 @@ def test_status_shows_the_plan_and_protect_does_it(place: Place) -> None:
     done = place.run("forge", "protect", place.url, "--yes")
     assert "it holds" in done.stdout
     assert place.run("forge", "status", place.url).return_value == 0
+
+
+def test_a_pattern_is_no_branch_and_what_a_rule_for_it_has_to_demand_is_told(place: Place) -> None:
+    error = place.run("forge", "protect", place.url, "--onto", "release/*", "--yes").exception
+    assert isinstance(error, UsageError)
+    assert "demands muniment/release/*" in error.remedy
 
 
 def test_a_list_says_what_is_missing_and_what_it_costs(place: Place) -> None:

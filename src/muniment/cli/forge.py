@@ -112,6 +112,11 @@ def _agreed(output: str) -> bool:
 
 def _wish(listed: Listed, onto: str | None, wanted: dict[str, Any]) -> Wanted:
     ref = forges.branch(listed.repository, onto)
+    if set(ref) & set("*?["):
+        raise UsageError(
+            f"{onto} is a pattern, and each branch has rules of its own",
+            f"Name one branch. For those yet to come, make a rule by hand that demands {context_for(ref)}.",
+        )
     return Wanted(
         ref=ref,
         context=context_for(ref),
