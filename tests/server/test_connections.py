@@ -18,7 +18,7 @@ from muniment.ledger import entries
 from muniment.server.changes.models import Change
 from muniment.server.connections import hearing
 from muniment.server.connections.keeping import PostgresKeeper
-from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Shown
+from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Listed, Shown
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
 from muniment.server.products.models import ClauseState, State
@@ -673,6 +673,45 @@ def test_pages_of_connections_branches_and_friction_say_what_there_is(town: Town
         answer = signed_in(who).get(path)
         assert answer.status_code == 200, path
         assert text in answer.content.decode(), path
+
+
+def test_what_the_gate_costs_begins_with_the_first_change(town: Town) -> None:
+    numbers = [town.open({f"{name}.py": "x = 1\n"}, branch=name) for name in ("one", "two", "three")]
+
+    def page() -> str:
+        return str(signed_in("bob").get("/products/shop/friction").content.decode())
+
+    assert "No week has three changes yet" in page()
+    for number in numbers:
+        town.look(number)
+    begun = timezone.now() - timedelta(weeks=2)
+    with as_role("owner"):
+        AtForge.objects.update(opened=begun, first_verdict=begun)
+    assert page().count('<th scope="row"><time') == 3
+    assert "under 0.1" in page()
+    assert "nothing to draw" in page()
+    with as_role("owner"):
+        AtForge.objects.update(first_verdict=begun + timedelta(minutes=7))
+    assert "<rect" in page()
+
+
+def test_a_repository_is_found_among_many_by_a_part_of_its_path(town: Town) -> None:
+    person("root", Role.ADMIN)
+
+    def page(find: str) -> str:
+        return str(signed_in("root").get(f"/connections/forge?find={find}").content.decode())
+
+    assert town.acting.path in page("shop")
+    assert "None of that name." in page("nothing")
+
+
+def test_what_is_missing_and_what_that_costs_stands_on_the_connections_page(town: Town) -> None:
+    person("root", Role.ADMIN)
+    with as_role("owner"):
+        Listed.objects.update(missing=["permissions", "a thing of another version"])
+    page = signed_in("root").get("/connections/forge")
+    assert page.status_code == 200
+    assert "no approval counts, because nobody knows who may write" in page.content.decode()
 
 
 def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

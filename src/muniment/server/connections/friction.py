@@ -39,14 +39,15 @@ class Bar(Struct, frozen=True):
 
 
 def weeks(product: Product, now: datetime) -> list[Week]:
-    """The last twelve, the oldest first."""
+    """The last twelve, the oldest first; those before the first change are left out."""
     first = (now - timedelta(days=now.weekday(), weeks=WEEKS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     rows = AtForge.objects.filter(repository__product=product, opened__gte=first).order_by("-pk")[:_MOST]
     found: dict[int, list[AtForge]] = {number: [] for number in range(WEEKS)}
     for row in rows:
         if row.opened is not None:
             found.setdefault((row.opened - first).days // 7, []).append(row)
-    return [_week((first + timedelta(weeks=number)).date(), found[number]) for number in range(WEEKS)]
+    begun = min((number for number, opened in found.items() if opened), default=WEEKS - 1)
+    return [_week((first + timedelta(weeks=number)).date(), found[number]) for number in range(begun, WEEKS)]
 
 
 def total(found: Sequence[Week]) -> Week:
@@ -67,7 +68,7 @@ def bars(found: Sequence[Week]) -> list[Bar]:
     most = max((week.to_verdict or 0 for week in found), default=0) or 1
     drawn: list[Bar] = []
     for number, week in enumerate(found):
-        height = round(_HEIGHT * (week.to_verdict or 0) / most)
+        height = 0 if week.to_verdict is None else max(1, round(_HEIGHT * week.to_verdict / most))
         told = "–" if week.to_verdict is None else f"{week.to_verdict:g}"
         drawn.append(Bar(number * (_BAR + _GAP), _HEIGHT - height, height, f"{week.begins:%d %b}: {told}"))
     return drawn

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
@@ -52,12 +53,17 @@ def connection(request: HttpRequest, slug: str) -> HttpResponse:
     """One: what it sees, what is missing there, and which repositories are judged."""
     found = get_object_or_404(Connection, slug=slug, ended=None)
     connected = {row.forge_id: row for row in found.connected.select_related("repository__product")}
-    listed = page(request, found.listed.all())
-    rows = [(row, _without(row), connected.get(row.forge_id)) for row in listed.rows]
+    find = request.GET.get("find", "").strip()[:100]
+    listed = page(request, found.listed.filter(path__icontains=find))
+    rows = [(row, [one.value for one in _without(row)], connected.get(row.forge_id)) for row in listed.rows]
+    missing = {ability for row in listed.rows for ability in _without(row)}
     context: dict[str, Any] = {
         "connection": found,
         "page": listed,
         "rows": rows,
+        "costs": [(ability.value, WITHOUT[ability]) for ability in Ability if ability in missing],
+        "find": find,
+        "more": urlencode({"find": find}) if find else "",
         "branches": Branch.objects.filter(repository__connected__connection=found).select_related("repository"),
         "ill": Connected.objects.filter(connection=found).exclude(problem="").select_related("repository"),
         "hook": hearing.address(found),
@@ -118,10 +124,9 @@ def put(request: HttpRequest, slug: str) -> HttpResponse:
     return tried(request, act, _("It is connected, and being read."), "connection", slug)
 
 
-def _without(row: Listed) -> list[tuple[str, str]]:
-    """What is missing there, and what that costs, in words."""
-    found = [Ability(name) for name in row.missing if name in Ability]
-    return [(ability.value, WITHOUT[ability]) for ability in found]
+def _without(row: Listed) -> list[Ability]:
+    """What our account may not do there."""
+    return [ability for ability in Ability if ability.value in row.missing]
 
 
 def _may_change(request: HttpRequest) -> bool:
