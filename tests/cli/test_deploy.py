@@ -203,7 +203,18 @@ def test_nobody_waits_for_ever(pipeline: Pipeline) -> None:
     pipeline.service.states = ["asked"]
     done = pipeline.deploy("--wait", "1", "--", "touch", "started")
     assert done.returncode == RunCode.SERVICE
-    assert "nothing was decided within 1 seconds" in done.stderr
+    assert "nothing was decided within 1 seconds; nothing was started" in done.stderr
+    assert "See that its worker runs." in done.stderr
+
+
+def test_why_it_waits_is_told_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = {"clause": "", "message": "The vault is sealed.", "remedy": "It goes on by itself."}
+    waits = {"id": 7, "state": "asked", "reasons": [reason], "vsa": None, "until": None}
+    monkeypatch.setattr(pipeline.service, "standing", lambda _: waits)
+    done = pipeline.deploy("--wait", "2", "--", "touch", "started")
+    assert done.returncode == RunCode.SERVICE
+    assert done.stderr.count("mind: The vault is sealed. It goes on by itself.") == 1
+    assert "See above what it waits for." in done.stderr
 
 
 def test_a_vault_that_gives_nothing_is_reported_as_a_failure(pipeline: Pipeline) -> None:

@@ -516,7 +516,9 @@ def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
     number = shop.ask("staging")[1]["id"]
     with pytest.raises(VaultError):
         shop.work(number)
-    assert shop.state(number) == "asked"
+    told = shop.get(number, "staging")[1]
+    assert (told["state"], told["vsa"]) == ("asked", None)
+    assert "the vault does not answer" in told["reasons"][0]["message"]
     assert not Entry.objects.filter(kind="vouched").exists()
     with as_role("owner"):
         Permission.objects.update(decided=timezone.now() - timedelta(hours=1))
@@ -537,11 +539,22 @@ def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypat
     old, shop.commit = shop.commit, other
     second = shop.asked("staging")
     assert (shop.state(second), opened) == ("asked", [first])
+    assert "Another commit" in shop.get(second, "staging")[1]["reasons"][0]["message"]
     shop.commit = old
     shop.report(first, "succeeded", "staging")
     assert opened == []
     shop.work(second)
     assert (shop.state(second), opened) == ("allowed", [second])
+
+
+def test_who_deploys_hears_of_another_whose_end_nobody_reported(shop: Shop, looking: None) -> None:
+    first, second = shop.asked("staging"), shop.asked("staging")
+    told = shop.get(second, "staging")[1]
+    assert told["state"] == "allowed"
+    assert f"Deployment {first} to staging may still be under way" in told["reasons"][0]["message"]
+    assert shop.get(first, "staging")[1]["reasons"] == []
+    shop.report(first, "failed", "staging")
+    assert shop.get(second, "staging")[1]["reasons"] == []
 
 
 def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) -> None:

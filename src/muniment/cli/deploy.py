@@ -12,7 +12,7 @@ import msgspec
 
 from muniment.cli import printing, secretly
 from muniment.errors import MunimentError, RunError, UsageError
-from muniment.pipelines.service import Ask, Outcome, Service, Standing
+from muniment.pipelines.service import Ask, Outcome, Reason, Service, Standing
 from muniment.vault import identity
 from muniment.vault.running import leave, unmoved
 from muniment.workflows.deploying import Act, Left, State, deploy
@@ -71,14 +71,29 @@ def command(
     if not command:
         raise UsageError("there is no command to run", "Add it: -- ./deploy.sh")
     secretly.installed(command[0])
-    number = service.ask(_asked(wish, artifact, commit, provenance), secrets.token_hex(16))
-    standing = service.decided(number, wait)
+    standing = _decided(service, _asked(wish, artifact, commit, provenance), wait)
+    number = standing.id
     if not standing.allowed:
         return _denied(standing)
     click.echo(f"muniment: deployment {number} is allowed until {_second(standing.until)}", err=True)
+    for reason in standing.reasons:
+        _mind(reason)
     if vsa is not None:
         _keep(Path(vsa), bytes(standing.vsa))
     return _deployed(command, undo, wish, who, service, number)
+
+
+def _decided(service: Service, ask: Ask, wait: int) -> Standing:
+    """The answer. Raises RunError if there is none: then nothing was started."""
+    try:
+        return service.decided(service.ask(ask, secrets.token_hex(16)), wait, _mind)
+    except RunError as error:
+        raise RunError(error.code, f"{error.message}; nothing was started", error.remedy) from None
+
+
+def _mind(reason: Reason) -> None:
+    """What does not stand in the way, but should be known."""
+    click.echo(f"muniment: mind: {printing.plain(reason.message)} {printing.plain(reason.remedy)}", err=True)
 
 
 def _second(moment: str | None) -> str:

@@ -149,7 +149,11 @@ def _times(claims: Mapping[str, Any], trust: Trust, now: float) -> None:
     issued, expires = _number(claims, "iat"), _number(claims, "exp")
     begins = _number(claims, "nbf") if "nbf" in claims else issued
     if expires <= now:
-        raise _refused(IdentityCode.EXPIRED, "its time is over", "Ask for a new token, and use it at once.")
+        raise _refused(
+            IdentityCode.EXPIRED,
+            "its time is over",
+            "Ask for a new token and use it at once; set the clocks of both machines right.",
+        )
     if max(issued, begins) > now + SKEW:
         raise _refused(IdentityCode.NOT_YET, "its time has not begun", "Set the clocks of both machines right.")
     if expires - issued > LONGEST[trust.issuer]:

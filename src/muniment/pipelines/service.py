@@ -101,12 +101,26 @@ class Service:
         """How far it is. Raises RunError."""
         return self._send("GET", f"/api/deployments/{number}", Standing)
 
-    def decided(self, number: int, seconds: float, sleep: Callable[[float], None] = time.sleep) -> Standing:
-        """How far it is once it is decided. Raises RunError if that takes longer, or the service is lost on the way."""
-        end = time.monotonic() + seconds
+    def decided(
+        self,
+        number: int,
+        seconds: float,
+        waits: Callable[[Reason], None] = lambda _: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Standing:
+        """How far it is once it is decided; `waits` is told why it is not yet, each reason once.
+
+        Raises RunError if that takes longer, or the service is lost on the way.
+        """
+        end, told = time.monotonic() + seconds, set[str]()
         while (standing := self.look(number)).state in _UNDECIDED:
+            for reason in standing.reasons:
+                if reason.message not in told:
+                    told.add(reason.message)
+                    waits(reason)
             if time.monotonic() > end:
-                raise _unreachable(f"nothing was decided within {seconds:g} seconds", "See that its worker runs.")
+                remedy = "See above what it waits for." if told else "See that its worker runs."
+                raise _unreachable(f"nothing was decided within {seconds:g} seconds", remedy)
             sleep(1)
         return standing
 

@@ -76,6 +76,9 @@ def _make(session: Session, path: str, data: dict[str, Any]) -> None:
         try:
             session.request("POST", path, data)
         except VaultError as error:
+            if error.code is VaultCode.REFUSED:
+                remedy = "See that this credential may, that the address of an issuer answers, and the vault's own log."
+                raise VaultError(error.code, f"the vault does not take {path}", remedy) from None
             if error.code is not VaultCode.BUSY:
                 raise
             time.sleep(_PAUSE_SECONDS)

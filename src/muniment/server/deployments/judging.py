@@ -15,7 +15,7 @@ from django.utils import timezone
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.decision.judge import biting, needed
-from muniment.errors import MunimentError
+from muniment.errors import MunimentError, VaultError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
@@ -152,17 +152,32 @@ def make_ready(row: Deployment) -> None:
     why = ending(row, permission)
     if why:
         end(row, why)
-    elif not _occupied(row):
+    elif _occupied(row):
+        _wait(permission, "Another commit is being deployed there, and the vault's door is for one at a time.")
+    else:
         _open(row, permission)
         with transaction.atomic():
             _sign(row, permission, since)
 
 
 def _open(row: Deployment, permission: Permission) -> None:
-    """Open the vault's door, after it was written down: whatever stops half-way, it is known what has to be shut."""
-    if doors.has_door(row):
-        Permission.objects.filter(pk=permission.pk).update(door=True)
+    """Open the vault's door, after it was written down: whatever stops half-way, it is known what has to be shut.
+
+    Raises VaultError, after it was written down why it still waits.
+    """
+    if not doors.has_door(row):
+        return
+    Permission.objects.filter(pk=permission.pk).update(door=True)
+    try:
         doors.open_door(row)
+    except VaultError as error:
+        _wait(permission, f"The vault does not let it in yet: {error.message}. {error.remedy}")
+        raise
+
+
+def _wait(permission: Permission, why: str) -> None:
+    """Whoever asks is told why nothing happens."""
+    Permission.objects.filter(pk=permission.pk, state=State.WAITS).update(why=why)
 
 
 def _occupied(row: Deployment) -> bool:
@@ -185,7 +200,7 @@ def _sign(row: Deployment, permission: Permission, since: datetime) -> None:
     )
     enter(entry, ())
     still = Permission.objects.filter(pk=permission.pk, state=State.WAITS)
-    still.update(state=State.ALLOWED, vsa=envelope.decode(), until=until, checked=since)
+    still.update(state=State.ALLOWED, vsa=envelope.decode(), until=until, checked=since, why="")
 
 
 def _summary(row: Deployment, permission: Permission, now: str) -> vsa.Permission:

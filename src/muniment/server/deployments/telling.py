@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from muniment.decision.account import Account, ReasonTold
@@ -13,6 +14,7 @@ from muniment.server.deployments.models import Deployment, State
 from muniment.server.record.reading import beside
 from muniment.server.work import soon
 
+_FEW = 3
 _STOPPING = ("violated", "unknown")
 
 
@@ -37,11 +39,13 @@ def anew(row: Deployment) -> Deployment:
 def told(row: Deployment, since: datetime) -> dict[str, Any]:
     """The answer. A permission that was not looked at again since `since` is not told."""
     if waits(row, since):
-        return {"id": row.pk, "state": "asked", "reasons": [], "vsa": None, "until": None}
+        return {"id": row.pk, "state": "asked", "reasons": list(_holding_up(row)), "vsa": None, "until": None}
     permission = row.permission
     reasons = [{"clause": clause, "message": one.message, "remedy": one.remedy} for clause, one in reasons_of(row)]
     if permission.why:
         reasons.append({"clause": "", "message": permission.why, "remedy": "Ask again once that is over."})
+    if _may_end(row):
+        reasons += [_of_another(other) for other in _beside(row)]
     return {
         "id": row.pk,
         "state": row.state,
@@ -49,6 +53,24 @@ def told(row: Deployment, since: datetime) -> dict[str, Any]:
         "vsa": json.loads(permission.vsa) if _may_end(row) and permission.vsa else None,
         "until": permission.until.isoformat() if permission.until is not None else None,
     }
+
+
+def _holding_up(row: Deployment) -> Iterator[dict[str, str]]:
+    """Why it still waits, where that is known."""
+    permission = getattr(row, "permission", None)
+    if permission is not None and permission.state == State.WAITS and permission.why:
+        yield {"clause": "", "message": permission.why, "remedy": "It goes on by itself once that is over."}
+
+
+def _beside(row: Deployment) -> QuerySet[Deployment]:
+    """What was let go there before and may still be under way: nobody said what came of it."""
+    others = Deployment.objects.filter(environment=row.environment, pk__lt=row.pk, permission__state=State.ALLOWED)
+    return others.filter(report=None).order_by("-pk")[:_FEW]
+
+
+def _of_another(other: Deployment) -> dict[str, str]:
+    told = f"Deployment {other.pk} to {other.environment.name} may still be under way: nobody reported what came of it."
+    return {"clause": "", "message": told, "remedy": "See that its command has ended."}
 
 
 def reasons_of(row: Deployment) -> Iterator[tuple[str, ReasonTold]]:
