@@ -1,21 +1,23 @@
 """python -m bench.forges: from an event of a forge to the verdict there, and what many repositories cost.
 
-A fake Gitea over HTTP with real git behind it, the PostgreSQL that comes with Muniment, one worker that does four
-things at once; all of it, the forge included, on this machine.
+A fake Gitea over HTTP with real git behind it, the PostgreSQL that comes with Muniment, one worker process that does
+four things at once; all of it, the forge included, on this machine.
 """
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
+import multiprocessing
 import os
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +198,7 @@ def _burst(folder: Path, changes: int, seconds: int) -> list[Row]:
         first = time.perf_counter() - begun
         said: list[tuple[str, float]] = []
         _note(town, said)
-        with _worker():
+        with _worker(town.acting.token("muniment")):
             forge_id = int(town.repository.connected.forge_id)
             secret, client = hearing.secret_of(town.connection), Client(HTTP_HOST="localhost")
             heard: list[tuple[str, float]] = []
@@ -272,33 +274,37 @@ def _deliver(client: Any, secret: str, forge_id: int, path: str, number: int, at
     assert answer.status_code == 202, answer.status_code
 
 
-class _worker:  # noqa: N801 -- a context, named as what it is
-    """A worker as `muniment worker` runs one, in a thread."""
+@contextlib.contextmanager
+def _worker(token: str) -> Iterator[None]:
+    """A worker as `muniment worker` runs one, in a process of its own, with the forge's token in place of the vault."""
+    process = multiprocessing.get_context("spawn").Process(target=_work, args=(token,), daemon=True)
+    process.start()
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.join(30)
 
-    def __enter__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._work.cancel)
-        self._thread.join(30)
+def _work(token: str) -> None:
+    import django
 
-    def _run(self) -> None:
-        from procrastinate import PsycopgConnector
-        from procrastinate.contrib.django import app
-        from procrastinate.contrib.django.utils import connector_params
+    django.setup()
+    from procrastinate import PsycopgConnector
+    from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.utils import connector_params
 
-        from muniment.server.work import QUEUE
+    from muniment.server.connections import credentials
+    from muniment.server.work import QUEUE
 
-        async def work() -> None:
-            other = app.with_connector(PsycopgConnector(kwargs=connector_params()))
-            async with other.open_async():
-                options: dict[str, Any] = {"concurrency": AT_ONCE, "install_signal_handlers": False}
-                self._work = asyncio.ensure_future(other.run_worker_async(queues=[QUEUE], **options))
-                await asyncio.wait([self._work])
+    vars(credentials)["of"] = lambda _: {"token": token}
 
-        self._loop.run_until_complete(work())
+    async def work() -> None:
+        other = app.with_connector(PsycopgConnector(kwargs=connector_params()))
+        async with other.open_async():
+            await other.run_worker_async(queues=[QUEUE], concurrency=AT_ONCE)
+
+    asyncio.run(work())
 
 
 def _town(folder: Path, commits: int) -> Any:

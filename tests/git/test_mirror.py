@@ -103,6 +103,20 @@ def test_what_was_not_complete_is_looked_at_again(place: Place) -> None:
         assert [file.path for file in changed(repository, [base], head)] == ["large.bin"]
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["indexed", "refused"])
+def test_many_fetches_leave_one_index_over_their_packs_and_nothing_is_lost(place: Place, refused: bool) -> None:
+    folder = place.folder / "mirror" / "objects" / "pack"
+    if refused:
+        (folder / "multi-pack-index.lock").mkdir(parents=True)
+    brought = [place.there.commit({f"{at}": "1\n"}, on="", parents=["main"]) for at in range(45)]
+    for commit in brought:
+        assert not place.mirror.fetch([], commits=[commit])
+    assert (folder / "multi-pack-index").exists() is not refused
+    assert len(list(folder.glob("*.pack"))) == 45
+    with place.mirror.open() as repository:
+        assert repository.objects.kinds(brought) == ["commit"] * 45
+
+
 def test_neither_files_nor_errors_hold_the_token(place: Place) -> None:
     place.mirror.fetch(["refs/heads/main"])
     token = place.fake.administrator

@@ -22,6 +22,7 @@ from muniment.git.run import environment, refusal, run
 KEPT = "refs/muniment/kept/"
 _FETCH_SECONDS = 300
 _AT_ONCE = 500  # ids in one request
+_PACKS = 20  # that may lie beside the index over all
 _OBJECT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\s~^:?*\[\\\x00-\x1f]+")
 
@@ -172,6 +173,21 @@ class Mirror:
     def _fetch(self, specs: Sequence[str]) -> None:
         options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin")
         self._git("fetch", *options, "origin", input="".join(f"{spec}\n" for spec in specs).encode())
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """One index over many packs: each fetch brings a pack, and every git that starts would open each of them."""
+        folder = self.folder / "objects" / "pack"
+        index = folder / "multi-pack-index"
+        since = index.stat().st_mtime_ns if index.exists() else 0
+        with os.scandir(folder) as found:
+            loose = sum(1 for one in found if one.name.endswith(".pack") and one.stat().st_mtime_ns > since)
+        if loose < _PACKS:
+            return
+        try:
+            self._git("multi-pack-index", "write")
+        except GitError:
+            return  # what is there is found without it too, only later
 
     def _git(self, *arguments: str, input: bytes = b"", more: Mapping[str, str] = MappingProxyType({})) -> bytes:
         """git in the copy itself, whose configuration is ours."""

@@ -56,11 +56,11 @@ def rules(home: Written | None, branch: Written | None, verify: Verify) -> Rules
 
     Raises PolicyError or PeopleError where one is missing in both or wrong in either.
     """
-    policy, weaker = policy_of(home, branch)
+    own, theirs = (place.policy_text() if place is not None else None for place in (home, branch))
+    policy, weaker = policy_from(own, theirs)
     people = people_of(home, branch)
     exceptions, spoilt = exceptions_of((home, branch), people, verify)
-    texts = tuple(place.policy_text() if place is not None else None for place in (home, branch))
-    return Rules(policy, people, exceptions, weaker, spoilt, (texts[0], texts[1]))
+    return Rules(policy, people, exceptions, weaker, spoilt, (own, theirs))
 
 
 def policy_of(home: Written | None, branch: Written | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
