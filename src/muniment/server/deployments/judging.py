@@ -15,7 +15,7 @@ from django.utils import timezone
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.decision.judge import biting, needed
-from muniment.errors import MunimentError, VaultError
+from muniment.errors import MunimentError, VaultCode, VaultError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
@@ -171,7 +171,9 @@ def _open(row: Deployment, permission: Permission) -> None:
     try:
         doors.open_door(row)
     except VaultError as error:
-        _wait(permission, f"The vault does not let it in yet: {error.message}. {error.remedy}")
+        refused = error.code is VaultCode.REFUSED  # Muniment itself: after a restore, or where no door was made
+        step = "Whoever administers it runs: muniment vault apply" if refused else error.remedy
+        _wait(permission, f"The vault does not let it in yet: {error.message}. {step}")
         raise
 
 
