@@ -223,6 +223,27 @@ def test_a_reading_that_fails_leaves_pending_and_is_denied_past_the_deadline(tow
     assert town.shown(head) == "success"
 
 
+def test_a_part_that_could_not_be_read_is_read_again_soon_and_then_ever_later(town: Town) -> None:
+    from muniment.server.changes.models import Decision
+    from muniment.server.connections import tasks
+
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    town.run()
+    town.fake.fail("permission", Fault.FAILED)
+    town.look(number)
+    change = town.change(number)
+    assert town.shown(change.head) == "failure"
+    assert 0 < tasks._again_in(change) < 60
+    with as_role("owner"):
+        Decision.objects.update(time=timezone.now() - timedelta(minutes=10))
+    assert 600 <= tasks._again_in(town.change(number)) < 700
+    town.fake.mend()
+    assert town.run() == ["read-change"]
+    assert town.shown(change.head) == "success"
+    assert tasks._again_in(town.change(number)) == 0
+
+
 def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)

@@ -29,9 +29,12 @@ class Court:
 
     def __init__(self) -> None:
         self.allowed: set[tuple[str, str]] = set()
+        self.unknown: set[int] = set()  # what was judged without knowing all
 
     def __call__(self, reading: Reading, now: str) -> Verdict:
         context = context_for(reading.change.target)
+        known = isinstance(reading.reviews, Known)
+        (self.unknown.discard if known else self.unknown.add)(reading.change.number)
         if isinstance(reading.reviews, Known) and len({each.by.id for each in reading.reviews.value}) >= 2:
             self.allowed.add((reading.change.head, context))
             return Verdict(Status(context, Saying.ALLOWED, "Two others approved.", ""))
@@ -55,8 +58,8 @@ class Scene:
         return True
 
     def reconcile(self) -> None:
-        """As the service does: look again at what was missed, show again what is not shown."""
-        for number in missed(self.forge.reader, REPO, self.keeper.kept()):
+        """As the service does: look again at what was missed or not known, show again what is not shown."""
+        for number in {*missed(self.forge.reader, REPO, self.keeper.kept()), *self.court.unknown}:
             self.judging.look(number, self.now)
         for head, context in {(row.head, row.context) for row in self.keeper.rows.values() if row.open}:
             lost, _ = statuses(self.forge.reader, REPO, head, [context], self.keeper, OURS)
@@ -159,6 +162,19 @@ def test_what_was_merged_keeps_its_verdict() -> None:
         scene.world.put(structs.replace(scene.world.changes[number], state=State.MERGED))
         scene.look(number)
     assert [shown(scene, head) for head in HEADS[:2]] == [Saying.ALLOWED, Saying.DENIED]
+
+
+def test_what_was_merged_leaves_the_head_to_the_other_change_that_has_it() -> None:
+    scene = opened(HEADS[0], HEADS[0])
+    scene.look(1)
+    scene.look(2)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+    scene.world.put(structs.replace(scene.world.changes[2], state=State.MERGED))
+    scene.look(1)
+    scene.look(2)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
 
 
 def test_a_context_that_a_rule_demands_of_several_branches_is_green_only_if_every_change_with_the_head_is() -> None:

@@ -211,22 +211,28 @@ class Judging:
         else:
             self._keeper.over(change)
         here, before = (change.head, context), (due.head, due.context)
+        self.show(*here)
         if due.head and (before != here or change.state is State.CLOSED):
+            self.show(*before)
             self._leave(*before)
-        merged = change.state is State.MERGED and before == here and shown is not None
-        self._show(*here, (shown,) if merged and shown is not None else ())
+        elif change.state is State.MERGED and shown is not None:
+            self._leave(*here, shown)
         return reading
 
-    def _leave(self, head: str, context: str) -> None:
-        """A change has this head no more: where none does, what was allowed there is so no more either.
+    def _leave(self, head: str, context: str, last: Status | None = None) -> None:
+        """A change has this head no more. Where none does, what was allowed there is so no more, or it is as it was.
 
-        Or the change would be green again the moment that somebody pushes the head back, before anything is read.
+        Or the change would be green again the moment that somebody pushes the head back, before anything is read. What
+        was merged keeps its `last` verdict.
         """
-        self._show(head, context)
         with self._keeper.alone(head):
             for place in (context, *self._keeper.shared(context)):
                 shown = self._keeper.shown(head, place)
-                if not self._keeper.standing(head, place) and (shown is None or shown.saying is Saying.ALLOWED):
+                if self._keeper.standing(head, place):
+                    continue
+                if last is not None:
+                    self._say(head, structs.replace(last, context=place))
+                elif shown is None or shown.saying is Saying.ALLOWED:
                     self._say(head, Status(place, Saying.PENDING, _NOBODYS, shown.url if shown else ""))
 
     def _counts(self, change: Change) -> bool:

@@ -92,11 +92,13 @@ class World:
         return f"{self._clock:09d}"
 
     def approve(self, number: int, who: str, *, yes: bool = True) -> None:
-        """Somebody approves a change's head, or takes it back."""
+        """Somebody approves a change's head, or takes it back: for every change that has it, and its target."""
         found = self.changes[number]
         word = (found.head, found.target, who)
         (self.approved.add if yes else self.approved.discard)(word)
-        self.put(found)
+        for each in list(self.changes.values()):
+            if (each.head, each.target) == (found.head, found.target):
+                self.put(each)
 
     def reviews(self, of: Change) -> tuple[Review, ...]:
         """Those on a change's head."""

@@ -20,7 +20,8 @@ from muniment.server.record.reading import beside
 from muniment.server.work import later, soon, task
 from muniment.workflows.judge_at_forge import Judging
 
-_AGAIN, _SETTLED = 5, timedelta(seconds=60)  # seconds between readings of what is new, and how long it is that
+_AGAIN, _LONGEST = 5, 86_400  # seconds until what was not known is read again: at first, and at most
+_HOUR = timedelta(hours=1)
 _OWED, _LISTED = timedelta(seconds=60), timedelta(hours=1)
 
 
@@ -48,8 +49,8 @@ def read_change(repository: int, number: int) -> None:
     found = AtForge.objects.select_related("change__decision").get(repository=repository, number=number)
     if found.change is not None and found.change.where == Change.Where.PAST:
         soon("watch", repository=repository)
-    elif _too_early(found.change):
-        later("read-change", _AGAIN, repository=repository, number=number)
+    elif seconds := _again_in(found.change):
+        later("read-change", seconds, repository=repository, number=number)
 
 
 @task("read-group")
@@ -167,13 +168,23 @@ def go_rounds() -> None:
             soon("read-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
 
 
-def _too_early(change: Change | None) -> bool:
-    """Whether it was denied for what a forge tells only a little after a push, such as who pushed."""
+def _again_in(change: Change | None) -> int:
+    """Seconds until a change is read again that was denied for what was not known; 0 if it was not.
+
+    A forge tells who pushed a little after a push, and a call may have failed: nothing tells us when it is well again.
+    So it is asked soon, and then as long after as it has been so.
+    """
     decision = change.decision if change is not None else None
-    if change is None or decision is None or decision.allowed or change.time < timezone.now() - _SETTLED:
-        return False
+    if change is None or decision is None or decision.allowed:
+        return 0
     told = beside(decision.account, Told) if decision.account else None
-    return isinstance(told, Told) and any(one.status == "unknown" for one in told.results)
+    if not isinstance(told, Told) or not any(one.status == "unknown" for one in told.results):
+        return 0
+    now = timezone.now()
+    lately = change.decisions.filter(head=change.head, time__gt=now - _HOUR).count()
+    since = int((now - decision.time).total_seconds())
+    growing: int = _AGAIN << min(max(lately - 1, 0), 15)
+    return min(_LONGEST, max(since, growing))
 
 
 def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> None:
