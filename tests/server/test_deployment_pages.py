@@ -148,6 +148,7 @@ def test_a_machine_that_tests_is_known_once_two_agree_to_its_key(shop: Shop, tmp
     told = sid.get("/").content.decode()
     assert fingerprint(parse_key(key)) in html.unescape(told)
     post(sid, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    assert fingerprint(parse_key(key)) in html.unescape(sam.get("/builders").content.decode())
     people = read_people(document.text(), "people")
     assert [(one.id, one.keys) for one in people.machines] == [("ci", (parse_key(key),))]
     post(sam, "/machines/trust", id="bot", key=key)

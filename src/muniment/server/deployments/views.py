@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.decision.account import Account
+from muniment.git import signatures
 from muniment.pipelines.dsse import fingerprint
 from muniment.server.changes.models import Change
 from muniment.server.deployments import figures, glass
@@ -127,7 +128,7 @@ def builders(request: HttpRequest) -> HttpResponse:
     """Whose word on artifacts can be checked; and with which key our own word can be."""
     context: dict[str, Any] = {
         "builders": Builder.objects.filter(ended=None),
-        "machines": machines.known(),
+        "machines": [(one, signatures.fingerprint(one.value)) for one in machines.known()],
         "may_trust_machine": would(request, Action.TRUST_MACHINE),
         "may_close_machine": would(request, Action.CLOSE_MACHINE),
         "public": keys.deploy_public(Path(settings.HOME)),
