@@ -424,7 +424,7 @@ def test_a_forced_push_before_it_is_signed_leaves_nothing_signed(shop: Shop, mon
         shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
         return inner(row, permission)
 
-    monkeypatch.setattr("muniment.server.deployments.judging.ending", pushed)
+    monkeypatch.setattr(watching, "ending", pushed)
     number = shop.asked("staging")
     assert shop.state(number) == "ended"
     assert Permission.objects.get().vsa == ""

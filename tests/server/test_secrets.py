@@ -41,7 +41,7 @@ from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.deploying import Shop
 from tests.support.service import as_role, browser, person, post, product, token_of
-from tests.support.vaults import COMMIT, Key, Running, runner_claims, running
+from tests.support.vaults import COMMIT, Key, Running, passing, runner_claims
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -51,7 +51,7 @@ RUNNER = Key()
 
 @pytest.fixture(scope="module")
 def vault() -> Iterator[Running]:
-    with running(HOME) as one:
+    with passing(HOME) as one:
         yield one
 
 

@@ -22,7 +22,7 @@ from tests.server.conftest import HOME
 from tests.support.repos import Repo
 from tests.support.running import Up, clean, muniment, until
 from tests.support.service import as_role, person, product, token_of
-from tests.support.vaults import running
+from tests.support.vaults import passing
 
 _VALUE = "-".join(["through", "standard", "input"])
 
@@ -188,7 +188,7 @@ def test_a_person_writes_by_the_command_line_and_no_value_is_an_argument() -> No
         return done.returncode, done.stdout + done.stderr
 
     try:
-        with running(HOME) as vault:
+        with passing(HOME) as vault:
             assert secret("set", "TYPED", typed=f"{_VALUE}\n")[0] == 0
             assert secret("generate", "MADE")[0] == 0
             assert secret("generate", "MADE")[0] == 2

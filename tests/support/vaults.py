@@ -1,5 +1,6 @@
 """A real vault for tests: OpenBao from its wheel, in a folder of its own, and identities to sign in with."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from muniment.vault import layout, tokens
 from muniment.vault.client import Session, Vault
-from muniment.vault.embedded import Embedded
+from muniment.vault.embedded import SEAL, Embedded
 from muniment.vault.entrances import PLAIN, Entrance, Issuer
 from muniment.vault.pieces import Wanted, all_of
 from muniment.vault.plan import apply, differences
@@ -82,6 +83,15 @@ def running(home: Path) -> Iterator[Running]:
     """A new one."""
     with Embedded(home) as server:
         yield Running(home, server)
+
+
+@contextmanager
+def passing(home: Path) -> Iterator[Running]:
+    """One that leaves nothing: who comes after in this home, which others use too, reads no audit log of it."""
+    with running(home) as one:
+        yield one
+    shutil.rmtree(one.server.audit.parent)
+    (home / SEAL).unlink()
 
 
 def github(key: Key) -> Issuer:

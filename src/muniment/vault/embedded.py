@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from muniment.errors import VaultCode, VaultError
-from muniment.home import durable, sockets
+from muniment.home import durable, sockets, taking
 from muniment.vault import hcl, layout, program, tokens
 from muniment.vault.client import Vault
 from muniment.vault.pieces import Wanted, kept, own, people
@@ -84,7 +84,7 @@ class Embedded:
 
     def start(self) -> None:
         """Start it, made anew if there is none. Raises VaultError or HomeError; nothing then runs."""
-        self._take()
+        self._lock = taking.take(self._folder, _own, _failed)
         try:
             self._prepare()
             if not (self._folder / _MADE).exists():
@@ -121,19 +121,6 @@ class Embedded:
     @property
     def _socket(self) -> Path:
         return sockets.folder_for(self._folder).absolute() / "vault"
-
-    def _take(self) -> None:
-        try:
-            durable.make_folder(self._folder)
-            self._folder.chmod(0o700)
-            self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.stop()
-            raise _failed("another process runs it", "Muniment runs on this home already; use that one.") from error
-        except OSError as error:
-            self.stop()
-            raise _failed(f"{self._folder} cannot be used ({error.strerror})", "Make it writable.") from error
 
     def _prepare(self) -> None:
         tokens.make_keys(self._home)
@@ -256,6 +243,11 @@ def _in_memory(data: bytes) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
+
+
+def _own(folder: Path) -> None:
+    durable.make_folder(folder)
+    folder.chmod(0o700)
 
 
 def _failed(why: str, remedy: str) -> VaultError:

@@ -34,8 +34,7 @@ from muniment.server.deployments import doors, identifying
 from muniment.server.deployments.commits import Standing, decision_of, standing
 from muniment.server.deployments.models import Builder, Deployment, Glass, Permission, State
 from muniment.server.deployments.supplying import reached
-from muniment.server.deployments.telling import clock
-from muniment.server.deployments.watching import end, ending
+from muniment.server.deployments.watching import seen_to_hold
 from muniment.server.installation import home
 from muniment.server.products.models import Repository
 from muniment.server.record.entering import enter
@@ -145,14 +144,11 @@ def _broken(row: Deployment) -> Glass | None:
 
 def make_ready(row: Deployment) -> None:
     """Open the vault's door and sign, if nothing ended it meanwhile. It waits while another commit's door is open."""
-    permission = Permission.objects.select_related("glass").filter(deployment=row, state=State.WAITS).first()
-    if permission is None:
+    found = seen_to_hold(row, State.WAITS)
+    if found is None:
         return
-    since = clock()
-    why = ending(row, permission)
-    if why:
-        end(row, why)
-    elif _occupied(row):
+    permission, since = found
+    if _occupied(row):
         _wait(permission, "Another commit is being deployed there, and the vault's door is for one at a time.")
     else:
         _open(row, permission)

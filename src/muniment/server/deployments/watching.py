@@ -1,6 +1,6 @@
 """What ends a permission, and what comes of deployments: reported, seen, or lost."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -50,16 +50,24 @@ def _gone(row: Deployment) -> str:
         return "" if here.holds.value else f"{here.target} does not hold the commit {row.commit[:12]} any more."
 
 
-def check(row: Deployment) -> None:
-    """Look once more at a permission: it is over, or was seen to hold at this moment."""
-    permission = Permission.objects.select_related("glass").filter(deployment=row, state=State.ALLOWED).first()
+def seen_to_hold(row: Deployment, state: State) -> tuple[Permission, datetime] | None:
+    """Its permission, if it is that far and nothing ends it, and when that was looked at. What is over is ended."""
+    permission = Permission.objects.select_related("glass").filter(deployment=row, state=state).first()
     if permission is None:
-        return
+        return None
     since = clock()
     why = ending(row, permission)
     if why:
         end(row, why)
-    else:
+        return None
+    return permission, since
+
+
+def check(row: Deployment) -> None:
+    """Look once more at a permission: it is over, or was seen to hold at this moment."""
+    found = seen_to_hold(row, State.ALLOWED)
+    if found is not None:
+        permission, since = found
         Permission.objects.filter(pk=permission.pk).update(checked=since)
 
 

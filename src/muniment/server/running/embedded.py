@@ -5,7 +5,6 @@ password: whoever may open the socket's folder is the account that runs Muniment
 """
 
 import contextlib
-import fcntl
 import os
 import pwd
 import shutil
@@ -19,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from muniment.errors import DatabaseError
-from muniment.home import sockets
+from muniment.home import sockets, taking
 
 OWNER, WEB, WORKER = "muniment_owner", "muniment_web", "muniment_worker"
 ROLES = (OWNER, WEB, WORKER)
@@ -81,7 +80,7 @@ class Embedded:
 
     def start(self) -> None:
         """Start it, made anew if there is none, and make its roles. Raises DatabaseError; nothing then runs."""
-        self._take()
+        self._lock = taking.take(self._folder, self._make, _failed)
         try:
             self._begin()
             self._make_roles()
@@ -114,19 +113,6 @@ class Embedded:
         self._wait_for_former()
         self._process = self._run([self.program("postgres"), "-D", self._data, *self._options()])
         self._ready()
-
-    def _take(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._own(self._folder)
-            self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.stop()
-            raise _failed("another process runs it", "Muniment runs on this home already; use that one.") from error
-        except OSError as error:
-            self.stop()
-            raise _failed(f"{self._folder} cannot be used ({error.strerror})", "Make it writable.") from error
 
     def _prepare(self) -> None:
         """The data folder comes to be in one step, so that stopping half-way leaves none."""
@@ -179,6 +165,10 @@ class Embedded:
         if found.st_uid != (self._account.pw_uid if self._account else os.geteuid()) or folder.is_symlink():
             raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
         folder.chmod(0o700)
+
+    def _make(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._own(folder)
 
     def _own(self, folder: Path) -> None:
         folder.chmod(0o700)
