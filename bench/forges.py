@@ -192,6 +192,7 @@ def _burst(folder: Path, changes: int, seconds: int) -> list[Row]:
     with _town(folder / "burst", 10) as town:
         numbers = [_opened(town, f"topic-{at}") for at in range(changes)]
         heads = {number: town.fake.repos[town.acting.path]["git"].tip(f"refs/pull/{number}/head") for number in numbers}
+        town.fake.repos[town.acting.path]["git"].git("gc", "--quiet")  # as forges do now and then
         begun = time.perf_counter()
         for number in numbers:
             town.look(number)

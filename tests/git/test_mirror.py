@@ -112,6 +112,7 @@ def test_many_fetches_leave_one_index_over_their_packs_and_nothing_is_lost(place
     for commit in brought:
         assert not place.mirror.fetch([], commits=[commit])
     assert (folder / "multi-pack-index").exists() is not refused
+    assert set(place.refs()) == {KEPT + commit for commit in brought}
     assert len(list(folder.glob("*.pack"))) == 45
     with place.mirror.open() as repository:
         assert repository.objects.kinds(brought) == ["commit"] * 45

@@ -176,7 +176,7 @@ class Mirror:
         self._tidy()
 
     def _tidy(self) -> None:
-        """One index over many packs: each fetch brings a pack, and every git that starts would open each of them."""
+        """One index over many packs, one file for many refs: every git that starts would open each of them."""
         folder = self.folder / "objects" / "pack"
         index = folder / "multi-pack-index"
         since = index.stat().st_mtime_ns if index.exists() else 0
@@ -185,6 +185,7 @@ class Mirror:
         if loose < _PACKS:
             return
         try:
+            self._git("pack-refs", "--all")
             self._git("multi-pack-index", "write")
         except GitError:
             return  # what is there is found without it too, only later

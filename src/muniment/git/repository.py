@@ -41,7 +41,8 @@ class Repository:
     """One repository, open: `with Repository.open(path) as repository`.
 
     `path` as the person gave it; `git_dir` absolute, the one that all work trees share; `object_format` is
-    `sha1` or `sha256`; `shallow`: history is cut off somewhere; `bare`: nothing is checked out.
+    `sha1` or `sha256`; `shallow`: history is cut off somewhere; `bare`: nothing is checked out. `ours`: nobody else
+    writes there, so an index over its packs is believed.
     """
 
     def __init__(
@@ -53,14 +54,16 @@ class Repository:
         object_format: str,
         shallow: bool,
         bare: bool,
+        ours: bool = False,
     ) -> None:
         self.path = path
         self.git_dir = common_dir
         self.object_format = object_format
         self.shallow = shallow
         self.bare = bare
-        self._environment = environment({"GIT_DIR": git_dir, "GIT_GRAFT_FILE": os.devnull}, _CONFIGURATION)
-        self.throwaway = Throwaway(object_directories, object_format)
+        settings = {**_CONFIGURATION, "core.multiPackIndex": "true" if ours else "false"}
+        self._environment = environment({"GIT_DIR": git_dir, "GIT_GRAFT_FILE": os.devnull}, settings)
+        self.throwaway = Throwaway(object_directories, object_format, indexed=ours)
         self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format)
 
     @classmethod
@@ -94,7 +97,8 @@ class Repository:
     def made_by_us(cls, folder: str) -> "Repository":
         """The bare repository that we made in `folder` (absolute), with SHA-1 names: git need not be asked about it."""
         shallow = os.path.exists(os.path.join(folder, "shallow"))
-        return cls(folder, folder, folder, (os.path.join(folder, "objects"),), "sha1", shallow, bare=True)
+        objects = (os.path.join(folder, "objects"),)
+        return cls(folder, folder, folder, objects, "sha1", shallow, bare=True, ours=True)
 
     def __enter__(self) -> "Repository":
         return self

@@ -19,7 +19,7 @@ _CONFIGURATION = """[core]
 \trepositoryFormatVersion = 1
 \tbare = true
 \tcommitGraph = false
-\tmultiPackIndex = false
+\tmultiPackIndex = {index}
 \tfsync = none
 \tlooseCompression = 1
 \tbigFileThreshold = 16m
@@ -42,14 +42,18 @@ _CONFIGURATION = """[core]
 class Throwaway:
     """The folder, readable by us alone, and the environment in which git works there."""
 
-    def __init__(self, object_directories: Sequence[str], object_format: str) -> None:
-        """Borrows from `object_directories` (absolute). `object_format` is `sha1` or `sha256`."""
+    def __init__(self, object_directories: Sequence[str], object_format: str, *, indexed: bool = False) -> None:
+        """Borrows from `object_directories` (absolute). `object_format` is `sha1` or `sha256`.
+
+        `indexed`: an index over their packs is believed, for nobody but us can have written it.
+        """
         self.path = tempfile.mkdtemp(prefix="muniment-")
         self._hash = object_format
         for folder in ("objects", "refs"):
             os.mkdir(os.path.join(self.path, folder))
         self._put("HEAD", "ref: refs/heads/none\n")
-        self._put("config", _CONFIGURATION.format(object_format=object_format))
+        index = "true" if indexed else "false"
+        self._put("config", _CONFIGURATION.format(object_format=object_format, index=index))
         self.environment = environment(
             {
                 "GIT_DIR": self.path,
