@@ -35,8 +35,8 @@ from muniment.server.secrets.supplying import Secrets
 from muniment.vault import layout
 from muniment.vault.entrances import PLAIN
 from muniment.vault.opening import open_role
-from muniment.vault.pieces import all_of
-from muniment.vault.plan import apply, differences, leftovers
+from muniment.vault.pieces import Piece, all_of
+from muniment.vault.plan import Difference, Step, apply, differences, leftovers
 from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.deploying import Shop
@@ -396,6 +396,13 @@ def test_a_key_of_several_that_is_to_go_or_to_come_is_no_incident_and_a_stranger
     assert drift() == [f"change {config} (jwt_validation_pubkeys)"]
     made(vault)
     assert drift() == []
+
+
+def test_what_the_vault_does_not_take_is_named(vault: Running) -> None:
+    nowhere = Piece(f"auth/{layout.WEB}/config", {"oidc_discovery_url": "https://127.0.0.1:9", "bound_issuer": "x"})
+    with pytest.raises(VaultError, match=f"does not take auth/{layout.WEB}/config") as caught:
+        apply(vault.person, [Difference(Step.CHANGE, nowhere)])
+    assert "the address of an issuer" in caught.value.remedy
 
 
 def test_a_policy_that_a_group_or_an_entity_has_is_found(vault: Running, shop: Product, as_worker: None) -> None:
