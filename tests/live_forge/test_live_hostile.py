@@ -274,8 +274,9 @@ def test_what_was_read_once_hides_nothing_that_happened_since(scene: Scene) -> N
     client = scene.forge.reader._client  # type: ignore[attr-defined]
     eventually(lambda: not hands_unknown(read(scene.forge)), "who pushed is known")
     asked = client.asked
-    reviewers = {review.by.id for review in known(read(scene.forge).reviews)}
-    assert client.asked - asked == 2 + len(reviewers), "the change, its timeline, and who may write"
+    given = known(read(scene.forge).reviews)
+    asked_of = len({review.by.id for review in given}) + any(review.dismissed for review in given)
+    assert client.asked - asked == 2 + asked_of, "the change, its timeline, who may write, and what may be taken back"
 
 
 def known(part: Any) -> Any:
