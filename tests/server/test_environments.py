@@ -136,8 +136,9 @@ def test_a_runners_key_is_for_one_environment_alone(own: Client) -> None:
 
 
 def test_two_askers_for_the_same_get_one(own: Client) -> None:
-    for _ in range(2):
-        post(own, "/products/shop/environments/change", **GITHUB)
+    post(own, "/products/shop/environments/change", **GITHUB)
+    assert "has asked for that already" in post(own, "/products/shop/environments/change", **GITHUB)
+    post(own, "/products/shop/environments/change", **GITHUB | {"refs": "refs/heads/other"})
     first, other = Proposal.objects.filter(state="waiting")
     sam = browser(Person.objects.get(slug="sam"))
     post(sam, f"/proposals/{first.pk}", answer="agree")
