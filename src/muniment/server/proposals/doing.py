@@ -98,11 +98,10 @@ def why_not(actor: Actor, proposal: Proposal) -> Why:
 def _once(action: Action, what: dict[str, Any], product: str) -> None:
     """ValueError if the same waits already: once it is done, the other could only be refused."""
     waiting = Proposal.objects.filter(state=Proposal.State.WAITING, action=code(action), what__contains=what)
-    there = waiting.filter(product__slug=product or None).select_related("asker").first()
-    if there is not None:
-        raise ValueError(
-            _("%(name)s has asked for that already: it waits for a second person.") % {"name": there.asker.name}
-        )
+    for row in waiting.filter(product__slug=product or None).select_related("asker"):
+        if {name: value for name, value in row.what.items() if name != "asked"} == what:
+            told = _("%(name)s has asked for that already: it waits for a second person.")
+            raise ValueError(told % {"name": row.asker.name})
 
 
 def _others(proposal: Proposal) -> list[Person]:
