@@ -40,6 +40,7 @@ from muniment.vault.plan import Difference, Step, apply, differences, leftovers
 from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.deploying import Shop
+from tests.support.issuers import issuer
 from tests.support.service import as_role, browser, person, post, product, token_of
 from tests.support.vaults import COMMIT, Key, Running, passing, runner_claims
 
@@ -371,6 +372,27 @@ def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
     ]
     apply(vault.person, [*differences(vault.person, all_of(should)), *found])
     assert (drift(), leftovers(vault.person, should)) == ([], [])
+
+
+def test_a_door_that_stands_open_for_a_closed_pipeline_is_an_incident_at_once(
+    vault: Running, shop: Product, as_worker: None
+) -> None:
+    with issuer() as forge:
+        forge.key("first")
+        with as_role("owner"):
+            place = Environment.objects.get(name="production")
+            fields = {"issuer": forge.url, "subject": "project_path:company/shop:ref_type:branch:ref:main"}
+            fields |= {"repository": "42", "at": "production", "refs": "refs/heads/main"}
+            lab = Pipeline.objects.create(environment=place, name="lab", kind="gitlab", **fields)
+        made(vault)
+    assert drift() == []
+    with as_role("owner"):
+        Pipeline.objects.filter(pk=lab.pk).update(ended=timezone.now())
+    assert [one for one in drift() if one.startswith("gitlab/shop.production could read")]
+    with as_role("owner"):
+        should, _ = entrances.wanted()
+    apply(vault.person, leftovers(vault.person, should))
+    assert drift() == []
 
 
 def test_a_key_of_several_that_is_to_go_or_to_come_is_no_incident_and_a_strangers_is(

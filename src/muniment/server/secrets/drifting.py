@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from msgspec import structs
 
 from muniment.errors import VaultError
 from muniment.server.incidents import kinds
@@ -26,9 +27,12 @@ def drift() -> list[str]:
     """What is other than it should be, in a few words each. Raises VaultError if it cannot be looked at.
 
     What people said here a person makes so in the vault, by and by. So what allows less than it should is no drift yet,
-    nor what is as it should have been before somebody closed a pipeline, for as long as PENDING.
+    nor what is as it should have been before somebody closed a pipeline, for as long as PENDING. But a door that only
+    that person can shut, and that stands open, is.
     """
     here, should, lately = session(), wanted()[0], wanted(timezone.now() - PENDING)[0]
+    shut = tuple(one for one in lately.entrances if one.opens or one in should.entrances)
+    lately = structs.replace(lately, entrances=shut)
     wrong, also = _changed(here, should), _changed(here, lately)
     found = [wrong[path] for path in wrong if path in also and not _less(here, also[path])]
     return [*map(str, found), *strangers(here, lately)]
