@@ -40,7 +40,7 @@ from muniment.vault.plan import Difference, Step, apply, differences, leftovers
 from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.deploying import Shop
-from tests.support.issuers import issuer
+from tests.support.issuers import Published
 from tests.support.service import as_role, browser, person, post, product, token_of
 from tests.support.vaults import COMMIT, Key, Running, passing, runner_claims
 
@@ -377,7 +377,7 @@ def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
 def test_a_door_that_stands_open_for_a_closed_pipeline_is_an_incident_at_once(
     vault: Running, shop: Product, as_worker: None
 ) -> None:
-    with issuer() as forge:
+    with Published() as forge:
         forge.key("first")
         with as_role("owner"):
             place = Environment.objects.get(name="production")

@@ -12,7 +12,7 @@ from muniment.vault.entrances import Issuer
 from muniment.vault.opening import open_role
 from tests.support import vaults
 from tests.support.certificates import certificate
-from tests.support.issuers import issuer
+from tests.support.issuers import Published
 from tests.support.vaults import COMMIT, Running, running
 
 _VALUE = "-".join(["what", "only", "a", "pipeline", "reads"])
@@ -26,7 +26,7 @@ def test_the_vault_learns_a_forges_keys_by_itself_and_follows_them(vault: Runnin
         session = vault.vault.sign_in(entrance.mount, entrance.role, token)
         return session.read("shop", "discovered")
 
-    with issuer() as forge:
+    with Published() as forge:
         first = forge.key("first")
         vault.make((Issuer(layout.GITHUB, forge.url),), (entrance,))
         vault.web.patch("shop", "discovered", {"TOKEN": _VALUE})
@@ -48,7 +48,8 @@ def test_an_authority_of_the_companys_own_vouches_for_its_forge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls = certificate(tmp_path)
-    with issuer(tls) as forge:
+    with Published() as forge:
+        forge.behind_tls(*tls)
         forge.key("first")
         issuers = (Issuer(layout.GITLAB, forge.url),)
         with running(tmp_path / "unknown") as vault, pytest.raises(VaultError):

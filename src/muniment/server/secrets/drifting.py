@@ -33,7 +33,8 @@ def drift() -> list[str]:
     here, should, lately = session(), wanted()[0], wanted(timezone.now() - PENDING)[0]
     shut = tuple(one for one in lately.entrances if one.opens or one in should.entrances)
     lately = structs.replace(lately, entrances=shut)
-    wrong, also = _changed(here, should), _changed(here, lately)
+    wrong = _changed(here, should)
+    also = wrong if lately == should else _changed(here, lately)
     found = [wrong[path] for path in wrong if path in also and not _less(here, also[path])]
     return [*map(str, found), *strangers(here, lately)]
 
