@@ -227,7 +227,6 @@ SILENT = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED, Fault.LIMITED, F
 BROKEN = (Fault.FAILED, Fault.SLOW, Fault.CUT, Fault.MALFORMED, Fault.ELSEWHERE)
 FAILING = [
     ("graphql", PARTS, "Checks and Commit statuses: read"),
-    ("permission", ("writers",), "Metadata: read"),
 ]
 
 
@@ -327,13 +326,14 @@ def test_a_change_that_is_touched_while_it_is_read_is_read_again(
     assert isinstance(reading.reviews, Unknown)
 
 
-def test_a_login_that_somebody_else_has_now_may_not_write(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
-    carol = github.world.users["carol"]
-    assert hub.reader.may_write(repository, Account(str(carol.id), "carol"))
-    with pytest.raises(ForgeError, match="another account"):
-        hub.reader.may_write(repository, Account("999", "carol"))
+def test_who_may_write_is_told_of_the_account_that_reviewed_as_it_is_now(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    number = _story(github)
+    carol = str(github.world.users["carol"].id)
+    assert value(hub.reader.read(repository, number).writers)[carol] is True
     github.world.levels["carol"] = "read"
-    assert not hub.reader.may_write(repository, Account(str(carol.id), "carol"))
+    assert value(hub.reader.read(repository, number).writers)[carol] is False
 
 
 # Around it
@@ -407,8 +407,8 @@ def test_a_warm_reading_takes_one_request_that_counts(github: FakeGitHub, hub: F
     first = hub.reader.read(repository, number)
     github.calls.clear()
     assert hub.reader.read(repository, number) == first
-    assert sorted(github.calls) == ["graphql", "permission", "permission", "pull"]
-    assert github.unchanged == 3  # GitHub counts those not
+    assert sorted(github.calls) == ["graphql", "pull"]
+    assert github.unchanged == 1  # GitHub does not count it
 
 
 def test_a_reading_that_a_delivery_asked_for_takes_no_second_witness(
@@ -418,7 +418,7 @@ def test_a_reading_that_a_delivery_asked_for_takes_no_second_witness(
     first = hub.reader.read(repository, number)
     github.calls.clear()
     assert hub.reader.read(repository, number, first.change.updated) == first
-    assert sorted(github.calls) == ["graphql", "permission", "permission"]
+    assert sorted(github.calls) == ["graphql"]
 
 
 def test_a_reading_older_than_what_a_delivery_told_of_is_unknown(

@@ -25,9 +25,9 @@ from tests.support.forges.world import World
 
 NAMES = ("ada", "bob", "carol", "dave", "eve")
 QUICK = [fault for fault in Fault if fault not in (Fault.SLOW, Fault.LOST)]
-STANDS_ALONE = ("permission", "members")
+STANDS_ALONE = ("members",)
 VENDORS: dict[str, tuple[Callable[[Path], Any], Callable[[Any], Forge], tuple[str, ...]]] = {
-    "github": (FakeGitHub, ours.github, ("graphql", "activity", "permission", "pull", "comments")),
+    "github": (FakeGitHub, ours.github, ("graphql", "activity", "pull", "comments")),
     "gitlab": (
         FakeGitLab,
         ours.gitlab,

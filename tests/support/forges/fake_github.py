@@ -190,13 +190,6 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         rows = [shown.activity(move) for move in self.world.moves if move.ref == request.query.get("ref", move.ref)]
         return self.may(request, "contents") or self.listed(request, rows[::-1])
 
-    def permission(self, request: Request) -> Reply:
-        user = self.world.users.get(request.found[1].replace("%5Bbot%5D", "[bot]"))
-        if user is None:
-            return shown.NOT_FOUND
-        level = self.world.levels[user.login]
-        return self.may(request, "metadata") or Reply(200, {"permission": level, "user": shown.user(user)})
-
     # rules
 
     def _binding(self, ref: str) -> list[dict[str, Any]]:
@@ -315,7 +308,6 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("GET", _R + "/branches/([^/]+)/protection", "older rules", older_rules),
         Route("GET", _R + "/git/ref/(.+)", "ref", ref),
         Route("GET", _R + "/activity", "activity", activity),
-        Route("GET", _R + "/collaborators/([^/]+)/permission", "permission", permission),
         Route("GET", _R + "/pulls", "pulls", GitHubChanges.pulls),
         Route("POST", _R + "/pulls", "open", GitHubChanges.make_pull),
         Route("GET", _R + "/pulls/([0-9]+)", "pull", GitHubChanges.pull),

@@ -46,7 +46,10 @@ class GitHubGraphQL(Faulty):
         if change is None:
             return {"pullRequest": None}
         commits = [self._commit(one) for one in self.world.commits(change)]
-        reviews = [shown.review(one) for one in change.reviews]
+        reviews = [
+            {**shown.review(one), "authorCanPushToRepository": self.world.writes(one.by.login)}
+            for one in change.reviews
+        ]
         checks = self._part(self._contexts(change.head), variables.get("checks"))
         rollup = {"checks": checks} if checks["totalCount"] else None
         pull = {

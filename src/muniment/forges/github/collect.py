@@ -35,7 +35,6 @@ from muniment.forges.shapes import (
     Move,
     Reading,
     Repo,
-    Review,
     State,
     Vendor,
 )
@@ -121,7 +120,7 @@ class GitHubReader:
             reviews=given,
             hands=self._hands(repository, change, told, moved),
             own_commits=parts.known(told.commits, self._own_commits),
-            writers=self._writers(repository, given),
+            writers=parts.known(told.reviews, parts.writers),
             checks=parts.known(told.checks, parts.checks),
             merging=_merging(told),
         )
@@ -208,15 +207,6 @@ class GitHubReader:
     def _own_commits(self, commits: tuple[wire.Committed, ...]) -> tuple[ForgeCommit, ...]:
         return parts.own_commits(commits, shaped.own_addresses(self._hub.rest.base))
 
-    def _writers(self, repository: Repo, given: Maybe[tuple[Review, ...]]) -> Maybe[dict[str, bool]]:
-        if isinstance(given, Unknown):
-            return Unknown("who reviewed is not known, and so not whether they may write")
-        people = {review.by.id: review.by for review in given.value if not review.by.machine and review.by.id}
-        try:
-            return Known({id: self.may_write(repository, account) for id, account in people.items()})
-        except ForgeError as error:
-            return Unknown(f"who may write could not be read: {error.message} (permission Metadata: read)")
-
     def tips(self, repository: Repo) -> tuple[Tip, ...]:
         """All branches."""
         return tuple(map(shaped.tip, self._hub.many(wire.Branch, f"{at(repository)}/branches")))
@@ -245,18 +235,6 @@ class GitHubReader:
         found = [shaped.check_run(run) for run in runs]
         found += [shaped.status(one) for one in self._hub.many(wire.CommitStatus, f"{base}/statuses")]
         return checks.newest(found)
-
-    def may_write(self, repository: Repo, account: Account) -> bool:
-        """Whether that account may write now, asked by its login and answered for its id."""
-        path = f"{at(repository)}/collaborators/{quote(account.login, safe='')}/permission"
-        found = self._hub.one(wire.Permission, path)
-        if found.user is None or (account.id and str(found.user.id) != account.id):
-            raise ForgeError(
-                ForgeCode.CHANGED_MEANWHILE,
-                f"the login {account.login} belongs to another account now",
-                "It is read again.",
-            )
-        return found.permission in ("admin", "write")
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """A group of the merge queue, with its members."""

@@ -234,6 +234,16 @@ def reviews(given: Iterable[Reviewed], events: tuple[Happening, ...]) -> tuple[R
     return tuple(found)
 
 
+def writers(given: Iterable[Reviewed]) -> dict[str, bool]:
+    """Whether each person who reviewed may write now."""
+    found: dict[str, bool] = {}
+    for review in given:
+        by = shaped.who(review.author)
+        if by.id and not by.machine:
+            found[by.id] = review.author_can_push_to_repository and found.get(by.id, True)
+    return found
+
+
 def _dismissal(review: Reviewed, events: Iterable[Happening]) -> Happening:
     for event in events:
         if event.typename == "ReviewDismissedEvent" and event.review and event.review.id == review.id:

@@ -42,7 +42,9 @@ query Change($owner: String!, $name: String!, $number: Int!,
       reviews(first: 100, after: $reviews) {
         totalCount
         pageInfo { hasNextPage endCursor }
-        nodes { id fullDatabaseId state submittedAt body commit { oid } author { ...who } }
+        nodes {
+          id fullDatabaseId state submittedAt body authorCanPushToRepository commit { oid } author { ...who }
+        }
       }
       events: timelineItems(first: 100, after: $events, itemTypes: [
         HEAD_REF_FORCE_PUSHED_EVENT, BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT,

@@ -155,13 +155,6 @@ class Comment(Struct, frozen=True):
     body: str | None = None
 
 
-class Permission(Struct, frozen=True):
-    """What somebody may in a repository: `admin`, `write`, `read` or `none`."""
-
-    permission: str
-    user: User | None
-
-
 class BypassActor(Struct, frozen=True):
     """Who may set a ruleset aside."""
 
@@ -265,11 +258,12 @@ class Committed(Struct, frozen=True):
 
 
 class Reviewed(Struct, frozen=True, rename="camel"):
-    """A review."""
+    """A review, and whether its author may push to the repository now."""
 
     id: str
     full_database_id: str | int
     state: str
+    author_can_push_to_repository: bool
     author: Who | None
     commit: Oid | None
     submitted_at: str | None = None
