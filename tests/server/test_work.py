@@ -1,5 +1,6 @@
 """Work in the background: once for each thing, tried again when it fails, taken up from the dead."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
 from muniment.server import work
-from muniment.server.work import TASKS, soon, take_up
+from muniment.server.work import TASKS, first, later, soon, take_up
 from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -55,8 +56,35 @@ def test_what_fails_is_tried_again_later_and_news_are_not_held_up() -> None:
         TASKS["explode"].func(repository=1)
     assert jobs() == [("todo", {"repository": 1, "attempt": 2})]
     assert ProcrastinateJob.objects.get().scheduled_at is not None
+    assert taken() is None
     soon("explode", repository=1)
     assert len(jobs()) == 2
+    assert taken() == {"repository": 1}
+
+
+def test_news_are_not_held_up_by_what_is_put_off_for_a_day() -> None:
+    later("look", 86_400, repository=1)
+    soon("look", repository=1)
+    assert taken() == {"repository": 1}
+    assert taken() is None
+
+
+def test_what_comes_first_passes_what_waits_and_moves_up_if_it_waits_itself() -> None:
+    for number in (1, 2, 3):
+        soon("look", repository=number)
+    first("look", repository=3)
+    first("look", repository=4)
+    assert [taken() for _ in range(5)] == [{"repository": number} for number in (3, 4, 1, 2)] + [None]
+
+
+def taken() -> dict[str, Any] | None:
+    """What a worker is given to do, as PostgreSQL chooses it."""
+    with as_role("owner"), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
+        worker = cursor.fetchone()[0]
+        cursor.execute("SELECT args FROM procrastinate_fetch_job_v2(NULL, %s)", [worker])
+        found = cursor.fetchone()[0]
+    return json.loads(found) if found is not None else None
 
 
 def test_what_fails_to_the_end_stays_to_be_seen() -> None:

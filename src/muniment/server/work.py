@@ -1,8 +1,8 @@
 """Work in the background: named tasks, put off in the transaction of what caused them, done once.
 
 A task is for one thing (`about`, such as a change): while it waits, asking for it again adds nothing, and two of the
-same never run at once. What fails is tried again, later each time; what fails to the end stays, to be seen. A worker
-that dies leaves what it had begun to another (`take_up`).
+same never run at once. What fails is tried again, later each time, and holds up no news about the same meanwhile; what
+fails to the end stays, to be seen. A worker that dies leaves what it had begun to another (`take_up`).
 """
 
 import functools
@@ -26,6 +26,7 @@ QUEUE = "judging"
 _ATTEMPTS = 8
 _ATTEMPT = "attempt"
 _STALLED_SECONDS = 30.0
+_PUT_OFF, _NEWS, _FIRST = range(3)  # the queue lets nothing pass that has the same lock, unless it is more urgent
 
 _log = logging.getLogger("muniment.work")
 
@@ -55,12 +56,23 @@ def task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 def soon(name: str, **about: Any) -> None:
     """Have it done, if the transaction under way comes to its end. What already waits is not put there twice."""
-    _defer(name, about, _key(name, about))
+    _defer(name, about, _key(name, about), _NEWS)
+
+
+def first(name: str, **about: Any) -> None:
+    """The same before whatever else waits; what waits for its turn already moves up."""
+    place = _key(name, about)
+    _defer(name, about, place, _FIRST)
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE_UP, [_FIRST, place, _FIRST])
+
+
+_MOVE_UP = "UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s"
 
 
 def later(name: str, seconds: int, **about: Any) -> None:
     """The same in a while, beside what waits to be done at once: once, however often it is asked for meanwhile."""
-    _defer(name, about, f"{_key(name, about)}:again", timedelta(seconds=seconds))
+    _defer(name, about, f"{_key(name, about)}:again", _PUT_OFF, timedelta(seconds=seconds))
 
 
 def take_up() -> None:
@@ -79,15 +91,16 @@ def take_up() -> None:
 
 def _put_off(name: str, about: dict[str, Any], attempt: int) -> None:
     """Later each time. It has a place of its own in the queue, so that news are not held up until then."""
-    _defer(name, {**about, _ATTEMPT: attempt}, f"{_key(name, about)}:again", timedelta(seconds=2.0**attempt))
+    pause = timedelta(seconds=2.0**attempt)
+    _defer(name, {**about, _ATTEMPT: attempt}, f"{_key(name, about)}:again", _PUT_OFF, pause)
 
 
-def _defer(name: str, about: dict[str, Any], place: str, later: timedelta | None = None) -> None:
+def _defer(name: str, about: dict[str, Any], place: str, priority: int, later: timedelta | None = None) -> None:
     lock = place.removesuffix(":again")
     when = {"schedule_at": timezone.now() + later} if later is not None else {}
     try:
         with transaction.atomic():  # a refused duplicate would break the transaction
-            TASKS[name].configure(queueing_lock=place, lock=lock, **when).defer(**about)
+            TASKS[name].configure(queueing_lock=place, lock=lock, priority=priority, **when).defer(**about)
     except AlreadyEnqueued:
         pass
 

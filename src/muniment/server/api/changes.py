@@ -10,8 +10,8 @@ from pydantic import Field
 from muniment.access.actions import Action
 from muniment.decision.account import Account
 from muniment.server.api.operations import Cursor, does, of, once, outcome, page
+from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change, Decision
-from muniment.server.changes.views import judge_again
 from muniment.server.changes.views import of as of_change
 from muniment.server.guarding.mediation import acting
 from muniment.server.products.importing import read, take

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from muniment.errors import MunimentError
 from muniment.server.changes import gates, judging, past, trying
+from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change, GateLog
 from muniment.server.changes.scene import open_heads, scene
 from muniment.server.policies.models import Trial, Version
@@ -77,7 +78,7 @@ def rejudge_all() -> None:
     for repository, ref in open_.filter(at_forge=None).values_list("repository", "name"):
         soon("judge-change", repository=repository, ref=ref)
     for repository, number in open_.exclude(at_forge=None).values_list("repository", "at_forge__number"):
-        soon("read-change", repository=repository, number=number)
+        read_again(repository, number)
 
 
 @task("try-policy")

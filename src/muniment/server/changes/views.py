@@ -10,11 +10,11 @@ from django.views.decorators.http import require_GET, require_POST
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.decision.account import Account
+from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import may, requires
 from muniment.server.pages import tried
 from muniment.server.record.reading import beside
-from muniment.server.work import soon
 
 _DECISIONS = 50
 
@@ -81,13 +81,3 @@ def again(request: HttpRequest, number: int) -> HttpResponse:
     return tried(
         request, lambda: judge_again(found), _("It is being judged; look again in a moment."), "change", number
     )
-
-
-def judge_again(found: Change) -> None:
-    """Have it judged in the background."""
-    if found.repository.at_forge:
-        soon("read-change", repository=found.repository_id, number=found.at_forge.number)
-    elif found.where == Change.Where.OPEN:
-        soon("judge-change", repository=found.repository_id, ref=found.name)
-    else:
-        soon("judge-past", repository=found.repository_id)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from muniment.facts import canonical
 from muniment.facts.statements import Verdict
 from muniment.policy import guide
+from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import Afterwards, Arrival, Connected, Connection, Listed, Statement
 from muniment.server.people.models import Person
@@ -195,7 +196,7 @@ def _say(change: Change, person: str, verdict: Verdict, words: dict[str, str], p
         proof=proof,
     )
     number = change.at_forge.number
-    soon("read-change", repository=change.repository_id, number=number)
+    read_again(change.repository_id, number)
 
 
 def _open(what: What) -> Change:

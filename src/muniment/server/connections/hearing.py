@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from muniment.errors import ForgeError, UsageError
 from muniment.facts import canonical
 from muniment.forges.events import Event, Happened
+from muniment.server.changes.again import read_again
 from muniment.server.connections.models import Connected, Connection, Delivery
 from muniment.server.connections.reaching import listener_of
 from muniment.server.running.keys import hook_secret
@@ -100,7 +101,7 @@ def enqueue(connection: Connection, event: Event) -> None:
     for repository in found.values_list("repository", flat=True):
         match event.happened:
             case Happened.CHANGE | Happened.ASKED:
-                soon("read-change", repository=repository, number=event.number)
+                read_again(repository, event.number)
             case Happened.GROUP if event.head and event.ref:
                 soon("read-group", repository=repository, target=event.ref, head=event.head)
             case Happened.BRANCH:

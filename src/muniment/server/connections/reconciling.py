@@ -14,6 +14,7 @@ from muniment.errors import MunimentError
 from muniment.forges.forge import Forge
 from muniment.forges.rules import BranchRules
 from muniment.forges.shapes import Account
+from muniment.server.changes.again import read_again
 from muniment.server.connections import hearing
 from muniment.server.connections.judging import Court
 from muniment.server.connections.keeping import PostgresKeeper
@@ -81,7 +82,7 @@ def look_for_missed(connected: Connected, forge: Forge) -> None:
     keeper, number = PostgresKeeper(connected.repository), connected.repository_id
     kept = keeper.kept()
     for missed in reconcile_forge.missed(forge.reader, repo_of(connected), kept):
-        soon("read-change", repository=number, number=missed)
+        read_again(number, missed)
     soon("watch", repository=number)
     for head in sorted({one.head for one in kept.values() if one.head}):
         look_at_statuses(connected, forge, head)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from muniment.decision.account import Account as Told
 from muniment.forges.statuses import Saying, ref_of
 from muniment.server import moments
+from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change
 from muniment.server.connections import asking, reconciling, watching
 from muniment.server.connections.judging import Court, carries
@@ -163,7 +164,7 @@ def go_rounds() -> None:
     overdue = AtForge.objects.filter(due__lt=timezone.now() - _OWED, repository__product__retired=None)
     with transaction.atomic():
         for repository, number in overdue.values_list("repository", "number")[:500]:
-            soon("read-change", repository=repository, number=number)
+            read_again(repository, number)
         for row in groups_due(timezone.now() - _OWED):
             soon("read-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
 
