@@ -10,13 +10,14 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
+from muniment.forges.shapes import Vendor
 from muniment.server.changes.models import Change
 from muniment.server.connections import credentials, tasks
 from muniment.server.connections.models import AtForge, Connected, Connection, Listed
 from muniment.server.people.models import Account, Machine
 from muniment.server.products.models import Product, Repository
 from muniment.server.work import TASKS
-from tests.support.forges.acting import GiteaActing, Work
+from tests.support.forges.acting import Acting, GiteaActing, Work
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.service import as_role, person, product
 
@@ -27,7 +28,7 @@ _NOT_JUDGED_YET = {"send-messages", "judge-past"}
 class Town:
     """The fake, its people as people of the service too, and one connected repository of the product `shop`."""
 
-    def __init__(self, fake: FakeGitea, acting: GiteaActing, folder: Path) -> None:
+    def __init__(self, fake: Any, acting: Acting, folder: Path, vendor: Vendor = Vendor.GITEA) -> None:
         self.fake = fake
         self.acting = acting
         self.work = Work(folder / "work", self.acting)
@@ -35,7 +36,7 @@ class Town:
         self._people()
         with as_role("owner"):
             self.connection = Connection.objects.create(
-                slug="forge", vendor="gitea", url=fake.url, keyed=timezone.now()
+                slug="forge", vendor=vendor.value, url=fake.url, keyed=timezone.now()
             )
         with as_role("worker"):
             tasks.list_repositories(connection=self.connection.pk)

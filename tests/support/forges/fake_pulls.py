@@ -64,7 +64,7 @@ class Pulls(Faulty):
                 self._follow(pull, login, new)
 
     def _follow(self, pull: dict[str, Any], login: str, new: str) -> None:
-        self._happened(pull, login, type="pull_push", body=json.dumps({"commit_ids": [new]}))
+        self.happened(pull, login, type="pull_push", body=json.dumps({"commit_ids": [new]}))
         git: Repo = self.repos[pull["path"]]["git"]
         git.branch(f"refs/pull/{pull['number']}/head", new)
         for review in pull["reviews"]:
@@ -157,9 +157,9 @@ class Pulls(Faulty):
         return Reply(201, self.pull_json(pull, self.login(request)))
 
     def _event(self, request: Request, pull: dict[str, Any], **fields: Any) -> None:
-        self._happened(pull, self.login(request), **fields)
+        self.happened(pull, self.login(request), **fields)
 
-    def _happened(self, pull: dict[str, Any], login: str, **fields: Any) -> None:
+    def happened(self, pull: dict[str, Any], login: str, **fields: Any) -> None:
         pull["updated_at"] = self.moment()
         number = 1 + max((event["id"] for event in pull["events"]), default=0)
         event = {"id": number, "user": self.users[login], "created_at": pull["updated_at"]}
