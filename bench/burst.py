@@ -169,7 +169,7 @@ def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
     empty()
     preparing.first_policy()
     with (FakeGitHub if kind is AtGitHub else FakeGitea)(folder / "forge") as fake:
-        acting = GitHubActing(fake) if isinstance(fake, FakeGitHub) else GiteaActing(fake.url, fake.administrator)
+        acting: Any = GitHubActing(fake) if isinstance(fake, FakeGitHub) else GiteaActing(fake.url, fake.administrator)
         given: dict[str, str] = {}
         vars(credentials)["of"] = lambda _: given
         vendor = Vendor.GITHUB if kind is AtGitHub else Vendor.GITEA

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +12,7 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.forges import connecting
 from muniment.forges.forge import Forge
 from muniment.forges.gitlab import client, connect, notes, wire
+from muniment.forges.gitlab.collect import GitLabReader
 from muniment.forges.gitlab.protection import fits
 from muniment.forges.shapes import NOT_ASKED, Ability, Account, Repo, Said, State, Vendor
 from tests.support.forges import ours
@@ -391,13 +392,13 @@ def test_branches_and_who_may_write(gitlab: FakeGitLab, lab: Forge, repository: 
     gitlab.world.push("ada", "feature/x", {"a": "1"})
     tips = {tip.ref: tip.commit for tip in lab.reader.tips(repository)}
     assert tips["refs/heads/feature/x"] == lab.reader.tip(repository, "refs/heads/feature/x")
-    users = gitlab.world.users
-    assert lab.reader.may_write(repository, Account(str(users["carol"].id), "carol"))
-    assert not lab.reader.may_write(repository, Account(str(users["eve"].id), "eve"))
-    assert not lab.reader.may_write(repository, Account("999", "carol"))
+    users, reader = gitlab.world.users, cast(GitLabReader, lab.reader)
+    assert reader.may_write(repository, Account(str(users["carol"].id), "carol"))
+    assert not reader.may_write(repository, Account(str(users["eve"].id), "eve"))
+    assert not reader.may_write(repository, Account("999", "carol"))
     gitlab.fail("members", Fault.TRUNCATED)
     with pytest.raises(ForgeError):
-        lab.reader.may_write(repository, Account(str(users["carol"].id), "carol"))
+        reader.may_write(repository, Account(str(users["carol"].id), "carol"))
 
 
 def test_git_opens_the_door_with_the_token(lab: Forge) -> None:

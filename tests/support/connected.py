@@ -17,7 +17,7 @@ from muniment.server.connections.models import AtForge, Connected, Connection, L
 from muniment.server.people.models import Account, Machine
 from muniment.server.products.models import Product, Repository
 from muniment.server.work import TASKS
-from tests.support.forges.acting import Acting, GiteaActing, Work
+from tests.support.forges.acting import GiteaActing, Work
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.service import as_role, person, product
 
@@ -28,7 +28,7 @@ _NOT_JUDGED_YET = {"send-messages", "judge-past"}
 class Town:
     """The fake, its people as people of the service too, and one connected repository of the product `shop`."""
 
-    def __init__(self, fake: Any, acting: Acting, folder: Path, vendor: Vendor = Vendor.GITEA) -> None:
+    def __init__(self, fake: FakeGitea, acting: GiteaActing, folder: Path, vendor: Vendor = Vendor.GITEA) -> None:
         self.fake = fake
         self.acting = acting
         self.work = Work(folder / "work", self.acting)
