@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from muniment.git import history
 from muniment.git.repository import Repository
+from muniment.workflows import watch_branch
 from muniment.workflows.watch_branch import Step, reverts, steps
 from tests.support.repos import Repo
 
@@ -111,6 +113,19 @@ def test_a_branch_merged_the_other_way_round_is_one_step(watch: Watch) -> None:
     foxtrot = watch.repo.commit(on="main", parents=[watch.head, watch.old], tree=tree)
     assert watch.steps(watch.head) == [(foxtrot, watch.head)]
     assert watch.steps() == [(foxtrot, "")]
+
+
+def test_more_than_anybody_could_judge_is_one_step_that_nothing_allowed(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = watch.repo.merge("topic", on="main")
+    assert watch.steps(watch.head) == [(merged, watch.head)]
+    for module in (watch_branch, history):
+        monkeypatch.setattr(module, "LIMIT", 2)
+    assert watch.steps(watch.head) == [(merged, "")]
+    for number in range(3):
+        watch.repo.commit({"other.py": f"y = {number}\n"}, on="main")
+    assert watch.steps() == [(watch.tip, "")]
 
 
 def test_a_revert_takes_back_all_of_it_and_nothing_else(watch: Watch) -> None:

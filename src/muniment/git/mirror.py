@@ -248,7 +248,12 @@ def _asked(name: str, refs: Sequence[str]) -> bool:
     return any(name == ref or (ref.endswith("/*") and name.startswith(ref[:-1])) for ref in refs)
 
 
+def nameable(ref: str) -> bool:
+    """Whether a ref has a name that can be fetched."""
+    return _REF.fullmatch(ref) is not None and ".." not in ref
+
+
 def _checked(ref: str) -> str:
-    if not _REF.fullmatch(ref) or ".." in ref:
+    if not nameable(ref):
         raise GitError("this is no name of a ref", "Name a branch that is there.")
     return ref

@@ -10,7 +10,6 @@ from functools import partial
 from msgspec import Struct
 
 from muniment.controls.carrying import carried
-from muniment.errors import GitError
 from muniment.facts.change import Revision, Update
 from muniment.facts.maybe import Known
 from muniment.git import files, machine
@@ -38,7 +37,8 @@ def steps(
     """The steps from `old` to `new`, oldest first. Raises GitError if they cannot be told.
 
     `heads` are those that a decision allowed for `target`. `ends` are commits at which, the forge says, a change ended
-    that it replayed commit by commit; that only says where to look.
+    that it replayed commit by commit; that only says where to look. More than anybody could judge is one step, which
+    nothing allowed.
     """
     if old == new:
         return ()
@@ -81,6 +81,8 @@ def _allowing(repository: Repository, target: str, before: str, commit: str, hea
     """The head that was allowed, and is all that `commit` brings over `before`; "" if there is none."""
     if commit in heads:
         return commit
+    if len(_brought(repository, before, commit)) > LIMIT:
+        return ""  # nothing as large was ever allowed: it cannot be judged
     change = between(repository, before, commit)
     revision = Revision("", target, before, commit, Known(Update.FORWARD))
     touched = partial(files.changed, repository, change.bases, commit)
@@ -97,7 +99,7 @@ def _chain(repository: Repository, old: str, new: str) -> list[str] | None:
     asked = ("rev-list", "--first-parent", "--reverse", f"--max-count={LIMIT + 1}", new, f"^{old}", "--")
     found = repository.run(*asked, timeout=60).decode("ascii").split()
     if len(found) > LIMIT:
-        raise GitError(f"the branch took more than {LIMIT} steps at once", "Watch it from here on: connect it anew.")
+        return [new]  # too many to be told one by one
     if not found or old not in read(repository, found[:1])[0].parents[:1]:
         grown = repository.run("rev-list", "--max-count=1", old, f"^{new}", "--").strip() == b""
         return [new] if grown and found else None

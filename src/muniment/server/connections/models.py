@@ -311,10 +311,12 @@ class Arrival(models.Model):
     entry = models.OneToOneField("record.Entry", models.PROTECT, related_name="+")
 
     class Meta:
-        """A branch takes the same thing in the same place once."""
+        """The newest of a branch first. One that goes back takes the same again."""
 
-        constraints = [models.UniqueConstraint(fields=["repository", "ref", "commit", "before"], name="arrival_once")]
-        indexes = [models.Index(fields=["repository", "ref", "-at", "-id"])]
+        indexes = [
+            models.Index(fields=["repository", "ref", "-at", "-id"]),
+            models.Index(fields=["repository", "ref", "commit"], name="arrival_of_commit"),
+        ]
 
 
 class Afterwards(models.Model):

@@ -74,10 +74,12 @@ def watch(repository: int) -> None:
     row = _connected(repository)
     if row is not None:
         forge = forge_of(row.connection)
-        with following(row.connection, forge):
-            watching.watch(row, forge)
-        watching.settle(row.repository)
-        watching.keep_states(row.repository)
+        try:
+            with following(row.connection, forge):
+                watching.watch(row, forge)
+        finally:
+            watching.settle(row.repository)
+            watching.keep_states(row.repository)
         if row.repository.branches.filter(rules__isnull=True, loose="").exists():
             soon("look-at-rules", repository=repository)
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from muniment.decision.account import Account as Told
+from muniment.errors import GitError, MunimentError
 from muniment.facts import canonical
 from muniment.facts.change import Because
 from muniment.facts.people import Person as KnownPerson
@@ -18,6 +19,7 @@ from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change as ForgeChange
 from muniment.forges.shapes import State
 from muniment.git.history import read as read_commits
+from muniment.git.mirror import nameable
 from muniment.git.repository import Repository as Git
 from muniment.ledger import entries, objects
 from muniment.policy.patterns import matches
@@ -39,15 +41,17 @@ from muniment.workflows.sources import Rules
 from muniment.workflows.watch_branch import Step, reverts, steps
 
 ENOUGH = 2  # others who have to review an escape
+_LONGEST = 300  # letters of a ref
 _CANDIDATES = 200  # allowed heads of one branch, the newest
 _BACK = timedelta(hours=1)  # what was merged before the last look at a branch may have been told late
 _HANDS = frozenset({Because.AUTHOR, Because.CO_AUTHOR, Because.SIGNER})
 
 
 class Watched(Struct, frozen=True):
-    """One branch, and what it took since it was last looked at."""
+    """One branch, and what it took since it was last looked at, when it was at `before`: None for a new one."""
 
     ref: str
+    before: str | None
     tip: str
     steps: tuple[Step, ...]
     begun: bool = False
@@ -74,20 +78,35 @@ def watch(connected: Connected, forge: Forge) -> None:
     still_there(connected, forge)
     merged = _merged(connected, forge)
     mirror = mirror_of(connected, forge)
+    watched = {ref: tip for ref, tip in tips.items() if _nameable(ref)}
     with locked(f"mirror:{connected.pk}"):
-        followed = [ref for ref in tips if ref in known or ref == connected.default or _new({ref: ""}, {})]
+        followed = [ref for ref in watched if ref in known or ref == connected.default or _new({ref: ""}, {})]
         mirror.fetch(followed, (), [*(tips[ref] for ref in followed), *known.values()])
     with mirror.open() as git:
         rules = rules_of(repository, git, tips.get(connected.default, ""))
     protected = [ref for ref in tips if matches(ref.removeprefix(HEADS), rules.policy.policy.protected)]
     with locked(f"mirror:{connected.pk}"):
         gone = mirror.fetch((), (), [tips[ref] for ref in protected])
+    failed = [_unnameable(ref) for ref in protected if ref not in watched]
     with mirror.open() as git:
-        for ref in sorted({*known, *(ref for ref in protected if tips[ref] not in gone)}):
-            found = _looked_at(git, repository, ref, known, tips, connected.default, merged)
-            if found is not None:
-                heads = allowed_heads(repository, ref)
-                _keep(repository, found, _read(connected, git, rules, found, heads, merged), heads)
+        for ref in sorted({*known, *(ref for ref in protected if ref in watched and tips[ref] not in gone)}):
+            try:
+                found = _looked_at(git, repository, ref, known, watched, connected.default, merged)
+                if found is not None:
+                    heads = allowed_heads(repository, ref)
+                    _keep(repository, found, _read(connected, git, rules, found, heads, merged), heads)
+            except MunimentError as error:  # what is wrong with one branch hides no other
+                failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _nameable(ref: str) -> bool:
+    return nameable(ref) and len(ref) <= _LONGEST
+
+
+def _unnameable(ref: str) -> MunimentError:
+    return GitError(f"a branch with such a name is not watched: {cleaned(ref)}", "Rename it, or delete it.")
 
 
 def settle(repository: Repository) -> None:
@@ -149,17 +168,18 @@ def _looked_at(
     default: str,
     merged: Mapping[str, ForgeChange],
 ) -> Watched | None:
-    tip, before = tips.get(ref, ""), known.get(ref)
-    if tip == before:
+    tip, last = tips.get(ref, ""), known.get(ref)
+    if tip == last:
         return None
     if not tip:
-        return Watched(ref, "", (Step(before or "", "", (), "", rewound=True),))
+        return Watched(ref, last, "", (Step(last or "", "", (), "", rewound=True),))
+    before = last
     if before is None:
         before = _fork(git, tip, known.get(default, "")) if known else tip
         if before == tip:
-            return Watched(ref, tip, (Step("", tip, (), ""),), begun=True)
+            return Watched(ref, last, tip, (Step("", tip, (), ""),), begun=True)
     heads = allowed_heads(repository, ref)
-    return Watched(ref, tip, steps(git, ref, before, tip, heads.keys(), merged.keys()))
+    return Watched(ref, last, tip, steps(git, ref, before, tip, heads.keys(), merged.keys()))
 
 
 def _fork(git: Git, tip: str, default: str) -> str:
@@ -202,12 +222,15 @@ def _read(
 
 
 def _keep(repository: Repository, found: Watched, read: Iterable[Read], heads: Mapping[str, Decision]) -> None:
-    """All that a branch took, in one transaction with where it is now."""
+    """All that a branch took, in one transaction with where it is now; nothing if another kept it meanwhile."""
     with transaction.atomic():
+        row = Branch.objects.select_for_update().filter(repository=repository, ref=found.ref).first()
+        if (row.tip if row is not None else None) != found.before:
+            return
         for one in read:
-            row = _arrived(repository, found, one, heads.get(one.step.allowed))
-            if row.how == Arrival.How.ESCAPE:
-                _escaped(row, one)
+            arrival = _arrived(repository, found, one, heads.get(one.step.allowed))
+            if arrival.how == Arrival.How.ESCAPE:
+                _escaped(arrival, one)
             for escape in Arrival.objects.filter(pk__in=one.takes_back).select_related("incident"):
                 if escape.incident is not None:
                     close_incident(escape.incident, incidents.REVERTED, f"{one.step.commit[:12]} took it back.")
