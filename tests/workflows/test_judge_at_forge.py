@@ -1,7 +1,8 @@
 """What a forge shows on a head is never a yes that no complete reading gave, and comes right by itself."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,8 +31,11 @@ class Court:
     def __init__(self) -> None:
         self.allowed: set[tuple[str, str]] = set()
         self.unknown: set[int] = set()  # what was judged without knowing all
+        self.meanwhile: list[Callable[[], Any]] = []  # what others do while one reading is judged
 
     def __call__(self, reading: Reading, now: str) -> Verdict:
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
         context = context_for(reading.change.target)
         known = isinstance(reading.reviews, Known)
         (self.unknown.discard if known else self.unknown.add)(reading.change.number)
@@ -107,6 +111,39 @@ def test_a_verdict_stays_with_its_head() -> None:
     scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
     scene.look(1)
     assert shown(scene, HEADS[1]) is Saying.DENIED
+
+
+def test_a_verdict_that_was_overtaken_by_a_push_allows_nothing_on_the_new_head() -> None:
+    scene = opened(HEADS[0])
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+
+    def another() -> None:
+        scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
+        assert scene.look(1)
+
+    scene.court.meanwhile = [another]
+    assert not scene.look(1)
+    scene.judging.show(HEADS[1], context_for(MAIN))
+    assert shown(scene, HEADS[1]) is not Saying.ALLOWED
+    scene.reconcile()
+    assert shown(scene, HEADS[1]) is Saying.DENIED
+
+
+def test_a_verdict_on_an_older_reading_does_not_outlive_that_on_a_newer_one() -> None:
+    scene = opened(HEADS[0])
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+
+    def another() -> None:
+        scene.world.approve(1, "dave", yes=False)
+        assert scene.look(1)
+
+    scene.court.meanwhile = [another]
+    assert not scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+    scene.reconcile()
+    assert shown(scene, HEADS[0]) is Saying.DENIED
 
 
 def test_a_second_change_with_the_same_head_rides_on_nothing() -> None:
@@ -403,10 +440,15 @@ steps = st.one_of(
     st.tuples(st.just("late"), st.just(0), st.just("")),
     st.tuples(st.just("wait"), st.just(0), st.just("")),
 )
+meanwhiles = st.tuples(
+    st.just("meanwhile"), st.lists(steps, min_size=1, max_size=3), st.just("")
+)  # others do this while the next reading is judged
 
 
-def step(scene: Scene, what: str, about: int | str, detail: str) -> None:
+def step(scene: Scene, what: str, about: Any, detail: str) -> None:
     world = scene.world
+    if what == "meanwhile":
+        scene.court.meanwhile.append(partial(several, scene, about))
     if what in ("push", "approve", "take back", "retarget", "close", "forge") and isinstance(about, int):
         found = world.changes[about]
         if what == "push":
@@ -430,18 +472,21 @@ def step(scene: Scene, what: str, about: int | str, detail: str) -> None:
             scene.reconcile()
 
 
+def several(scene: Scene, taken: list[tuple[str, Any, str]]) -> None:
+    for each in taken:
+        step(scene, *each)
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(steps, max_size=40))
-def test_no_order_loss_doubling_or_failure_shows_a_yes_that_no_reading_gave(
-    taken: list[tuple[str, int | str, str]],
-) -> None:
+@given(st.lists(steps | meanwhiles, max_size=40))
+def test_no_order_loss_doubling_or_failure_shows_a_yes_that_no_reading_gave(taken: list[tuple[str, Any, str]]) -> None:
     scene = opened(*HEADS)
     for each in taken:
         step(scene, *each)
         for head, status, _ in scene.world.posted:
             if status.saying is Saying.ALLOWED:
                 assert (head, status.context) in scene.court.allowed
-    scene.world.failing = {}
+    scene.world.failing, scene.court.meanwhile = {}, []
     while scene.world.late:
         scene.world.late.pop()()
     scene.reconcile()

@@ -1,8 +1,9 @@
 """Judge a change where people work: a forge never shows more on a head than a complete reading of it allows.
 
 - Pending is shown before anything is read again, and then the verdict, on exactly the head that was judged.
-- A verdict is recorded before it is shown. On a head stands the worst of what stands for all open changes that have
-  it, in one context; where none has it any more, no yes stands either.
+- A verdict is recorded before it is shown, and stands only if nobody else read the change meanwhile. On a head stands
+  the worst of what stands for all open changes that have it, in one context; where none has it any more, no yes stands
+  either.
 - What cannot be read stays pending, and past a deadline is denied.
 - What fails is raised, to be tried again. Nothing that fails leaves a yes behind that no reading gave.
 """
@@ -57,8 +58,11 @@ class Keeper(Protocol):
     def opened(self, change: Change, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
 
-    def judged(self, change: Change, verdict: Verdict) -> None:
-        """This stands for it now, and no reading is due."""
+    def judged(self, change: Change, verdict: Verdict, since: str) -> bool:
+        """This stands for it now, and the reading that was due `since` then is so no more.
+
+        False if another judged it meanwhile, or read another head or target: nothing is known but that one is due.
+        """
 
     def unread(self, number: int, error: MunimentError) -> Due:
         """Denied, since it could not be read for so long. What is known of it by now."""
@@ -125,7 +129,8 @@ class Judging:
             self._give_up(number, due.since, now, error)
             raise
         if verdict is not None:
-            self._keeper.judged(reading.change, verdict)
+            if not self._keeper.judged(reading.change, verdict, due.since):
+                raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was judged meanwhile", "It is read again.")
             self.show(reading.change.head, context_for(reading.change.target))
             self._comment(number, verdict.comment)
 

@@ -255,6 +255,13 @@ class Row:
         self.status: Status | None = None
         self.open = True
 
+    def owe(self, since: str) -> None:
+        """A reading is due."""
+        if self.since is None:
+            self.since = since
+            if self.context:
+                self.status = pending(self.context)
+
 
 class MemoryKeeper:
     """A keeper that keeps nothing for longer than a test."""
@@ -271,11 +278,8 @@ class MemoryKeeper:
 
     def due(self, number: int, now: str) -> Due:
         row = self.rows.setdefault(number, Row(now))
-        if row.since is None:
-            row.since = now
-            if row.context:
-                row.status = pending(row.context)
-        return Due(row.since, row.head, row.context)
+        row.owe(now)
+        return Due(row.since or now, row.head, row.context)
 
     def opened(self, change: Change, context: str) -> None:
         row = self.rows[change.number]
@@ -284,9 +288,13 @@ class MemoryKeeper:
         row.head, row.context, row.target, row.updated = change.head, context, change.target, change.updated
         row.open, row.status = True, row.status or pending(context)
 
-    def judged(self, change: Change, verdict: Verdict) -> None:
+    def judged(self, change: Change, verdict: Verdict, since: str) -> bool:
         row = self.rows[change.number]
+        if (row.head, row.context, row.since) != (change.head, verdict.status.context, since):
+            row.owe(since)
+            return False
         row.status, row.since = verdict.status, None
+        return True
 
     def unread(self, number: int, error: MunimentError) -> Due:
         row = self.rows[number]

@@ -53,12 +53,8 @@ class PostgresKeeper:
         """A reading is due: a verdict that stood makes room for pending; what was denied unread stays so."""
         with transaction.atomic():
             row = self._row(number)
-            if row.due is None:
-                row.due = moments.read(now)
-                if row.context:
-                    row.status = _kept(telling_forge.pending(row.context, page_of(row.change)))
-                row.save(update_fields=["due", "status"])
-            return Due(moments.text(row.due), row.head, row.context, self._heard(row))
+            since = _owe(row, moments.read(now))
+            return Due(moments.text(since), row.head, row.context, self._heard(row))
 
     def opened(self, change: ForgeChange, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
@@ -73,13 +69,21 @@ class PostgresKeeper:
             row.merged, row.merged_at = "", None
             row.save()
 
-    def judged(self, change: ForgeChange, verdict: Verdict) -> None:
-        """This stands for it now, and no reading is due."""
+    def judged(self, change: ForgeChange, verdict: Verdict, since: str) -> bool:
+        """This stands for it now, and the reading that was due `since` then is so no more.
+
+        False if another judged it meanwhile, or read another head or target: nothing is known but that one is due.
+        """
         with transaction.atomic():
             row = self._row(change.number)
+            as_read = (row.head, row.context) == (change.head, verdict.status.context)
+            if not as_read or row.due != moments.read(since):
+                _owe(row, timezone.now())
+                return False
             row.status, row.due = _kept(verdict.status), None
             row.first_verdict = row.first_verdict or timezone.now()
             row.save(update_fields=["status", "due", "first_verdict"])
+        return True
 
     def unread(self, number: int, error: MunimentError) -> Due:
         """Denied, since it could not be read for so long. What is known of it by now."""
@@ -237,6 +241,16 @@ class PostgresKeeper:
             setattr(found, name, value)
         found.save(update_fields=list(values))
         return found
+
+
+def _owe(row: AtForge, since: datetime) -> datetime:
+    """A reading is due, unless one is already: what stood makes room for pending; since when. Within a transaction."""
+    if row.due is None:
+        row.due = since
+        if row.context:
+            row.status = _kept(telling_forge.pending(row.context, page_of(row.change)))
+        row.save(update_fields=["due", "status"])
+    return row.due
 
 
 def groups_due(before: datetime) -> list[Shown]:
