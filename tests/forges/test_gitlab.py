@@ -8,46 +8,24 @@ import pytest
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.change import Because
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts.maybe import Unknown
 from muniment.forges import connecting
 from muniment.forges.forge import Forge
-from muniment.forges.gitlab import client, connect, notes, wire
-from muniment.forges.gitlab.collect import GitLabReader
+from muniment.forges.gitlab import client, connect, wire
 from muniment.forges.gitlab.protection import fits
 from muniment.forges.shapes import NOT_ASKED, Ability, Account, Repo, Said, State, Vendor
 from tests.support.forges import ours
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault, Faulty, Reply, Request, Route
+from tests.support.forges.gitlab_change import story, value
 from tests.support.forges.gitlab_requests import OURS
 
 GITLAB = "noreply@gitlab.com"
-PARTS = ("moves", "retargets", "reviews", "hands", "own_commits", "writers", "merging")
 
 
 @pytest.fixture(name="repository")
 def _repository(lab: Forge) -> Repo:
     return lab.reader.repository("shop/api").repository
-
-
-def _story(gitlab: FakeGitLab) -> int:
-    """A change with something of everything."""
-    world = gitlab.world
-    first = world.push("ada", "topic", {"a.py": "1\n"})
-    number = world.open("ada", "topic")
-    world.push("bob", "topic", {"b.py": "2\n"})
-    world.review("carol", number, "approved")
-    world.push("dave", "topic", {"c.py": "3\n"}, over=first)
-    world.review("bob", number, "changes")
-    world.review("carol", number, "approved")
-    world.status("eve", world.changes[number].head, "build", "success")
-    gitlab.written()
-    return number
-
-
-def value(part: Any) -> Any:
-    """What is known. Fails otherwise."""
-    assert isinstance(part, Known), part
-    return part.value
 
 
 def test_what_stands_behind_a_connection(gitlab: FakeGitLab, lab: Forge) -> None:
@@ -67,7 +45,7 @@ def test_access_that_our_account_lacks_is_told(gitlab: FakeGitLab, lab: Forge) -
 
 
 def test_a_reading_tells_who_pushed_and_every_head_there_was(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    reading = lab.reader.read(repository, _story(gitlab))
+    reading = lab.reader.read(repository, story(gitlab))
     moves = value(reading.moves)
     assert [value(move.who).login for move in moves] == ["ada", "bob", "dave"]
     assert moves[-1].new == reading.change.head
@@ -78,12 +56,8 @@ def test_a_reading_tells_who_pushed_and_every_head_there_was(gitlab: FakeGitLab,
     assert value(reading.retargets) == ()
 
 
-@pytest.mark.parametrize("dated", [True, False])
-def test_an_approval_is_of_the_head_that_was_there(
-    gitlab: FakeGitLab, lab: Forge, repository: Repo, dated: bool
-) -> None:
-    gitlab.dated = dated
-    number = _story(gitlab)
+def test_an_approval_is_of_the_head_that_was_there(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = story(gitlab)
     reading = lab.reader.read(repository, number)
     objection, approval = value(reading.reviews)
     assert (objection.by.login, objection.said) == ("bob", Said.CHANGES_REQUESTED)
@@ -93,22 +67,22 @@ def test_an_approval_is_of_the_head_that_was_there(
     assert value(after.reviews)[1].commit == reading.change.head != after.change.head
 
 
-def test_whoever_approves_just_after_a_push_saw_what_was_there_before() -> None:
-    versions = [
-        wire.Version(1, "a" * 40, "2026-11-02T09:00:00Z"),
-        wire.Version(2, "b" * 40, "2026-11-02T09:30:00Z"),
-    ]
-    moments = {
-        "2026-11-02T08:59:00.000000Z": "a" * 40,
-        "2026-11-02T09:00:01.000000Z": "a" * 40,
-        "2026-11-02T09:30:09.000000Z": "a" * 40,
-        "2026-11-02T09:30:10.000000Z": "b" * 40,
-    }
-    assert {when: notes.head_at(versions, when) for when in moments} == moments
+def test_an_approval_without_its_moment_counts_once_the_head_was_there_for_five_minutes(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    gitlab.dated = False
+    number = story(gitlab)
+    approvals = [value(lab.reader.read(repository, number).reviews)[0]]
+    for _ in range(3):
+        gitlab.world.comment("ada", number, "please look")
+    gitlab.world.review("carol", number, "approved")
+    reading = lab.reader.read(repository, number)
+    approvals += [review for review in value(reading.reviews) if review.said is Said.APPROVED]
+    assert [approval.commit == reading.change.head for approval in approvals] == [False, True]
 
 
 def test_an_approval_that_was_withdrawn_or_reset_is_not_there(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     gitlab.world.dismiss("carol", number, "carol")
     assert [review.by.login for review in value(lab.reader.read(repository, number).reviews)] == ["bob"]
     gitlab.world.review("carol", number, "approved")
@@ -117,21 +91,19 @@ def test_an_approval_that_was_withdrawn_or_reset_is_not_there(gitlab: FakeGitLab
     assert [review.by.login for review in value(lab.reader.read(repository, number).reviews)] == ["bob"]
 
 
-def test_changes_that_somebody_requested_stay_so_when_others_ask_again(
+def test_changes_that_somebody_requested_stay_so_until_they_approve(
     gitlab: FakeGitLab, lab: Forge, repository: Repo
 ) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     gitlab.world.ask("ada", number, "bob")
     objection = value(lab.reader.read(repository, number).reviews)[0]
     assert (objection.by.login, objection.dismissed) == ("bob", False)
     gitlab.world.dismiss("bob", number, "bob")
-    taken_back = value(lab.reader.read(repository, number).reviews)[0]
-    assert taken_back.dismissed
-    assert value(taken_back.dismissed_by).login == "bob"
+    assert value(lab.reader.read(repository, number).reviews)[0] == objection, "a comment is no approval"
 
 
 def test_a_request_to_look_again_is_told_of_that_person_alone(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     gitlab.world.user("carol.b", "write")
     gitlab.world.ask("ada", number, "carol.b")
     assert value(lab.reader.read(repository, number).reviews)[1].asked_again == ""
@@ -143,7 +115,7 @@ def test_a_request_to_look_again_is_told_of_that_person_alone(gitlab: FakeGitLab
 def test_a_retarget_is_told_and_one_that_is_not_understood_makes_it_unknown(
     gitlab: FakeGitLab, lab: Forge, repository: Repo
 ) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     gitlab.world.repo.branch("release", gitlab.world.base)
     gitlab.world.retarget("ada", number, "release")
     (retarget,) = value(lab.reader.read(repository, number).retargets)
@@ -152,41 +124,8 @@ def test_a_retarget_is_told_and_one_that_is_not_understood_makes_it_unknown(
     assert isinstance(lab.reader.read(repository, number).retargets, Unknown)
 
 
-def _note(body: str, *, system: bool = True) -> wire.Note:
-    return wire.Note(1, body, wire.User(7, "ada"), "2026-11-02T09:00:00Z", system)
-
-
-@pytest.mark.parametrize(
-    ("body", "ends"),
-    [
-        ("changed target branch from `main` to `release/1`", [("main", "release/1")]),
-        ("deleted the `topic` branch. This merge request now targets the `main` branch", [("topic", "main")]),
-        ("changed automatically target branch to `main` because `topic` was deleted", [("topic", "main")]),
-        ("changed title from **changed target branch from `a` to `b`** to **x**", []),
-        ("restored target branch `main`", []),
-        ("mentioned in !2", []),
-    ],
-)
-def test_each_sentence_about_the_target_is_understood(body: str, ends: list[tuple[str, str]]) -> None:
-    found = notes.retargets((_note(body),))
-    assert [(one.old, one.new) for one in found] == [(f"refs/heads/{a}", f"refs/heads/{b}") for a, b in ends]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        "changed target branch from `a` to `b` and more",
-        "changed the target branch",
-        "deleted the `a` branch. All is well",
-    ],
-)
-def test_a_sentence_about_the_target_that_is_new_is_not_passed_over(body: str) -> None:
-    with pytest.raises(ForgeError, match="not understood"):
-        notes.retargets((_note(body),))
-
-
 def test_what_people_write_themselves_is_no_note_of_gitlabs(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     before = lab.reader.read(repository, number)
     for text in ("approved this merge request", "requested changes", "changed target branch from `main` to `x`"):
         gitlab.world.comment("eve", number, text)
@@ -236,14 +175,14 @@ def test_accounts_of_tokens_are_machines(login: str, machine: bool) -> None:
 
 
 def test_long_lists_are_read_to_their_end(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     whole = lab.reader.read(repository, number)
     gitlab.page = 1
     assert ours.gitlab(gitlab).reader.read(repository, number) == whole
 
 
 def test_a_merge_train_is_its_members_up_to_a_place(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    first = _story(gitlab)
+    first = story(gitlab)
     gitlab.world.push("bob", "other", {"o.py": "1\n"})
     second = gitlab.world.open("bob", "other")
     gitlab.project["merge_trains_enabled"] = True
@@ -266,7 +205,7 @@ def test_a_merge_train_is_its_members_up_to_a_place(gitlab: FakeGitLab, lab: For
 def test_a_push_without_an_event_is_told_by_the_note_on_its_version(
     gitlab: FakeGitLab, lab: Forge, repository: Repo
 ) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     whole = ours.gitlab(gitlab).reader.read(repository, number)
     gitlab.fail("events", Fault.FORBIDDEN)
     moves = value(lab.reader.read(repository, number).moves)
@@ -278,105 +217,18 @@ def test_a_push_without_an_event_is_told_by_the_note_on_its_version(
 def test_a_push_of_many_branches_at_once_is_nobodys_before_the_change_was_opened(
     gitlab: FakeGitLab, lab: Forge, repository: Repo
 ) -> None:
-    number = _story(gitlab)
+    number = story(gitlab)
     first = gitlab.world.moves.pop(0)
     moves = value(lab.reader.read(repository, number).moves)
     assert (moves[0].old, moves[0].new) == ("", first.new)
     assert isinstance(moves[0].who, Unknown)
 
 
-# Failures: each makes a part Unknown, and none makes it smaller
-
-BROKEN = (Fault.LIMITED, Fault.LIMITED_OTHERWISE, Fault.FAILED, Fault.SLOW, Fault.CUT, Fault.MALFORMED, Fault.ELSEWHERE)
-FAULTS = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED, *BROKEN)
-FAILING = [
-    ("versions", {"moves", "reviews", "hands", "writers"}),
-    ("notes", {"moves", "retargets", "reviews", "hands", "writers"}),
-    ("approvals", {"reviews", "writers"}),
-    ("reviewers", {"reviews", "writers"}),
-    ("members", {"writers"}),
-    ("commits", {"own_commits"}),
-    ("project", {"merging"}),
-]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize(("call", "unknown"), FAILING)
-def test_a_call_that_fails_makes_what_it_tells_unknown(
-    gitlab: FakeGitLab, repository: Repo, fault: Fault, call: str, unknown: set[str]
-) -> None:
-    number = _story(gitlab)
-    whole = ours.gitlab(gitlab).reader.read(repository, number)
-    gitlab.fail(call, fault)
-    reading = ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
-    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == unknown
-    for part in PARTS:
-        assert part in unknown or getattr(reading, part) == getattr(whole, part)
-    told = [getattr(reading, part).why for part in sorted(unknown)]
-    assert all("could not be read" in why for why in told)
-    if fault in (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED):
-        assert all("it takes the role Reporter" in why for why in told)
-
-
-@pytest.mark.parametrize("call", ["versions", "notes", "reviewers", "members", "commits"])
-def test_a_page_that_lacks_an_item_is_not_taken(gitlab: FakeGitLab, lab: Forge, repository: Repo, call: str) -> None:
-    number = _story(gitlab)
-    gitlab.fail(call, Fault.TRUNCATED)
-    reading = lab.reader.read(repository, number)
-    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == dict(FAILING)[call]
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_change_that_cannot_be_read_is_an_error(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
-    number = _story(gitlab)
-    gitlab.fail("request", fault)
-    with pytest.raises(ForgeError):
-        ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
-
-
-def test_a_signature_that_cannot_be_read_is_none(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    own = gitlab.world.commit({"a": "1"}, committer=f"GitLab <{GITLAB}>")
-    gitlab.world.signed.add(own)
-    gitlab.world.move("ada", "topic", own)
-    number = gitlab.world.open("ada", "topic")
-    gitlab.fail("signature", Fault.FORBIDDEN)
-    assert value(lab.reader.read(repository, number).own_commits) == ()
-    gitlab.mend()
-    gitlab.fail("signature", Fault.FAILED)
-    assert isinstance(lab.reader.read(repository, number).own_commits, Unknown)
-
-
-@pytest.mark.parametrize("stale", ["request", "versions"])
-def test_what_is_older_than_what_was_seen_is_unknown(
-    gitlab: FakeGitLab, lab: Forge, repository: Repo, stale: str
-) -> None:
-    number = _story(gitlab)
-    lab.reader.read(repository, number)
-    gitlab.written()
-    gitlab.world.push("eve", "topic", {"e.py": "1\n"})
-    lab.reader.read(repository, number)
-    gitlab.fail(stale, Fault.STALE)
-    reader = ours.gitlab(gitlab).reader if stale == "versions" else lab.reader  # whoever knew them asks no more
-    reading = reader.read(repository, number)
-    assert isinstance(reading.reviews, Unknown)
-    assert isinstance(reading.moves, Unknown)
-
-
-def test_a_change_that_is_touched_while_it_is_read_is_unknown(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    number = _story(gitlab)
-    lab.reader.read(repository, number)
-    gitlab.written()
-    gitlab.world.dismiss("carol", number, "carol")
-    gitlab.fail("request", Fault.STALE, times=1)
-    reading = ours.gitlab(gitlab).reader.read(repository, number)
-    assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
-
-
 # Around it
 
 
 def test_changes_are_listed_newest_first_back_to_a_moment(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
-    first = _story(gitlab)
+    first = story(gitlab)
     gitlab.world.push("bob", "other", {"o.py": "1\n"})
     second = gitlab.world.open("bob", "other")
     assert [change.number for change in lab.reader.changes(repository, State.OPEN)] == [second, first]
@@ -388,17 +240,10 @@ def test_changes_are_listed_newest_first_back_to_a_moment(gitlab: FakeGitLab, la
     assert value(merged.merged_by).login == "carol"
 
 
-def test_branches_and_who_may_write(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+def test_branches_and_where_they_are(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
     gitlab.world.push("ada", "feature/x", {"a": "1"})
     tips = {tip.ref: tip.commit for tip in lab.reader.tips(repository)}
     assert tips["refs/heads/feature/x"] == lab.reader.tip(repository, "refs/heads/feature/x")
-    users, reader = gitlab.world.users, cast(GitLabReader, lab.reader)
-    assert reader.may_write(repository, Account(str(users["carol"].id), "carol"))
-    assert not reader.may_write(repository, Account(str(users["eve"].id), "eve"))
-    assert not reader.may_write(repository, Account("999", "carol"))
-    gitlab.fail("members", Fault.TRUNCATED)
-    with pytest.raises(ForgeError):
-        reader.may_write(repository, Account(str(users["carol"].id), "carol"))
 
 
 def test_git_opens_the_door_with_the_token(lab: Forge) -> None:

@@ -93,7 +93,7 @@ def test_a_chain_with_a_gap_is_asked_for_until_it_is_whole(scene: Scene) -> None
 
 WARM = {
     "github": ["graphql", "permission", "permission", "pull"],
-    "gitlab": ["approvals", "members", "notes", "request", "request", "reviewers"],
+    "gitlab": ["graphql", "request"],
 }
 
 
@@ -102,17 +102,6 @@ def test_a_warm_reading_asks_for_what_may_be_other_and_no_more(scene: Scene) -> 
     scene.fake.calls.clear()
     scene.read()
     assert sorted(scene.fake.calls) in WARM.values()
-
-
-def test_without_reviews_nobody_is_asked_about_reviewers(tmp_path: Path) -> None:
-    with FakeGitLab(tmp_path) as fake:
-        fake.world.push("ada", "topic", {"a.py": "1\n"})
-        number, reader = fake.world.open("ada", "topic"), ours.gitlab(fake).reader
-        repository = reader.repository("shop/api").repository
-        reader.read(repository, number)
-        fake.calls.clear()
-        reader.read(repository, number)
-        assert sorted(fake.calls) == ["approvals", "notes", "request", "request"]
 
 
 def test_a_commit_whose_signature_gitlab_does_not_show_is_asked_about_again(tmp_path: Path) -> None:

@@ -26,24 +26,21 @@ from tests.support.forges.world import World
 NAMES = ("ada", "bob", "carol", "dave", "eve")
 QUICK = [fault for fault in Fault if fault not in (Fault.SLOW, Fault.LOST)]
 STANDS_ALONE = ("members",)
+LISTS = ("versions", "notes", "approvals", "reviewers", "members", "commits", "statuses", "events")
+GITLAB = ("request", "project", *LISTS)
+
+
+def _older(folder: Path) -> FakeGitLab:
+    """A GitLab whose GraphQL does not answer our question."""
+    fake = FakeGitLab(folder)
+    fake.lacks = "NoteConnection.count"
+    return fake
+
+
 VENDORS: dict[str, tuple[Callable[[Path], Any], Callable[[Any], Forge], tuple[str, ...]]] = {
     "github": (FakeGitHub, ours.github, ("graphql", "activity", "pull", "comments")),
-    "gitlab": (
-        FakeGitLab,
-        ours.gitlab,
-        (
-            "request",
-            "versions",
-            "notes",
-            "approvals",
-            "reviewers",
-            "members",
-            "commits",
-            "statuses",
-            "events",
-            "project",
-        ),
-    ),
+    "gitlab": (FakeGitLab, ours.gitlab, ("graphql", *GITLAB)),
+    "an older gitlab": (_older, ours.gitlab, GITLAB),
 }
 
 ACTS = st.one_of(

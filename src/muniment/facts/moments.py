@@ -18,9 +18,9 @@ def parse(moment: str) -> datetime.datetime:
     return parsed
 
 
-def later(moment: str, *, days: int = 0, minutes: int = 0) -> str:
+def later(moment: str, *, days: int = 0, minutes: int = 0, seconds: int = 0) -> str:
     """The moment so much later."""
-    return text(parse(moment) + datetime.timedelta(days=days, minutes=minutes))
+    return text(parse(moment) + datetime.timedelta(days=days, minutes=minutes, seconds=seconds))
 
 
 def day(moment: str) -> datetime.date:

@@ -7,11 +7,13 @@ tells no commit, and statuses may be posted by anybody who may develop, as with 
 import base64
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tests.support.forges.faulty import Reply, Request, Route
+from tests.support.forges.gitlab_graphql import GitLabGraphQL
 from tests.support.forges.gitlab_requests import FORBIDDEN, NOT_FOUND, OURS, GitLabRequests, user_json
 from tests.support.forges.world import Change, User, World
 
@@ -21,8 +23,10 @@ _M = _P + r"/merge_requests/([0-9]+)"
 _LEVELS = {"none": 0, "read": 20, "write": 30, "admin": 40}
 
 
-class FakeGitLab(GitLabRequests):
+class FakeGitLab(GitLabRequests, GitLabGraphQL):
     """One installation with one project, number 5."""
+
+    reads = ("graphql",)
 
     def __init__(self, folder: Path, tier: str = "ultimate") -> None:
         super().__init__()
@@ -33,6 +37,9 @@ class FakeGitLab(GitLabRequests):
         self.resets = False
         self.dated = True  # whether approvals tell when they were given
         self.page = 100
+        self.lacks = ""  # a field that its GraphQL has not got yet, as Type.field
+        self.hidden: set[int] = set()  # notes that our account may not see
+        self.twist: Callable[[dict[str, Any]], object] = lambda _: None  # what becomes of an answer of GraphQL
         self.project = {"merge_method": "merge", "squash_option": "default_off", "merge_trains_enabled": False}
         self.protected: list[dict[str, Any]] = []
         self.settings: dict[str, Any] = {"reset_approvals_on_push": False, "merge_requests_author_approval": True}
@@ -130,13 +137,16 @@ class FakeGitLab(GitLabRequests):
     def _fitting(self, name: str) -> list[dict[str, Any]]:
         return [one for one in self.protected if re.fullmatch(one["name"].replace("*", ".*"), name)]
 
-    def members(self, request: Request) -> Reply:
-        rows = [
+    def member_rows(self) -> list[dict[str, Any]]:
+        """Everybody with access."""
+        return [
             {**user_json(user), "access_level": _LEVELS[self.world.levels[user.login]], "state": "active"}
             for user in self.world.users.values()
             if self.world.levels[user.login] != "none"
         ]
-        return self.may(request) or self.listed(request, rows)
+
+    def members(self, request: Request) -> Reply:
+        return self.may(request) or self.listed(request, self.member_rows())
 
     def events(self, request: Request) -> Reply:
         rows = [
@@ -242,19 +252,6 @@ class FakeGitLab(GitLabRequests):
         there |= row
         return Reply(200, there)
 
-    def graphql(self, request: Request) -> Reply:
-        """Variables by their keys: of the project and its groups, or, for administrators, of the installation."""
-        listed = {
-            name: keys
-            if keys is None
-            else {"nodes": [{"key": key} for key in keys], "pageInfo": {"hasNextPage": len(keys) > self.page}}
-            for name, keys in self.variables.items()
-        }
-        whole = listed.pop("all")
-        one = listed if request.body["variables"].get("path") == self.world.path else None
-        data = {"project": one} if "project" in request.body["query"] else {"ciVariables": whole}
-        return Reply(200, {"data": data}) if self.asker(request) else Reply(401, {"message": "401 Unauthorized"})
-
     def cars(self, request: Request) -> Reply:
         return self.may(request, 30, "premium") or self.listed(request, self.train)
 
@@ -315,7 +312,7 @@ class FakeGitLab(GitLabRequests):
         Route("GET", _P + "/hooks", "hooks", hooks),
         Route("POST", _P + "/hooks", "make hook", write_hook),
         Route("PUT", _P + "/hooks/([0-9]+)", "change hook", write_hook),
-        Route("POST", "/api/graphql", "graphql", graphql),
+        Route("POST", "/api/graphql", "graphql", GitLabGraphQL.graphql),
         Route("GET", _P + "/merge_trains/([^/]+)", "train", cars),
         Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),
     )

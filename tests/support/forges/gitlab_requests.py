@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tests.support.forges.faulty import Faulty, Reply, Request
-from tests.support.forges.world import ZERO, Change, User, World
+from tests.support.forges.world import ZERO, Change, Reviewed, User, World
 
 NOT_FOUND = Reply(404, {"message": "404 Not found"})
 FORBIDDEN = Reply(403, {"message": "403 Forbidden"})
@@ -14,6 +14,13 @@ def user_json(user: User | None) -> Any:
     return {"id": user.id, "username": user.login, "name": user.login.title()} if user else None
 
 
+_SAID = {"approved": ("approved this merge request", "approved"), "changes": ("requested changes", "requested_changes")}
+_TAKEN_BACK = {
+    "approved": ("unapproved this merge request", "unapproved"),
+    "changes": ("left review comments", "reviewed"),  # which takes nothing back at GitLab
+}
+
+
 class GitLabRequests(Faulty):
     """Merge requests, and statuses."""
 
@@ -21,6 +28,7 @@ class GitLabRequests(Faulty):
         world: World
         dated: bool
         resets: bool
+        hidden: set[int]
         checks: list[dict[str, Any]]
         answers: list[dict[str, Any]]
         protected: list[dict[str, Any]]
@@ -47,7 +55,7 @@ class GitLabRequests(Faulty):
             "source_project_id": 5,
             "target_project_id": 5,
             "sha": change.head,
-            "labels": change.labels,
+            "labels": sorted(change.labels),
             "created_at": change.opened,
             "updated_at": change.updated,
             "web_url": f"{self.url}/{self.world.path}/-/merge_requests/{change.number}",
@@ -142,21 +150,22 @@ class GitLabRequests(Faulty):
         found = Reply(200, {"signature_type": "PGP", "verification_status": "verified_system"})
         return self.may(request) or (found if signed else NOT_FOUND)
 
-    def _notes(self, change: Change) -> list[dict[str, Any]]:
-        rows: list[tuple[str, User, str, bool, int]] = []
+    def all_notes(self, change: Change) -> list[dict[str, Any]]:
+        """All notes of a change, oldest first; `action` is what GraphQL tells of GitLab's own."""
+        rows: list[tuple[str, User, str, str, int]] = []
         before = ""
         for version in self._versions(change):
             link = f"/shop/api/-/merge_requests/1/diffs?diff_id={version['id']}&start_sha={before or ZERO}"
             if before:
                 body = f"added 1 commit\n\n<ul><li>x</li></ul>\n\n[Compare with previous version]({link})"
-                rows.append((version["created_at"], version["by"], body, True, version["id"]))
+                rows.append((version["created_at"], version["by"], body, "commit", version["id"]))
             before = version["head_commit_sha"]
         for review in change.reviews:
-            said = {"approved": "approved this merge request", "changes": "requested changes"}[review.said]
-            rows.append((review.at, review.by, said, True, review.id))
+            said, action = _SAID[review.said]
+            rows.append((review.at, review.by, said, action, review.id))
             if review.dismissed_by:
-                back = "unapproved this merge request" if review.said == "approved" else "left review comments"
-                rows.append((review.dismissed_at, review.by, back, True, review.id + 500_000))
+                back, action = _TAKEN_BACK[review.said]
+                rows.append((review.dismissed_at, review.by, back, action, review.id + 500_000))
         for place, event in enumerate(change.events):
             old, new = (ref.removeprefix("refs/heads/") for ref in (event.old, event.new))
             told = {
@@ -164,16 +173,24 @@ class GitLabRequests(Faulty):
                 "asked": f"requested review from @{event.whom.login if event.whom else ''}",
                 "assigned": f"assigned to @{event.whom.login if event.whom else ''}",
             }
-            rows.append((event.at, event.by, told.get(event.what, event.what), True, 900_000 + place))
-        rows += [(one.at, one.by, one.text, False, one.id) for one in change.comments]
+            action = {"retargeted": "branch", "asked": "reviewer", "assigned": "assignee"}.get(event.what, "branch")
+            rows.append((event.at, event.by, told.get(event.what, event.what), action, 900_000 + place))
+        rows += [(one.at, one.by, one.text, "", one.id) for one in change.comments]
         return [
-            {"id": number, "body": body, "author": user_json(by), "created_at": at, "system": system}
-            for at, by, body, system, number in sorted(rows, key=lambda row: (row[0], row[4]))
+            {"id": number, "body": body, "author": user_json(by), "created_at": at, "system": bool(action)}
+            | {"action": action}
+            for at, by, body, action, number in sorted(rows, key=lambda row: (row[0], row[4]))
         ]
 
     def notes(self, request: Request) -> Reply:
+        """Those that are hidden from whoever asks are left out, and counted."""
         change = self._change(request)
-        return self.may(request) or (self.listed(request, self._notes(change)) if change else NOT_FOUND)
+        if change is None:
+            return NOT_FOUND
+        rows = [{key: row[key] for key in row if key != "action"} for row in self.all_notes(change)]
+        reply = self.may(request) or self.listed(request, rows)
+        shown = [row for row in reply.body if row["id"] not in self.hidden] if reply.status == 200 else reply.body
+        return Reply(reply.status, shown, reply.headers)
 
     def make_note(self, request: Request) -> Reply:
         if refused := self.may(request):
@@ -195,15 +212,20 @@ class GitLabRequests(Faulty):
         comment.text = request.body["body"]
         return Reply(200, {"id": comment.id, "body": comment.text, "created_at": comment.at})
 
+    def approved(self, change: Change) -> list[Reviewed]:
+        """The approvals that stand."""
+        newest = {one.by.login: one for one in change.reviews if one.said == "approved"}
+        standing = [one for one in newest.values() if not one.dismissed_by]
+        return [one for one in standing if one.commit == change.head] if self.resets else standing
+
     def approvals(self, request: Request) -> Reply:
         change = self._change(request)
         if change is None:
             return NOT_FOUND
-        newest = {one.by.login: one for one in change.reviews if one.said == "approved"}
-        standing = [one for one in newest.values() if not one.dismissed_by]
-        if self.resets:
-            standing = [one for one in standing if one.commit == change.head]
-        rows = [{"user": user_json(one.by), **({"approved_at": one.at} if self.dated else {})} for one in standing]
+        rows = [
+            {"user": user_json(one.by), **({"approved_at": one.at} if self.dated else {})}
+            for one in self.approved(change)
+        ]
         return self.may(request) or Reply(200, {"approved": bool(rows), "approved_by": rows})
 
     def _reviewers(self, change: Change) -> list[User]:
@@ -212,10 +234,8 @@ class GitLabRequests(Faulty):
         people = {user.login: user for user in [*change.reviewers, *(one.by for one in newest.values())]}
         return list(people.values())
 
-    def reviewers(self, request: Request) -> Reply:
-        change = self._change(request)
-        if change is None:
-            return NOT_FOUND
+    def reviewer_rows(self, change: Change) -> list[dict[str, Any]]:
+        """How each reviewer stands."""
         newest = {one.by.login: one for one in change.reviews if not one.dismissed_by}
         asked = {event.whom.login: event.at for event in change.events if event.what == "asked" and event.whom}
         rows = []
@@ -226,7 +246,11 @@ class GitLabRequests(Faulty):
             if said and asked.get(login, "") > said.at:
                 state = "unreviewed"
             rows.append({"user": user_json(user), "state": state, "created_at": change.opened})
-        return self.may(request) or self.listed(request, rows)
+        return rows
+
+    def reviewers(self, request: Request) -> Reply:
+        change = self._change(request)
+        return self.may(request) or (self.listed(request, self.reviewer_rows(change)) if change else NOT_FOUND)
 
     # statuses and checks
 

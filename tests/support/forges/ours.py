@@ -19,9 +19,15 @@ def github(fake: FakeGitHub, *, seconds: float = 30, now: Callable[[], str] = la
     return connect.app("github", fake.url, credential, now, seconds=seconds)
 
 
-def gitlab(fake: FakeGitLab, *, seconds: float = 30, now: Callable[[], str] = lambda: NOW) -> Forge:
-    """With the project's token."""
-    return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, now, seconds=seconds)
+def gitlab(
+    fake: FakeGitLab,
+    *,
+    seconds: float = 30,
+    now: Callable[[], str] = lambda: NOW,
+    clock: Callable[[], float] = lambda: 0.0,
+) -> Forge:
+    """With the project's token. By `clock` each answer comes at once, however busy the machine is."""
+    return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, now, seconds=seconds, clock=clock)
 
 
 def patience(fault: Fault) -> float:

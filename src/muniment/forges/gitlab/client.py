@@ -1,5 +1,6 @@
-"""Asks GitLab by REST, and says what its answers are in our shapes. Lists tell their length (`X-Total`)."""
+"""Asks GitLab, and says what its answers are in our shapes. Lists of REST tell their length (`X-Total`)."""
 
+import copy
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,6 +23,8 @@ DEVELOPER, MAINTAINER = 30, 40
 _SIZE = 100
 _NO_COMMIT = "0" * 40
 
+_SECOND = len("2026-11-24T09:30:00")
+
 moment = partial(http.moment, where="GitLab's answer")
 # Names that GitLab gives to the accounts of tokens and services, and to nobody else.
 _MACHINE = re.compile(r"(?:project|group)_[0-9]+_bot(?:[0-9]+|_[0-9a-f]+)?|service_account_[a-z0-9_]+|ghost[0-9]*")
@@ -38,6 +41,13 @@ class Lab:
         self.token = token
         self.rest = Client(f"{self.url}/api/v4", self._headers, cache=cache, seconds=seconds)
         self.kept = Kept(cache)
+        self.asked = 0  # how often, by this one and not by those apart from it
+
+    def apart(self) -> "Lab":
+        """The same, which counts for itself: whoever has it sees whether anything was asked through it."""
+        other = copy.copy(self)
+        other.asked = 0
+        return other
 
     def _headers(self) -> Mapping[str, str]:
         token = self.token()
@@ -45,6 +55,7 @@ class Lab:
 
     def one(self, kind: type[T], path: str, **query: Any) -> T:
         """The thing at `path`."""
+        self.asked += 1
         return decoded(kind, self.rest.get(path, **query), path)
 
     def many(
@@ -55,8 +66,27 @@ class Lab:
         def last(item: Any) -> bool:
             return until is not None and until(decoded(kind, item, path))
 
+        self.asked += 1
         found = self.rest.listed(path, Proof.TOTAL, size=_SIZE, sized="per_page", until=last, **query)
         return tuple(decoded(kind, item, path) for item in found)
+
+    def question(self, document: str, **variables: str) -> dict[str, Any]:
+        """What GraphQL answers to it, without any error. UNSUPPORTED if this installation refuses the question itself.
+
+        One that asks for a field that is not there, or for too much, is answered without any `data`.
+        """
+        self.asked += 1
+        address = f"{self.url}/api/graphql"
+        answer = self.rest.send("POST", address, {"query": document, "variables": variables})
+        if not isinstance(answer, dict):
+            raise malformed(address)
+        if answer.get("errors") and "data" not in answer:
+            told = "this GitLab does not answer the question of GraphQL"
+            raise ForgeError(ForgeCode.UNSUPPORTED, told, "It may be too old; what can be is read by REST.")
+        data = answer.get("data")
+        if not isinstance(data, dict) or answer.get("errors"):
+            raise malformed(address)
+        return data
 
     def where_it_exists(self, read: Callable[[], T], otherwise: T) -> T:
         """What a tier may lack: `otherwise`, which has to be the weaker, if GitLab says that it is not for us."""
@@ -79,6 +109,31 @@ def decoded(kind: type[T], answer: Any, where: str) -> T:
 def at(repository: Repo | str) -> str:
     """The path of a project in the API, by its lasting id."""
     return f"projects/{quote(repository if isinstance(repository, str) else repository.id, safe='')}"
+
+
+def request(lab: Lab, repository: Repo, number: int) -> wire.MergeRequest:
+    """A merge request, by REST."""
+    return lab.one(wire.MergeRequest, request_at(repository, number))
+
+
+def request_at(repository: Repo, number: int) -> str:
+    """Its path in the API."""
+    return f"{at(repository)}/merge_requests/{number}"
+
+
+def tip(lab: Lab, repository: Repo, ref: str) -> str:
+    """Where a branch is now."""
+    return lab.one(wire.Tip, f"{at(repository)}/repository/branches/{quote(short(ref), safe='')}").commit.id
+
+
+def second(moment: str) -> str:
+    """The second that a moment is in: GraphQL tells no more."""
+    return moment[:_SECOND]
+
+
+def ended(moment: str) -> str:
+    """The end of that second."""
+    return f"{second(moment)}.999999Z"
 
 
 def short(ref: str) -> str:

@@ -29,10 +29,11 @@ def forge(
     *,
     cache: Cache | None = None,
     seconds: float = 15,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Forge:
-    """The forge; `token` is asked for each request."""
+    """The forge; `token` is asked for each request, `clock` counts seconds."""
     lab = Lab(url, token, cache=cache, seconds=seconds)
-    return Forge(name, GitLabReader(lab, now), GitLabPublisher(lab), GitLabProtector(lab), GitLabListener())
+    return Forge(name, GitLabReader(lab, now, clock), GitLabPublisher(lab), GitLabProtector(lab), GitLabListener())
 
 
 class _Renewed(Struct, frozen=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.gitlab.client import commit, known, moment, short
+from muniment.forges.gitlab.client import commit, ended, known, moment, short
 from muniment.forges.gitlab.wire import Event, User, Version
 from muniment.forges.pushed import joined, since_created
 from muniment.forges.shapes import Change, Move
@@ -18,7 +18,7 @@ def of_change(
     """All moves, oldest first. Events are newest first, versions oldest first."""
     listed = events.value if isinstance(events, Known) else ()
     why = events.why if isinstance(events, Unknown) else ""
-    moves = since_created([move for event in reversed(listed) for move in _move(event, change)], change.opened)
+    moves = since_created([move for event in reversed(listed) for move in _move(event, change)], ended(change.opened))
     reached = {move.new for move in moves}
     told = [move for move in _told(versions, pushers) if move.new not in reached]
     return tuple(joined(sorted((*moves, *told), key=lambda move: move.at), change, why))
@@ -28,7 +28,7 @@ def created(event: Event, change: Change) -> bool:
     """Whether an event made the branch, before the change was opened."""
     data = event.push_data
     made = data is not None and data.ref == short(change.source) and data.action == "created"
-    return made and moment(event.created_at) <= change.opened
+    return made and moment(event.created_at) <= ended(change.opened)
 
 
 def _move(event: Event, change: Change) -> Iterable[Move]:

@@ -1,37 +1,43 @@
 """What GitLab's own notes say of a merge request: who pushed which version, pointed it elsewhere, approved, objected.
 
 Only notes that GitLab marks as its own are read, and only whole sentences that it is known to write: a title or a
-branch's name within one is an attacker's. A sentence about the target that is not known makes the target unknown.
-Sources: GitLab's `SystemNotes`, https://docs.gitlab.com/user/project/merge_requests/reviews/.
+branch's name within one is an attacker's. One about branches that is not known makes the target unknown.
+
+Sources, in GitLab's own repository: `app/services/system_notes/merge_requests_service.rb` (branches, approvals,
+changes requested), `commit_service.rb` (pushes) and `issuables_service.rb` (reviewers) beside it, their specs;
+`app/services/merge_requests/` `update_reviewer_state_service.rb` (only an approval takes back what was requested),
+`request_review_service.rb` and `approval_service.rb`; and `app/workers/merge_requests/create_approval_note_worker.rb`:
+the note on an approval is written by a worker, at any time after it.
 """
 
-import datetime
 import re
 from collections.abc import Iterable, Sequence
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
-from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.gitlab.client import account, known, moment
+from muniment.forges.gitlab.client import account, ended, known, moment, second
 from muniment.forges.gitlab.wire import Approval, Approvals, Note, Reviewer, User, Version
-from muniment.forges.shapes import Account, Retarget, Review, Said
+from muniment.forges.shapes import Retarget, Review, Said
 
 # GitLab does not say which commit an approval is of, only when it was given; and it shows a new version some moments
 # after the push. Whoever approves within these seconds saw, most likely, the version before.
 GRACE = 10
+# An older one does not even say when: its note on the approval is then taken to be late by so many seconds.
+LATE = 300
 
 _APPROVED = "approved this merge request"
 _WITHDREW = "unapproved this merge request"
 _OBJECTED = "requested changes"
-_TOOK_BACK = ("left review comments without approving", "left review comments", "reviewed")
 _ASKED = "requested review from "
-_PUSHED = re.compile(r"added [0-9]+ (?:new )?commits?\b.*[?&]diff_id=(?P<version>[0-9]+)", re.DOTALL)
+_OF_REVIEWS = (_APPROVED, _WITHDREW, _OBJECTED, "left review comments")
+_PUSHED = re.compile(r"added [0-9]+ commits?\n.*[?&]diff_id=(?P<version>[0-9]+)", re.DOTALL)
 _RETARGETED = (
     re.compile(r"changed target branch from `(?P<old>[^ `]+)` to `(?P<new>[^ `]+)`"),
     re.compile(r"deleted the `(?P<old>[^ `]+)` branch\. This merge request now targets the `(?P<new>[^ `]+)` branch"),
-    re.compile(r"changed automatically target branch to `(?P<new>[^ `]+)` because `(?P<old>[^ `]+)` was deleted"),
 )
-_OF_TARGETS = re.compile(r"(?:changed (?:automatically )?(?:the )?target|deleted the `[^`]*` branch)")
+_OF_TARGETS = re.compile(r"changed (?:automatically )?(?:the )?target|deleted the `")
+_ELSEWHERE = re.compile(r"(?:restored|deleted) (?:source|target) branch `[^ `]+`")
+_BRANCHES = "branch"  # how GitLab calls notes on branches, where it tells
 
 
 def own(notes: tuple[Note, ...]) -> tuple[Note, ...]:
@@ -40,20 +46,32 @@ def own(notes: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(sorted(found, key=lambda note: (moment(note.created_at), note.id)))
 
 
-def of_branch(notes: Iterable[Note]) -> list[Note]:
+def of_branch(notes: Iterable[Note]) -> list[tuple[int, str]]:
     """Those that may tell of pushes, or of a time in which nobody told of them: all but what is surely of reviews."""
-    of_reviews = (_APPROVED, _WITHDREW, _OBJECTED, *_TOOK_BACK)
-    return [note for note in notes if note.body.strip() not in of_reviews and not note.body.startswith(_ASKED)]
+    return [
+        (note.id, note.body)
+        for note in notes
+        if note.body.strip() not in _OF_REVIEWS and not note.body.startswith(_ASKED)
+    ]
 
 
 def pushers(notes: Iterable[Note]) -> dict[int, User | None]:
-    """Who pushed each version that a note tells of."""
-    return {int(found["version"]): note.author for note in notes if (found := _PUSHED.match(note.body))}
+    """Who pushed each version that a note tells of: nobody, if two notes tell of two (it was pushed twice at once)."""
+    told: dict[int, dict[int, User | None]] = {}
+    for note in notes:
+        if found := _PUSHED.match(note.body):
+            told.setdefault(int(found["version"]), {})[note.author.id if note.author else 0] = note.author
+    return {version: next(iter(who.values())) for version, who in told.items() if len(who) == 1}
 
 
 def retargets(notes: tuple[Note, ...]) -> tuple[Retarget, ...]:
     """Each time that the change was pointed elsewhere. Raises if a sentence about it is not understood."""
-    return tuple(_retarget(note) for note in notes if _OF_TARGETS.match(note.body))
+    return tuple(_retarget(note) for note in notes if _of_target(note))
+
+
+def _of_target(note: Note) -> bool:
+    told = note.action == _BRANCHES or _OF_TARGETS.match(note.body) is not None
+    return told and not _ELSEWHERE.fullmatch(note.body.strip())
 
 
 def _retarget(note: Note) -> Retarget:
@@ -61,7 +79,7 @@ def _retarget(note: Note) -> Retarget:
         found = form.fullmatch(note.body.strip())
         if found:
             old, new = (f"refs/heads/{found[name]}" for name in ("old", "new"))
-            return Retarget(old, new, known(note.author), moment(note.created_at))
+            return Retarget(old, new, known(note.author), _ended(note))
     raise ForgeError(
         ForgeCode.MALFORMED,
         "what GitLab says about the target branch is not understood",
@@ -71,12 +89,8 @@ def _retarget(note: Note) -> Retarget:
 
 def head_at(versions: Sequence[Version], when: str) -> str:
     """The head that somebody who acted at `when` had before them. `versions` oldest first, at least one."""
-    seen = [version for version in versions if _later(version.created_at) <= when]
+    seen = [version for version in versions if moments.later(moment(version.created_at), seconds=GRACE) <= when]
     return (seen[-1] if seen else versions[0]).head_commit_sha
-
-
-def _later(created: str) -> str:
-    return moments.text(moments.parse(moment(created)) + datetime.timedelta(seconds=GRACE))
 
 
 def reviews(
@@ -94,11 +108,14 @@ def reviews(
 def _approval(given: Approval, idle: bool, notes: Sequence[Note], versions: Sequence[Version]) -> Review:
     """`idle`: they are to review, and have not since somebody asked: GitLab keeps their older approval all the same."""
     user = given.user
-    when = moment(given.approved_at) if given.approved_at else _last(notes, user.id, (_APPROVED,))
-    if not when:
+    noted = _last(notes, user.id, _APPROVED)
+    told = moment(given.approved_at) if given.approved_at else noted and moment(noted.created_at)
+    if not told:
         raise _unbound(f"when {user.username} approved is not told")
-    if _last(notes, user.id, (_WITHDREW,)) > when:
+    withdrew = _last(notes, user.id, _WITHDREW)
+    if withdrew and not _surely_before(withdrew, told):
         raise _unbound(f"GitLab tells that {user.username} withdrew the approval that it still shows")
+    when = told if given.approved_at else moments.later(told, seconds=-LATE)
     return Review(
         id=f"approval-{user.id}",
         by=account(user),
@@ -110,51 +127,49 @@ def _approval(given: Approval, idle: bool, notes: Sequence[Note], versions: Sequ
 
 
 def _objections(reviewers: Iterable[Reviewer], notes: Sequence[Note], versions: Sequence[Version]) -> Iterable[Review]:
-    """Changes requested: by the notes, for GitLab forgets them as soon as anybody asks for the review again."""
-    by: dict[int, User] = {}
-    for note in notes:
-        if note.body.strip() == _OBJECTED and note.author:
-            by[note.author.id] = note.author
+    """Changes requested, until that person approves: by the notes, for GitLab forgets its state of them as soon as
+    anybody asks for the review again, or they comment."""
+    by = {note.author.id: note.author for note in notes if note.author and note.body.strip() == _OBJECTED}
     standing = {one.user.id: one for one in reviewers if one.state == "requested_changes"}
-    for one in standing.values():
-        by.setdefault(one.user.id, one.user)
-    for user in by.values():
-        there = standing.get(user.id)
-        when = _last(notes, user.id, (_OBJECTED,)) or (moment(there.created_at) if there and there.created_at else "")
+    for user in ({id: one.user for id, one in standing.items()} | by).values():
+        noted, there = _last(notes, user.id, _OBJECTED), standing.get(user.id)
+        when = _ended(noted) if noted else moment(there.created_at) if there and there.created_at else ""
         if not when:
             raise _unbound(f"when {user.username} requested changes is not told")
-        back = "" if there else _last(notes, user.id, _TOOK_BACK)
-        taken = back > when
         yield Review(
             id=f"changes-{user.id}",
             by=account(user),
             said=Said.CHANGES_REQUESTED,
             commit=head_at(versions, when),
             at=when,
-            dismissed=taken,
-            dismissed_by=_who(user) if taken else Unknown("it was not taken back"),
-            dismissed_at=back if taken else "",
         )
 
 
-def _who(user: User) -> Maybe[Account]:
-    return Known(account(user))
+def _last(notes: Iterable[Note], user: int, sentence: str) -> Note | None:
+    """The last note in which GitLab tells that of that account. `notes` oldest first."""
+    said = [note for note in notes if note.author and note.author.id == user and note.body.strip() == sentence]
+    return said[-1] if said else None
 
 
-def _last(notes: Iterable[Note], user: int, sentences: tuple[str, ...]) -> str:
-    """When that account last did what GitLab tells in one of these sentences; "" for never."""
-    said = [note for note in notes if note.author and note.author.id == user and note.body.strip() in sentences]
-    return max((moment(note.created_at) for note in said), default="")
+def _ended(note: Note) -> str:
+    """The end of the second in which a note was written: GraphQL tells no more of its moment."""
+    return ended(moment(note.created_at))
+
+
+def _surely_before(note: Note, when: str) -> bool:
+    return second(moment(note.created_at)) < second(when)
 
 
 def _asked_again(user: User, when: str, notes: Iterable[Note]) -> str:
     name = re.compile(rf"@{re.escape(user.username)}(?![\w.-]*\w)", re.IGNORECASE)
     asked = [
-        moment(note.created_at)
+        _ended(note)
         for note in notes
-        if note.body.startswith(_ASKED) and name.search(note.body.partition(" and removed ")[0])
+        if note.body.startswith(_ASKED)
+        and not _surely_before(note, when)
+        and name.search(note.body.partition(" and removed ")[0])
     ]
-    return max((one for one in asked if one > when), default="")
+    return max(asked, default="")
 
 
 def _unbound(what: str) -> ForgeError:

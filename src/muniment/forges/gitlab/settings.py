@@ -43,20 +43,11 @@ def _told(value: bool | None, what: str) -> Maybe[bool]:
 
 def _keys(lab: Lab, path: str) -> set[str]:
     """Of the project, of its groups, and of the whole installation, which gitlab.com has none of."""
-    project = _asked(lab, _OF_PROJECT, path=path).get("project")
+    project = lab.question(_OF_PROJECT, path=path).get("project")
     found = [_listed(project, name, "Maintainer") for name in ("ciVariables", "inheritedCiVariables")]
     if lab.host != "gitlab.com":
-        found.append(_listed(_asked(lab, _OF_INSTALLATION), "ciVariables", "an administrator of the installation"))
+        found.append(_listed(lab.question(_OF_INSTALLATION), "ciVariables", "an administrator of the installation"))
     return {key for keys in found for key in keys}
-
-
-def _asked(lab: Lab, document: str, **variables: str) -> dict[str, Any]:
-    address = f"{lab.url}/api/graphql"
-    answer = lab.rest.send("POST", address, {"query": document, "variables": variables})
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, dict) or answer.get("errors"):
-        raise malformed(address)
-    return data
 
 
 def _listed(found: Any, name: str, needs: str) -> list[str]:

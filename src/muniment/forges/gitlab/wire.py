@@ -108,13 +108,14 @@ class Version(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """A comment, or with `system` what GitLab itself says of what somebody did."""
+    """A comment, or with `system` what GitLab itself says of what somebody did, and by GraphQL of which kind it is."""
 
     id: int
     body: str
     author: User | None
     created_at: str
     system: bool = False
+    action: str = ""
 
 
 class Approval(Struct, frozen=True):

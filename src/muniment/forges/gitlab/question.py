@@ -1,0 +1,233 @@
+"""What one question tells of an open merge request: all of it, or nothing. Who it is that approved, not when.
+
+- A list that goes on, or lacks an item that GitLab counted (it leaves out what it hides from us), is TRUNCATED.
+- A null, or a type, where none may be, is MALFORMED; so is an answer with any error in it.
+- The project has to be the one whose id we know: another may have its path by now.
+
+Moments are whole seconds: nothing here may be compared with what REST tells but by those.
+"""
+
+import re
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from muniment.forges.gitlab import queries, wire
+from muniment.forges.gitlab.client import Lab, decoded
+from muniment.forges.http import elsewhere, malformed, truncated
+from muniment.forges.shapes import Repo
+
+T = TypeVar("T")
+
+_WHERE = "graphql"
+
+
+class Told(Struct, frozen=True):
+    """A merge request and what is around it; `members` are all, or the first of many, by their ids."""
+
+    request: wire.MergeRequest
+    notes: tuple[wire.Note, ...]
+    approvers: tuple[int, ...]
+    reviewers: tuple[wire.Reviewer, ...]
+    members: dict[int, wire.Member]
+    all_members: bool
+
+
+class _More(Struct, frozen=True, rename="camel"):
+    has_next_page: bool
+
+
+class _Part(Struct, Generic[T], frozen=True, rename="camel"):
+    nodes: list[T]
+    page_info: _More
+    count: int | None = None
+
+
+class _Who(Struct, frozen=True):
+    id: str
+    username: str
+    bot: bool
+
+
+class _Interaction(Struct, frozen=True, rename="camel"):
+    review_state: str
+
+
+class _Reviewer(_Who, frozen=True, rename="camel"):
+    merge_request_interaction: _Interaction
+
+
+class _Kind(Struct, frozen=True):
+    action: str | None
+
+
+class _Note(Struct, frozen=True, rename="camel"):
+    id: str
+    body: str
+    system: bool
+    created_at: str
+    author: _Who | None
+    system_note_metadata: _Kind | None
+
+
+class _Label(Struct, frozen=True):
+    title: str
+
+
+class _Refs(Struct, frozen=True, rename="camel"):
+    base_sha: str | None
+    head_sha: str
+    start_sha: str
+
+
+class _Request(Struct, frozen=True, rename="camel"):
+    iid: str
+    title: str
+    description: str | None
+    state: str
+    draft: bool
+    web_url: str
+    author: _Who | None
+    source_branch: str
+    target_branch: str
+    source_project_id: int | None
+    target_project_id: int
+    diff_head_sha: str
+    diff_refs: _Refs | None
+    created_at: str
+    updated_at: str
+    allow_collaboration: bool | None
+    auto_merge_enabled: bool
+    merge_user: _Who | None
+    squash: bool
+    labels: _Part[_Label]
+    notes: _Part[_Note]
+    approved_by: _Part[_Who]
+    reviewers: _Part[_Reviewer]
+
+
+class _Level(Struct, frozen=True, rename="camel"):
+    integer_value: int
+
+
+class _Holder(Struct, frozen=True):
+    id: str
+    state: str
+
+
+class _Member(Struct, frozen=True, rename="camel"):
+    access_level: _Level
+    user: _Holder | None  # nobody yet, but an address that was invited
+
+
+class _Project(Struct, frozen=True, rename="camel"):
+    id: str
+    merge_request: _Request
+    project_members: _Part[_Member]
+
+
+def asked(lab: Lab, repository: Repo, number: int) -> Told | None:
+    """What it tells; None if there is no such merge request, or none that is open."""
+    data = lab.question(queries.REQUEST, path=repository.path, number=str(number))
+    project = data.get("project")
+    if not isinstance(project, dict):
+        return None
+    if project.get("id") != f"gid://gitlab/Project/{repository.id}":
+        raise elsewhere(repository.path)
+    request = project.get("mergeRequest")
+    if not isinstance(request, dict) or request.get("state") != "opened":
+        return None
+    return _told(decoded(_Project, project, _WHERE))
+
+
+def _told(project: _Project) -> Told:
+    found = project.merge_request
+    labels, notes = (_whole(part, counted=True) for part in (found.labels, found.notes))
+    approvers, reviewers = _whole(found.approved_by), _whole(found.reviewers)
+    return Told(
+        request=_request(found, sorted(label.title for label in labels), [_user(one) for one in reviewers]),
+        notes=tuple(map(_note, notes)),
+        approvers=tuple(sorted(_id("User", one.id) for one in approvers)),
+        reviewers=tuple(map(_reviewer, reviewers)),
+        members=_members(project.project_members.nodes),
+        all_members=not project.project_members.page_info.has_next_page,
+    )
+
+
+def _whole(part: _Part[Any], *, counted: bool = False) -> list[Any]:
+    """All items of a list that ends; with `counted`, as many as GitLab says there are, hidden ones too."""
+    if part.page_info.has_next_page or (counted and part.count != len(part.nodes)):
+        raise truncated(_WHERE, len(part.nodes))
+    return part.nodes
+
+
+def _id(kind: str, text: str) -> int:
+    found = re.fullmatch(rf"gid://gitlab/{kind}/([0-9]+)", text)
+    if not found:
+        raise malformed(_WHERE)
+    return int(found[1])
+
+
+def _user(who: _Who) -> wire.User:
+    return wire.User(_id("User", who.id), who.username, who.bot)
+
+
+def _known(who: _Who | None) -> wire.User | None:
+    return _user(who) if who else None
+
+
+def _note(note: _Note) -> wire.Note:
+    kind = note.system_note_metadata
+    return wire.Note(
+        id=_id(r"\w*Note", note.id),
+        body=note.body,
+        author=_known(note.author),
+        created_at=note.created_at,
+        system=note.system,
+        action=(kind.action or "") if kind else "",
+    )
+
+
+def _reviewer(reviewer: _Reviewer) -> wire.Reviewer:
+    return wire.Reviewer(_user(reviewer), reviewer.merge_request_interaction.review_state.lower())
+
+
+def _members(members: list[_Member]) -> dict[int, wire.Member]:
+    """By their ids. Whoever is there twice counts with the lesser."""
+    found: dict[int, wire.Member] = {}
+    for member in members:
+        if member.user is not None:
+            id, level = _id("User", member.user.id), member.access_level.integer_value
+            there = found.get(id)
+            if there is None or level < there.access_level:
+                found[id] = wire.Member(id, "", level, member.user.state)
+    return found
+
+
+def _request(found: _Request, labels: list[str], reviewers: list[wire.User]) -> wire.MergeRequest:
+    if not found.iid.isdecimal():
+        raise malformed(_WHERE)
+    refs = found.diff_refs
+    return wire.MergeRequest(
+        iid=int(found.iid),
+        title=found.title,
+        state=found.state,
+        author=_known(found.author),
+        source_branch=found.source_branch,
+        target_branch=found.target_branch,
+        source_project_id=found.source_project_id,
+        target_project_id=found.target_project_id,
+        sha=found.diff_head_sha,
+        labels=labels,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+        web_url=found.web_url,
+        description=found.description,
+        draft=found.draft,
+        merge_user=_known(found.merge_user),
+        diff_refs=wire.Refs(refs.base_sha, refs.head_sha, refs.start_sha) if refs else None,
+        merge_when_pipeline_succeeds=found.auto_merge_enabled,
+        squash=found.squash,
+        allow_collaboration=found.allow_collaboration,
+        reviewers=reviewers,
+    )

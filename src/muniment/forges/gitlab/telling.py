@@ -1,0 +1,124 @@
+"""The two ways in which GitLab tells of a merge request: by one question, or by a call of REST for each part.
+
+Each part is told whole, or raises ForgeError. What the question does not tell is asked by REST: when an approval was
+given, unless it was told before and neither those who approved nor GitLab's own notes have become others; and who may
+write, where there are too many members. (The moment of GitLab's note on an approval will not do: a worker writes it,
+which may be long after.)
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.forges.gitlab import wire
+from muniment.forges.gitlab.client import DEVELOPER, Lab, at, request_at
+from muniment.forges.gitlab.question import Told
+from muniment.forges.shapes import Repo
+
+
+class Telling(Protocol):
+    """What is told of one merge request."""
+
+    request: wire.MergeRequest
+
+    def notes(self) -> tuple[wire.Note, ...]:
+        """All notes."""
+
+    def approvals(self) -> wire.Approvals:
+        """Those that stand."""
+
+    def reviewers(self) -> tuple[wire.Reviewer, ...]:
+        """Who is to review, and how each stands."""
+
+    def writers(self, ids: Iterable[str]) -> dict[str, bool]:
+        """Whether each of these accounts may write now."""
+
+
+class ByRest:
+    """Each part by its own call."""
+
+    def __init__(self, lab: Lab, repository: Repo, request: wire.MergeRequest) -> None:
+        self.request = request
+        self._lab = lab
+        self._repository = repository
+        self._at = request_at(repository, request.iid)
+
+    def notes(self) -> tuple[wire.Note, ...]:
+        """All notes."""
+        return self._lab.many(wire.Note, f"{self._at}/notes", sort="asc", order_by="created_at")
+
+    def approvals(self) -> wire.Approvals:
+        """Those that stand."""
+        return self._lab.one(wire.Approvals, f"{self._at}/approvals")
+
+    def reviewers(self) -> tuple[wire.Reviewer, ...]:
+        """Who is to review, and how each stands: asked only if the request has any."""
+        return () if self.request.reviewers == [] else self._lab.many(wire.Reviewer, f"{self._at}/reviewers")
+
+    def writers(self, ids: Iterable[str]) -> dict[str, bool]:
+        """Whether each of these accounts may write now."""
+        return _writing(ids, lambda: members(self._lab, self._repository))
+
+
+class ByQuestion:
+    """All that one question told. `apart` counts what is asked beside it of the same state."""
+
+    def __init__(self, lab: Lab, apart: Lab, repository: Repo, told: Told) -> None:
+        self.request = told.request
+        self._lab = lab
+        self._apart = apart
+        self._repository = repository
+        self._told = told
+
+    def notes(self) -> tuple[wire.Note, ...]:
+        """All notes."""
+        return self._told.notes
+
+    def approvals(self) -> wire.Approvals:
+        """Those that stand, with the moments that REST tells: kept while nobody else approved and nothing happened."""
+        who, own = self._told.approvers, sorted(note.id for note in self._told.notes if note.system)
+        if not who:
+            return wire.Approvals([])
+        return self._apart.kept.once(
+            wire.Approvals,
+            ("approvals", self._repository.id, str(self.request.iid)),
+            (who, self.request.sha, own),
+            lambda: self._timed(who),
+            lambda told: all(one.approved_at for one in told.approved_by),
+        )
+
+    def _timed(self, who: tuple[int, ...]) -> wire.Approvals:
+        found = self._apart.one(wire.Approvals, f"{request_at(self._repository, self.request.iid)}/approvals")
+        if tuple(sorted(one.user.id for one in found.approved_by)) != who:
+            raise ForgeError(
+                ForgeCode.CHANGED_MEANWHILE, "GitLab tells of other approvals than a moment ago", "It is read again."
+            )
+        return found
+
+    def reviewers(self) -> tuple[wire.Reviewer, ...]:
+        """Who is to review, and how each stands."""
+        return self._told.reviewers
+
+    def writers(self, ids: Iterable[str]) -> dict[str, bool]:
+        """Whether each of these accounts may write now: by the members told, if all are told or each is among them."""
+        asked, there = list(ids), {str(id): member for id, member in self._told.members.items()}
+        if self._told.all_members or all(id in there for id in asked):
+            return _writing(asked, lambda: there)
+        return _writing(asked, lambda: members(self._lab, self._repository))
+
+
+def members(lab: Lab, repository: Repo) -> Mapping[str, wire.Member]:
+    """Everybody with access, by id: who is not in the whole list has none."""
+    found = lab.many(wire.Member, f"{at(repository)}/members/all")
+    return {str(member.id): member for member in found}
+
+
+def _writing(ids: Iterable[str], listed: Callable[[], Mapping[str, wire.Member]]) -> dict[str, bool]:
+    asked = [id for id in ids if id]
+    there = listed() if asked else {}
+    return {id: writes(there.get(id)) for id in asked}
+
+
+def writes(member: wire.Member | None) -> bool:
+    """Whether a member may push."""
+    return member is not None and member.access_level >= DEVELOPER and member.state == "active"

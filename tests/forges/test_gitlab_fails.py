@@ -1,0 +1,139 @@
+"""GitLab, failing: each call that fails, is cut or is old makes a part Unknown, and none makes it smaller."""
+
+import pytest
+
+from muniment.errors import ForgeError
+from muniment.facts.maybe import Known, Unknown
+from muniment.forges.forge import Forge
+from muniment.forges.shapes import Repo
+from tests.support.forges import ours
+from tests.support.forges.fake_gitlab import FakeGitLab
+from tests.support.forges.faulty import Fault
+from tests.support.forges.gitlab_change import PARTS, story, value
+
+GITLAB = "noreply@gitlab.com"
+OLDER = "NoteConnection.count"  # without it GitLab does not answer the question
+
+BROKEN = (Fault.LIMITED, Fault.LIMITED_OTHERWISE, Fault.FAILED, Fault.SLOW, Fault.CUT, Fault.MALFORMED, Fault.ELSEWHERE)
+FAULTS = (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED, *BROKEN)
+BY_REST = [
+    ("versions", {"moves", "reviews", "hands", "writers"}),
+    ("notes", {"moves", "retargets", "reviews", "hands", "writers"}),
+    ("approvals", {"reviews", "writers"}),
+    ("reviewers", {"reviews", "writers"}),
+    ("members", {"writers"}),
+    ("commits", {"own_commits"}),
+    ("project", {"merging"}),
+]
+BESIDE = [(call, unknown) for call, unknown in BY_REST if call not in ("notes", "reviewers", "members")]
+FAILING = [("", *one) for one in BESIDE] + [(OLDER, *one) for one in BY_REST]
+
+
+@pytest.fixture(name="repository")
+def _repository(lab: Forge) -> Repo:
+    return lab.reader.repository("shop/api").repository
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("lacks", "call", "unknown"), FAILING)
+def test_a_call_that_fails_makes_what_it_tells_unknown(
+    gitlab: FakeGitLab, repository: Repo, fault: Fault, lacks: str, call: str, unknown: set[str]
+) -> None:
+    gitlab.lacks = lacks
+    number = story(gitlab)
+    whole = ours.gitlab(gitlab).reader.read(repository, number)
+    gitlab.fail(call, fault)
+    reading = ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
+    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == unknown
+    for part in PARTS:
+        assert part in unknown or getattr(reading, part) == getattr(whole, part)
+    told = [getattr(reading, part).why for part in sorted(unknown)]
+    assert all("could not be read" in why for why in told)
+    if fault in (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED):
+        assert all("it takes the role Reporter" in why for why in told)
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, Fault.TRUNCATED])
+def test_a_question_that_fails_is_answered_by_rest(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
+    number = story(gitlab)
+    whole = ours.gitlab(gitlab).reader.read(repository, number)
+    gitlab.fail("graphql", fault)
+    gitlab.calls.clear()
+    reading = ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
+    assert {part: getattr(reading, part) for part in PARTS} == {part: getattr(whole, part) for part in PARTS}
+    assert {"notes", "approvals", "reviewers", "members"} < set(gitlab.calls)
+
+
+@pytest.mark.parametrize("call", ["versions", "notes", "reviewers", "members", "commits"])
+def test_a_page_that_lacks_an_item_is_not_taken(gitlab: FakeGitLab, lab: Forge, repository: Repo, call: str) -> None:
+    gitlab.lacks = OLDER
+    number = story(gitlab)
+    gitlab.fail(call, Fault.TRUNCATED)
+    reading = lab.reader.read(repository, number)
+    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == dict(BY_REST)[call]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_change_that_cannot_be_read_is_an_error(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
+    number = story(gitlab)
+    gitlab.fail("request", fault)
+    with pytest.raises(ForgeError):
+        ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
+
+
+def test_a_signature_that_cannot_be_read_is_none(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    own = gitlab.world.commit({"a": "1"}, committer=f"GitLab <{GITLAB}>")
+    gitlab.world.signed.add(own)
+    gitlab.world.move("ada", "topic", own)
+    number = gitlab.world.open("ada", "topic")
+    gitlab.fail("signature", Fault.FORBIDDEN)
+    assert value(lab.reader.read(repository, number).own_commits) == ()
+    gitlab.mend()
+    gitlab.fail("signature", Fault.FAILED)
+    assert isinstance(lab.reader.read(repository, number).own_commits, Unknown)
+
+
+@pytest.mark.parametrize("lacks", ["", OLDER])
+@pytest.mark.parametrize("stale", ["request", "versions", "graphql"])
+def test_what_is_older_than_what_was_seen_is_unknown(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo, stale: str, lacks: str
+) -> None:
+    gitlab.lacks = lacks
+    number = story(gitlab)
+    lab.reader.read(repository, number)
+    gitlab.written()
+    gitlab.world.push("eve", "topic", {"e.py": "1\n"})
+    lab.reader.read(repository, number)
+    gitlab.fail(stale, Fault.STALE)
+    reader = ours.gitlab(gitlab).reader if stale == "versions" else lab.reader  # whoever knew them asks no more
+    reading = reader.read(repository, number)
+    by_rest = stale == "graphql" and bool(lacks)
+    assert isinstance(reading.reviews, Known) is by_rest
+    assert isinstance(reading.moves, Known) is by_rest
+
+
+def test_an_old_answer_is_known_by_what_a_delivery_or_rest_told(gitlab: FakeGitLab, repository: Repo) -> None:
+    number = story(gitlab)
+    knowing = ours.gitlab(gitlab).reader
+    knowing.read(repository, number)
+    gitlab.written()
+    gitlab.world.dismiss("carol", number, "carol")
+    heard = knowing.change(repository, number).updated
+    gitlab.fail("graphql", Fault.STALE)
+    for since in (heard, ""):
+        reading = ours.gitlab(gitlab).reader.read(repository, number, since)
+        assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
+
+
+@pytest.mark.parametrize("lacks", ["", OLDER])
+def test_a_change_that_is_touched_while_it_is_read_is_unknown(gitlab: FakeGitLab, repository: Repo, lacks: str) -> None:
+    gitlab.lacks = lacks
+    number = story(gitlab)
+    first = ours.gitlab(gitlab).reader
+    since = first.change(repository, number).updated
+    first.read(repository, number, since)
+    gitlab.written()
+    gitlab.world.dismiss("carol", number, "carol")
+    gitlab.fail("graphql" if not lacks else "request", Fault.STALE, times=1)
+    reading = ours.gitlab(gitlab).reader.read(repository, number, since)
+    assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
