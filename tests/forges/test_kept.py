@@ -92,7 +92,7 @@ def test_a_chain_with_a_gap_is_asked_for_until_it_is_whole(scene: Scene) -> None
 
 
 WARM = {
-    "github": ["graphql", "permission", "permission", "pull"],
+    "github": ["graphql", "pull"],
     "gitlab": ["graphql", "request"],
 }
 

@@ -85,7 +85,7 @@ def _literal(path: str) -> int:
 
 def _queries(name: str, operation: dict[str, Any], request: Request) -> str:
     given = [_deep(name, parameter) for parameter in operation.get("parameters", ())]
-    known = {one["name"]: one["schema"] for one in given if one["in"] == "query"}
+    known = {one["name"]: _schema(one) for one in given if one["in"] == "query"}
     for key, value in request.query.items():
         if key not in known:
             return f"{request.method} {request.path} has no parameter {key}"
@@ -96,7 +96,7 @@ def _queries(name: str, operation: dict[str, Any], request: Request) -> str:
 
 
 def _body(name: str, operation: dict[str, Any], request: Request) -> str:
-    described = operation.get("requestBody")
+    described = operation.get("requestBody") or _as_newer(name, operation)
     if not request.body:
         return f"{request.method} {request.path} needs a body" if (described or {}).get("required") else ""
     if described is None:
@@ -108,16 +108,34 @@ def _body(name: str, operation: dict[str, Any], request: Request) -> str:
     return f"{request.method} {request.path}: {problem}" if problem else ""
 
 
+def _schema(parameter: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's; Swagger 2 writes it beside its name."""
+    found: dict[str, Any] = parameter.get("schema") or {
+        key: value for key, value in parameter.items() if key not in ("name", "in", "required", "description")
+    }
+    return found
+
+
+def _as_newer(name: str, operation: dict[str, Any]) -> dict[str, Any] | None:
+    """What Swagger 2 says of a body, as OpenAPI 3 does; a form takes the same fields as JSON."""
+    given = [_deep(name, parameter) for parameter in operation.get("parameters", ())]
+    schemas = [one["schema"] for one in given if one["in"] == "body"]
+    form = {one["name"]: _schema(one) for one in given if one["in"] == "formData"}
+    if form:
+        schemas.append({"type": "object", "properties": form})
+    return {"content": {"application/json": {"schema": schemas[0]}}} if schemas else None
+
+
 def _problem(name: str, schema: dict[str, Any], value: Any) -> str:
-    validator = Draft7Validator({**_nullable(schema), "components": _components(name)})
+    validator = Draft7Validator({**_nullable(schema), **_components(name)})
     found = sorted(validator.iter_errors(value), key=str)
     return found[0].message[:300] if found else ""
 
 
 @functools.cache
 def _components(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = _nullable(_description(name)["components"])
-    return found
+    given = _description(name)
+    return {key: _nullable(given[key]) for key in ("components", "definitions") if key in given}
 
 
 def _nullable(schema: Any) -> Any:

@@ -46,7 +46,7 @@ class Readings:
         """One of them. Without `since` REST is asked how new it is."""
         now, witness = self._now(), None if since else request(self._lab, repository, number)
         apart, begun = self._lab.apart(), self._clock()
-        told = self._told(apart, repository, number)
+        told = self._told(apart, repository, number) if witness is None or witness.state == "opened" else None
         at_once = self._clock() - begun <= AT_ONCE
         telling: Telling
         if told is not None:
