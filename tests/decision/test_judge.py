@@ -10,6 +10,7 @@ from muniment.decision.account import account
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.catalogue import CONTROLS, LATER
 from muniment.decision.decision import Decision, Outcome, Reasons, answer_of, sentences
+from muniment.decision.ending import ending
 from muniment.decision.exceptions import why_not
 from muniment.decision.judge import biting, judge, needed
 from muniment.facts import kinds, moments
@@ -122,6 +123,22 @@ def test_an_exception_covers_its_clause_and_nothing_else() -> None:
     assert judged(policy(TWO), approvals=ALONE, exceptions=Known((other,))).outcome is Outcome.DENY
     this = structs.replace(LEAVE, head=HEAD.id)
     assert judged(policy(TWO), approvals=ALONE, exceptions=Known((this,))).outcome is Outcome.ALLOW
+
+
+def test_what_an_exception_allows_ends_with_it() -> None:
+    older = structs.replace(LEAVE, expires=moments.later(NOW, minutes=-1))
+    known = (LEAVE, older, structs.replace(LEAVE, id="other", expires=moments.later(NOW, minutes=1)))
+    covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)))
+    assert ending(covered, policy(TWO), known) == LEAVE.expires
+    assert ending(judged(policy(TWO), approvals=ALONE), policy(TWO), known) == ""
+
+
+def test_what_a_clause_only_reports_ends_with_its_day() -> None:
+    rules = policy(TWO + "report_until = 2026-11-24\n")
+    assert ending(judged(rules, approvals=ALONE), rules, ()) == "2026-11-25T00:00:00.000000Z"
+    fine = judged(rules)
+    assert fine.outcome is Outcome.ALLOW
+    assert ending(fine, rules, ()) == ""
 
 
 @pytest.mark.parametrize("missing", ["exceptions", "people"])

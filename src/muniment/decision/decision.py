@@ -31,10 +31,14 @@ class Result(Struct, frozen=True):
     exception: str = ""
 
     @property
+    def fine(self) -> bool:
+        """Whether the control has nothing against it, or an exception covers what it has."""
+        return self.status in (Status.SATISFIED, Status.NOT_APPLICABLE) or bool(self.exception)
+
+    @property
     def stops(self) -> bool:
         """Whether this result alone makes the decision a denial."""
-        fine = self.status in (Status.SATISFIED, Status.NOT_APPLICABLE) or bool(self.exception)
-        return self.enforced and not fine
+        return self.enforced and not self.fine
 
 
 class Decision(Struct, frozen=True):

@@ -40,10 +40,14 @@ class Due(Struct, frozen=True):
 
 
 class Verdict(Struct, frozen=True):
-    """What came of judging one reading, recorded by now. `comment` is "" where nothing is wrong."""
+    """What came of judging one reading, recorded by now. `comment` is "" where nothing is wrong.
+
+    `until` is the moment from which on the same reading may be denied, "" for none.
+    """
 
     status: Status
     comment: str = ""
+    until: str = ""
 
 
 class Keeper(Protocol):

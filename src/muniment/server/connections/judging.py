@@ -5,6 +5,7 @@ from msgspec import Struct
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
+from muniment.decision.ending import ending
 from muniment.decision.judge import biting, needed
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.statements import Approval, Signature
@@ -82,6 +83,7 @@ class Court:
         return Verdict(
             telling_forge.verdict(told, context_for(reading.change.target), address),
             telling_forge.comment(told, address),
+            ending(judged.judgement.decision, judged.judgement.policy, judged.rules.exceptions),
         )
 
 

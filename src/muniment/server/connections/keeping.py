@@ -81,8 +81,9 @@ class PostgresKeeper:
                 _owe(row, timezone.now())
                 return False
             row.status, row.due = _kept(verdict.status), None
+            row.until = moments.read(verdict.until) if verdict.until else None
             row.first_verdict = row.first_verdict or timezone.now()
-            row.save(update_fields=["status", "due", "first_verdict"])
+            row.save(update_fields=["status", "due", "until", "first_verdict"])
         return True
 
     def unread(self, number: int, error: MunimentError) -> Due:

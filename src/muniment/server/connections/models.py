@@ -168,8 +168,9 @@ class Delivery(models.Model):
 class AtForge(models.Model):
     """A change as it is at its forge, and what stands for it there.
 
-    `due`: since when it has to be read; `status` (`forges.statuses.Status`) what stands meanwhile, or since. `said`
-    is what our comment surely says, None while that is not sure. The moments below are for measuring friction.
+    `due`: since when it has to be read; `status` (`forges.statuses.Status`) what stands meanwhile, or since. `until`:
+    it has to be read then, for something ends, such as an exception. `said` is what our comment surely says, None while
+    that is not sure. The moments below are for measuring friction.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
@@ -184,6 +185,7 @@ class AtForge(models.Model):
     context = models.CharField(max_length=320, blank=True)
     due = models.DateTimeField(null=True)
     status = models.JSONField(null=True)
+    until = models.DateTimeField(null=True)
     said = models.TextField(null=True, default="")
     group = models.CharField(max_length=64, blank=True)
     merged = models.CharField(max_length=64, blank=True)
@@ -204,6 +206,7 @@ class AtForge(models.Model):
             models.Index(fields=["repository", "head"]),
             models.Index(fields=["repository", "merged"]),
             models.Index(fields=["due"], condition=models.Q(due__isnull=False), name="at_forge_due"),
+            models.Index(fields=["until"], condition=models.Q(until__isnull=False), name="at_forge_until"),
         ]
 
 

@@ -5,6 +5,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from muniment.decision.account import Account as Told
@@ -163,7 +164,8 @@ def go_rounds() -> None:
         soon("go-through", connection=number)
         if looked is None or looked < timezone.now() - _LISTED:
             soon("list-repositories", connection=number)
-    overdue = AtForge.objects.filter(due__lt=timezone.now() - _OWED, repository__product__retired=None)
+    late = Q(due__lt=timezone.now() - _OWED) | Q(until__lte=timezone.now(), due=None, status__isnull=False)
+    overdue = AtForge.objects.filter(late, repository__product__retired=None).order_by("?")  # none keeps others back
     with transaction.atomic():
         for repository, number in overdue.values_list("repository", "number")[:500]:
             read_again(repository, number)

@@ -1,0 +1,53 @@
+"""What lets a change pass for a while alone holds no longer: its head is red again by itself."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from muniment.server.connections import tasks
+from muniment.server.connections.models import AtForge
+from muniment.server.people.models import Person
+from muniment.server.policies.models import Gentle
+from tests.support.connected import Town, town
+from tests.support.service import as_role
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture(name="town")
+def a_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    with town(tmp_path, monkeypatch) as found:
+        found.connect()
+        yield found
+
+
+def test_a_clause_that_reported_only_until_yesterday_turns_what_it_let_pass_red(town: Town) -> None:
+    ada, today = Person.objects.get(slug="ada"), timezone.now().date()
+    with as_role("owner"):
+        Gentle.objects.create(
+            slug="g",
+            product=town.product,
+            clause="review.two-others",
+            until=today,
+            reason="We begin.",
+            asker=ada,
+            granter=Person.objects.get(slug="dave"),
+        )
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    head = town.change(number).head
+    assert town.shown(head) == "success"
+    assert AtForge.objects.get().until == datetime.combine(today + timedelta(days=1), time(), UTC)
+    with as_role("owner"):
+        tasks.go_rounds()
+    assert "read-change" not in town.run()
+    with as_role("owner"):
+        Gentle.objects.update(until=today - timedelta(days=1))
+        AtForge.objects.update(until=timezone.now())
+        tasks.go_rounds()
+    assert "read-change" in town.run()
+    assert town.shown(head) == "failure"
+    assert AtForge.objects.get().until is None
