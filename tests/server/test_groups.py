@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -125,12 +126,14 @@ def test_a_green_group_is_looked_at_again_once_a_change_of_its_branch_is_not_all
     row = connected(github, tmp_path)
     keeper, green = PostgresKeeper(row.repository), Status(context_for(MAIN), Saying.ALLOWED, "all", "https://m.test/")
     heads = {"a" * 40: True, "c" * 40: False, "d" * 40: True, "e" * 40: True}
+    being_read = "f" * 40
     with as_role("worker"):
         for head, is_group in heads.items():
             keeper.show(head, green, sure=head[0] != "e")
             if is_group:
                 keeper.group_due(head, green.context, ours.NOW, again=False)
                 keeper.group_read(head, green.context)
+        keeper.group_due(being_read, green.context, ours.NOW, again=False)
         entry = Entry.objects.earliest("pk")
         Arrival.objects.create(repository=row.repository, ref=MAIN, commit="d" * 40, how="begun", entry=entry)
         number = github.world.open("ada", "one") if github.world.push("ada", "one", {"a": "1"}) else 0
@@ -139,9 +142,26 @@ def test_a_green_group_is_looked_at_again_once_a_change_of_its_branch_is_not_all
         monkeypatch.setattr(tasks, "forge_of", lambda connection: ours.github(github))
         monkeypatch.setattr(Judging, "look", lambda *_: None)
         tasks.read_change(repository=row.repository_id, number=number)
-    (job,) = ProcrastinateJob.objects.filter(task_name="read-group")
-    assert job.args == {"repository": row.repository_id, "target": MAIN, "head": "a" * 40, "again": True}
+    put_off = [job.args for job in ProcrastinateJob.objects.filter(task_name="read-group").order_by("pk")]
+    about = {"repository": row.repository_id, "target": MAIN, "again": True}
+    assert sorted(put_off, key=lambda args: args["head"]) == [about | {"head": "a" * 40}, about | {"head": being_read}]
     github.world.repo.branch("main", github.world.repo.tip("one"))
     with as_role("worker"):
         tasks.read_group(repository=row.repository_id, target=MAIN, head=github.world.repo.tip("one"), again=True)
     assert github.runs == []  # it was merged
+
+
+def test_a_group_is_looked_at_by_one_alone(github: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row, held = connected(github, tmp_path), []
+
+    def look(*_: object, **__: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()")
+            held.append(cursor.fetchone()[0])
+
+    monkeypatch.setattr(tasks, "forge_of", lambda _: ours.github(github))
+    monkeypatch.setattr(Judging, "look_at_group", look)
+    with as_role("worker"):
+        tasks.read_group(repository=row.repository_id, target=MAIN, head="a" * 40)
+        tasks.read_group(repository=row.repository_id, target=MAIN, head="a" * 40, again=True)
+    assert held == [1, 1]

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from msgspec import structs
 
@@ -160,10 +160,10 @@ class PostgresKeeper:
         Shown.objects.filter(repository=self._repository, head=head, context=context).update(due=None)
 
     def green_groups(self, context: str) -> list[str]:
-        """Heads of groups that may be merged any moment: shown green of late, and not landed."""
+        """Heads of groups that may be merged any moment: shown green of late, or about to be, and not landed."""
         rows = _waiting(Shown.objects.filter(repository=self._repository, context=context, group=True))
-        of_late = rows.filter(status__saying=Saying.ALLOWED.value, at__gte=timezone.now() - _QUEUED)
-        return list(of_late.values_list("head", flat=True))
+        green = rows.filter(Q(status__saying=Saying.ALLOWED.value) | Q(due__isnull=False))
+        return list(green.filter(at__gte=timezone.now() - _QUEUED).values_list("head", flat=True))
 
     def forget(self, head: str, context: str) -> None:
         """It is not known any more what is shown there."""

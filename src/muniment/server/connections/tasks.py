@@ -15,7 +15,7 @@ from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change
 from muniment.server.connections import asking, reconciling, watching
 from muniment.server.connections.judging import Court, carries
-from muniment.server.connections.keeping import PostgresKeeper, groups_due
+from muniment.server.connections.keeping import PostgresKeeper, groups_due, locked
 from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
 from muniment.server.connections.reaching import following, forge_of, repo_of
 from muniment.server.record.reading import beside
@@ -66,7 +66,8 @@ def read_group(repository: int, target: str, head: str, again: bool = False) -> 
         return  # it was merged, and is looked at with what the branch took
     judging = Judging(forge, repo_of(row), PostgresKeeper(row.repository), Court(row, forge))
     page = f"{settings.URL.rstrip('/')}/products/{row.repository.product.slug}"
-    judging.look_at_group(target, head, moments.now(), partial(carries, row, forge), page, again=again)
+    with locked(f"group:{repository}:{head}"):  # whether it is wanted again or not: an older yes is not shown last
+        judging.look_at_group(target, head, moments.now(), partial(carries, row, forge), page, again=again)
 
 
 @task("watch")
