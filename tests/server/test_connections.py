@@ -397,6 +397,21 @@ def test_what_happened_while_we_were_down_is_found_at_once(town: Town) -> None:
     assert Incident.objects.get().kind == "escape"
 
 
+def test_what_a_connection_sees_is_read_again_each_hour_however_often_it_is_gone_through(town: Town) -> None:
+    from muniment.server.connections import tasks
+
+    with as_role("owner"):
+        tasks.go_rounds()
+    assert "list-repositories" not in town.run()
+    with as_role("owner"):
+        Connection.objects.update(listing=timezone.now() - timedelta(minutes=61), looked=timezone.now())
+        tasks.go_rounds()
+    assert "list-repositories" in town.run()
+    with as_role("owner"):
+        tasks.go_rounds()
+    assert "list-repositories" not in town.run()
+
+
 def test_what_failed_is_gone_through_again_in_a_minute(town: Town) -> None:
     town.fake.fail("pulls", Fault.FAILED)
     with as_role("worker"):

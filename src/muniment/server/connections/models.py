@@ -31,7 +31,7 @@ class Connection(models.Model):
         (READ, ADD, CHANGE),
         (READ,),
         worker_changes=(
-            *("account", "account_id", "version", "tier", "problem", "looked"),
+            *("account", "account_id", "version", "tier", "problem", "looked", "listing"),
             *("limit", "left", "reset", "more"),
         ),
     )
@@ -51,6 +51,7 @@ class Connection(models.Model):
     more = models.JSONField(default=dict)  # what the vendor's own client has to know again: never a secret
     problem = models.TextField(blank=True)
     looked = models.DateTimeField(null=True)
+    listing = models.DateTimeField(null=True)  # when what it sees was asked for
     limit = models.IntegerField(default=-1)
     left = models.IntegerField(default=-1)
     reset = models.CharField(max_length=40, blank=True)

@@ -161,6 +161,7 @@ def hook(connected: Connected, forge: Forge) -> None:
 
 def list_repositories(connection: Connection) -> None:
     """Read who we are there, what we see and what is missing. What is wrong is told on its page."""
+    Connection.objects.filter(pk=connection.pk).update(listing=timezone.now())
     try:
         forge = forge_of(connection)
         about, found = forge.reader.about(), forge.reader.repositories()

@@ -161,9 +161,9 @@ def prepare_revert(arrival: int, person: int) -> None:
 def go_rounds() -> None:
     """For the rounds: have gone through what is connected, and looked at again what is overdue."""
     rows = Connection.objects.filter(ended=None, keyed__isnull=False)
-    for number, looked in rows.values_list("pk", "looked"):
+    for number, listing in rows.values_list("pk", "listing"):
         soon("go-through", connection=number)
-        if looked is None or looked < timezone.now() - _LISTED:
+        if listing is None or listing < timezone.now() - _LISTED:
             soon("list-repositories", connection=number)
     late = Q(due__lt=timezone.now() - _OWED) | Q(until__lte=timezone.now(), due=None, status__isnull=False)
     overdue = AtForge.objects.filter(late, repository__product__retired=None).order_by("?")  # none keeps others back
