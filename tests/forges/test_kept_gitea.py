@@ -127,6 +127,8 @@ def test_a_warm_reading_asks_for_the_change_its_timeline_and_who_may_write(scene
     scene.read()
     warm = ["permission", "permission", "pull", "timeline"]
     assert scene.asked() == warm
+    scene.fake.happened(scene.fake.pulls[scene.acting.path, scene.number], scene.acting.login("carol"), type="label")
+    assert scene.asked() == warm
     scene.acting.approve("dave", scene.number)
     assert scene.asked() == sorted([*warm, "permission", "reviews"]), "whose reviews are anew, and no pushes"
     assert scene.read().checks == NOT_ASKED

@@ -181,7 +181,7 @@ class GiteaReader:
         rows = self._gitea.kept.once(
             Rows,
             ("reviews", repository.id, str(found.number)),
-            (found.updated, timeline.of_reviews(events)),
+            timeline.of_reviews(events),
             lambda: self._client.listed(where, Proof.TOTAL),
             lambda listed: timeline.settled(listed, events),
         )

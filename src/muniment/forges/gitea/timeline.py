@@ -15,7 +15,8 @@ _SILENT = ("PENDING", "COMMENT", "REQUEST_REVIEW", "")
 
 
 _OF_REVIEWS = ("review", "dismiss_review")
-_NOT_OF_BRANCHES = (*_OF_REVIEWS, "review_request", "comment", "code", "label", "change_title", "milestone")
+_OF_TEXTS = ("comment", "label", "change_title", "milestone")
+_NOT_OF_BRANCHES = (*_OF_REVIEWS, *_OF_TEXTS, "review_request", "code")
 
 
 def of_branch(rows: Iterable[Any]) -> list[Any]:
@@ -24,8 +25,8 @@ def of_branch(rows: Iterable[Any]) -> list[Any]:
 
 
 def of_reviews(rows: Iterable[Any]) -> list[Any]:
-    """What may tell of reviews, plain."""
-    return [_still(row) for row in rows if row.get("type") != "comment"]
+    """What may tell of reviews, plain, and of a kind nobody knows too."""
+    return [_still(row) for row in rows if row.get("type") not in _OF_TEXTS]
 
 
 def _still(value: Any) -> Any:
