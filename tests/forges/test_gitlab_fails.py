@@ -53,7 +53,7 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
         assert all("it takes the role Reporter" in why for why in told)
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, Fault.TRUNCATED])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_question_that_fails_is_answered_by_rest(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
     number = story(gitlab)
     whole = ours.gitlab(gitlab).reader.read(repository, number)
@@ -73,12 +73,27 @@ def test_a_page_that_lacks_an_item_is_not_taken(gitlab: FakeGitLab, lab: Forge, 
     assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == dict(BY_REST)[call]
 
 
+def test_an_answer_that_lacks_a_note_is_not_taken(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = story(gitlab)
+    gitlab.fail("graphql", Fault.TRUNCATED)
+    reading = lab.reader.read(repository, number)
+    assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == dict(BY_REST)["notes"]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_change_that_cannot_be_read_is_an_error(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
+    gitlab.lacks = OLDER
     number = story(gitlab)
     gitlab.fail("request", fault)
     with pytest.raises(ForgeError):
         ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read(repository, number)
+
+
+def test_an_answer_that_cannot_be_proven_is_not_taken(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    number = story(gitlab)
+    gitlab.fail("request", Fault.FAILED)
+    reading = lab.reader.read(repository, number)
+    assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
 
 
 def test_a_signature_that_cannot_be_read_is_none(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:

@@ -415,6 +415,41 @@ def test_a_delivery_is_understood(
     assert event.repository_id == "5"
 
 
+EARLY, LATE = "2026-11-02 09:00:00 UTC", "2026-11-02 09:00:07 UTC"
+TOLD = "2026-11-02T09:00:07.000000Z"
+
+
+def _updated(action: str, changes: dict[str, Any]) -> bytes:
+    about = {"iid": 3, "action": action, "updated_at": LATE}
+    return _payload("merge_request", object_attributes=about, changes=changes)
+
+
+def _said(created: Any, touched: Any) -> bytes:
+    return _payload("note", object_attributes={"created_at": created}, merge_request={"iid": 3, "updated_at": touched})
+
+
+TOUCHED = {
+    "open": (_updated("open", {}), TOLD),
+    "update": (_updated("update", {"updated_at": {"previous": EARLY, "current": LATE}}), TOLD),
+    "update of what touches nothing": (_updated("update", {"reviewers": {"current": []}}), ""),
+    "approved": (_updated("approved", {}), ""),
+    "unapproved": (_updated("unapproved", {}), ""),
+    "comment": (_said(EARLY, LATE), TOLD),
+    "comment, in the newer form": (_said("2026-11-02T09:00:00Z", "2026-11-02T09:00:07Z"), TOLD),
+    "comment that has not touched it yet": (_said(LATE, EARLY), ""),
+    "comment of no moment": (_said(None, LATE), ""),
+    "comment of an odd moment": (_said("yesterday", LATE), ""),
+    "comment of an odd touch": (_said(EARLY, 7), ""),
+    "push": (_payload("push", ref=MAIN, after="a" * 40), ""),
+}
+
+
+@pytest.mark.parametrize("what", TOUCHED)
+def test_when_it_was_touched_is_told_only_where_the_delivery_shows_it(lab: Forge, what: str) -> None:
+    body, touched = TOUCHED[what]
+    assert lab.listener.heard({}, body).updated == touched
+
+
 def test_all_that_is_handled_is_tried() -> None:
     tried = {json.loads(body).get("object_kind") or json.loads(body)["event_name"] for body, *_ in HEARD}
     assert {"merge_request", "note", "push", "pipeline"} == tried & set(listen.HANDLED) - {

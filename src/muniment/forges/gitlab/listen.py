@@ -1,5 +1,8 @@
 """What GitLab's deliveries mean. Each only says where to look again; what it claims is never a fact.
 
+When the change was touched is told where the delivery shows that this very thing touched it: one about an approval
+comes with the moment of whatever was before it (https://gitlab.com/gitlab-org/gitlab/-/merge_requests/224849).
+
 A hook carries its secret itself (`X-Gitlab-Token`); an external status check signs its body (`X-Gitlab-Signature`).
 Source: https://docs.gitlab.com/user/project/integrations/webhook_events/.
 """
@@ -11,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from muniment.errors import ForgeError
 from muniment.forges.events import Event, Happened
-from muniment.forges.gitlab.client import commit
+from muniment.forges.gitlab.client import commit, moment
 from muniment.forges.http import malformed
 from muniment.forges.shapes import NOBODY, Account
 
@@ -47,6 +51,7 @@ class GitLabListener:
             number=found.get("number", 0),
             ref=found.get("ref", ""),
             head=found.get("head", ""),
+            updated=found.get("updated", ""),
             actor=_actor(payload),
         )
 
@@ -87,12 +92,27 @@ def _number(table: Mapping[str, Any]) -> int:
 
 
 def _change(payload: Mapping[str, Any]) -> Found:
-    return {"happened": Happened.CHANGE, "number": _number(_table(payload, "object_attributes"))}
+    about, changed = _table(payload, "object_attributes"), _table(_table(payload, "changes"), "updated_at")
+    made = about.get("updated_at") if about.get("action") == "open" else changed.get("current")
+    return {"happened": Happened.CHANGE, "number": _number(about), "updated": _moment(made)}
 
 
 def _note(payload: Mapping[str, Any]) -> Found:
-    there = _table(payload, "merge_request")
-    return {"happened": Happened.CHANGE, "number": _number(there)} if there else {}
+    """A note touches its merge request. It counts as a touch where the delivery shows that it was one already."""
+    there, given = _table(payload, "merge_request"), _table(payload, "object_attributes")
+    touched, said = _moment(there.get("updated_at")), _moment(given.get("created_at"))
+    told = touched if said and touched >= said else ""
+    return {"happened": Happened.CHANGE, "number": _number(there), "updated": told} if there else {}
+
+
+def _moment(text: Any) -> str:
+    """A moment as deliveries write it, in either of two forms; "" for none."""
+    if not isinstance(text, str):
+        return ""
+    try:
+        return moment(text.replace(" UTC", "+00:00"))
+    except ForgeError:
+        return ""
 
 
 def _push(payload: Mapping[str, Any]) -> Found:

@@ -1,6 +1,7 @@
 """What one question tells of an open merge request: all of it, or nothing. Who it is that approved, not when.
 
-- A list that goes on, or lacks an item that GitLab counted (it leaves out what it hides from us), is TRUNCATED.
+- A list that goes on, or lacks an item that GitLab counted, is TRUNCATED. Of the notes it leaves out those that mention
+  what our account may not see: how many, is told.
 - A null, or a type, where none may be, is MALFORMED; so is an answer with any error in it.
 - The project has to be the one whose id we know: another may have its path by now.
 
@@ -12,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitlab import queries, wire
 from muniment.forges.gitlab.client import Lab, decoded
 from muniment.forges.http import elsewhere, malformed, truncated
@@ -23,10 +25,14 @@ _WHERE = "graphql"
 
 
 class Told(Struct, frozen=True):
-    """A merge request and what is around it; `members` are all, or the first of many, by their ids."""
+    """A merge request and what is around it; `members` are all, or the first of many, by their ids.
+
+    `hidden`: how many notes there are beside those told.
+    """
 
     request: wire.MergeRequest
     notes: tuple[wire.Note, ...]
+    hidden: int
     approvers: tuple[int, ...]
     reviewers: tuple[wire.Reviewer, ...]
     members: dict[int, wire.Member]
@@ -142,11 +148,14 @@ def asked(lab: Lab, repository: Repo, number: int) -> Told | None:
 
 def _told(project: _Project) -> Told:
     found = project.merge_request
-    labels, notes = (_whole(part, counted=True) for part in (found.labels, found.notes))
+    labels, notes = _whole(found.labels), _whole(found.notes)
     approvers, reviewers = _whole(found.approved_by), _whole(found.reviewers)
+    if _hidden(found.labels):
+        raise truncated(_WHERE, len(labels))
     return Told(
         request=_request(found, sorted(label.title for label in labels), [_user(one) for one in reviewers]),
         notes=tuple(map(_note, notes)),
+        hidden=_hidden(found.notes),
         approvers=tuple(sorted(_id("User", one.id) for one in approvers)),
         reviewers=tuple(map(_reviewer, reviewers)),
         members=_members(project.project_members.nodes),
@@ -154,11 +163,20 @@ def _told(project: _Project) -> Told:
     )
 
 
-def _whole(part: _Part[Any], *, counted: bool = False) -> list[Any]:
-    """All items of a list that ends; with `counted`, as many as GitLab says there are, hidden ones too."""
-    if part.page_info.has_next_page or (counted and part.count != len(part.nodes)):
+def _whole(part: _Part[Any]) -> list[Any]:
+    """What is told of a list that ends."""
+    if part.page_info.has_next_page:
         raise truncated(_WHERE, len(part.nodes))
     return part.nodes
+
+
+def _hidden(part: _Part[Any]) -> int:
+    """How many of a list are counted, and not told."""
+    if part.count is None:
+        raise malformed(_WHERE)
+    if part.count < len(part.nodes):
+        raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "a list grew while it was read", "It is read again.")
+    return part.count - len(part.nodes)
 
 
 def _id(kind: str, text: str) -> int:

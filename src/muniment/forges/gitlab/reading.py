@@ -2,7 +2,8 @@
 
 Of an answer that is older than what is known nothing is taken. GitLab does not bind an approval to a commit, so a
 reading of several answers is only good if the request is at its end what it was at the beginning: the approval in a
-later answer may be of a head that came after an earlier one. One answer alone needs no such proof:
+later answer may be of a head that came after an earlier one. One answer alone needs no such proof, if a delivery told
+how new it has to be:
 
 - It names the head, those who approved, and GitLab's own notes. When they approved is not in it, but kept from a
   reading of several answers, which was proven; it is kept for just this head, these people and these notes. So an
@@ -43,22 +44,21 @@ class Readings:
         self._by_rest: dict[tuple[str, int], float] = {}  # until when the question is not asked: of all, or of one
 
     def read(self, repository: Repo, number: int, since: str) -> Reading:
-        """One of them. Without `since` REST is asked how new it is."""
-        now, witness = self._now(), None if since else request(self._lab, repository, number)
-        apart, begun = self._lab.apart(), self._clock()
-        told = self._told(apart, repository, number) if witness is None or witness.state == "opened" else None
+        """One of them. Without `since` REST is asked, at its end, how new it is."""
+        now, apart, begun = self._now(), self._lab.apart(), self._clock()
+        told = self._told(apart, repository, number)
         at_once = self._clock() - begun <= AT_ONCE
         telling: Telling
         if told is not None:
             telling = ByQuestion(self._lab, apart, repository, told)
         else:
-            telling = ByRest(self._lab, repository, witness or request(self._lab, repository, number))
-        found, before = change(telling.request), change(witness) if witness else None
-        if self._seen.older(repository, found, since, before):
-            return _unread(before or found, now, "GitLab tells of an older state of the change; it is read again")
+            telling = ByRest(self._lab, repository, request(self._lab, repository, number))
+        found = change(telling.request)
+        if self._seen.older(repository, found, since):
+            return _unread(found, now, "GitLab tells of an older state of the change than before; it is read again")
         reading = self._whole(apart, repository, telling, found, now)
-        proven = told is not None and at_once and apart.asked == 1
-        return reading if proven else self._unmoved(repository, reading)
+        alone = told is not None and apart.asked == 1 and at_once
+        return reading if alone and since else self._unmoved(repository, reading)
 
     def _told(self, apart: Lab, repository: Repo, number: int) -> question.Told | None:
         """What the question tells; None if REST has to."""

@@ -18,13 +18,12 @@ class Seen:
         self._newest: dict[tuple[str, int], str] = {}
         self._noted: dict[tuple[str, int], int] = {}
 
-    def older(self, repository: Repo, found: Change, since: str = "", witness: Change | None = None) -> bool:
-        """Whether it was touched later than it says: as we saw, as `since` says, or as another answer does."""
+    def older(self, repository: Repo, found: Change, since: str = "") -> bool:
+        """Whether it was touched later than it says: as we saw, or as `since` says."""
         key = (repository.id, found.number)
-        before = max(self._newest.get(key, ""), since, witness.updated if witness else "")
+        before = max(self._newest.get(key, ""), since)
         self._newest[key] = max(before, found.updated)
-        other = witness is not None and (witness.head, witness.target) != (found.head, found.target)
-        return other or _before(found.updated, before)
+        return _before(found.updated, before)
 
     def own(self, repository: Repo, number: int, said: tuple[wire.Note, ...]) -> tuple[wire.Note, ...]:
         """GitLab's own notes, of which there are never fewer than there were."""

@@ -71,7 +71,13 @@ class ByQuestion:
         self._told = told
 
     def notes(self) -> tuple[wire.Note, ...]:
-        """All notes."""
+        """All notes. Raises if some are hidden: REST would not tell them either, but tell less of why."""
+        if self._told.hidden:
+            raise ForgeError(
+                ForgeCode.TRUNCATED,
+                f"GitLab hides {self._told.hidden} of them from our account, for they mention what it may not see",
+                "Give our account a role where the change is mentioned, for instance by a group's token.",
+            )
         return self._told.notes
 
     def approvals(self) -> wire.Approvals:
