@@ -147,11 +147,16 @@ def test_an_approval_keeps_the_moment_and_with_it_the_head_that_it_was_read_with
     assert value(asking.read().reviews) == before
 
 
-def test_who_is_on_no_first_page_of_members_is_asked_about_by_rest(asking: Asking) -> None:
+def test_who_is_on_no_first_page_of_members_is_asked_about_one_by_one(asking: Asking) -> None:
     whole = asking.read()
     asking.fake.twist = _first_of_many
     assert parts(asking.read()) == parts(whole)
-    assert asking.calls == ["graphql", "members"]
+    assert asking.calls == ["graphql", "member", "member"]
+    asking.fake.world.levels["carol"] = "none"
+    carol = str(asking.fake.world.users["carol"].id)
+    assert value(asking.read().writers) == {**value(whole.writers), carol: False}
+    asking.fake.fail("member", Fault.FORBIDDEN)
+    assert isinstance(asking.read().writers, Unknown)
 
 
 def _first_of_many(answer: dict[str, Any]) -> None:

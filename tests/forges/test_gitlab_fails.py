@@ -2,7 +2,7 @@
 
 import pytest
 
-from muniment.errors import ForgeError
+from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Repo
@@ -53,7 +53,20 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
         assert all("it takes the role Reporter" in why for why in told)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+LIMITED = (Fault.LIMITED, Fault.LIMITED_OTHERWISE)
+
+
+@pytest.mark.parametrize("fault", LIMITED)
+def test_where_the_limit_is_used_up_nothing_else_is_asked(gitlab: FakeGitLab, lab: Forge, fault: Fault) -> None:
+    number, repository = story(gitlab), lab.reader.repository("shop/api").repository
+    gitlab.fail("graphql", fault)
+    gitlab.calls.clear()
+    with pytest.raises(ForgeError) as caught:
+        lab.reader.read(repository, number)
+    assert (caught.value.code, gitlab.calls) == (ForgeCode.RATE_LIMITED, ["graphql"])
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in LIMITED])
 def test_a_question_that_fails_is_answered_by_rest(gitlab: FakeGitLab, repository: Repo, fault: Fault) -> None:
     number = story(gitlab)
     whole = ours.gitlab(gitlab).reader.read(repository, number)

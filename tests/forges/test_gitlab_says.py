@@ -294,6 +294,10 @@ def _everything(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
     lab.reader.changes(repository, State.OPEN, "2026-01-01T00:00:00.000000Z")
     gitlab.world.review("bob", number, "approved")
     lab.reader.read(repository, number)
+    gitlab.twist = lambda answer: answer["data"]["project"]["projectMembers"].update(
+        nodes=[], pageInfo={"hasNextPage": True}
+    )
+    lab.reader.read(repository, number)
     gitlab.lacks, gitlab.project["merge_trains_enabled"] = "NoteConnection.count", True
     ours.gitlab(gitlab).reader.read(repository, number)
     gitlab.train = [{"merge_request": {"iid": number}, "pipeline": {"sha": head}}]

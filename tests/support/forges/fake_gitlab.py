@@ -148,6 +148,10 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def members(self, request: Request) -> Reply:
         return self.may(request) or self.listed(request, self.member_rows())
 
+    def member(self, request: Request) -> Reply:
+        found = [row for row in self.member_rows() if str(row["id"]) == request.found[1]]
+        return self.may(request) or (Reply(200, found[0]) if found else NOT_FOUND)
+
     def events(self, request: Request) -> Reply:
         rows = [
             {
@@ -273,6 +277,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         Route("GET", _P + "/repository/branches", "branches", branches),
         Route("GET", _P + "/repository/branches/([^/]+)", "branch", branch),
         Route("GET", _P + "/members/all", "members", members),
+        Route("GET", _P + "/members/all/([0-9]+)", "member", member),
         Route("GET", _P + "/events", "events", events),
         Route("GET", _P + "/merge_requests", "requests", GitLabRequests.requests_list),
         Route("POST", _P + "/merge_requests", "open", GitLabRequests.make_request),

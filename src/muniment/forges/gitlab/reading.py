@@ -68,6 +68,8 @@ class Readings:
         try:
             return question.asked(apart, repository, number)
         except ForgeError as error:
+            if error.code is ForgeCode.RATE_LIMITED:
+                raise
             if error.code in (*_REFUSED, *_PARTLY):
                 self._by_rest[this if error.code in _PARTLY else _EVERYWHERE] = self._clock() + _AGAIN
             return None

@@ -6,7 +6,7 @@ write, where there are too many members. (The moment of GitLab's note on an appr
 which may be long after.)
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol
 
 from muniment.errors import ForgeCode, ForgeError
@@ -56,8 +56,11 @@ class ByRest:
         return () if self.request.reviewers == [] else self._lab.many(wire.Reviewer, f"{self._at}/reviewers")
 
     def writers(self, ids: Iterable[str]) -> dict[str, bool]:
-        """Whether each of these accounts may write now."""
-        return _writing(ids, lambda: members(self._lab, self._repository))
+        """Whether each of these accounts may write now: who is not in the whole list of members may not."""
+        asked = [id for id in ids if id]
+        listed = self._lab.many(wire.Member, f"{at(self._repository)}/members/all") if asked else ()
+        there = {str(member.id): member for member in listed}
+        return {id: writes(there.get(id)) for id in asked}
 
 
 class ByQuestion:
@@ -90,7 +93,7 @@ class ByQuestion:
             ("approvals", self._repository.id, str(self.request.iid)),
             (who, self.request.sha, own),
             lambda: self._timed(who),
-            lambda told: all(one.approved_at for one in told.approved_by),
+            lambda _: True,
         )
 
     def _timed(self, who: tuple[int, ...]) -> wire.Approvals:
@@ -106,23 +109,19 @@ class ByQuestion:
         return self._told.reviewers
 
     def writers(self, ids: Iterable[str]) -> dict[str, bool]:
-        """Whether each of these accounts may write now: by the members told, if all are told or each is among them."""
-        asked, there = list(ids), {str(id): member for id, member in self._told.members.items()}
-        if self._told.all_members or all(id in there for id in asked):
-            return _writing(asked, lambda: there)
-        return _writing(asked, lambda: members(self._lab, self._repository))
+        """Whether each of these accounts may write now: by the members told, or else one by one."""
+        return {id: writes(self._member(id)) for id in ids if id}
 
-
-def members(lab: Lab, repository: Repo) -> Mapping[str, wire.Member]:
-    """Everybody with access, by id: who is not in the whole list has none."""
-    found = lab.many(wire.Member, f"{at(repository)}/members/all")
-    return {str(member.id): member for member in found}
-
-
-def _writing(ids: Iterable[str], listed: Callable[[], Mapping[str, wire.Member]]) -> dict[str, bool]:
-    asked = [id for id in ids if id]
-    there = listed() if asked else {}
-    return {id: writes(there.get(id)) for id in asked}
+    def _member(self, id: str) -> wire.Member | None:
+        there = self._told.members.get(int(id))
+        if there is not None or self._told.all_members:
+            return there
+        try:
+            return self._lab.one(wire.Member, f"{at(self._repository)}/members/all/{id}")
+        except ForgeError as error:
+            if error.code is ForgeCode.NOT_FOUND:  # the project was there a moment ago
+                return None
+            raise
 
 
 def writes(member: wire.Member | None) -> bool:
