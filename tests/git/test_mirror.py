@@ -1,5 +1,6 @@
 """A copy over HTTP: what it keeps, what it leaves out, what it does not let others take back, and that it is silent."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -52,6 +53,45 @@ def test_refs_follow_and_go_and_commits_without_any_are_kept(place: Place) -> No
     moved = place.there.commit({"b": "1\n"}, on="main")
     place.mirror.fetch(["refs/heads/*"], commits=[topic])
     assert place.refs() == {"refs/heads/main": moved, KEPT + lost: lost, KEPT + topic: topic}
+
+
+@pytest.mark.parametrize(("before", "after"), [("release", "release/1"), ("release/1/2", "release/1")])
+def test_a_branch_that_is_gone_is_not_in_the_way_of_one_below_or_above_it(
+    place: Place, before: str, after: str
+) -> None:
+    main = place.there.commit({"a": "1\n"}, on="main")
+    place.there.branch(f"refs/heads/{before}", main)
+    place.mirror.fetch([f"refs/heads/{before}"])
+    place.there.git("update-ref", "-d", f"refs/heads/{before}")
+    place.there.branch(f"refs/heads/{after}", main)
+    place.mirror.fetch([f"refs/heads/{after}"])
+    assert place.refs() == {f"refs/heads/{after}": main}
+
+
+@pytest.mark.parametrize("lock", ["packed-refs.lock", "refs/heads/main.lock"])
+def test_a_lock_that_the_dead_left_is_taken_away_and_one_of_the_living_is_not(place: Place, lock: str) -> None:
+    place.there.branch("refs/heads/topic", place.there.commit({"a": "1\n"}, on="main"))
+    place.mirror.fetch(["refs/heads/*"])
+    place.there.git("update-ref", "-d", "refs/heads/topic")
+    moved = place.there.commit({"a": "2\n"}, on="main")
+    left = place.folder / "mirror" / lock
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.touch()
+    with pytest.raises(GitError):
+        place.mirror.fetch(["refs/heads/*"])
+    os.utime(left, (1, 1))
+    place.mirror.fetch(["refs/heads/*"])
+    assert place.refs() == {"refs/heads/main": moved}
+
+
+def test_what_a_fetch_that_was_killed_had_brought_is_swept_away(place: Place) -> None:
+    folder = place.folder / "mirror" / "objects" / "pack"
+    folder.mkdir(parents=True)
+    for name, age in (("tmp_pack_old", 1), ("tmp_pack_new", None)):
+        (folder / name).touch()
+        os.utime(folder / name, (age, age) if age else None)
+    place.mirror.fetch(["refs/heads/main"])
+    assert sorted(path.name for path in folder.glob("tmp_*")) == ["tmp_pack_new"]
 
 
 def test_what_was_said_here_cannot_be_taken_back_there(place: Place) -> None:

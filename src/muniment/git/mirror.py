@@ -6,11 +6,14 @@
 - What was fetched by its id is kept by a ref of our own, so that it stays after the other side forgot it.
 """
 
+import contextlib
 import os
 import re
 import ssl
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -21,6 +24,7 @@ from muniment.git.run import environment, refusal, run
 
 KEPT = "refs/muniment/kept/"
 _FETCH_SECONDS = 300
+_LOCKED = b".lock': File exists"
 _AT_ONCE = 500  # ids in one request
 _PACKS = 20  # that may lie beside the index over all
 _OBJECT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
@@ -95,8 +99,9 @@ class Mirror:
             named = [*(ref.removesuffix("*") for ref in (*refs, *gathered)), *(KEPT + commit for commit in wanted)]
             here = repository.refs(*named) if named else {}
             missing = _without(repository, [commit for commit in wanted if KEPT + commit not in here])
-        followed = {ref for ref in there if _asked(ref, refs)}
-        self._forget(ref for ref in here if _asked(ref, refs) and ref not in there)
+            followed = {ref for ref in there if _asked(ref, refs)}
+            old = _in_the_way(repository, followed - here.keys())
+        self._forget({*old, *(ref for ref in here if _asked(ref, refs) and ref not in there)})
         moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
         grown = [f"{ref}:{ref}" for ref in there.keys() - followed if here.get(ref) != there[ref]]
         self._brought(moved, [*grown, *(f"{commit}:{KEPT}{commit}" for commit in missing)])
@@ -171,6 +176,7 @@ class Mirror:
                 continue  # whoever needs it finds it missing, and says so
 
     def _fetch(self, specs: Sequence[str]) -> None:
+        _swept((self.folder / "objects" / "pack").glob("tmp_*"))  # what one that was killed had brought
         options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin")
         self._git("fetch", *options, "origin", input="".join(f"{spec}\n" for spec in specs).encode())
         self._tidy()
@@ -194,9 +200,15 @@ class Mirror:
         """git in the copy itself, whose configuration is ours."""
         given = {"GIT_DIR": str(self.folder), "GIT_ALLOW_PROTOCOL": "http:https", **more}
         finished = run(arguments, environment(given, self._settings), input=input, timeout=_FETCH_SECONDS)
+        if finished.code and _LOCKED in finished.err and self._unlocked():
+            finished = run(arguments, environment(given, self._settings), input=input, timeout=_FETCH_SECONDS)
         if finished.code:
             raise self._refusal(arguments[0], finished.err)
         return finished.out
+
+    def _unlocked(self) -> bool:
+        """Whether there were locks that no living git holds; they are taken away."""
+        return _swept((*self.folder.glob("*.lock"), *(self.folder / "refs").rglob("*.lock")))
 
     def _refusal(self, verb: str, complaints: bytes) -> GitError:
         said = complaints
@@ -218,6 +230,29 @@ def _without(repository: Repository, ids: Sequence[str]) -> list[str]:
     """Those that are not there."""
     there = repository.objects.kinds(ids) if ids else ()
     return [one for one, kind in zip(ids, there, strict=True) if not kind]
+
+
+def _swept(found: Iterable[Path]) -> bool:
+    """Delete those that were left by a git which lives no longer, for none lives so long; whether there were any."""
+    swept = False
+    for file in found:
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            if time.time() - file.stat().st_mtime > 2 * _FETCH_SECONDS:
+                file.unlink()
+                swept = True
+    return swept
+
+
+def _in_the_way(repository: Repository, coming: AbstractSet[str]) -> list[str]:
+    """Refs above or below those that come: over there both cannot be, so they are gone."""
+    above = {parent for ref in coming for parent in _parents(ref)}
+    found = repository.refs(*above, *coming) if coming else {}
+    return [ref for ref in found if ref in above or not coming.isdisjoint(_parents(ref))]
+
+
+def _parents(ref: str) -> list[str]:
+    parts = ref.split("/")
+    return ["/".join(parts[:length]) for length in range(3, len(parts))]
 
 
 _Pair = tuple[tuple[int, int], str, str]  # a copy, and two commits
