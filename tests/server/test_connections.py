@@ -238,10 +238,27 @@ def test_a_part_that_could_not_be_read_is_read_again_soon_and_then_ever_later(to
     with as_role("owner"):
         Decision.objects.update(time=timezone.now() - timedelta(minutes=10))
     assert 600 <= tasks._again_in(town.change(number)) < 700
+    change.where = Change.Where.GONE
+    assert tasks._again_in(change) == 0
     town.fake.mend()
     assert town.run() == ["read-change"]
     assert town.shown(change.head) == "success"
     assert tasks._again_in(town.change(number)) == 0
+
+
+def test_a_change_that_was_deleted_at_the_forge_is_gone_and_its_head_free_for_another(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    head = town.change(number).head
+    del town.fake.pulls[town.acting.path, number]
+    town.fake.fail("pull", Fault.NOT_FOUND)
+    town.look(number)
+    town.fake.mend()
+    assert (town.change(number).where, AtForge.objects.get().due) == (Change.Where.GONE, None)
+    again = town.acting.open("ada", "topic", "main", "Change topic")
+    approved(town, again)
+    assert town.change(again).head == head
+    assert town.shown(head) == "success"
 
 
 def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(town: Town) -> None:

@@ -12,11 +12,22 @@ from msgspec import structs
 
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.maybe import Known
-from muniment.forges.shapes import Group, Member, Reading, State
+from muniment.forges.shapes import Group, Member, Reading, Repo, State
 from muniment.forges.statuses import Saying, Status, context_for
 from muniment.workflows.judge_at_forge import Judging, Verdict
 from muniment.workflows.reconcile_forge import missed, statuses
-from tests.support.forges.memory import AFTER, BEFORE, LATE, OURS, REPO, UNPROTECTED, MemoryKeeper, World, change
+from tests.support.forges.memory import (
+    AFTER,
+    BEFORE,
+    LATE,
+    NOT_THERE,
+    OURS,
+    REPO,
+    UNPROTECTED,
+    MemoryKeeper,
+    World,
+    change,
+)
 
 MAIN, OTHER = "refs/heads/main", "refs/heads/release"
 HEADS = ("1" * 40, "2" * 40, "3" * 40)
@@ -188,6 +199,63 @@ def test_a_head_that_no_open_change_has_any_more_is_not_green(left: dict[str, An
     scene.world.put(before)
     scene.look(1)
     assert shown(scene, HEADS[0]) is Saying.ALLOWED
+
+
+def test_a_change_that_the_forge_has_no_more_stands_in_no_others_way() -> None:
+    scene = opened(HEADS[0], HEADS[0])
+    for who in ("carol", "dave"):
+        scene.world.approve(2, who)
+    scene.world.failing = {"reviews": [BEFORE]}
+    scene.look(1)
+    scene.look(2)
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+    del scene.world.changes[1]
+    scene.world.failing = {"read": [NOT_THERE], "changes": [BEFORE]}
+    assert not scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+    assert scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+    del scene.world.changes[2]
+    assert scene.look(2)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+
+
+def test_a_change_that_is_hidden_though_it_is_open_stands_as_it_did() -> None:
+    scene = opened(HEADS[0])
+    scene.world.failing = {"read": [NOT_THERE]}
+    assert not scene.look(1)
+    assert scene.look(1)
+    scene.world.failing = {"read": [NOT_THERE]}
+    scene.now = MUCH_LATER
+    assert not scene.look(1)
+    assert shown(scene, HEADS[0]) is not Saying.ALLOWED
+
+
+def test_a_head_that_the_forge_has_no_more_holds_up_no_new_one() -> None:
+    scene = opened(HEADS[0])
+    for who in ("carol", "dave"):
+        scene.world.approve(1, who)
+    scene.look(1)
+    publish = scene.forge.publisher.publish
+
+    class Publisher:
+        def publish(self, repository: Repo, head: str, status: Status) -> None:
+            if head == HEADS[0]:
+                raise ForgeError(ForgeCode.FAILED, "there is no such commit", "")
+            publish(repository, head, status)
+
+    publisher: Any = Publisher()
+    scene.judging = Judging(scene.forge._replace(publisher=publisher), REPO, scene.keeper, scene.court)
+    scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
+    assert not scene.look(1)
+    assert shown(scene, HEADS[1]) is None  # the head that was green may still be there
+    scene.now = MUCH_LATER
+    assert not scene.look(1)
+    assert shown(scene, HEADS[1]) is Saying.DENIED
+    before = len(scene.world.posted)
+    publisher.comment = scene.forge.publisher.comment
+    assert scene.look(1)
+    assert scene.world.posted[before:][-1][1].summary == "Two others have to approve."
 
 
 def test_what_was_merged_keeps_its_verdict() -> None:

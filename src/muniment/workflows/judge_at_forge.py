@@ -74,6 +74,9 @@ class Keeper(Protocol):
     def over(self, change: Change) -> None:
         """It is merged, closed, or for a branch that is not protected: nothing stands for it any more."""
 
+    def gone(self, number: int) -> None:
+        """The forge has it no more: nothing stands for it."""
+
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context; in a shared one for all with that head."""
 
@@ -125,14 +128,18 @@ class Judging:
         """Read the change, judge it, and show the verdict. Raises MunimentError for what has to be tried again."""
         due = self._keeper.due(number, now)
         before = self._keeper.shown(due.head, due.context) if due.head else None
-        self.show(due.head, due.context)
+        try:
+            self.show(due.head, due.context)
+        except ForgeError:
+            if not _late(due.since, now):
+                raise  # past the deadline it is read all the same: the forge may not have that head any more
         try:
             reading = self._read(number, due, before)
-            verdict = self._judge(reading, now) if self._counts(reading.change) else None
+            verdict = self._judge(reading, now) if reading is not None and self._counts(reading.change) else None
         except MunimentError as error:
             self._give_up(number, due.since, now, error)
             raise
-        if verdict is not None:
+        if reading is not None and verdict is not None:
             if not self._keeper.judged(reading.change, verdict, due.since):
                 raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was judged meanwhile", "It is read again.")
             self.show(reading.change.head, context_for(reading.change.target))
@@ -156,7 +163,7 @@ class Judging:
         since = self._keeper.group_due(head, context, now, again=again) if self._keeper.judges(target) else ""
         if not since:
             return
-        late = now >= moments.later(since, minutes=PATIENCE)
+        late = _late(since, now)
         if not late:
             self._show(head, context, (Status(context, Saying.PENDING, "Its members are being judged.", url),))
         try:
@@ -208,12 +215,21 @@ class Judging:
         self._forge.publisher.publish(self._repository, head, status)
         self._keeper.show(head, status, sure=True)
 
-    def _read(self, number: int, due: Due, shown: Status | None) -> Reading:
+    def _read(self, number: int, due: Due, shown: Status | None) -> Reading | None:
         """The reading, with pending shown on the head that it is of. Where it was before, others may stand.
 
-        What was merged keeps what was `shown` of it last.
+        What was merged keeps what was `shown` of it last. None for a change that the forge has no more.
         """
-        reading = self._forge.reader.read(self._repository, number, due.heard)
+        try:
+            reading = self._forge.reader.read(self._repository, number, due.heard)
+        except ForgeError as error:
+            if error.code is not ForgeCode.NOT_FOUND or self._is_open(number):
+                raise
+            self._keeper.gone(number)
+            if due.head:
+                self.show(due.head, due.context)
+                self._leave(due.head, due.context)
+            return None
         change, context = reading.change, context_for(reading.change.target)
         if self._counts(change):
             self._keeper.opened(change, context)
@@ -244,11 +260,14 @@ class Judging:
                 elif shown is None or shown.saying is Saying.ALLOWED:
                     self._say(head, Status(place, Saying.PENDING, _NOBODYS, shown.url if shown else ""))
 
+    def _is_open(self, number: int) -> bool:
+        return any(change.number == number for change in self._forge.reader.changes(self._repository, State.OPEN))
+
     def _counts(self, change: Change) -> bool:
         return change.state is State.OPEN and self._keeper.judges(change.target)
 
     def _give_up(self, number: int, since: str, now: str, error: MunimentError) -> None:
-        if now >= moments.later(since, minutes=PATIENCE):
+        if _late(since, now):
             known = self._keeper.unread(number, error)
             self.show(known.head, known.context)
 
@@ -261,6 +280,10 @@ class Judging:
 
 
 MARKER = "muniment-verdict"
+
+
+def _late(since: str, now: str) -> bool:
+    return now >= moments.later(since, minutes=PATIENCE)
 
 
 def worst(found: tuple[Status, ...]) -> Status | None:

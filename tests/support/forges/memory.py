@@ -39,7 +39,7 @@ OURS = Account("1", "muniment", True)
 REPO = Repo("10", "shop/api", "refs/heads/main", "http://forge.test/shop/api.git", "http://forge.test/shop/api")
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failure"}
 UNPROTECTED = "refs/heads/anything"
-BEFORE, AFTER, LATE = "before", "after", "late"
+BEFORE, AFTER, LATE, NOT_THERE = "before", "after", "late", "not there"
 
 
 def change(number: int, head: str, target: str = "refs/heads/main", **more: Any) -> Change:
@@ -118,6 +118,8 @@ class World:
             do()
         elif how == LATE:
             self.late.append(do)
+        if how == NOT_THERE:
+            raise _gone(name)
         if how:
             raise ForgeError(ForgeCode.FAILED, f"{name} failed", "It is tried again.")
         return do()
@@ -125,6 +127,10 @@ class World:
     def forge(self) -> Forge:
         """Behind the interface."""
         return Forge("gitea", Reader(self), Publisher(self), Protector(self), Listener())
+
+
+def _gone(name: str) -> ForgeError:
+    return ForgeError(ForgeCode.NOT_FOUND, f"{name}: it is not there", "Check the name.")
 
 
 class Reader:
@@ -157,6 +163,8 @@ class Reader:
         """A part fails by itself: its switch is `reviews`."""
 
         def read() -> Reading:
+            if number not in self._world.changes:
+                raise _gone("read")
             found = self._world.changes[number]
             reviews: Maybe[tuple[Review, ...]]
             try:
@@ -304,6 +312,10 @@ class MemoryKeeper:
 
     def over(self, change: Change) -> None:
         row = self.rows[change.number]
+        row.open, row.since = False, None
+
+    def gone(self, number: int) -> None:
+        row = self.rows[number]
         row.open, row.since = False, None
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:

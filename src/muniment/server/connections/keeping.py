@@ -107,6 +107,14 @@ class PostgresKeeper:
             where = Change.Where.PAST if change.state is State.MERGED else Change.Where.GONE
             Change.objects.filter(at_forge=row).update(where=where)
 
+    def gone(self, number: int) -> None:
+        """The forge has it no more: nothing stands for it."""
+        with transaction.atomic():
+            row = self._row(number)
+            row.due, row.status = None, None
+            row.save(update_fields=["due", "status"])
+            Change.objects.filter(at_forge=row).update(where=Change.Where.GONE)
+
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context; in a shared one for all with that head."""
         rows = AtForge.objects.filter(repository=self._repository, head=head, status__isnull=False)

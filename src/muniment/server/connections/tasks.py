@@ -181,7 +181,7 @@ def _again_in(change: Change | None) -> int:
     So it is asked soon, and then as long after as it has been so.
     """
     decision = change.decision if change is not None else None
-    if change is None or decision is None or decision.allowed:
+    if change is None or decision is None or decision.allowed or change.where != Change.Where.OPEN:
         return 0
     told = beside(decision.account, Told) if decision.account else None
     if not isinstance(told, Told) or not any(one.status == "unknown" for one in told.results):
