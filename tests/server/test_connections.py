@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from muniment.access.roles import Role
-from muniment.errors import ForgeError
+from muniment.errors import ForgeError, UsageError
 from muniment.ledger import entries
 from muniment.server.changes.models import Change
 from muniment.server.connections import hearing
@@ -707,6 +707,20 @@ def test_what_is_allowed_is_merged_on_request_and_nothing_else_is(town: Town) ->
 
 
 # pages
+
+
+def test_what_is_pointed_at_another_branch_before_it_is_merged_is_not(town: Town) -> None:
+    from muniment.server.connections import asking
+    from muniment.server.connections.reaching import forge_of
+
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    row = AtForge.objects.get()
+    town.work.push("ada", town.work.tip("main"), "release")
+    town.acting.retarget("ada", number, "release")
+    connected = Connected.objects.select_related("repository", "connection").get()
+    with as_role("worker"), pytest.raises(UsageError, match="not allowed"):
+        asking.merge(row, connected, forge_of(connected.connection), row.head)
 
 
 def test_pages_of_connections_branches_and_friction_say_what_there_is(town: Town) -> None:

@@ -4,7 +4,7 @@ from muniment.decision.account import Account as Told
 from muniment.errors import UsageError
 from muniment.facts.maybe import Known
 from muniment.forges.forge import Forge
-from muniment.forges.statuses import Saying
+from muniment.forges.statuses import Saying, context_for
 from muniment.server import moments
 from muniment.server.changes.models import Change
 from muniment.server.connections.judging import mirror_of
@@ -43,9 +43,10 @@ def merge(row: AtForge, connected: Connected, forge: Forge, head: str) -> None:
     """Merge it if it is still this head, and allowed. Raises ForgeError, or UsageError if it is not allowed now."""
     row.refresh_from_db()
     status = row.status or {}
-    if row.head != head or row.due is not None or status.get("saying") != Saying.ALLOWED.value:
+    allowed = row.head == head and row.due is None and status.get("saying") == Saying.ALLOWED.value
+    reading = forge.reader.read(repo_of(connected), row.number) if allowed else None
+    if reading is None or (reading.change.head, context_for(reading.change.target)) != (head, row.context):
         raise UsageError("it is not allowed to be merged now", "Look at its page.")
-    reading = forge.reader.read(repo_of(connected), row.number)
     method = reading.merging.value.method if isinstance(reading.merging, Known) else ""
     forge.publisher.merge(repo_of(connected), row.number, head, method or "merge")
 
