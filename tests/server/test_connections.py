@@ -288,6 +288,20 @@ def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
     assert town.shown(town.change(number).head) == "failure"
 
 
+def test_a_change_for_a_branch_that_nobody_protects_is_not_read_at_each_pass(town: Town) -> None:
+    from muniment.server.connections import tasks
+
+    town.work.push("ada", town.work.tip("main"), "mine")
+    town.open({"app.py": "x = 1\n"}, target="mine")
+    with as_role("worker"):
+        tasks.reconcile(repository=town.repository.pk)
+    assert "read-change" not in town.run()
+    with as_role("worker"):
+        Branch.objects.create(repository=town.repository, ref="refs/heads/mine", tip=town.work.tip("main"))
+        tasks.reconcile(repository=town.repository.pk)
+    assert "read-change" in town.run()
+
+
 def test_a_token_that_is_none_any_more_is_told_on_the_connections_page_until_it_is_one_again(town: Town) -> None:
     from muniment.server.connections.tasks import go_rounds
 

@@ -74,7 +74,7 @@ class Scene:
 
     def reconcile(self) -> None:
         """As the service does: look again at what was missed or not known, show again what is not shown."""
-        for number in {*missed(self.forge.reader, REPO, self.keeper.kept()), *self.court.unknown}:
+        for number in {*missed(self.forge.reader, REPO, self.keeper.kept(), self.keeper.judges), *self.court.unknown}:
             self.judging.look(number, self.now)
         for head, context in {(row.head, row.context) for row in self.keeper.rows.values() if row.open}:
             lost, _ = statuses(self.forge.reader, REPO, head, [context], self.keeper, OURS)

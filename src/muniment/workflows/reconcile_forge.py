@@ -4,7 +4,7 @@ It judges nothing: it names what has to be looked at again. A list that is not w
 taken to be well.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -44,10 +44,20 @@ class Forged(Struct, frozen=True):
     by: Account
 
 
-def missed(reader: Reader, repository: Repo, kept: Mapping[int, Kept]) -> tuple[int, ...]:
-    """Numbers of the changes that are not as they were read: new, altered, gone, or still owed. Raises ForgeError."""
+def missed(
+    reader: Reader, repository: Repo, kept: Mapping[int, Kept], judges: Callable[[str], bool]
+) -> tuple[int, ...]:
+    """Numbers of the changes that are not as they were read: new, altered, gone, or still owed. Raises ForgeError.
+
+    Those for branches of which `judges` says that nobody judges them are left alone, unless something stands for them.
+    """
     found = {change.number: change for change in reader.changes(repository, State.OPEN)}
-    altered = [number for number, change in found.items() if number not in kept or not _same(change, kept[number])]
+    judged = {ref for ref in {change.target for change in found.values()} if judges(ref)}
+    altered = [
+        number
+        for number, change in found.items()
+        if (not _same(change, kept[number]) if number in kept else change.target in judged)
+    ]
     gone = [number for number in kept if number not in found]
     return tuple(sorted({*altered, *gone}))
 

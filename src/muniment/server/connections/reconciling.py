@@ -81,7 +81,7 @@ def look_for_missed(connected: Connected, forge: Forge) -> None:
     """Have looked at again what is other than it was read, and see that our statuses stand. Raises ForgeError."""
     keeper, number = PostgresKeeper(connected.repository), connected.repository_id
     kept = keeper.kept()
-    for missed in reconcile_forge.missed(forge.reader, repo_of(connected), kept):
+    for missed in reconcile_forge.missed(forge.reader, repo_of(connected), kept, keeper.judges):
         read_again(number, missed)
     soon("watch", repository=number)
     for head in sorted({one.head for one in kept.values() if one.head}):
