@@ -16,7 +16,7 @@ from muniment.access.roles import Role
 from muniment.errors import ForgeError, UsageError
 from muniment.ledger import entries
 from muniment.server.changes.models import Change
-from muniment.server.connections import hearing
+from muniment.server.connections import hearing, reconciling
 from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Listed, Shown
 from muniment.server.incidents.models import Incident
@@ -286,6 +286,21 @@ def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
     done = town.run()
     assert {"go-through", "read-change"} <= set(done)
     assert town.shown(town.change(number).head) == "failure"
+
+
+def test_a_repository_that_breaks_a_pass_comes_after_all_others_in_the_next(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr(reconciling, "look_for_missed", broken)
+    for _ in range(2):
+        with as_role("owner"):
+            Connected.objects.update(reconciled=None)
+        with as_role("worker"), pytest.raises(RuntimeError, match="nobody thought"):
+            reconciling.go_through(town.connection)
+        assert Connected.objects.get().reconciled is not None
 
 
 def test_a_change_for_a_branch_that_nobody_protects_is_not_read_at_each_pass(town: Town) -> None:

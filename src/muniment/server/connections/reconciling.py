@@ -63,6 +63,8 @@ def go_through(connection: Connection) -> int:
 def reconcile(connected: Connected, forge: Forge) -> MunimentError | None:
     """One repository. What fails is told on its page and returned; it is gone through again all the same."""
     failed: MunimentError | None = None
+    begun = timezone.now() - (EACH - _SOON)  # whatever breaks this off, others are not kept waiting behind it
+    Connected.objects.filter(pk=connected.pk).update(reconciled=begun)
     try:
         with following(connected.connection, forge):
             still_there(connected, forge)
