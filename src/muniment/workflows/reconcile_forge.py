@@ -45,11 +45,12 @@ class Forged(Struct, frozen=True):
 
 
 def missed(
-    reader: Reader, repository: Repo, kept: Mapping[int, Kept], judges: Callable[[str], bool]
+    reader: Reader, repository: Repo, kept: Mapping[int, Kept], judges: Callable[[str], bool] = bool
 ) -> tuple[int, ...]:
     """Numbers of the changes that are not as they were read: new, altered, gone, or still owed. Raises ForgeError.
 
-    Those for branches of which `judges` says that nobody judges them are left alone, unless something stands for them.
+    Those for branches of which `judges` says that nobody judges them are left alone, unless something stands for them;
+    by default every branch is judged.
     """
     found = {change.number: change for change in reader.changes(repository, State.OPEN)}
     judged = {ref for ref in {change.target for change in found.values()} if judges(ref)}
