@@ -12,7 +12,7 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge, Reader
 from muniment.forges.gitlab import queries, question, reading
 from muniment.forges.gitlab.client import Lab
-from muniment.forges.shapes import Reading, Repo
+from muniment.forges.shapes import Reading, Repo, State
 from tests.support.forges import ours
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 from tests.support.forges.faulty import Fault
@@ -85,6 +85,17 @@ def test_by_the_question_and_by_rest_a_reading_is_the_same(asking: Asking) -> No
     asked = ours.gitlab(asking.fake).reader.read(asking.repository, asking.number)
     asking.fake.lacks = "NoteConnection.count"
     assert ours.gitlab(asking.fake).reader.read(asking.repository, asking.number) == asked
+
+
+def test_what_is_listed_was_touched_when_the_reading_says_so(asking: Asking) -> None:
+    (listed,) = asking.reader.changes(asking.repository, State.OPEN)
+    assert listed == asking.read().change, "or it would be read again at each pass"
+
+
+def test_a_delivery_that_tells_parts_of_a_second_asks_for_no_more_than_can_be_told(asking: Asking) -> None:
+    whole = asking.read()
+    since = whole.change.updated.replace(".000000Z", ".900000Z")
+    assert asking.reader.read(asking.repository, asking.number, since) == whole
 
 
 HAPPENS: dict[str, tuple[Callable[[Any, int], object], list[str]]] = {

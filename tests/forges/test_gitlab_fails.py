@@ -1,12 +1,14 @@
 """GitLab, failing: each call that fails, is cut or is old makes a part Unknown, and none makes it smaller."""
 
+import itertools
+
 import pytest
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Repo
-from tests.support.forges import ours
+from tests.support.forges import gitlab_requests, ours
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault
 from tests.support.forges.gitlab_change import PARTS, story, value
@@ -164,4 +166,14 @@ def test_a_change_that_is_touched_while_it_is_read_is_unknown(gitlab: FakeGitLab
     gitlab.world.dismiss("carol", number, "carol")
     gitlab.fail("graphql" if not lacks else "request", Fault.STALE, times=1)
     reading = ours.gitlab(gitlab).reader.read(repository, number, since)
+    assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
+
+
+def test_by_rest_a_touch_within_the_same_second_is_seen(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gitlab.lacks = OLDER
+    number, parts = story(gitlab), itertools.count(100)
+    monkeypatch.setattr(gitlab_requests, "exact", lambda at: at.replace("Z", f".{next(parts)}Z"))
+    reading = lab.reader.read(repository, number)
     assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)

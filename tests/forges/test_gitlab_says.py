@@ -439,7 +439,7 @@ TOUCHED = {
     "approved": (_updated("approved", {}), ""),
     "unapproved": (_updated("unapproved", {}), ""),
     "comment": (_said(EARLY, LATE), TOLD),
-    "comment, in the newer form": (_said("2026-11-02T09:00:00Z", "2026-11-02T09:00:07Z"), TOLD),
+    "comment, in the newer form": (_said("2026-11-02T09:00:00.300Z", "2026-11-02T09:00:07.900Z"), TOLD),
     "comment that has not touched it yet": (_said(LATE, EARLY), ""),
     "comment of no moment": (_said(None, LATE), ""),
     "comment of an odd moment": (_said("yesterday", LATE), ""),

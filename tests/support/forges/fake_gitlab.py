@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from tests.support.forges.faulty import Reply, Request, Route
 from tests.support.forges.gitlab_graphql import GitLabGraphQL
-from tests.support.forges.gitlab_requests import FORBIDDEN, NOT_FOUND, OURS, GitLabRequests, user_json
+from tests.support.forges.gitlab_requests import FORBIDDEN, NOT_FOUND, OURS, GitLabRequests, exact, user_json
 from tests.support.forges.world import Change, User, World
 
 TOKEN = "-".join(("glpat", "fake"))
@@ -155,7 +155,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def events(self, request: Request) -> Reply:
         rows = [
             {
-                "created_at": move.at,
+                "created_at": exact(move.at),
                 "author": user_json(move.by),
                 "push_data": {
                     "action": "created" if not move.old else "pushed" if move.new else "removed",

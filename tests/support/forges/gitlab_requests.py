@@ -10,6 +10,11 @@ FORBIDDEN = Reply(403, {"message": "403 Forbidden"})
 OURS = "project_5_bot_0a1b2c"
 
 
+def exact(at: str) -> str:
+    """A moment as REST tells it: to parts of a second, which GraphQL leaves out."""
+    return at.replace("Z", ".250Z")
+
+
 def user_json(user: User | None) -> Any:
     return {"id": user.id, "username": user.login, "name": user.login.title()} if user else None
 
@@ -56,10 +61,10 @@ class GitLabRequests(Faulty):
             "target_project_id": 5,
             "sha": change.head,
             "labels": sorted(change.labels),
-            "created_at": change.opened,
-            "updated_at": change.updated,
+            "created_at": exact(change.opened),
+            "updated_at": exact(change.updated),
             "web_url": f"{self.url}/{self.world.path}/-/merge_requests/{change.number}",
-            "merged_at": change.merged_at or None,
+            "merged_at": exact(change.merged_at) if change.merged_at else None,
             "merge_user": user_json(change.merged_by or change.automatic),
             "merge_commit_sha": change.merged or None,
             "diff_refs": {
@@ -134,7 +139,10 @@ class GitLabRequests(Faulty):
         change = self._change(request)
         if change is None:
             return NOT_FOUND
-        rows = [{key: one[key] for key in ("id", "head_commit_sha", "created_at")} for one in self._versions(change)]
+        rows = [
+            {"id": one["id"], "head_commit_sha": one["head_commit_sha"], "created_at": exact(one["created_at"])}
+            for one in self._versions(change)
+        ]
         return self.may(request) or self.listed(request, rows[::-1])
 
     def commits(self, request: Request) -> Reply:
@@ -187,7 +195,10 @@ class GitLabRequests(Faulty):
         change = self._change(request)
         if change is None:
             return NOT_FOUND
-        rows = [{key: row[key] for key in row if key != "action"} for row in self.all_notes(change)]
+        rows = [
+            {**{key: row[key] for key in row if key != "action"}, "created_at": exact(row["created_at"])}
+            for row in self.all_notes(change)
+        ]
         reply = self.may(request) or self.listed(request, rows)
         shown = [row for row in reply.body if row["id"] not in self.hidden] if reply.status == 200 else reply.body
         return Reply(reply.status, shown, reply.headers)
@@ -196,7 +207,9 @@ class GitLabRequests(Faulty):
         if refused := self.may(request):
             return refused
         made = self.world.comment(OURS, int(request.found[1]), request.body["body"])
-        return Reply(201, {"id": made.id, "body": made.text, "author": user_json(made.by), "created_at": made.at})
+        return Reply(
+            201, {"id": made.id, "body": made.text, "author": user_json(made.by), "created_at": exact(made.at)}
+        )
 
     def edit_note(self, request: Request) -> Reply:
         change = self._change(request)
@@ -210,7 +223,7 @@ class GitLabRequests(Faulty):
             change.comments.remove(comment)
             return Reply(204)
         comment.text = request.body["body"]
-        return Reply(200, {"id": comment.id, "body": comment.text, "created_at": comment.at})
+        return Reply(200, {"id": comment.id, "body": comment.text, "created_at": exact(comment.at)})
 
     def approved(self, change: Change) -> list[Reviewed]:
         """The approvals that stand."""
@@ -223,7 +236,7 @@ class GitLabRequests(Faulty):
         if change is None:
             return NOT_FOUND
         rows = [
-            {"user": user_json(one.by), **({"approved_at": one.at} if self.dated else {})}
+            {"user": user_json(one.by), **({"approved_at": exact(one.at)} if self.dated else {})}
             for one in self.approved(change)
         ]
         return self.may(request) or Reply(200, {"approved": bool(rows), "approved_by": rows})
@@ -245,7 +258,7 @@ class GitLabRequests(Faulty):
             state = {"approved": "approved", "changes": "requested_changes"}[said.said] if said else "unreviewed"
             if said and asked.get(login, "") > said.at:
                 state = "unreviewed"
-            rows.append({"user": user_json(user), "state": state, "created_at": change.opened})
+            rows.append({"user": user_json(user), "state": state, "created_at": exact(change.opened)})
         return rows
 
     def reviewers(self, request: Request) -> Reply:
@@ -260,7 +273,7 @@ class GitLabRequests(Faulty):
                 "name": one["context"],
                 "status": one["state"],
                 "author": user_json(one["by"]),
-                "created_at": one["at"],
+                "created_at": exact(one["at"]),
                 "target_url": one.get("url"),
             }
             for one in self.world.statuses

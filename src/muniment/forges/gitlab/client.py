@@ -131,6 +131,11 @@ def second(moment: str) -> str:
     return moment[:_SECOND]
 
 
+def begun(moment: str) -> str:
+    """The beginning of that second."""
+    return f"{second(moment)}.000000Z"
+
+
 def ended(moment: str) -> str:
     """The end of that second."""
     return f"{second(moment)}.999999Z"
@@ -175,7 +180,10 @@ _MERGE_STATES = {"opened": State.OPEN, "locked": State.OPEN, "merged": State.MER
 
 
 def change(found: wire.MergeRequest) -> Change:
-    """A change. `source_repository` is the project's id: a fork's path is not told."""
+    """A change. `source_repository` is the project's id: a fork's path is not told.
+
+    When it was opened and touched is told in whole seconds, so that both ways of asking tell the same.
+    """
     state = _MERGE_STATES.get(found.state)
     if state is None or not found.sha:
         raise malformed("merge_requests")
@@ -193,8 +201,8 @@ def change(found: wire.MergeRequest) -> Change:
         source_repository=str(found.source_project_id or ""),
         head=found.sha,
         labels=tuple(found.labels),
-        opened=moment(found.created_at),
-        updated=moment(found.updated_at),
+        opened=begun(moment(found.created_at)),
+        updated=begun(moment(found.updated_at)),
         url=found.web_url,
         merged=(found.merge_commit_sha or found.squash_commit_sha or found.sha) if merged else "",
         merged_by=known(found.merge_user) if merged else Unknown("it was not merged"),

@@ -16,7 +16,7 @@ import msgspec
 
 from muniment.errors import ForgeError
 from muniment.forges.events import Event, Happened
-from muniment.forges.gitlab.client import commit, moment
+from muniment.forges.gitlab.client import begun, commit, moment
 from muniment.forges.http import malformed
 from muniment.forges.shapes import NOBODY, Account
 
@@ -106,11 +106,11 @@ def _note(payload: Mapping[str, Any]) -> Found:
 
 
 def _moment(text: Any) -> str:
-    """A moment as deliveries write it, in either of two forms; "" for none."""
+    """A moment as deliveries write it, in either of two forms, to the second as changes have it; "" for none."""
     if not isinstance(text, str):
         return ""
     try:
-        return moment(text.replace(" UTC", "+00:00"))
+        return begun(moment(text.replace(" UTC", "+00:00")))
     except ForgeError:
         return ""
 

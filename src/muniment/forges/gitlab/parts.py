@@ -10,7 +10,7 @@ from muniment.facts import moments
 from muniment.facts.change import Because
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitlab import moves, notes, wire
-from muniment.forges.gitlab.client import Lab, account, at, request_at, second
+from muniment.forges.gitlab.client import Lab, account, at, request_at
 from muniment.forges.shapes import Change, ForgeCommit, ForgeHand, Move, Repo
 
 _DAYS_BEFORE = 30  # how long before a change was opened its first push is looked for
@@ -44,7 +44,7 @@ def moved(
     lab: Lab, repository: Repo, found: Change, told: tuple[wire.Version, ...], own: tuple[wire.Note, ...]
 ) -> tuple[Move, ...]:
     """All pushes. A whole chain stays what it is while the head, the versions and the notes on pushes do."""
-    where = (found.source_repository, found.source, found.head, second(found.opened))
+    where = (found.source_repository, found.source, found.head, found.opened)
     return lab.kept.once(
         tuple[Move, ...],
         ("moves", repository.id, str(found.number)),

@@ -58,7 +58,9 @@ class Readings:
             return _unread(found, now, "GitLab tells of an older state of the change than before; it is read again")
         reading = self._whole(apart, repository, telling, found, now)
         alone = told is not None and apart.asked == 1 and at_once
-        return reading if alone and since else self._unmoved(repository, reading)
+        if alone and since:
+            return reading
+        return self._unmoved(repository, reading, "" if told is not None else telling.request.updated_at)
 
     def _told(self, apart: Lab, repository: Repo, number: int) -> question.Told | None:
         """What the question tells; None if REST has to."""
@@ -97,13 +99,18 @@ class Readings:
             merging=learnt(lambda: self._ways.of(repository, telling.request), "how it is to be merged", NEEDED),
         )
 
-    def _unmoved(self, repository: Repo, reading: Reading) -> Reading:
-        """The reading, if nothing was touched while it was read; else nothing of it is known."""
+    def _unmoved(self, repository: Repo, reading: Reading, touched: str) -> Reading:
+        """The reading, if nothing was touched while it was read; else nothing of it is known.
+
+        `touched` is when REST told that it was touched last, to parts of a second; "" if it was not asked.
+        """
         try:
-            after = change(request(self._lab, repository, reading.change.number))
+            after = request(self._lab, repository, reading.change.number)
+            found = change(after)
         except ForgeError as error:
             return _unread(reading.change, reading.read_at, error.message)
-        if not same(after, reading.change) or self._seen.older(repository, after):
+        exact = touched in ("", after.updated_at)
+        if not exact or not same(found, reading.change) or self._seen.older(repository, found):
             why = "the change was touched while it was read; it is read again"
             return _unread(reading.change, reading.read_at, why)
         return reading

@@ -1,13 +1,10 @@
-"""What was seen of each change before: an answer that is older, or tells of less, is known by it.
-
-GraphQL tells whole seconds and REST more, so moments are compared by the coarser of the two.
-"""
+"""What was seen of each change before: an answer that is older, or tells of less, is known by it."""
 
 from msgspec import structs
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitlab import notes, wire
-from muniment.forges.gitlab.client import second
+from muniment.forges.gitlab.client import begun
 from muniment.forges.shapes import Change, Repo
 
 
@@ -21,9 +18,9 @@ class Seen:
     def older(self, repository: Repo, found: Change, since: str = "") -> bool:
         """Whether it was touched later than it says: as we saw, or as `since` says."""
         key = (repository.id, found.number)
-        before = max(self._newest.get(key, ""), since)
+        before = max(self._newest.get(key, ""), begun(since) if since else "")
         self._newest[key] = max(before, found.updated)
-        return _before(found.updated, before)
+        return found.updated < before
 
     def own(self, repository: Repo, number: int, said: tuple[wire.Note, ...]) -> tuple[wire.Note, ...]:
         """GitLab's own notes, of which there are never fewer than there were."""
@@ -37,24 +34,10 @@ class Seen:
 
 
 def same(one: Change, other: Change) -> bool:
-    """Whether two answers tell of one state, where the moments of either may be whole seconds."""
-    return _coarse(one) == _coarse(other)
+    """Whether two answers tell of one state, be it in two ways: labels in any order, and bots as such or not."""
+    return _plain(one) == _plain(other)
 
 
-def _coarse(change: Change) -> Change:
-    """Without what the two ways tell differently: parts of seconds, the labels' order, whether an account is a bot."""
-    return structs.replace(
-        change,
-        opener=structs.replace(change.opener, machine=False),
-        labels=tuple(sorted(change.labels)),
-        opened=second(change.opened),
-        updated=second(change.updated),
-    )
-
-
-def _before(moment: str, other: str) -> bool:
-    return second(moment) < second(other) if _whole(moment) or _whole(other) else moment < other
-
-
-def _whole(moment: str) -> bool:
-    return moment.endswith(".000000Z")
+def _plain(change: Change) -> Change:
+    opener = structs.replace(change.opener, machine=False)
+    return structs.replace(change, opener=opener, labels=tuple(sorted(change.labels)))
