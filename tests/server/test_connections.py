@@ -16,7 +16,7 @@ from muniment.access.roles import Role
 from muniment.errors import ForgeError, UsageError
 from muniment.ledger import entries
 from muniment.server.changes.models import Change
-from muniment.server.connections import hearing, reconciling
+from muniment.server.connections import hearing, reaching, reconciling
 from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Listed, Shown
 from muniment.server.incidents.models import Incident
@@ -285,6 +285,16 @@ def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
         go_rounds()
     done = town.run()
     assert {"go-through", "read-change"} <= set(done)
+    assert town.shown(town.change(number).head) == "failure"
+
+
+def test_what_was_judged_and_never_shown_is_shown_at_the_next_pass(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    approved(town, number)
+    denied = {"context": "muniment/main", "saying": "denied", "summary": "No.", "url": ""}
+    with as_role("worker"):
+        AtForge.objects.update(status=denied)  # and then its worker died
+        reconciling.reconcile(Connected.objects.get(), reaching.forge_of(town.connection))
     assert town.shown(town.change(number).head) == "failure"
 
 

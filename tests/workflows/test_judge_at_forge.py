@@ -56,19 +56,37 @@ class Court:
         return Verdict(Status(context, Saying.DENIED, "Two others have to approve.", ""), "Two others have to approve.")
 
 
+class Killed(BaseException):
+    """A worker's end, of which nobody is told."""
+
+
+class Mortal:
+    """A keeper whose worker dies before it is called once too often, if `left` says so."""
+
+    def __init__(self, keeper: MemoryKeeper) -> None:
+        self._keeper, self.left = keeper, 0
+
+    def __getattr__(self, name: str) -> Any:
+        if self.left == 1:
+            raise Killed
+        self.left = max(0, self.left - 1)
+        return getattr(self._keeper, name)
+
+
 class Scene:
     """A forge, what we keep of it, and the events that wait."""
 
     def __init__(self) -> None:
         self.world, self.keeper, self.court = World(), MemoryKeeper(), Court()
         self.forge = self.world.forge()
-        self.judging = Judging(self.forge, REPO, self.keeper, self.court)
+        self.mortal: Any = Mortal(self.keeper)
+        self.judging = Judging(self.forge, REPO, self.mortal, self.court)
         self.now = NOW
 
     def look(self, number: int) -> bool:
         try:
             self.judging.look(number, self.now)
-        except ForgeError:
+        except (ForgeError, Killed):
             return False
         return True
 
@@ -80,7 +98,7 @@ class Scene:
             lost, _ = statuses(self.forge.reader, REPO, head, [context], self.keeper, OURS)
             for place in lost:
                 self.keeper.surely[place] = None
-                self.judging.show(*place)
+            self.judging.show(head, context)
 
     def right(self) -> Iterator[tuple[str, str, Saying]]:
         """What every place should show."""
@@ -507,13 +525,14 @@ steps = st.one_of(
     st.tuples(st.just("forge"), st.integers(1, 3), st.just("")),
     st.tuples(st.just("late"), st.just(0), st.just("")),
     st.tuples(st.just("wait"), st.just(0), st.just("")),
+    st.tuples(st.just("kill"), st.integers(1, 3), st.integers(1, 25)),
 )
 meanwhiles = st.tuples(
     st.just("meanwhile"), st.lists(steps, min_size=1, max_size=3), st.just("")
 )  # others do this while the next reading is judged
 
 
-def step(scene: Scene, what: str, about: Any, detail: str) -> None:
+def step(scene: Scene, what: str, about: Any, detail: Any) -> None:
     world = scene.world
     if what == "meanwhile":
         scene.court.meanwhile.append(partial(several, scene, about))
@@ -529,6 +548,10 @@ def step(scene: Scene, what: str, about: Any, detail: str) -> None:
             world.approve(about, detail, yes=what == "approve")
     elif what == "event" and isinstance(about, int):
         scene.look(about)
+    elif what == "kill":
+        scene.mortal.left = detail
+        scene.look(about)
+        scene.mortal.left = 0
     elif what == "fail" and isinstance(about, str):
         world.failing.setdefault(about, []).append(detail)
     elif what == "late" and world.late:

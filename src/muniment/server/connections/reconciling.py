@@ -109,7 +109,8 @@ def look_at_statuses(connected: Connected, forge: Forge, head: str) -> None:
     judging = Judging(forge, repo_of(connected), keeper, Court(connected, forge))
     for place in lost:
         keeper.forget(*place)
-        judging.show(*place)
+    for context in contexts:
+        judging.show(head, context)  # what surely is shown may be of before: whoever judged it may have died
 
 
 def look_at_rules(connected: Connected, forge: Forge) -> None:
