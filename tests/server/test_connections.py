@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import ForgeError, UsageError
+from muniment.forges.limits import Limits
 from muniment.ledger import entries
 from muniment.server.changes.models import Change
 from muniment.server.connections import hearing, reaching, reconciling
@@ -286,6 +288,23 @@ def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
     done = town.run()
     assert {"go-through", "read-change"} <= set(done)
     assert town.shown(town.change(number).head) == "failure"
+
+
+def test_the_first_pass_of_a_process_spends_no_more_than_its_part_either(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge, heard = reaching.forge_of(town.connection), [Limits()]
+    reader: Any = SimpleNamespace(limits=lambda: heard[0])
+
+    def asked(connected: Connected, _: object) -> None:
+        heard[0] = Limits(5000, (heard[0].left if heard[0].left >= 0 else 5000) - 3)
+
+    row = Connected.objects.get()
+    monkeypatch.setattr(reconciling, "forge_of", lambda _: forge._replace(reader=reader))
+    monkeypatch.setattr(reconciling, "_due", lambda *_: [row] * 50)
+    monkeypatch.setattr(reconciling, "reconcile", asked)
+    with as_role("worker"):
+        assert reconciling.go_through(town.connection) < 6
 
 
 def test_what_was_judged_and_never_shown_is_shown_at_the_next_pass(town: Town) -> None:

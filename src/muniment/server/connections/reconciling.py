@@ -46,16 +46,16 @@ def go_through(connection: Connection) -> int:
     if connection.looked is not None and connection.looked < timezone.now() - _AWAY:
         Connected.objects.filter(connection=connection).update(reconciled=None)  # nobody heard what happened meanwhile
     Connection.objects.filter(pk=connection.pk).update(looked=timezone.now())
-    begun, budget = forge.reader.limits(), max(1, connection.limit // _SHARE // _ROUNDS)
-    done = 0
+    begun, done = forge.reader.limits(), 0
     for connected in _due(connection, timezone.now()):
         failed = reconcile(connected, forge)
         if concerns_all(failed):
             break
         note(connection, forge, None)
         done += 1
-        spent = begun.left - forge.reader.limits().left
-        if done >= _MOST or (connection.limit > 0 and begun.left >= 0 and spent >= budget):
+        heard = forge.reader.limits()
+        begun = heard if begun.left < 0 else begun  # a process that began just now was told nothing yet
+        if done >= _MOST or (heard.limit > 0 and begun.left - heard.left >= max(1, heard.limit // _SHARE // _ROUNDS)):
             break
     return done
 
