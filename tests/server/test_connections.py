@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db.models import F
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
 from muniment.errors import ForgeError, UsageError
@@ -103,6 +104,25 @@ def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do
     assert told(f"{day}3", 4, number=number + 1) == f"{day}2", "another change"
     assert told("", 5, received=timezone.now() - timedelta(minutes=11)) == f"{day}2", "long ago"
     assert told("", 6) == "", "one that does not tell"
+
+
+def test_what_was_touched_twice_within_a_second_is_read_once_more_a_minute_later(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+
+    def told(updated: str, serial: int, **more: Any) -> int:
+        """A delivery and the reading that it asks for; how many more are put off."""
+        about = {"connection": town.connection, "forge_id": town.repository.connected.forge_id, "number": number}
+        values = {**about, "delivery": f"d-{serial}", "digest": f"{serial}", "happened": "change", "updated": updated}
+        Delivery.objects.create(**{**values, **more})
+        town.look(number)
+        return ProcrastinateJob.objects.filter(status="todo", scheduled_at__isnull=False).count()
+
+    second = "2020-01-01T00:00:00.000000Z"
+    assert told(second, 1) == 0
+    assert told(second, 2, received=timezone.now() - timedelta(minutes=2)) == 0, "long ago"
+    assert told("", 3) == told("", 4) == 0, "no moment, and so not the same one"
+    assert told("2020-01-01T00:00:01.000000Z", 5) == 0, "a second later"
+    assert told("2020-01-01T00:00:01.000000Z", 6) == 1
 
 
 def test_what_is_not_signed_is_refused_and_tells_nothing(town: Town) -> None:

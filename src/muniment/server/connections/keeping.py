@@ -30,6 +30,7 @@ from muniment.workflows.reconcile_forge import Kept
 
 HEADS = "refs/heads/"
 _LATELY = timedelta(minutes=10)  # that a delivery is asked about when its change is read
+_JUST_NOW = timedelta(minutes=1)  # in which a forge's answers may lag behind its deliveries
 _QUEUED = timedelta(days=1)  # that a group stands in a queue at most
 
 
@@ -218,17 +219,29 @@ class PostgresKeeper:
         AtForge.objects.get_or_create(repository=self._repository, number=number)
         return mine.get()
 
+    def crowded(self, number: int) -> bool:
+        """Whether two deliveries of a moment ago tell of the one second in which it was touched last.
+
+        What was read then may be older than the second touch, and its moment does not show it.
+        """
+        found = list(self._told(number, _JUST_NOW).values_list("updated", flat=True))
+        newest = max(found, default="")
+        return bool(newest) and found.count(newest) > 1
+
     def _heard(self, row: AtForge) -> str:
         """When it was touched last, if that is later than it was read, and every delivery of late tells it."""
-        told = Delivery.objects.filter(
-            connection__in=Connected.objects.filter(repository=self._repository).values("connection"),
-            forge_id__in=Connected.objects.filter(repository=self._repository).values("forge_id"),
-            number=row.number,
-            received__gte=timezone.now() - _LATELY,
-        )
-        found = list(told.values_list("updated", flat=True))
+        found = list(self._told(row.number, _LATELY).values_list("updated", flat=True))
         newest = max(found, default="")
         return newest if all(found) and newest > row.updated else ""
+
+    def _told(self, number: int, lately: timedelta) -> QuerySet[Delivery]:
+        here = Connected.objects.filter(repository=self._repository)
+        return Delivery.objects.filter(
+            connection__in=here.values("connection"),
+            forge_id__in=here.values("forge_id"),
+            number=number,
+            received__gte=timezone.now() - lately,
+        )
 
     def _change(self, row: AtForge, change: ForgeChange) -> Change:
         values: dict[str, Any] = {

@@ -19,10 +19,11 @@ from muniment.server.connections.keeping import PostgresKeeper, groups_due, lock
 from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
 from muniment.server.connections.reaching import following, forge_of, repo_of
 from muniment.server.record.reading import beside
-from muniment.server.work import later, soon, task
+from muniment.server.work import first, later, soon, task
 from muniment.workflows.judge_at_forge import Judging
 
 _AGAIN, _LONGEST = 5, 86_400  # seconds until what was not known is read again: at first, and at most
+_SETTLED = 61  # seconds until what was touched twice within one is read once more
 _HOUR = timedelta(hours=1)
 _OWED, _LISTED = timedelta(seconds=60), timedelta(hours=1)
 
@@ -51,7 +52,7 @@ def read_change(repository: int, number: int) -> None:
     found = AtForge.objects.select_related("change__decision").get(repository=repository, number=number)
     if found.change is not None and found.change.where == Change.Where.PAST:
         soon("watch", repository=repository)
-    elif seconds := _again_in(found.change):
+    elif seconds := _again_in(found.change) or (keeper.crowded(number) and _SETTLED):
         later("read-change", seconds, repository=repository, number=number)
 
 
@@ -199,7 +200,7 @@ def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> Non
     if row is None or row.change is None or row.status is None or row.status["saying"] == Saying.ALLOWED.value:
         return
     for head in keeper.green_groups(row.context):
-        soon("read-group", repository=repository, target=row.change.target, head=head, again=True)
+        first("read-group", repository=repository, target=row.change.target, head=head, again=True)
 
 
 def _connected(repository: int) -> Connected | None:
