@@ -295,7 +295,9 @@ def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(
 
         tasks.look_at_statuses(repository=town.repository.pk, head=head)
     assert town.shown(head) == "failure"
-    assert Incident.objects.get().kind == "status-forged"
+    found = Incident.objects.get()
+    assert found.kind == "status-forged"
+    assert f"was posted by {town.acting.login('ada')}, an account that is not ours" in found.told
 
 
 def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:

@@ -15,6 +15,7 @@ from muniment.forges.forge import Forge
 from muniment.forges.rules import BranchRules
 from muniment.forges.shapes import Account
 from muniment.server.changes.again import read_again
+from muniment.server.changes.judging import cleaned
 from muniment.server.connections import hearing
 from muniment.server.connections.judging import Court
 from muniment.server.connections.keeping import PostgresKeeper
@@ -103,7 +104,7 @@ def look_at_statuses(connected: Connected, forge: Forge, head: str) -> None:
             incidents.STATUS_FORGED,
             connected.repository.product,
             f"commit:{one.head} {one.context}",
-            f"{connected.repository.name}: {one.context} on {one.head[:12]} was posted by an account that is not ours.",
+            f"{connected.repository.name}: {one.context} on {one.head[:12]} was posted by {_named(one.by)}.",
             link=f"/connections/{connected.connection.slug}",
         )
     judging = Judging(forge, repo_of(connected), keeper, Court(connected, forge))
@@ -111,6 +112,12 @@ def look_at_statuses(connected: Connected, forge: Forge, head: str) -> None:
         keeper.forget(*place)
     for context in contexts:
         judging.show(head, context)  # what surely is shown may be of before: whoever judged it may have died
+
+
+def _named(by: Account) -> str:
+    """Who posted it, as the forge says it: their login, or the id of an account that has none any more."""
+    who = cleaned(by.login) or (f"#{cleaned(by.id)}" if by.id else "")
+    return f"{who or 'somebody whom the forge does not name'}, an account that is not ours"
 
 
 def look_at_rules(connected: Connected, forge: Forge) -> None:
