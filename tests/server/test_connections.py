@@ -164,12 +164,21 @@ def test_a_renewed_secret_ends_the_old_one_and_the_forge_is_told(town: Town) -> 
     old = hooks[0]["config"]["secret"]
     assert old == hearing.secret_of(town.connection)
     assert "Done." in post(signed_in("root"), "/connections/forge/change", do="turn")
-    with as_role("owner"):
-        Connected.objects.update(reconciled=None)
     town.run()
     assert len(hooks) == 1
     assert hooks[0]["config"]["secret"] == hearing.secret_of(Connection.objects.get()) != old
     assert deliver(town.connection, event(town), secret=old).status_code == 401
+
+
+@pytest.mark.parametrize("do", ["look", "turn"])
+def test_a_hook_that_somebody_deleted_is_there_again_once_a_person_asks(town: Town, do: str) -> None:
+    person("root", Role.ADMIN)
+    hooks = town.fake.hooked[town.acting.path]
+    hooks.clear()
+    assert "Done." in post(signed_in("root"), "/connections/forge/change", do=do)
+    assert "reconcile" in town.run()
+    assert [one["config"]["secret"] for one in hooks] == [hearing.secret_of(Connection.objects.get())]
+    assert Connected.objects.get().hooked
 
 
 # judging

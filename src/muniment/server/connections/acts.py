@@ -53,13 +53,22 @@ def change_connection(what: What, asker: str, second: str | None) -> None:
             row = _connection(what)
             row.turn += 1
             row.save(update_fields=["turn"])
-            soon("go-through", connection=row.pk)
+            _have_hooks_made(row)
         case "look":
-            soon("list-repositories", connection=_connection(what).pk)
+            row = _connection(what)
+            soon("list-repositories", connection=row.pk)
+            _have_hooks_made(row)
         case "end":
             Connection.objects.filter(slug=what["id"]).update(ended=timezone.now())
         case other:
             raise ValueError(f"There is no such step: {other}.")
+
+
+def _have_hooks_made(connection: Connection) -> None:
+    """Have every repository gone through, and its webhook made anew: whoever asks may know that it is gone."""
+    rows = Connected.objects.filter(connection=connection, repository__product__retired=None)
+    for number in rows.values_list("repository", flat=True):
+        soon("reconcile", repository=number, hook=True)
 
 
 def check_connecting(what: What) -> None:

@@ -114,10 +114,13 @@ def look_at_statuses(repository: int, head: str) -> None:
 
 
 @task("reconcile")
-def reconcile(repository: int) -> None:
-    """Go through one repository, whether it is due or not."""
+def reconcile(repository: int, hook: bool = False) -> None:
+    """Go through one repository, whether it is due or not. `hook`: its webhook is made anew, whatever is believed."""
     row = _connected(repository)
     if row is not None:
+        if hook:
+            row.hooked = ""  # kept first: if this pass fails before it came to that, the next one does it
+            row.save(update_fields=["hooked"])
         reconciling.reconcile(row, forge_of(row.connection))
 
 
