@@ -602,11 +602,16 @@ def test_an_approval_that_comes_after_the_merge_allows_nothing(town: Town) -> No
     assert Arrival.objects.get(commit=town.work.tip("main")).how == "escape"
 
 
+def undone(town: Town, row: Arrival, asker: str) -> int:
+    """The number of the change that takes an escape back, which somebody asked for."""
+    assert "It is being prepared." in post(signed_in(asker), f"/arrivals/{row.pk}/revert")
+    town.run()
+    return max(number for _, number in town.fake.pulls)
+
+
 def test_a_button_prepares_the_revert_and_its_merge_closes_the_escape(town: Town) -> None:
     row = pushed(town)
-    assert "It is being prepared." in post(signed_in("bob"), f"/arrivals/{row.pk}/revert")
-    town.run()
-    number = max(number for _, number in town.fake.pulls)
+    number = undone(town, row, "dave")
     town.look(number)
     assert town.shown(town.change(number).head) == "failure"
     approved(town, number)
@@ -614,6 +619,44 @@ def test_a_button_prepares_the_revert_and_its_merge_closes_the_escape(town: Town
     town.acting.merge("bob", number, "merge")
     town.watch()
     assert Incident.objects.get().how == "reverted"
+
+
+@pytest.mark.parametrize("known_by", ["login", "email"])
+def test_whoever_asked_for_a_revert_cannot_approve_it(town: Town, known_by: str) -> None:
+    number = town.fake.users[town.acting.login("bob")]["id"]
+    bob = Person.objects.get(slug="bob")
+    with as_role("owner"):
+        bob.accounts.filter(kind="login" if known_by == "email" else "email").delete()
+        if known_by == "email":  # of an id alone no address can be made here
+            bob.accounts.create(kind="login", value=f"forge/#{number}", proof="administrator")
+    row = pushed(town)
+    number = undone(town, row, "bob")
+    approved(town, number)
+    assert town.shown(town.change(number).head) == "failure"
+    town.acting.approve("dave", number)
+    town.look(number)
+    assert town.shown(town.change(number).head) == "success"
+
+
+def test_who_asks_for_a_revert_again_is_told_of_the_same_and_another_that_somebody_did(town: Town) -> None:
+    row = pushed(town)
+    number = undone(town, row, "bob")
+    for asker, told in (("bob", "back is there"), ("carol", "somebody else asked for it")):
+        assert undone(town, row, asker) == number
+        assert told in Person.objects.get(slug=asker).messages.order_by("-pk")[0].text
+
+
+def test_nobody_whom_the_change_could_not_name_has_a_revert_made(town: Town) -> None:
+    from muniment.server.connections import tasks
+
+    row = pushed(town)
+    erin = person("erin", Role.DEVELOPER, product=town.product)
+    assert "The change has to name you" in post(browser(erin), f"/arrivals/{row.pk}/revert")
+    assert "prepare-revert" not in town.run()
+    with as_role("worker"):
+        tasks.prepare_revert(arrival=row.pk, person=erin.pk)
+    assert not town.fake.pulls
+    assert erin.messages.filter(text__contains="the change has to name you").exists()
 
 
 def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:

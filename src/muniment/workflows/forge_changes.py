@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from muniment.errors import GitError
+from muniment.errors import GitError, UsageError
 from muniment.facts import moments
+from muniment.facts.change import Because, Hand
 from muniment.facts.maybe import Maybe
+from muniment.facts.people import email_identity
 from muniment.facts.statements import Approval, Freeze
 from muniment.forges.collect import ForgeCollector, commits_to_keep
 from muniment.forges.connecting import Connection
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change, Reading, Repo
-from muniment.git import landing, machine
+from muniment.git import history, landing, machine
 from muniment.git.approvals import PREFIX
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
@@ -111,27 +113,43 @@ def _judged(
 
 
 def prepare_revert(
-    connection: Connection, forge: Forge, mirror: Mirror, repository: Repo, ref: str, commit: str, now: str
+    connection: Connection, forge: Forge, mirror: Mirror, repository: Repo, ref: str, commit: str, asker: str, now: str
 ) -> Change:
     """A change that undoes `commit` on the branch `ref`, opened by our account; it needs approvals like any other.
 
-    Raises GitError where it cannot be undone cleanly, so that somebody has to do it by hand.
+    `asker` (`name <address>`) asked for it, so its commit says so: their approval does not count. Raises UsageError if
+    somebody else asked before, and GitError where it cannot be undone cleanly, so that somebody has to do it by hand.
     """
-    mirror.fetch([ref])
-    tip = tip_of(mirror, ref)
     title = f"Revert {commit[:12]}"
     text = f"This undoes {commit}, which no decision allowed."
     source = f"refs/heads/muniment/revert-{commit[:12]}"
+    there = mirror.listed([source])
+    mirror.fetch([ref, *there])
+    tip = tip_of(mirror, ref)
     with mirror.open() as git:
+        if there:  # asked for once before
+            _see_that_it_names(git, there[source], asker, source)
+            return forge.publisher.propose(repository, source, ref, title, text)
         tree = machine.undone(git, tip, commit)
         if not tree:
             raise GitError(f"{commit} cannot be undone cleanly", "Undo it by hand, in a change of its own.")
         who = connection.address(forge.reader.about().ours)
         seconds = int(moments.parse(now).timestamp())
-        undoing = machine.committed(git, tree, tip, who, seconds, f"{title}\n\n{text}")
-        if not mirror.listed([source]):  # asked for once before
-            mirror.push(git, undoing, source)
+        undoing = machine.committed(git, tree, tip, who, seconds, f"{title}\n\n{text}\n\nRequested-by: {asker}")
+        mirror.push(git, undoing, source)
     return forge.publisher.propose(repository, source, ref, title, text)
+
+
+def _see_that_it_names(git: Repository, commit: str, asker: str, source: str) -> None:
+    """That the change that is there counts `asker` among those who made it. Raises UsageError if it does not."""
+    (found,) = history.read(git, [commit])
+    address = asker.rpartition("<")[2].removesuffix(">")
+    if Hand(email_identity(address), Because.ASKED) not in found.hands:
+        branch = source.removeprefix("refs/heads/")
+        raise UsageError(
+            f"somebody else asked for it: the branch {branch} is there already",
+            "Review the change that comes from it, or delete the branch and ask again.",
+        )
 
 
 def collector_of(

@@ -12,7 +12,7 @@ from muniment.decision.decision import Outcome
 from muniment.errors import ForgeError
 from muniment.facts.maybe import Known
 from muniment.forges.rules import Wanted
-from muniment.forges.shapes import Move, State
+from muniment.forges.shapes import Account, Move, State
 from muniment.forges.statuses import Saying, context_for
 from muniment.workflows import forge_changes
 from tests.support.forges.acting import Refused
@@ -241,9 +241,9 @@ def bypass(stage: Stage) -> None:
 
 def revert(stage: Stage) -> None:
     """The undoing of the escape is a change like any other."""
-    tip = stage.work.tip("main")
+    tip, asker = stage.work.tip("main"), stage.connection.address(Account("2", stage.acting.login("bob")))
     undone = forge_changes.prepare_revert(
-        stage.connection, stage.forge, stage.mirror, stage.repository, MAIN, tip, now()
+        stage.connection, stage.forge, stage.mirror, stage.repository, MAIN, tip, asker, now()
     )
     assert undone.target == MAIN
     assert undone.state is State.OPEN

@@ -14,6 +14,7 @@ from muniment.policy import guide
 from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import Afterwards, Arrival, Connected, Connection, Listed, Statement
+from muniment.server.connections.reaching import address_of, connected_of
 from muniment.server.people.models import Person
 from muniment.server.products.models import FORGE, Product, Repository
 from muniment.server.work import soon
@@ -172,11 +173,19 @@ def attest(what: What, asker: str, second: str | None) -> None:
 
 
 def check_asking(what: What) -> None:
-    """ValueError for a change that is not open, or an escape that is not."""
+    """ValueError for a change that is not open, or an escape that is not, or that this person cannot have reverted."""
     if what["do"] == "revert":
         row = _arrival(what)
         if not row.commit or not row.before:
             raise ValueError(_("There is nothing that a revert could take back."))
+        connected = connected_of(row.repository)
+        if connected is None or not address_of(Person.objects.get(slug=what["person"]), connected.connection):
+            raise ValueError(
+                _(
+                    "The change has to name you, for who asks for it cannot approve it. Add your login at the forge or "
+                    "an e-mail address to your account first, or ask somebody else."
+                )
+            )
     else:
         _open(what)
 

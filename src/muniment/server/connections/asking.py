@@ -10,13 +10,17 @@ from muniment.server.changes.models import Change
 from muniment.server.connections.judging import mirror_of
 from muniment.server.connections.keeping import locked
 from muniment.server.connections.models import Arrival, AtForge, Connected
-from muniment.server.connections.reaching import repo_of, where
+from muniment.server.connections.reaching import address_of, repo_of, where
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Account, Person
 from muniment.server.record.reading import beside
 from muniment.workflows.forge_changes import prepare_revert
 
 MOST = 5  # people who are asked at once
+UNNAMED = (
+    "the change has to name you, and you have neither a login at the forge nor an e-mail address here",
+    "Add one under your account, or ask somebody else to press the button.",
+)
 
 
 def ask_people(row: AtForge, connected: Connected, forge: Forge) -> None:
@@ -52,10 +56,15 @@ def merge(row: AtForge, connected: Connected, forge: Forge, head: str) -> None:
 
 
 def revert(row: Arrival, connected: Connected, forge: Forge, person: int) -> None:
-    """Open a change that takes it back, and tell whoever asked for it. Raises MunimentError."""
-    there, now = where(connected.connection), moments.now()
-    mirror = mirror_of(connected, forge)
-    with locked(f"mirror:{connected.pk}"):
-        change = prepare_revert(there, forge, mirror, repo_of(connected), row.ref, row.commit, now)
-    asker = Person.objects.get(pk=person)
-    tell([asker], f"The change that takes {row.commit[:12]} back is there: {change.url}", f"/arrivals/{row.pk}")
+    """Open a change that takes it back, and tell whoever asked for it, who cannot approve it. Raises MunimentError."""
+    there, now, asker = where(connected.connection), moments.now(), Person.objects.get(pk=person)
+    mirror, by = mirror_of(connected, forge), address_of(asker, connected.connection)
+    try:
+        if not by:
+            raise UsageError(*UNNAMED)
+        with locked(f"mirror:{connected.pk}"):
+            change = prepare_revert(there, forge, mirror, repo_of(connected), row.ref, row.commit, by, now)
+        told = f"The change that takes {row.commit[:12]} back is there: {change.url}"
+    except UsageError as error:
+        told = f"No change was made that takes {row.commit[:12]} back: {error.message}. {error.remedy}"
+    tell([asker], told, f"/arrivals/{row.pk}")

@@ -95,7 +95,8 @@ def afterwards(request: HttpRequest, number: int) -> HttpResponse:
 @requires(Action.ASK_REVIEW, of)
 def revert(request: HttpRequest, number: int) -> HttpResponse:
     """Have a change prepared that takes it back."""
-    what, told, slug = {"id": number, "do": "revert"}, f"have the escape {number} reverted", of(request, number).product
+    what = {"id": number, "do": "revert", "person": acting(request).person}
+    told, slug = f"have the escape {number} reverted", of(request, number).product
     act = lambda: ask(acting(request), Action.ASK_REVIEW, what, told, product=slug)  # noqa: E731 -- short
     return tried(request, act, _("It is being prepared. You are told where it is."), "arrival", number)
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.forges import connecting
+from muniment.forges import shapes as forges
 from muniment.forges.forge import Forge, Listener
 from muniment.forges.http import elsewhere
 from muniment.forges.shapes import Repo, Vendor
@@ -15,6 +16,7 @@ from muniment.server import moments
 from muniment.server.connections import credentials
 from muniment.server.connections.models import Connected, Connection
 from muniment.server.connections.remembering import LastingCache
+from muniment.server.people.models import Account, Person
 from muniment.server.products.models import Repository
 from muniment.server.work import soon
 
@@ -54,6 +56,21 @@ def where(connection: Connection) -> connecting.Connection:
 def repo_of(connected: Connected) -> Repo:
     """The repository as the forge knows it."""
     return Repo(connected.forge_id, connected.path, connected.default, connected.clone, connected.url)
+
+
+def address_of(person: Person, connection: Connection) -> str:
+    """How a commit names a person so that they are known in it (`name <address>`); "" if it cannot.
+
+    The forge's own address of their account if it has one: an e-mail address is nobody else's to see.
+    """
+    there, prefix = where(connection), f"{connection.slug}/"
+    accounts = person.accounts.order_by("pk").select_related("numbered")
+    for account in accounts.filter(kind=Account.Kind.LOGIN, value__startswith=prefix):
+        login, number = account.value.removeprefix(prefix), getattr(account, "numbered", None)
+        if not login.startswith("#") and (number is not None or not there.numbered):
+            return there.address(forges.Account(number.number if number is not None else "", login))
+    mails = accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
+    return next((f"{person.slug} <{mail}>" for mail in mails), "")
 
 
 def still_there(connected: Connected, forge: Forge) -> None:
