@@ -23,7 +23,7 @@ from muniment.server.connections import hearing, reaching, reconciling
 from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Listed, Shown
 from muniment.server.incidents.models import Incident
-from muniment.server.people.models import Person
+from muniment.server.people.models import Message, Person
 from muniment.server.products.models import ClauseState, State
 from muniment.server.record.models import Entry
 from tests.support.connected import MAIN, Town, town
@@ -830,9 +830,11 @@ def test_what_is_allowed_is_merged_on_request_and_nothing_else_is(town: Town) ->
     town.look(number)
     change = town.change(number)
     post(signed_in("ada"), f"/changes/{change.pk}/request", do="merge", head=change.head)
-    with pytest.raises(Exception, match="not allowed to be merged"):
-        town.run()
+    assert town.run() == ["merge-change", "read-change"], "it is not tried again unasked"
+    told = Message.objects.get(person__slug="ada", link=f"/changes/{change.pk}").text
+    assert told == f"shop #{number} was not merged: it is not allowed to be merged now. Look at its page."
     approved(town, number)
+    assert not town.fake.pulls[town.acting.path, number]["merged"]
     post(signed_in("ada"), f"/changes/{change.pk}/request", do="merge", head=change.head)
     town.run()
     assert town.fake.pulls[town.acting.path, number]["merged"]

@@ -1,15 +1,18 @@
 """Work in the background: once for each thing, tried again when it fails, taken up from the dead."""
 
+import contextlib
 import json
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.access.roles import Role
 from muniment.server import work
-from muniment.server.work import TASKS, first, later, soon, take_up
+from muniment.server.running import working
+from muniment.server.work import TASKS, first, later, soon, take_over, take_up
 from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -112,6 +115,37 @@ def test_what_a_living_worker_does_is_left_to_it() -> None:
     with as_role("worker"):
         take_up()
     assert jobs() == [("doing", {"repository": 1})]
+
+
+def test_what_a_worker_puts_off_goes_with_the_transaction_of_its_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Any] = []
+
+    def running(work: Any) -> None:
+        found.append(work.cr_frame.f_locals["waiting"].connector)
+        work.close()
+        with transaction.atomic():
+            soon("look", repository=1)
+            transaction.set_rollback(True)
+
+    monkeypatch.setattr("muniment.server.running.working.asyncio.run", running)
+    monkeypatch.setattr(working, "Rounds", contextlib.nullcontext)
+    with as_role("worker"):
+        working.run(1, alone=False)
+    assert jobs() == []
+    assert found != [app.connector], "what waits on the queue has connections of its own"
+
+
+@pytest.mark.parametrize(("workers", "status"), [(0, "todo"), (1, "todo"), (2, "doing")])
+def test_who_follows_a_worker_that_was_killed_takes_over_unless_another_may_live(workers: int, status: str) -> None:
+    soon("look", repository=1)
+    run("UPDATE procrastinate_jobs SET status = 'doing'")
+    for _ in range(workers):
+        run("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
+        run("UPDATE procrastinate_jobs SET worker_id = (SELECT max(id) FROM procrastinate_workers)")
+    with as_role("worker"):
+        take_over()
+    assert jobs() == [(status, {"repository": 1})]
+    assert ProcrastinateWorker.objects.count() == (0 if status == "todo" else workers), "the dead are not counted again"
 
 
 def test_what_failed_is_seen_and_tried_again_by_an_administrator() -> None:

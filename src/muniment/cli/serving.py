@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STATE = "service.json"  # in the home of a service, and in no other
 
+ALONE = "MUNIMENT_ALONE"  # in the environment of a worker that nobody but its parent starts
 _OPEN_SECONDS = 20
 
 
@@ -97,7 +98,8 @@ class Prepared:
             with vaulting.kept(self._folder) as tend_vault, tree:  # starts beside them, and outlives them
                 _until_open(port)
                 tell(link)
-                tree.start("worker", ["worker", "--home", str(self._folder)], {})  # it would hold the pages up
+                alone = {} if os.environ.get("DATABASE_URL") else {ALONE: "1"}
+                tree.start("worker", ["worker", "--home", str(self._folder)], alone)  # it would hold the pages up
                 tree.watch(self._tend, tend_vault)
 
     def once(self) -> int:

@@ -18,5 +18,5 @@ def command(home: str, log: str, at_once: int) -> int:
     serving.begin(Path(home).absolute(), "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.running.working import run
 
-    run(at_once)
+    run(at_once, alone=bool(os.environ.get(serving.ALONE)))
     return 0

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate import jobs
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateWorker
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 
 from muniment.server import telemetry
@@ -75,9 +76,20 @@ def later(name: str, seconds: int, **about: Any) -> None:
     _defer(name, about, f"{_key(name, about)}:again", _PUT_OFF, timedelta(seconds=seconds))
 
 
-def take_up() -> None:
+def take_over() -> None:
+    """For a worker before it begins, if no other can be: what the one before it had begun is not waited for.
+
+    Where more than one showed signs of life of late, nobody can tell which of them was killed.
+    """
+    alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=timezone.now() - timedelta(seconds=_STALLED_SECONDS))
+    if alive.count() <= 1:
+        take_up(0.0)
+        async_to_sync(app.job_manager.prune_stalled_workers)(seconds_since_heartbeat=0.0)
+
+
+def take_up(seconds: float = _STALLED_SECONDS) -> None:
     """Have done again what a worker had begun that has shown no sign of life since, unless it waits anew already."""
-    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=_STALLED_SECONDS)
+    stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=seconds)
     for job in stalled:
         if job.id is None:
             continue

@@ -196,9 +196,9 @@ def ask(what: What, asker: str, second: str | None) -> None:
         case "ask":
             soon("ask-review", change=_open(what).pk)
         case "merge":
-            soon("merge-change", change=_open(what).pk, head=what["head"])
+            soon("merge-change", change=_open(what).pk, head=what["head"], person=_pk(asker))
         case "revert":
-            soon("prepare-revert", arrival=_arrival(what).pk, person=Person.objects.get(slug=asker).pk)
+            soon("prepare-revert", arrival=_arrival(what).pk, person=_pk(asker))
         case other:
             raise ValueError(f"There is no such step: {other}.")
 
@@ -215,6 +215,11 @@ def _say(change: Change, person: str, verdict: Verdict, words: dict[str, str], p
     )
     number = change.at_forge.number
     read_again(change.repository_id, number)
+
+
+def _pk(asker: str) -> int:
+    number: int = Person.objects.get(slug=asker).pk
+    return number
 
 
 def _open(what: What) -> Change:

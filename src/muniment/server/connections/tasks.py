@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from muniment.decision.account import Account as Told
+from muniment.errors import MunimentError
 from muniment.forges.statuses import Saying, ref_of
 from muniment.server import moments
 from muniment.server.changes.again import read_again
@@ -18,6 +19,8 @@ from muniment.server.connections.judging import Court, carries
 from muniment.server.connections.keeping import PostgresKeeper, groups_due, locked
 from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
 from muniment.server.connections.reaching import following, forge_of, repo_of
+from muniment.server.people.messages import tell
+from muniment.server.people.models import Person
 from muniment.server.record.reading import beside
 from muniment.server.work import first, later, soon, task
 from muniment.workflows.judge_at_forge import Judging
@@ -142,15 +145,23 @@ def ask_review(change: int) -> None:
 
 
 @task("merge-change")
-def merge_change(change: int, head: str) -> None:
-    """Merge a change whose head is still this one, if what stands for it after another reading allows it."""
-    row = AtForge.objects.filter(change=change).first()
-    if row is None:
+def merge_change(change: int, head: str, person: int) -> None:
+    """Merge a change whose head is still this one, if what stands for it after another reading allows it.
+
+    It is done now, or not at all: whoever asked is told why not.
+    """
+    row = AtForge.objects.select_related("change").filter(change=change).first()
+    connected = _connected(row.repository_id) if row is not None else None
+    if row is None or connected is None:
         return
-    read_change(repository=row.repository_id, number=row.number)
-    connected = _connected(row.repository_id)
-    if connected is not None:
+    try:
+        read_change(repository=row.repository_id, number=row.number)
         asking.merge(row, connected, forge_of(connected.connection), head)
+    except MunimentError as error:
+        with transaction.atomic():
+            text = f"{connected.repository.name} #{row.number} was not merged: {error.message}. {error.remedy}"
+            tell(Person.objects.filter(pk=person), text, f"/changes/{change}")
+            read_again(row.repository_id, row.number)
 
 
 @task("prepare-revert")

@@ -5,28 +5,33 @@ import contextlib
 import os
 import signal
 
-from procrastinate import PsycopgConnector
+from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 
 from muniment.server.running.rounds import Rounds
-from muniment.server.work import QUEUE
+from muniment.server.work import QUEUE, take_over
 
 _GRACE_SECONDS = 15  # for tasks that have begun
 _LONGEST_SECONDS = 20  # whatever happens: another worker takes up what was left
 
 
-def run(at_once: int) -> None:
-    """Until a signal: what waits is done, what has begun is ended first."""
-    connector = PsycopgConnector(kwargs=connector_params())
-    with Rounds(), app.replace_connector(connector):
-        asyncio.run(_run(at_once))
+def run(at_once: int, *, alone: bool) -> None:
+    """Until a signal: what waits is done, what has begun is ended first. `alone`: there is no other worker.
+
+    The queue is waited on by connections of the worker's own. What tasks and rounds put off goes by Django's, within
+    the transaction of its cause.
+    """
+    if alone:
+        take_over()
+    with Rounds():
+        asyncio.run(_run(app.with_connector(PsycopgConnector(kwargs=connector_params())), at_once))
 
 
-async def _run(at_once: int) -> None:
-    async with app.open_async():
+async def _run(waiting: App, at_once: int) -> None:
+    async with waiting.open_async():
         work = asyncio.create_task(
-            app.run_worker_async(
+            waiting.run_worker_async(
                 queues=[QUEUE],
                 concurrency=at_once,
                 delete_jobs="never",
