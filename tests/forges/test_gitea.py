@@ -403,3 +403,17 @@ def test_what_stands_in_a_path_stays_one_step_of_it() -> None:
 def test_a_deleted_account_and_the_forges_own_are_no_people() -> None:
     assert account(None, "x").machine is False
     assert account({"id": -2, "login": "gitea-actions"}, "x").machine is True
+
+
+def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(scene: Scene) -> None:
+    work, reader, where = scene.stage.work, scene.stage.forge.reader, scene.stage.repository
+    made = [work.tip("main")]
+    for name in ("ada", "bob", "dave"):
+        made.append(work.commit(name, {"aside.py": f"{name}\n"}, made[-1]))
+        work.push(name, made[-1], "aside")
+        work.push("ada", made[-1], "elsewhere")
+    told = reader.pushes(where, "refs/heads/aside", made[1], "2000-01-02T00:00:00.000000Z")
+    logins = [move.who.value.login for move in told if isinstance(move.who, Known)]
+    assert logins == [scene.acting.login("bob"), scene.acting.login("dave")]
+    assert [(move.old, move.new) for move in told] == [(made[1], made[2]), (made[2], made[3])]
+    assert reader.pushes(where, "refs/heads/aside", "", "2999-01-02T00:00:00.000000Z") == ()

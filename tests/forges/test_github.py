@@ -435,3 +435,18 @@ def test_a_reading_older_than_what_a_delivery_told_of_is_unknown(
         assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == set(PARTS)
     github.mend()
     assert value(hub.reader.read(repository, number, heard).reviews)[1].dismissed
+
+
+def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    first = github.world.push("ada", "topic", {"a.py": "1\n"})
+    github.world.push("eve", "other", {"a.py": "1\n"})
+    second = github.world.push("bob", "topic", {"b.py": "2\n"})
+    third = github.world.push("dave", "topic", {"c.py": "3\n"})
+    told = hub.reader.pushes(repository, "refs/heads/topic", first, "2000-01-02T00:00:00.000000Z")
+    assert [(move.old, move.new, value(move.who).login) for move in told] == [
+        (first, second, "bob"),
+        (second, third, "dave"),
+    ]
+    assert hub.reader.pushes(repository, "refs/heads/topic", "", "2999-01-02T00:00:00.000000Z") == ()

@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
+from muniment.access.roles import Role
 from muniment.errors import GitError
 from muniment.git.repository import Repository
 from muniment.server.connections import watching
 from muniment.server.connections.models import Arrival, Branch
+from muniment.server.incidents.models import Incident
+from muniment.server.people.models import Person
 from muniment.server.policies import current
 from muniment.workflows.watch_branch import Step, steps
 from tests.support.connected import MAIN, Town, town
-from tests.support.service import as_role
+from tests.support.forges.faulty import Fault
+from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -93,3 +97,72 @@ def test_what_another_kept_meanwhile_is_not_kept_twice(town: Town, monkeypatch: 
     monkeypatch.setattr(watching, "allowed_heads", overtaken)
     town.watch()
     assert Arrival.objects.filter(how="escape").count() == 1
+
+
+def escaped(town: Town, who: str = "dave") -> Arrival:
+    """Ada's commit, which somebody pushed past the gate."""
+    made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
+    town.work.push(who, made, "main")
+    town.watch()
+    return Arrival.objects.get(how="escape")
+
+
+def review(town: Town, row: Arrival, *names: str) -> str:
+    """What each is answered, and how the incident stands then: "" while it is open."""
+    for name in names:
+        assert "Recorded." in post(browser(Person.objects.get(slug=name)), f"/arrivals/{row.pk}/review", reason="Read.")
+    town.run()
+    return Incident.objects.get().how
+
+
+def test_whoever_pushed_what_another_wrote_had_a_hand_in_it(town: Town) -> None:
+    row = escaped(town)
+    assert (row.hands, row.strangers, row.pusher_known) == (["ada", "dave"], 0, True)
+    assert row.incident is not None
+    assert row.incident.involved == ["ada", "dave"]
+    dave = browser(Person.objects.get(slug="dave"))
+    assert "You had a hand in it" in post(dave, f"/arrivals/{row.pk}/review", reason="It is fine.")
+    assert review(town, row, "bob") == ""
+    assert review(town, row, "carol") == "reviewed-afterwards"
+
+
+def test_whoever_pushed_and_is_nobody_known_leaves_a_stranger(town: Town) -> None:
+    with as_role("owner"):
+        Person.objects.get(slug="dave").accounts.filter(kind="login").delete()
+    row = escaped(town)
+    assert (row.hands, row.strangers, row.pusher_known) == (["ada"], 1, True)
+
+
+def test_where_who_pushed_is_not_told_it_takes_one_more_and_one_with_the_security_role(town: Town) -> None:
+    town.fake.fail("feed", Fault.FAILED)
+    row = escaped(town)
+    assert (row.hands, row.pusher_known) == (["ada"], False)
+    bob = browser(Person.objects.get(slug="bob"))
+    assert "does not tell who pushed it" in bob.get(f"/arrivals/{row.pk}").content.decode()
+    person("erin", Role.DEVELOPER, product=town.product)
+    assert review(town, row, "bob", "carol") == ""
+    assert review(town, row, "erin") == ""
+    assert review(town, row, "dave") == "reviewed-afterwards"
+
+
+def test_two_are_not_enough_if_one_of_them_may_have_pushed_it(town: Town) -> None:
+    town.fake.fail("feed", Fault.FAILED)
+    row = escaped(town)
+    assert review(town, row, "dave", "bob") == ""
+    assert review(town, row, "carol") == "reviewed-afterwards"
+
+
+def test_who_had_a_machine_push_it_is_not_known(town: Town) -> None:
+    row = escaped(town, "muniment")
+    assert (row.hands, row.strangers, row.pusher_known) == (["ada"], 0, False)
+
+
+def test_a_forge_is_not_asked_who_pushed_what_a_decision_allowed(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    for name in ("bob", "carol"):
+        town.acting.approve(name, number)
+    town.look(number)
+    town.acting.merge("bob", number, "merge")
+    town.fake.fail("feed", Fault.FAILED)
+    town.watch()
+    assert not Arrival.objects.filter(how="escape").exists()

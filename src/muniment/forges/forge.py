@@ -15,7 +15,7 @@ from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.events import Event
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
-from muniment.forges.shapes import About, Change, Check, Group, Listed, Reading, Repo, State
+from muniment.forges.shapes import About, Change, Check, Group, Listed, Move, Reading, Repo, State
 from muniment.forges.statuses import Status
 
 
@@ -51,6 +51,12 @@ class Reader(Protocol):
 
     def tip(self, repository: Repo, ref: str) -> str:
         """Where a branch is now."""
+
+    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        """The moves of a branch at or after `since` and after it last came to `base`, oldest first, as far as told.
+
+        What is missing is not marked: see `pushed.movers`. `base` "" for a branch that is new.
+        """
 
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         """How the forge protects a branch, whether by a rule of its own or one for a pattern."""

@@ -10,6 +10,7 @@ from muniment.facts.maybe import Maybe, Unknown
 from muniment.forges.shapes import Account, Change, Move
 
 _BETWEEN = "the forge does not tell who pushed between {old} and {new}"
+_UNTOLD: Maybe[Account] = Unknown("the forge does not tell who pushed it")
 _LATEST = "the forge does not tell who pushed {new} yet"
 
 
@@ -17,6 +18,29 @@ def since_created(moves: Sequence[Move], opened: str) -> Sequence[Move]:
     """From the last time that the branch was made before the change was opened: what went before is another's."""
     made = [place for place, move in enumerate(moves) if not move.old and move.at <= opened]
     return moves[made[-1] :] if made else moves
+
+
+def over(move: Move, base: str, since: str) -> bool:
+    """Whether a move is from before `since`, or is the one by which the branch came to `base`."""
+    return move.at < since or (bool(base) and move.new == base)
+
+
+def movers(moves: Sequence[Move], commits: Sequence[str]) -> dict[str, tuple[Maybe[Account], ...]]:
+    """Who moved a branch to each of `commits`, which lie behind one another on it, oldest first.
+
+    That is everybody whose push ended there, else whoever next pushed past it, if from before it as far as is told.
+    """
+    found: dict[str, tuple[Maybe[Account], ...]] = {}
+    who: tuple[Maybe[Account], ...] = (_UNTOLD,)
+    came_from = frozenset[str]()
+    for commit in reversed(commits):
+        ended = [move for move in moves if move.new == commit]
+        if ended:
+            who, came_from = tuple(move.who for move in ended), frozenset(move.old for move in ended)
+        elif commit in came_from or "" in came_from:
+            who = (_UNTOLD,)
+        found[commit] = who
+    return found
 
 
 def joined(moves: Iterable[Move], change: Change, why: str = "") -> Iterable[Move]:

@@ -24,6 +24,7 @@ from muniment.forges.shapes import (
     Group,
     Listed,
     Merging,
+    Move,
     Reading,
     Repo,
     Review,
@@ -77,6 +78,7 @@ class World:
         self.groups: dict[str, Group] = {}
         self.late: list[Callable[[], None]] = []
         self.calls: list[str] = []
+        self.moves: list[Move] = []
         self.rules: BranchRules | None = None
         self.settings = ForgeSettings("gitea", Known(()), Known(False), Known(False), Known(False))
         self.at = "t"  # when statuses were posted
@@ -184,6 +186,9 @@ class Reader:
 
     def tip(self, repository: Repo, ref: str) -> str:
         return self._world.call("tip", lambda: self._world.tips[ref])  # type: ignore[no-any-return]
+
+    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        return self._world.call("pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
 
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         return self._world.call("rules", lambda: self._world.rules or BranchRules(ref))  # type: ignore[no-any-return]

@@ -11,6 +11,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
+from muniment.forges import pushed
 from muniment.forges.gitea import moves, timeline
 from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
 from muniment.forges.gitea.rules import effective
@@ -128,6 +129,11 @@ class GiteaReader:
     def tips(self, repository: Repo) -> tuple[Tip, ...]:
         where = place(repository.path, "branches")
         return tuple(_tip(row, where) for row in self._client.listed(where, Proof.TOTAL))
+
+    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        where = place(repository.path, "activities", "feeds")
+        rows = self._client.listed(where, Proof.TOTAL, until=lambda row: moves.over(row, ref, base, since, where))
+        return tuple(move for move in moves.told(rows, ref, where) if not pushed.over(move, base, since))
 
     def tip(self, repository: Repo, ref: str) -> str:
         where = place(repository.path, "branches", short(ref))

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges import pushed
 from muniment.forges.gitea.client import account, needed
 from muniment.forges.http import malformed, moment
 from muniment.forges.shapes import Account, Move
@@ -56,9 +57,20 @@ class Older:
 
 def moves(rows: Iterable[Any], ref: str, head: str, where: str) -> tuple[Move, ...]:
     """The pushes to `ref` among a feed's rows (newest first), oldest first, ending at `head`. Raises MALFORMED."""
+    return tuple(_joined(told(rows, ref, where), head))
+
+
+def told(rows: Iterable[Any], ref: str, where: str) -> list[Move]:
+    """The same as far as the feed tells of them. Raises MALFORMED."""
     once = {_number(row, where): row for row in rows}  # rows come twice if the feed grew while it was read
-    told = [_move(row, where) for _, row in sorted(once.items()) if _about(row, ref)]
-    return tuple(_joined([move for move in told if move is not None], head))
+    found = [_move(row, where) for _, row in sorted(once.items()) if _about(row, ref)]
+    return [move for move in found if move is not None]
+
+
+def over(row: Any, ref: str, base: str, since: str, where: str) -> bool:
+    """Whether a feed has come to what was before (`pushed.over`). Raises MALFORMED."""
+    at = moment(row.get("created") if isinstance(row, dict) else None, where)
+    return at < since or any(pushed.over(move, base, since) for move in told([row], ref, where))
 
 
 def _about(row: Any, ref: str) -> bool:
@@ -93,13 +105,13 @@ def _who(row: Any, where: str) -> Maybe[Account]:
     return Known(who) if int(who.id) > 0 else _GHOST
 
 
-def _joined(told: list[Move], head: str) -> Iterable[Move]:
+def _joined(found: list[Move], head: str) -> Iterable[Move]:
     """The pushes with those between them that nobody told of."""
     at = ""
-    for move in told:
+    for move in found:
         if at and move.old and move.old != at:
             yield Move(at, move.old, (), True, _FORGOTTEN, move.at)
         yield move
         at = move.new
     if at != head:
-        yield Move(at, head, (), True, _FORGOTTEN, told[-1].at if told else "")
+        yield Move(at, head, (), True, _FORGOTTEN, found[-1].at if found else "")

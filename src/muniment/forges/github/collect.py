@@ -15,7 +15,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
-from muniment.forges import checks
+from muniment.forges import checks, pushed
 from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, wire
 from muniment.forges.github.client import at
 from muniment.forges.http import malformed
@@ -159,6 +159,12 @@ class GitHubReader:
                 lambda found: all(isinstance(move.who, Known) for move in found),
             )
         )
+
+    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        """As GitHub's list of a branch's activity has them."""
+        over = lambda one: pushed.over(moves.move(one), base, since)  # noqa: E731 -- short
+        listed = self._hub.many(wire.Activity, f"{at(repository)}/activity", until=over, ref=ref)
+        return tuple(moves.move(one) for one in reversed(listed) if one.ref == ref)
 
     def _activity(self, change: Change) -> Maybe[tuple[wire.Activity, ...]]:
         if not change.source_repository:

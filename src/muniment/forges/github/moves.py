@@ -16,12 +16,13 @@ def of_change(change: Change, activity: Maybe[tuple[Activity, ...]], forced: Seq
     """
     why = activity.why if isinstance(activity, Unknown) else ""
     listed = activity.value if isinstance(activity, Known) else ()
-    moves = since_created([_move(one) for one in reversed(listed) if one.ref == change.source], change.opened)
-    found = [*(move for move in forced if not _among(move, moves)), *moves]
-    return tuple(joined(sorted(found, key=lambda move: move.at), change, why))
+    moves = since_created([move(one) for one in reversed(listed) if one.ref == change.source], change.opened)
+    found = [*(other for other in forced if not _among(other, moves)), *moves]
+    return tuple(joined(sorted(found, key=lambda one: one.at), change, why))
 
 
-def _move(one: Activity) -> Move:
+def move(one: Activity) -> Move:
+    """One row of GitHub's list."""
     return Move(
         old=shaped.commit(one.before),
         new=shaped.commit(one.after),
@@ -32,11 +33,11 @@ def _move(one: Activity) -> Move:
     )
 
 
-def _among(move: Move, moves: Iterable[Move]) -> bool:
-    return any((move.old, move.new) == (other.old, other.new) for other in moves)
+def _among(one: Move, moves: Iterable[Move]) -> bool:
+    return any((one.old, one.new) == (other.old, other.new) for other in moves)
 
 
 def machines(change: Change, moves: Iterable[Move]) -> dict[str, Account]:
     """The machines that opened the change or pushed to it, by id."""
-    hands = [change.opener, *(move.who.value for move in moves if isinstance(move.who, Known))]
+    hands = [change.opener, *(one.who.value for one in moves if isinstance(one.who, Known))]
     return {account.id: account for account in hands if account.machine}

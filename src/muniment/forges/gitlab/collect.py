@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
+from muniment.facts import moments
 from muniment.facts.pipeline import ForgeSettings
-from muniment.forges import checks
-from muniment.forges.gitlab import merging, protection, settings, wire
+from muniment.forges import checks, pushed
+from muniment.forges.gitlab import merging, moves, protection, settings, wire
 from muniment.forges.gitlab.client import Lab, account, at, change, check, repo, request, tip
 from muniment.forges.gitlab.reading import Readings
 from muniment.forges.limits import Limits
@@ -19,6 +20,7 @@ from muniment.forges.shapes import (
     Check,
     Group,
     Listed,
+    Move,
     Reading,
     Repo,
     State,
@@ -99,6 +101,19 @@ class GitLabReader:
         """All branches."""
         found = self._lab.many(wire.Tip, f"{at(repository)}/repository/branches")
         return tuple(Tip(f"refs/heads/{one.name}", one.commit.id, one.protected) for one in found)
+
+    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        """As the project's push events have them; one push of many branches names none of them."""
+        listed = self._lab.many(
+            wire.Event,
+            f"{at(repository)}/events",
+            until=lambda event: any(pushed.over(move, base, since) for move in moves.of_event(event, ref)),
+            action="pushed",
+            sort="desc",
+            after=moments.day(moments.later(since, days=-1)).isoformat(),  # GitLab tells what came after that day
+        )
+        found = (move for event in reversed(listed) for move in moves.of_event(event, ref))
+        return tuple(move for move in found if not pushed.over(move, base, since))
 
     def tip(self, repository: Repo, ref: str) -> str:
         """Where a branch is now."""

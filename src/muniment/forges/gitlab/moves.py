@@ -18,7 +18,9 @@ def of_change(
     """All moves, oldest first. Events are newest first, versions oldest first."""
     listed = events.value if isinstance(events, Known) else ()
     why = events.why if isinstance(events, Unknown) else ""
-    moves = since_created([move for event in reversed(listed) for move in _move(event, change)], ended(change.opened))
+    moves = since_created(
+        [move for event in reversed(listed) for move in of_event(event, change.source)], ended(change.opened)
+    )
     reached = {move.new for move in moves}
     told = [move for move in _told(versions, pushers) if move.new not in reached]
     return tuple(joined(sorted((*moves, *told), key=lambda move: move.at), change, why))
@@ -31,9 +33,10 @@ def created(event: Event, change: Change) -> bool:
     return made and moment(event.created_at) <= ended(change.opened)
 
 
-def _move(event: Event, change: Change) -> Iterable[Move]:
+def of_event(event: Event, ref: str) -> Iterable[Move]:
+    """The move of the branch `ref` that an event tells of, if it does."""
     data = event.push_data
-    if data is None or data.ref_type != "branch" or data.ref != short(change.source):
+    if data is None or data.ref_type != "branch" or data.ref != short(ref):
         return
     old, new = commit(data.commit_from), commit(data.commit_to)
     yield Move(old, new, (), forced=False, who=known(event.author), at=moment(event.created_at))

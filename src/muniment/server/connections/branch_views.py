@@ -14,7 +14,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource, Why, authorize
 from muniment.server.connections import friction
 from muniment.server.connections.models import Arrival, Branch
-from muniment.server.connections.watching import ENOUGH, counted
+from muniment.server.connections.pushers import counted, needed
 from muniment.server.guarding.mediation import acting, may, requires
 from muniment.server.pages import given, page, tried
 from muniment.server.products.models import Product
@@ -72,7 +72,7 @@ def arrival(request: HttpRequest, number: int) -> HttpResponse:
         "open": open_,
         "reviews": reviews,
         "counted": len(counted(found)),
-        "enough": ENOUGH,
+        "enough": needed(found),
         "may_review": open_ and why in (Why.YES, Why.NO_SECOND_FACTOR) and acting(request).person not in found.hands,
         "may_revert": open_ and found.before and may(request, Action.ASK_REVIEW, resource),
         "involved": acting(request).person in found.hands,

@@ -310,6 +310,7 @@ class Arrival(models.Model):
     incident = models.ForeignKey("incidents.Incident", models.PROTECT, null=True, related_name="arrivals")
     hands = models.JSONField(default=list)  # ids of those who had a hand in an escape
     strangers = models.IntegerField(default=0)  # hands of whom nobody knows whose they are
+    pusher_known = models.BooleanField(default=False)  # whether those who pushed an escape are among its hands
     title = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField(default=timezone.now)
     entry = models.OneToOneField("record.Entry", models.PROTECT, related_name="+")

@@ -1,6 +1,6 @@
 """Watches protected branches: what each took is an entry, with the decision that allowed it, or an escape.
 
-An escape is an incident. It stays open until two others reviewed it afterwards, or a step took it back.
+An escape is an incident. It stays open until enough others reviewed it afterwards (`pushers`), or a step took it back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,8 @@ from muniment.decision.account import Account as Told
 from muniment.errors import GitError, MunimentError
 from muniment.facts import canonical
 from muniment.facts.change import Because
+from muniment.facts.maybe import Known
+from muniment.facts.people import Machine
 from muniment.facts.people import Person as KnownPerson
 from muniment.forges.accounts import Accounts
 from muniment.forges.forge import Forge
@@ -28,6 +30,7 @@ from muniment.server.changes.judging import cleaned
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.rules import rules_of
 from muniment.server.changes.states import keep_told
+from muniment.server.connections import pushers
 from muniment.server.connections.judging import mirror_of
 from muniment.server.connections.keeping import HEADS, PostgresKeeper, locked
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected
@@ -40,7 +43,6 @@ from muniment.server.record.reading import beside_all
 from muniment.workflows.sources import Rules
 from muniment.workflows.watch_branch import Step, reverts, steps
 
-ENOUGH = 2  # others who have to review an escape
 _LONGEST = 300  # letters of a ref
 _CANDIDATES = 200  # allowed heads of one branch, the newest
 _BACK = timedelta(hours=1)  # what was merged before the last look at a branch may have been told late
@@ -57,14 +59,21 @@ class Watched(Struct, frozen=True):
     begun: bool = False
 
 
+class Hands(Struct, frozen=True):
+    """Who had a hand in a step: people by id, and how many nobody knows; whether whoever pushed it is among them."""
+
+    people: tuple[str, ...] = ()
+    strangers: int = 0
+    pusher_known: bool = False
+
+
 class Read(Struct, frozen=True):
-    """One step with what git and the forge say of it: hands by id, hands of strangers, escapes that it takes back."""
+    """One step with what git and the forge say of it, and the escapes that it takes back."""
 
     step: Step
     title: str
     url: str
-    people: tuple[str, ...]
-    strangers: int
+    hands: Hands
     takes_back: tuple[int, ...]
 
 
@@ -94,7 +103,7 @@ def watch(connected: Connected, forge: Forge) -> None:
                 found = _looked_at(git, repository, ref, known, watched, connected.default, merged)
                 if found is not None:
                     heads = allowed_heads(repository, ref)
-                    _keep(repository, found, _read(connected, git, rules, found, heads, merged), heads)
+                    _keep(repository, found, _read(connected, forge, git, rules, found, heads, merged), heads)
             except MunimentError as error:  # what is wrong with one branch hides no other
                 failed.append(error)
     if failed:
@@ -112,7 +121,7 @@ def _unnameable(ref: str) -> MunimentError:
 def settle(repository: Repository) -> None:
     """Close the escapes that enough others reviewed by now."""
     for row in open_escapes(repository):
-        if row.incident is not None and not row.strangers and len(counted(row)) >= ENOUGH:
+        if row.incident is not None and pushers.enough(row):
             close_incident(row.incident, incidents.REVIEWED, "Two others reviewed it afterwards, and let it stay.")
 
 
@@ -125,16 +134,10 @@ def keep_states(repository: Repository) -> None:
         keep_told(repository, told)
 
 
-def counted(row: Arrival) -> list[str]:
-    """Ids of those whose review of an escape counts: who is active, and had no hand in it."""
-    found = row.reviews.filter(person__active=True).exclude(person__slug__in=row.hands)
-    return list(found.values_list("person__slug", flat=True))
-
-
 def open_escapes(repository: Repository) -> list[Arrival]:
     """Those of a repository."""
     rows = Arrival.objects.filter(repository=repository, how=Arrival.How.ESCAPE, incident__closed=None)
-    return list(rows.select_related("incident").order_by("pk"))
+    return list(rows.select_related("incident", "repository__product").order_by("pk"))
 
 
 def _new(tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
@@ -203,6 +206,7 @@ def allowed_heads(repository: Repository, ref: str) -> dict[str, Decision]:
 
 def _read(
     connected: Connected,
+    forge: Forge,
     git: Git,
     rules: Rules,
     found: Watched,
@@ -212,12 +216,16 @@ def _read(
     """What git has to say of each step, before anything is written."""
     escapes = open_escapes(connected.repository)
     read: list[Read] = []
+    fine = found.begun or all(step.allowed in heads for step in found.steps)
+    commits = [step.commit for step in found.steps]
+    pushed = {} if fine else pushers.told(connected, forge, found.ref, found.before or "", commits)
     for step in found.steps:
         change, decision = merged.get(step.commit), heads.get(step.allowed)
-        people, strangers = ((), 0) if decision else _hands(connected, git, rules, step.brought, change)
+        who = pushed.get(step.commit, ())
+        hands = Hands() if decision else _hands(connected, git, rules, step.brought, change, who)
         back = [row.pk for row in escapes if decision and _takes_back(git, step, row)]
         url = change.url if change is not None else ""
-        read.append(Read(step, _title(git, step.commit), url, people, strangers, tuple(back)))
+        read.append(Read(step, _title(git, step.commit), url, hands, tuple(back)))
     return read
 
 
@@ -272,7 +280,7 @@ def _escaped(row: Arrival, read: Read) -> None:
     step, branch = read.step, row.ref.removeprefix(HEADS)
     what = f"{branch} took {step.commit[:12]}" if step.commit else f"{branch} was deleted"
     why = ", and lost commits" if step.rewound and step.commit else ""
-    row.hands, row.strangers = list(read.people), read.strangers
+    row.hands, row.strangers, row.pusher_known = list(read.hands.people), read.hands.strangers, read.hands.pusher_known
     row.incident = open_incident(
         incidents.ESCAPE,
         row.repository.product,
@@ -281,7 +289,7 @@ def _escaped(row: Arrival, read: Read) -> None:
         link=f"/arrivals/{row.pk}",
         involved=row.hands,
     )
-    row.save(update_fields=["hands", "strangers", "incident"])
+    row.save(update_fields=["hands", "strangers", "pusher_known", "incident"])
 
 
 def _takes_back(git: Git, step: Step, row: Arrival) -> bool:
@@ -289,9 +297,14 @@ def _takes_back(git: Git, step: Step, row: Arrival) -> bool:
 
 
 def _hands(
-    connected: Connected, git: Git, rules: Rules, commits: tuple[str, ...], change: ForgeChange | None
-) -> tuple[tuple[str, ...], int]:
-    """Ids of the people who had a hand in it, and of how many hands nobody knows whose they are."""
+    connected: Connected,
+    git: Git,
+    rules: Rules,
+    commits: tuple[str, ...],
+    change: ForgeChange | None,
+    who: pushers.Who,
+) -> Hands:
+    """Who had a hand in it. Of a machine that pushed it is not known who had it do so."""
     there = where(connected.connection)
     accounts = Accounts(there.name, rules.people, there.domains, numbered=there.numbered)
     found = {
@@ -302,9 +315,12 @@ def _hands(
     }
     if change is not None:
         found.add(accounts.identity(change.opener))
-    holders = [rules.people.by_identity.get(identity) for identity in found]
+    pushed = {accounts.identity(account) for account in pushers.accounts(who)}
+    known = bool(who) and all(isinstance(one, Known) for one in who)
+    machines = [one for one in pushed if isinstance(rules.people.by_identity.get(one), Machine)]
+    holders = [rules.people.by_identity.get(identity) for identity in found | pushed]
     people = {holder.id for holder in holders if isinstance(holder, KnownPerson)}
-    return tuple(sorted(people)), sum(holder is None for holder in holders)
+    return Hands(tuple(sorted(people)), sum(holder is None for holder in holders), known and not machines)
 
 
 def _title(git: Git, commit: str) -> str:

@@ -1,0 +1,37 @@
+"""Who moved a branch to each commit of it: nobody gets what another may have pushed."""
+
+import pytest
+
+from muniment.facts.maybe import Known, Unknown
+from muniment.forges.pushed import movers
+from muniment.forges.shapes import Account, Move
+
+
+def move(old: str, new: str, who: str) -> Move:
+    known = Known(Account(who, who)) if who != "?" else Unknown("the account was deleted")
+    return Move(old, new, (), forced=False, who=known, at="t")
+
+
+@pytest.mark.parametrize(
+    ("moves", "found"),
+    [
+        pytest.param([], "? ? ?", id="nothing is told"),
+        pytest.param([("a", "d", "bob")], "bob bob bob", id="one push of all"),
+        pytest.param([("a", "b", "bob"), ("b", "d", "dave")], "bob dave dave", id="two that meet"),
+        pytest.param([("b", "d", "dave")], "? dave dave", id="the first is not told of"),
+        pytest.param([("a", "b", "bob")], "bob ? ?", id="the last is not told of"),
+        pytest.param([("a", "b", "bob"), ("c", "d", "dave")], "bob ? dave", id="one between is not told of"),
+        pytest.param([("", "d", "dave")], "? ? dave", id="from where is not told"),
+        pytest.param([("a", "d", "?")], "? ? ?", id="an account that is gone"),
+        pytest.param([("z", "d", "dave")], "dave dave dave", id="forced, from beside"),
+        pytest.param([("a", "d", "bob"), ("d", "a", "bob"), ("a", "d", "eve")], "bob,eve bob,eve bob,eve", id="twice"),
+    ],
+)
+def test_a_commit_is_whose_push_first_went_past_it_as_far_as_the_pushes_meet(
+    moves: list[tuple[str, str, str]], found: str
+) -> None:
+    told = movers([move(*one) for one in moves], ("b", "c", "d"))
+    shown = {
+        at: ",".join(one.value.login if isinstance(one, Known) else "?" for one in who) for at, who in told.items()
+    }
+    assert " ".join(shown[at] for at in "bcd") == found
