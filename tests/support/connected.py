@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.access.roles import Role
 from muniment.forges.shapes import Vendor
 from muniment.server.changes.models import Change
-from muniment.server.connections import credentials, pushers, tasks
+from muniment.server.connections import credentials, escapes, tasks
 from muniment.server.connections.models import AtForge, Connected, Connection, Listed
 from muniment.server.people.models import Account, Machine
 from muniment.server.products.models import Product, Repository
@@ -119,7 +119,7 @@ def town(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     with FakeGitea(folder / "forge") as fake:
         tokens: dict[str, str] = {}
         monkeypatch.setattr(credentials, "of", lambda connection: tokens)
-        monkeypatch.setattr(pushers, "_DAYS", 36_500)  # the fake has a clock of its own, that of some November
+        monkeypatch.setattr(escapes, "_DAYS", 36_500)  # the fake has a clock of its own, that of some November
         acting = GiteaActing(fake.url, fake.administrator)
         tokens["token"] = acting.token("muniment")
         yield Town(fake, acting, folder)

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource, Why, authorize
 from muniment.server.connections import friction
+from muniment.server.connections.escapes import counted, needed
 from muniment.server.connections.models import Arrival, Branch
-from muniment.server.connections.pushers import counted, needed
 from muniment.server.guarding.mediation import acting, may, requires
 from muniment.server.pages import given, page, tried
 from muniment.server.products.models import Product

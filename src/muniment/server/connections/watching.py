@@ -1,6 +1,6 @@
 """Watches protected branches: what each took is an entry, with the decision that allowed it, or an escape.
 
-An escape is an incident. It stays open until enough others reviewed it afterwards (`pushers`), or a step took it back.
+An escape is an incident. It stays open until enough others reviewed it afterwards (`escapes`), or a step took it back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,15 +12,9 @@ from msgspec import Struct
 from muniment.decision.account import Account as Told
 from muniment.errors import GitError, MunimentError
 from muniment.facts import canonical
-from muniment.facts.change import Because
-from muniment.facts.maybe import Known
-from muniment.facts.people import Machine
-from muniment.facts.people import Person as KnownPerson
-from muniment.forges.accounts import Accounts
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change as ForgeChange
 from muniment.forges.shapes import State
-from muniment.git.history import read as read_commits
 from muniment.git.mirror import nameable
 from muniment.git.repository import Repository as Git
 from muniment.ledger import entries, objects
@@ -30,11 +24,11 @@ from muniment.server.changes.judging import cleaned
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.rules import rules_of
 from muniment.server.changes.states import keep_told
-from muniment.server.connections import pushers
+from muniment.server.connections import escapes
 from muniment.server.connections.judging import mirror_of
 from muniment.server.connections.keeping import HEADS, PostgresKeeper, locked
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected
-from muniment.server.connections.reaching import repo_of, still_there, where
+from muniment.server.connections.reaching import repo_of, still_there
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.acts import close_incident, open_incident
 from muniment.server.products.models import Repository
@@ -46,7 +40,6 @@ from muniment.workflows.watch_branch import Step, reverts, steps
 _LONGEST = 300  # letters of a ref
 _CANDIDATES = 200  # allowed heads of one branch, the newest
 _BACK = timedelta(hours=1)  # what was merged before the last look at a branch may have been told late
-_HANDS = frozenset({Because.AUTHOR, Because.CO_AUTHOR, Because.SIGNER})
 
 
 class Watched(Struct, frozen=True):
@@ -59,21 +52,13 @@ class Watched(Struct, frozen=True):
     begun: bool = False
 
 
-class Hands(Struct, frozen=True):
-    """Who had a hand in a step: people by id, and how many nobody knows; whether whoever pushed it is among them."""
-
-    people: tuple[str, ...] = ()
-    strangers: int = 0
-    pusher_known: bool = False
-
-
 class Read(Struct, frozen=True):
     """One step with what git and the forge say of it, and the escapes that it takes back."""
 
     step: Step
     title: str
     url: str
-    hands: Hands
+    hands: escapes.Hands
     takes_back: tuple[int, ...]
 
 
@@ -121,7 +106,7 @@ def _unnameable(ref: str) -> MunimentError:
 def settle(repository: Repository) -> None:
     """Close the escapes that enough others reviewed by now."""
     for row in open_escapes(repository):
-        if row.incident is not None and pushers.enough(row):
+        if row.incident is not None and escapes.enough(row):
             close_incident(row.incident, incidents.REVIEWED, "Two others reviewed it afterwards, and let it stay.")
 
 
@@ -214,16 +199,16 @@ def _read(
     merged: Mapping[str, ForgeChange],
 ) -> list[Read]:
     """What git has to say of each step, before anything is written."""
-    escapes = open_escapes(connected.repository)
+    open_ = open_escapes(connected.repository)
     read: list[Read] = []
     fine = found.begun or all(step.allowed in heads for step in found.steps)
     commits = [step.commit for step in found.steps]
-    pushed = {} if fine else pushers.told(connected, forge, found.ref, found.before or "", commits)
+    pushed = {} if fine else escapes.told(connected, forge, found.ref, found.before or "", commits)
     for step in found.steps:
         change, decision = merged.get(step.commit), heads.get(step.allowed)
         who = pushed.get(step.commit, ())
-        hands = Hands() if decision else _hands(connected, git, rules, step.brought, change, who)
-        back = [row.pk for row in escapes if decision and _takes_back(git, step, row)]
+        hands = escapes.Hands() if decision else escapes.hands_of(connected, git, rules, step.brought, change, who)
+        back = [row.pk for row in open_ if decision and _takes_back(git, step, row)]
         url = change.url if change is not None else ""
         read.append(Read(step, _title(git, step.commit), url, hands, tuple(back)))
     return read
@@ -294,33 +279,6 @@ def _escaped(row: Arrival, read: Read) -> None:
 
 def _takes_back(git: Git, step: Step, row: Arrival) -> bool:
     return bool(row.commit) and reverts(git, step, Step(row.before, row.commit, (), ""))
-
-
-def _hands(
-    connected: Connected,
-    git: Git,
-    rules: Rules,
-    commits: tuple[str, ...],
-    change: ForgeChange | None,
-    who: pushers.Who,
-) -> Hands:
-    """Who had a hand in it. Of a machine that pushed it is not known who had it do so."""
-    there = where(connected.connection)
-    accounts = Accounts(there.name, rules.people, there.domains, numbered=there.numbered)
-    found = {
-        accounts.address(hand.identity)
-        for commit in (read_commits(git, commits) if commits else ())
-        for hand in commit.hands
-        if hand.because in _HANDS
-    }
-    if change is not None:
-        found.add(accounts.identity(change.opener))
-    pushed = {accounts.identity(account) for account in pushers.accounts(who)}
-    known = bool(who) and all(isinstance(one, Known) for one in who)
-    machines = [one for one in pushed if isinstance(rules.people.by_identity.get(one), Machine)]
-    holders = [rules.people.by_identity.get(identity) for identity in found | pushed]
-    people = {holder.id for holder in holders if isinstance(holder, KnownPerson)}
-    return Hands(tuple(sorted(people)), sum(holder is None for holder in holders), known and not machines)
 
 
 def _title(git: Git, commit: str) -> str:
