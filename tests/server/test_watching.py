@@ -133,6 +133,14 @@ def test_whoever_pushed_and_is_nobody_known_leaves_a_stranger(town: Town) -> Non
     assert (row.hands, row.strangers, row.pusher_known) == (["ada"], 1, True)
 
 
+def test_whoever_a_commit_says_that_they_asked_for_it_had_a_hand_in_it(town: Town) -> None:
+    asked = f"Undo it\n\nRequested-by: {town.acting.login('bob')} <{town.acting.login('bob')}@example.test>\n"
+    made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"), message=asked)
+    town.work.push("ada", made, "main")
+    town.watch()
+    assert Arrival.objects.get(how="escape").hands == ["ada", "bob"]
+
+
 def test_where_who_pushed_is_not_told_it_takes_one_more_and_one_with_the_security_role(town: Town) -> None:
     town.fake.fail("feed", Fault.FAILED)
     row = escaped(town)

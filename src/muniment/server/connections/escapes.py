@@ -30,7 +30,7 @@ from muniment.server.people.messages import holding
 from muniment.workflows.sources import Rules
 
 ENOUGH = 2  # others who have to review an escape
-_HANDS = frozenset({Because.AUTHOR, Because.CO_AUTHOR, Because.SIGNER})
+_HANDS = frozenset({Because.AUTHOR, Because.CO_AUTHOR, Because.SIGNER, Because.ASKED})
 _DAYS = 30  # for which pushes are looked through
 
 Who = tuple[Maybe[Account], ...]
