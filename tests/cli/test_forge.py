@@ -136,7 +136,13 @@ def test_status_shows_the_plan_and_protect_does_it(place: Place) -> None:
     assert "nobody is here to agree" in str(refused.exception)
     done = place.run("forge", "protect", place.url, "--yes")
     assert "it holds" in done.stdout
+    assert "built-in policy" not in done.stdout
     assert place.run("forge", "status", place.url).return_value == 0
+
+
+def test_a_branch_that_the_built_in_policy_does_not_protect_has_to_be_named_in_ones_own(place: Place) -> None:
+    done = place.run("forge", "protect", place.url, "--onto", "topic", "--yes")
+    assert "The built-in policy protects main, master, release/* alone. Name topic in yours" in done.stdout
 
 
 def test_a_pattern_is_no_branch_and_what_a_rule_for_it_has_to_demand_is_told(place: Place) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from muniment.cli import forges, options, printing
+from muniment.cli import forges, options, printing, rulebook
 from muniment.errors import UsageError
 from muniment.forges.rules import BranchRules, Plan, Wanted
 from muniment.forges.shapes import WITHOUT, Listed
 from muniment.forges.statuses import context_for
+from muniment.policy.patterns import matches
 
 _ADDRESS = click.argument("url", metavar="URL")
 
@@ -100,8 +101,20 @@ def protect(url: str, onto: str | None, output: str, yes: bool, **wanted: Any) -
         printing.json({"plan": plan, "after": after})
     else:
         click.echo("it holds")
+        for line in _unjudged(after.ref):
+            click.echo(line)
         click.echo(f"Next: muniment forge status {url}, and again whenever somebody was at its settings")
     return 0
+
+
+def _unjudged(ref: str) -> Iterator[str]:
+    """Where a status is demanded, somebody has to post one."""
+    name, protected = ref.removeprefix("refs/heads/"), rulebook.built_in().policy.protected
+    if not matches(name, protected):
+        yield printing.dim(
+            f"    The built-in policy protects {', '.join(protected)} alone. Name {printing.plain(name)} in yours"
+            " (protected = [...]), or no change for it gets the status that is demanded now."
+        )
 
 
 def _agreed(output: str) -> bool:
