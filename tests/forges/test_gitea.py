@@ -191,12 +191,22 @@ def test_one_who_may_only_read_misses_what_judging_takes(scene: Scene) -> None:
 def test_one_comment_is_edited_in_place_and_goes(scene: Scene) -> None:
     publisher, repository = scene.stage.forge.publisher, scene.stage.repository
     comments = scene.fake.pulls[scene.acting.path, scene.number]["comments"]
-    publisher.comment(repository, scene.number, "<!-- m -->", "one")
+    publisher.comment(repository, scene.number, "m", "one")
     first = dict(comments[0])
-    publisher.comment(repository, scene.number, "<!-- m -->", "two")
-    assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")]
-    publisher.comment(repository, scene.number, "<!-- m -->", "")
+    publisher.comment(repository, scene.number, "m", "two")
+    assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")], "which nobody reads"
+    publisher.comment(repository, scene.number, "m", "")
     assert comments == []
+
+
+def test_a_comment_of_before_whose_marker_people_read_is_edited(scene: Scene) -> None:
+    publisher, repository = scene.stage.forge.publisher, scene.stage.repository
+    comments = scene.fake.pulls[scene.acting.path, scene.number]["comments"]
+    publisher.comment(repository, scene.number, "m", "one")
+    comments[0]["body"] = "m\none"
+    first = dict(comments[0])
+    publisher.comment(repository, scene.number, "m", "two")
+    assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")]
 
 
 def test_a_hook_is_made_once_and_its_secret_renewed(scene: Scene) -> None:

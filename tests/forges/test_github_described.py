@@ -47,7 +47,7 @@ def _everything(github: FakeGitHub, hub: Forge) -> None:
         publisher.publish(repository, head, Status("muniment/main", saying, "One\nTwo", "https://m/1", "text", remarks))
     reader.statuses(repository, head)
     for text in ("one", "two", ""):
-        publisher.comment(repository, number, "<!-- m -->", text)
+        publisher.comment(repository, number, "m", text)
     publisher.ask(repository, number, ("carol",))
     world.push("ada", "revert", {"b": "1"})
     publisher.propose(repository, "refs/heads/revert", MAIN, "Revert", "why")

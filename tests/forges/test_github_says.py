@@ -14,7 +14,7 @@ from tests.support.forges.faulty import Fault
 
 MAIN = "refs/heads/main"
 WANTED = Wanted(MAIN, "muniment/main", approvals=2, break_glass=("shop/security", "owners"))
-MARKER = "<!-- muniment -->"
+MARKER = "muniment-verdict"
 
 
 @pytest.fixture(name="repository")
@@ -70,11 +70,25 @@ def test_there_is_one_comment_edited_in_place_and_taken_away(github: FakeGitHub,
     hub.publisher.comment(repository, number, MARKER, "Bob is missing")
     hub.publisher.comment(repository, number, MARKER, "Carol is missing")
     hub.publisher.comment(repository, number, MARKER, "Carol is missing")
-    assert [comment.text for comment in comments[1:]] == [f"Carol is missing\n\n{MARKER}"]
+    assert [comment.text for comment in comments[1:]] == [f"Carol is missing\n\n<!-- {MARKER} -->"]
     assert github.calls.count("edit comment") == 1
     hub.publisher.comment(repository, number, MARKER, "")
     hub.publisher.comment(repository, number, MARKER, "")
     assert [comment.by.login for comment in comments] == ["eve"]
+
+
+def test_a_comment_of_before_whose_marker_people_read_is_edited(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    github.world.push("ada", "topic", {"a": "1"})
+    number = github.world.open("ada", "topic")
+    hub.publisher.comment(repository, number, MARKER, "Bob is missing")
+    old = github.world.changes[number].comments[0]
+    old.text = f"Bob is missing\n\n{MARKER}"
+    hub.publisher.comment(repository, number, MARKER, "Carol is missing")
+    assert [(one.id, one.text) for one in github.world.changes[number].comments] == [
+        (old.id, f"Carol is missing\n\n<!-- {MARKER} -->")
+    ]
 
 
 def test_people_are_asked_and_a_change_is_proposed_once(github: FakeGitHub, hub: Forge, repository: Repo) -> None:

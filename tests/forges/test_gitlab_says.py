@@ -23,7 +23,7 @@ from tests.support.forges.faulty import Fault, Request
 from tests.support.forges.gitlab_requests import OURS
 
 MAIN = "refs/heads/main"
-MARKER = "<!-- muniment -->"
+MARKER = "muniment-verdict"
 HOOK = "https://m.example/hook"
 SECRET = "-".join(("a", "hook's", "word"))
 ALONE = Wanted(MAIN, "muniment/main", approvals=2, only_we_merge=True)
@@ -127,9 +127,20 @@ def test_there_is_one_comment_edited_in_place_and_taken_away(gitlab: FakeGitLab,
     gitlab.world.comment("eve", number, f"{MARKER} I am Muniment")
     for text in ("Bob is missing", "Carol is missing", "Carol is missing"):
         lab.publisher.comment(repository, number, MARKER, text)
-    assert [comment.text for comment in comments[1:]] == [f"Carol is missing\n\n{MARKER}"]
+    assert [comment.text for comment in comments[1:]] == [f"Carol is missing\n\n<!-- {MARKER} -->"]
     lab.publisher.comment(repository, number, MARKER, "")
     assert [comment.by.login for comment in comments] == ["eve"]
+
+
+def test_a_comment_of_before_whose_marker_people_read_is_edited(
+    gitlab: FakeGitLab, lab: Forge, repository: Repo
+) -> None:
+    number = _change(gitlab)
+    old = gitlab.world.comment(OURS, number, f"Bob is missing\n\n{MARKER}")
+    lab.publisher.comment(repository, number, MARKER, "Carol is missing")
+    assert [(one.id, one.text) for one in gitlab.world.changes[number].comments] == [
+        (old.id, f"Carol is missing\n\n<!-- {MARKER} -->")
+    ]
 
 
 def test_people_are_asked_beside_those_who_are_and_a_change_is_proposed_once(

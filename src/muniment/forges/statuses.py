@@ -41,6 +41,11 @@ def context_for(ref: str) -> str:
     return f"{OURS}{ref.removeprefix('refs/heads/')}"
 
 
+def hidden(marker: str) -> str:
+    """A marker as it stands in a comment, where nobody reads it."""
+    return f"<!-- {marker} -->"
+
+
 def ref_of(context: str) -> str:
     """The protected branch that a context is of."""
     return f"refs/heads/{context.removeprefix(OURS)}"

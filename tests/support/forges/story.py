@@ -205,8 +205,8 @@ def comment(stage: Stage, number: int) -> None:
     """One comment, edited in place, gone when nothing is wrong; and whoever is asked again has not approved."""
     publisher = stage.forge.publisher
     for text in ("one is missing", "two are missing"):
-        publisher.comment(stage.repository, number, "<!-- muniment -->", text)
-    publisher.comment(stage.repository, number, "<!-- muniment -->", "")
+        publisher.comment(stage.repository, number, "muniment", text)
+    publisher.comment(stage.repository, number, "muniment", "")
     settle(stage)
     publisher.ask(stage.repository, number, (stage.acting.login("dave"),))
     assert stage.verdict(number) is Outcome.DENY

@@ -6,7 +6,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitea.client import Gitea, change, needed, place, short
 from muniment.forges.http import Proof, malformed
 from muniment.forges.shapes import Change, Repo, State
-from muniment.forges.statuses import Saying, Status
+from muniment.forges.statuses import Saying, Status, hidden
 
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failure"}
 _LONGEST = 255  # characters of a description
@@ -39,7 +39,7 @@ class GiteaPublisher:
             self._client.send("DELETE", place(repository.path, "issues", "comments", int(row["id"])))
         if not text:
             return
-        body = {"body": f"{marker}\n{text}"}
+        body = {"body": f"{hidden(marker)}\n{text}"}
         if not ours:
             self._client.send("POST", where, body)
         elif ours[0]["body"] != body["body"]:
@@ -70,4 +70,4 @@ class GiteaPublisher:
 
     def _is_ours(self, row: Any, marker: str) -> bool:
         who = row.get("user") or {}
-        return str(who.get("id")) == self._gitea.ours.id and str(row.get("body", "")).startswith(marker)
+        return str(who.get("id")) == self._gitea.ours.id and marker in str(row.get("body", ""))

@@ -12,7 +12,7 @@ from muniment.forges.github import shaped, wire
 from muniment.forges.github.app import Identity
 from muniment.forges.github.client import at
 from muniment.forges.shapes import Change, Repo
-from muniment.forges.statuses import Annotation, Saying, Status
+from muniment.forges.statuses import Annotation, Saying, Status, hidden
 
 JUDGE_AGAIN = "judge-again"  # the button that we put there
 _AT_ONCE = 50  # annotations that GitHub takes in one request
@@ -65,7 +65,7 @@ class GitHubPublisher:
         ]
         for surplus in found[1:] if text else found:
             self._hub.rest.send("DELETE", f"{base}/comments/{surplus.id}")
-        body = {"body": f"{text}\n\n{marker}"}
+        body = {"body": f"{text}\n\n{hidden(marker)}"}
         if text and not found:
             self._hub.rest.send("POST", f"{base}/{number}/comments", body)
         elif text and found[0].body != body["body"]:

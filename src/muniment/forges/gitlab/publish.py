@@ -12,7 +12,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import Lab, at, change, decoded, short
 from muniment.forges.shapes import Change, Repo
-from muniment.forges.statuses import Saying, Status, context_for
+from muniment.forges.statuses import Saying, Status, context_for, hidden
 
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failed"}
 _ANSWERS = {Saying.PENDING: "pending", Saying.ALLOWED: "passed", Saying.DENIED: "failed"}
@@ -104,7 +104,7 @@ class GitLabPublisher:
         ]
         for surplus in found[1:] if text else found:
             self._lab.rest.send("DELETE", f"{path}/{surplus.id}")
-        body = {"body": f"{text}\n\n{marker}"}
+        body = {"body": f"{text}\n\n{hidden(marker)}"}
         if text and not found:
             self._lab.rest.send("POST", path, body)
         elif text and found[0].body != body["body"]:
