@@ -84,7 +84,7 @@ class Publisher(Protocol):
         """A verdict on exactly that head."""
 
     def comment(self, repository: Repo, number: int, marker: str, text: str) -> None:
-        """The one comment that has `marker`, hidden, says `text`; it is edited in place, and removed if `text` is ""."""
+        """The one comment that has `marker`, hidden, says `text`; it is edited in place, and removed if that is ""."""
 
     def ask(self, repository: Repo, number: int, accounts: tuple[str, ...]) -> None:
         """Ask these logins to review."""
