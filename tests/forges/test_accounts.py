@@ -66,3 +66,14 @@ def test_what_the_forge_proved_comes_after_what_people_say() -> None:
 def test_addresses_without_ids_are_by_login_alone() -> None:
     plain = accounts(numbered=False)
     assert plain.address("email:17+ada@users.noreply.hub") == "email:17+ada@users.noreply.hub"
+
+
+def test_the_accounts_of_a_person_are_those_of_this_forge_whose_login_is_known() -> None:
+    seen = [Account("17", "renamed"), Account("6", "bob")]
+    assert accounts().of(ADA) == (Account("17", "Ada-GH"),)
+    assert accounts(seen=seen).of(ADA) == (Account("17", "renamed"),)
+    assert accounts(seen=seen).of(BOB) == (Account("", "bob"),)
+    assert accounts().of(CAROL) == ()
+    by_id = person("ida", accounts=("hub/#17", "other/ida"))
+    assert accounts().of(by_id) == ()
+    assert accounts(seen=seen).of(by_id) == (Account("17", "renamed"),)

@@ -336,6 +336,17 @@ def test_who_may_write_is_told_of_the_account_that_reviewed_as_it_is_now(
     assert value(hub.reader.read(repository, number).writers)[carol] is False
 
 
+def test_one_account_may_write_or_not_and_a_login_that_somebody_else_has_now_is_not_it(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    carol = str(github.world.users["carol"].id)
+    for account in (Account("", "carol"), Account(carol, "carol")):
+        assert hub.reader.may_write(repository, account)
+    assert not hub.reader.may_write(repository, Account("", "eve"))
+    with pytest.raises(ForgeError, match="another account"):
+        hub.reader.may_write(repository, Account("999", "carol"))
+
+
 # Around it
 
 

@@ -13,6 +13,7 @@ from muniment.forges.events import Happened
 from muniment.forges.forge import Forge
 from muniment.forges.github import connect, listen, manifest, queries
 from muniment.forges.rules import Wanted
+from muniment.forges.shapes import Account
 from muniment.forges.statuses import Annotation, Saying, Status
 from tests.support.forges import described
 from tests.support.forges.fake_github import FakeGitHub
@@ -57,6 +58,7 @@ def _everything(github: FakeGitHub, hub: Forge) -> None:
     protector.apply(repository, protector.plan(repository, wanted))
     github.older["main"] = {"enforce_admins": {"enabled": True}}
     reader.rules(repository, MAIN)
+    reader.may_write(repository, Account("", "carol"))
     github.permissions |= {"secrets": "read", "environments": "read", "actions": "read"}
     github.secrets["production"] = []
     reader.settings(repository)

@@ -240,6 +240,17 @@ def test_changes_are_listed_newest_first_back_to_a_moment(gitlab: FakeGitLab, la
     assert value(merged.merged_by).login == "carol"
 
 
+def test_one_account_may_write_or_not(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    carol = str(gitlab.world.users["carol"].id)
+    assert lab.reader.may_write(repository, Account("", "carol"))
+    assert lab.reader.may_write(repository, Account(carol, "carol"))
+    for nobody in (Account("", "eve"), Account("", "nobody"), Account("999999", "carol")):
+        assert not lab.reader.may_write(repository, nobody)
+    gitlab.fail("member", Fault.FAILED)
+    with pytest.raises(ForgeError):
+        lab.reader.may_write(repository, Account("", "carol"))
+
+
 def test_branches_and_where_they_are(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
     gitlab.world.push("ada", "feature/x", {"a": "1"})
     tips = {tip.ref: tip.commit for tip in lab.reader.tips(repository)}

@@ -23,7 +23,7 @@ from muniment.server.connections import hearing, reaching, reconciling
 from muniment.server.connections.keeping import PostgresKeeper
 from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Listed, Shown
 from muniment.server.incidents.models import Incident
-from muniment.server.people.models import Message, Person
+from muniment.server.people.models import Account, Message, Person
 from muniment.server.products.models import ClauseState, State
 from muniment.server.record.models import Entry
 from tests.support.connected import MAIN, Town, town
@@ -432,7 +432,6 @@ def test_an_id_that_somebody_has_is_not_given_to_another_whose_login_has_it_now(
     from muniment.forges.shapes import Account as AtGitea
     from muniment.server.connections import numbering
     from muniment.server.people import document
-    from muniment.server.people.models import Account
 
     number = str(town.fake.users[town.acting.login("bob")]["id"])
 
@@ -796,6 +795,45 @@ def test_the_guide_is_answered_on_our_page_for_one_head(town: Town) -> None:
     assert town.shown(change.head) == "success", signed_in("dave").get(f"/changes/{change.pk}").content.decode()
     stale = post(signed_in("dave"), f"/changes/{change.pk}/review", do="approve", head="0" * 40, **answers)
     assert "It has another head by now" in stale
+
+
+def test_an_approval_on_our_page_counts_while_its_person_may_write_at_the_forge(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    change, people = town.change(number), town.fake.repos[town.acting.path]["people"]
+    town.acting.approve("bob", number)
+    post(signed_in("carol"), f"/changes/{change.pk}/review", do="approve", head=change.head)
+
+    def shown() -> str:
+        town.look(number)
+        return town.shown(change.head)
+
+    assert shown() == "success"
+    people[town.acting.login("carol")] = "read"
+    assert shown() == "failure"
+    assert "they may not write to this repository" in signed_in("ada").get(f"/changes/{change.pk}").content.decode()
+    people[town.acting.login("carol")] = "write"
+    assert shown() == "success"
+    people[town.acting.login("carol")] = "none"
+    assert shown() == "failure"
+    people[town.acting.login("carol")] = "write"
+    with as_role("owner"):
+        Account.objects.filter(person__slug="carol", kind="login").delete()
+    assert shown() == "failure", "nobody knows an account of hers there"
+
+
+def test_an_approval_on_our_page_is_unknown_while_the_forge_does_not_say_who_may_write(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    change = town.change(number)
+    for name in ("bob", "carol"):
+        post(signed_in(name), f"/changes/{change.pk}/review", do="approve", head=change.head)
+    town.fake.fail("permission", Fault.FAILED)
+    town.look(number)
+    assert town.shown(change.head) == "failure"
+    town.fake.mend()
+    town.look(number)
+    assert town.shown(change.head) == "success"
 
 
 def test_a_statement_that_no_act_recorded_counts_for_nothing(town: Town) -> None:

@@ -62,6 +62,16 @@ class Accounts:
         """Whose it is; None if nobody is known to own it."""
         return self._holder(self.identity(account))
 
+    def of(self, person: Person) -> tuple[Account, ...]:
+        """The accounts of a person at this forge, as far as their logins are known."""
+        here = f"{self._name}/".casefold()
+        named = [account[len(here) :] for account in person.accounts if account.casefold().startswith(here)]
+        ids = [name[1:] for name in named if name.startswith("#")]
+        logins = [name for name in named if not name.startswith("#")]
+        if len(ids) == len(logins) == 1:
+            return (self._seen.get(ids[0]) or Account(ids[0], logins[0]),)
+        return (*(Account("", login) for login in logins), *(self._seen[id] for id in ids if id in self._seen))
+
     def address(self, identity: str) -> str:
         """The identity that an address stands for: a noreply address belongs to the account whose id it carries.
 

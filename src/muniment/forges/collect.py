@@ -9,14 +9,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from muniment.errors import ForgeError, GitError, SignatureError
+from msgspec import structs
+
+from muniment.errors import ForgeCode, ForgeError, GitError, SignatureError
 from muniment.facts import kinds as known_kinds
 from muniment.facts.change import ApprovedHead, Commit, Pushes, Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.people import People
+from muniment.facts.people import People, Person
 from muniment.facts.pipeline import Runs
-from muniment.facts.statements import Approval
+from muniment.facts.statements import Approval, Signature, Verdict
 from muniment.forges import checks, hands, reviews
 from muniment.forges.accounts import Accounts
 from muniment.forges.shapes import NOT_ASKED, Account, Check, Move, Reading
@@ -47,8 +49,9 @@ class ForgeCollector:
         numbered: bool = True,
         statements: Iterable[Approval] = (),
         statuses: Callable[[str], tuple[Check, ...]] | None = None,
+        may_write: Callable[[Account], bool] | None = None,
     ) -> None:
-        """`statuses` asks what others say of a head, where the reading did not."""
+        """`statuses` asks what others say of a head, where the reading did not; `may_write` the same of an account."""
         self._name = name
         self._reading = reading
         self._repository = repository
@@ -56,11 +59,13 @@ class ForgeCollector:
         self._now = now
         self._statements = tuple(statements)
         self._statuses = statuses
+        self._may_write = may_write
         proven = reading.addresses.value if isinstance(reading.addresses, Known) else {}
         seen = accounts_in(reading)
         self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
         self._git = GitCollector(repository, Known(people), now)
         self._approved: dict[tuple[str, str], tuple[ApprovedHead, ...]] = {}
+        self._writers: dict[str, bool] = {}
         self._readers: dict[str, Callable[[Revision], Any]] = {
             known_kinds.COMMITS.name: self._commits,
             known_kinds.FILES.name: self._git.files,
@@ -141,7 +146,31 @@ class ForgeCollector:
         heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
         wanted = [reference for reference in self._git.references() if reference.head in heads]
         signed = approvals.read(self._repository, wanted, self._people)
-        return reviews.together(signed, (*given, *self._statements))
+        return reviews.together(signed, (*given, *(self._counted(one, heads) for one in self._statements)))
+
+    def _counted(self, said: Approval, heads: Collection[str]) -> Approval:
+        """What was said on our own page: an approval of somebody who may not write at the forge now is none."""
+        yes = said.verdict is Verdict.APPROVE and said.signature is Signature.RECORDED and said.head in heads
+        person = self._people.by_id.get(said.ref_person)
+        if not yes or person is None or self._writes(person):
+            return said
+        return structs.replace(said, signature=Signature.MAY_NOT_WRITE)
+
+    def _writes(self, person: Person) -> bool:
+        if person.id not in self._writers:
+            told = _known(self._reading.writers)
+            theirs = (one.by.id for one in _known(self._reading.reviews) if self._accounts.holder(one.by) is person)
+            known = any(told.get(id) is True for id in theirs)
+            self._writers[person.id] = known or any(map(self._asked, self._accounts.of(person)))
+        return self._writers[person.id]
+
+    def _asked(self, account: Account) -> bool:
+        try:
+            return self._may_write is not None and self._may_write(account)
+        except ForgeError as error:
+            if error.code is ForgeCode.NOT_FOUND:  # nobody is called so there
+                return False
+            raise
 
     def _test_runs(self, revision: Revision) -> Runs:
         """What the forge's own checks say of the head that was read, and what machines signed (`git.runs`)."""

@@ -15,7 +15,7 @@ from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.events import Event
 from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
-from muniment.forges.shapes import About, Change, Check, Group, Listed, Move, Reading, Repo, State
+from muniment.forges.shapes import About, Account, Change, Check, Group, Listed, Move, Reading, Repo, State
 from muniment.forges.statuses import Status
 
 
@@ -66,6 +66,9 @@ class Reader(Protocol):
 
     def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
         """The newest of each context and poster on a head: one of ours that is by another account is an incident."""
+
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        """Whether that account may write now; it is asked by its login, and answered for its id if that is known."""
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """A group of the merge queue or train of `target`. Raises UNSUPPORTED where there is none."""

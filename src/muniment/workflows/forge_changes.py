@@ -173,4 +173,5 @@ def collector_of(
         numbered=connection.numbered,
         statements=statements,
         statuses=partial(forge.reader.statuses, repository),
+        may_write=partial(forge.reader.may_write, repository),
     )

@@ -190,6 +190,13 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         rows = [shown.activity(move) for move in self.world.moves if move.ref == request.query.get("ref", move.ref)]
         return self.may(request, "contents") or self.listed(request, rows[::-1])
 
+    def permission(self, request: Request) -> Reply:
+        user = self.world.users.get(request.found[1].replace("%5Bbot%5D", "[bot]"))
+        if user is None:
+            return shown.NOT_FOUND
+        level = self.world.levels[user.login]
+        return self.may(request, "metadata") or Reply(200, {"permission": level, "user": shown.user(user)})
+
     # rules
 
     def _binding(self, ref: str) -> list[dict[str, Any]]:
@@ -331,6 +338,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("GET", _R + "/actions/organization-secrets", "organisation's secrets", secret_names),
         Route("GET", _R + "/environments", "environments", environments),
         Route("GET", _R + "/environments/([^/]+)/secrets", "environment's secrets", environment_secrets),
+        Route("GET", _R + "/collaborators/([^/]+)/permission", "permission", permission),
         Route("GET", _R + "/actions/permissions", "job rules", job_rules),
         Route("GET", _R + "/actions/permissions/workflow", "job token", job_token),
         Route("GET", _R + "/actions/permissions/fork-pr-workflows-private-repos", "fork rules", fork_rules),

@@ -155,12 +155,12 @@ class GiteaReader:
         return tuple(newest.values())
 
     def may_write(self, repository: Repo, account: Account) -> bool:
-        if int(account.id) <= 0:  # deleted, or no user at all
+        if account.id.startswith("-") or account.id == "0":  # deleted, or no user at all
             return False
         where = place(repository.path, "collaborators", account.login, "permission")
         found = self._client.get(where)
         who = needed(found, "user", dict, where)
-        if str(who.get("id")) != account.id:
+        if account.id and str(who.get("id")) != account.id:
             raise malformed(where)  # the login has another owner meanwhile
         return needed(found, "permission", str, where) in _WRITES
 

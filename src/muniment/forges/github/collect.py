@@ -242,6 +242,15 @@ class GitHubReader:
         found += [shaped.status(one) for one in self._hub.many(wire.CommitStatus, f"{base}/statuses")]
         return checks.newest(found)
 
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        """Whether that account may write now."""
+        path = f"{at(repository)}/collaborators/{quote(account.login, safe='')}/permission"
+        found = self._hub.one(wire.Permission, path)
+        if found.user is None or (account.id and str(found.user.id) != account.id):
+            told = f"the login {account.login} belongs to another account now"
+            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
+        return found.permission in ("admin", "write")
+
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """A group of the merge queue, with its members."""
         return queue.group(self._hub, repository, target, head)

@@ -155,6 +155,13 @@ class Comment(Struct, frozen=True):
     body: str | None = None
 
 
+class Permission(Struct, frozen=True):
+    """What somebody may in a repository: `admin`, `write`, `read` or `none`."""
+
+    permission: str
+    user: User | None
+
+
 class BypassActor(Struct, frozen=True):
     """Who may set a ruleset aside."""
 

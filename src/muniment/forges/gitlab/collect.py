@@ -8,7 +8,7 @@ from urllib.parse import quote
 from muniment.facts import moments
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges import checks, pushed
-from muniment.forges.gitlab import merging, moves, protection, settings, wire
+from muniment.forges.gitlab import merging, moves, protection, settings, telling, wire
 from muniment.forges.gitlab.client import Lab, account, at, change, check, repo, request, tip
 from muniment.forges.gitlab.reading import Readings
 from muniment.forges.limits import Limits
@@ -16,6 +16,7 @@ from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
     Ability,
     About,
+    Account,
     Change,
     Check,
     Group,
@@ -92,6 +93,14 @@ class GitLabReader:
     def read(self, repository: Repo, number: int, since: str = "") -> Reading:
         """One of them completely."""
         return self._readings.read(repository, number, since)
+
+    def may_write(self, repository: Repo, account: Account) -> bool:
+        """Whether that account is a developer or more now."""
+        ids = [account.id] if account.id else [str(user.id) for user in self._called(account.login)]
+        return len(ids) == 1 and telling.writes(telling.member(self._lab, repository, ids[0]))
+
+    def _called(self, login: str) -> tuple[wire.User, ...]:
+        return self._lab.many(wire.User, "users", username=login)
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """The part of a merge train up to the place whose pipeline runs on `head`."""

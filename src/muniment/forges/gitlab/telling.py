@@ -116,12 +116,17 @@ class ByQuestion:
         there = self._told.members.get(int(id))
         if there is not None or self._told.all_members:
             return there
-        try:
-            return self._lab.one(wire.Member, f"{at(self._repository)}/members/all/{id}")
-        except ForgeError as error:
-            if error.code is ForgeCode.NOT_FOUND:  # the project was there a moment ago
-                return None
-            raise
+        return member(self._lab, self._repository, id)
+
+
+def member(lab: Lab, repository: Repo, id: str) -> wire.Member | None:
+    """One member of a project that is there; None if that account is none."""
+    try:
+        return lab.one(wire.Member, f"{at(repository)}/members/all/{id}")
+    except ForgeError as error:
+        if error.code is ForgeCode.NOT_FOUND:
+            return None
+        raise
 
 
 def writes(member: wire.Member | None) -> bool:
