@@ -32,8 +32,9 @@ def test_what_was_acknowledged_outlives_a_kill_and_a_restart(tmp_path: Path) -> 
     with running(tmp_path) as vault:
         for number in range(20):
             vault.web.patch("shop", "production", {f"NAME_{number}": _VALUE})
-        os.kill(vault.server.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, vault.server.pid, os.WEXITED | os.WNOWAIT)
+        killed = vault.server.pid
+        os.kill(killed, signal.SIGKILL)
+        os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
         assert _code(vault) is VaultCode.DOWN
         vault.server.revive()
         assert len(vault.web.subkeys("shop", "production")) == 20

@@ -70,7 +70,9 @@ class Accounts:
         logins = [name for name in named if not name.startswith("#")]
         if len(ids) == len(logins) == 1:
             return (self._seen.get(ids[0]) or Account(ids[0], logins[0]),)
-        return (*(Account("", login) for login in logins), *(self._seen[id] for id in ids if id in self._seen))
+        if ids:  # which login is whose id is not known: somebody else may have one of the logins by now
+            return tuple(self._seen[id] for id in ids if id in self._seen)
+        return tuple(Account("", login) for login in logins)
 
     def address(self, identity: str) -> str:
         """The identity that an address stands for: a noreply address belongs to the account whose id it carries.
