@@ -7,12 +7,20 @@ import hmac
 import json
 import multiprocessing
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.measure import Row
+from muniment.forges.shapes import Vendor
+from tests.support.forges.acting import GiteaActing
+from tests.support.forges.acting_fakes import GitHubActing
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.faulty import Route
+from tests.support.forges.github_shown import APP
 
 A_SECOND, AT_ONCE = 50, 4
 _LONGEST = 900.0
@@ -21,17 +29,24 @@ Credential = Mapping[str, str]
 Said = list[tuple[str, float]]
 
 
-class Place:
+class Place(ABC):
     """A connected repository at a fake forge. `said`: the head and moment of each verdict but pending."""
 
     name = ""
+    vendor = Vendor.GITEA
     event = ""  # the header that names the kind of a delivery
     says: tuple[str, ...] = ()  # the calls that show a verdict
+    town: Any  # of the service, once it is connected
 
-    def __init__(self, fake: Any, acting: Any, town: Any) -> None:
-        self.fake, self.acting, self.town = fake, acting, town
+    def __init__(self, fake: Any, acting: Any) -> None:
+        self.fake, self.acting = fake, acting
         self.said: Said = []
         self._note()
+
+    @classmethod
+    @abstractmethod
+    def there(cls, folder: Path) -> contextlib.AbstractContextManager["Place"]:
+        """A new forge with one repository, which nothing is connected to yet."""
 
     def open(self, branch: str) -> int:
         """A change by ada, pushed without git's own ceremony, and approved by bob."""
@@ -49,33 +64,31 @@ class Place:
         return found
 
     @property
+    @abstractmethod
     def git(self) -> Any:
         """The repository at the forge."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pushed(self, login: str, ref: str, commit: str) -> None:
         """Somebody pushed a branch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def label(self, number: int, label: str) -> dict[str, Any]:
         """Somebody puts a label there; what a delivery tells of the change then."""
-        raise NotImplementedError
 
+    @abstractmethod
     def credential(self) -> Credential:
         """What the vault would hold."""
-        raise NotImplementedError
 
+    @abstractmethod
     def head_said(self, request: Any, reply: Any) -> str:
         """The head on which a call showed a verdict; "" for pending."""
-        raise NotImplementedError
 
+    @abstractmethod
     def signature(self, mac: str) -> dict[str, str]:
         """The header of a delivery's signature."""
-        raise NotImplementedError
 
     def _note(self) -> None:
-        from tests.support.forges.faulty import Route
-
         def noted(answer: Any) -> Any:
             def answered(fake: Any, request: Any) -> Any:
                 reply = answer(fake, request)
@@ -94,8 +107,15 @@ class AtGitea(Place):
     """Gitea, with a token."""
 
     name = "Gitea"
+    vendor = Vendor.GITEA
     event = "HTTP_X_GITEA_EVENT"
     says = ("publish",)
+
+    @classmethod
+    @contextlib.contextmanager
+    def there(cls, folder: Path) -> Iterator["Place"]:
+        with FakeGitea(folder) as fake:
+            yield cls(fake, GiteaActing(fake.url, fake.administrator))
 
     @property
     def git(self) -> Any:
@@ -124,8 +144,15 @@ class AtGitHub(Place):
     """GitHub, as an App."""
 
     name = "GitHub"
+    vendor = Vendor.GITHUB
     event = "HTTP_X_GITHUB_EVENT"
     says = ("make run", "change run")
+
+    @classmethod
+    @contextlib.contextmanager
+    def there(cls, folder: Path) -> Iterator["Place"]:
+        with FakeGitHub(folder) as fake:
+            yield cls(fake, GitHubActing(fake))
 
     @property
     def git(self) -> Any:
@@ -139,8 +166,6 @@ class AtGitHub(Place):
         return {"number": number, "updated_at": self.fake.world.changes[number].updated}
 
     def credential(self) -> Credential:
-        from tests.support.forges.github_shown import APP
-
         return {"app_id": str(APP), "pem": self.fake.pem}
 
     def head_said(self, request: Any, reply: Any) -> str:
@@ -156,26 +181,16 @@ PLACES: tuple[type[Place], ...] = (AtGitHub, AtGitea)
 @contextlib.contextmanager
 def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
     """A new organisation whose one repository is connected there, with so many commits on its main branch."""
-    from muniment.forges.shapes import Vendor
     from muniment.server.connections import credentials
     from muniment.server.running import preparing
     from tests.support.connected import Town
-    from tests.support.forges.acting import GiteaActing
-    from tests.support.forges.acting_fakes import GitHubActing
-    from tests.support.forges.fake_gitea import FakeGitea
-    from tests.support.forges.fake_github import FakeGitHub
     from tests.support.service import empty
 
     empty()
     preparing.first_policy()
-    with (FakeGitHub if kind is AtGitHub else FakeGitea)(folder / "forge") as fake:
-        acting: Any = GitHubActing(fake) if isinstance(fake, FakeGitHub) else GiteaActing(fake.url, fake.administrator)
-        given: dict[str, str] = {}
-        vars(credentials)["of"] = lambda _: given
-        vendor = Vendor.GITHUB if kind is AtGitHub else Vendor.GITEA
-        place = kind(fake, acting, None)
-        given.update(place.credential())
-        place.town = Town(fake, acting, folder, vendor)
+    with kind.there(folder / "forge") as place:
+        vars(credentials)["of"] = lambda _: place.credential()
+        place.town = Town(place.fake, place.acting, folder, kind.vendor)
         for number in range(commits):
             place.git.commit({"log.txt": f"{number}\n"}, on="main")
         place.town.connect()
@@ -255,13 +270,12 @@ def _events(place: Place, numbers: list[int], seconds: int) -> tuple[Said, float
         time.sleep(max(0.0, begun + number_of / A_SECOND - time.perf_counter()))
         told = place.label(number, f"label-{number_of}")
         heard.append((heads[number], time.perf_counter()))
-        raw = json.dumps(
-            {"action": "labeled", "at": number_of, "seconds": seconds, "repository": repository, "pull_request": told}
-        ).encode()
+        once = time.perf_counter_ns()  # the same bytes are not heard twice
+        raw = json.dumps({"action": "labeled", "at": once, "repository": repository, "pull_request": told}).encode()
         mac = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
         headers: dict[str, Any] = {
             place.event: "pull_request",
-            f"{place.event[:-6]}_DELIVERY": f"d-{time.perf_counter_ns()}",
+            f"{place.event[:-6]}_DELIVERY": f"d-{once}",
         }
         headers |= place.signature(mac)
         answer = client.post("/hear/forge", raw, content_type="application/json", **headers)

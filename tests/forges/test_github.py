@@ -1,5 +1,6 @@
 """GitHub, read: a reading is whole, or says which part is not and what is missing; nothing is made up for it."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,34 +13,17 @@ from muniment.forges.shapes import Ability, Account, Repo, Said, State
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.faulty import Fault
+from tests.support.forges.whole_change import story, value
 
 GITHUB = "noreply@github.com"
+
+
+_story = partial(story, objection_last=True)
 
 
 @pytest.fixture(name="repository")
 def _repository(hub: Forge) -> Repo:
     return hub.reader.repository("shop/api").repository
-
-
-def _story(github: FakeGitHub) -> int:
-    """A change with something of everything."""
-    world = github.world
-    first = world.push("ada", "topic", {"a.py": "1\n"})
-    number = world.open("ada", "topic")
-    world.push("bob", "topic", {"b.py": "2\n"})
-    world.review("carol", number, "approved")
-    world.push("dave", "topic", {"c.py": "3\n"}, over=first)
-    world.review("carol", number, "approved")
-    world.review("bob", number, "changes")
-    world.status("eve", world.changes[number].head, "build", "success")
-    github.written()
-    return number
-
-
-def value(part: Any) -> Any:
-    """What is known. Fails otherwise."""
-    assert isinstance(part, Known), part
-    return part.value
 
 
 def test_what_stands_behind_a_connection(hub: Forge) -> None:
@@ -446,18 +430,3 @@ def test_a_reading_older_than_what_a_delivery_told_of_is_unknown(
         assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == set(PARTS)
     github.mend()
     assert value(hub.reader.read(repository, number, heard).reviews)[1].dismissed
-
-
-def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(
-    github: FakeGitHub, hub: Forge, repository: Repo
-) -> None:
-    first = github.world.push("ada", "topic", {"a.py": "1\n"})
-    github.world.push("eve", "other", {"a.py": "1\n"})
-    second = github.world.push("bob", "topic", {"b.py": "2\n"})
-    third = github.world.push("dave", "topic", {"c.py": "3\n"})
-    told = hub.reader.pushes(repository, "refs/heads/topic", first, "2000-01-02T00:00:00.000000Z")
-    assert [(move.old, move.new, value(move.who).login) for move in told] == [
-        (first, second, "bob"),
-        (second, third, "dave"),
-    ]
-    assert hub.reader.pushes(repository, "refs/heads/topic", "", "2999-01-02T00:00:00.000000Z") == ()

@@ -17,8 +17,8 @@ from muniment.forges.shapes import NOT_ASKED, Ability, Account, Repo, Said, Stat
 from tests.support.forges import ours
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault, Faulty, Reply, Request, Route
-from tests.support.forges.gitlab_change import story, value
 from tests.support.forges.gitlab_requests import OURS
+from tests.support.forges.whole_change import story, value
 
 GITLAB = "noreply@gitlab.com"
 
@@ -361,18 +361,3 @@ def test_an_address_tells_whose_it_is(answers: dict[str, int], vendor: Vendor) -
         assert connecting.found_at(f"{there.url}/shop/api/{page}") == (vendor, there.url, "shop/api")
     with pytest.raises(ForgeError):
         connecting.found_at(f"{there.url}/shop/api")
-
-
-def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(
-    gitlab: FakeGitLab, lab: Forge, repository: Repo
-) -> None:
-    first = gitlab.world.push("ada", "topic", {"a.py": "1\n"})
-    gitlab.world.push("eve", "other", {"a.py": "1\n"})
-    second = gitlab.world.push("bob", "topic", {"b.py": "2\n"})
-    third = gitlab.world.push("dave", "topic", {"c.py": "3\n"})
-    told = lab.reader.pushes(repository, "refs/heads/topic", first, "2000-01-02T00:00:00.000000Z")
-    assert [(move.old, move.new, value(move.who).login) for move in told] == [
-        (first, second, "bob"),
-        (second, third, "dave"),
-    ]
-    assert lab.reader.pushes(repository, "refs/heads/topic", "", "2999-01-02T00:00:00.000000Z") == ()

@@ -16,8 +16,8 @@ from muniment.forges.shapes import Reading, Repo, State
 from tests.support.forges import ours
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 from tests.support.forges.faulty import Fault
-from tests.support.forges.gitlab_change import PARTS, story, value
 from tests.support.forges.gitlab_graphql import complexity, schema
+from tests.support.forges.whole_change import PARTS, story, value
 
 MOST = 250  # what GitLab allows whoever is no administrator
 

@@ -11,7 +11,7 @@ from muniment.forges.shapes import Repo
 from tests.support.forges import gitlab_requests, ours
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault
-from tests.support.forges.gitlab_change import PARTS, story, value
+from tests.support.forges.whole_change import PARTS, story, value
 
 GITLAB = "noreply@gitlab.com"
 OLDER = "NoteConnection.count"  # without it GitLab does not answer the question

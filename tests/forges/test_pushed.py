@@ -1,10 +1,19 @@
 """Who moved a branch to each commit of it: nobody gets what another may have pushed."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from muniment.facts.maybe import Known, Unknown
+from muniment.forges.forge import Forge
 from muniment.forges.pushed import movers
 from muniment.forges.shapes import Account, Move
+from tests.support.forges import ours
+from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.fake_gitlab import FakeGitLab
+from tests.support.forges.whole_change import value
 
 
 def move(old: str, new: str, who: str) -> Move:
@@ -35,3 +44,22 @@ def test_a_commit_is_whose_push_first_went_past_it_as_far_as_the_pushes_meet(
         at: ",".join(one.value.login if isinstance(one, Known) else "?" for one in who) for at, who in told.items()
     }
     assert " ".join(shown[at] for at in "bcd") == found
+
+
+@pytest.mark.parametrize(("made", "connected"), [(FakeGitHub, ours.github), (FakeGitLab, ours.gitlab)])
+def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(
+    made: Any, connected: Callable[[Any], Forge], tmp_path: Path
+) -> None:
+    with made(tmp_path) as fake:
+        reader = connected(fake).reader
+        repository = reader.repository("shop/api").repository
+        first = fake.world.push("ada", "topic", {"a.py": "1\n"})
+        fake.world.push("eve", "other", {"a.py": "1\n"})
+        second = fake.world.push("bob", "topic", {"b.py": "2\n"})
+        third = fake.world.push("dave", "topic", {"c.py": "3\n"})
+        told = reader.pushes(repository, "refs/heads/topic", first, "2000-01-02T00:00:00.000000Z")
+        assert [(move.old, move.new, value(move.who).login) for move in told] == [
+            (first, second, "bob"),
+            (second, third, "dave"),
+        ]
+        assert reader.pushes(repository, "refs/heads/topic", "", "2999-01-02T00:00:00.000000Z") == ()

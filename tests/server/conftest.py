@@ -34,6 +34,7 @@ from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.cache import cache  # noqa: E402
 
 from muniment.server.running import preparing  # noqa: E402
+from tests.support.connected import Town, town  # noqa: E402
 from tests.support.service import as_role, empty  # noqa: E402
 
 PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on purpose
@@ -58,3 +59,11 @@ def service(postgres: Embedded) -> Iterator[None]:
     from django.db import connections
 
     connections.close_all()
+
+
+@pytest.fixture(name="town")
+def _town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """A product whose one repository is connected at a fake forge."""
+    with town(tmp_path, monkeypatch) as found:
+        found.connect()
+        yield found

@@ -1,8 +1,5 @@
 """What is green is read again before all else, whatever asks for it: a delivery, a person, a freeze of everything."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -10,17 +7,10 @@ from muniment.forges.events import Event, Happened
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.tasks import rejudge_all
 from muniment.server.connections import hearing
-from tests.support.connected import Town, town
+from tests.support.connected import Town
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
-
-
-@pytest.fixture(name="town")
-def _town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    with town(tmp_path, monkeypatch) as made:
-        made.connect()
-        yield made
 
 
 def waiting() -> list[int]:

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,13 +31,6 @@ from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
-
-
-@pytest.fixture(name="town")
-def a_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    with town(tmp_path, monkeypatch) as found:
-        found.connect()
-        yield found
 
 
 def signed_in(name: str) -> Any:

@@ -1,6 +1,5 @@
 """What a forge says of a product counts where a clause bites: at merge, in the states, and at deploy."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ from muniment.server.deployments import judging
 from muniment.server.installation import home
 from muniment.server.record.home import POLICY
 from muniment.server.record.reading import beside
-from tests.support.connected import MAIN, Town, town
+from tests.support.connected import MAIN, Town
 from tests.support.deploying import BUILDER, Shop
 from tests.support.forges.faulty import Fault
 from tests.support.forges.memory import OURS, World
@@ -35,13 +34,6 @@ def policy(control: str, bites: str, more: str = "") -> str:
     """The built-in policy with one clause that bites elsewhere."""
     before = f'control = "{control}"\nbites = "report"\n'
     return pack_text("sec@example.test", "shop").replace(before, f'control = "{control}"\nbites = "{bites}"\n{more}')
-
-
-@pytest.fixture(name="town")
-def a_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    with town(tmp_path, monkeypatch) as found:
-        found.connect()
-        yield found
 
 
 def codes(change: Change) -> set[str]:

@@ -1,8 +1,6 @@
 """What lets a change pass for a while alone holds no longer: its head is red again by itself."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -11,17 +9,10 @@ from muniment.server.connections import tasks
 from muniment.server.connections.models import AtForge
 from muniment.server.people.models import Person
 from muniment.server.policies.models import Gentle
-from tests.support.connected import Town, town
+from tests.support.connected import Town
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
-
-
-@pytest.fixture(name="town")
-def a_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    with town(tmp_path, monkeypatch) as found:
-        found.connect()
-        yield found
 
 
 def test_a_clause_that_reported_only_until_yesterday_turns_what_it_let_pass_red(town: Town) -> None:

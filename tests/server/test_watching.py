@@ -1,7 +1,5 @@
 """Watching what branches take: nothing that somebody does to one branch hides what another took, or is taken back."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +13,11 @@ from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
 from muniment.server.policies import current
 from muniment.workflows.watch_branch import Step, steps
-from tests.support.connected import MAIN, Town, town
+from tests.support.connected import MAIN, Town
 from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
-
-
-@pytest.fixture(name="town")
-def a_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    with town(tmp_path, monkeypatch) as found:
-        found.connect()
-        yield found
 
 
 def push(town: Town, branch: str = "main", text: str = "x = 666\n") -> str:

@@ -63,9 +63,9 @@ def soon(name: str, **about: Any) -> None:
 def first(name: str, **about: Any) -> None:
     """The same before whatever else waits; what waits for its turn already moves up."""
     place = _key(name, about)
-    _defer(name, about, place, _FIRST)
-    with connection.cursor() as cursor:
-        cursor.execute(_MOVE_UP, [_FIRST, place, _FIRST])
+    if not _defer(name, about, place, _FIRST):
+        with connection.cursor() as cursor:
+            cursor.execute(_MOVE_UP, [_FIRST, place, _FIRST])
 
 
 _MOVE_UP = "UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s"
@@ -107,14 +107,16 @@ def _put_off(name: str, about: dict[str, Any], attempt: int) -> None:
     _defer(name, {**about, _ATTEMPT: attempt}, f"{_key(name, about)}:again", _PUT_OFF, pause)
 
 
-def _defer(name: str, about: dict[str, Any], place: str, priority: int, later: timedelta | None = None) -> None:
+def _defer(name: str, about: dict[str, Any], place: str, priority: int, later: timedelta | None = None) -> bool:
+    """Put it into its place in the queue; whether that was free."""
     lock = place.removesuffix(":again")
     when = {"schedule_at": timezone.now() + later} if later is not None else {}
     try:
         with transaction.atomic():  # a refused duplicate would break the transaction
             TASKS[name].configure(queueing_lock=place, lock=lock, priority=priority, **when).defer(**about)
     except AlreadyEnqueued:
-        pass
+        return False
+    return True
 
 
 def _key(name: str, about: dict[str, Any]) -> str:

@@ -162,7 +162,10 @@ class GitHubReader:
 
     def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
         """As GitHub's list of a branch's activity has them."""
-        over = lambda one: pushed.over(moves.move(one), base, since)  # noqa: E731 -- short
+
+        def over(one: wire.Activity) -> bool:
+            return pushed.over(moves.move(one), base, since)
+
         listed = self._hub.many(wire.Activity, f"{at(repository)}/activity", until=over, ref=ref)
         return tuple(moves.move(one) for one in reversed(listed) if one.ref == ref)
 

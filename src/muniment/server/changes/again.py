@@ -18,5 +18,9 @@ def judge_again(found: Change) -> None:
 def read_again(repository: int, number: int) -> None:
     """Have a change at a forge read anew, known or not."""
     rows = Change.objects.filter(repository=repository, at_forge__number=number)
-    green = rows.filter(at_forge__status__saying=Saying.ALLOWED.value).exists()
-    (first if green else soon)("read-change", repository=repository, number=number)
+    read_as(repository, number, rows.values_list("at_forge__status__saying", flat=True).first())
+
+
+def read_as(repository: int, number: int, saying: str | None) -> None:
+    """The same where it is known what stands for it, "" or None for nothing."""
+    (first if saying == Saying.ALLOWED.value else soon)("read-change", repository=repository, number=number)

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from muniment.errors import MunimentError
 from muniment.server.changes import gates, judging, past, trying
-from muniment.server.changes.again import read_again
+from muniment.server.changes.again import read_as
 from muniment.server.changes.models import Change, GateLog
 from muniment.server.changes.scene import open_heads, scene
 from muniment.server.policies.models import Trial, Version
@@ -77,8 +77,9 @@ def rejudge_all() -> None:
     open_ = Change.objects.filter(repository__product__retired=None, where=Change.Where.OPEN)
     for repository, ref in open_.filter(at_forge=None).values_list("repository", "name"):
         soon("judge-change", repository=repository, ref=ref)
-    for repository, number in open_.exclude(at_forge=None).values_list("repository", "at_forge__number"):
-        read_again(repository, number)
+    there = open_.exclude(at_forge=None)
+    for repository, number, saying in there.values_list("repository", "at_forge__number", "at_forge__status__saying"):
+        read_as(repository, number, saying)
 
 
 @task("try-policy")

@@ -12,7 +12,7 @@ from muniment.decision.account import Account as Told
 from muniment.errors import MunimentError
 from muniment.forges.statuses import Saying, ref_of
 from muniment.server import moments
-from muniment.server.changes.again import read_again
+from muniment.server.changes.again import read_again, read_as
 from muniment.server.changes.models import Change
 from muniment.server.connections import asking, reconciling, watching
 from muniment.server.connections.judging import Court, carries
@@ -183,8 +183,8 @@ def go_rounds() -> None:
     late = Q(due__lt=timezone.now() - _OWED) | Q(until__lte=timezone.now(), due=None, status__isnull=False)
     overdue = AtForge.objects.filter(late, repository__product__retired=None).order_by("?")  # none keeps others back
     with transaction.atomic():
-        for repository, number in overdue.values_list("repository", "number")[:500]:
-            read_again(repository, number)
+        for repository, number, saying in overdue.values_list("repository", "number", "status__saying")[:500]:
+            read_as(repository, number, saying)
         for row in groups_due(timezone.now() - _OWED):
             soon("read-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
 
