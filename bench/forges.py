@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench import burst
+from bench import burst, probe
 from bench.measure import Row, table
 
-CHANGES, SECONDS = 500, 10
+CHANGES, SECONDS, GREEN = 50, 10, 500
 REPOSITORIES, LIMIT = 1_000, 5_000  # an installation's requests an hour at GitHub, at least
 
 
@@ -26,15 +26,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.forges", description=__doc__)
     parser.add_argument("--changes", type=int, default=CHANGES, metavar="N", help="Open changes.")
     parser.add_argument("--seconds", type=int, default=SECONDS, metavar="N", help="How long the burst lasts.")
+    parser.add_argument("--green", type=int, default=GREEN, metavar="N", help="Green changes that are probed.")
     parser.add_argument("--history", type=int, default=10_000, metavar="N", help="Commits of the larger repository.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for rows in _rows(Path(folder), given.changes, given.seconds, given.history):
+        for rows in _rows(Path(folder), given):
             sys.stdout.write(table(rows) + "\n")
             sys.stdout.flush()
 
 
-def _rows(folder: Path, changes: int, seconds: int, history: int) -> Any:
+def _rows(folder: Path, given: argparse.Namespace) -> Any:
     from muniment.server.running import database
     from muniment.server.running.folder import make_folder
 
@@ -50,10 +51,11 @@ def _rows(folder: Path, changes: int, seconds: int, history: int) -> Any:
         preparing.migrate()
         preparing.first_policy()
         yield [_going_through()]
-        yield _sizes(folder, history)
+        yield _sizes(folder, given.history)
         yield _vendors(folder)
         for place in burst.PLACES:
-            yield burst.rows(place, folder / f"burst-{place.name}", changes, seconds)
+            yield burst.rows(place, folder / f"burst-{place.name}", given.changes, given.seconds)
+        yield probe.rows(folder, given.green)
 
 
 # Going through many repositories
@@ -95,7 +97,8 @@ def _going_through() -> Row:
             reconcile_forge.missed(reader, repo, {})
             reader.tips(repo)
             reader.rules(repo, "refs/heads/main")
-            reconcile_forge.statuses(reader, repo, "1" * 40, ["muniment/main"], keeper, Account("1", "us"))
+            posted = reader.statuses(repo, "1" * 40)
+            reconcile_forge.statuses(posted, "1" * 40, ["muniment/main"], keeper, Account("1", "us"))
         return reader.asked - before[0], reader.counted - before[1]
 
     assert world.changes[1].state is State.OPEN

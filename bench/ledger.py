@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 from bench.measure import Row, medians
-from muniment.home.files import FilesHome
-from muniment.home.files_log import FilesLog
-from muniment.home.starting import start
 from muniment.ledger import proofs
 from muniment.ledger.verification import verify
+from muniment.store.files import FilesStore
+from muniment.store.files_log import FilesLog
+from muniment.store.starting import start
 
 ENTRIES, BATCH = 1_000_000, 10_000
 SIZE = 600  # bytes of an entry
@@ -22,11 +22,11 @@ def rows() -> list[Row]:
     """Everything about the ledger."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         start(f"{folder}/home", {}, "muniment/bench")
-        home = FilesHome(f"{folder}/home")
+        home = FilesStore(f"{folder}/home")
         return [_append(Path(folder), home), *_million(home)]
 
 
-def _append(folder: Path, home: FilesHome) -> Row:
+def _append(folder: Path, home: FilesStore) -> Row:
     """One entry, from taking the lock to letting it go, beside the fsyncs of its three files and their folders."""
     log, entry = home.log(), bytes(SIZE)
     bare = folder / "bare"
@@ -58,7 +58,7 @@ def _append(folder: Path, home: FilesHome) -> Row:
     )
 
 
-def _million(home: FilesHome) -> list[Row]:
+def _million(home: FilesStore) -> list[Row]:
     log = home.log()
     batch = [number.to_bytes(8, "big") * (SIZE // 8) for number in range(BATCH)]
     begin = time.perf_counter()
@@ -91,7 +91,7 @@ def _proof(log: FilesLog, size: int) -> Row:
     )
 
 
-def _verification(home: FilesHome, log: FilesLog, size: int) -> Row:
+def _verification(home: FilesStore, log: FilesLog, size: int) -> Row:
     public, data = home.public_key(), log.checkpoint()
     assert public is not None
     assert data is not None

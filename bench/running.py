@@ -93,7 +93,7 @@ def _latency() -> Row:
 
     pause = timedelta(milliseconds=40).total_seconds()
     for number in range(TASKS):
-        soon("judge-change", repository=0, ref=f"refs/heads/bench-{number}")
+        soon("evaluate-change", repository=0, ref=f"refs/heads/bench-{number}")
         time.sleep(pause)
     until(lambda: _one(_WAITING) == 0)
     with connection.cursor() as cursor:

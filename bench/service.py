@@ -63,27 +63,28 @@ def _fill(products: int, changes: int, entries: int) -> None:
     from django.db import connection
 
     statements = f"""
-        INSERT INTO products_product (slug, name, sensitive, since)
+        INSERT INTO products_product (slug, name, sensitive_patterns, created_at)
             SELECT 'p' || n, 'Product ' || n, '', now() FROM generate_series(1, {products}) n ON CONFLICT DO NOTHING;
         INSERT INTO products_repository (product_id, name, path)
             SELECT id, slug, '/nowhere/' || slug FROM products_product ON CONFLICT DO NOTHING;
-        INSERT INTO products_clausestate (repository_id, clause, state, since, why, held, judged)
+        INSERT INTO products_clausestate (repository_id, clause, state, changed_at, reason, met_count, evaluated_count)
             SELECT r.id, c, (r.id + length(c)) % 5, now(), 'because', 1, 2
-            FROM products_repository r, unnest(ARRAY['review.two-others', 'review.small-changes', 'history.kept']) c
+            FROM products_repository r,
+                unnest(ARRAY['review.two-reviewers', 'review.small-changes', 'history.protected']) c
             ON CONFLICT DO NOTHING;
-        INSERT INTO changes_change (repository_id, name, target, "where", title, head, time)
+        INSERT INTO changes_change (repository_id, name, target, state, title, head, updated_at)
             SELECT r.id, md5(n::text), 'refs/heads/main',
-                CASE WHEN n % 50 = 0 THEN 'open' ELSE 'past' END, 'Change ' || n, md5(n::text),
+                CASE WHEN n % 50 = 0 THEN 'open' ELSE 'merged' END, 'Change ' || n, md5(n::text),
                 now() - n * interval '1 s'
             FROM generate_series(1, {changes}) n
                 JOIN (SELECT id, row_number() OVER (ORDER BY id) AS at FROM products_repository) r
                 ON r.at = 1 + n % {products}
             ON CONFLICT DO NOTHING;
-        INSERT INTO record_entry (kind, time, object, data, place)
-            SELECT CASE WHEN n % 10 = 0 THEN 'act' ELSE 'landed' END, now(), o.object, o.data,
-                (SELECT coalesce(max(place), -1) FROM record_entry) + n
+        INSERT INTO records_record (kind, recorded_at, details_digest, data, position)
+            SELECT CASE WHEN n % 10 = 0 THEN 'person-action' ELSE 'ref-update' END, now(), o.details_digest, o.data,
+                (SELECT coalesce(max(position), -1) FROM records_record) + n
             FROM generate_series(1, {entries}) n,
-                (SELECT object, data FROM record_entry WHERE kind = 'act' ORDER BY id LIMIT 1) o;
+                (SELECT details_digest, data FROM records_record WHERE kind = 'person-action' ORDER BY id LIMIT 1) o;
     """
     with connection.cursor() as cursor:
         for statement in statements.split(";"):
@@ -95,11 +96,11 @@ def _client() -> Any:
     from django.test import Client
 
     from muniment.access.roles import Role
-    from muniment.server.people.models import Grant, Person
+    from muniment.server.people.models import Person, RoleGrant
 
     ada = Person.objects.create(slug="ada", name="Ada")
     for role in Role:
-        Grant.objects.create(person=ada, role=role.value)
+        RoleGrant.objects.create(person=ada, role=role.value)
     client = Client(HTTP_HOST="localhost")
     client.force_login(ada, backend="allauth.account.auth_backends.AuthenticationBackend")
     return client
@@ -135,13 +136,15 @@ def _api(client: Any) -> Row:
     from django.utils import timezone
 
     from muniment.access.actions import Action
-    from muniment.server.people.models import Person, Token
-    from muniment.server.record.entering import code
+    from muniment.server.people.models import ApiToken, Person
+    from muniment.server.records.entering import code
 
-    text, hashed = Token.fresh()
+    text, hashed = ApiToken.fresh()
     ada = Person.objects.get(slug="ada")
-    scopes = [code(Action.SEE_STATE)]
-    Token.objects.create(person=ada, name="t", hash=hashed, scopes=scopes, expires=timezone.now() + timedelta(days=1))
+    scopes = [code(Action.SEE_PRODUCT)]
+    ApiToken.objects.create(
+        person=ada, name="t", token_hash=hashed, scopes=scopes, expires_at=timezone.now() + timedelta(days=1)
+    )
     headers = {"Authorization": f"Bearer {text}"}
 
     def timed(act: Any) -> float:

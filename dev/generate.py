@@ -3,6 +3,8 @@
 `python -m dev.generate` writes them; a test fails when they are stale.
 """
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.cli.commands import muniment
 from muniment.controls.control import Control
-from muniment.decision.account import Account
+from muniment.decision.account import DecisionReport
 from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.forges.shapes import Vendor
 from muniment.policy.parameters import declared
+from muniment.workflows import input_events
 
 DOCS = Path(__file__).parent.parent / "docs"
 _WIDTH = 100  # of the commands' help
@@ -23,16 +27,21 @@ _NOTE = "Generated from the code by `python -m dev.generate`; a test keeps it tr
 _ACCESS = """A role is held for the whole organisation or for one product; what is *own* is nobody else's. Whatever
 changes something takes a second factor, and some of it another person, who is never the one that asked.
 """
+_REEVALUATION = """Every input of a decision about a change at a forge, the events that have the change evaluated
+again, and what notices a change of it where an event is lost or there is none. A kind of fact that is not in this table
+keeps the service from starting.
+"""
 
 
 def documents() -> dict[str, str]:
     """The texts by file name."""
-    schema = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Account), order="sorted")).decode()
+    schema = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(DecisionReport), order="sorted")).decode()
     return {
         "check.schema.json": schema + "\n",
         "controls.md": _controls(),
         "commands.md": _commands(),
         "access.md": _access(),
+        "reevaluation.md": _reevaluation(),
     }
 
 
@@ -92,6 +101,31 @@ def _access() -> str:
     return "\n".join(pieces) + "\n"
 
 
+def _reevaluation() -> str:
+    vendors = (Vendor.GITHUB, Vendor.GITLAB, Vendor.GITEA)
+    pieces = [
+        "# Inputs of a decision, and their re-evaluation\n",
+        _NOTE,
+        _REEVALUATION,
+        "| input | read as | GitHub | GitLab | Gitea, Forgejo | without the event |",
+        "| --- " * 6 + "|",
+    ]
+    for row in input_events.ROWS:
+        told = [_events(row, vendor) for vendor in vendors]
+        facts = ", ".join(f"`{name}`" for name in row.facts) or "-"
+        pieces.append(f"| {row.input.value} | {facts} | {' | '.join(told)} | {row.fallback.value} |")
+    return "\n".join(pieces) + "\n"
+
+
+def _events(row: input_events.Row, vendor: Vendor) -> str:
+    if row.by:
+        return row.by
+    names = ", ".join(f"`{name}`" for name in row.events_of(vendor))
+    if not names:
+        return "no event"
+    return names if input_events.has_event(row.input, vendor) else f"{names}, and the probe"
+
+
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
@@ -104,6 +138,7 @@ def main() -> None:
     """Write every document."""
     for name, text in documents().items():
         (DOCS / name).write_text(text, encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "dev.act_reference"], cwd=DOCS.parent, check=True)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import ast
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from dev.rules import PACKAGE, Breach, find_in_nodes, report_breaches
+
 PURE = ("access", "decision", "controls", "policy", "facts", "errors")
 
 MODULES = frozenset(
@@ -47,21 +47,9 @@ ZONE = "{}: without a time zone it means the zone of this machine; give it one"
 GLOBAL = "global {}: a module's state outlives the judgement; return the value"
 
 
-class Breach(NamedTuple):
-    """One place in the pure part that is not pure, and what to do about it."""
-
-    line: int
-    message: str
-
-
 def breaches(source: str) -> list[Breach]:
     """Every breach in a module's source text, in the order of its lines."""
-    return sorted(
-        Breach(node.lineno, message)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.stmt | ast.expr)
-        for message in _judge(node)
-    )
+    return find_in_nodes(ast.parse(source), _judge)
 
 
 def pure_files(package: Path) -> list[Path]:
@@ -76,14 +64,8 @@ def pure_files(package: Path) -> list[Path]:
 
 
 def main() -> int:
-    """Print every breach as `path:line: message, what to do`; 1 if there is any."""
-    found = [
-        f"{path.relative_to(ROOT)}:{breach.line}: {breach.message}"
-        for path in pure_files(ROOT / "src" / "muniment")
-        for breach in breaches(path.read_text(encoding="utf-8"))
-    ]
-    print("\n".join(found) or "The pure part is pure.")
-    return 1 if found else 0
+    """Print every breach; 1 if there is any."""
+    return report_breaches(pure_files(PACKAGE), breaches, "The pure part is pure.")
 
 
 def _judge(node: ast.stmt | ast.expr) -> Iterator[str]:

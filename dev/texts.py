@@ -15,6 +15,7 @@ from pathlib import Path
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.controls.control import Codes, Unlearnt
+from muniment.decision import uncounted
 from muniment.decision.catalogue import CONTROLS
 from muniment.decision.decision import Reasons
 
@@ -55,6 +56,7 @@ def core() -> Iterator[str]:
     for codes in (*(control.codes for control in CONTROLS.values()), *everywhere):
         for member in codes:
             yield from filter(None, (member.value.message, member.value.remedy))
+    yield from uncounted.TEXTS.values()
     yield from (action.rule.text for action in Action)
     yield from (role.label for role in Role)
 

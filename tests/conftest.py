@@ -1,5 +1,54 @@
-"""Fixtures that several rooms share."""
+"""Fixtures and settings that several rooms share, and temporary folders that PostgreSQL's account can pass through."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
 
 from tests.support.shop import keys, shop
 
 __all__ = ["keys", "shop"]
+
+_PASSABLE = 0o711
+
+settings.register_profile("shared-machine", deadline=None)  # how long one case takes says nothing about the code
+settings.register_profile(  # of dev/mutation: a case that fails is neither made smaller nor kept
+    "mutation", deadline=None, database=None, phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile("shared-machine")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest reads the option
+def pytest_configure(config: pytest.Config) -> None:
+    """Give root's run a temporary folder of its own: pytest's, which all runs share, is closed at the start of each."""
+    if os.geteuid() == 0 and not config.option.basetemp:
+        own = Path(tempfile.mkdtemp(prefix="muniment-tests-"))
+        own.chmod(_PASSABLE)
+        config.option.basetemp = str(own / "run")
+        config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytest.TempPathFactory]:
+    """Folders that other accounts can pass through, as below /srv: root's PostgreSQL runs as another account."""
+    if os.geteuid() != 0:
+        yield tmp_path_factory
+        return
+    make = tmp_path_factory.mktemp
+
+    def make_passable(basename: str, numbered: bool = True) -> Path:
+        folder = make(basename, numbered)
+        folder.chmod(_PASSABLE)
+        return folder
+
+    base = tmp_path_factory.getbasetemp()
+    base.chmod(_PASSABLE)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base.parent.chmod(_PASSABLE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tmp_path_factory, "mktemp", make_passable)
+        yield tmp_path_factory

@@ -1,20 +1,59 @@
 """The program's door: answers --version at once, and turns every ending into the one table of exit codes."""
 
+import os
 import sys
 
-OK, DENIED, WRONG_USE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+from muniment.cli.exit_codes import FAILED, OK, READER_GONE, WRONG_USE
 
 
 def main() -> int:
-    """Run the command line; returns 0 allowed or fine, 1 denied, 2 wrong use, 3 our own failure, 130 interrupted."""
-    if sys.argv[1:] == ["--version"]:
-        from muniment import __version__
+    """Run the command line. Returns the exit code, one of those that `muniment --help` lists."""
+    if sys.argv[1:] in (["--version"], ["-V"]):
+        return _tell_version()
+    if sys.platform == "win32":
+        sys.stderr.write("muniment runs on Linux and macOS; on Windows, run it in the Windows Subsystem for Linux.\n")
+        return WRONG_USE
+    _import_msgspec()
+    if sys.argv[1:2] == ["hook"]:  # everybody who pushes waits for it: without what parses command lines
+        from muniment.cli import server_hooks
 
-        sys.stdout.write(f"muniment {__version__}\n")
-        return OK
+        code = server_hooks.main(sys.argv[2:])
+        if code is not None:
+            return code
     from muniment.cli.running import run
 
     return run(sys.argv[1:])
+
+
+def _import_msgspec() -> None:
+    """Import msgspec without typing_extensions: a third of the time that the import takes.
+
+    It prefers that module for three names, which it takes from `typing` where the module is not there. In Python 3.11
+    and newer they are the same.
+    """
+    if "typing_extensions" in sys.modules:
+        return
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment] # the documented way to have an import fail
+    try:
+        import msgspec  # noqa: F401 -- from here on whoever imports it finds it
+    finally:
+        del sys.modules["typing_extensions"]
+
+
+def _tell_version() -> int:
+    """Print the version; 3 if it cannot be written, 141 if nobody reads it."""
+    from muniment import __version__
+
+    try:
+        sys.stdout.write(f"muniment {__version__}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 -- the interpreter flushes it as it ends
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        sys.stderr.write(f"muniment: the output cannot be written: {error.strerror}\n")
+        return FAILED
+    return OK
 
 
 if __name__ == "__main__":

@@ -2,18 +2,23 @@
 
     MunimentError                 exit 3  our own failure, or the world's
     |-- UsageError                exit 2  the command was asked for something it cannot mean
+    |   |-- ParseError            exit 2  a value is not of the form that is needed; `code` says why
+    |   |-- ActInputError         exit 2  fields of an act are missing or wrong; one problem for each
     |   |-- ReportError           exit 2  a report of tests says nothing that could be counted
     |   `-- ConfigurationError    exit 2  a file that a person writes is missing or wrong
     |       |-- PolicyError               policy.toml
     |       |-- PeopleError               people.toml
     |       |-- ExceptionFileError        exceptions/<id>.json
     |       `-- HomeFileError             home.toml
-    |-- RefusedError              exit 1  the service does not let this person do it
+    |-- RefusedError              exit 1  an act is not carried out; `code` says why
     |-- GitError                  exit 3  git could not be run, or refused
     |-- SignatureError            exit 3  ssh-keygen could not sign or verify
-    |-- HomeError                 exit 3  the home could not be read or written
+    |-- ProgramError              exit 3  another program could not be run: it is missing, or took or printed too much
+    |-- NotCanonicalError         exit 3  JSON is not in canonical form, or names a key twice
+    |-- StoreError                exit 3  the home could not be read or written
     |   `-- ErasedError                   what is asked for was erased, on the record
     |-- DatabaseError             exit 3  PostgreSQL could not be started or reached
+    |-- HttpError                 exit 3  a server outside did not answer, or not wholly; `code` says which way
     |-- VaultError                exit 3  the vault is not there, or does not give or take what it was asked
     |-- RunError                  exit 200 to 219, one for each code  a command was not started; nothing of it ran
     |-- ForgeError                exit 3  a forge did not answer, or not wholly; `code` says which way
@@ -25,6 +30,7 @@ An error never means yes: whoever catches one denies, or passes it on.
 """
 
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 
 class MunimentError(Exception):
@@ -42,6 +48,41 @@ class UsageError(MunimentError):
     """The command was called in a way that has no meaning here."""
 
     exit_code = 2
+
+
+class ParseError(UsageError):
+    """A value that somebody gave is not of the form that is needed. `code` names the problem for programs, `field`
+    the field of an act that it stands in ("" if only the caller knows).
+    """
+
+    def __init__(self, code: str, message: str, remedy: str, field: str = "") -> None:
+        super().__init__(message, remedy)
+        self.code = code
+        self.field = field
+
+
+class FieldProblem(NamedTuple):
+    """The problem of one field of an act: its name in data, its label on pages, and a ParseError's three parts."""
+
+    field: str
+    label: str
+    code: str
+    message: str
+    remedy: str
+
+
+class ActInputError(UsageError):
+    """Fields of an act are missing or wrong. `problems` has at least one entry for each wrong field."""
+
+    def __init__(self, problems: tuple[FieldProblem, ...]) -> None:
+        remedies = tuple(dict.fromkeys(problem.remedy for problem in problems))
+        super().__init__(
+            " ".join(f"{problem.label}: {problem.message}" for problem in problems),
+            remedies[0]  # that names no field: the sentence does
+            if len(remedies) == 1
+            else " ".join(f"{problem.label}: {problem.remedy}" for problem in problems),
+        )
+        self.problems = problems
 
 
 class ReportError(UsageError):
@@ -78,9 +119,13 @@ class HomeFileError(ConfigurationError):
 
 
 class RefusedError(MunimentError):
-    """The service was asked, and does not let whoever asked do it."""
+    """An act is not carried out: the state, or who asks, does not permit it. `code` names the reason for programs."""
 
     exit_code = 1
+
+    def __init__(self, code: str, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.code = code
 
 
 class GitError(MunimentError):
@@ -91,11 +136,19 @@ class SignatureError(MunimentError):
     """ssh-keygen is missing, timed out, or could not sign."""
 
 
-class HomeError(MunimentError):
+class ProgramError(MunimentError):
+    """A program cannot be started, takes too long, or prints too much; or a value is none that it can be given."""
+
+
+class NotCanonicalError(MunimentError):
+    """JSON that is signed or digested is not in canonical form (`facts.canonical`), or names a key twice."""
+
+
+class StoreError(MunimentError):
     """The home cannot be read or written."""
 
 
-class ErasedError(HomeError):
+class ErasedError(StoreError):
     """What is asked for was erased, and the record says by which rule."""
 
 
@@ -103,19 +156,47 @@ class DatabaseError(MunimentError):
     """PostgreSQL cannot be started, or cannot be reached."""
 
 
+class HttpCode(StrEnum):
+    """The ways in which an HTTP request gets no answer."""
+
+    ADDRESS = "address"  # not one that may be asked: another scheme, a password in it, not encrypted
+    REQUEST = "request"  # a path or header with characters that would make it another one
+    AUTHORITIES = "authorities"  # the file of trusted authorities cannot be read
+    PROXY = "proxy"  # its address is wrong, or it does not let this request through
+    UNREACHABLE = "unreachable"  # nobody listens, or the connection ended before the answer did
+    UNTRUSTED = "untrusted"  # the certificate does not prove the address
+    TIMED_OUT = "timed-out"
+    TOO_LARGE = "too-large"
+    MALFORMED = "malformed"  # not an HTTP answer, or not of the form that was asked for
+    REDIRECTED = "redirected"  # to another address
+    RATE_LIMITED = "rate-limited"
+
+
+class HttpError(MunimentError):
+    """An HTTP request got no answer. The message names the host alone: paths, headers and bodies may hold secrets.
+
+    `again_at` is the moment (`facts.moments`) from which on the request may be repeated, "" if it is not told.
+    """
+
+    def __init__(self, code: HttpCode, message: str, remedy: str, again_at: str = "") -> None:
+        super().__init__(message, remedy)
+        self.code = code
+        self.again_at = again_at
+
+
 class VaultCode(StrEnum):
     """What is wrong with the vault, or with what it was asked."""
 
     ADDRESS = "address"  # none was given, or it is none
-    DOWN = "down"  # nothing listens there
+    UNREACHABLE = "unreachable"  # nothing listens there
     UNTRUSTED = "untrusted"  # who listens there cannot prove who they are
-    HUNG = "hung"  # it took the question, and gave no answer in time
+    TIMED_OUT = "timed-out"  # it took the question, and gave no answer in time
     SEALED = "sealed"
     AUDIT = "audit"  # it fails inside, as it does when it cannot write its audit log
     REFUSED = "refused"  # this identity or token may not do that
     EXPIRED = "expired"  # the identity's time is over, or has not begun: perhaps a clock is wrong
     MISSING = "missing"  # there is nothing at this path
-    CHANGED = "changed"  # somebody else wrote there meanwhile
+    CHANGED_MEANWHILE = "changed-meanwhile"  # somebody else wrote there meanwhile
     BUSY = "busy"  # it is still getting ready for that
     FAILED = "failed"  # it answered with a failure, or with what cannot be read
 
@@ -133,21 +214,21 @@ class RunCode(IntEnum):
 
     IDENTITY = 200  # nobody vouches for this process, or nobody can tell who does
     ADDRESS = 201
-    DOWN = 202
+    UNREACHABLE = 202
     UNTRUSTED = 203
-    HUNG = 204
+    TIMED_OUT = 204
     SEALED = 205
     AUDIT = 206
     REFUSED = 207
     EXPIRED = 208
     MISSING = 209
     FAILED = 210  # the vault did, or the service
-    NAME = 211  # a secret that the command needs is not there
-    SHORT = 212  # a secret could not be masked
-    MASKING = 213  # nothing is installed that masks
-    HIDING = 214  # nowhere to put a file that is not on a disk
-    COMMAND = 215  # there is no such program, or it cannot be executed
-    SERVICE = 216  # who gives leave to deploy cannot be reached
+    SECRET_NOT_FOUND = 211  # a secret that the command needs is not there
+    SECRET_TOO_SHORT = 212  # a secret could not be masked
+    MASKING_UNAVAILABLE = 213  # nothing is installed that masks
+    NO_FILE_IN_MEMORY = 214  # nowhere to put a file that is not on a disk
+    COMMAND_NOT_FOUND = 215  # there is no such program, or it cannot be executed
+    SERVICE_UNREACHABLE = 216  # the service, which permits deployments
 
 
 class RunError(MunimentError):
@@ -212,8 +293,8 @@ class IdentityCode(StrEnum):
     EVENT = "event"  # begun by what an outsider can cause
     REF = "ref"  # not a branch or tag that may deploy
     UNPROTECTED = "unprotected"
-    UNTRUSTING = "untrusting"  # what it is held against is not whole
-    USED = "used"  # for another request
+    INCOMPLETE_TRUST = "incomplete-trust"  # the registration lacks a part that is needed to recognise it
+    ALREADY_USED = "already-used"  # for another request
 
 
 class IdentityError(MunimentError):

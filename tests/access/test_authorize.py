@@ -86,23 +86,23 @@ def test_a_token_does_what_it_is_for_and_its_person_may() -> None:
     token = frozenset({Action.SEE_CHANGE, Action.ADD_PRODUCT})
     assert authorize(actor(Role.DEVELOPER, scopes=token), Action.SEE_CHANGE, SHOP) is Why.YES
     assert authorize(actor(Role.DEVELOPER, scopes=token), Action.ADD_PRODUCT, ORGANISATION) is Why.NO_ROLE
-    assert authorize(actor(Role.DEVELOPER, scopes=token), Action.SEE_STATE, SHOP) is Why.SCOPE
+    assert authorize(actor(Role.DEVELOPER, scopes=token), Action.SEE_PRODUCT, SHOP) is Why.SCOPE
 
 
 def test_duties_are_separated() -> None:
     changing = [action for action in Action if action.rule.changes and action.rule.reach is not Reach.OWN]
     assert not any(Role.AUDITOR in action.rule.roles | action.rule.second for action in changing)
-    for action in (Action.PROPOSE_POLICY, Action.APPLY_POLICY, Action.WEAKEN_POLICY, Action.ASK_EXCEPTION):
+    for action in (Action.DRAFT_POLICY, Action.APPLY_POLICY, Action.WEAKEN_POLICY, Action.REQUEST_EXCEPTION):
         assert Role.ADMIN not in action.rule.roles | action.rule.second
     for action in (Action.CHANGE_PERSON, Action.GRANT_ROLE, Action.CHANGE_SETTINGS):
         assert action.rule.roles == {Role.ADMIN}
 
 
 def test_lists_are_filtered_by_the_same_rule() -> None:
-    assert products(actor(Role.DEVELOPER), Action.SEE_STATE) is None
-    assert products(actor(Role.DEVELOPER, product="shop"), Action.SEE_STATE) == frozenset(("shop",))
+    assert products(actor(Role.DEVELOPER), Action.SEE_PRODUCT) is None
+    assert products(actor(Role.DEVELOPER, product="shop"), Action.SEE_PRODUCT) == frozenset(("shop",))
     assert products(actor(Role.DEVELOPER, product="shop"), Action.SEE_LEDGER) == frozenset()
-    assert products(ANYBODY, Action.SEE_STATE) == frozenset()
+    assert products(ANYBODY, Action.SEE_PRODUCT) == frozenset()
 
 
 @pytest.mark.parametrize("action", Action)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from dev.purity import ROOT
+from dev.rules import ROOT
 from tests.support.repos import Repo
 from tests.support.running import Up
 
@@ -66,9 +66,9 @@ class Visitor:
     def enter(self, link: str, name: str) -> None:
         """Come in by a first link, with a passkey."""
         self.page.goto(link)
-        if self.page.query_selector("#id"):
-            self.page.fill("#id", name)
-        self.page.fill("#name", name.title())
+        if self.page.query_selector("#accept-invitation-handle"):
+            self.page.fill("#accept-invitation-handle", name)
+        self.page.fill("#accept-invitation-name", name.title())
         self.page.click("text=Use a passkey instead")
         self.page.wait_for_selector("#mfa_webauthn_add")
         self.page.fill("#id_name", "laptop")

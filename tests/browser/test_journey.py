@@ -21,7 +21,7 @@ PAGES = (
         "/ledger/1",
     ),
     *(
-        "/work",
+        "/jobs",
         "/policy",
         "/policy/versions/1",
         "/exceptions",
@@ -31,7 +31,7 @@ PAGES = (
         "/inbox",
         "/inbox",
         "/privacy",
-        "/words",
+        "/glossary",
         "/access",
         "/search?q=shop",
         "/nowhere",
@@ -52,16 +52,16 @@ def added(ada: Visitor, visit: Callable[[], Visitor], name: str, *roles: str) ->
     """Somebody whom ada adds, in a browser of their own."""
     page = ada.page
     ada.go("/people")
-    page.fill("#id", name)
-    page.fill("#name", name.title())
-    page.click("main button:has-text('Add')")
+    page.fill("#add-person-handle", name)
+    page.fill("#add-person-name", name.title())
+    page.click("main button:has-text('Add person')")
     for role in roles:
         ada.go(f"/people/{name}")
-        page.click("text=Give a role")
-        page.select_option("#role", role)
-        page.click("button:has-text('Give'):visible")
+        page.click("summary:has-text('Grant role')")
+        page.select_option("#grant-role-role", role)
+        page.click("button:has-text('Grant role'):visible")
     ada.go(f"/people/{name}")
-    page.click("text=Make a link that lets them in once")
+    page.click("text=Create invitation link")
     visitor = visit()
     visitor.enter(page.inner_text("pre").strip(), name)
     return visitor
@@ -102,8 +102,8 @@ def test_pages_fit_and_can_be_read(ada: Visitor, scheme: str, width: int) -> Non
 
 def test_the_browser_itself_verifies_an_entry(ada: Visitor) -> None:
     ada.go("/ledger/1")
-    ada.page.wait_for_selector("#steps li.holds, #steps li.fails")
-    assert ada.page.locator("#steps li.holds").count() == 3, ada.text()
+    ada.page.wait_for_selector("#steps li.met, #steps li.violated")
+    assert ada.page.locator("#steps li.met").count() == 3, ada.text()
 
 
 def test_a_keyboard_alone_gets_everywhere(ada: Visitor) -> None:
@@ -143,10 +143,10 @@ def test_an_exception_takes_two_and_a_role_taken_away_is_gone_at_once(
     dev.page.click("table a")
     assert "denied" in dev.text()
     dev.picture("change-denied")
-    dev.page.click("text=Ask for an exception >> nth=0")
-    dev.page.fill("#reason", "The site is down.")
-    dev.page.click("button:has-text('Ask')")
-    assert "has to agree" in dev.text()
+    dev.page.click("text=Request exception >> nth=0")
+    dev.page.fill("#request-exception-reason", "The site is down.")
+    dev.page.click("button:has-text('Request exception')")
+    assert "waits for a second person" in dev.text()
     sam.go("/")
     assert "The site is down." in sam.text()
     sam.picture("home-with-something-to-do")
@@ -166,8 +166,8 @@ def test_a_secret_is_typed_once_and_seen_by_nobody(ada: Visitor, visit: Callable
     value = "-".join(["typed", "in", "a", "browser"])
     own = added(ada, visit, "own", "owner")
     own.go("/products/shop/environments")
-    own.page.fill("#ename", "production")
-    own.page.click("main button:has-text('Add')")
+    own.page.fill("#add-environment-name", "production")
+    own.page.click("main button:has-text('Add environment')")
     own.go("/products/shop")
     own.page.click("a:has-text('Secrets')")
     for name, how in (("API_TOKEN", "Set it to this value"), ("SESSION_KEY", "Generate one")):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,8 @@ def test_init_makes_what_check_needs_and_never_overwrites(
 
 def test_the_page_and_the_policy_are_held_against_each_other(shop: Shop, tmp_path: Path) -> None:
     text = pack_text("a@b.test", "shop").replace('# source = "policy.md"', 'source = "policy.md"')
-    text += '\n[[clause]]\nid = "own.words"\ntext = "Laptops are locked."\nbites = "report"\n'
+    text += '\n[[clause]]\nid = "own.words"\nname = "Laptops"\nsection = "secrets"\n'
+    text += 'text = "Laptops are locked."\nenforce = []\n'
     (tmp_path / "policy.toml").write_text(text)
     (tmp_path / "policy.md").write_text("# Policy\n\nLaptops are locked. Cats are fed\nevery day.\n")
     code, out, _ = shop.muniment("policy", "check", str(tmp_path / "policy.toml"), "--format", "json")
@@ -111,7 +113,7 @@ def test_a_weaker_policy_is_exit_1(shop: Shop, tmp_path: Path) -> None:
     assert shop.muniment("policy", "diff", str(new), str(old))[0] == 0
     code, out, _ = shop.muniment("policy", "diff", str(old), str(new))
     assert code == 1
-    assert "review.two-others with.reviewers: 2 → 1" in out
+    assert "review.two-reviewers with.reviewers: 2 → 1" in out
 
 
 def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> None:
@@ -122,12 +124,12 @@ def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> N
     shop.repo.commit({"lib.py": "x = 3\n"}, on="main")
     code, out, _ = shop.muniment("replay", "--repo", str(shop.repo.path), "--format", "json")
     told = json.loads(out)
-    rows = {row["clause"]: row for row in told["rows"]}
+    rows = {row["clause"]: row for row in told["clauses"]}
     assert code == 0
-    assert (told["changes"], told["allowed"]) == (3, 1)
-    assert rows["review.two-others"]["counts"]["satisfied"] == 1
-    assert rows["review.two-others"]["counts"]["violated"] == 2
-    assert rows["owasp.requirements"]["today"].startswith("unknown: Not evaluated yet")
+    assert (told["change_count"], told["allowed_count"]) == (3, 1)
+    assert rows["review.two-reviewers"]["result_counts"]["met"] == 1
+    assert rows["review.two-reviewers"]["result_counts"]["violated"] == 2
+    assert rows["owasp.requirements"]["current_result"].startswith("unknown: Not evaluated yet")
     assert "would have been allowed" in shop.muniment("replay", "--repo", str(shop.repo.path))[1]
 
 
@@ -136,11 +138,11 @@ def test_replay_of_a_stranger_repository_uses_the_built_in_policy(shop: Shop, tm
     repo.commit({"a": "1\n"})
     repo.commit({"a": "2\n"})
     code, out, err = shop.muniment("replay", "--repo", str(repo.path), "--format", "json")
-    counts = {row["clause"]: row["counts"] for row in json.loads(out)["rows"]}
+    counts = {row["clause"]: row["result_counts"] for row in json.loads(out)["clauses"]}
     assert code == 0
     assert "built-in" in err
-    assert counts["review.two-others"]["unknown"] == 2
-    assert counts["review.small-changes"]["satisfied"] == 2
+    assert counts["review.two-reviewers"]["unknown"] == 2
+    assert counts["review.small-changes"]["met"] == 2
 
 
 def test_a_denial_in_text_names_people_and_the_next_step(shop: Shop) -> None:
@@ -149,10 +151,9 @@ def test_a_denial_in_text_names_people_and_the_next_step(shop: Shop) -> None:
     assert code == 1
     assert "\x1b" not in out
     assert len(out.splitlines()) <= 24
-    assert out.splitlines()[-2] == "Next:"
-    assert out.splitlines()[-1].startswith(
-        f"  Ask bob, carol, dan, sue to read it and run: muniment approve {head[:12]}"
-    )
+    steps = out[out.index("Next:") :].splitlines()
+    assert steps[-2] == "  Ask bob, carol, dan, sue to read and approve it."
+    assert steps[-1] == f"    muniment approve {head} --repository shop --onto refs/heads/main"
 
 
 def test_the_guide_is_asked_and_its_answers_are_kept(shop: Shop) -> None:
@@ -166,7 +167,7 @@ def test_the_guide_is_asked_and_its_answers_are_kept(shop: Shop) -> None:
     assert asked
     told = shop.check(head)
     assert told["decision"] == "deny"
-    assert shop.said(told, "review.security-attention")["reasons"][0]["code"] == "guide-not-answered"
+    assert shop.said(told, "review.security-attention")["reasons"][0]["code"] == "guide-unanswered"
     shop.approve("sue", head, *(word for name in asked for word in ("--answer", f"{name}=looked at it")))
     assert shop.check(head)["decision"] == "allow"
 
@@ -186,7 +187,7 @@ def test_a_large_change_needs_a_reason_and_the_security_role(shop: Shop) -> None
 def test_doctor_finds_what_is_missing(shop: Shop) -> None:
     code, out, _ = shop.muniment("doctor", "--repo", str(shop.repo.path), "--format", "json")
     assert code == 0
-    assert {"git", "ssh-keygen", "repository", "policy", "people"} <= {row["part"] for row in json.loads(out)}
+    assert {"git", "ssh-keygen", "repository", "policy", "people"} <= {row["subject"] for row in json.loads(out)}
     assert shop.muniment("doctor", "--repo", "/nowhere/at/all")[0] == 1
 
 
@@ -203,20 +204,168 @@ def test_what_writes_also_answers_in_json(shop: Shop, tmp_path: Path) -> None:
     assert "policy.toml" in json.loads(out)["made"]
 
 
-def test_doctor_looks_at_the_service_in_the_usual_place_unless_a_repository_is_named(
-    shop: Shop, tmp_path: Path
-) -> None:
-    from muniment.server.running.folder import make_folder
+@pytest.mark.parametrize("lock", ["HEAD.lock", "packed-refs.lock", "refs/heads/main.lock"])
+def test_doctor_finds_a_lock_that_a_killed_git_left(shop: Shop, lock: str) -> None:
+    (shop.repo.git_dir / lock).touch()
+    code, out, _ = shop.muniment("doctor", "--repo", str(shop.repo.path))
+    assert code == 1
+    assert f"rm {shop.repo.git_dir / lock}" in out
 
-    folder = tmp_path / ".local" / "share" / "muniment"
-    make_folder(folder)
-    (folder / "service.json").write_text('{"port": 1}\n')
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DJANGO_"))}
 
-    def doctor(*more: str) -> str:
-        command = [sys.executable, "-m", "muniment", "doctor", *more]
-        done = subprocess.run(command, env={**own, "HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
+class Served:
+    """An account with a service in the usual place, that does not run."""
+
+    def __init__(self, home: Path) -> None:
+        from muniment.server.running.folder import make_folder
+
+        self.home = home
+        self.folder = home / ".local" / "share" / "muniment"
+        make_folder(self.folder)
+        (self.folder / "service.json").write_text('{"port": 1}\n')
+
+    def doctor(self, where: Path, *more: str, start: str = "") -> str:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DJANGO_"))}
+        script = f"""
+import sys
+{start}
+from muniment.__main__ import main
+from muniment.cli import serving
+serving.default_home = lambda: {str(self.folder)!r}  # root has another, which is not ours to write to
+sys.exit(main())
+"""
+        command = [sys.executable, "-c", script, "doctor", *more]
+        environment = {**own, "HOME": str(self.home)}
+        done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
-    assert "database: it does not answer" in doctor()
-    assert "the service in" not in doctor("--repo", str(shop.repo.path))
+
+def test_doctor_looks_at_the_service_in_the_usual_place_unless_it_is_in_a_repository(
+    shop: Shop, tmp_path: Path
+) -> None:
+    served = Served(tmp_path)
+    assert "database: it does not answer" in served.doctor(tmp_path)
+    for told in (served.doctor(tmp_path, "--repo", str(shop.repo.path)), served.doctor(shop.repo.path)):
+        assert "the service in" not in told
+        assert "database" not in told
+        assert "repository: main is at" in told
+    assert f"muniment doctor --home {served.folder}" in served.doctor(shop.repo.path)
+
+
+def test_doctor_says_that_the_service_is_not_installed(tmp_path: Path) -> None:
+    served = Served(tmp_path)
+    without = """
+from importlib.machinery import PathFinder
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *more):
+        hidden = name.partition(".")[0] in ("django", "psycopg", "procrastinate")
+        return None if hidden else super().find_spec(name, *more)
+sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+    told = served.doctor(tmp_path, start=without)
+    assert "Traceback" not in told
+    assert "pip install 'muniment[service]'" in told
+
+
+def test_explain_names_each_blank_and_no_inner_name(shop: Shop) -> None:
+    code, out, _ = shop.muniment("explain", "review.two-reviewers", "--repo", str(shop.repo.path))
+    assert code == 0
+    assert "<count> of <needed> others approved" in out
+    assert "{" not in out
+    assert "approved heads" in out
+    assert "approved_heads" not in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["policy", "check", "/nowhere/at/all", "--format", "json"], ["policy", "check", "--format=json", "--nonsense"]],
+)
+def test_a_program_that_asked_for_json_gets_an_error_as_json(shop: Shop, arguments: list[str]) -> None:
+    code, out, err = shop.muniment(*arguments)
+    told = json.loads(out)["error"]
+    assert (code, told["exit_code"]) == (2, 2)
+    assert told["message"]
+    assert err, "people read it too"
+
+
+def test_a_policy_is_read_from_standard_input() -> None:
+    text = pack_text("sec@example.test", "shop")
+    for given, code in ((text, 0), (text.replace("control =", "contrl ="), 2)):
+        done = program("policy", "check", "-", given=given)
+        assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["-V"]])
+def test_the_version_is_told_by_both_options(arguments: list[str]) -> None:
+    assert program(*arguments).stdout.startswith("muniment ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "usage"), [(["help"], "Usage: muniment [OPT"), (["help", "check"], "muniment check")]
+)
+def test_help_is_a_command_too(shop: Shop, arguments: list[str], usage: str) -> None:
+    code, out, _ = shop.muniment(*arguments)
+    assert code == 0
+    assert usage in out
+
+
+def test_a_mistyped_command_is_suggested(shop: Shop) -> None:
+    code, _, err = shop.muniment("chek")
+    assert code == 2
+    assert "Did you mean 'check'?" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["check", "--help"], ["policy", "show"]])
+def test_output_that_cannot_be_written_is_our_failure_and_no_denial(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = program(*arguments, output=full)
+    assert done.returncode == 3
+    assert "the output cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["check", "--help"], ["policy", "show"], ["chek"]])
+def test_a_reader_that_left_is_neither_a_denial_nor_a_failure(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = program(*arguments, output=write)
+    os.close(write)
+    assert done.returncode == (2 if arguments == ["chek"] else 141)
+    assert "Traceback" not in done.stderr
+    assert "defect" not in done.stderr
+
+
+def test_on_windows_one_sentence_says_what_is_supported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from muniment import __main__
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["muniment", "check"])
+    assert __main__.main() == 2
+    assert "Windows Subsystem for Linux" in capsys.readouterr().err
+
+
+def test_replay_names_the_repository_and_counts_one_change(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(shop.repo.path)
+    _, out, _ = shop.muniment("replay", "--onto", "main")
+    first = out.splitlines()[0]
+    assert first.endswith(f"on main of {shop.repo.path.name}")
+    assert "1 changes" not in first
+
+
+def test_after_init_a_check_without_home_says_how_to_name_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.repo.commit({f".muniment/{name}": None for name in ("policy.toml", "people.toml")}, on="main")
+    monkeypatch.chdir(shop.repo.path)
+    assert shop.muniment("init", "--repository", "shop")[0] == 0
+    code, _, err = shop.muniment("check", "--onto", "main")
+    assert code == 2
+    assert "--home .muniment" in err
+
+
+def program(*arguments: str, given: str = "", output: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own."""
+    command = [sys.executable, "-m", "muniment", *arguments]
+    return subprocess.run(command, input=given, text=True, check=False, stdout=output, stderr=subprocess.PIPE)

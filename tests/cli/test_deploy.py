@@ -25,14 +25,14 @@ VALUE = "-".join(["what", "only", "the", "pipeline", "reads"])
 ARTIFACT = "sha256:" + "a" * 64
 RUNNER = Key()
 PRIVATE, PUBLIC = keys.generate("muniment.example.test")
-REASON = {"clause": "review.two-others", "message": "one person is missing", "remedy": "Ask Bob."}
+REASON = {"clause": "review.two-reviewers", "message": "one person is missing", "remedy": "Ask Bob."}
 
 
 class Service:
     """What stands for Muniment's service: answers as it is told, and remembers what it was asked."""
 
     def __init__(self) -> None:
-        self.states = ["asked", "allowed"]
+        self.states = ["pending", "allowed"]
         self.fails: set[str] = set()
         self.asked: list[tuple[str, str, Any]] = []
         service = self
@@ -52,7 +52,7 @@ class Service:
                     return self.send(503, {"detail": "it is being repaired"})
                 if last == "deployments":
                     assert self.headers["Idempotency-Key"]
-                    return self.send(202, {"id": 7, "state": "asked"})
+                    return self.send(202, {"id": 7, "state": "pending"})
                 if last == "outcome":
                     return self.send(202, {"id": 7, "state": body["state"]})
                 state = service.states.pop(0) if len(service.states) > 1 else service.states[0]
@@ -164,16 +164,16 @@ def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
     assert permission.product == "shop"
 
 
-@pytest.mark.parametrize("state", ["denied", "ended", "anything else"])
+@pytest.mark.parametrize("state", ["denied", "revoked", "anything else"])
 def test_what_is_not_allowed_is_not_started(pipeline: Pipeline, state: str) -> None:
-    pipeline.service.states = ["asked", "waits", state]
+    pipeline.service.states = ["pending", "pending", state]
     done = pipeline.deploy("--", "touch", "started")
     assert done.returncode == 1
     assert not (pipeline.folder / "started").exists()
     assert f"deployment 7 is {state}" in done.stderr
     assert pipeline.service.outcomes == []
     if state == "denied":
-        assert "review.two-others: one person is missing" in done.stderr
+        assert "review.two-reviewers: one person is missing" in done.stderr
         assert "Next: Ask Bob." in done.stderr
 
 
@@ -188,48 +188,48 @@ def test_a_permission_that_nobody_signed_is_none(pipeline: Pipeline, monkeypatch
 def test_without_the_service_nothing_is_started(pipeline: Pipeline, lost: str) -> None:
     pipeline.service.fails = {lost}
     done = pipeline.deploy("--", "touch", "started")
-    assert done.returncode == RunCode.SERVICE
+    assert done.returncode == RunCode.SERVICE_UNREACHABLE
     assert not (pipeline.folder / "started").exists()
     assert len(done.stderr.splitlines()) == 2
 
 
 @pytest.mark.parametrize("url", ["", "http://muniment.example.test", "http://127.0.0.1:9", "nonsense"])
 def test_without_its_address_nothing_is_started(pipeline: Pipeline, url: str) -> None:
-    assert pipeline.deploy("--", "touch", "started", MUNIMENT_URL=url).returncode == RunCode.SERVICE
+    assert pipeline.deploy("--", "touch", "started", MUNIMENT_URL=url).returncode == RunCode.SERVICE_UNREACHABLE
     assert not (pipeline.folder / "started").exists()
 
 
 def test_nobody_waits_for_ever(pipeline: Pipeline) -> None:
-    pipeline.service.states = ["asked"]
+    pipeline.service.states = ["pending"]
     done = pipeline.deploy("--wait", "1", "--", "touch", "started")
-    assert done.returncode == RunCode.SERVICE
+    assert done.returncode == RunCode.SERVICE_UNREACHABLE
     assert "nothing was decided within 1 seconds; nothing was started" in done.stderr
     assert "See that its worker runs." in done.stderr
 
 
 def test_why_it_waits_is_told_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = {"clause": "", "message": "The vault is sealed.", "remedy": "It goes on by itself."}
-    waits = {"id": 7, "state": "asked", "reasons": [reason], "vsa": None, "until": None}
+    waits = {"id": 7, "state": "pending", "reasons": [reason], "vsa": None, "until": None}
     monkeypatch.setattr(pipeline.service, "standing", lambda _: waits)
     done = pipeline.deploy("--wait", "2", "--", "touch", "started")
-    assert done.returncode == RunCode.SERVICE
+    assert done.returncode == RunCode.SERVICE_UNREACHABLE
     assert done.stderr.count("mind: The vault is sealed. It goes on by itself.") == 1
     assert "See above what it waits for." in done.stderr
 
 
 def test_a_vault_that_gives_nothing_is_reported_as_a_failure(pipeline: Pipeline) -> None:
     done = pipeline.deploy("--", "touch", "started", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
-    assert done.returncode == RunCode.DOWN
+    assert done.returncode == RunCode.UNREACHABLE
     assert not (pipeline.folder / "started").exists()
-    assert pipeline.service.outcomes == [{"state": "failed", "exit_code": RunCode.DOWN}]
+    assert pipeline.service.outcomes == [{"state": "failed", "exit_code": RunCode.UNREACHABLE}]
 
 
 FAILING = [  # (command, what undoes it, exit code, state)
     ("exit 4", None, 4, "failed"),
-    ("kill -KILL $$", None, -9, "died"),
-    ("exit 4", "cp $TOKEN_FILE undone", 4, "undone"),
-    ("kill -KILL $$", "cp $TOKEN_FILE undone", -9, "undone"),
-    ("exit 4", "cp $TOKEN_FILE undone; exit 5", 4, "undo-failed"),
+    ("kill -KILL $$", None, -9, "crashed"),
+    ("exit 4", "cp $TOKEN_FILE undone", 4, "rolled-back"),
+    ("kill -KILL $$", "cp $TOKEN_FILE undone", -9, "rolled-back"),
+    ("exit 4", "cp $TOKEN_FILE undone; exit 5", 4, "rollback-failed"),
 ]
 
 
@@ -259,7 +259,7 @@ def test_a_deployment_that_is_cancelled_is_undone_and_undoing_is_not_disturbed(p
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == -signal.SIGTERM
     assert (pipeline.folder / "undone").exists()
-    assert pipeline.service.outcomes == [{"state": "undone", "exit_code": 128 + signal.SIGTERM}]
+    assert pipeline.service.outcomes == [{"state": "rolled-back", "exit_code": 128 + signal.SIGTERM}]
 
 
 def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: Pipeline) -> None:
@@ -280,12 +280,14 @@ def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: P
     ("arguments", "told"),
     [
         (["--", "true"], "nothing is named"),
+        (["--artifact", ARTIFACT, "--provenance", "twice.json", "--", "true"], "names a key twice"),
         (["--artifact", ARTIFACT], "no command"),
         (["--artifact", ARTIFACT, "--provenance", "nowhere", "--", "true"], "cannot be read as provenance"),
         (["--report", "nowhere"], "cannot be read as an outcome"),
     ],
 )
 def test_wrong_use_asks_nobody(pipeline: Pipeline, arguments: list[str], told: str) -> None:
+    (pipeline.folder / "twice.json").write_text('{"payload":"x","payload":"y"}\n{}\n')
     done = subprocess.run(
         pipeline.command(*arguments),
         env=pipeline.environment,

@@ -10,7 +10,7 @@ from muniment.facts import canonical, moments
 from tests.support.shop import Shop
 
 NAMESPACE = "muniment-exception"
-TWO = "review.two-others"
+TWO = "review.two-reviewers"
 
 
 def exception(shop: Shop, *signers: str, **changed: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_an_owner_and_the_security_role_give_leave(shop: Shop, monkeypatch: pyte
         (("ada", "sue"), {"expires": "2026-12-31T00:00:00.000000Z"}),
         (("ada", "sue"), {"granted": "2026-02-02T00:00:00.000000Z"}),
         (("ada", "sue"), {"reason": "  "}),
-        (("ada", "sue"), {"clause": "history.kept"}),
+        (("ada", "sue"), {"clause": "history.protected"}),
         (("ada", "sue"), {"branch": "refs/heads/release/1"}),
         (("ada", "sue"), {"repository": "other"}),
         (("ada", "sue"), {"head": "0" * 40}),

@@ -50,13 +50,13 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
 
 def _two_others(result: Result) -> dict[str, int]:
     told = json.loads(result.stdout)
-    row = next(row for row in told["rows"] if row["clause"] == "review.two-others")
-    return {status: count for status, count in row["counts"].items() if count}
+    row = next(row for row in told["clauses"] if row["clause"] == "review.two-reviewers")
+    return {status: count for status, count in row["result_counts"].items() if count}
 
 
 def test_a_replay_judges_what_was_merged_and_writes_nothing(place: Place) -> None:
     result = place.run("replay", "--forge", place.url, "--format", "json")
-    assert _two_others(result) == {"satisfied": 1}
+    assert _two_others(result) == {"met": 1}
     assert {request.method for request in place.fake.requests if "git-" not in request.path} == {"GET"}
     assert not [request for request in place.fake.requests if "receive-pack" in request.path + str(request.query)]
 
@@ -64,7 +64,7 @@ def test_a_replay_judges_what_was_merged_and_writes_nothing(place: Place) -> Non
 def test_a_token_that_may_only_read_cannot_tell_who_may_write(place: Place) -> None:
     arguments = ("replay", "--forge", place.url, "--format", "json")
     assert _two_others(place.run(*arguments, as_="eve")) == {"unknown": 1}
-    assert _two_others(place.run(*arguments, "--suppose", as_="eve")) == {"satisfied": 1}
+    assert _two_others(place.run(*arguments, "--suppose", as_="eve")) == {"met": 1}
 
 
 @pytest.mark.parametrize("call", ["pull", "reviews", "timeline", "feed", "permission", "commits"])
@@ -74,13 +74,13 @@ def test_what_a_replay_cannot_read_is_unknown_and_never_held(place: Place, call:
 
 
 def _today(result: Result, clause: str) -> str:
-    rows = {row["clause"]: row["today"] for row in json.loads(result.stdout)["rows"]}
+    rows = {row["clause"]: row["current_result"] for row in json.loads(result.stdout)["clauses"]}
     return str(rows[clause])
 
 
 def test_a_replay_tells_how_the_branch_is_protected_and_what_no_forge_knows(place: Place) -> None:
     arguments = ("replay", "--forge", place.url, "--format", "json")
-    assert "whoever may push gets in without a pipeline" in _today(place.run(*arguments), "pipeline.automated")
+    assert "whoever may push gets in without a pipeline" in _today(place.run(*arguments), "pipeline.required")
     assert "not collected" not in _today(place.run(*arguments), "pipeline.hardened")
     for clause in ("secrets.rotated", "deployment.automated"):
         assert "only the service knows it" in _today(place.run(*arguments), clause)
@@ -89,7 +89,7 @@ def test_a_replay_tells_how_the_branch_is_protected_and_what_no_forge_knows(plac
     assert "not collected" not in told
 
 
-@pytest.mark.parametrize(("call", "clause"), [("branch", "pipeline.automated"), ("secrets", "secrets.in-vault")])
+@pytest.mark.parametrize(("call", "clause"), [("branch", "pipeline.required"), ("secrets", "secrets.in-vault")])
 def test_what_the_forge_does_not_tell_of_the_product_is_unknown_and_says_why(
     place: Place, call: str, clause: str
 ) -> None:
@@ -117,7 +117,7 @@ def test_changes_that_could_not_be_read_are_told_by_number_and_cause(place: Plac
 
 def test_only_changes_since_a_day_are_judged(place: Place) -> None:
     result = place.run("replay", "--forge", place.url, "--since", "2026-12-31", "--format", "json")
-    assert json.loads(result.stdout)["changes"] == 0
+    assert json.loads(result.stdout)["change_count"] == 0
 
 
 @pytest.mark.parametrize("address", ["forge.example", "https://forge.example/alone", "https://a:b@forge.example/o/r"])
@@ -132,12 +132,44 @@ def test_status_shows_the_plan_and_protect_does_it(place: Place) -> None:
     assert before.return_value == 1
     assert "main is not protected" in before.stdout
     assert "statuses that are demanded: none → muniment/main" in before.stdout
+    assert before.stdout.splitlines()[-1] == "API quota left: not reported"
     refused = place.run("forge", "protect", place.url)
     assert "nobody is here to agree" in str(refused.exception)
     done = place.run("forge", "protect", place.url, "--yes")
     assert "it holds" in done.stdout
     assert "built-in policy" not in done.stdout
     assert place.run("forge", "status", place.url).return_value == 0
+
+
+def test_protect_lets_our_account_alone_merge_where_the_forge_does_not_report_a_lost_approval(place: Place) -> None:
+    done = place.run("forge", "protect", place.url, "--yes")
+    assert "merges by: muniment. Gitea sends no event when a review is dismissed" in done.stdout
+    (rule,) = place.fake.rules[place.acting.path].values()
+    assert rule["merge_whitelist_usernames"] == [place.acting.login("muniment")]
+
+
+def test_protecting_by_statuses_alone_says_how_late_a_lost_approval_is_noticed(place: Place) -> None:
+    done = place.run("forge", "protect", place.url, "--merge", "status", "--yes")
+    assert "a lost approval is noticed within N s, and not while Muniment is stopped" in done.stdout
+    (rule,) = place.fake.rules[place.acting.path].values()
+    assert not rule.get("enable_merge_whitelist")
+
+
+def test_a_merge_queue_that_is_not_there_protects_nothing(place: Place) -> None:
+    error = place.run("forge", "protect", place.url, "--merge", "queue", "--yes").exception
+    assert isinstance(error, UsageError)
+    assert "--merge muniment" in error.remedy
+
+
+def test_status_tells_programs_the_rate_limits_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place.fake, "headers", {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "58"})
+    told = json.loads(place.run("forge", "status", place.url, "--format", "json").stdout)
+    assert told["plan"]["repository"] == place.acting.path
+    assert told["rate_limits"] == {
+        "rest": {"limit": 60, "left": 58, "reset": "", "again_at": "", "pause": 0, "reason": None}
+    }
+    text = place.run("forge", "status", place.url).stdout
+    assert text.splitlines()[-1] == "API quota left (rest): 58 of 60 requests"
 
 
 def test_a_branch_that_the_built_in_policy_does_not_protect_has_to_be_named_in_ones_own(place: Place) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from muniment.cli.running import run
-from muniment.home.files import FilesHome
 from muniment.ledger import entries
 from muniment.policy.pack import pack_text
+from muniment.store.files import FilesStore
 from tests.support.gated import APPROVALS, Gated
 
 ALL_APPROVALS = f"{APPROVALS}*:{APPROVALS}*"
@@ -42,7 +42,7 @@ def test_a_change_gets_in_once_two_others_approved_it(gated: Gated) -> None:
     approved(gated, head, "carol")
     assert "allowed" in gated.push("dan", "topic:main").said
     assert gated.tip() == head
-    outcomes = [entry.outcome for entry in gated.entries() if isinstance(entry, entries.Judged)]
+    outcomes = [entry.outcome for entry in gated.entries() if isinstance(entry, entries.DecisionRecord)]
     assert outcomes == ["deny", "deny", "allow"]
 
 
@@ -99,7 +99,7 @@ def test_whoever_pushed_a_commit_first_has_a_hand_in_it(gated: Gated) -> None:
     approved(gated, head, "bob", "carol")
     denied = gated.push("ada", "topic:main")
     assert denied.code == 1
-    assert "bob does not count (contributor)" in denied.said
+    assert "bob does not count: they contributed to the change" in denied.said
 
 
 def test_an_earlier_head_of_a_change_counts_although_it_is_gone(gated: Gated) -> None:
@@ -115,7 +115,7 @@ def test_an_earlier_head_of_a_change_counts_although_it_is_gone(gated: Gated) ->
     approved(gated, head, "bob", "carol")
     denied = gated.push("ada", "topic:main")
     assert denied.code == 1
-    assert "bob does not count (contributor)" in denied.said
+    assert "bob does not count: they contributed to the change" in denied.said
 
 
 def test_pushing_a_reviewed_head_makes_nobody_a_contributor(gated: Gated) -> None:
@@ -136,7 +136,7 @@ def test_a_pusher_whom_the_server_does_not_name_is_unknown(gated: Gated) -> None
 
 @pytest.mark.parametrize(("variable", "other"), [("GL_USER", "REMOTE_USER"), ("REMOTE_USER", "GL_USER")])
 def test_the_home_names_the_one_variable_that_says_who_pushes(gated: Gated, variable: str, other: str) -> None:
-    (gated.home / "home.toml").write_text(f'[gate]\npusher = "{variable}"\n')
+    (gated.home / "home.toml").write_text(f'[server_hook]\npusher_variable = "{variable}"\n')
     head = gated.change()
     gated.push("bob", "topic", **{variable: "ada", other: "carol"})
     approved(gated, head)
@@ -280,8 +280,8 @@ class TestWithoutItsParts:
         self.denied(gated, file)
 
     def test_a_broken_home_toml(self, gated: Gated) -> None:
-        (gated.home / "home.toml").write_text('[gate]\npusher = "USER"\n')
-        self.denied(gated, "gate.pusher")
+        (gated.home / "home.toml").write_text('[server_hook]\npusher_variable = "USER"\n')
+        self.denied(gated, "server_hook.pusher_variable")
 
     @pytest.mark.parametrize("part", ["keys/ledger.key", "keys/ledger.pub", "ledger/checkpoint", "ledger/tile", "home"])
     def test_no_ledger(self, gated: Gated, part: str, tmp_path: Path) -> None:
@@ -316,8 +316,8 @@ class TestWithoutItsParts:
         self.denied(gated, "is not the one that this home had before")
 
     def test_a_ledger_that_is_held_too_long(self, gated: Gated) -> None:
-        (gated.home / "home.toml").write_text("[gate]\ntimeout_seconds = 1\n")
-        with FilesHome(str(gated.home)).log().held():
+        (gated.home / "home.toml").write_text("[server_hook]\ntimeout_seconds = 1\n")
+        with FilesStore(str(gated.home)).log().held():
             self.denied(gated, "took longer than 1 seconds")
 
     def test_a_repository_that_nobody_recorded(self, gated: Gated, tmp_path: Path) -> None:
@@ -360,9 +360,9 @@ def test_reporting_lets_through_and_tells(tmp_path: Path, keys: dict[str, Path])
     assert (pushed.code, gated.tip()) == (0, head)
     assert "0 of 2 others approved" in pushed.said
     assert "let through" in pushed.said
-    (judged,) = (entry for entry in gated.entries() if isinstance(entry, entries.Judged))
+    (judged,) = (entry for entry in gated.entries() if isinstance(entry, entries.DecisionRecord))
     assert (judged.outcome, judged.enforced) == ("deny", False)
-    assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+    assert not any(isinstance(entry, entries.HookBypassRecord) for entry in gated.entries())
     (gated.home / "policy.toml").write_text("schema = ")
     assert gated.push("ada", "main:refs/heads/else").code == 1
 
@@ -373,8 +373,8 @@ def test_what_went_past_the_gate_is_found_with_the_next_push(gated: Gated) -> No
     gated.push("ada", "topic")
     gated.server.git("update-ref", "refs/heads/main", head)
     gated.push("ada", "main:refs/heads/else")
-    moved = [entry for entry in gated.entries() if isinstance(entry, entries.Moved)]
-    assert [entry.refs for entry in moved] == [1]
+    moved = [entry for entry in gated.entries() if isinstance(entry, entries.HookBypassRecord)]
+    assert [entry.ref_count for entry in moved] == [1]
 
 
 def test_two_pushes_at_once(gated: Gated) -> None:
@@ -394,7 +394,7 @@ def test_two_pushes_at_once(gated: Gated) -> None:
     assert sorted(result.code for result in results) == [0, 1]
     assert gated.tip() in heads
     gated.push("ada", "main:refs/heads/else")
-    assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+    assert not any(isinstance(entry, entries.HookBypassRecord) for entry in gated.entries())
 
 
 def test_five_hundred_refs_at_once(gated: Gated) -> None:
@@ -447,7 +447,7 @@ class TestFreeze:
         assert "All merges are stopped" in denied.said
         assert "the registry leaks" in denied.said
         assert gated.push("ada", "topic:else").code == 0
-        (frozen,) = (entry for entry in gated.entries() if isinstance(entry, entries.Frozen))
+        (frozen,) = (entry for entry in gated.entries() if isinstance(entry, entries.FreezeRecord))
         assert run(["check", "--repo", gated.url, "--home", str(gated.home), "--head", head]) == 1
         assert self.said(gated, "sue", "unfreeze", frozen.freeze) == 1
         assert self.said(gated, "sue", "unfreeze", frozen.freeze) == 2
@@ -457,14 +457,74 @@ class TestFreeze:
         assert self.said(gated, "bob", "unfreeze", "else") == 2
         assert "sue and bob" in capsys.readouterr().out
 
-    def test_a_rehearsal_is_told_and_stops_nothing(self, gated: Gated) -> None:
+    def test_a_freeze_that_nobody_can_lift_says_who_has_to_be_appointed_first(
+        self, gated: Gated, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.said(gated, "sue", "freeze", "--reason", "a leak") == 0
+        assert "nobody can lift it before 1 more people have the security role" in capsys.readouterr().out
+        gated.change()
+        assert "first give 1 more people that role" in gated.push("ada", "topic:main").said
+
+    def test_a_freeze_of_a_repository_that_the_home_does_not_judge_is_refused(
+        self, gated: Gated, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.said(gated, "sue", "freeze", "--reason", "a leak", "--repository", "shopp") == 2
+        assert "judges no repository shopp" in capsys.readouterr().err
+        assert not [entry for entry in gated.entries() if isinstance(entry, entries.FreezeRecord)]
+
+    def test_a_freeze_of_one_repository_denies_there_and_says_who_has_to_be_appointed(
+        self, gated: Gated, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         head = gated.change()
         gated.push("ada", "topic")
         approved(gated, head)
-        assert self.said(gated, "sue", "freeze", "--reason", "fire drill", "--rehearse") == 0
+        assert self.said(gated, "sue", "freeze", "--reason", "a leak", "--repository", "shop") == 0
+        out = capsys.readouterr().out
+        assert "all merges of shop are stopped" in out
+        assert "nobody can lift it before 1 more people have the security role" in out
+        denied = gated.push("ada", "topic:main")
+        assert (denied.code, "All merges of shop are stopped" in denied.said) == (1, True)
+
+    @pytest.mark.parametrize(
+        "period",
+        [
+            ["--from", "2020-01-01T00:00"],
+            ["--until", "2020-01-01T00:00"],
+            ["--from", "soon"],
+            ["--until", "2026-02-30T00:00"],
+        ],
+    )
+    def test_a_freeze_of_a_past_or_unreadable_period_is_refused(self, gated: Gated, period: list[str]) -> None:
+        assert self.said(gated, "sue", "freeze", "--reason", "a leak", *period) == 2
+        assert not [entry for entry in gated.entries() if isinstance(entry, entries.FreezeRecord)]
+
+    def test_a_freeze_denies_nothing_before_its_start_or_after_its_end(
+        self, gated: Gated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        head = gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        period = ["--from", "2098-12-24T18:00", "--until", "2099-01-02T08:00+02:00"]
+        assert self.said(gated, "sue", "freeze", "--reason", "the season", *period) == 0
+        assert "will be stopped from 2098-12-24T18:00 until 2099-01-02T06:00" in capsys.readouterr().out
+        checked = ["check", "--repo", gated.url, "--home", str(gated.home), "--head", head]
+        answers = []
+        for now in ("2098-12-24T17:59:59", "2098-12-24T18:00:00", "2099-01-02T05:59:59", "2099-01-02T06:00:00"):
+            monkeypatch.setattr("muniment.cli.scene.now", lambda now=now: f"{now}.000000Z")
+            answers.append(run(checked))
+        assert answers == [0, 1, 1, 0]
+        monkeypatch.undo()
+        pushed = gated.push("ada", "topic:main")
+        assert (pushed.code, "From 2098-12-24T18:00 until 2099-01-02T06:00" in pushed.said) == (0, True)
+
+    def test_a_drill_is_shown_and_stops_nothing(self, gated: Gated) -> None:
+        head = gated.change()
+        gated.push("ada", "topic")
+        approved(gated, head)
+        assert self.said(gated, "sue", "freeze", "--reason", "fire drill", "--drill") == 0
         pushed = gated.push("ada", "topic:main")
         assert pushed.code == 0
-        assert "A freeze is rehearsed" in pushed.said
+        assert "A freeze drill is under way" in pushed.said
 
 
 class TestPrePush:
@@ -519,7 +579,7 @@ def test_doctor_tells_of_the_ledger_and_of_a_freeze(gated: Gated, capsys: pytest
 
 def test_a_clause_that_only_reports_yet_lets_through_and_tells(tmp_path: Path, keys: dict[str, Path]) -> None:
     policy = pack_text("sec@example.test", "shop").replace(
-        'control = "reviewed-by-others"', 'control = "reviewed-by-others"\nreport_until = 2099-01-01'
+        'control = "independent-review"', 'control = "independent-review"\nmonitoring_until = 2099-01-01'
     )
     gated = Gated(tmp_path, keys, policy=policy)
     head = gated.change()
@@ -532,7 +592,7 @@ def test_a_clause_that_only_reports_yet_lets_through_and_tells(tmp_path: Path, k
 
 def test_an_exception_lets_through_and_is_recorded_without_its_name(gated: Gated) -> None:
     where = ["--repo", gated.url, "--home", str(gated.home), "--onto", "main"]
-    asked = ["exception", "ask", "disk-on-fire", "--clause", "review.two-others", "--reason", "the shop is down"]
+    asked = ["exception", "ask", "disk-on-fire", "--clause", "review.two-reviewers", "--reason", "the shop is down"]
     assert run([*asked, "--days", "3", *where, "--key", str(gated.keys["ada"])]) == 0
     gated.change()
     assert gated.push("ada", "topic:main").code == 1
@@ -540,7 +600,7 @@ def test_an_exception_lets_through_and_is_recorded_without_its_name(gated: Gated
     pushed = gated.push("ada", "topic:main")
     assert pushed.code == 0
     assert "(exception disk-on-fire)" in pushed.said
-    judged = [entry for entry in gated.entries() if isinstance(entry, entries.Judged)]
+    judged = [entry for entry in gated.entries() if isinstance(entry, entries.DecisionRecord)]
     assert [len(entry.exceptions) for entry in judged] == [0, 1]
     assert "disk-on-fire" not in str(judged)
 
@@ -564,7 +624,7 @@ class TestOddThingsThatAnybodyMayPush:
         pushed = gated.push("dan", "topic:main")
         assert pushed.code == 0, pushed.text
         assert gated.tip() == head
-        assert not any(isinstance(entry, entries.Moved) for entry in gated.entries())
+        assert not any(isinstance(entry, entries.HookBypassRecord) for entry in gated.entries())
         assert run(["ledger", "verify", "--home", str(gated.home)]) == 0
 
     def test_tags_of_what_is_no_commit(self, gated: Gated) -> None:

@@ -69,7 +69,7 @@ def muniment(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def decisions(gated: Gated) -> list[int]:
-    return [at for at, entry in enumerate(gated.entries()) if isinstance(entry, entries.Judged)]
+    return [at for at, entry in enumerate(gated.entries()) if isinstance(entry, entries.DecisionRecord)]
 
 
 def test_every_commit_that_a_branch_took_is_listed_with_what_allowed_it(muniment: Command, gated: Gated) -> None:
@@ -88,7 +88,7 @@ def test_entries_are_shown_newest_last_and_name_nobody(gated: Gated, muniment: C
     code, out = muniment("ledger", "show", "--last", 2, "--home", gated.home)
     assert len(out.splitlines()) == 3
     code, out = muniment("ledger", "show", "--format", "json", "--home", gated.home)
-    assert [row["number"] for row in json.loads(out)] == list(range(10))
+    assert [row["position"] for row in json.loads(out)] == list(range(10))
     for name in ("bob", "carol", "dan", "ada@"):
         assert name not in out
 
@@ -102,10 +102,13 @@ def test_one_entry_is_shown_with_what_lies_beside_it(gated: Gated, muniment: Com
 
 def test_every_entry_is_at_most_four_kibibytes_and_every_object_is_there(gated: Gated, muniment: Command) -> None:
     assert muniment("ledger", "verify", "--home", gated.home)[0] == 0
-    (object_file, *_) = (gated.home / "objects").rglob("[0-9a-f]" * 62)
-    object_file.write_bytes(b"spoilt")
-    assert muniment("ledger", "verify", "--home", gated.home)[0] == 1
-    for file in (gated.home / "objects").rglob("[0-9a-f]" * 62):
+    object_files = list((gated.home / "objects").rglob("[0-9a-f]" * 62))
+    for file in object_files:
+        data = file.read_bytes()
+        file.write_bytes(b"spoilt")
+        assert (muniment("ledger", "verify", "--home", gated.home)[0], data) == (1, data)
+        file.write_bytes(data)
+    for file in object_files:
         file.write_bytes(b"spoilt")
     code, out = muniment("ledger", "verify", "--home", gated.home)
     assert code == 1
@@ -136,7 +139,7 @@ class TestCopy:
         listed[number] = listed[number].replace(b'"version":1', b'"version":2')
         file.write_bytes(bundle(listed))
         code, out = muniment("ledger", "verify", copy, "--format", "json")
-        assert (code, json.loads(out)["first_bad"]) == (1, number)
+        assert (code, json.loads(out)["first_bad_position"]) == (1, number)
 
     def test_an_older_copy_shows_whether_it_was_rewritten(
         self, pushing: Gated, muniment: Command, tmp_path: Path
@@ -184,11 +187,11 @@ class TestAgain:
     def test_another_version_of_a_control_is_not_comparable(
         self, gated: Gated, muniment: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        newer = structs.replace(catalogue.CONTROLS["history-kept"], version=2)
-        monkeypatch.setitem(catalogue.CONTROLS, "history-kept", newer)
+        newer = structs.replace(catalogue.CONTROLS["protected-history"], version=2)
+        monkeypatch.setitem(catalogue.CONTROLS, "protected-history", newer)
         code, out = muniment("replay", "--entry", decisions(gated)[0], "--home", gated.home)
         assert code == 1
-        assert "not comparable: history.kept was judged by version 1" in out
+        assert "not comparable: history.protected was judged by version 1" in out
 
     def test_what_is_no_decision_is_none(self, gated: Gated, muniment: Command) -> None:
         assert muniment("replay", "--entry", 0, "--home", gated.home)[0] == 2
@@ -206,7 +209,7 @@ class TestErasure:
             code, out = muniment("replay", "--entry", number, "--home", gated.home)
             assert code == 1
             assert "erased: " in out
-            assert "was erased: entry 10 of the ledger" in out
+            assert "was erased: under the rule 'a person asked for it', record 10" in out
         (gated.home / "people.toml").unlink()
         left = [file for file in gated.home.rglob("*") if file.is_file()]
         run(["ledger", "export", str(gated.home.parent / "all"), "--objects", "--home", str(gated.home)])
@@ -231,7 +234,7 @@ class TestErasure:
         denied = pushing.push("ada", f"{APPROVALS}*:{APPROVALS}*", "second:main")
         assert denied.code == 1
         assert "who pushed it was erased" in denied.said, denied.text
-        assert not any(isinstance(entry, entries.Moved) for entry in pushing.entries())
+        assert not any(isinstance(entry, entries.HookBypassRecord) for entry in pushing.entries())
 
     def test_somebody_whom_nobody_knows(self, gated: Gated, muniment: Command) -> None:
         asked = ("home", "erase", "--person", "eve", "--reason", "x", "--home", gated.home)
@@ -244,7 +247,7 @@ class TestOutside:
         self, pushing: Gated, muniment: Command, tmp_path: Path
     ) -> None:
         (tmp_path / "elsewhere").mkdir()
-        (pushing.home / "home.toml").write_text(f'[ledger]\noutside = "{tmp_path}/elsewhere/checkpoint"\n')
+        (pushing.home / "home.toml").write_text(f'[ledger]\nexternal_copy = "{tmp_path}/elsewhere/checkpoint"\n')
         assert "copy outside" in pushing.push("ada", "main:refs/heads/one").said
         assert muniment("ledger", "reconcile", "--reason", "first copy", "--home", pushing.home)[0] == 0
         subprocess.run(["cp", "-a", pushing.home, tmp_path / "yesterday"], check=True)

@@ -156,15 +156,15 @@ REFUSED: dict[str, tuple[RunCode, list[str], Mapping[str, str | None], str]] = {
     "a key that is none": (RunCode.IDENTITY, [], {"MUNIMENT_RUNNER_KEY": "KEY"}, "no key of a runner"),
     "a key that others read": (RunCode.IDENTITY, [], {"MUNIMENT_RUNNER_KEY": "OPEN"}, "others may read"),
     "no address": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": None}, "address of the vault"),
-    "in the clear": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": "http://vault.example.test"}, "in the clear"),
-    "down": (RunCode.DOWN, [], {"MUNIMENT_VAULT_URL": "unix:/nowhere/vault"}, "cannot be reached"),
+    "in the clear": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": "http://vault.example.test"}, "not encrypted"),
+    "down": (RunCode.UNREACHABLE, [], {"MUNIMENT_VAULT_URL": "unix:/nowhere/vault"}, "cannot be reached"),
     "another commit": (RunCode.REFUSED, [], {"MUNIMENT_COMMIT": "b" * 40}, "refuses this identity"),
     "closed": (RunCode.REFUSED, ["--env", "closed"], {}, "refuses this identity"),
     "another environment": (RunCode.REFUSED, ["--env", "production"], {}, "refuses this identity"),
     "no secrets": (RunCode.MISSING, ["--env", "empty"], {}, "nothing there"),
-    "a missing name": (RunCode.NAME, ["--variable", "NOPE"], {}, "no secret NOPE"),
-    "a short secret": (RunCode.SHORT, ["--env", "short"], {}, "PIN has fewer than 8 characters"),
-    "no program": (RunCode.COMMAND, [], {"PATH": "/nowhere"}, "no such program"),
+    "a missing name": (RunCode.SECRET_NOT_FOUND, ["--variable", "NOPE"], {}, "no secret NOPE"),
+    "a short secret": (RunCode.SECRET_TOO_SHORT, ["--env", "short"], {}, "PIN has fewer than 8 characters"),
+    "no program": (RunCode.COMMAND_NOT_FOUND, [], {"PATH": "/nowhere"}, "no such program"),
 }
 
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_a_variable_starts_nothing(pipeline: Pipeline, tmp_path: 
     pipeline.vault.web.patch("shop", "odd", {"NUL": "with a\0 null byte", "UMLAUT": "größer als ß"})
     mark = tmp_path / "started"
     done = pipeline.run("--env", "odd", "--variables", "--", "touch", str(mark))
-    assert done.returncode == RunCode.COMMAND
+    assert done.returncode == RunCode.COMMAND_NOT_FOUND
     assert not mark.exists()
     other = {"LC_ALL": "de_DE.ISO-8859-1", "LANG": "de_DE.ISO-8859-1"}
     done = pipeline.run("--env", "odd", "--variable", "UMLAUT", "--", "sh", "-c", "echo $UMLAUT", changed=other)
@@ -213,7 +213,7 @@ def test_a_sealed_vault_and_one_that_hangs_start_nothing(tmp_path: Path, monkeyp
         old = Signed(RUNNER.sign(vaults.runner_claims(runner, iat=1, nbf=1, exp=2)))
         assert code(old, vault.server.address) is RunCode.EXPIRED
         os.kill(vault.server.pid, signal.SIGSTOP)
-        assert code(signed, vault.server.address) is RunCode.HUNG
+        assert code(signed, vault.server.address) is RunCode.TIMED_OUT
         os.kill(vault.server.pid, signal.SIGCONT)
         vault.person.request("PUT", "sys/seal", {})
         assert code(signed, vault.server.address) is RunCode.SEALED
@@ -258,12 +258,21 @@ def test_nobody_else_on_the_machine_sees_a_value(pipeline: Pipeline, tmp_path: P
             us.terminate()
 
 
+def claiming(claims: str) -> str:
+    """A JWT with these claims as they are written; its signature is none."""
+    return f"eyJhbGciOiJub25lIn0.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.x"
+
+
 @pytest.mark.parametrize(
     ("value", "stripped"),
     [
         (RUNNER.sign(vaults.now()), True),
         (RUNNER.sign({**vaults.now(), "aud": ["x", layout.AUDIENCE]}), True),
         (RUNNER.sign({**vaults.now(), "aud": "https://elsewhere.example.test"}), False),
+        (claiming('{"aud": "muniment", "aud": "https://elsewhere.example.test"}'), True),
+        (claiming('{"aud": "https://elsewhere.example.test", "aud": "muniment"}'), True),
+        (claiming('{"aud": "x", "a": {"b": 1, "b": 2}}'), True),
+        (claiming("[" * 100_000), True),
         ("eyJ.!.x", False),
         ("eyJ.W10.x", False),
         ("a.b.c", False),

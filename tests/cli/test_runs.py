@@ -15,7 +15,7 @@ from tests.support.shop import Shop, people_toml
 
 TESTS = "pipeline.tests"
 POLICY = pack_text("sec@example.test", "shop").replace(
-    'control = "tests-passed"\nbites = "report"', 'control = "tests-passed"\nbites = ["merge", "deploy"]'
+    'control = "tests-passed"\nenforce = []', 'control = "tests-passed"\nenforce = ["merge", "deploy"]'
 )
 
 
@@ -65,20 +65,20 @@ def test_a_change_gets_in_once_its_tests_ran_on_exactly_its_head(tested: Shop) -
 def test_the_newest_run_speaks(tested: Shop) -> None:
     head = change(tested)
     submit(tested, head, bad="<failure/>")
-    assert codes(tested, head) == ["failed"]
+    assert codes(tested, head) == ["tests-failed"]
     submit(tested, head)
     assert codes(tested, head) == ["passed"]
     submit(tested, head, "--failed")
-    assert codes(tested, head) == ["ended-badly"]
+    assert codes(tested, head) == ["pipeline-failed"]
 
 
 def test_tests_that_got_lost_are_missed(tested: Shop) -> None:
     submit(tested, "main", count=4)
     head = change(tested)
     submit(tested, head, count=3)
-    assert codes(tested, head) == ["lost"]
+    assert codes(tested, head) == ["fewer-tests"]
     submit(tested, head, count=4, bad="<skipped/>")
-    assert codes(tested, head) == ["lost"]
+    assert codes(tested, head) == ["fewer-tests"]
     submit(tested, head, count=4)
     assert codes(tested, head) == ["passed"]
 
@@ -86,7 +86,7 @@ def test_tests_that_got_lost_are_missed(tested: Shop) -> None:
 def test_no_test_is_no_proof(tested: Shop) -> None:
     head = change(tested)
     submit(tested, head, count=0)
-    assert codes(tested, head) == ["too-few"]
+    assert codes(tested, head) == ["too-few-tests"]
 
 
 def test_a_person_cannot_hand_in_runs(tested: Shop) -> None:
@@ -120,17 +120,17 @@ def forged(shop: Shop, at: str, signer: str = "ci", **changed: Any) -> None:
     ("signer", "changed", "code"),
     [
         ("ci", {}, "passed"),
-        ("ada", {}, "not-proven"),
-        ("ci", {"machine": "update-bot"}, "not-proven"),
-        ("ci", {"machine": "nobody"}, "not-proven"),
-        ("ada", {"machine": "ada"}, "not-proven"),
-        ("ci", {"previous": "f" * 40}, "not-proven"),
-        ("ci", {"executed": -1}, "not-proven"),
+        ("ada", {}, "runner-not-verified"),
+        ("ci", {"machine": "update-bot"}, "runner-not-verified"),
+        ("ci", {"machine": "nobody"}, "runner-not-verified"),
+        ("ada", {"machine": "ada"}, "runner-not-verified"),
+        ("ci", {"previous": "f" * 40}, "runner-not-verified"),
+        ("ci", {"executed": -1}, "runner-not-verified"),
         ("ci", {"repository": "bank"}, "not-run"),
         ("ci", {"head": "f" * 40}, "not-run"),
         ("ci", {"pipeline": "lint"}, "not-run"),
         ("ci", {"time": "yesterday"}, "not-run"),
-        ("ci", {"time": "2999-01-01T00:00:00.000000Z"}, "not-proven"),
+        ("ci", {"time": "2999-01-01T00:00:00.000000Z"}, "runner-not-verified"),
     ],
 )
 def test_a_run_is_what_the_right_machine_signed_about_this_commit(
@@ -189,10 +189,10 @@ class TestGate:
         assert gated.push("ada", "topic:main").code == 0
 
     def test_a_clause_about_the_pipeline_itself_can_bite(self, tmp_path: Path, keys: dict[str, Path]) -> None:
-        clauses = ('control = "pipeline-required"\nbites = "report"', 'control = "pipeline-hardened"\nbites = "report"')
+        clauses = ('control = "pipeline-required"\nenforce = []', 'control = "pipeline-hardened"\nenforce = []')
         policy = POLICY
         for clause in clauses:
-            policy = policy.replace(clause, clause.replace('"report"', '"merge"'))
+            policy = policy.replace(clause, clause.replace("[]", '["merge"]'))
         gated = Gated(tmp_path, keys, policy=policy)
         head = gated.change()
         for person in ("bob", "carol"):

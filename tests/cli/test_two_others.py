@@ -7,7 +7,7 @@ import pytest
 from tests.support.repos import ADA
 from tests.support.shop import BOB, CAROL, MALLORY, Shop, people_toml
 
-TWO = "review.two-others"
+TWO = "review.two-reviewers"
 
 
 def _approved_topic(shop: Shop, author: str = ADA) -> str:
@@ -304,7 +304,7 @@ class TestWhereRulesComeFrom:
         assert told["decision"] == "deny"
         assert shop.why_not(told, "carol") == [["inactive"]]
 
-    @pytest.mark.parametrize("line", ["active = false", 'writes = ["other"]', "keys = []"])
+    @pytest.mark.parametrize("line", ["active = false", 'write_access = ["other"]', "keys = []"])
     def test_who_left_or_may_not_write_does_not_count(self, shop: Shop, line: str) -> None:
         head = _approved_topic(shop)
         people = people_toml(shop.keys, carol=line)
@@ -346,7 +346,7 @@ def test_going_back_is_denied(shop: Shop) -> None:
     shop.repo.commit({"lib.py": "x = 2\n"}, on="main")
     told = shop.check(shop.base)
     assert told["decision"] == "deny"
-    assert shop.said(told, "history.kept")["status"] == "violated"
+    assert shop.said(told, "history.protected")["status"] == "violated"
 
 
 def test_a_machines_approval_is_nothing(shop: Shop) -> None:

@@ -11,24 +11,24 @@ from muniment.decision.decision import sentences
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import (
     BranchRules,
+    BypassPath,
     CommitDecision,
     Counts,
     Deadline,
-    Delivery,
+    DeploymentRequest,
     Deployments,
     Environment,
     ForgeSettings,
     Hardening,
     PipelineFile,
+    PipelineFinding,
     Provenance,
     Runs,
     Spot,
     System,
-    Way,
-    Weakness,
 )
 from muniment.facts.statements import Signature
-from muniment.facts.vault import EnvironmentAccess, How, Reader, Retrieval, SecretAge
+from muniment.facts.vault import EnvironmentAccess, Reader, Retrieval, RetrievalMethod, SecretAge
 from tests.support.changes import (
     ARTIFACT,
     BASE,
@@ -74,24 +74,24 @@ def runs(*head: Any, before: Any = ()) -> Known[Runs]:
         ({}, runs(), ["not-run"]),
         ({}, runs(ran(commit=BASE)), ["not-run"]),
         ({}, runs(ran(pipeline="lint")), ["not-run"]),
-        ({}, runs(ran(by="person:ada")), ["not-proven"]),
-        ({}, runs(ran(signature=Signature.BAD)), ["not-proven"]),
-        ({}, runs(ran(time=LATER)), ["not-proven"]),
-        ({"runners": ()}, runs(ran()), ["not-proven"]),
+        ({}, runs(ran(runner="person:ada")), ["runner-not-verified"]),
+        ({}, runs(ran(signature=Signature.BAD)), ["runner-not-verified"]),
+        ({}, runs(ran(time=LATER)), ["runner-not-verified"]),
+        ({"runners": ()}, runs(ran()), ["runner-not-verified"]),
         ({}, runs(ran(signature=Signature.RECORDED)), ["passed"]),
-        ({}, runs(ran(passed=GONE)), ["run-not-learnt"]),
-        ({}, runs(ran(counts=GONE)), ["run-not-learnt"]),
-        ({"uncounted": ("tests",)}, runs(ran(counts=GONE)), ["passed-uncounted"]),
-        ({"uncounted": ("tests",)}, runs(ran(counts=GONE, passed=Known(False))), ["ended-badly"]),
-        ({"uncounted": ("tests",)}, runs(ran(), before=[ran(commit=BASE, counts=GONE)]), ["passed"]),
-        ({}, runs(ran(counts=Known(Counts(10, 1, 0)))), ["failed"]),
-        ({}, runs(ran(passed=Known(False))), ["ended-badly"]),
-        ({}, runs(ran(counts=Known(Counts(0, 0, 9)))), ["too-few"]),
-        ({"at_least": 11}, runs(ran()), ["too-few"]),
-        ({}, runs(ran(), before=[ran(commit=BASE, counts=Known(Counts(11, 0, 0)))]), ["lost"]),
-        ({"may_lose": 1}, runs(ran(), before=[ran(commit=BASE, counts=Known(Counts(11, 0, 0)))]), ["passed"]),
-        ({}, runs(ran(), before=[ran(commit=BASE, counts=GONE)]), ["run-not-learnt"]),
-        ({}, runs(ran(), before=[ran(commit=BASE, by="person:ada", counts=GONE)]), ["passed"]),
+        ({}, runs(ran(passed=GONE)), ["run-unknown"]),
+        ({}, runs(ran(counts=GONE)), ["run-unknown"]),
+        ({"without_counts": ("tests",)}, runs(ran(counts=GONE)), ["passed-without-counts"]),
+        ({"without_counts": ("tests",)}, runs(ran(counts=GONE, passed=Known(False))), ["pipeline-failed"]),
+        ({"without_counts": ("tests",)}, runs(ran(), before=[ran(commit=BASE, counts=GONE)]), ["passed"]),
+        ({}, runs(ran(counts=Known(Counts(10, 1, 0)))), ["tests-failed"]),
+        ({}, runs(ran(passed=Known(False))), ["pipeline-failed"]),
+        ({}, runs(ran(counts=Known(Counts(0, 0, 9)))), ["too-few-tests"]),
+        ({"min_executed": 11}, runs(ran()), ["too-few-tests"]),
+        ({}, runs(ran(), before=[ran(commit=BASE, counts=Known(Counts(11, 0, 0)))]), ["fewer-tests"]),
+        ({"max_lost": 1}, runs(ran(), before=[ran(commit=BASE, counts=Known(Counts(11, 0, 0)))]), ["passed"]),
+        ({}, runs(ran(), before=[ran(commit=BASE, counts=GONE)]), ["run-unknown"]),
+        ({}, runs(ran(), before=[ran(commit=BASE, runner="person:ada", counts=GONE)]), ["passed"]),
         ({"pipelines": ()}, runs(ran()), ["no-pipeline-named"]),
         ({"pipelines": ("tests", "e2e")}, runs(ran()), ["passed", "not-run"]),
     ],
@@ -102,8 +102,8 @@ def test_tests_passed(parameters: Any, test_runs: Any, codes: list[str]) -> None
 
 def test_the_newest_run_speaks_and_of_two_at_once_the_worse() -> None:
     bad, unread = ran(counts=Known(Counts(10, 2, 0))), ran(counts=GONE)
-    assert answered("tests-passed", test_runs=runs(ran(), bad)) == ["failed"]
-    assert answered("tests-passed", test_runs=runs(unread, bad)) == ["run-not-learnt"]
+    assert answered("tests-passed", test_runs=runs(ran(), bad)) == ["tests-failed"]
+    assert answered("tests-passed", test_runs=runs(unread, bad)) == ["run-unknown"]
     assert answered("tests-passed", test_runs=runs(bad, ran(time=NOW))) == ["passed"]
 
 
@@ -115,14 +115,16 @@ def test_a_deletion_has_nothing_to_test() -> None:
     ("parameters", "rules", "codes"),
     [
         ({}, BranchRules(MAIN, "gate", ("tests",), Known(())), ["required"]),
-        ({}, BranchRules(MAIN, "", ("tests",), Known(())), ["not-guarded"]),
-        ({}, BranchRules(MAIN, "gate", (), Known(())), ["not-required"]),
+        ({}, BranchRules(MAIN, "", ("tests",), Known(())), ["branch-unprotected"]),
+        ({}, BranchRules(MAIN, "gate", (), Known(())), ["pipeline-not-required"]),
         ({"pipelines": ()}, BranchRules(MAIN, "gate", (), Known(())), ["no-pipeline-named"]),
-        ({}, BranchRules(MAIN, "gate", ("tests",), GONE), ["ways-not-learnt"]),
+        ({}, BranchRules(MAIN, "gate", ("tests",), GONE), ["bypasses-unknown"]),
         (
             {"pipelines": ("tests", "e2e")},
-            BranchRules(MAIN, "github", ("tests",), Known((Way("administrators", "they are on the bypass list"),))),
-            ["not-required", "way-around"],
+            BranchRules(
+                MAIN, "github", ("tests",), Known((BypassPath("administrators", "they are on the bypass list"),))
+            ),
+            ["pipeline-not-required", "bypass-possible"],
         ),
     ],
 )
@@ -146,22 +148,30 @@ def deployed(*all_of_them: Any) -> Known[Deployments]:
     ("parameters", "changed", "codes"),
     [
         ({}, {}, ["automated"]),
-        ({}, {"deployments": deployed()}, ["nothing-deployed"]),
-        ({}, {"deployments": deployed(), "pipeline_files": one_file(manual=SPOT)}, ["nothing-deployed", "manual-step"]),
-        ({}, {"deployments": GONE, "pipeline_files": one_file(manual=SPOT)}, ["not-learnt", "manual-step"]),
-        ({}, {"deployments": deployed(deployment(by_pipeline=GONE))}, ["origin-not-learnt", "by-hand"]),
-        ({}, {"deployments": deployed(deployment(), deployment(id="d2", by_pipeline=Known(False)))}, ["by-hand"]),
+        ({}, {"deployments": deployed()}, ["no-deployment"]),
         (
-            {"share": 50},
+            {},
+            {"deployments": deployed(), "pipeline_files": one_file(manual_steps=SPOT)},
+            ["no-deployment", "manual-step"],
+        ),
+        ({}, {"deployments": GONE, "pipeline_files": one_file(manual_steps=SPOT)}, ["fact-unknown", "manual-step"]),
+        ({}, {"deployments": deployed(deployment(by_pipeline=GONE))}, ["origin-unknown", "manual-deployment"]),
+        (
+            {},
+            {"deployments": deployed(deployment(), deployment(id="d2", by_pipeline=Known(False)))},
+            ["manual-deployment"],
+        ),
+        (
+            {"min_percent": 50},
             {"deployments": deployed(deployment(), deployment(id="d2", by_pipeline=Known(False)))},
             ["automated"],
         ),
-        ({}, {"deployments": deployed(deployment(manual=("clicked run",)))}, ["helped"]),
-        ({}, {"pipeline_files": one_file(manual=SPOT)}, ["manual-step"]),
-        ({"manual": 1}, {"pipeline_files": one_file(manual=SPOT)}, ["automated"]),
-        ({}, {"pipeline_files": one_file(manual=SPOT, deploys=False)}, ["no-deploying-file"]),
-        ({}, {"pipeline_files": UNREAD}, ["file-not-read", "no-deploying-file"]),
-        ({}, {"pipeline_files": Known(())}, ["no-deploying-file"]),
+        ({}, {"deployments": deployed(deployment(manual_steps=("clicked run",)))}, ["manual-intervention"]),
+        ({}, {"pipeline_files": one_file(manual_steps=SPOT)}, ["manual-step"]),
+        ({"max_manual_steps": 1}, {"pipeline_files": one_file(manual_steps=SPOT)}, ["automated"]),
+        ({}, {"pipeline_files": one_file(manual_steps=SPOT, deploys=False)}, ["no-deployment-pipeline"]),
+        ({}, {"pipeline_files": UNREAD}, ["pipeline-file-unknown", "no-deployment-pipeline"]),
+        ({}, {"pipeline_files": Known(())}, ["no-deployment-pipeline"]),
     ],
 )
 def test_automated_deployment(parameters: Any, changed: Any, codes: list[str]) -> None:
@@ -175,52 +185,56 @@ PLAIN = ForgeSettings("", Known(()), Known(False), Known(False), Known(False))
     ("parameters", "changed", "codes"),
     [
         ({}, {}, ["in-vault"]),
-        ({}, {"pipeline_files": Known(()), "forge_settings": Known(PLAIN)}, ["nowhere-to-lie"]),
+        ({}, {"pipeline_files": Known(()), "forge_settings": Known(PLAIN)}, ["nothing-to-check"]),
         ({}, {"forge_settings": Known(PLAIN)}, ["in-vault"]),
-        ({}, {"pipeline_files": one_file(literal=SPOT)}, ["written-out"]),
-        ({"allowed": ("approve",)}, {"pipeline_files": one_file(literal=SPOT)}, ["written-out"]),
-        ({}, {"pipeline_files": one_file(stored=SPOT)}, ["from-settings"]),
-        ({"allowed": ("approve",)}, {"pipeline_files": one_file(stored=SPOT)}, ["in-vault"]),
-        ({}, {"pipeline_files": UNREAD}, ["file-not-read"]),
-        ({}, {"forge_settings": GONE, "pipeline_files": one_file(literal=SPOT)}, ["written-out", "not-learnt"]),
-        ({}, {"forge_settings": Known(structs.replace(FORGE, secrets=GONE))}, ["settings-not-learnt"]),
-        ({}, {"forge_settings": Known(structs.replace(FORGE, secrets=Known(("KEY",))))}, ["kept-by-forge"]),
+        ({}, {"pipeline_files": one_file(literal_secrets=SPOT)}, ["literal-secret"]),
+        ({"allowed_names": ("approve",)}, {"pipeline_files": one_file(literal_secrets=SPOT)}, ["literal-secret"]),
+        ({}, {"pipeline_files": one_file(forge_secrets=SPOT)}, ["forge-secret-used"]),
+        ({"allowed_names": ("approve",)}, {"pipeline_files": one_file(forge_secrets=SPOT)}, ["in-vault"]),
+        ({}, {"pipeline_files": UNREAD}, ["pipeline-file-unknown"]),
         (
-            {"allowed": ("KEY",)},
+            {},
+            {"forge_settings": GONE, "pipeline_files": one_file(literal_secrets=SPOT)},
+            ["literal-secret", "fact-unknown"],
+        ),
+        ({}, {"forge_settings": Known(structs.replace(FORGE, secrets=GONE))}, ["settings-unknown"]),
+        ({}, {"forge_settings": Known(structs.replace(FORGE, secrets=Known(("KEY",))))}, ["forge-secret-stored"]),
+        (
+            {"allowed_names": ("KEY",)},
             {"forge_settings": Known(structs.replace(FORGE, secrets=Known(("KEY",))))},
             ["in-vault"],
         ),
     ],
 )
 def test_secrets_in_vault(parameters: Any, changed: Any, codes: list[str]) -> None:
-    assert answered("secrets-in-vault", {"code": False, **parameters}, **changed) == codes
+    assert answered("secrets-in-vault", {"check_code": False, **parameters}, **changed) == codes
     assert answered("secrets-in-vault", parameters, **changed) == [*codes, "code-not-evaluated"]
 
 
 @pytest.mark.parametrize(
     ("changed", "codes"),
     [
-        ({}, ["fetched", "fetched"]),
+        ({}, ["fetched-by-pipeline", "fetched-by-pipeline"]),
         ({"environments": Known(())}, ["no-environment"]),
-        ({"retrievals": Known(())}, ["never-seen", "never-seen"]),
-        ({"retrievals": Known((Retrieval("d", "staging", GONE),))}, ["way-not-learnt", "never-seen"]),
+        ({"retrievals": Known(())}, ["no-deployment", "no-deployment"]),
+        ({"retrievals": Known((Retrieval("d", "staging", GONE),))}, ["method-unknown", "no-deployment"]),
         (
             {
                 "retrievals": Known(
                     (
-                        Retrieval("a", "staging", Known(How.NONE)),
-                        Retrieval("b", "production", Known(How.STORED)),
-                        Retrieval("c", "production", Known(How.FETCHED)),
-                        Retrieval("d", "elsewhere", Known(How.BY_HAND)),
+                        Retrieval("a", "staging", Known(RetrievalMethod.NONE)),
+                        Retrieval("b", "production", Known(RetrievalMethod.STORED)),
+                        Retrieval("c", "production", Known(RetrievalMethod.PIPELINE)),
+                        Retrieval("d", "elsewhere", Known(RetrievalMethod.MANUAL)),
                     )
                 )
             },
-            ["none-needed", "not-fetched", "fetched", "not-fetched"],
+            ["no-secrets-needed", "not-fetched-by-pipeline", "fetched-by-pipeline", "not-fetched-by-pipeline"],
         ),
     ],
 )
 def test_retrieved_automatically(changed: Any, codes: list[str]) -> None:
-    assert answered("retrieved-automatically", **changed) == codes
+    assert answered("automatic-secret-retrieval", **changed) == codes
 
 
 def access(could: Any = (), did: Any = ()) -> Known[tuple[EnvironmentAccess, ...]]:
@@ -235,36 +249,38 @@ ADA = Reader("person:ada", "policy ops", Known(True))
     ("changed", "codes"),
     [
         ({}, ["hidden"]),
-        ({"environments": Known((Environment("staging", 1, False),))}, ["no-production"]),
-        ({"vault_access": Known(())}, ["not-looked-at"]),
-        ({"vault_access": access([ADA])}, ["could-read"]),
-        ({"vault_access": access(did=[ADA])}, ["has-read"]),
-        ({"vault_access": access([structs.replace(ADA, person=GONE)])}, ["untraced"]),
-        ({"vault_access": access(GONE, [ADA])}, ["readers-not-learnt", "has-read"]),
-        ({"vault_access": access(did=GONE)}, ["readers-not-learnt"]),
+        ({"environments": Known((Environment("staging", 1, False),))}, ["no-production-environment"]),
+        ({"vault_access": Known(())}, ["access-not-collected"]),
+        ({"vault_access": access([ADA])}, ["person-can-read"]),
+        ({"vault_access": access(did=[ADA])}, ["person-has-read"]),
+        ({"vault_access": access([structs.replace(ADA, is_person=GONE)])}, ["reader-unknown"]),
+        ({"vault_access": access(GONE, [ADA])}, ["readers-unknown", "person-has-read"]),
+        ({"vault_access": access(did=GONE)}, ["readers-unknown"]),
     ],
 )
 def test_hidden_from_developers(changed: Any, codes: list[str]) -> None:
-    assert answered("hidden-from-developers", **changed) == codes
+    assert answered("secrets-hidden-from-developers", **changed) == codes
 
 
 @pytest.mark.parametrize(
     ("parameters", "secrets", "codes"),
     [
         ({}, (SecretAge("production", "A", Known(EARLIER)),), ["rotated"]),
-        ({}, (), ["nothing-kept"]),
-        ({}, (SecretAge("production", "A", GONE, public=True),), ["nothing-kept"]),
-        ({}, (SecretAge("production", "A", GONE),), ["age-not-learnt"]),
-        ({}, (SecretAge("production", "A", Known("2025-11-24T08:59:59.999999Z")),), ["too-old"]),
-        ({"days": 366}, (SecretAge("production", "A", Known("2025-11-24T08:59:59.999999Z")),), ["rotated"]),
+        ({}, (), ["no-secrets"]),
+        ({}, (SecretAge("production", "A", GONE, public=True),), ["no-secrets"]),
+        ({}, (SecretAge("production", "A", GONE),), ["age-unknown"]),
+        ({}, (SecretAge("production", "A", Known("2025-11-24T08:59:59.999999Z")),), ["secret-too-old"]),
+        ({"max_age_days": 366}, (SecretAge("production", "A", Known("2025-11-24T08:59:59.999999Z")),), ["rotated"]),
     ],
 )
 def test_rotated(parameters: Any, secrets: Any, codes: list[str]) -> None:
-    assert answered("rotated", parameters, vault_secrets=Known(secrets)) == codes
+    assert answered("secret-rotation", parameters, vault_secrets=Known(secrets)) == codes
 
 
 def weak(severity: str = "high", files: tuple[str, ...] = (CI_FILE,)) -> Known[Hardening]:
-    return Known(Hardening("zizmor", files, Known((Weakness("template-injection", CI_FILE, 9, severity, "high"),))))
+    return Known(
+        Hardening("zizmor", files, Known((PipelineFinding("template-injection", CI_FILE, 9, severity, "high"),)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -272,26 +288,28 @@ def weak(severity: str = "high", files: tuple[str, ...] = (CI_FILE,)) -> Known[H
     [
         ({}, {}, ["hardened"]),
         ({}, {"pipeline_files": Known(()), "forge_settings": Known(PLAIN)}, ["no-pipeline"]),
-        ({}, {"pipeline_files": one_file(unpinned=SPOT, broad=SPOT)}, ["not-pinned", "broad-token"]),
-        ({}, {"pipeline_files": UNREAD}, ["content-not-learnt"]),
-        ({}, {"hardening": weak()}, ["weakness"]),
-        ({}, {"hardening": GONE, "pipeline_files": one_file(broad=SPOT)}, ["broad-token", "not-learnt"]),
-        ({}, {"forge_settings": GONE, "hardening": weak()}, ["weakness", "not-learnt"]),
+        ({}, {"pipeline_files": one_file(unpinned_references=SPOT, broad_tokens=SPOT)}, ["not-pinned", "broad-token"]),
+        ({}, {"pipeline_files": UNREAD}, ["content-unknown"]),
+        ({}, {"hardening": weak()}, ["finding"]),
+        ({}, {"hardening": GONE, "pipeline_files": one_file(broad_tokens=SPOT)}, ["broad-token", "fact-unknown"]),
+        ({}, {"forge_settings": GONE, "hardening": weak()}, ["finding", "fact-unknown"]),
         ({}, {"hardening": weak("low")}, ["hardened"]),
-        ({"ignored": ("template-injection",)}, {"hardening": weak()}, ["hardened"]),
-        ({}, {"hardening": weak("low", ())}, ["not-examined"]),
+        ({"ignored_rules": ("template-injection",)}, {"hardening": weak()}, ["hardened"]),
+        ({}, {"hardening": weak("low", ())}, ["not-scanned"]),
         ({}, {"hardening": weak("low", ()), "pipeline_files": one_file(System.SHELL)}, ["hardened"]),
-        ({}, {"hardening": Known(Hardening("zizmor", (CI_FILE,), GONE))}, ["content-not-learnt"]),
-        ({}, {"forge_settings": Known(structs.replace(FORGE, writes=Known(True)))}, ["loose-setting"]),
-        ({}, {"forge_settings": Known(structs.replace(FORGE, forks=GONE))}, ["content-not-learnt"]),
+        ({}, {"hardening": Known(Hardening("zizmor", (CI_FILE,), GONE))}, ["content-unknown"]),
+        ({}, {"forge_settings": Known(structs.replace(FORGE, job_token_writes=Known(True)))}, ["permissive-setting"]),
+        ({}, {"forge_settings": Known(structs.replace(FORGE, forks_trusted=GONE))}, ["content-unknown"]),
     ],
 )
 def test_pipeline_hardened(parameters: Any, changed: Any, codes: list[str]) -> None:
     assert answered("pipeline-hardened", parameters, **changed) == codes
 
 
-def delivery(**more: Any) -> Known[Delivery]:
-    usual = Delivery("shop", "production", ARTIFACT, HEAD.id, Known(PIPELINE), Known(True), Known(("staging",)))
+def delivery(**more: Any) -> Known[DeploymentRequest]:
+    usual = DeploymentRequest(
+        "shop", "production", ARTIFACT, HEAD.id, Known(PIPELINE), Known(True), Known(("staging",))
+    )
     return Known(structs.replace(usual, **more))
 
 
@@ -307,28 +325,31 @@ def decision(**more: Any) -> Known[CommitDecision]:
     ("changed", "codes"),
     [
         ({}, ["permitted"]),
-        ({"delivery": delivery(by=GONE)}, ["caller-not-learnt"]),
-        ({"delivery": delivery(protected=GONE)}, ["caller-not-learnt"]),
-        ({"delivery": delivery(protected=Known(False))}, ["not-protected"]),
-        ({"delivery": delivery(commit=oid(9))}, ["other-commit", "made-of-other", "not-decided"]),
+        ({"deployment_request": delivery(pipeline=GONE)}, ["pipeline-unknown"]),
+        ({"deployment_request": delivery(protected_ref=GONE)}, ["pipeline-unknown"]),
+        ({"deployment_request": delivery(protected_ref=Known(False))}, ["ref-not-protected"]),
+        (
+            {"deployment_request": delivery(commit=oid(9))},
+            ["commit-mismatch", "built-from-other-commit", "commit-decision-unknown"],
+        ),
         ({"provenance": Known(())}, ["no-provenance"]),
         ({"provenance": Known((made(artifact="sha256:" + "b" * 64),))}, ["no-provenance"]),
-        ({"provenance": Known((made(signed_by=GONE),))}, ["not-proven"]),
+        ({"provenance": Known((made(signed_by=GONE),))}, ["provenance-not-verified"]),
         ({"provenance": Known((made(builder="https://laptop.example.test"),))}, ["untrusted-builder"]),
-        ({"provenance": Known((made(), made(commit=oid(9))))}, ["made-of-other"]),
-        ({"commit_decision": decision(commit=oid(9))}, ["not-decided"]),
-        ({"commit_decision": decision(allowed=GONE)}, ["not-decided"]),
-        ({"commit_decision": decision(allowed=Known(False))}, ["not-allowed"]),
-        ({"commit_decision": decision(on_branch=GONE)}, ["not-decided"]),
+        ({"provenance": Known((made(), made(commit=oid(9))))}, ["built-from-other-commit"]),
+        ({"commit_decision": decision(commit=oid(9))}, ["commit-decision-unknown"]),
+        ({"commit_decision": decision(allowed=GONE)}, ["commit-decision-unknown"]),
+        ({"commit_decision": decision(allowed=Known(False))}, ["commit-not-allowed"]),
+        ({"commit_decision": decision(on_branch=GONE)}, ["commit-decision-unknown"]),
         ({"commit_decision": decision(on_branch=Known(False))}, ["not-on-branch"]),
-        ({"delivery": delivery(environment="moon")}, ["no-such-environment"]),
+        ({"deployment_request": delivery(environment="moon")}, ["no-such-environment"]),
         ({"environments": Known(())}, ["no-such-environment"]),
-        ({"delivery": delivery(reached=Known(()))}, ["out-of-order"]),
-        ({"delivery": delivery(reached=GONE)}, ["order-not-learnt"]),
-        ({"delivery": delivery(environment="staging", reached=GONE)}, ["permitted"]),
-        ({"delivery": delivery(environment="staging", reached=Known(()))}, ["permitted"]),
+        ({"deployment_request": delivery(reached_environments=Known(()))}, ["environment-skipped"]),
+        ({"deployment_request": delivery(reached_environments=GONE)}, ["earlier-environments-unknown"]),
+        ({"deployment_request": delivery(environment="staging", reached_environments=GONE)}, ["permitted"]),
+        ({"deployment_request": delivery(environment="staging", reached_environments=Known(()))}, ["permitted"]),
         ({"deadlines": Known((Deadline("i1", "the incident", LATER),))}, ["permitted"]),
-        ({"deadlines": Known((Deadline("i1", "the incident", EARLIER),))}, ["overdue"]),
+        ({"deadlines": Known((Deadline("i1", "the incident", EARLIER),))}, ["deadline-overdue"]),
     ],
 )
 def test_deployment_permitted(changed: Any, codes: list[str]) -> None:

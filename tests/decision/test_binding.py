@@ -3,7 +3,7 @@ from typing import Annotated
 import pytest
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Codes, Control, NoParameters, Scope, satisfied
+from muniment.controls.control import Codes, Control, NoParameters, Scope, met
 from muniment.decision.binding import bind
 from muniment.decision.catalogue import CONTROLS, LATER
 from muniment.errors import PolicyError
@@ -17,39 +17,54 @@ repository = "shop"
 [branches]
 protected = ["main"]
 
+[[section]]
+id = "s"
+name = "Section"
+owner = "sec@example.test"
+
 [[clause]]
 id = "first"
+name = "First"
+section = "s"
 text = "The first."
-control = "history-kept"
-bites = "merge"
+control = "protected-history"
+enforce = ["merge"]
 
 [[clause]]
 id = "two"
+name = "Two"
+section = "s"
 text = "All code is reviewed by two others."
-control = "reviewed-by-others"
-bites = "merge"
+control = "independent-review"
+enforce = ["merge"]
 with = { reviewers = 3 }
 
 [[clause]]
 id = "small"
+name = "Small"
+section = "s"
 text = "Small."
 control = "small-changes"
-bites = "merge"
+enforce = ["merge"]
 [clause.with]
 lines = 100
 generated = ["**/*.lock"]
 
 [[clause]]
 id = "later"
+name = "Later"
+section = "s"
 text = "Tests pass."
 control = "requirements-met"
-bites = "report"
+enforce = []
 with = { whatever = 1 }
 
 [[clause]]
 id = "uncovered"
+name = "Uncovered"
+section = "s"
 text = "We are kind."
-bites = "report"
+enforce = []
 """
 
 
@@ -68,10 +83,10 @@ def refusal(old: str, new: str) -> PolicyError:
 
 def test_each_clause_gets_its_control_with_its_own_parameters() -> None:
     found = bound(POLICY)
-    two, small = CONTROLS["reviewed-by-others"], CONTROLS["small-changes"]
+    two, small = CONTROLS["independent-review"], CONTROLS["small-changes"]
     assert found["two"] == (two, two.parameters(reviewers=3), 0)
     assert found["small"] == (small, small.parameters(lines=100, generated=("**/*.lock",)), 0)
-    assert found["first"] == (CONTROLS["history-kept"], NoParameters(), 0)
+    assert found["first"] == (CONTROLS["protected-history"], NoParameters(), 0)
 
 
 def test_a_control_that_is_still_to_come_says_with_which_part() -> None:
@@ -90,16 +105,22 @@ def test_the_policy_itself_stays_as_it_was_read() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "key", "problem"),
     [
-        ('"reviewed-by-others"', '"reviewed"', 17, 'clause "two" control', "found 'reviewed'"),
-        ("reviewers = 3", "reviewers = 0", 19, 'clause "two" with.reviewers', "a whole number >= 1, found 0"),
-        ("reviewers = 3", "reviewers = true", 19, 'clause "two" with.reviewers', "found true"),
-        ("reviewers = 3", 'reviewers = "3"', 19, 'clause "two" with.reviewers', "a whole number, found '3'"),
-        ("reviewers = 3", "reviewrs = 3", 19, 'clause "two" with.reviewrs', 'found "reviewrs"'),
-        ("lines = 100", "lines = -1", 27, 'clause "small" with.lines', "found -1"),
-        ('"**/*.lock"', "1", 28, 'clause "small" with.generated', "a text, found [1]"),
-        ('["**/*.lock"]', '"**/*.lock"', 28, 'clause "small" with.generated', "a list, found"),
-        ('"**/*.lock"', '"/x"', 28, 'clause "small" with.generated', "begins with /"),
-        ('control = "history-kept"', 'control = "history-kept"\nwith.x = 1', 12, 'clause "first" with.x', 'found "x"'),
+        ('"independent-review"', '"reviewed"', 26, 'clause "two" control', "found 'reviewed'"),
+        ("reviewers = 3", "reviewers = 0", 28, 'clause "two" with.reviewers', "a whole number >= 1, found 0"),
+        ("reviewers = 3", "reviewers = true", 28, 'clause "two" with.reviewers', "found true"),
+        ("reviewers = 3", 'reviewers = "3"', 28, 'clause "two" with.reviewers', "a whole number, found '3'"),
+        ("reviewers = 3", "reviewrs = 3", 28, 'clause "two" with.reviewrs', 'found "reviewrs"'),
+        ("lines = 100", "lines = -1", 38, 'clause "small" with.lines', "found -1"),
+        ('"**/*.lock"', "1", 39, 'clause "small" with.generated', "a text, found [1]"),
+        ('["**/*.lock"]', '"**/*.lock"', 39, 'clause "small" with.generated', "a list, found"),
+        ('"**/*.lock"', '"/x"', 39, 'clause "small" with.generated', "begins with /"),
+        (
+            'control = "protected-history"',
+            'control = "protected-history"\nwith.x = 1',
+            19,
+            'clause "first" with.x',
+            'found "x"',
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line_and_key(old: str, new: str, line: int, key: str, problem: str) -> None:
@@ -109,15 +130,15 @@ def test_what_is_wrong_is_named_with_its_line_and_key(old: str, new: str, line: 
 
 
 def test_a_control_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
-    remedy = refusal('"reviewed-by-others"', '"reviewed"').remedy
+    remedy = refusal('"independent-review"', '"reviewed"').remedy
     assert all(name in remedy for name in (*CONTROLS, *LATER))
 
 
 def test_a_wrong_parameter_is_refused_with_the_known_ones_their_defaults_and_units() -> None:
     assert "reviewers = 2 (people)" in refusal("reviewers = 3", "reviewers = 0").remedy
     assert "generated = [] (paths)" in refusal("lines = 100", "lines = 0").remedy
-    remedy = refusal('control = "history-kept"', 'control = "history-kept"\nwith.x = 1').remedy
-    assert remedy == "The parameters of history-kept are: none."
+    remedy = refusal('control = "protected-history"', 'control = "protected-history"\nwith.x = 1').remedy
+    assert remedy == "The parameters of protected-history are: none."
 
 
 def test_without_the_text_the_document_is_named() -> None:
@@ -136,11 +157,11 @@ class Lenient(Struct, frozen=True):
 class Fine(Codes):
     """One reason."""
 
-    FINE = satisfied("Fine.")
+    FINE = met("Fine.")
 
 
 def test_an_unknown_parameter_is_refused_even_where_the_struct_would_take_it() -> None:
     control = Control("lenient", 1, "Lenient.", Scope.REVISION, (), Lenient, Fine, lambda case: (Fine.FINE("x:y"),))
-    text = POLICY.replace('"reviewed-by-others"', '"lenient"')
+    text = POLICY.replace('"independent-review"', '"lenient"')
     with pytest.raises(PolicyError, match=r"with\.reviewers"):
         bind(read_policy(text, "p"), {**CONTROLS, "lenient": control}, LATER, "p", text)

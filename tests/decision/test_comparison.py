@@ -14,39 +14,57 @@ source = "policy.md"
 [branches]
 protected = ["main", "release/*"]
 
-[unjudged]
+[unenforced]
 deploy = "nothing is deployed"
+
+[[section]]
+id = "z"
+name = "Other"
+owner = "lead@example.test"
+
+[[section]]
+id = "s"
+name = "Section"
+owner = "lead@example.test"
 
 [[clause]]
 id = "two"
+name = "Two"
+section = "s"
 text = "All code is reviewed by two others."
-control = "reviewed-by-others"
-bites = "merge"
+control = "independent-review"
+enforce = ["merge"]
 branches = ["main"]
 with = { reviewers = 2 }
 
 [[clause]]
 id = "small"
+name = "Small"
+section = "s"
 text = "Small."
 control = "small-changes"
-bites = ["merge", "report"]
-report_until = 2027-01-31
+enforce = ["merge", "deploy"]
+monitoring_until = 2027-01-31
 with = { lines = 400, generated = ["a", "b"] }
 
 [[clause]]
 id = "later"
+name = "Later"
+section = "s"
 text = "Tests pass."
 control = "requirements-met"
-bites = "report"
+enforce = []
 paths = ["src/**", "lib/**"]
 with = { suites = ["unit"] }
 
 [[clause]]
 id = "kind"
+name = "Kind"
+section = "s"
 text = "We are kind."
-bites = "report"
+enforce = []
 """
-KIND = '[[clause]]\nid = "kind"\ntext = "We are kind."\nbites = "report"\n'
+KIND = '[[clause]]\nid = "kind"\nname = "Kind"\nsection = "s"\ntext = "We are kind."\nenforce = []\n'
 
 
 def policy(text: str) -> BoundPolicy:
@@ -64,7 +82,7 @@ def test_a_policy_does_not_differ_from_itself() -> None:
 
 def test_order_and_comments_are_no_difference() -> None:
     assert differences('protected = ["main", "release/*"]', 'protected = ["release/*", "main"]  # x') == ()
-    assert differences('bites = ["merge", "report"]', 'bites = ["report", "merge"]') == ()
+    assert differences('enforce = ["merge", "deploy"]', 'enforce = ["deploy", "merge"]') == ()
 
 
 def test_a_default_written_out_is_no_difference() -> None:
@@ -77,16 +95,16 @@ def test_a_default_written_out_is_no_difference() -> None:
         ('owner = "sec@example.test"', 'owner = "x@example.test"', "", "owner", NEUTRAL, False),
         ('source = "policy.md"', 'source = "page.md"', "", "source", NEUTRAL, False),
         ('repository = "shop"', 'repository = "web"', "", "repository", WEAKER, True),
-        ('protected = ["main", "release/*"]', 'protected = ["main"]', "", "protected", WEAKER, False),
-        ('"release/*"]', '"release/*", "dev"]', "", "protected", STRICTER, False),
-        ('"release/*"]', '"release/**"]', "", "protected", WEAKER, True),
-        ('deploy = "nothing is deployed"', 'deploy = "not yet"', "", "unjudged.deploy", NEUTRAL, False),
-        ('deploy = "nothing is deployed"', "", "", "unjudged", STRICTER, False),
+        ('protected = ["main", "release/*"]', 'protected = ["main"]', "", "protected branches", WEAKER, False),
+        ('"release/*"]', '"release/*", "dev"]', "", "protected branches", STRICTER, False),
+        ('"release/*"]', '"release/**"]', "", "protected branches", WEAKER, True),
+        ('deploy = "nothing is deployed"', 'deploy = "not yet"', "", "unenforced.deploy", NEUTRAL, False),
+        ('deploy = "nothing is deployed"', "", "", "unenforced", STRICTER, False),
         (
             'deploy = "nothing is deployed"',
             'deploy = "nothing is deployed"\nmerge = "x"',
             "",
-            "unjudged",
+            "unenforced",
             WEAKER,
             False,
         ),
@@ -95,8 +113,8 @@ def test_a_default_written_out_is_no_difference() -> None:
         ('branches = ["main"]\n', "", "two", "branches", STRICTER, False),
         ('branches = ["main"]', 'branches = ["m*"]', "two", "branches", WEAKER, True),
         (
-            "report_until = 2027-01-31\n",
-            'report_until = 2027-01-31\nbranches = ["main"]\n',
+            "monitoring_until = 2027-01-31\n",
+            'monitoring_until = 2027-01-31\nbranches = ["main"]\n',
             "small",
             "branches",
             WEAKER,
@@ -104,18 +122,34 @@ def test_a_default_written_out_is_no_difference() -> None:
         ),
         ('paths = ["src/**", "lib/**"]', 'paths = ["src/**"]', "later", "paths", WEAKER, False),
         ('paths = ["src/**", "lib/**"]\n', "", "later", "paths", STRICTER, False),
-        ('bites = "merge"', 'bites = "report"', "two", "bites", WEAKER, False),
-        ('bites = "merge"', 'bites = "deploy"', "two", "bites", WEAKER, True),
-        ('bites = "merge"', 'bites = ["merge", "deploy"]', "two", "bites", STRICTER, False),
-        ('bites = "merge"', 'bites = ["merge", "report"]', "two", "bites", STRICTER, False),
-        ('bites = ["merge", "report"]', 'bites = "merge"', "small", "bites", WEAKER, False),
-        ('bites = ["merge", "report"]', 'bites = "report"', "small", "bites", WEAKER, False),
-        ('bites = ["merge", "report"]', 'bites = ["merge", "deploy"]', "small", "bites", STRICTER, False),
-        ('bites = "report"\npaths', 'bites = "merge"\npaths', "later", "bites", STRICTER, False),
-        ("report_until = 2027-01-31", "report_until = 2027-02-01", "small", "report_until", WEAKER, False),
-        ("report_until = 2027-01-31", "report_until = 2027-01-30", "small", "report_until", STRICTER, False),
-        ("report_until = 2027-01-31\n", "", "small", "report_until", STRICTER, False),
-        ('branches = ["main"]', 'branches = ["main"]\nreport_until = 2027-01-31', "two", "report_until", WEAKER, False),
+        ('enforce = ["merge"]', "enforce = []", "two", "enforce", WEAKER, False),
+        ('enforce = ["merge"]', 'enforce = ["deploy"]', "two", "enforce", WEAKER, True),
+        ('enforce = ["merge"]', 'enforce = ["merge", "deploy"]', "two", "enforce", STRICTER, False),
+        ('enforce = ["merge", "deploy"]', 'enforce = ["merge"]', "small", "enforce", WEAKER, False),
+        ('enforce = ["merge", "deploy"]', "enforce = []", "small", "enforce", WEAKER, False),
+        ('name = "Two"', 'name = "Two reviewers"', "two", "name", NEUTRAL, False),
+        ('name = "Two"\nsection = "s"', 'name = "Two"\nsection = "z"', "two", "section", NEUTRAL, False),
+        ('name = "Two"', 'name = "Two"\nowner = "x@example.test"', "two", "owner", NEUTRAL, False),
+        ('name = "Section"', 'name = "Code"', "", "section s", NEUTRAL, False),
+        ("enforce = []\npaths", 'enforce = ["merge"]\npaths', "later", "enforce", STRICTER, False),
+        ("monitoring_until = 2027-01-31", "monitoring_until = 2027-02-01", "small", "monitoring_until", WEAKER, False),
+        (
+            "monitoring_until = 2027-01-31",
+            "monitoring_until = 2027-01-30",
+            "small",
+            "monitoring_until",
+            STRICTER,
+            False,
+        ),
+        ("monitoring_until = 2027-01-31\n", "", "small", "monitoring_until", STRICTER, False),
+        (
+            'branches = ["main"]',
+            'branches = ["main"]\nmonitoring_until = 2027-01-31',
+            "two",
+            "monitoring_until",
+            WEAKER,
+            False,
+        ),
         ("reviewers = 2", "reviewers = 3", "two", "with.reviewers", STRICTER, False),
         ("reviewers = 2", "reviewers = 1", "two", "with.reviewers", WEAKER, False),
         ("lines = 400", "lines = 300", "small", "with.lines", STRICTER, False),
@@ -124,7 +158,7 @@ def test_a_default_written_out_is_no_difference() -> None:
         ('generated = ["a", "b"]', 'generated = ["c"]', "small", "with.generated", WEAKER, True),
         ('suites = ["unit"]', 'suites = ["unit", "all"]', "later", "with.suites", WEAKER, True),
         ('suites = ["unit"]', 'suites = ["unit"], x = 1', "later", "with.x", WEAKER, True),
-        ('control = "requirements-met"', 'control = "no-known-weakness"', "later", "control", WEAKER, True),
+        ('control = "requirements-met"', 'control = "no-overdue-findings"', "later", "control", WEAKER, True),
         (
             'text = "We are kind."',
             'text = "We are kind."\ncontrol = "requirements-met"',

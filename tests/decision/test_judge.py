@@ -12,22 +12,33 @@ from muniment.decision.catalogue import CONTROLS, LATER
 from muniment.decision.decision import Decision, Outcome, Reasons, answer_of, sentences
 from muniment.decision.ending import ending
 from muniment.decision.exceptions import why_not
-from muniment.decision.judge import biting, judge, needed
+from muniment.decision.freezes import select_freezes
+from muniment.decision.judge import clauses_at, judge, needed
+from muniment.decision.policies import read_bound_policy
+from muniment.errors import ParseError
 from muniment.facts import kinds, moments
+from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.statements import Freeze, PolicyException, Signature, Signed
+from muniment.facts.people import People
+from muniment.facts.statements import Freeze, PolicyException, ReviewAction, Signature, Signed
 from muniment.policy.model import Point
 from muniment.policy.pack import pack_text
-from muniment.workflows.sources import bound
-from tests.support.changes import HEAD, MAIN, NOW, PEOPLE, REVISION, approval, facts, file, values
+from tests.support.changes import EARLIER, HEAD, MAIN, NOW, PEOPLE, REVISION, approval, facts, file, person, values
 
 HEADER = pack_text("sec@example.test", "shop").split("[[clause]]", maxsplit=1)[0]
-TWO = '[[clause]]\nid = "two"\ntext = "t"\ncontrol = "reviewed-by-others"\nbites = "merge"\n'
+TWO = """[[clause]]
+id = "two"
+name = "Two"
+section = "secure-design"
+text = "t"
+control = "independent-review"
+enforce = ["merge"]
+"""
 ALONE = Known((approval("bob"),))
 
 
 def policy(*clauses: str, more: str = "") -> BoundPolicy:
-    return bound(HEADER + more + "".join(clauses), "policy.toml")
+    return read_bound_policy(HEADER + more + "".join(clauses), "policy.toml")
 
 
 def judged(rules: BoundPolicy, point: Point = Point.MERGE, now: str = NOW, **changed: Maybe[Any]) -> Decision:
@@ -39,17 +50,17 @@ def codes(decision: Decision) -> list[str]:
 
 
 def test_nothing_that_bites_denies_unless_the_policy_says_so_in_words() -> None:
-    report = TWO.replace('"merge"', '"report"')
+    report = TWO.replace('"merge"', "")
     assert judged(policy(report)).outcome is Outcome.DENY
-    assert [reason.code for reason in judged(policy(report)).reasons] == ["no-clause-bites"]
-    words = '[unjudged]\nmerge = "this is a sandbox"\n'
+    assert [reason.code for reason in judged(policy(report)).reasons] == ["no-clause-enforced"]
+    words = '[unenforced]\nmerge = "this is a sandbox"\n'
     assert judged(policy(report, more=words)).outcome is Outcome.ALLOW
-    assert [reason.code for reason in judged(policy(report, more=words)).reasons] == ["judged-by-nobody"]
+    assert [reason.code for reason in judged(policy(report, more=words)).reasons] == ["explicitly-unenforced"]
 
 
 def test_a_clause_for_other_branches_does_not_bite() -> None:
     elsewhere = policy(TWO + 'branches = ["release/*"]\n')
-    assert judged(elsewhere).reasons[0].code == "no-clause-bites"
+    assert judged(elsewhere).reasons[0].code == "no-clause-enforced"
     release = Known(structs.replace(REVISION, target="refs/heads/release/1"))
     assert codes(judged(elsewhere, revision=release)) == ["too-few-approvals"]
 
@@ -63,33 +74,33 @@ def test_a_revision_that_was_not_learnt_is_on_every_branch_and_denies() -> None:
 
 def test_a_clause_for_other_paths_is_not_applicable() -> None:
     rules = policy(TWO + 'paths = ["docs/**"]\n')
-    assert codes(judged(rules, approvals=ALONE)) == ["other-paths"]
+    assert codes(judged(rules, approvals=ALONE)) == ["paths-not-touched"]
     assert codes(judged(rules, approvals=ALONE, files=Known((file("docs/a.md"),)))) == ["too-few-approvals"]
     assert codes(judged(rules, approvals=ALONE, files=Unknown("gone"))) == ["too-few-approvals"]
-    assert kinds.FILES.name in needed(biting(rules, Point.MERGE, MAIN))
+    assert kinds.FILES.name in needed(clauses_at(rules, Point.MERGE, MAIN))
 
 
 @pytest.mark.parametrize(("day", "outcome"), [("2026-11-23", Outcome.DENY), ("2026-11-24", Outcome.ALLOW)])
 def test_a_clause_reports_only_through_the_end_of_its_day(day: str, outcome: Outcome) -> None:
-    decision = judged(policy(TWO + f"report_until = {day}\n"), approvals=ALONE)
+    decision = judged(policy(TWO + f"monitoring_until = {day}\n"), approvals=ALONE)
     assert decision.outcome is outcome
     assert decision.results[0].status is Status.VIOLATED
 
 
 def test_what_nothing_judges_is_never_green() -> None:
-    uncovered = TWO.replace('control = "reviewed-by-others"\n', "")
-    later = TWO.replace("reviewed-by-others", "no-known-weakness")
-    for clause, code in ((uncovered, "uncovered"), (later, "not-evaluated-yet")):
+    uncovered = TWO.replace('control = "independent-review"\n', "")
+    later = TWO.replace("independent-review", "no-overdue-findings")
+    for clause, code in ((uncovered, "no-control"), (later, "control-not-available")):
         decision = judged(policy(clause))
         assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])
         assert decision.results[0].status is Status.UNKNOWN
-        assert needed(biting(policy(clause), Point.MERGE, MAIN)) == {
+        assert needed(clauses_at(policy(clause), Point.MERGE, MAIN)) == {
             *("revision", "pushes", "people", "exceptions", "freezes")
         }
 
 
 def test_a_report_stops_nothing() -> None:
-    decision = judged(policy(TWO.replace('"merge"', '"report"')), Point.REPORT, approvals=ALONE)
+    decision = judged(policy(TWO.replace('"merge"', "")), Point.STATE, approvals=ALONE)
     assert (decision.outcome, decision.results[0].enforced) == (Outcome.ALLOW, False)
 
 
@@ -99,7 +110,7 @@ def test_a_control_that_says_nothing_denies() -> None:
     silent = structs.replace(rules.clauses[0].control, judge=lambda case: ())
     broken = structs.replace(rules, clauses=(structs.replace(rules.clauses[0], control=silent),))
     decision = judged(broken)
-    assert (decision.outcome, codes(decision)) == (Outcome.DENY, ["control-said-nothing"])
+    assert (decision.outcome, codes(decision)) == (Outcome.DENY, ["control-without-result"])
 
 
 LEAVE = PolicyException(
@@ -134,7 +145,7 @@ def test_what_an_exception_allows_ends_with_it() -> None:
 
 
 def test_what_a_clause_only_reports_ends_with_its_day() -> None:
-    rules = policy(TWO + "report_until = 2026-11-24\n")
+    rules = policy(TWO + "monitoring_until = 2026-11-24\n")
     assert ending(judged(rules, approvals=ALONE), rules, ()) == "2026-11-25T00:00:00.000000Z"
     fine = judged(rules)
     assert fine.outcome is Outcome.ALLOW
@@ -170,7 +181,7 @@ def test_an_account_tells_what_was_not_read() -> None:
     given = facts(values(approvals=Unknown("ssh-keygen is not installed")))
     told = account(judge(rules, given, Point.MERGE, NOW), rules, given)
     assert (told.contributors, told.approvals) == ((), ())
-    assert told.not_read == ("The approvals could not be learnt: ssh-keygen is not installed.",)
+    assert told.missing_facts == ("The approvals could not be learnt: ssh-keygen is not installed.",)
     assert told.results[0].reasons[0].remedy
 
 
@@ -180,12 +191,12 @@ def test_every_code_of_every_control_has_its_sentences() -> None:
         for member in control.codes:
             assert answer_of(control.codes, member("commit:x")) is member.value
     with pytest.raises(KeyError):
-        answer_of(Reasons, structs.replace(Reasons.UNCOVERED("clause:x"), code="no-such-code"))
+        answer_of(Reasons, structs.replace(Reasons.NO_CONTROL("clause:x"), code="no-such-code"))
 
 
 def test_a_missing_fact_is_told_by_every_control() -> None:
     for name in CONTROLS:
-        rules = policy(TWO.replace("reviewed-by-others", name))
+        rules = policy(TWO.replace("independent-review", name))
         told = account(judge(rules, facts({}), Point.MERGE, NOW), rules, facts({}))
         assert "it was not collected" in told.results[0].reasons[0].message
 
@@ -197,22 +208,71 @@ def test_no_control_is_both_here_and_still_to_come() -> None:
 
 @pytest.mark.parametrize("text", ["2026-11-24", "2026-11-24T09:00:00Z", "2026-11-24T10:00:00.000000+01:00", "x"])
 def test_a_moment_in_another_form_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"moment|isoformat"):
+    with pytest.raises(ParseError, match="is not a moment"):
         moments.parse(text)
     with pytest.raises(ValueError, match="time zone"):
         moments.text(moments.parse(NOW).replace(tzinfo=None))
 
 
-FREEZE = Freeze("f1", "sue", "the registry leaks", "2026-11-24T08:00:00.000000Z", rehearsal=False)
+FREEZE = Freeze("f1", "sue", "the registry leaks", "2026-11-24T08:00:00.000000Z", drill=False)
 
 
 def test_a_freeze_stops_all_merges_whatever_the_clauses_say() -> None:
     frozen = judged(policy(TWO), freezes=Known((FREEZE,)))
     assert frozen.outcome is Outcome.DENY
-    assert frozen.results[0].status is Status.SATISFIED
+    assert frozen.results[0].status is Status.MET
     assert [reason.code for reason in frozen.reasons] == ["frozen"]
     covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
     assert covered.outcome is Outcome.DENY
+
+
+@pytest.mark.parametrize(
+    ("product", "environment", "merge", "production", "staging", "other"),
+    [
+        ("", "", True, True, True, True),
+        ("shop", "", True, True, True, False),
+        ("shop", "production", False, True, False, False),
+    ],
+)
+def test_a_freeze_denies_nothing_outside_of_its_scope(
+    product: str, environment: str, merge: bool, production: bool, staging: bool, other: bool
+) -> None:
+    freezes = (structs.replace(FREEZE, product=product, environment=environment),)
+    stopped = [
+        bool(select_freezes(freezes, NOW, *scope))
+        for scope in (("shop",), ("shop", "production"), ("shop", "staging"), ("else", "production"))
+    ]
+    assert stopped == [merge, production, staging, other]
+
+
+def test_a_freeze_names_its_scope_and_its_end() -> None:
+    freeze = structs.replace(FREEZE, product="shop", until=moments.later(NOW, days=1))
+    (reason,) = judged(policy(TWO), freezes=Known((freeze,))).reasons
+    message, remedy = sentences(Reasons, reason)
+    assert message.startswith("All merges of shop are stopped since 2026-11-24T08:00 until ")
+    assert "can lift it earlier" in remedy
+
+
+@pytest.mark.parametrize(("since", "until", "denied"), [(-2, 2, True), (-2, 0, False), (0, 2, True), (1, 2, False)])
+def test_a_freeze_denies_nothing_before_its_start_and_from_its_end(since: int, until: int, denied: bool) -> None:
+    freeze = structs.replace(FREEZE, since=moments.later(NOW, days=since), until=moments.later(NOW, days=until))
+    decision = judged(policy(TWO), freezes=Known((freeze,)))
+    assert (decision.outcome is Outcome.DENY) == denied
+    assert [reason.code for reason in decision.reasons] == (
+        ["frozen"] if denied else [] if until == 0 else ["freeze-announced"]
+    )
+
+
+def test_a_decision_is_stale_where_a_freeze_begins_and_where_it_ends() -> None:
+    start, end = moments.later(NOW, days=1), moments.later(NOW, days=2)
+    freeze = structs.replace(FREEZE, since=start, until=end)
+    rules = policy(TWO)
+    allowed = judged(rules, freezes=Known((freeze,)))
+    assert (allowed.outcome, ending(allowed, rules, (), (freeze,))) == (Outcome.ALLOW, start)
+    begun = structs.replace(freeze, since=EARLIER)
+    denied = judged(rules, freezes=Known((begun,)))
+    assert (denied.outcome, ending(denied, rules, (), (begun,))) == (Outcome.DENY, end)
+    assert ending(denied, rules, (), (structs.replace(begun, drill=True),)) == ""
 
 
 def test_a_freeze_stops_deployments_too() -> None:
@@ -224,18 +284,61 @@ def test_a_freeze_stops_deployments_too() -> None:
 
 
 def test_only_what_reads_supposed_pushers_is_a_preview() -> None:
-    history = TWO.replace("reviewed-by-others", "history-kept")
+    history = TWO.replace("independent-review", "protected-history")
     assert judged(policy(history)).preview
     assert not judged(policy(history.replace('"merge"', '"deploy"')), Point.DEPLOY).preview
     assert judged(policy(TWO.replace('"merge"', '"deploy"')), Point.DEPLOY).preview
 
 
-def test_a_rehearsed_freeze_stops_nothing_and_is_told() -> None:
-    rehearsed = judged(policy(TWO), freezes=Known((structs.replace(FREEZE, rehearsal=True),)))
-    assert (rehearsed.outcome, rehearsed.reasons[0].code) == (Outcome.ALLOW, "freeze-rehearsed")
+def test_a_freeze_drill_stops_nothing_and_is_shown() -> None:
+    drill = judged(policy(TWO), freezes=Known((structs.replace(FREEZE, drill=True),)))
+    assert (drill.outcome, drill.reasons[0].code) == (Outcome.ALLOW, "freeze-drill")
 
 
 def test_freezes_that_cannot_be_learnt_stop_all_merges_and_no_report() -> None:
     assert judged(policy(TWO), freezes=Unknown("the ledger is gone")).outcome is Outcome.DENY
-    reported = judged(policy(TWO.replace('"merge"', '"report"')), Point.REPORT, freezes=Known((FREEZE,)))
+    reported = judged(policy(TWO.replace('"merge"', "")), Point.STATE, freezes=Known((FREEZE,)))
     assert (reported.outcome, reported.reasons) == (Outcome.ALLOW, ())
+
+
+def test_where_people_have_handles_every_sentence_names_them_and_none_has_an_id() -> None:
+    ids = {"ada": "k3f7", "bob": "9xq2", "carol": "m4tt", "sue": "w8rr"}
+    people = People(
+        tuple(structs.replace(one, id=ids[one.id], handle=one.id, name=f"{one.name} Doe") for one in PEOPLE.persons),
+        PEOPLE.machines,
+    )
+    freeze = Freeze("x", ids["sue"], "a leak", EARLIER, drill=False)
+    said = Known((approval(ids["bob"], action=ReviewAction.REQUEST_CHANGES),))
+    given = facts(values(people=Known(people), freezes=Known((freeze,)), approvals=said))
+    rules = policy(TWO)
+    told = account(judge(rules, given, Point.MERGE, NOW), rules, given)
+    text = " ".join(
+        one.message + one.remedy for one in (*told.reasons, *(why for each in told.results for why in each.reasons))
+    )
+    assert "Sue Doe" in text
+    assert "Bob Doe asks for changes" in text
+    assert not [one for one in ids.values() if one in text]
+    assert told.names == {ids[name]: f"{name.title()} Doe" for name in ("ada", "bob", "carol", "sue")}
+
+
+@pytest.mark.parametrize(("officers", "missing"), [(0, 2), (1, 1), (2, 0), (3, 0)])
+def test_a_freeze_that_nobody_can_lift_says_who_has_to_be_appointed_first(officers: int, missing: int) -> None:
+    roles = [("security",) if number < officers else ("developer",) for number in range(3)]
+    persons = tuple(person(name, roles=held) for name, held in zip(("ada", "bob", "carol"), roles, strict=True))
+    gone = person("dan", roles=("security",), active=False)
+    (reason,) = judged(policy(TWO), people=Known(People((*persons, gone), ())), freezes=Known((FREEZE,))).reasons
+    remedy = sentences(Reasons, reason)[1]
+    assert ("Nobody can lift it yet" in remedy) == bool(missing)
+    assert not missing or f"give {missing} more people that role" in remedy
+
+
+def test_an_allowance_ends_once_a_fact_that_it_rests_on_is_too_old() -> None:
+    rules = policy(TWO)
+    allowed = judged(rules)
+    assert allowed.outcome is Outcome.ALLOW
+    read_at = moments.later(allowed.time, minutes=-10)
+    old = Fact(Known(()), "the forge", read_at, "0" * 32)
+    assert ending(allowed, rules, (), (), Facts({kinds.DEADLINES.name: old})) == moments.later(read_at, minutes=60)
+    assert ending(allowed, rules, (), (), Facts({kinds.APPROVALS.name: old})) == "", "it never gets too old"
+    unread = structs.replace(old, value=Unknown("it was not read"))
+    assert ending(allowed, rules, (), (), Facts({kinds.DEADLINES.name: unread})) == ""

@@ -10,12 +10,14 @@ from muniment.decision.binding import BoundPolicy, bind
 from muniment.decision.catalogue import CONTROLS, LATER
 from muniment.decision.comparison import Difference, Direction, compare
 from muniment.decision.tightening import tighten
-from muniment.policy.model import Clause, Point, Policy
+from muniment.policy.model import Clause, Point, Policy, Section
 
-TWO = Clause("two", "Two others review.", "reviewed-by-others", (Point.MERGE,), {"reviewers": 2})
-SMALL = Clause("small", "Small.", "small-changes", (Point.MERGE,), {"generated": ["a", "b"]})
-LATER_ONE = Clause("later", "Tests pass.", "requirements-met", (Point.REPORT,), {"suites": ["unit"]})
-FLOOR = Policy("sec@example.test", "shop", "policy.md", ("main",), {}, (TWO, SMALL, LATER_ONE))
+SECTION = Section("s", "Section", "sec@example.test")
+TWO = Clause("two", "Two", "s", "Two others review.", "independent-review", (Point.MERGE,), {"reviewers": 2})
+SMALL = Clause("small", "Small", "s", "Small.", "small-changes", (Point.MERGE,), {"generated": ["a", "b"]})
+LATER_ONE = Clause("later", "Later", "s", "Tests pass.", "requirements-met", (), {"suites": ["unit"]})
+FLOOR = Policy("sec@example.test", "shop", "policy.md", ("main",), {}, (SECTION,), (TWO, SMALL, LATER_ONE))
+POINTS = (Point.MERGE, Point.DEPLOY)
 JANUARY, FEBRUARY = datetime.date(2027, 1, 31), datetime.date(2027, 2, 28)
 
 
@@ -74,7 +76,7 @@ def test_a_clause_of_its_own_is_added_after_the_floors() -> None:
 
 
 def test_another_control_for_a_clause_of_the_floor_is_void() -> None:
-    effective, void = laid_over(FLOOR, with_clause(FLOOR, control="history-kept", parameters={}))
+    effective, void = laid_over(FLOOR, with_clause(FLOOR, control="protected-history", parameters={}))
     assert effective == FLOOR
     assert [(d.clause, d.what) for d in void] == [("two", "control")]
 
@@ -92,20 +94,22 @@ def test_words_identity_and_what_is_left_unjudged_are_the_floors() -> None:
         owner="mallory@evil.test",
         repository="other",
         source="other.md",
-        unjudged={Point.MERGE: "because"},
+        unenforced={Point.MERGE: "because"},
     )
     effective, void = laid_over(FLOOR, own)
     assert effective == FLOOR
-    assert [d.what for d in void] == ["unjudged"]
+    assert [d.what for d in void] == ["unenforced"]
 
 
 def test_protected_branches_and_points_add_up() -> None:
-    own = structs.replace(with_clause(FLOOR, bites=(Point.REPORT,)), protected=("dev",), protected_tags=("v*",))
+    own = structs.replace(
+        with_clause(FLOOR, enforce=(Point.DEPLOY,)), protected_branches=("dev",), protected_tags=("v*",)
+    )
     effective, void = laid_over(FLOOR, own)
-    assert effective.protected == ("main", "dev")
+    assert effective.protected_branches == ("main", "dev")
     assert effective.protected_tags == ("v*",)
-    assert effective.clauses[0].bites == (Point.MERGE, Point.REPORT)
-    assert {d.what for d in void} == {"protected", "bites"}
+    assert effective.clauses[0].enforce == (Point.MERGE, Point.DEPLOY)
+    assert {d.what for d in void} == {"protected branches", "enforce"}
 
 
 @pytest.mark.parametrize("field", ["branches", "paths"])
@@ -137,15 +141,15 @@ def test_a_clause_reaches_as_far_as_either_says(
 def test_a_clause_bites_as_early_as_either_says(
     floor: datetime.date | None, own: datetime.date | None, effective: datetime.date | None
 ) -> None:
-    found, _ = laid_over(with_clause(FLOOR, report_until=floor), with_clause(FLOOR, report_until=own))
-    assert found.clauses[0].report_until == effective
+    found, _ = laid_over(with_clause(FLOOR, monitoring_until=floor), with_clause(FLOOR, monitoring_until=own))
+    assert found.clauses[0].monitoring_until == effective
 
 
 names = st.lists(st.sampled_from(["a", "b", "c/**"]), unique=True, max_size=3)
 parameters: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "": st.just({}),
-    "history-kept": st.just({}),
-    "reviewed-by-others": st.fixed_dictionaries({}, optional={"reviewers": st.integers(1, 4)}),
+    "protected-history": st.just({}),
+    "independent-review": st.fixed_dictionaries({}, optional={"reviewers": st.integers(1, 4)}),
     "small-changes": st.fixed_dictionaries(
         {}, optional={"lines": st.integers(1, 4), "files": st.integers(1, 4), "generated": names}
     ),
@@ -159,13 +163,15 @@ def clauses(draw: st.DrawFn, id: str) -> Clause:
     control = draw(st.sampled_from(sorted(parameters)))
     return Clause(
         id=id,
+        name=draw(st.sampled_from(["One", "Two"])),
+        section="s",
         text=draw(st.sampled_from(["One.", "Two."])),
         control=control,
-        bites=tuple(draw(st.lists(st.sampled_from(Point), unique=True, min_size=1))),
+        enforce=tuple(draw(st.lists(st.sampled_from(POINTS), unique=True))),
         parameters=draw(parameters[control]),
         branches=tuple(draw(names)),
         paths=tuple(draw(names)),
-        report_until=draw(st.sampled_from([None, JANUARY, FEBRUARY])),
+        monitoring_until=draw(st.sampled_from([None, JANUARY, FEBRUARY])),
     )
 
 
@@ -176,8 +182,9 @@ def policies(draw: st.DrawFn) -> Policy:
         owner=draw(st.sampled_from(["a", "b"])),
         repository=draw(st.sampled_from(["shop", "web"])),
         source="",
-        protected=tuple(draw(names.filter(bool))),
-        unjudged=draw(st.dictionaries(st.sampled_from(Point), st.sampled_from(["why", "so"]))),
+        protected_branches=tuple(draw(names.filter(bool))),
+        unenforced=draw(st.dictionaries(st.sampled_from(POINTS), st.sampled_from(["why", "so"]))),
+        sections=(structs.replace(SECTION, owner=draw(st.sampled_from(["a", "b"]))),),
         clauses=tuple(draw(clauses(id)) for id in ids),
     )
 

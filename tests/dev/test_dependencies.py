@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from dev.purity import ROOT
+from dev.rules import ROOT
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text())

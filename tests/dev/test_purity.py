@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from dev import purity
+from dev import purity, rules
 
-PYPROJECT = tomllib.loads((purity.ROOT / "pyproject.toml").read_text())
+PYPROJECT = tomllib.loads((rules.ROOT / "pyproject.toml").read_text())
 CONTRACTS = {contract["id"]: contract for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
 
 
@@ -104,7 +104,7 @@ def test_the_pure_part_is_pure(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_pure_part_is_the_same_for_every_tool() -> None:
     layers = [layer.strip("()") for layer in CONTRACTS["layers"]["layers"]]
-    pure = [f"muniment.{layer}" for layer in layers[layers.index("ledger") + 1 :]]
+    pure = [f"muniment.{layer}" for layer in layers[layers.index("programs") + 1 :]]
     assert pure == [f"muniment.{name}" for name in purity.PURE]
     assert pure == CONTRACTS["pure"]["source_modules"]
     assert pure == PYPROJECT["tool"]["coverage"]["run"]["source_pkgs"]

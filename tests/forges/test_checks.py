@@ -33,4 +33,4 @@ def test_only_what_ended_well_did(state: str, passed: Maybe[bool]) -> None:
 )
 def test_who_told_it_is_said(account: Account, by: str) -> None:
     (run,) = runs("hub", [Check("tests", "success", account, "", "", AT)], HEAD)
-    assert run.by == by
+    assert run.runner == by

@@ -1,5 +1,6 @@
 """A reading and a repository become the facts of plain git: every hand is there, and what is not known is Unknown."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from msgspec import structs
 from muniment.controls import code_review
 from muniment.controls.control import Case
 from muniment.facts import kinds
-from muniment.facts.change import Because
+from muniment.facts.change import Commit, ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
 from muniment.facts.pipeline import Runs
+from muniment.facts.statements import Approval, ReviewAction, Signature
 from muniment.forges.collect import ForgeCollector
 from muniment.forges.shapes import (
     Account,
@@ -23,17 +25,20 @@ from muniment.forges.shapes import (
     Merging,
     Move,
     Reading,
+    Retarget,
     Review,
     Said,
     State,
 )
+from muniment.git import approvals
 from muniment.git.repository import Repository
-from tests.support.changes import MAIN, NOW, person
+from tests.support.changes import MAIN, NOW, approval, person
 from tests.support.repos import Repo
 
 NAMES = ("ada", "bob", "carol", "dave")
 ACCOUNTS = {name: Account(str(number), name) for number, name in enumerate(NAMES, 1)}
 PEOPLE = People(tuple(person(name, accounts=(f"hub/{name}",)) for name in NAMES), ())
+DAVE = "D <dave@example.test>"
 FORGE = "Hub <noreply@hub.example>"
 T = "2026-11-24T08:00:00.000000Z"
 
@@ -85,16 +90,39 @@ class World:
     def approval(self, name: str, commit: str = "") -> Review:
         return Review(f"{name}{commit[:4]}", ACCOUNTS[name], Said.APPROVED, commit or self.head, T)
 
-    def facts(self, reading: Reading, head: str = "") -> dict[str, Maybe[Any]]:
+    def facts(
+        self,
+        reading: Reading,
+        head: str = "",
+        statements: Iterable[Approval] = (),
+        people: People = PEOPLE,
+        may_write: bool = True,
+    ) -> dict[str, Maybe[Any]]:
         with Repository.open(str(self.repo.path)) as git:
-            collector = ForgeCollector("hub", reading, git, PEOPLE, NOW, noreply=("noreply.hub",))
+            collector = ForgeCollector(
+                "hub",
+                reading,
+                git,
+                people,
+                NOW,
+                noreply=("noreply.hub",),
+                statements=statements,
+                may_write=lambda account: may_write,
+            )
             revision = collector.revision("shop", MAIN, self.base, head or reading.change.head)
             wanted = [kind.name for kind in code_review.NEEDS]
-            found = collector.collect(revision, wanted, {"people": Known(PEOPLE)})
+            found = collector.collect(revision, wanted, {"people": Known(people)})
             return {kind.name: found.get(kind) for kind in code_review.NEEDS}
 
-    def review(self, reading: Reading, head: str = "") -> code_review.CodeReview:
-        return code_review.read(Case(self.facts(reading, head), None, NOW, {}))
+    def review(
+        self,
+        reading: Reading,
+        head: str = "",
+        statements: Iterable[Approval] = (),
+        people: People = PEOPLE,
+        may_write: bool = True,
+    ) -> code_review.CodeReview:
+        return code_review.read(Case(self.facts(reading, head, statements, people, may_write), None, NOW, {}))
 
 
 @pytest.fixture(name="world")
@@ -102,13 +130,18 @@ def _world(tmp_path: Path) -> World:
     return World(tmp_path / "shop")
 
 
-def roles(review: code_review.CodeReview, name: str) -> set[Because]:
+def roles(review: code_review.CodeReview, name: str) -> set[ContributorRole]:
     return {part.because for part in review.contributors.get(f"person:{name}", ())}
 
 
 def test_an_author_who_opened_and_pushed_it_and_two_who_approved(world: World) -> None:
     review = world.review(world.reading())
-    assert roles(review, "ada") == {Because.AUTHOR, Because.COMMITTER, Because.OPENER, Because.PUSHER}
+    assert roles(review, "ada") == {
+        ContributorRole.AUTHOR,
+        ContributorRole.COMMITTER,
+        ContributorRole.OPENER,
+        ContributorRole.PUSHER,
+    }
     assert set(review.counted) == {"bob", "carol"}
     assert review.strangers == ()
 
@@ -130,7 +163,7 @@ def test_each_part_that_could_not_be_read_makes_its_facts_unknown(world: World, 
 
 def test_who_opened_what_another_wrote_is_a_contributor(world: World) -> None:
     review = world.review(world.reading(change=world.change(opener=ACCOUNTS["bob"])))
-    assert roles(review, "bob") == {Because.OPENER}
+    assert roles(review, "bob") == {ContributorRole.OPENER}
     assert set(review.counted) == {"carol"}
 
 
@@ -149,7 +182,7 @@ def test_only_the_first_push_of_a_commit_tells_who_brought_it(world: World) -> N
 @pytest.mark.parametrize("who", [Unknown("not told"), Known(Account("77", "stranger"))])
 def test_a_pusher_nobody_knows_is_a_stranger(world: World, who: Maybe[Account]) -> None:
     review = world.review(world.reading(moves=Known((Move("", world.head, (), False, who, T),))))
-    assert [stranger.because for stranger in review.strangers] == [Because.PUSHER]
+    assert [stranger.because for stranger in review.strangers] == [ContributorRole.PUSHER]
 
 
 def test_a_commit_that_no_push_reached_has_a_pusher_nobody_knows(world: World) -> None:
@@ -164,8 +197,8 @@ def test_what_was_pushed_away_still_makes_contributors(world: World) -> None:
         Move(away, world.head, (world.head,), True, Known(ACCOUNTS["ada"]), T),
     )
     review = world.review(world.reading(moves=Known(moves)))
-    assert roles(review, "bob") == {Because.AUTHOR, Because.COMMITTER}
-    assert roles(review, "carol") == {Because.PUSHER}
+    assert roles(review, "bob") == {ContributorRole.AUTHOR, ContributorRole.COMMITTER}
+    assert roles(review, "carol") == {ContributorRole.PUSHER}
     assert review.counted == {}
 
 
@@ -177,14 +210,14 @@ def test_an_earlier_head_that_is_gone_has_a_hand_that_nobody_can_tell(world: Wor
     )
     review = world.review(world.reading(moves=Known(moves)))
     assert [(stranger.subject, stranger.because) for stranger in review.strangers] == [
-        (f"commit:{gone}", Because.AUTHOR)
+        (f"commit:{gone}", ContributorRole.AUTHOR)
     ]
 
 
 def test_whoever_a_forge_says_applied_a_suggestion_is_a_contributor(world: World) -> None:
     told = (
-        ForgeHand(world.head, ACCOUNTS["bob"], Because.SUGGESTION),
-        ForgeHand("", ACCOUNTS["carol"], Because.RESOLVER),
+        ForgeHand(world.head, ACCOUNTS["bob"], ContributorRole.SUGGESTION_APPLIER),
+        ForgeHand("", ACCOUNTS["carol"], ContributorRole.RESOLVER),
     )
     assert world.review(world.reading(hands=Known(told))).counted == {}
 
@@ -245,6 +278,75 @@ def test_what_a_merge_made_is_by_whoever_merged_and_nothing_else_is(world: World
     assert [stranger.commit for stranger in world.review(lost, squashed).strangers] == [world.head]
 
 
+def test_an_approver_whom_a_squash_message_names_as_co_author_is_a_contributor(world: World) -> None:
+    squashed = world.repo.commit(
+        {"a": "2\n"}, on="main", message="A topic\n\nCo-authored-by: Bob <bob@example.test>\n", committer=DAVE
+    )
+    change = world.change(state=State.MERGED, merged=squashed, merged_by=Known(ACCOUNTS["dave"]), merged_at=T)
+    review = world.review(world.reading(change=change), squashed)
+    assert roles(review, "bob") == {ContributorRole.CO_AUTHOR}
+    assert set(review.counted) == {"carol"}
+
+
+def test_a_co_author_trailer_takes_no_contributor_away(world: World) -> None:
+    squashed = world.repo.commit(
+        {"a": "2\n"},
+        on="main",
+        author=DAVE,
+        message="A topic\n\nCo-authored-by: D <dave@example.test>\n",
+        committer=DAVE,
+    )
+    change = world.change(state=State.MERGED, merged=squashed, merged_by=Known(ACCOUNTS["dave"]), merged_at=T)
+    review = world.review(world.reading(change=change), squashed)
+    assert {ContributorRole.AUTHOR, ContributorRole.OPENER} <= roles(review, "ada")
+    assert ContributorRole.AUTHOR in roles(review, "dave")
+
+
+def test_an_approval_on_our_own_page_ends_when_the_change_is_pointed_away_and_back(world: World) -> None:
+    retargets = (
+        Retarget(MAIN, "refs/heads/old", Unknown("who"), "2026-11-24T08:20:00.000000Z"),
+        Retarget("refs/heads/old", MAIN, Unknown("who"), "2026-11-24T08:25:00.000000Z"),
+    )
+    stated = [
+        approval(
+            name,
+            Commit(world.head, world.repo.git("rev-parse", f"{world.head}^{{tree}}"), (), ()),
+            signature=Signature.RECORDED,
+            time=f"2026-11-24T08:{minute}:00.000000Z",
+        )
+        for name, minute in (("bob", 10), ("carol", 30))
+    ]
+    reading = world.reading(reviews=Known(()), retargets=Known(retargets))
+    assert set(world.review(reading, statements=stated).counted) == {"carol"}
+
+
+NO_ROLES = People(tuple(person(name, accounts=(f"hub/{name}",), write_access=()) for name in NAMES), ())
+
+
+def test_whoever_may_write_at_the_forge_approves_without_a_role_here(world: World) -> None:
+    review = world.review(world.reading(), people=NO_ROLES)
+    assert set(review.counted) == {"bob", "carol"}
+    assert all("may-not-write" not in judged.why_not for judged in review.judged)
+
+
+def test_whoever_may_not_write_at_the_forge_does_not_approve(world: World) -> None:
+    reading = world.reading(writers=Known({ACCOUNTS["bob"].id: False, ACCOUNTS["carol"].id: True}))
+    assert set(world.review(reading, people=NO_ROLES).counted) == {"carol"}
+
+
+def test_changes_requested_by_a_writer_at_the_forge_without_a_role_here_block(world: World) -> None:
+    requested = structs.replace(world.approval("dave"), said=Said.CHANGES_REQUESTED)
+    assert world.review(world.reading(reviews=Known((requested,))), people=NO_ROLES).blocked_by == ("dave",)
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_an_approval_on_our_own_page_counts_by_what_the_forge_says_now(world: World, may: bool) -> None:
+    commit = Commit(world.head, world.repo.git("rev-parse", f"{world.head}^{{tree}}"), (), ())
+    stated = [approval("bob", commit, signature=Signature.RECORDED)]
+    review = world.review(world.reading(reviews=Known(())), statements=stated, people=NO_ROLES, may_write=may)
+    assert set(review.counted) == ({"bob"} if may else set())
+
+
 def test_each_fact_says_where_it_came_from_and_when(world: World) -> None:
     with Repository.open(str(world.repo.path)) as git:
         collector = ForgeCollector("hub", world.reading(), git, PEOPLE, NOW)
@@ -267,9 +369,31 @@ def test_the_forges_checks_are_runs_of_exactly_the_head_that_was_read(world: Wor
 
         found = runs(world.head, collector)
         assert isinstance(found, Known)
-        assert [(run.pipeline, run.by, run.passed) for run in found.value.head] == [
+        assert [(run.pipeline, run.runner, run.passed) for run in found.value.head] == [
             ("tests", "app:hub/actions", Known(True))
         ]
         assert runs(world.base, collector) == Known(Runs((), ()))
         unread = ForgeCollector("hub", world.reading(checks=Unknown("rate limited")), git, PEOPLE, NOW)
         assert isinstance(runs(world.head, unread), Unknown)
+
+
+@pytest.mark.parametrize(("writes", "blocked"), [(True, ("dave",)), (False, ())])
+def test_changes_requested_by_signature_on_an_earlier_head_block_where_the_person_may_write(
+    world: World, monkeypatch: pytest.MonkeyPatch, writes: bool, blocked: tuple[str, ...]
+) -> None:
+    earlier = world.repo.commit({"a": "3\n"}, on="earlier", parents=["main"])
+    world.repo.git("update-ref", f"{approvals.PREFIX}{earlier}/dave", earlier)
+    asked = approval("dave", ref_head=earlier, head=earlier, action=ReviewAction.REQUEST_CHANGES)
+
+    def read(repository: Repository, wanted: Iterable[approvals.ApprovalRef], people: People) -> tuple[Approval, ...]:
+        return tuple(asked for reference in wanted if reference.head == earlier)
+
+    monkeypatch.setattr("muniment.forges.collect.approvals.read", read)
+    without_roles = People(tuple(structs.replace(one, write_access=()) for one in PEOPLE.persons), ())
+    ada = Known(ACCOUNTS["ada"])
+    moves = (
+        Move(world.base, earlier, (earlier,), False, ada, T),
+        Move(earlier, world.head, (world.head,), True, ada, T),
+    )
+    review = world.review(world.reading(moves=Known(moves)), people=without_roles, may_write=writes)
+    assert review.blocked_by == blocked

@@ -25,7 +25,7 @@ from muniment.forges.statuses import Saying, context_for
 from muniment.git import signatures
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
-from tests.support.forges.faulty import Fault
+from tests.support.forges.faulty import LIMITS, Fault
 from tests.support.forges.stage import MAIN, Stage
 
 READS = ("pull", "reviews", "timeline", "feed", "permission", "commits")
@@ -48,7 +48,7 @@ class Scene:
     def forget(self) -> None:
         """Whoever reads now knows nothing that was read before."""
         self.stage.forge = self.stage.connected()
-        self.stage.forge.reader._client._seconds = 3  # type: ignore[attr-defined]
+        self.stage.forge.reader._client._http._seconds = 2  # type: ignore[attr-defined]
 
     def outcome(self) -> Outcome:
         """What the policy says now; what cannot be judged is denied."""
@@ -83,7 +83,9 @@ def test_a_call_that_fails_in_any_way_is_never_a_yes_and_mends_by_itself(scene: 
     for fault in READING_FAULTS:
         scene.forget()
         scene.fake.fail(call, fault)
-        if call == "commits":  # whose addresses these are is in people.toml too
+        if call == "commits" and fault in LIMITS:  # it is the last call at times, and denies nothing else then
+            scene.outcome()
+        elif call == "commits":  # whose addresses these are is in people.toml too
             assert scene.outcome() is Outcome.ALLOW, fault
         else:
             assert scene.outcome() is Outcome.DENY, fault
@@ -177,7 +179,7 @@ def test_each_way_around_a_rule_is_told(weaker: dict[str, Any], who: tuple[str, 
 
 def test_one_who_may_only_read_misses_what_judging_takes(scene: Scene) -> None:
     other = Stage(scene.acting, Vendor.GITEA, scene.stage.folder / "eve", ours="eve")
-    assert other.listed.missing == (
+    assert other.listed.missing_abilities == (
         Ability.PERMISSIONS,
         Ability.RULES,
         Ability.STATUS,
@@ -427,3 +429,13 @@ def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(scene:
     assert logins == [scene.acting.login("bob"), scene.acting.login("dave")]
     assert [(move.old, move.new) for move in told] == [(made[1], made[2]), (made[2], made[3])]
     assert reader.pushes(where, "refs/heads/aside", "", "2999-01-02T00:00:00.000000Z") == ()
+
+
+def test_a_status_is_told_as_it_was_before_it_was_posted_again(scene: Scene) -> None:
+    reader, repository = scene.stage.forge.reader, scene.stage.repository
+    scene.stage.say(scene.head, MAIN, Saying.ALLOWED)
+    (first,) = reader.statuses(repository, scene.head)
+    scene.stage.say(scene.head, MAIN, Saying.DENIED)
+    (then,) = reader.statuses(repository, scene.head, first.at)
+    (now,) = reader.statuses(repository, scene.head)
+    assert (then.state, now.state) == ("success", "failure")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts.change import Because
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Ability, Account, Repo, Said, State
@@ -36,7 +36,7 @@ def test_what_stands_behind_a_connection(hub: Forge) -> None:
     assert "checks:write" in about.scopes
     (listed,) = hub.reader.repositories()
     assert listed == hub.reader.repository("shop/api")
-    assert (listed.repository.path, listed.missing) == ("shop/api", ())
+    assert (listed.repository.path, listed.missing_abilities) == ("shop/api", ())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_permission_that_the_app_lacks_is_told(
     github: FakeGitHub, hub: Forge, taken: str, missing: tuple[Ability, ...]
 ) -> None:
     del github.permissions[taken]
-    assert hub.reader.repositories()[0].missing == missing
+    assert hub.reader.repositories()[0].missing_abilities == missing
 
 
 def test_an_installation_token_is_used_until_shortly_before_its_end(github: FakeGitHub, hub: Forge) -> None:
@@ -133,7 +133,10 @@ def test_whoever_asked_a_machine_had_a_hand_in_it(github: FakeGitHub, hub: Forge
     world.comment("carol", number, "@helper please make it faster")
     world.comment("dave", number, "I like it")
     hands = value(hub.reader.read(repository, number).hands)
-    assert [(hand.by.login, hand.because) for hand in hands] == [("bob", Because.ASKED), ("carol", Because.ASKED)]
+    assert [(hand.by.login, hand.because) for hand in hands] == [
+        ("bob", ContributorRole.REQUESTER),
+        ("carol", ContributorRole.REQUESTER),
+    ]
 
 
 def test_no_comment_is_read_where_no_machine_had_a_hand(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
@@ -188,7 +191,7 @@ def test_a_fork_that_is_not_shown_leaves_the_force_pushes(github: FakeGitHub, hu
     moves = value(reading.moves)
     known = [value(move.who).login for move in moves if isinstance(move.who, Known)]
     assert known == ["dave"]
-    assert all("Contents: read" in move.who.why for move in moves if isinstance(move.who, Unknown))
+    assert all("Contents: read" in move.who.reason for move in moves if isinstance(move.who, Unknown))
     assert moves[-1].new == reading.change.head
 
 
@@ -229,7 +232,7 @@ def test_a_call_that_fails_makes_what_it_tells_unknown(
         found = getattr(reading, part)
         assert isinstance(found, Unknown) is (part in unknown), part
         assert part in unknown or found == getattr(whole, part)
-    told = [getattr(reading, part).why for part in unknown]
+    told = [getattr(reading, part).reason for part in unknown]
     assert all("could not be read" in one for one in told)
     if fault in (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED):
         assert all(why in one for one in told)

@@ -114,7 +114,7 @@ def _heard(hub: Forge, kind: str, payload: dict[str, Any]) -> Any:
 EXPECTED = {
     "branch_protection_rule": {Happened.RULES},
     "check_run": {Happened.STATUS, Happened.ASKED},
-    "check_suite": {Happened.NOTHING, Happened.ASKED},
+    "check_suite": {Happened.NOTHING, Happened.ASKED, Happened.STATUS},
     "create": {Happened.BRANCH, Happened.NOTHING},
     "delete": {Happened.BRANCH, Happened.NOTHING},
     "installation": {Happened.REPOSITORY},

@@ -14,7 +14,7 @@ from tests.support.forges.faulty import Fault
 
 MAIN = "refs/heads/main"
 WANTED = Wanted(MAIN, "muniment/main", approvals=2, break_glass=("shop/security", "owners"))
-MARKER = "muniment-verdict"
+MARKER = "muniment-decision"
 
 
 @pytest.fixture(name="repository")
@@ -118,7 +118,7 @@ def test_only_the_head_that_was_judged_is_merged(github: FakeGitHub, hub: Forge,
 
 def test_what_is_planned_is_made_and_then_holds(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
     plan = hub.protector.plan(repository, WANTED)
-    assert {step.what.partition(",")[0] for step in plan.steps} == {
+    assert {step.setting.partition(",")[0] for step in plan.steps} == {
         "the check muniment/main is required",
         "who may set the rules aside",
         "approvals that GitHub itself asks for",
@@ -129,7 +129,7 @@ def test_what_is_planned_is_made_and_then_holds(github: FakeGitHub, hub: Forge, 
     }
     assert all(step.weakens for step in plan.steps)
     holds = hub.protector.apply(repository, plan)
-    assert holds.required == (Required("muniment/main", "app:77"),)
+    assert holds.required_statuses == (Required("muniment/main", "app:77"),)
     assert (holds.approvals, holds.stale_dismissed, holds.pushers, holds.force_push) == (2, True, (), False)
     assert (holds.bypass, holds.methods) == (("owners", "team:9"), ("merge", "squash"))
     again = hub.protector.plan(repository, WANTED)
@@ -152,7 +152,7 @@ def test_a_rule_that_was_weakened_is_found_and_made_again(
     hub.protector.apply(repository, hub.protector.plan(repository, WANTED))
     github.rulesets[0] |= weakened
     plan = hub.protector.plan(repository, WANTED)
-    assert any(step.what.startswith(told) for step in plan.steps)
+    assert any(step.setting.startswith(told) for step in plan.steps)
     hub.protector.apply(repository, plan)
     assert hub.protector.plan(repository, WANTED).steps == ()
 
@@ -162,7 +162,7 @@ def test_a_check_that_anybody_may_give_is_not_ours(github: FakeGitHub, hub: Forg
     checks = github.rulesets[0]["rules"][3]["parameters"]["required_status_checks"][0]
     del checks["integration_id"]
     (step,) = hub.protector.plan(repository, WANTED).steps
-    assert (step.was, step.becomes) == ("anybody", "app:77")
+    assert (step.previous_value, step.new_value) == ("anybody", "app:77")
 
 
 def test_a_plan_that_is_old_is_not_done(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
@@ -189,7 +189,7 @@ def test_who_may_bypass_is_not_guessed_where_it_is_hidden(github: FakeGitHub, hu
     github.permissions["administration"] = "read"
     rules = ours.github(github).reader.rules(repository, MAIN)
     assert rules.bypass == ("*",)
-    assert "Administration: write" in rules.unread[0]
+    assert "Administration: write" in rules.unread_settings[0]
 
 
 def test_rulesets_that_the_plan_lacks_are_told_as_such(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
@@ -211,7 +211,7 @@ def test_the_older_protection_counts_too(github: FakeGitHub, hub: Forge, reposit
     assert hub.reader.rules(repository, MAIN) == BranchRules(
         ref=MAIN,
         protected=True,
-        required=(Required("build"),),
+        required_statuses=(Required("build"),),
         approvals=1,
         stale_dismissed=True,
         rejection_blocks=True,
@@ -282,6 +282,6 @@ def test_a_token_can_only_read(github: FakeGitHub) -> None:
     github.tokens["read-only"] = 0
     guest = connect.guest("github", github.url, lambda: "read-only", lambda: ours.NOW)
     listed = guest.reader.repository("shop/api")
-    assert {"status", "protect", "propose"} <= {ability.value for ability in listed.missing}
+    assert {"status", "protect", "propose"} <= {ability.value for ability in listed.missing_abilities}
     with pytest.raises(ForgeError, match="only an App"):
         guest.protector.apply(listed.repository, guest.protector.plan(listed.repository, WANTED))

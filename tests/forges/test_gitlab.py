@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts.change import Because
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Unknown
 from muniment.forges import connecting
 from muniment.forges.forge import Forge
@@ -35,13 +35,13 @@ def test_what_stands_behind_a_connection(gitlab: FakeGitLab, lab: Forge) -> None
     assert about.scopes == ("api",)
     (listed,) = lab.reader.repositories()
     assert listed == lab.reader.repository("shop/api")
-    assert listed.missing == ()
+    assert listed.missing_abilities == ()
 
 
 def test_access_that_our_account_lacks_is_told(gitlab: FakeGitLab, lab: Forge) -> None:
     gitlab.world.levels[OURS] = "write"
     (listed,) = lab.reader.repositories()
-    assert listed.missing == (Ability.RULES, Ability.PROTECT, Ability.HOOKS)
+    assert listed.missing_abilities == (Ability.RULES, Ability.PROTECT, Ability.HOOKS)
 
 
 def test_a_reading_tells_who_pushed_and_every_head_there_was(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
@@ -156,7 +156,10 @@ def test_whoever_asked_a_machine_had_a_hand_in_it(gitlab: FakeGitLab, lab: Forge
     world.comment("carol", number, f"@{bot} please make it faster")
     world.comment("dave", number, "I like it")
     hands = value(lab.reader.read(repository, number).hands)
-    assert [(hand.by.login, hand.because) for hand in hands] == [("bob", Because.ASKED), ("carol", Because.ASKED)]
+    assert [(hand.by.login, hand.because) for hand in hands] == [
+        ("bob", ContributorRole.REQUESTER),
+        ("carol", ContributorRole.REQUESTER),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -271,6 +274,11 @@ def test_git_opens_the_door_with_the_token(lab: Forge) -> None:
         ("*-stable", "1.0-stable", True),
         ("ma.n", "main", False),
         ("*", "anything/else", True),
+        ("a*b*c", "a/b/b/c", True),
+        ("a*b*c", "ac", False),
+        ("a*ba", "aba", True),
+        ("ab*ba", "aba", False),
+        ("*a" * 20 + "b", "a" * 200, False),
     ],
 )
 def test_a_pattern_fits_as_at_gitlab(pattern: str, branch: str, fitting: bool) -> None:
@@ -361,3 +369,15 @@ def test_an_address_tells_whose_it_is(answers: dict[str, int], vendor: Vendor) -
         assert connecting.found_at(f"{there.url}/shop/api/{page}") == (vendor, there.url, "shop/api")
     with pytest.raises(ForgeError):
         connecting.found_at(f"{there.url}/shop/api")
+
+
+def test_the_diff_of_a_branch_update_has_a_page_at_each_forge() -> None:
+    def page(vendor: Vendor, base: str) -> str:
+        there = connecting.Connection(vendor, "https://forge.test", "forge")
+        return there.diff_page("https://forge.test/shop/api/", base, "b2")
+
+    assert page(Vendor.GITLAB, "a1") == "https://forge.test/shop/api/-/compare/a1...b2"
+    assert page(Vendor.GITLAB, "") == "https://forge.test/shop/api/-/commit/b2"
+    for vendor in (Vendor.GITHUB, Vendor.GITEA, Vendor.FORGEJO):
+        assert page(vendor, "a1") == "https://forge.test/shop/api/compare/a1...b2"
+        assert page(vendor, "") == "https://forge.test/shop/api/commit/b2"

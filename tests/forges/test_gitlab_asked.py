@@ -149,7 +149,7 @@ def test_other_approvals_beside_the_answer_are_not_taken(asking: Asking) -> None
     asking.fake.twist = lambda answer: _request(answer)["approvedBy"]["nodes"].pop()
     read = asking.read()
     assert isinstance(read.reviews, Unknown)
-    assert "other approvals" in read.reviews.why
+    assert "other approvals" in read.reviews.reason
 
 
 def test_an_approval_keeps_the_moment_and_with_it_the_head_that_it_was_read_with(asking: Asking) -> None:
@@ -223,7 +223,7 @@ def test_a_note_that_is_hidden_from_us_makes_what_notes_tell_unknown(asking: Ask
     read = ours.gitlab(asking.fake).reader.read(asking.repository, asking.number)
     for part in (read.moves, read.reviews, read.retargets, read.hands):
         assert isinstance(part, Unknown)
-        assert why in part.why
+        assert why in part.reason
 
 
 def test_another_project_that_has_the_path_by_now_is_not_taken_for_ours(asking: Asking) -> None:

@@ -23,7 +23,7 @@ from tests.support.forges.faulty import Fault, Request
 from tests.support.forges.gitlab_requests import OURS
 
 MAIN = "refs/heads/main"
-MARKER = "muniment-verdict"
+MARKER = "muniment-decision"
 HOOK = "https://m.example/hook"
 SECRET = "-".join(("a", "hook's", "word"))
 ALONE = Wanted(MAIN, "muniment/main", approvals=2, only_we_merge=True)
@@ -185,10 +185,10 @@ def test_what_is_planned_is_made_and_then_holds(tmp_path: Path, tier: str) -> No
         assert (holds.pushers, holds.force_push, holds.deletable) == ((), False, False)
         assert (holds.approvals, holds.stale_dismissed) == ((0, False) if tier == "free" else (2, True))
         required = {"free": 1, "premium": 1, "ultimate": 2}[tier]
-        assert holds.required == (Required("muniment/main"), Required("pipeline"))[-required:]
+        assert holds.required_statuses == (Required("muniment/main"), Required("pipeline"))[-required:]
         again = lab.protector.plan(repository, ALONE)
         assert again.steps == ()
-        assert any("only name roles" in end for end in again.open_ends) is (tier == "free")
+        assert any("only name roles" in end for end in again.remaining_gaps) is (tier == "free")
         lab.protector.apply(repository, again)
         assert len(gitlab.protected) == 1
 
@@ -204,7 +204,7 @@ def test_a_rule_that_was_weakened_is_found_and_made_again(tmp_path: Path, tier: 
         gitlab.protected[0]["allow_force_push"] = True
         gitlab.project["only_allow_merge_if_pipeline_succeeds"] = False
         plan = lab.protector.plan(repository, ALONE)
-        assert [step.was for step in plan.steps] == ["anybody who may write", "maintainers", "yes", "no"]
+        assert [step.previous_value for step in plan.steps] == ["anybody who may write", "maintainers", "yes", "no"]
         lab.protector.apply(repository, plan)
         assert lab.protector.plan(repository, ALONE).steps == ()
 
@@ -226,7 +226,7 @@ def test_where_a_rule_cannot_be_changed_the_old_one_comes_back_if_the_new_one_do
 
 def test_who_merges_is_left_alone_unless_somebody_wants_it(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
     plan = lab.protector.plan(repository, Wanted(MAIN, "muniment/main"))
-    assert any("forged status" in end for end in plan.open_ends)
+    assert any("forged status" in end for end in plan.remaining_gaps)
     assert lab.protector.apply(repository, plan).mergers == ("maintainers",)
 
 
@@ -240,7 +240,7 @@ def test_the_more_permissive_of_two_patterns_counts_and_is_told(
     )
     rules = lab.reader.rules(repository, MAIN)
     assert (rules.mergers, rules.pushers, rules.force_push) == (("*",), ("*",), True)
-    assert any("m*" in end for end in lab.protector.plan(repository, ALONE).open_ends)
+    assert any("m*" in end for end in lab.protector.plan(repository, ALONE).remaining_gaps)
 
 
 def test_a_plan_that_is_old_is_not_done(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
@@ -404,6 +404,7 @@ HEARD = [
     (_payload("push", ref=MAIN, after="a" * 40), Happened.BRANCH, 0, MAIN, "a" * 40),
     (_payload("push", ref=MAIN, after="0" * 40), Happened.BRANCH, 0, MAIN, ""),
     (_payload("pipeline", object_attributes={"sha": "a" * 40, "ref": "topic"}), Happened.STATUS, 0, "", "a" * 40),
+    (_payload("build", sha="a" * 40, build_name="tests", build_status="failed"), Happened.STATUS, 0, "", "a" * 40),
     (
         _payload(
             "pipeline",
@@ -467,7 +468,7 @@ def test_when_it_was_touched_is_told_only_where_the_delivery_shows_it(lab: Forge
 
 def test_all_that_is_handled_is_tried() -> None:
     tried = {json.loads(body).get("object_kind") or json.loads(body)["event_name"] for body, *_ in HEARD}
-    assert {"merge_request", "note", "push", "pipeline"} == tried & set(listen.HANDLED) - {
+    assert {"build", "merge_request", "note", "push", "pipeline"} == tried & set(listen.HANDLED) - {
         "user_add_to_team",
         "project_rename",
     }

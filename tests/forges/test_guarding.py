@@ -4,7 +4,7 @@ import pytest
 
 from muniment.facts import pipeline
 from muniment.facts.maybe import Known, Unknown
-from muniment.facts.pipeline import Way
+from muniment.facts.pipeline import BypassPath
 from muniment.forges.guarding import guards
 from muniment.forges.rules import BranchRules, Required
 from muniment.forges.shapes import About, Account, Vendor
@@ -21,7 +21,7 @@ US = {
 def rules(*required: Required, **more: object) -> BranchRules:
     """Protected, with no way around."""
     closed = {"pushers": (), "bypass": (), "deletable": False, "protected": True}
-    return BranchRules(MAIN, required=required, **{**closed, **more})  # type: ignore[arg-type]
+    return BranchRules(MAIN, required_statuses=required, **{**closed, **more})  # type: ignore[arg-type]
 
 
 def told(vendor: Vendor, found: BranchRules) -> pipeline.BranchRules:
@@ -64,17 +64,17 @@ def test_what_somebody_gets_around_is_told_with_who(
     vendor: Vendor, found: BranchRules, required: tuple[str, ...], who: tuple[str, ...]
 ) -> None:
     given = told(vendor, found)
-    assert isinstance(given.around, Known)
-    assert (given.required, tuple(way.who for way in given.around.value)) == (required, who)
+    assert isinstance(given.bypass_paths, Known)
+    assert (given.required_pipelines, tuple(way.actor for way in given.bypass_paths.value)) == (required, who)
 
 
 def test_a_branch_that_is_not_protected_is_guarded_by_nothing() -> None:
     given = told(Vendor.GITEA, BranchRules(MAIN))
-    assert (given.by, given.required) == ("", ())
-    assert isinstance(given.around, Known)
-    assert Way(ANYBODY, "the rules do not bind them") in given.around.value
+    assert (given.enforced_by, given.required_pipelines) == ("", ())
+    assert isinstance(given.bypass_paths, Known)
+    assert BypassPath(ANYBODY, "the rules do not bind them") in given.bypass_paths.value
 
 
 def test_a_bypass_list_that_was_not_read_is_not_known_to_be_empty() -> None:
-    given = told(Vendor.GITHUB, rules(Required(OURS, "app:77"), unread=("who may bypass it",)))
-    assert given.around == Unknown("not read: who may bypass it")
+    given = told(Vendor.GITHUB, rules(Required(OURS, "app:77"), unread_settings=("who may bypass it",)))
+    assert given.bypass_paths == Unknown("not read: who may bypass it")

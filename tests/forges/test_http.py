@@ -76,6 +76,7 @@ FAULTS = [
     (Fault.UNAUTHORIZED, ForgeCode.NOT_SIGNED_IN),
     (Fault.LIMITED, ForgeCode.RATE_LIMITED),
     (Fault.LIMITED_OTHERWISE, ForgeCode.RATE_LIMITED),
+    (Fault.LIMITED_BESIDE, ForgeCode.RATE_LIMITED),
     (Fault.FAILED, ForgeCode.FAILED),
     (Fault.SLOW, ForgeCode.TIMED_OUT),
     (Fault.CUT, ForgeCode.UNREACHABLE),
@@ -160,7 +161,7 @@ def test_an_answer_without_end_is_refused(client: Client) -> None:
     assert caught.value.code in (ForgeCode.TOO_LARGE, ForgeCode.TIMED_OUT)
 
 
-def test_a_proxy_and_a_netrc_in_the_environment_are_not_used(
+def test_a_netrc_is_not_used_nor_a_proxy_for_this_machine(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.2:9")
@@ -171,11 +172,12 @@ def test_a_proxy_and_a_netrc_in_the_environment_are_not_used(
 
 def test_what_is_sent_comes_back_and_limits_are_heard(things: Things, client: Client) -> None:
     assert client.send("POST", "make", {"a": 1}) == {"a": 1}
-    assert client.limits.left == -1
+    assert client.limits() == {}
     things.fail("one", Fault.LIMITED, times=1)
     with pytest.raises(ForgeError, match="rate limit"):
         client.get("one")
-    assert (client.limits.limit, client.limits.left) == (60, 0)
+    limit = client.limits()["rest"]
+    assert (limit.limit, limit.left) == (60, 0)
 
 
 def test_an_authority_of_the_companys_own_vouches_for_its_forge(

@@ -90,9 +90,15 @@ def _scene(tmp_path: Path) -> Iterator[Scene]:
         yield Scene(fake, tmp_path)
 
 
+def lose_review(scene: Scene) -> None:
+    """A review is gone, and the timeline is as it was."""
+    scene.fake.pulls[scene.acting.path, scene.number]["reviews"].pop()
+
+
 HAPPENS: dict[str, Callable[[Scene], None]] = {
     "dismissed": Scene.dismiss,
     "review deleted": Scene.drop,
+    "review lost": lose_review,
     "changes requested": lambda scene: scene.acting.reject("bob", scene.number),
     "asked again": lambda scene: scene.acting.ask("ada", scene.number, "bob"),
     "pushed": lambda scene: scene.work.push("ada", scene.work.commit("ada", {"c": "1"}, scene.head), "topic"),
@@ -123,14 +129,14 @@ def test_a_dismissal_that_is_taken_back_is_seen_although_nothing_tells_of_it(sce
     assert scene.read() == scene.anew() != dismissed
 
 
-def test_a_warm_reading_asks_for_the_change_its_timeline_and_who_may_write(scene: Scene) -> None:
+def test_a_warm_reading_asks_for_the_change_its_timeline_its_reviews_and_who_may_write(scene: Scene) -> None:
     scene.read()
-    warm = ["permission", "permission", "pull", "timeline"]
+    warm = ["permission", "permission", "pull", "reviews", "timeline"]
     assert scene.asked() == warm
     scene.fake.happened(scene.fake.pulls[scene.acting.path, scene.number], scene.acting.login("carol"), type="label")
     assert scene.asked() == warm
     scene.acting.approve("dave", scene.number)
-    assert scene.asked() == sorted([*warm, "permission", "reviews"]), "whose reviews are anew, and no pushes"
+    assert scene.asked() == sorted([*warm, "permission"]), "and no pushes"
     assert scene.read().checks == NOT_ASKED
 
 
@@ -184,22 +190,9 @@ def _moves(reading: Reading) -> tuple[Any, ...]:
 
 
 def test_what_a_timeline_says_of_people_beside_who_they_are_is_not_what_they_did() -> None:
-    row = {"type": "review", "id": 1, "user": {"id": 5, "login": "ada", "last_login": "today"}, "review_id": 2}
+    row = {"type": "pull_push", "id": 1, "user": {"id": 5, "login": "ada", "last_login": "today"}}
     later = {**row, "user": {"id": 5, "login": "ada", "last_login": "tomorrow"}}
     renamed = {**row, "user": {"id": 5, "login": "eve"}}
-    assert timeline.of_reviews([row]) == timeline.of_reviews([later]) != timeline.of_reviews([renamed])
+    assert timeline.of_branch([row]) == timeline.of_branch([later]) != timeline.of_branch([renamed])
+    row = {"type": "review", "id": 1}
     assert timeline.of_branch([row, {"type": "something new", "id": 2}]) == [{"type": "something new", "id": 2}]
-
-
-@pytest.mark.parametrize(
-    ("reviews", "rows", "settled"),
-    [
-        ([{"id": 1, "dismissed": False}], [{"type": "review", "review_id": 1}], True),
-        ([], [], True),
-        ([{"id": 1, "dismissed": False}], [{"type": "review", "review_id": 2}], False),
-        ([{"id": 1, "dismissed": True}], [{"type": "dismiss_review", "review_id": 1}], False),
-        ([{"id": 1, "dismissed": False}], [{"type": "dismiss_review", "review_id": 2}], False),
-    ],
-)
-def test_reviews_are_kept_only_where_the_timeline_tells_no_more(reviews: Any, rows: Any, settled: bool) -> None:
-    assert timeline.settled(reviews, rows) is settled

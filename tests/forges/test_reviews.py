@@ -8,9 +8,9 @@ from msgspec import structs
 from muniment.errors import ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
-from muniment.facts.statements import Approval, Signature, Verdict
+from muniment.facts.statements import Approval, ReviewAction, Signature
 from muniment.forges.accounts import Accounts
-from muniment.forges.reviews import statements, together
+from muniment.forges.reviews import end_by_retarget, last_retarget, statements, together
 from muniment.forges.shapes import Account, Change, Retarget, Review, Said, State
 from tests.support.changes import MAIN, PEOPLE, person
 
@@ -72,37 +72,37 @@ DISMISSED: dict[str, Any] = {"dismissed": True, "dismissed_at": at(20)}
 @pytest.mark.parametrize(
     ("given", "signature", "verdict"),
     [
-        (review(), Signature.FORGE, Verdict.APPROVE),
-        (review(BOBS_OTHER), Signature.FORGE, Verdict.APPROVE),
-        (review(BOT), Signature.MACHINE, Verdict.APPROVE),
-        (review(MACHINE), Signature.MACHINE, Verdict.APPROVE),
-        (review(Account("77", "stranger")), Signature.UNKNOWN_PERSON, Verdict.APPROVE),
-        (review(**DISMISSED, dismissed_by=Known(CAROL)), Signature.FORGE, Verdict.WITHDRAW),
-        (review(**DISMISSED), Signature.FORGE, Verdict.WITHDRAW),
-        (review(asked_again=at(30)), Signature.FORGE, Verdict.WITHDRAW),
-        (review(said=Said.CHANGES_REQUESTED), Signature.FORGE, Verdict.REQUEST_CHANGES),
+        (review(), Signature.FORGE, ReviewAction.APPROVE),
+        (review(BOBS_OTHER), Signature.FORGE, ReviewAction.APPROVE),
+        (review(BOT), Signature.MACHINE, ReviewAction.APPROVE),
+        (review(MACHINE), Signature.MACHINE, ReviewAction.APPROVE),
+        (review(Account("77", "stranger")), Signature.UNKNOWN_PERSON, ReviewAction.APPROVE),
+        (review(**DISMISSED, dismissed_by=Known(CAROL)), Signature.FORGE, ReviewAction.WITHDRAW),
+        (review(**DISMISSED), Signature.FORGE, ReviewAction.WITHDRAW),
+        (review(asked_again=at(30)), Signature.FORGE, ReviewAction.WITHDRAW),
+        (review(said=Said.CHANGES_REQUESTED), Signature.FORGE, ReviewAction.REQUEST_CHANGES),
         (
             review(said=Said.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(CAROL)),
             Signature.FORGE,
-            Verdict.REQUEST_CHANGES,
+            ReviewAction.REQUEST_CHANGES,
         ),
-        (review(said=Said.CHANGES_REQUESTED, **DISMISSED), Signature.FORGE, Verdict.REQUEST_CHANGES),
-        (review(said=Said.CHANGES_REQUESTED, asked_again=at(30)), Signature.FORGE, Verdict.REQUEST_CHANGES),
+        (review(said=Said.CHANGES_REQUESTED, **DISMISSED), Signature.FORGE, ReviewAction.REQUEST_CHANGES),
+        (review(said=Said.CHANGES_REQUESTED, asked_again=at(30)), Signature.FORGE, ReviewAction.REQUEST_CHANGES),
         (
             review(said=Said.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(BOBS_OTHER)),
             Signature.FORGE,
-            Verdict.WITHDRAW,
+            ReviewAction.WITHDRAW,
         ),
         (
             review(Account("77", "x"), Said.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(Account("78", "y"))),
             Signature.UNKNOWN_PERSON,
-            Verdict.REQUEST_CHANGES,
+            ReviewAction.REQUEST_CHANGES,
         ),
     ],
 )
-def test_what_one_review_says(given: Review, signature: Signature, verdict: Verdict) -> None:
+def test_what_one_review_says(given: Review, signature: Signature, verdict: ReviewAction) -> None:
     (found,) = said(given)
-    assert (found.signature, found.verdict) == (signature, verdict)
+    assert (found.signature, found.action) == (signature, verdict)
     assert (found.ref_head, found.head, found.tree) == (HEAD, HEAD, "tree-a")
 
 
@@ -117,7 +117,7 @@ def test_an_approval_that_ended_does_not_lift_what_was_asked_for_after_it() -> N
         review(minute=10, dismissed=True, dismissed_by=Known(CAROL), dismissed_at=at(30)),
         review(said=Said.CHANGES_REQUESTED, minute=20),
     )
-    assert ended.verdict is Verdict.WITHDRAW
+    assert ended.action is ReviewAction.WITHDRAW
     assert ended.time < asked.time
 
 
@@ -140,3 +140,28 @@ def test_statements_of_both_ways_are_in_one_order_and_a_signed_chain_in_its_own(
     both = together(signed, said(review(minute=10)))
     assert [one.id for one in both] == ["10", "s1", "s2"]
     assert [one.order for one in both] == [0, 1, 2]
+
+
+AWAY_AND_BACK = (
+    Retarget(MAIN, "refs/heads/old", Unknown("who"), at(20)),
+    Retarget("refs/heads/old", MAIN, Unknown("who"), at(25)),
+)
+
+
+def test_an_approval_ends_when_the_change_is_pointed_away_and_back() -> None:
+    found = said(review(minute=10), review(minute=22), review(minute=25), review(minute=30), retargets=AWAY_AND_BACK)
+    assert [one.retargeted for one in found] == [True, True, True, False]
+
+
+def test_a_signed_approval_ends_when_the_change_is_pointed_away_and_back() -> None:
+    signed = [Approval(HEAD, "bob", f"s{minute}", 0, Signature.VALID, time=at(minute)) for minute in (10, 30)]
+    assert [one.retargeted for one in end_by_retarget(signed, last_retarget(AWAY_AND_BACK))] == [True, False]
+    assert [one.retargeted for one in end_by_retarget(signed, last_retarget(()))] == [False, False]
+
+
+def test_changes_requested_are_not_lifted_by_pointing_the_change_elsewhere() -> None:
+    away = (Retarget("refs/heads/old", MAIN, Unknown("who"), at(20)),)
+    requested, approved = said(review(said=Said.CHANGES_REQUESTED), review(CAROL, minute=11), retargets=away)
+    assert (requested.target, approved.target) == (MAIN, "refs/heads/old")
+    lifted, _ = said(review(said=Said.CHANGES_REQUESTED), review(BOBS_OTHER, minute=11), retargets=away)
+    assert lifted.target == "refs/heads/old"

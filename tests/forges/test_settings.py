@@ -25,7 +25,7 @@ MORE = {"secrets": "read", "environments": "read", "actions": "read"}
 
 def why(part: Any) -> str:
     assert isinstance(part, Unknown), part
-    return part.why
+    return part.reason
 
 
 # GitHub
@@ -48,7 +48,7 @@ def test_a_permission_that_lacks_at_github_is_named(taken: str, github: FakeGitH
     github.secrets["production"] = []
     found = of_github(hub)
     assert why(found.secrets).endswith("(it takes the permissions Secrets, Environments and Actions: read)")
-    assert (found.writes, found.unpinned, found.forks) == (NO, NO, NO)
+    assert (found.job_token_writes, found.unpinned_allowed, found.forks_trusted) == (NO, NO, NO)
 
 
 def test_loose_settings_of_github_are_told(github: FakeGitHub, hub: Forge) -> None:
@@ -57,15 +57,18 @@ def test_loose_settings_of_github_are_told(github: FakeGitHub, hub: Forge) -> No
     github.forks |= {"run_workflows_from_fork_pull_requests": True, "send_secrets_and_variables": True}
     assert structs.astuple(of_github(hub))[2:] == (YES, YES, YES)
     github.private = False
-    assert of_github(hub).forks == NO
+    assert of_github(hub).forks_trusted == NO
 
 
 def test_what_github_does_not_tell_is_not_known(github: FakeGitHub, hub: Forge) -> None:
     del github.jobs["sha_pinning_required"]
-    assert "whether actions have to be pinned" in why(of_github(hub).unpinned)
+    assert "whether actions have to be pinned" in why(of_github(hub).unpinned_allowed)
     github.permissions["administration"] = ""
     found = of_github(hub)
-    assert all(why(part).endswith("Administration: read)") for part in (found.writes, found.unpinned, found.forks))
+    assert all(
+        why(part).endswith("Administration: read)")
+        for part in (found.job_token_writes, found.unpinned_allowed, found.forks_trusted)
+    )
 
 
 def test_where_no_job_runs_at_github_no_setting_is_loose(github: FakeGitHub, hub: Forge) -> None:
@@ -112,12 +115,12 @@ def test_switches_of_gitlab_are_told_as_they_are(told: bool, gitlab: FakeGitLab,
     gitlab.project["ci_push_repository_for_job_token_allowed"] = told
     gitlab.project["ci_allow_fork_pipelines_to_run_in_parent_project"] = told
     found = of_gitlab(lab)
-    assert (found.forge, found.writes, found.forks) == ("gitlab", Known(told), Known(told))
+    assert (found.forge, found.job_token_writes, found.forks_trusted) == ("gitlab", Known(told), Known(told))
 
 
 def test_switches_that_gitlab_does_not_tell_are_not_known(gitlab: FakeGitLab, lab: Forge) -> None:
     found = of_gitlab(lab)
-    assert all(why(part) for part in (found.writes, found.unpinned, found.forks))
+    assert all(why(part) for part in (found.job_token_writes, found.unpinned_allowed, found.forks_trusted))
     gitlab.project["builds_access_level"] = "disabled"
     assert structs.astuple(of_gitlab(lab))[2:] == (NO, NO, NO)
 
@@ -141,9 +144,9 @@ def test_gitea_tells_the_names_of_secrets_and_little_else(at_gitea: tuple[FakeGi
     owner = stage.repository.path.partition("/")[0]
     fake.secrets = {owner: ["NPM"], stage.repository.path: ["TOKEN"]}
     found = of_gitea(stage)
-    assert (found.forge, found.secrets, found.forks) == ("gitea", Known(("NPM", "TOKEN")), NO)
-    assert "token" in why(found.writes)
-    assert "pinned" in why(found.unpinned)
+    assert (found.forge, found.secrets, found.forks_trusted) == ("gitea", Known(("NPM", "TOKEN")), NO)
+    assert "token" in why(found.job_token_writes)
+    assert "pinned" in why(found.unpinned_allowed)
     fake.actions = False
     assert structs.astuple(of_gitea(stage))[2:] == (NO, NO, NO)
 

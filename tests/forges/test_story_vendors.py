@@ -27,6 +27,7 @@ def _tell(stage: Stage) -> None:
     story.force_push(stage, number)
     story.changes_requested(stage, number)
     story.retarget(stage, number)
+    story.first_pusher_elsewhere(stage)
     story.comment(stage, number)
     story.squash(stage, number)
     story.merge(stage)
@@ -73,7 +74,7 @@ def test_gitlab_tells_the_story(tmp_path: Path, tier: str) -> None:
         story.connect(stage)
         plan = stage.forge.protector.plan(stage.repository, WANTED)
         stage.forge.protector.apply(stage.repository, plan)
-        assert [step.what for step in stage.forge.protector.plan(stage.repository, WANTED).steps] == (
+        assert [step.setting for step in stage.forge.protector.plan(stage.repository, WANTED).steps] == (
             ["the external check muniment/main has to pass"] if tier == "ultimate" else []
         )
         _tell(stage)

@@ -8,7 +8,7 @@ import pytest
 
 from muniment.errors import GitError
 from muniment.facts.people import People, Person
-from muniment.facts.statements import Approval, Signature, Verdict
+from muniment.facts.statements import Approval, ReviewAction, Signature
 from muniment.git import approvals
 from muniment.git.repository import Repository
 from muniment.git.signatures import sign
@@ -37,10 +37,12 @@ def bob(key: Path) -> People:
     return People((Person("bob", "Bob", (), (public,), (), ("developer",), True, ("*",)),), ())
 
 
-def signed(repo: Repo, key: Path, previous: str = "", verdict: Verdict = Verdict.APPROVE) -> tuple[bytes, str]:
+def signed(
+    repo: Repo, key: Path, previous: str = "", verdict: ReviewAction = ReviewAction.APPROVE, time: str = NOW
+) -> tuple[bytes, str]:
     head = repo.tip("main")
     said = approvals.Predicate(
-        "shop", "refs/heads/main", head, head, repo.tree_of(head), verdict, {"q": "a"}, {}, previous, NOW
+        "shop", "refs/heads/main", head, head, repo.tree_of(head), verdict, {"q": "a"}, {}, previous, time
     )
     data = approvals.statement(said)
     return data, sign(data, approvals.NAMESPACE, str(key))
@@ -61,13 +63,13 @@ def store(repo: Repo, files: dict[str, str | bytes], *parents: str) -> str:
 def test_what_was_written_is_read(repo: Repo, key: Path) -> None:
     head, previous = repo.tip("main"), ""
     with Repository.open(str(repo.path)) as repository:
-        for verdict in (Verdict.APPROVE, Verdict.REQUEST_CHANGES, Verdict.WITHDRAW):
+        for verdict in (ReviewAction.APPROVE, ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW):
             previous = approvals.write(repository, head, "bob", previous, *signed(repo, key, previous, verdict))
     found = read(repo, bob(key))
-    assert [(a.order, a.verdict, a.signature) for a in found] == [
-        (0, Verdict.APPROVE, Signature.VALID),
-        (1, Verdict.REQUEST_CHANGES, Signature.VALID),
-        (2, Verdict.WITHDRAW, Signature.VALID),
+    assert [(a.order, a.action, a.signature) for a in found] == [
+        (0, ReviewAction.APPROVE, Signature.VALID),
+        (1, ReviewAction.REQUEST_CHANGES, Signature.VALID),
+        (2, ReviewAction.WITHDRAW, Signature.VALID),
     ]
     assert (found[0].head, found[0].answers, found[0].time) == (head, {"q": "a"}, NOW)
 
@@ -102,6 +104,11 @@ def test_a_person_whom_nobody_knows_is_told(repo: Repo, key: Path) -> None:
             "statement.json": data.replace(b'"name":"shop"', b'"name":"x"'),
             "statement.json.sig": armored,
         },
+        lambda data, armored: {
+            "statement.json": data.replace(b'"action":"', b'"action":"withdraw","action":"'),
+            "statement.json.sig": armored,
+        },
+        lambda data, armored: {"statement.json": data.replace(b":", b": ", 1), "statement.json.sig": armored},
         lambda data, armored: {"statement.json": data + b" " * 70_000, "statement.json.sig": armored},
         lambda data, armored: {"statement.json": data, "statement.json.sig": b"\xff"},
     ],
@@ -113,6 +120,8 @@ def test_a_person_whom_nobody_knows_is_told(repo: Repo, key: Path) -> None:
         "more-keys",
         "odd-time",
         "other-subject",
+        "key-twice",
+        "not-canonical",
         "huge",
         "binary",
     ],
@@ -163,3 +172,91 @@ def test_a_missing_object_is_an_error_and_no_verdict(repo: Repo, key: Path) -> N
     repo.forget(repo.blob(data))
     with pytest.raises(GitError):
         read(repo, bob(key))
+
+
+def test_a_handle_in_a_ref_and_in_an_attestation_is_resolved_to_the_id_of_its_person(repo: Repo, key: Path) -> None:
+    public, head = parse_key(key.with_suffix(".pub").read_text().strip()), repo.tip("main")
+    ids = {"bob": "k3f7", "amy": "9xq2"}
+    keys = {"bob": (public,), "amy": ()}
+    people = People(
+        tuple(
+            Person(ids[name], name.title(), (), keys[name], (), ("security",), True, ("*",), handle=name)
+            for name in ids
+        ),
+        (),
+    )
+    attested = {"account:eve@evil.test": "amy", "account:mallory@evil.test": "nobody-here"}
+    said = approvals.Predicate(
+        *("shop", "refs/heads/main", head, head, repo.tree_of(head), ReviewAction.ATTEST, {}, attested, "", NOW)
+    )
+    data = approvals.statement(said)
+    with Repository.open(str(repo.path)) as repository:
+        approvals.write(repository, head, "bob", "", data, sign(data, approvals.NAMESPACE, str(key)))
+    (found,) = read(repo, people)
+    assert (found.ref_person, found.signature) == (ids["bob"], Signature.VALID)
+    assert found.attests == {"account:eve@evil.test": ids["amy"], "account:mallory@evil.test": "nobody-here"}
+
+
+def test_a_handle_that_came_to_be_anothers_does_not_carry_its_approvals_over(repo: Repo, key: Path) -> None:
+    with Repository.open(str(repo.path)) as repository:
+        approvals.write(repository, repo.tip("main"), "bob", "", *signed(repo, key))
+    later = People((Person("9xq2", "Bob the Younger", (), (), (), (), True, ("*",), handle="bob"),), ())
+    (found,) = read(repo, later)
+    assert (found.ref_person, found.signature) == ("9xq2", Signature.OTHER_KEY)
+
+
+class TestSeveralRefsOfOnePerson:
+    """A handle and each key name refs of their own; what one person says there is one sequence."""
+
+    FIRST, SECOND = "2026-11-24T09:00:01.000000Z", "2026-11-24T09:00:02.000000Z"
+
+    def own(self, key: Path) -> str:
+        return approvals.key_name(parse_key(key.with_suffix(".pub").read_text().strip()))
+
+    def said(self, repo: Repo, key: Path, ref: str, *statements: tuple[ReviewAction, str]) -> list[str]:
+        """Statements at one ref; their commits."""
+        made: list[str] = []
+        with Repository.open(str(repo.path)) as repository:
+            for action, time in statements:
+                before = made[-1] if made else ""
+                data, armored = signed(repo, key, before, action, time)
+                made.append(approvals.write(repository, repo.tip("main"), ref, before, data, armored))
+        return made
+
+    def valid(self, repo: Repo, key: Path) -> list[ReviewAction]:
+        found = [one for one in read(repo, bob(key)) if one.signature is Signature.VALID]
+        assert {one.ref_person for one in found} <= {"bob"}
+        return [one.action for one in sorted(found, key=lambda one: one.order)]
+
+    def test_the_later_one_is_the_last(self, repo: Repo, key: Path) -> None:
+        self.said(repo, key, "bob", (ReviewAction.APPROVE, self.SECOND))
+        self.said(repo, key, self.own(key), (ReviewAction.REQUEST_CHANGES, self.FIRST))
+        assert self.valid(repo, key) == [ReviewAction.REQUEST_CHANGES, ReviewAction.APPROVE]
+
+    def test_of_the_same_moment_a_yes_is_never_the_last(self, repo: Repo, key: Path) -> None:
+        self.said(repo, key, "bob", (ReviewAction.REQUEST_CHANGES, self.FIRST))
+        self.said(repo, key, self.own(key), (ReviewAction.APPROVE, self.FIRST))
+        assert self.valid(repo, key) == [ReviewAction.APPROVE, ReviewAction.REQUEST_CHANGES]
+
+    def test_another_key_cannot_sign_at_the_name_of_a_key(self, repo: Repo, key: Path, tmp_path: Path) -> None:
+        file = tmp_path / "other"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
+        self.said(repo, file, self.own(key), (ReviewAction.APPROVE, self.FIRST))
+        assert [one.signature for one in read(repo, bob(key))] == [Signature.OTHER_KEY]
+
+    @pytest.mark.parametrize("ending", [0, 3])
+    def test_a_copy_of_the_beginning_brings_nothing_back(self, repo: Repo, key: Path, ending: int) -> None:
+        """The clock of whoever withdrew was behind, so the copy bears the later time."""
+        statements = ((ReviewAction.APPROVE, self.SECOND), (ReviewAction.WITHDRAW, self.FIRST))
+        at = self.said(repo, key, self.own(key), *statements)[0]
+        for _ in range(ending):
+            at = repo.raw_commit(repo.tree({"x": "junk"}), [at])
+        repo.branch(f"{approvals.PREFIX}{repo.tip('main')}/bob", at)
+        assert self.valid(repo, key) == [ReviewAction.APPROVE, ReviewAction.WITHDRAW]
+
+    def test_a_copy_out_of_its_place_hides_no_objection(self, repo: Repo, key: Path) -> None:
+        (made,) = self.said(repo, key, self.own(key), (ReviewAction.REQUEST_CHANGES, self.FIRST))
+        junk = repo.raw_commit(repo.tree({"x": "junk"}))
+        copy = repo.raw_commit(repo.git("rev-parse", f"{made}^{{tree}}"), [junk])
+        repo.branch(f"{approvals.PREFIX}{repo.tip('main')}/bob", copy)
+        assert self.valid(repo, key) == [ReviewAction.REQUEST_CHANGES]

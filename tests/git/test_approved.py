@@ -49,13 +49,13 @@ def found(repo: Repo, head: str, *names: str, base: str = "main") -> dict[str, A
 def carried(repo: Repo, head: str, *names: str, base: str = "main") -> bool:
     """Whether the only approved head found has, merged by machine, the tree of `head`."""
     (one,) = found(repo, head, *names, base=base).values()
-    return one.merged == repo.tree_of(head)
+    return one.merged_tree == repo.tree_of(head)
 
 
 def test_a_head_approved_as_it_is(repo: Repo) -> None:
     one = found(repo, "topic", "topic", base="main~1")[repo.tip("topic")]
     assert [commit.id for commit in one.commits] == [repo.tip("topic"), repo.id("topic~1")]
-    assert (one.merged, one.replayed) == (repo.tree_of("topic"), ())
+    assert (one.merged_tree, one.replayed_trees) == (repo.tree_of("topic"), ())
 
 
 def test_a_clean_merge_of_an_approved_head(repo: Repo) -> None:
@@ -74,21 +74,21 @@ def test_an_approved_head_with_the_base_merged_into_it(repo: Repo) -> None:
     repo.merge(repo.tip("main"), on="topic")
     both = found(repo, "topic", "topic", "topic~1")
     assert set(both) == {repo.tip("topic"), repo.id("topic~1")}
-    assert both[repo.id("topic~1")].merged == repo.tree_of("topic")
+    assert both[repo.id("topic~1")].merged_tree == repo.tree_of("topic")
 
 
 def test_a_squash_of_an_approved_head(repo: Repo) -> None:
     tree = repo.merged_tree(repo.tip("main"), repo.tip("topic"))
     repo.commit(on="squash", parents=["main"], tree=tree)
     assert carried(repo, "squash", "topic")
-    assert found(repo, "squash", "topic")[repo.tip("topic")].replayed[-1] == tree
+    assert found(repo, "squash", "topic")[repo.tip("topic")].replayed_trees[-1] == tree
 
 
 def test_a_squash_of_a_head_that_took_in_the_base(repo: Repo) -> None:
     repo.merge(repo.tip("main"), on="topic")
     repo.commit(on="squash", parents=["main"], tree=repo.tree_of("topic"))
     (one,) = found(repo, "squash", "topic").values()
-    assert (one.merged, one.replayed) == (repo.tree_of("squash"), ())
+    assert (one.merged_tree, one.replayed_trees) == (repo.tree_of("squash"), ())
 
 
 def test_a_squash_with_another_line_is_not_what_the_machine_makes(repo: Repo) -> None:
@@ -103,8 +103,8 @@ def test_a_rebase_of_an_approved_head(repo: Repo) -> None:
     repo.commit({"a": text(l2="one\n", l25="main\n")}, on="rebased", parents=["main"])
     repo.commit({"c": "two\n"}, on="rebased")
     one = found(repo, "rebased", "topic")[repo.tip("topic")]
-    assert one.replayed == tuple(repo.tree_of(name) for name in ("main", "rebased~1", "rebased"))
-    assert one.merged == repo.tree_of("rebased")
+    assert one.replayed_trees == tuple(repo.tree_of(name) for name in ("main", "rebased~1", "rebased"))
+    assert one.merged_tree == repo.tree_of("rebased")
 
 
 def test_an_approved_commit_in_the_middle(repo: Repo) -> None:
@@ -150,14 +150,14 @@ def test_two_merge_bases_give_no_machine_merge(repo: Repo) -> None:
     tree = repo.merged_tree(one, two)
     repo.commit(on="main", parents=[one, two], tree=tree)
     head = repo.commit(on="topic", parents=[two, one], tree=tree)
-    assert found(repo, "topic", head)[head].merged == ""
+    assert found(repo, "topic", head)[head].merged_tree == ""
 
 
 def test_a_conflicting_head_has_no_machine_merge(repo: Repo) -> None:
     repo.commit({"a": text(l25="topic\n")}, on="conflict", parents=["main~1"])
     repo.commit({"a": text(l25="both\n")}, on="squash", parents=["main"])
     (one,) = found(repo, "squash", "conflict").values()
-    assert (one.merged, one.replayed) == ("", ())
+    assert (one.merged_tree, one.replayed_trees) == ("", ())
 
 
 def test_refuses_more_heads_than_can_be_looked_at(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,11 +174,11 @@ def test_a_new_branch_has_no_machine_merge(repo: Repo) -> None:
         head = repo.tip("topic")
         change = history.between(repository, "", head)
         (one,) = ask(repository, "", head, change, {head})
-    assert (one.merged, len(one.commits)) == ("", 3)
+    assert (one.merged_tree, len(one.commits)) == ("", 3)
 
 
 def test_a_head_made_on_the_base_merges_to_itself(repo: Repo) -> None:
     """The shortcut for it is right: git's own merge gives the same."""
     repo.commit({"a": text(l7="x\n"), "b": None}, on="fresh", parents=["main"])
     one = found(repo, "fresh", "fresh")[repo.tip("fresh")]
-    assert one.merged == repo.tree_of("fresh") == repo.merged_tree(repo.tip("main"), repo.tip("fresh"))
+    assert one.merged_tree == repo.tree_of("fresh") == repo.merged_tree(repo.tip("main"), repo.tip("fresh"))

@@ -11,10 +11,11 @@ from muniment.facts.change import Pushes, Revision, Update
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
-from muniment.git import approved, history, run
-from muniment.git import repository as git_repository
+from muniment.git import approved, history
 from muniment.git.collect import GitCollector
 from muniment.git.repository import Repository
+from muniment.programs import process
+from muniment.programs.command import Command
 from tests.support.repos import Repo
 
 NOW = "2026-11-24T09:30:00.000000Z"
@@ -54,7 +55,7 @@ def collected(
 def test_every_kind_is_read(repo: Repo) -> None:
     facts = collected(repo)
     base, head = repo.tip("main"), repo.tip("topic")
-    expected = Revision("shop", "refs/heads/main", base, head, Known(Update.FORWARD))
+    expected = Revision("shop", "refs/heads/main", base, head, Known(Update.FAST_FORWARD))
     assert facts.get(kinds.REVISION) == Known(expected)
     assert facts.get(kinds.PUSHES) == Known(Pushes(True, (), (), ()))
     commits, files = facts.get(kinds.COMMITS), facts.get(kinds.FILES)
@@ -102,7 +103,10 @@ def test_approvals_of_other_changes_are_not_read(repo: Repo) -> None:
 
 def test_a_deletion_and_a_creation_are_read(repo: Repo) -> None:
     gone = collected(repo, head="")
-    assert [gone.get(kind) for kind in (kinds.COMMITS, kinds.FILES, kinds.APPROVED_HEADS)] == [Known(())] * 3
+    assert [gone.get(kind) for kind in (kinds.COMMITS, kinds.APPROVED_HEADS)] == [Known(())] * 2
+    lost = gone.get(kinds.FILES)
+    assert isinstance(lost, Known)
+    assert [(file.path, file.new_mode) for file in lost.value] == [("a", "000000")]
     made = collected(repo, base="")
     files = made.get(kinds.FILES)
     assert isinstance(files, Known)
@@ -176,13 +180,12 @@ def test_a_history_that_was_read_elsewhere_is_not_read_again(repo: Repo, monkeyp
 def test_a_check_takes_few_processes(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
 
-    class Counted(run.Child):
-        def __init__(self, arguments: Any, *args: Any, **options: Any) -> None:
-            started.append(arguments[0])
-            super().__init__(arguments, *args, **options)
+    def count(command: Command, *args: Any) -> Any:
+        started.append(command.name.removeprefix("git "))
+        return start(command, *args)
 
-    monkeypatch.setattr(run, "Child", Counted)
-    monkeypatch.setattr(git_repository, "Child", Counted)
+    start = process._start
+    monkeypatch.setattr(process, "_start", count)
     repo.commit({"a": "2\n"})
     repo.commit({"b": "1\n"}, on="squash", parents=["main"])
     facts = collected(repo, head="squash", names=OWN[:-1])

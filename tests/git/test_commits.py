@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import GitError
-from muniment.facts.change import Because, Commit
+from muniment.facts.change import Commit, ContributorRole
 from muniment.facts.people import People, Person
 from muniment.git import commits
 from muniment.git.objects import Object
@@ -22,27 +22,27 @@ def raw(headers: bytes = HEADERS, message: bytes = b"change\n") -> Object:
     return Object("1" * 40, "commit", b"tree " + TREE.encode() + b"\n" + headers + b"\n" + message)
 
 
-def because(kind: Because, commit: Commit) -> list[str]:
-    return [hand.identity for hand in commit.hands if hand.because is kind]
+def because(kind: ContributorRole, commit: Commit) -> list[str]:
+    return [hand.identity for hand in commit.contributors if hand.role is kind]
 
 
 def test_author_and_committer_are_hands() -> None:
     commit = commits.commit(raw())
     assert (commit.tree, commit.parents) == (TREE, ())
-    assert [(hand.identity, hand.because) for hand in commit.hands] == [
-        ("email:a@x", Because.AUTHOR),
-        ("email:c@x", Because.COMMITTER),
+    assert [(hand.identity, hand.role) for hand in commit.contributors] == [
+        ("email:a@x", ContributorRole.AUTHOR),
+        ("email:c@x", ContributorRole.COMMITTER),
     ]
 
 
 def test_several_authors_all_count() -> None:
     commit = commits.commit(raw(b"author A <a@x> 1 +0000\nauthor B <b@x> 1 +0000\ncommitter C <C@X> 1 +0000\n"))
-    assert because(Because.AUTHOR, commit) == ["email:a@x", "email:b@x"]
-    assert because(Because.COMMITTER, commit) == ["email:c@x"]
+    assert because(ContributorRole.AUTHOR, commit) == ["email:a@x", "email:b@x"]
+    assert because(ContributorRole.COMMITTER, commit) == ["email:c@x"]
 
 
 def test_a_commit_without_author_and_committer_is_by_nobody() -> None:
-    assert [hand.identity for hand in commits.commit(raw(b"")).hands] == ["email:<>", "email:<>"]
+    assert [hand.identity for hand in commits.commit(raw(b"")).contributors] == ["email:<>", "email:<>"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_commit_without_author_and_committer_is_by_nobody() -> None:
 )
 def test_a_malformed_author_is_nobody(value: bytes) -> None:
     commit = commits.commit(raw(b"author " + value + b"\ncommitter C <c@x> 1 +0000\n"))
-    (author,) = because(Because.AUTHOR, commit)
+    (author,) = because(ContributorRole.AUTHOR, commit)
     assert author.startswith("email:<")
     author.encode()
 
@@ -82,25 +82,25 @@ def test_a_malformed_author_is_nobody(value: bytes) -> None:
 @pytest.mark.parametrize("after", [b"", b"\n", b"\r\n", b"\nnot the last line\n", b"\0"])
 def test_a_co_author_counts_on_any_line(line: bytes, before: bytes, after: bytes) -> None:
     commit = commits.commit(raw(message=before + line + after))
-    assert "email:b@x" in because(Because.CO_AUTHOR, commit)
+    assert "email:b@x" in because(ContributorRole.CO_AUTHOR, commit)
 
 
 @pytest.mark.parametrize("line", [b"Co-authored-by: Bob", b"Co-authored-by:", b"Co-authored-by: \xff <\xff@x>"])
 def test_a_co_author_without_an_address_is_nobody(line: bytes) -> None:
-    (found,) = because(Because.CO_AUTHOR, commits.commit(raw(message=line)))
+    (found,) = because(ContributorRole.CO_AUTHOR, commits.commit(raw(message=line)))
     assert found.startswith("email:<")
 
 
 def test_who_asked_is_told_apart() -> None:
     message = b"x\n\nRequested-by: B <b@x>\nOn-behalf-of: @org <d@x>\nrequested-by: somebody\n"
     commit = commits.commit(raw(message=message))
-    assert because(Because.ASKED, commit) == ["email:b@x", "email:d@x", "email:<somebody>"]
-    assert because(Because.CO_AUTHOR, commit) == []
+    assert because(ContributorRole.REQUESTER, commit) == ["email:b@x", "email:d@x", "email:<somebody>"]
+    assert because(ContributorRole.CO_AUTHOR, commit) == []
 
 
 def test_a_word_in_a_sentence_is_no_trailer() -> None:
     commit = commits.commit(raw(message=b"He said Co-authored-by: B <b@x>\n"))
-    assert because(Because.CO_AUTHOR, commit) == []
+    assert because(ContributorRole.CO_AUTHOR, commit) == []
 
 
 def test_later_trees_and_parents_mean_nothing() -> None:
@@ -111,7 +111,7 @@ def test_later_trees_and_parents_mean_nothing() -> None:
 
 def test_a_header_in_another_headers_continuation_is_none() -> None:
     commit = commits.commit(raw(HEADERS + b"mergetag object 1\n author E <e@x> 1 +0000\n\tauthor F <f@x>\n"))
-    assert because(Because.AUTHOR, commit) == ["email:a@x"]
+    assert because(ContributorRole.AUTHOR, commit) == ["email:a@x"]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"parent 1\n\nx", b"author A <a@x> 1 +0000\n\nx"])
@@ -131,7 +131,7 @@ def test_a_huge_message_is_read_whole(tmp_path: Path) -> None:
     with Repository.open(str(repo.path)) as repository:
         found = repository.objects.read(head)
         assert found is not None
-        assert because(Because.CO_AUTHOR, commits.commit(found)) == ["email:b@x"]
+        assert because(ContributorRole.CO_AUTHOR, commits.commit(found)) == ["email:b@x"]
 
 
 # Signatures
@@ -167,12 +167,12 @@ def test_a_signature_of_gits_own_making_shows_its_signer(
     with Repository.open(str(repo.path)) as repository:
         found = repository.objects.read(signed)
     assert found is not None
-    hand = commits.signer(found, known(keys["ada"]))
+    (hand,) = commits.signers([found], known(keys["ada"]))
     assert hand is not None
-    assert (hand.identity, hand.because) == (f"key:{public(keys['ada'])}", Because.SIGNER)
-    assert commits.signer(found, known(keys["eve"])) is None, "a key that nobody has"
+    assert (hand.identity, hand.role) == (f"key:{public(keys['ada'])}", ContributorRole.SIGNER)
+    assert commits.signers([found], known(keys["eve"])) == [None], "a key that nobody has"
     forged = Object(found.id, "commit", found.data.replace(b"three", b"thrEe"))
-    assert commits.signer(forged, known(keys["ada"])) is None, "signed, but not this"
+    assert commits.signers([forged], known(keys["ada"])) == [None], "signed, but not this"
 
 
 def test_no_program_is_started_for_a_key_that_nobody_has(
@@ -185,9 +185,9 @@ def test_no_program_is_started_for_a_key_that_nobody_has(
         found = repository.objects.read(signed)
     monkeypatch.setenv("PATH", "/nonexistent")
     assert found is not None
-    assert commits.signer(found, People((), ())) is None
+    assert commits.signers([found], People((), ())) == [None]
 
 
 @pytest.mark.parametrize("value", [b"", b"-----BEGIN PGP SIGNATURE-----", b"-----BEGIN SSH SIGNATURE-----\n x"])
 def test_other_signatures_say_nothing(value: bytes, keys: dict[str, Path]) -> None:
-    assert commits.signer(raw(HEADERS + b"gpgsig " + value + b"\n"), known(keys["ada"])) is None
+    assert commits.signers([raw(HEADERS + b"gpgsig " + value + b"\n")], known(keys["ada"])) == [None]

@@ -33,7 +33,7 @@ def test_a_line_comes_newest_first(repo: Repo) -> None:
     made = [repo.commit({"a": f"{n}\n"}, on="topic", parents=[base if n == 5 else "topic"]) for n in (5, 6, 7)]
     found = between(repo, base, "topic")
     assert ids(found) == made[::-1]
-    assert (found.bases, found.update) == ((base,), Update.FORWARD)
+    assert (found.bases, found.update) == ((base,), Update.FAST_FORWARD)
     assert [commit.parents for commit in found.commits] == [(made[1],), (made[0],), (base,)]
     assert history.line(found.commits)
 
@@ -57,7 +57,7 @@ def test_an_octopus_and_an_unrelated_root_bring_theirs(repo: Repo) -> None:
     head = repo.commit({}, on="topic", parents=[base, *sides, alien])
     found = between(repo, base, "topic")
     assert set(ids(found)) == {head, alien, *sides}
-    assert (found.bases, found.update) == ((base,), Update.FORWARD)
+    assert (found.bases, found.update) == ((base,), Update.FAST_FORWARD)
 
 
 def test_a_criss_cross_has_two_merge_bases(repo: Repo) -> None:
@@ -68,7 +68,7 @@ def test_a_criss_cross_has_two_merge_bases(repo: Repo) -> None:
     repo.commit({"one": "1\n"}, on="topic", parents=[two, one])
     found = between(repo, "main", "topic")
     assert found.bases == tuple(sorted((one, two)))
-    assert found.update is Update.PROPOSED
+    assert found.update is Update.DIVERGED
     assert len(found.commits) == 1
 
 
@@ -77,7 +77,7 @@ def test_a_parted_head_is_proposed(repo: Repo) -> None:
     repo.commit({"b": "1\n"}, on="topic", parents=[base])
     repo.commit({"a": "2\n"})
     found = between(repo, "main", "topic")
-    assert (found.bases, found.update) == ((base,), Update.PROPOSED)
+    assert (found.bases, found.update) == ((base,), Update.DIVERGED)
 
 
 def test_an_older_head_is_rewound(repo: Repo) -> None:
@@ -90,7 +90,7 @@ def test_an_older_head_is_rewound(repo: Repo) -> None:
 def test_unrelated_histories_have_no_merge_base(repo: Repo) -> None:
     repo.commit({"x": "1\n"}, on="alien", parents=[])
     found = between(repo, "main", "alien")
-    assert (found.bases, found.update, len(found.commits)) == ((), Update.PROPOSED, 1)
+    assert (found.bases, found.update, len(found.commits)) == ((), Update.DIVERGED, 1)
 
 
 def test_a_new_branch_brings_everything(repo: Repo) -> None:
@@ -100,7 +100,7 @@ def test_a_new_branch_brings_everything(repo: Repo) -> None:
 
 
 def test_the_same_and_no_head_bring_nothing(repo: Repo) -> None:
-    assert between(repo, "main", "main") == History((), (repo.tip("main"),), Update.NOTHING)
+    assert between(repo, "main", "main") == History((), (repo.tip("main"),), Update.UNCHANGED)
     assert between(repo, "main", "") == History((), (), Update.DELETED)
 
 
@@ -130,7 +130,7 @@ def test_a_skewed_base_still_gives_the_right_merge_base(repo: Repo) -> None:
     head = repo.commit({"b": "1\n"}, on="topic", parents=[fork], time=2_000_000_001)
     found = between(repo, "main", "topic")
     assert head in ids(found)
-    assert (found.bases, found.update) == ((fork,), Update.PROPOSED)
+    assert (found.bases, found.update) == ((fork,), Update.DIVERGED)
 
 
 def test_a_mailmap_changes_no_hand(repo: Repo) -> None:
@@ -140,7 +140,7 @@ def test_a_mailmap_changes_no_hand(repo: Repo) -> None:
     base = repo.tip("main")
     repo.commit({".mailmap": mailmap}, author="Eve <eve@example.test>")
     (commit,) = between(repo, base, "main").commits
-    assert {hand.identity for hand in commit.hands} == {"email:eve@example.test"}
+    assert {hand.identity for hand in commit.contributors} == {"email:eve@example.test"}
 
 
 def test_refuses_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:

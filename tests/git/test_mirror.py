@@ -1,5 +1,6 @@
 """A copy over HTTP: what it keeps, what it leaves out, what it does not let others take back, and that it is silent."""
 
+import base64
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import GitError
+from muniment.git import mirror
 from muniment.git.files import changed
-from muniment.git.mirror import KEPT, Mirror
+from muniment.git.mirror import RETAINED, Mirror
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault, Request
+from tests.support.http_servers import ForwardProxy
 from tests.support.repos import Repo
 
 APPROVALS = "refs/muniment/approvals/*"
@@ -43,6 +46,23 @@ def _place(tmp_path: Path) -> Iterator[Place]:
         yield Place(fake, tmp_path)
 
 
+def test_a_fetch_goes_through_the_proxy_that_is_given_and_its_password_is_in_no_file(place: Place) -> None:
+    word, port = "-".join(("not", "a", "word")), int(place.fake.url.rpartition(":")[2])
+    credentials = base64.b64encode(f"a d:{word}".encode())
+    header = {"Authorization": f"token {place.fake.administrator}"}
+    far = "http://forge.example.test/org/shop.git"
+    with ForwardProxy(port, credentials=credentials) as proxy:
+        through = proxy.url.replace("://", f"://a%20d:{word}@")
+        Mirror(place.folder / "mirror", far, header, through).fetch(["refs/heads/*"])
+        assert place.refs()
+        assert proxy.requests[0].startswith(b"GET http://forge.example.test/org/shop.git/info/refs")
+        wrong = proxy.url.replace("://", f"://eve:{word}@")
+        with pytest.raises(GitError) as caught:
+            Mirror(place.folder / "mirror", far, header, wrong).fetch(["refs/heads/*"])
+    assert word not in f"{caught.value!r} {caught.value.remedy}"
+    assert word not in (place.folder / "mirror" / "config").read_text()
+
+
 def test_refs_follow_and_go_and_commits_without_any_are_kept(place: Place) -> None:
     topic = place.there.commit({"a": "1\n"}, on="topic", parents=["main"])
     lost = place.there.commit({"a": "2\n"}, on="", parents=["main"])
@@ -52,7 +72,7 @@ def test_refs_follow_and_go_and_commits_without_any_are_kept(place: Place) -> No
     place.there.git("update-ref", "-d", "refs/heads/topic")
     moved = place.there.commit({"b": "1\n"}, on="main")
     place.mirror.fetch(["refs/heads/*"], commits=[topic])
-    assert place.refs() == {"refs/heads/main": moved, KEPT + lost: lost, KEPT + topic: topic}
+    assert place.refs() == {"refs/heads/main": moved, RETAINED + lost: lost, RETAINED + topic: topic}
 
 
 @pytest.mark.parametrize(("before", "after"), [("release", "release/1"), ("release/1/2", "release/1")])
@@ -152,7 +172,7 @@ def test_many_fetches_leave_one_index_over_their_packs_and_nothing_is_lost(place
     for commit in brought:
         assert not place.mirror.fetch([], commits=[commit])
     assert (folder / "multi-pack-index").exists() is not refused
-    assert set(place.refs()) == {KEPT + commit for commit in brought}
+    assert set(place.refs()) == {RETAINED + commit for commit in brought}
     assert len(list(folder.glob("*.pack"))) == 45
     with place.mirror.open() as repository:
         assert repository.objects.kinds(brought) == ["commit"] * 45
@@ -208,3 +228,56 @@ def test_a_branch_that_is_there_is_not_pushed_over(place: Place) -> None:
         with pytest.raises(GitError):
             place.mirror.push(repository, other, "refs/heads/main")
     assert (place.there.tip("fresh"), place.there.tip("main")) == (tip, tip)
+
+
+def grown(place: Place, commits: int) -> str:
+    """A history of so many more commits; its tip."""
+    return [place.there.commit({"log.txt": f"{number}\n"}, on="main") for number in range(commits)][-1]
+
+
+def packs(place: Place) -> set[str]:
+    return {file.name for file in (place.folder / "mirror" / "objects" / "pack").glob("*.pack")}
+
+
+def test_a_first_copy_comes_in_parts_and_is_whole(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "PART", 2)
+    tip = grown(place, 9)
+    place.mirror.fetch(["refs/heads/main"])
+    assert len(packs(place)) > 2
+    with place.mirror.open() as repository:
+        assert repository.run("rev-list", "--count", values=(tip,)).split() == [b"10"]
+        assert repository.run("rev-parse", "--is-shallow-repository").split() == [b"false"]
+
+
+def test_a_first_copy_that_was_broken_off_is_gone_on_with_and_not_read_until_then(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "PART", 2)
+    tip = grown(place, 9)
+    with monkeypatch.context() as broken:
+        broken.setattr(Mirror, "_deepen", lambda *_: False)
+        with pytest.raises(GitError):
+            place.mirror.fetch(["refs/heads/main"])
+    before = packs(place)
+    assert before, "the first part stays"
+    with pytest.raises(GitError, match="not complete"):
+        place.mirror.open()
+    place.made().fetch(["refs/heads/main"])
+    assert before <= packs(place), "and is not fetched again"
+    with place.mirror.open() as repository:
+        assert repository.run("rev-list", "--count", values=(tip,)).split() == [b"10"]
+
+
+def test_a_first_copy_of_what_is_there_no_more_is_begun_anew(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "PART", 2)
+    grown(place, 9)
+    with monkeypatch.context() as broken:
+        broken.setattr(Mirror, "_deepen", lambda *_: False)
+        with pytest.raises(GitError):
+            place.mirror.fetch(["refs/heads/main"])
+    place.there.branch("other", place.there.tip("main"))
+    place.there.git("update-ref", "-d", "refs/heads/main")
+    with pytest.raises(GitError):
+        place.made().fetch(["refs/heads/other"])
+    place.made().fetch(["refs/heads/other"])
+    assert list(place.refs()) == ["refs/heads/other"]

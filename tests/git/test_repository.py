@@ -11,6 +11,8 @@ import pytest
 from muniment.errors import GitError, UsageError
 from muniment.git import run
 from muniment.git.repository import Repository
+from muniment.programs.environment import git_environment
+from muniment.programs.process import Limits
 from tests.support.repos import Repo
 
 
@@ -29,7 +31,7 @@ def opened(path: Path) -> Repository:
 def head_of(path: Path) -> str:
     with opened(path) as repository:
         head = repository.resolve("HEAD")
-        assert repository.run("rev-list", "--count", head) == b"2\n"
+        assert repository.run("rev-list", "--count", values=[head]) == b"2\n"
         return head
 
 
@@ -132,8 +134,8 @@ def test_hostile_configuration_and_hooks_run_nothing(repo: Repo, tmp_path: Path)
     with opened(repo.path) as repository:
         head = repository.resolve("main")
         assert repository.refs("refs/heads/") == {"refs/heads/main": head}
-        repository.in_place("update-ref", "refs/heads/made", head)
-        assert b"a" in repository.run("diff-tree", "-p", f"{head}~1", head)
+        repository.in_place("update-ref", values=["refs/heads/made", head])
+        assert b"a" in repository.run("diff-tree", "-p", values=[f"{head}~1", head])
     assert not ran.exists()
 
 
@@ -202,8 +204,7 @@ def test_what_is_missing_in_a_partial_clone_is_not_fetched(repo: Repo, tmp_path:
                 "diff-tree",
                 "-r",
                 "--numstat",
-                "main~1".replace("main~1", repo.id("main~1")),
-                "main".replace("main", repo.tip("main")),
+                values=[repo.id("main~1"), repo.tip("main")],
             )
     assert not asked.exists()
 
@@ -252,9 +253,21 @@ def test_a_detached_head_has_no_branch(repo: Repo) -> None:
         assert repository.head_branch() == ""
 
 
+def test_a_head_that_is_a_link_or_names_no_branch_by_itself_is_asked_of_git(repo: Repo) -> None:
+    head = repo.git_dir / "HEAD"
+    head.unlink()
+    head.symlink_to("refs/heads/main")
+    with opened(repo.path) as repository:
+        assert repository.head_branch() == "refs/heads/main"
+    head.unlink()
+    head.write_text("ref: refs/heads/.invalid\n")  # as git leaves it where refs lie in a reftable
+    with opened(repo.path) as repository, pytest.raises(GitError):
+        repository.head_branch()
+
+
 def test_only_what_reads_no_configuration_runs_in_place(repo: Repo) -> None:
     with opened(repo.path) as repository, pytest.raises(ValueError, match="must not see"):
-        repository.in_place("diff", "HEAD")
+        repository.in_place("diff", values=["HEAD"])
 
 
 def test_objects_written_in_place_can_be_read(repo: Repo) -> None:
@@ -272,7 +285,7 @@ def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyP
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(GitError, match="took longer"):
-        run.run(["rev-parse"], run.environment({}), timeout=0.3)
+        run.run("rev-parse", (), git_environment({}), limits=Limits(seconds=0.3))
     grandchild = int((tmp_path / "pid").read_text())
     while _runs(grandchild):
         time.sleep(0.01)
@@ -286,16 +299,15 @@ def _runs(pid: int) -> bool:
 
 
 def test_a_child_that_prints_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "OUTPUT_LIMIT", 1 << 20)
     fake = tmp_path / "git"
     fake.write_text("#!/bin/sh\nexec yes\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(GitError, match="prints more than 1 MiB"):
-        run.run(["rev-parse"], run.environment({}))
+        run.run("rev-parse", (), git_environment({}), limits=Limits(output=1 << 20))
 
 
 def test_a_missing_git_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(GitError, match="git cannot be started"):
+    with pytest.raises(GitError, match="git is not installed"):
         opened(tmp_path)

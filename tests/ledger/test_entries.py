@@ -8,10 +8,10 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.ledger import entries, objects
 
 DIGEST = "sha256:" + "0" * 64
-JUDGED = entries.Judged(
+JUDGED = entries.DecisionRecord(
     time="2026-11-24T09:00:00.000000Z",
     object=DIGEST,
-    place="0" * 32,
+    repository_location="0" * 32,
     point="merge",
     repository="shop",
     target="refs/heads/main",
@@ -22,10 +22,11 @@ JUDGED = entries.Judged(
     policy=DIGEST,
     facts=DIGEST,
     results=DIGEST,
-    codes=("review.two-others:too-few-approvals",),
-    more=0,
+    reason_codes=("review.two-reviewers:too-few-approvals",),
+    omitted_reason_codes=0,
     exceptions=(),
-    push=DIGEST,
+    trigger=DIGEST,
+    included_heads=DIGEST,
 )
 
 
@@ -34,17 +35,17 @@ def test_it_reads_back() -> None:
 
 
 def test_codes_that_have_no_room_are_counted() -> None:
-    many = structs.replace(JUDGED, codes=tuple(f"clause-{number}:too-few-approvals" for number in range(1000)))
+    many = structs.replace(JUDGED, reason_codes=tuple(f"clause-{number}:too-few-approvals" for number in range(1000)))
     data = entries.encode(many)
     found = entries.decode(data, 0)
     assert len(data) <= entries.LARGEST
-    assert isinstance(found, entries.Judged)
-    assert len(found.codes) + found.more == 1000
-    assert found.codes == many.codes[: len(found.codes)]
+    assert isinstance(found, entries.DecisionRecord)
+    assert len(found.reason_codes) + found.omitted_reason_codes == 1000
+    assert found.reason_codes == many.reason_codes[: len(found.reason_codes)]
 
 
 def test_what_has_no_room_without_codes_is_none() -> None:
-    with pytest.raises(ValueError, match="4096"):
+    with pytest.raises(LedgerError, match="4096"):
         entries.encode(structs.replace(JUDGED, target="refs/heads/" + "x" * 5000))
 
 
@@ -52,10 +53,12 @@ def test_what_has_no_room_without_codes_is_none() -> None:
     ("old", "new", "why"),
     [
         (b'"deny"', b'"deny" ', "canonical"),
+        (b'"outcome":"deny"', b'"outcome":"allow","outcome":"deny"', "key twice"),
+        (b'"omitted_reason_codes":0', b'"omitted_reason_codes":9007199254740992', "no canonical form"),
         (b'"version":1', b'"version":2', "version 2"),
         (b'"kind":"decision"', b'"kind":"else"', "else"),
-        (b'"more":0', b'"more":0,"x":1', "unknown field"),
-        (b'"more":0', b'"more":"0"', "int"),
+        (b'"omitted_reason_codes":0', b'"more":0,"x":1', "unknown field"),
+        (b'"omitted_reason_codes":0', b'"omitted_reason_codes":"0"', "int"),
         (b'"refs/heads/main"', b'"' + b"x" * 5000 + b'"', "4096"),
     ],
 )

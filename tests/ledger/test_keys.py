@@ -4,6 +4,7 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from muniment.errors import ParseError
 from muniment.ledger.keys import generate, public_of
 
 
@@ -42,7 +43,7 @@ def test_the_public_half_follows_from_the_private_one() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "a\u00a0b"])
 def test_a_name_that_would_break_the_form_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot name a key"):
+    with pytest.raises(ParseError, match="cannot name a key"):
         generate(name)
 
 
@@ -73,6 +74,6 @@ def spoilt(how: str) -> str:
 )
 def test_what_is_no_private_key_is_refused_without_showing_it(how: str) -> None:
     text = spoilt(how)
-    with pytest.raises(ValueError, match="private key") as caught:
+    with pytest.raises(ParseError, match="private key") as caught:
         public_of(text)
     assert not text or text[-12:] not in str(caught.value)

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from muniment.errors import LedgerError
+from muniment.errors import LedgerError, ParseError
 from muniment.ledger import checkpoints, keys, notes, proof_text
 
 TEXT = "This is a message.\n"
@@ -30,7 +30,7 @@ def test_a_note_is_verified_by_its_own_key_alone(pair: tuple[str, str]) -> None:
     assert not notes.verified(note, keys.generate("muniment/shop")[1])
     other = notes.Note(TEXT + "more\n", note.signatures)
     assert not notes.verified(other, public)
-    with pytest.raises(ValueError, match="witness"):
+    with pytest.raises(ParseError, match="witness"):
         notes.verified(note, notes.cosigner(private))
 
 
@@ -95,12 +95,12 @@ class TestKey:
         "text", ["", "a", "a+b+c", "a+00000000+" + base64.b64encode(b"\1" + bytes(32)).decode(), PUBLIC[:-4] + "AAAA"]
     )
     def test_what_is_none_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="public key"):
+        with pytest.raises(ParseError, match="public key"):
             keys.read_public(text)
 
     def test_a_private_one_is_never_shown(self, pair: tuple[str, str]) -> None:
         for spoilt in (pair[0][:-4], pair[0].replace("PRIVATE", "SECRET"), pair[0].replace("shop", "else")):
-            with pytest.raises(ValueError, match="private key") as caught:
+            with pytest.raises(ParseError, match="private key") as caught:
                 keys.sign(spoilt, b"x")
             assert pair[0][-20:-6] not in str(caught.value)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from muniment.errors import HomeError
+from muniment.errors import StoreError
 from muniment.ledger import keys
 from muniment.ledger.tiles import bundle, bundle_path, hash_path, unbundle
 from muniment.ledger.tree import leaf_hash
@@ -87,7 +87,7 @@ def test_a_file_that_is_missing_or_cut_off_is_named(stored: Stored, path: str) -
 def test_a_file_that_cannot_be_read_is_named(stored: Stored) -> None:
     def read(path: str) -> bytes | None:
         if path == hash_path(0, 1):
-            raise HomeError("no", "no")
+            raise StoreError("no", "no")
         return stored.files.get(path)
 
     assert verify(read, stored.checkpoint, stored.public).problems == (f"{hash_path(0, 1)}: no",)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from muniment.decision.account import Account as Told
+from muniment.decision.account import DecisionReport as Told
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.errors import ForgeCode, ForgeError

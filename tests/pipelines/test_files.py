@@ -1,6 +1,5 @@
 """Pipeline files: what they hold is named, and what cannot be read is not passed over."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ def read(path: str, text: str | bytes) -> PipelineRead:
 def unread(path: str, text: str | bytes) -> object:
     system = files.system_of(path)
     assert system is not None
-    return files.read(Content(path, system, Known(text.encode() if isinstance(text, str) else text))).read
+    return files.read(Content(path, system, Known(text.encode() if isinstance(text, str) else text))).content
 
 
 def names(spots: tuple[Spot, ...]) -> list[str]:
@@ -100,17 +99,17 @@ jobs:
 def test_everything_that_a_workflow_holds_is_named_with_its_line() -> None:
     found = read(".github/workflows/ship.yml", WORKFLOW)
     assert found.deploys
-    assert found.manual == (
+    assert found.manual_steps == (
         Spot(2, "on: workflow_dispatch"),
         Spot(20, f"trstringer/manual-approval@{SHA}"),
     )
-    assert found.literal == (Spot(7, "API_TOKEN"), Spot(16, "POSTGRES_PASSWORD"), Spot(24, "DB_PASSWORD"))
-    assert found.stored == (Spot(28, "DEPLOY_KEY"), Spot(29, "all secrets"), Spot(32, "all secrets"))
-    assert names(found.unpinned) == [
+    assert found.literal_secrets == (Spot(7, "API_TOKEN"), Spot(16, "POSTGRES_PASSWORD"), Spot(24, "DB_PASSWORD"))
+    assert found.forge_secrets == (Spot(28, "DEPLOY_KEY"), Spot(29, "all secrets"), Spot(32, "all secrets"))
+    assert names(found.unpinned_references) == [
         *("postgres:16", "actions/checkout@v4", "docker://alpine:3", "a script from the network", "tool:latest"),
         "acme/shared/.github/workflows/x.yml@main",
     ]
-    assert names(found.broad) == ["permissions: contents: write", "permissions: write-all"]
+    assert names(found.broad_tokens) == ["permissions: contents: write", "permissions: write-all"]
     assert FAKE not in repr(found)
 
 
@@ -139,15 +138,15 @@ def test_whose_file_a_path_is(path: str, system: System | None) -> None:
 def test_a_workflow_may_be_started_by_hand_besides() -> None:
     both = "on: {push: {}, workflow_dispatch: {}}\njobs: {a: {steps: [{run: muniment deploy --env p -- x}]}}\n"
     found = read(".gitea/workflows/a.yml", both)
-    assert (found.manual, found.deploys, found.fetches) == ((), True, True)
+    assert (found.manual_steps, found.deploys, found.fetches_secrets) == ((), True, True)
     job = "on: push\njobs:\n  a:\n    if: github.event_name == 'workflow_dispatch'\n    steps: []\n"
-    assert len(read(".gitea/workflows/a.yml", job).manual) == 1
+    assert len(read(".gitea/workflows/a.yml", job).manual_steps) == 1
 
 
 def test_an_action_is_read_too() -> None:
     action = f"name: x\nruns:\n  using: composite\n  steps:\n    - uses: a/b@v1\n    - run: login --password {FAKE}\n"
     found = read("action.yml", action)
-    assert (names(found.unpinned), names(found.literal)) == (["a/b@v1"], ["--password"])
+    assert (names(found.unpinned_references), names(found.literal_secrets)) == (["a/b@v1"], ["--password"])
 
 
 GITLAB = f"""
@@ -183,11 +182,11 @@ ship:
 
 def test_a_gitlab_pipeline() -> None:
     found = read(".gitlab-ci.yml", GITLAB)
-    assert (found.deploys, found.fetches) == (True, True)
-    assert names(found.manual) == [".base", "ship"]
-    assert names(found.literal) == ["REGISTRY_PASSWORD"]
-    assert names(found.stored) == ["DB_PASSWORD"]
-    assert names(found.unpinned) == [
+    assert (found.deploys, found.fetches_secrets) == (True, True)
+    assert names(found.manual_steps) == [".base", "ship"]
+    assert names(found.literal_secrets) == ["REGISTRY_PASSWORD"]
+    assert names(found.forge_secrets) == ["DB_PASSWORD"]
+    assert names(found.unpinned_references) == [
         *("remote: https://example.test/x.yml", "project: acme/ci", "component: gitlab.example.test/acme/c@1.0"),
         "python:3.11",
     ]
@@ -205,18 +204,20 @@ scp build.tar "deploy@host:$DEPLOY_TOKEN"
 def test_a_plain_script() -> None:
     found = read("bin/deploy", SCRIPT)
     assert found.deploys
-    assert [spot.line for spot in found.manual] == [3]
-    assert names(found.literal) == ["AWS_SECRET_ACCESS_KEY"]
-    assert names(found.stored) == ["DEPLOY_TOKEN"]
-    assert names(found.unpinned) == ["a script from the network"]
+    assert [spot.line for spot in found.manual_steps] == [3]
+    assert names(found.literal_secrets) == ["AWS_SECRET_ACCESS_KEY"]
+    assert names(found.forge_secrets) == ["DEPLOY_TOKEN"]
+    assert names(found.unpinned_references) == ["a script from the network"]
 
 
 @pytest.mark.parametrize(
     "value", ["AKIA" + "A" * 16, "ghp_" + "a" * 36, "glpat-" + "a" * 20, "-----BEGIN RSA " + "PRIVATE KEY-----"]
 )
 def test_a_secret_is_known_by_its_form_too(value: str) -> None:
-    assert names(read(".ci/run", f"echo {value}\n").literal) == ["a value of a known form"]
-    assert names(read(".github/workflows/a.yml", f"on: push\nenv: {{X: '{value}'}}\njobs: {{}}\n").literal) == ["X"]
+    assert names(read(".ci/run", f"echo {value}\n").literal_secrets) == ["a value of a known form"]
+    assert names(read(".github/workflows/a.yml", f"on: push\nenv: {{X: '{value}'}}\njobs: {{}}\n").literal_secrets) == [
+        "X"
+    ]
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -251,7 +252,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_what_cannot_be_read_is_not_known(text: str | bytes, why: str) -> None:
     found = unread(".github/workflows/a.yml", text)
     assert isinstance(found, Unknown)
-    assert why in found.why
+    assert why in found.reason
 
 
 @pytest.mark.parametrize("text", ["x" * 5_001, b"\x00", "x\n" * 70_000])
@@ -263,24 +264,6 @@ def test_a_system_that_is_not_understood_is_not_known() -> None:
     assert unread("Jenkinsfile", "pipeline {}") == Unknown("files of this system are not understood yet")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "docker run " + "-a=b " * 900 + "X",
-        "curl " * 990,
-        "${{" * 1_600,
-        "eyJ" * 1_600,
-        "export " * 700 + "=",
-        "A_" * 2_400,
-    ],
-)
-def test_hostile_lines_cost_little(line: str) -> None:
-    began = time.process_time()
-    read(".github/workflows/a.yml", f"on: push\njobs: {{a: {{steps: [{{run: '{line}'}}]}}}}\n")
-    read(".ci/run", line + "\n")
-    assert time.process_time() - began < 30  # a pattern that goes wild takes for ever
-
-
 def test_files_come_from_the_commit_and_links_are_not_followed(repo: Repo) -> None:
     head = repo.commit({".github/workflows/a.yml": CLEAN, ".ci/run": "make\n", "src/x.py": "x\n"})
     with Repository.open(str(repo.path)) as repository:
@@ -290,7 +273,7 @@ def test_files_come_from_the_commit_and_links_are_not_followed(repo: Repo) -> No
     linked = repo.commit(tree=tree)
     with Repository.open(str(repo.path)) as repository:
         (content,) = files.contents(repository, linked)
-        assert files.read(content).read == Unknown("it is a link, or another repository")
+        assert files.read(content).content == Unknown("it is a link, or another repository")
 
 
 def test_too_many_or_too_large_files_are_not_read(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

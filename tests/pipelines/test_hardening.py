@@ -10,7 +10,8 @@ import pytest
 
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Hardening
-from muniment.pipelines import confined, hardening
+from muniment.pipelines import hardening
+from muniment.programs import confinement
 
 WORKFLOW = b"""on: [pull_request_target]
 jobs:
@@ -34,7 +35,7 @@ jobs:
 
 
 def found(files: dict[str, bytes]) -> list[tuple[str, str, int]]:
-    weaknesses = hardening.examine(files).weaknesses
+    weaknesses = hardening.examine(files).findings
     assert isinstance(weaknesses, Known), weaknesses
     return [(one.rule, one.path, one.line) for one in weaknesses.value]
 
@@ -59,29 +60,29 @@ def test_nothing_found_is_an_answer_and_so_is_no_file() -> None:
 @pytest.mark.parametrize("broken", [b"on: push\njobs: [\n", b"hello: world\n", b"\xff\xfe", b""])
 def test_one_file_that_it_cannot_read_makes_all_unknown(broken: bytes) -> None:
     answer = hardening.examine({".github/workflows/a.yml": WORKFLOW, ".github/workflows/b.yml": broken})
-    assert isinstance(answer.weaknesses, Unknown)
+    assert isinstance(answer.findings, Unknown)
 
 
 def test_an_engine_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardening, "SECONDS", 0)
-    assert hardening.examine({"a.yml": CLEAN}).weaknesses == Unknown("zizmor took longer than 0 seconds")
+    assert hardening.examine({"a.yml": CLEAN}).findings == Unknown("zizmor took longer than 0 seconds")
 
 
 def test_no_engine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hardening.ready() == ""
     monkeypatch.setattr(hardening, "ENGINE", "no-such-engine")
     assert hardening.ready() == "no-such-engine is not installed"
-    assert hardening.examine({"a.yml": CLEAN}).weaknesses == Unknown("no-such-engine is not installed")
+    assert hardening.examine({"a.yml": CLEAN}).findings == Unknown("no-such-engine is not installed")
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b"[{}]", b'[{"ident": "x", "determinations": {}, "locations": []}]'])
 def test_an_answer_of_another_form_is_not_understood(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hardening, "_run", lambda folder: Known(answer))
-    assert isinstance(hardening.examine({"a.yml": CLEAN}).weaknesses, Unknown)
+    assert isinstance(hardening.examine({"a.yml": CLEAN}).findings, Unknown)
 
 
 def run_confined(*command: str) -> subprocess.CompletedProcess[bytes]:
-    python = [sys.executable, "-I", "-m", "muniment.pipelines.confined", *command]
+    python = [sys.executable, "-I", "-m", "muniment.programs.confinement", *command]
     return subprocess.run(python, capture_output=True, check=False, timeout=60)
 
 
@@ -98,9 +99,9 @@ def test_a_confined_program_has_bounded_memory() -> None:
 def test_without_bounds_nothing_runs(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "pdp11")
     monkeypatch.setattr(resource, "setrlimit", lambda what, most: None)
-    assert confined.main(["/bin/echo", "here"]) == confined.NO_CHILD
+    assert confinement.main(["/bin/echo", "here"]) == confinement.NO_CHILD
     assert capfd.readouterr().out == ""
 
 
 def test_a_program_that_is_not_there_is_told() -> None:
-    assert run_confined("/no/such/program").returncode == confined.NO_CHILD
+    assert run_confined("/no/such/program").returncode == confinement.NO_CHILD

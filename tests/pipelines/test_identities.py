@@ -6,7 +6,8 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import structs
 
@@ -243,6 +244,17 @@ def test_a_changed_token_is_refused() -> None:
     assert refusal(f"{head}.{other}.{signature}") is IdentityCode.SIGNATURE
 
 
+def test_a_header_or_claim_that_is_named_twice_is_refused() -> None:
+    claims, header = json.dumps(CLAIMS).encode(), json.dumps({"alg": "RS256", "kid": "one"}).encode()
+    twice = claims.replace(b'"sub": ', b'"sub": "another", "sub": ')
+    assert twice != claims
+    for first, second in ((header, twice), (header.replace(b"{", b'{"kid": "two", '), claims)):
+        body = ".".join(base64.urlsafe_b64encode(piece).decode().rstrip("=") for piece in (first, second))
+        signature = RSA.sign(body.encode(), padding.PKCS1v15(), hashes.SHA256())
+        token = body + "." + base64.urlsafe_b64encode(signature).decode().rstrip("=")
+        assert refusal(token) is IdentityCode.UNREADABLE
+
+
 @pytest.mark.parametrize("text", ["", "x", "a.b", "a.b.c", "ä.b.c", "." * 2, "a.b.c.d", "e30.e30.", "x" * 20_000])
 def test_what_is_no_token_is_refused(text: str) -> None:
     assert refusal(text) in (IdentityCode.UNREADABLE, IdentityCode.ALGORITHM)
@@ -261,17 +273,18 @@ def test_extensions_are_refused(header: dict[str, Any]) -> None:
         "[]",
         jwk(WEAK),
         jwk(RSA, use="enc"),
+        jwk(RSA).replace("{", '{"kid": "two", ', 1),
         jwk(RSA, alg="RS512"),
         json.dumps({"kty": "oct", "k": "c2VjcmV0", "kid": "one"}),
         pem(ec.generate_private_key(ec.SECP384R1())),
     ],
 )
 def test_a_key_that_cannot_be_trusted_is_refused(key: str) -> None:
-    assert refusal(signed(CLAIMS), structs.replace(TRUST, keys=(key,))) is IdentityCode.UNTRUSTING
+    assert refusal(signed(CLAIMS), structs.replace(TRUST, keys=(key,))) is IdentityCode.INCOMPLETE_TRUST
 
 
 @pytest.mark.parametrize(
     "less", [{"url": ""}, {"audience": ""}, {"keys": ()}, {"environment": ""}, {"repository": ""}, {"refs": ()}]
 )
 def test_what_is_not_whole_recognises_nobody(less: dict[str, Any]) -> None:
-    assert refusal(signed(CLAIMS), structs.replace(TRUST, **less)) is IdentityCode.UNTRUSTING
+    assert refusal(signed(CLAIMS), structs.replace(TRUST, **less)) is IdentityCode.INCOMPLETE_TRUST

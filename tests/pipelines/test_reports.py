@@ -1,5 +1,7 @@
 """Reports of tests: what is whole is counted, what is not says nothing."""
 
+from xml.etree.ElementTree import Element
+
 import pytest
 
 from muniment.errors import ReportError
@@ -96,3 +98,16 @@ def test_a_huge_report_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_deep_report_breaks_nothing() -> None:
     deep = b"<testsuite>" * 2_000 + b'<testcase name="a"/>' + b"</testsuite>" * 2_000
     assert read(deep) == Counts(1, 0, 0)
+
+
+def test_suites_that_lie_deep_in_each_other_are_counted_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, tag = [0], tests._tag
+
+    def counting(element: Element) -> str:
+        calls[0] += 1
+        return tag(element)
+
+    monkeypatch.setattr(tests, "_tag", counting)
+    deep = 2_000
+    assert read(b"<testsuite>" * deep + b'<testcase name="a"/>' + b"</testsuite>" * deep) == Counts(1, 0, 0)
+    assert calls[0] < 10 * deep

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from muniment.errors import AttestationCode, AttestationError
+from muniment.facts import canonical
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Provenance
 from muniment.ledger import keys
@@ -85,7 +86,7 @@ def predicate(commits: list[str], builder: str = CI) -> dict[str, Any]:
 def test_what_proves_nothing_is_not_known_and_says_why(data: bytes, why: str) -> None:
     found = read(data)
     assert isinstance(found.signed_by, Unknown)
-    assert why in found.signed_by.why
+    assert why in found.signed_by.reason
 
 
 def opened_up(data: bytes, **changed: Any) -> bytes:
@@ -103,6 +104,22 @@ def test_an_envelope_that_was_touched_is_nothing() -> None:
         opened_up(whole, payload="%%"),
     ):
         assert isinstance(read(touched).signed_by, Unknown)
+
+
+def test_a_key_that_is_named_twice_makes_an_envelope_nothing() -> None:
+    payload = json.dumps(said()).encode()
+    twice = payload.replace(b'"predicate": ', b'"predicate": {}, "predicate": ')
+    builder = payload.replace(b'{"id": ', b'{"id": "https://other.example.test/builder", "id": ')
+    whole = envelope(said())
+    for data in (
+        dsse.sealed(twice, PRIVATE),
+        dsse.sealed(builder, PRIVATE),
+        whole.replace(b'"payload":', b'"payload":"","payload":'),
+        whole.replace(b'"sig":', b'"sig":"","sig":'),
+    ):
+        found = read(data).signed_by
+        assert isinstance(found, Unknown)
+        assert "names a key twice" in found.reason
 
 
 def test_several_subjects_may_be_in_one_statement() -> None:
@@ -169,10 +186,19 @@ def test_a_permission_is_what_was_made() -> None:
     assert verified(made, product="shop") == PERMISSION
 
 
+def test_a_permission_is_canonical_and_names_no_key_twice() -> None:
+    payload = dsse.unverified(vsa.make(PERMISSION, SIGNER))
+    spaced, twice = payload.replace(b":", b": ", 1), payload.replace(b"{", b'{"predicateType":"x",', 1)
+    for data, why in ((spaced, "canonical form"), (twice, "names a key twice")):
+        with pytest.raises(AttestationError, match=why) as caught:
+            verified(dsse.sealed(data, SIGNER))
+        assert caught.value.code is AttestationCode.UNREADABLE
+
+
 def with_predicate(**changed: Any) -> bytes:
     statement = json.loads(dsse.unverified(vsa.make(PERMISSION, SIGNER)))
     predicate = {name: value for name, value in (statement["predicate"] | changed).items() if value is not None}
-    return dsse.sealed(json.dumps(statement | {"predicate": predicate}).encode(), SIGNER)
+    return dsse.sealed(canonical.encode(statement | {"predicate": predicate}), SIGNER)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from muniment.errors import PolicyError
 from muniment.policy.document import place_of_clause, read_policy
-from muniment.policy.model import Clause, Point
+from muniment.policy.model import Clause, Point, Section
 from muniment.policy.reading import LARGEST
 
 POLICY = """schema = 1
@@ -15,24 +15,36 @@ source = "policy.md"
 [branches]
 protected = ["main", "release/*"]
 
-[unjudged]
+[unenforced]
 deploy = "nothing is deployed from here"
 
 [[clause]]
-id = "review.two-others"
+id = "review.two-reviewers"
+name = "Two reviewers"
+section = "review"
 text = "All code is reviewed by at least two others."
-control = "reviewed-by-others"
-bites = "merge"
+control = "independent-review"
+enforce = ["merge"]
 with = { reviewers = 2 }
 
 [[clause]]
 id = "tidy"
+name = "Tidy code"
+section = "review"
 text = "Code is tidy."
-bites = ["report", "merge"]
+enforce = ["merge", "deploy"]
 branches = ["main"]
 paths = ["src/**"]
-report_until = 2027-01-31
+monitoring_until = 2027-01-31
+owner = "lead@example.test"
+
+[[section]]
+id = "review"
+name = "Code review"
+owner = "review@example.test"
 """
+
+FAR_TOO_MANY = [f"f{number}" for number in range(201)]
 
 
 def refusal(text: str) -> PolicyError:
@@ -56,28 +68,35 @@ def changed(old: str, new: str) -> str:
 def test_a_policy_is_read_as_it_is_written() -> None:
     policy = read_policy(POLICY, "policy.toml")
     assert (policy.owner, policy.repository, policy.source) == ("security@example.test", "shop", "policy.md")
-    assert policy.protected == ("main", "release/*")
+    assert policy.protected_branches == ("main", "release/*")
     assert policy.protected_tags == ()
-    tagged = POLICY.replace("[unjudged]", '[tags]\nprotected = ["v*"]\n[unjudged]')
+    tagged = POLICY.replace("[unenforced]", '[tags]\nprotected = ["v*"]\n[unenforced]')
     assert read_policy(tagged, "policy.toml").protected_tags == ("v*",)
-    assert policy.unjudged == {Point.DEPLOY: "nothing is deployed from here"}
+    assert policy.unenforced == {Point.DEPLOY: "nothing is deployed from here"}
+    assert policy.sections == (Section("review", "Code review", "review@example.test"),)
+    assert [policy.owner_of(clause) for clause in policy.clauses] == ["review@example.test", "lead@example.test"]
     assert policy.clauses == (
         Clause(
-            id="review.two-others",
+            id="review.two-reviewers",
+            name="Two reviewers",
+            section="review",
             text="All code is reviewed by at least two others.",
-            control="reviewed-by-others",
-            bites=(Point.MERGE,),
+            control="independent-review",
+            enforce=(Point.MERGE,),
             parameters={"reviewers": 2},
         ),
         Clause(
             id="tidy",
+            name="Tidy code",
+            section="review",
             text="Code is tidy.",
             control="",
-            bites=(Point.REPORT, Point.MERGE),
+            enforce=(Point.MERGE, Point.DEPLOY),
             parameters={},
             branches=("main",),
             paths=("src/**",),
-            report_until=datetime.date(2027, 1, 31),
+            monitoring_until=datetime.date(2027, 1, 31),
+            owner="lead@example.test",
         ),
     )
 
@@ -99,7 +118,7 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
         ('repository = "shop"', 'repository = "the shop"', 3, "repository", "without blanks"),
         ('source = "policy.md"', 'source = ""', 4, "source", "found ''"),
         ('source = "policy.md"', "surce = 1", 4, "surce", 'found "surce"'),
-        ("[unjudged]", "[tags]\nprotected = [1]\n[unjudged]", 10, "tags.protected", "found 1"),
+        ("[unenforced]", "[tags]\nprotected = [1]\n[unenforced]", 10, "tags.protected", "found 1"),
         ('protected = ["main", "release/*"]', "protected = []", 7, "branches.protected", "empty list"),
         ('protected = ["main", "release/*"]', 'protected = "main"', 7, "branches.protected", "found 'main'"),
         ('protected = ["main", "release/*"]', "", 6, "branches.protected", "found nothing"),
@@ -109,47 +128,83 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
         ('"release/*"', '"a b"', 7, "branches.protected", "'a b'"),
         ('"release/*"', '"release/["', 7, "branches.protected", "no special meaning"),
         ('"release/*"]', '"release/*"]\nlive = 1', 8, "branches.live", "one of the keys protected"),
-        ('deploy = "nothing is deployed from here"', 'deploy = ""', 10, "unjudged.deploy", "reason in words"),
-        ('deploy = "nothing is deployed from here"', 'build = "x"', 10, "unjudged.build", 'found "build"'),
-        ('id = "tidy"', 'id = "Tidy"', 20, 'clause "Tidy" id', "lower-case"),
-        ('id = "tidy"', 'id = "review.two-others"', 20, 'clause "review.two-others" id', "no other clause"),
-        ('id = "tidy"\n', "", 19, "clause 2 id", "found nothing"),
-        ('text = "Code is tidy."', "text = 1", 21, 'clause "tidy" text', "as the company wrote it"),
-        ('control = "reviewed-by-others"', 'control = ""', 15, 'clause "review.two-others" control', "found ''"),
-        ('control = "reviewed-by-others"\n', "", 16, 'clause "review.two-others" with', "a control beside it"),
-        ('bites = "merge"', 'bites = "push"', 16, 'clause "review.two-others" bites', "merge, deploy, report"),
-        ('bites = "merge"\n', "", 12, 'clause "review.two-others" bites', "found nothing"),
-        ('bites = ["report", "merge"]', "bites = []", 22, 'clause "tidy" bites', "empty list"),
-        ('bites = ["report", "merge"]', 'bites = ["merge", "x"]', 22, 'clause "tidy" bites', "found 'x'"),
-        ('bites = ["report", "merge"]', 'bites = ["merge", "merge"]', 22, 'clause "tidy" bites', "twice"),
-        ('branches = ["main"]', "branches = []", 23, 'clause "tidy" branches', "empty list"),
-        ('branches = ["main"]', 'branches = ["/main"]', 23, 'clause "tidy" branches', "begins with /"),
-        ('paths = ["src/**"]', "paths = []", 24, 'clause "tidy" paths', "empty list"),
-        ('paths = ["src/**"]', 'paths = ["{a,b}"]', 24, 'clause "tidy" paths', "no special meaning"),
+        ('deploy = "nothing is deployed from here"', 'deploy = ""', 10, "unenforced.deploy", "reason in words"),
+        ('deploy = "nothing is deployed from here"', 'build = "x"', 10, "unenforced.build", 'found "build"'),
+        ('id = "tidy"', 'id = "Tidy"', 22, 'clause "Tidy" id', "lower-case"),
+        ('id = "tidy"', 'id = "review.two-reviewers"', 22, 'clause "review.two-reviewers" id', "no other clause"),
+        ('id = "tidy"\n', "", 21, "clause 2 id", "found nothing"),
+        ('name = "Tidy code"\n', "", 21, 'clause "tidy" name', "found nothing"),
+        ('name = "Tidy code"', f'name = "{"x" * 61}"', 23, 'clause "tidy" name', "at most 60 characters"),
+        ('name = "Tidy code"', 'name = """Tidy\ncode"""', 23, 'clause "tidy" name', "in one line"),
         (
-            "report_until = 2027-01-31",
-            'report_until = "2027-01-31"',
-            25,
-            'clause "tidy" report_until',
+            'name = "Tidy code"\nsection = "review"\n',
+            'name = "Tidy code"\n',
+            21,
+            'clause "tidy" section',
+            "found nothing",
+        ),
+        (
+            '[[section]]\nid = "review"',
+            '[[section]]\nid = "x"',
+            15,
+            'clause "review.two-reviewers" section',
+            "found 'review'",
+        ),
+        ('id = "review"\n', "", 32, "section 1 id", "found nothing"),
+        ('name = "Code review"\n', "", 32, 'section "review" name', "found nothing"),
+        ('owner = "review@example.test"\n', "", 32, 'section "review" owner', "found nothing"),
+        ('owner = "review@example.test"\n', 'owner = "x"\nx = 1\n', 36, 'section "review" x', 'found "x"'),
+        (
+            *(
+                'owner = "review@example.test"\n',
+                'owner = "x"\n[[section]]\nid = "review"\nname = "y"\nowner = "x"\n',
+                37,
+            ),
+            *('section "review" id', "no other section"),
+        ),
+        ('owner = "lead@example.test"', 'owner = ""', 30, 'clause "tidy" owner', "found ''"),
+        ('text = "Code is tidy."', "text = 1", 25, 'clause "tidy" text', "as the company wrote it"),
+        ('control = "independent-review"', 'control = ""', 17, 'clause "review.two-reviewers" control', "found ''"),
+        ('control = "independent-review"\n', "", 18, 'clause "review.two-reviewers" with', "a control beside it"),
+        ('enforce = ["merge"]', 'enforce = ["push"]', 18, 'clause "review.two-reviewers" enforce', "merge, deploy"),
+        ('enforce = ["merge"]', 'enforce = "merge"', 18, 'clause "review.two-reviewers" enforce', "found 'merge'"),
+        ('enforce = ["merge"]', 'enforce = ["state"]', 18, 'clause "review.two-reviewers" enforce', "found 'state'"),
+        ('enforce = ["merge"]\n', "", 12, 'clause "review.two-reviewers" enforce', "found nothing"),
+        ('enforce = ["merge", "deploy"]', 'enforce = ["merge", "x"]', 26, 'clause "tidy" enforce', "found 'x'"),
+        ('enforce = ["merge", "deploy"]', 'enforce = ["merge", "merge"]', 26, 'clause "tidy" enforce', "twice"),
+        ('branches = ["main"]', "branches = []", 27, 'clause "tidy" branches', "empty list"),
+        ('branches = ["main"]', 'branches = ["/main"]', 27, 'clause "tidy" branches', "begins with /"),
+        ('paths = ["src/**"]', "paths = []", 28, 'clause "tidy" paths', "empty list"),
+        ('paths = ["src/**"]', 'paths = ["{a,b}"]', 28, 'clause "tidy" paths', "no special meaning"),
+        ('paths = ["src/**"]', f"paths = {FAR_TOO_MANY}", 28, 'clause "tidy" paths', "at most 200 patterns, found 201"),
+        (
+            "monitoring_until = 2027-01-31",
+            'monitoring_until = "2027-01-31"',
+            29,
+            'clause "tidy" monitoring_until',
             "without quotes",
         ),
         (
-            *("report_until = 2027-01-31", "report_until = 2027-01-31T10:00:00Z", 25),
-            *('clause "tidy" report_until', "found 2027-01-31T10:00:00+00:00"),
+            *("monitoring_until = 2027-01-31", "monitoring_until = 2027-01-31T10:00:00Z", 29),
+            *('clause "tidy" monitoring_until', "found 2027-01-31T10:00:00+00:00"),
         ),
-        ("report_until = 2027-01-31", "exempt = true", 25, 'clause "tidy" exempt', 'found "exempt"'),
-        ("with = { reviewers = 2 }", "with = 2", 17, 'clause "review.two-others" with', "a table"),
+        ("monitoring_until = 2027-01-31", "exempt = true", 29, 'clause "tidy" exempt', 'found "exempt"'),
+        ("with = { reviewers = 2 }", "with = 2", 19, 'clause "review.two-reviewers" with', "a table"),
         (
-            *("with = { reviewers = 2 }", "with.reviewers = 2.5", 17),
-            *('clause "review.two-others" with.reviewers', "found 2.5"),
-        ),
-        (
-            *("with = { reviewers = 2 }", f"with.reviewers = {2**60}", 17),
-            *('clause "review.two-others" with.reviewers', "whole number"),
+            *("with = { reviewers = 2 }", "with.reviewers = 2.5", 19),
+            *('clause "review.two-reviewers" with.reviewers', "found 2.5"),
         ),
         (
-            *("with = { reviewers = 2 }", "[clause.with]\nx = true\nreviewers = [{}]", 19),
-            *('clause "review.two-others" with.reviewers', "found a table"),
+            *("with = { reviewers = 2 }", f"with.reviewers = {2**60}", 19),
+            *('clause "review.two-reviewers" with.reviewers', "whole number"),
+        ),
+        (
+            *("with = { reviewers = 2 }", f"with.reviewers = {FAR_TOO_MANY}", 19),
+            *('clause "review.two-reviewers" with.reviewers', "at most 200 entries, found 201"),
+        ),
+        (
+            *("with = { reviewers = 2 }", "[clause.with]\nx = true\nreviewers = [{}]", 21),
+            *('clause "review.two-reviewers" with.reviewers', "found a table"),
         ),
     ],
 )
@@ -201,21 +256,7 @@ def test_parameters_may_be_texts_numbers_truths_and_lists_of_them() -> None:
 
 
 def test_a_clause_is_found_in_the_text_by_its_id() -> None:
-    assert place_of_clause("p", POLICY, "tidy", "bites") == "p:22"
-    assert place_of_clause("p", POLICY, "tidy", "with", "x") == "p:19"
-    assert place_of_clause("p", POLICY, "nothing", "bites") == "p"
-    assert place_of_clause("p", "", "tidy", "bites") == "p"
-
-
-def test_days_that_stand_apart_delay_their_clauses_and_never_bring_one_forward() -> None:
-    apart = POLICY + '\n[[gently]]\nclause = "review.two-others"\nuntil = 2027-03-01\n'
-    earlier = '\n[[gently]]\nclause = "tidy"\nuntil = 2026-01-01\n[[gently]]\nclause = "tidy"\nuntil = 2026-06-01\n'
-    one, two = read_policy(apart + earlier, "policy.toml").clauses
-    assert one.report_until == datetime.date(2027, 3, 1)
-    assert two.report_until == datetime.date(2027, 1, 31)
-    assert read_policy(apart, "policy.toml").digest != read_policy(POLICY, "policy.toml").digest
-
-
-@pytest.mark.parametrize("line", ['clause = "no.such"\nuntil = 2027-01-01', 'clause = "tidy"', "until = 2027-01-01"])
-def test_a_day_for_no_clause_or_a_clause_without_a_day_is_refused(line: str) -> None:
-    assert "gently" in refusal(f"{POLICY}\n[[gently]]\n{line}\n").key
+    assert place_of_clause("p", POLICY, "tidy", "enforce") == "p:26"
+    assert place_of_clause("p", POLICY, "tidy", "with", "x") == "p:21"
+    assert place_of_clause("p", POLICY, "nothing", "enforce") == "p"
+    assert place_of_clause("p", "", "tidy", "enforce") == "p"

@@ -1,12 +1,28 @@
 """The file of an exception."""
 
+import json
+
 import pytest
 
 from muniment.errors import ExceptionFileError
-from muniment.policy.exceptions import read_exception
+from muniment.policy.exceptions import Terms, read_exception
+
+TERMS = dict.fromkeys(Terms.__struct_fields__, "x") | {
+    "id": "hot",
+    "granted": "2026-11-24T09:00:00.000000Z",
+    "expires": "2026-11-25T09:00:00.000000Z",
+}
+WHOLE = json.dumps({"exception": TERMS, "signatures": []}).encode()
+TWICE = WHOLE.replace(b'"clause": ', b'"clause": "another", "clause": ')
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b"\xff"])
+def test_a_file_may_have_any_form_as_long_as_it_names_no_key_twice() -> None:
+    assert read_exception("hot", WHOLE).exception.clause == "x"
+    with pytest.raises(ExceptionFileError, match="names a key twice"):
+        read_exception("hot", TWICE)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[" * 100_000, b"\xff", TWICE])
 def test_what_is_no_exception_is_refused_by_name(data: bytes) -> None:
     with pytest.raises(ExceptionFileError) as caught:
         read_exception("hot", data)

@@ -5,6 +5,7 @@ import struct
 
 import pytest
 
+from muniment.errors import ParseError
 from muniment.policy.keys import KINDS, blob_fields, parse_key
 
 
@@ -45,7 +46,7 @@ def test_a_plain_key_is_kept_without_its_comment(text: str) -> None:
     ],
 )
 def test_anything_else_is_refused(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(ParseError, match=why):
         parse_key(text)
 
 

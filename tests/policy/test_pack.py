@@ -10,27 +10,27 @@ PROMISED = {
     "design.least-privilege": "least-privilege",
     "design.privilege-separation": "privilege-separation",
     "design.complete-mediation": "complete-mediation",
-    "design.several-layers": "several-layers",
+    "design.multiple-security-layers": "multiple-security-layers",
     "design.secure-failure": "secure-failure",
-    "design.not-in-the-way": "not-in-the-way",
-    "owasp.no-weakness": "no-known-weakness",
+    "design.user-friendly-security": "user-friendly-security",
+    "owasp.no-overdue-findings": "no-overdue-findings",
     "owasp.requirements": "requirements-met",
-    "review.two-others": "reviewed-by-others",
+    "review.two-reviewers": "independent-review",
     "review.small-changes": "small-changes",
     "review.security-attention": "security-attention",
-    "history.kept": "history-kept",
+    "history.protected": "protected-history",
     "secrets.in-vault": "secrets-in-vault",
-    "secrets.fetched-by-pipeline": "retrieved-automatically",
-    "secrets.hidden-from-developers": "hidden-from-developers",
-    "secrets.rotated": "rotated",
+    "secrets.fetched-by-pipeline": "automatic-secret-retrieval",
+    "secrets.hidden-from-developers": "secrets-hidden-from-developers",
+    "secrets.rotated": "secret-rotation",
     "pipeline.hardened": "pipeline-hardened",
     "deployment.permitted": "deployment-permitted",
     "pipeline.tests": "tests-passed",
-    "pipeline.automated": "pipeline-required",
+    "pipeline.required": "pipeline-required",
     "deployment.automated": "automated-deployment",
     "updates.security": "security-updates",
-    "quarter.security-review": "security-review-held",
-    "quarter.security-retro": "security-retro-held",
+    "reviews.quarterly-review": "quarterly-security-review",
+    "reviews.quarterly-retro": "quarterly-security-retro",
 }
 
 
@@ -43,17 +43,17 @@ def test_the_pack_names_only_controls_of_the_catalogue_and_all_that_are_to_come(
     assert set(LATER) <= set(PROMISED.values()) <= {*CONTROLS, *LATER}
 
 
-BITING = {
-    **dict.fromkeys(("review.two-others", "review.small-changes", "review.security-attention"), (Point.MERGE,)),
-    "history.kept": (Point.MERGE,),
+ENFORCED = {
+    **dict.fromkeys(("review.two-reviewers", "review.small-changes", "review.security-attention"), (Point.MERGE,)),
+    "history.protected": (Point.MERGE,),
     "deployment.permitted": (Point.DEPLOY,),
 }
 
 
-def test_what_a_laptop_can_learn_bites_at_merge_and_the_rest_only_reports() -> None:
+def test_what_a_laptop_can_learn_is_enforced_at_merge_and_the_rest_nowhere() -> None:
     text = pack_text("sec@example.test", "shop")
     for bound in bind(read_policy(text, "built-in"), CONTROLS, LATER, "built-in", text).clauses:
-        assert bound.clause.bites == BITING.get(bound.clause.id, (Point.REPORT,))
+        assert bound.clause.enforce == ENFORCED.get(bound.clause.id, ())
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_a_laptop_can_learn_bites_at_merge_and_the_rest_only_reports() -> N
     [
         'a"b',
         "a\\",
-        'x"\nbites = "report',
+        'x"\nenforce = ["merge',
         "\u0000\u007f\u202e",
         "@REPOSITORY@",
         "@OWNER@",

@@ -24,7 +24,7 @@ emails = ["Ada@example.test", "ada@home.test"]
 keys = ["{KEY} ada@laptop"]
 roles = ["developer", "security"]
 active = true
-writes = ["*"]
+write_access = ["*"]
 [person.accounts]
 github = "ada-gh"
 gitlab = ["ada", "ada2"]
@@ -34,13 +34,13 @@ id = "bob"
 name = "Bob"
 roles = []
 active = false
-writes = []
+write_access = []
 
 [[machine]]
 id = "update-bot"
 emails = ["bot@example.test"]
 keys = ["{OTHER}"]
-asked = true
+needs_requester = true
 
 [[machine]]
 id = "other-bot"
@@ -72,7 +72,7 @@ def test_people_are_read_as_they_are_written() -> None:
             accounts=("github/ada-gh", "gitlab/ada", "gitlab/ada2"),
             roles=("developer", "security"),
             active=True,
-            writes=("*",),
+            write_access=("*",),
         ),
         Person("bob", "Bob", (), (), (), (), False, ()),
     )
@@ -120,8 +120,8 @@ def test_every_role_can_be_given(role: str) -> None:
         ("active = false\n", "", 13, 'person "bob" active', "found nothing"),
         ("active = false", 'active = "no"', 17, 'person "bob" active', "true or false"),
         ("active = false", "active = 1", 17, 'person "bob" active', "found 1"),
-        ("writes = []\n", "", 13, 'person "bob" writes', "found nothing"),
-        ("writes = []", 'writes = ["[a]"]', 18, 'person "bob" writes', "no special meaning"),
+        ("write_access = []\n", "", 13, 'person "bob" write_access', "found nothing"),
+        ("write_access = []", 'write_access = ["[a]"]', 18, 'person "bob" write_access', "no special meaning"),
         ("roles = []\n", "", 13, 'person "bob" roles', "found nothing"),
         ("roles = []", 'roles = ["root"]', 16, 'person "bob" roles', "found 'root'"),
         ("roles = []", 'role = "admin"\nroles = []', 16, 'person "bob" role', 'found "role"'),
@@ -140,8 +140,14 @@ def test_every_role_can_be_given(role: str) -> None:
         ('github = "ada-gh"', 'github = "x/ada"', 10, 'person "ada" accounts.github', "found 'x/ada'"),
         ('github = "ada-gh"', 'GitHub = "ada"', 10, 'person "ada" accounts.GitHub', "in lower case"),
         ('github = "ada-gh"', 'github = "App-Bot"', 28, 'machine "other-bot" accounts', 'also of "ada"'),
-        ("asked = true", 'asked = "yes"', 24, 'machine "update-bot" asked', "found 'yes'"),
-        ("asked = true", "active = true", 24, 'machine "update-bot" active', 'found "active"'),
+        (
+            "needs_requester = true",
+            'needs_requester = "yes"',
+            24,
+            'machine "update-bot" needs_requester',
+            "found 'yes'",
+        ),
+        ("needs_requester = true", "active = true", 24, 'machine "update-bot" active', 'found "active"'),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line_and_key(old: str, new: str, line: int, key: str, problem: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from muniment.policy.model import Clause, Point, Policy
+from muniment.policy.model import Clause, Policy
 from muniment.policy.sentences import Sentence, sentences, unclaimed
 
 PAGE = """---
@@ -41,8 +41,8 @@ The end of snake_case.
 
 
 def policy(*texts: str) -> Policy:
-    clauses = tuple(Clause(f"c{n}", text, "", (Point.REPORT,), {}) for n, text in enumerate(texts))
-    return Policy("sec@example.test", "shop", "policy.md", ("main",), {}, clauses)
+    clauses = tuple(Clause(f"c{n}", "Name", "s", text, "", (), {}) for n, text in enumerate(texts))
+    return Policy("sec@example.test", "shop", "policy.md", ("main",), {}, (), clauses)
 
 
 def test_a_page_falls_into_sentences_with_their_lines() -> None:

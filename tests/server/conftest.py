@@ -32,19 +32,30 @@ for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL"):
 
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.cache import cache  # noqa: E402
+from django.db import connections  # noqa: E402
 
+from muniment.forges.shapes import Vendor  # noqa: E402
 from muniment.server.running import preparing  # noqa: E402
 from tests.support.connected import Town, town  # noqa: E402
+from tests.support.database import find_template, restore_template, store_template  # noqa: E402
 from tests.support.service import as_role, empty  # noqa: E402
 
 PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on purpose
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Embedded]:
+def postgres(pytestconfig: pytest.Config) -> Iterator[Embedded]:
+    """A server with the schema and the rights of today, which are brought up to date in a copy of a former run's."""
+    template, data = find_template(pytestconfig.cache.mkdir("database")), HOME / "postgres" / "data"
+    restored = restore_template(template, data)
     with database.embedded(HOME) as running:
         with as_role("owner"):
             preparing.migrate()
+        if not restored:
+            connections.close_all()
+            running.stop()
+            store_template(template, data)
+            running.start()
         yield running
 
 
@@ -56,8 +67,6 @@ def service(postgres: Embedded) -> Iterator[None]:
         preparing.first_policy()
     cache.clear()
     yield
-    from django.db import connections
-
     connections.close_all()
 
 
@@ -65,5 +74,15 @@ def service(postgres: Embedded) -> Iterator[None]:
 def _town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
     """A product whose one repository is connected at a fake forge."""
     with town(tmp_path, monkeypatch) as found:
+        found.connect()
+        yield found
+
+
+@pytest.fixture(name="any_town", params=[Vendor.GITEA, Vendor.GITHUB, Vendor.GITLAB])
+def _any_town(
+    service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Town]:
+    """The same at the fake of each kind of forge."""
+    with town(tmp_path, monkeypatch, request.param) as found:
         found.connect()
         yield found

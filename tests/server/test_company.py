@@ -11,9 +11,10 @@ import pytest
 from django.test import Client
 
 from muniment.access.roles import Role
-from muniment.errors import UsageError
+from muniment.errors import ParseError, UsageError
 from muniment.server.people import company
-from muniment.server.people.models import Grant, Person
+from muniment.server.people.models import Person, RoleGrant
+from muniment.server.running import preparing
 from tests.support.service import browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -133,7 +134,7 @@ def test_whoever_left_is_not_let_in(provider: Provider) -> None:
     person("ada", Role.DEVELOPER)
     amy = browser(person("amy", Role.ADMIN))
     sign_in()
-    post(amy, "/people/ada/change", do="leave")
+    post(amy, "/people/ada/change", act="deactivate-person")
     client, status = sign_in()
     assert status == 403
     assert client.get("/me").status_code == 302
@@ -150,8 +151,8 @@ def test_groups_give_reading_roles_and_take_them(provider: Provider, monkeypatch
     monkeypatch.setenv("MUNIMENT_OIDC_ROLES", "audit-team=auditor")
     provider.claims["groups"] = ["audit-team", "others"]
     sign_in()
-    held = Grant.objects.filter(person__slug="ada", ended=None)
-    assert set(held.values_list("role", "group")) == {("developer", ""), ("auditor", "audit-team")}
+    held = RoleGrant.objects.filter(person__slug="ada", ended_at=None)
+    assert set(held.values_list("role", "company_group")) == {("developer", ""), ("auditor", "audit-team")}
     provider.claims["groups"] = "audit-team"
     sign_in()
     assert set(held.values_list("role", flat=True)) == {"developer"}
@@ -161,6 +162,12 @@ def test_groups_give_reading_roles_and_take_them(provider: Provider, monkeypatch
 def test_no_group_gives_a_role_that_changes_things(text: str) -> None:
     with pytest.raises(UsageError):
         company.reading_roles(text)
+
+
+def test_roles_of_groups_that_cannot_be_read_let_nothing_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUNIMENT_OIDC_ROLES", "audit-team=admin")
+    with pytest.raises(ParseError, match="audit-team=admin"):
+        preparing.check()
 
 
 @pytest.mark.parametrize(

@@ -14,21 +14,31 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
-from muniment.errors import ForgeError, UsageError
-from muniment.forges.limits import Limits
+from muniment.errors import ForgeError, RefusedError
+from muniment.http.rate_limits import RateLimit
 from muniment.ledger import entries
 from muniment.server.changes.models import Change
-from muniment.server.connections import hearing, reaching, reconciling
+from muniment.server.connections import hearing, reaching, reconciling, tasks
 from muniment.server.connections.keeping import PostgresKeeper
-from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Connection, Delivery, Listed, Shown
+from muniment.server.connections.models import (
+    BranchUpdate,
+    Connection,
+    ConnectionRateLimit,
+    ForgeChange,
+    PostedStatus,
+    ProtectedBranch,
+    RepositoryLink,
+    VisibleRepository,
+    WebhookDelivery,
+)
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Account, Message, Person
-from muniment.server.products.models import ClauseState, State
-from muniment.server.record.models import Entry
+from muniment.server.products.models import ClauseResult, ClauseState
+from muniment.server.records.models import Record
 from tests.support.connected import MAIN, Town, town
 from tests.support.forges.acting import Refused
 from tests.support.forges.faulty import Fault
-from tests.support.service import as_role, browser, person, post
+from tests.support.service import as_role, browser, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -55,11 +65,11 @@ def deliver(connection: Connection, body: dict[str, Any], **changed: str) -> Any
         "HTTP_X_GITEA_SIGNATURE": hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest(),
         **changed,
     }
-    return browser().post(f"/hear/{connection.slug}", raw, content_type="application/json", **headers)
+    return browser().post(f"/webhooks/{connection.slug}", raw, content_type="application/json", **headers)
 
 
 def event(town: Town, number: int = 1) -> dict[str, Any]:
-    row = Connected.objects.get()
+    row = RepositoryLink.objects.get()
     return {"repository": {"id": int(row.forge_id), "full_name": row.path}, "pull_request": {"number": number}}
 
 
@@ -67,8 +77,8 @@ def test_what_is_signed_is_kept_by_ids_and_looked_at(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     answer = deliver(town.connection, event(town, number))
     assert answer.status_code == 202
-    kept = Delivery.objects.values("happened", "number", "delivery").get()
-    assert kept == {"happened": "change", "number": number, "delivery": "d-1"}
+    kept = WebhookDelivery.objects.values("event", "number", "delivery_id").get()
+    assert kept == {"event": "change", "number": number, "delivery_id": "d-1"}
     assert town.run() == ["read-change"]
     assert town.shown(town.change(number).head) == "failure"
 
@@ -80,9 +90,15 @@ def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do
     day = "2099-01-0"  # later than it was read
 
     def told(updated: str, serial: int, **more: Any) -> str:
-        about = {"connection": town.connection, "forge_id": town.repository.connected.forge_id, "number": number}
-        values = {**about, "delivery": f"d-{serial}", "digest": f"{serial}", "happened": "change", "updated": updated}
-        Delivery.objects.create(**{**values, **more})
+        about = {"connection": town.connection, "forge_id": town.repository.forge_link.forge_id, "number": number}
+        values = {
+            **about,
+            "delivery_id": f"d-{serial}",
+            "digest": f"{serial}",
+            "event": "change",
+            "forge_updated_at": updated,
+        }
+        WebhookDelivery.objects.create(**{**values, **more})
         return heard()
 
     def heard() -> str:
@@ -90,11 +106,11 @@ def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do
             return keeper.due(number, "2026-11-25T00:00:00.000000Z").heard
 
     assert heard() == "", "nothing was told"
-    assert told(row.at_forge.updated, 1) == "", "it was read since"
+    assert told(row.forge_change.forge_updated_at, 1) == "", "it was read since"
     assert told(f"{day}2", 2) == f"{day}2"
     assert told(f"{day}1", 3) == f"{day}2", "out of order"
     assert told(f"{day}3", 4, number=number + 1) == f"{day}2", "another change"
-    assert told("", 5, received=timezone.now() - timedelta(minutes=11)) == f"{day}2", "long ago"
+    assert told("", 5, received_at=timezone.now() - timedelta(minutes=11)) == f"{day}2", "long ago"
     assert told("", 6) == "", "one that does not tell"
 
 
@@ -103,15 +119,21 @@ def test_what_was_touched_twice_within_a_second_is_read_once_more_a_minute_later
 
     def told(updated: str, serial: int, **more: Any) -> int:
         """A delivery and the reading that it asks for; how many more are put off."""
-        about = {"connection": town.connection, "forge_id": town.repository.connected.forge_id, "number": number}
-        values = {**about, "delivery": f"d-{serial}", "digest": f"{serial}", "happened": "change", "updated": updated}
-        Delivery.objects.create(**{**values, **more})
+        about = {"connection": town.connection, "forge_id": town.repository.forge_link.forge_id, "number": number}
+        values = {
+            **about,
+            "delivery_id": f"d-{serial}",
+            "digest": f"{serial}",
+            "event": "change",
+            "forge_updated_at": updated,
+        }
+        WebhookDelivery.objects.create(**{**values, **more})
         town.look(number)
         return ProcrastinateJob.objects.filter(status="todo", scheduled_at__isnull=False).count()
 
     second = "2020-01-01T00:00:00.000000Z"
     assert told(second, 1) == 0
-    assert told(second, 2, received=timezone.now() - timedelta(minutes=2)) == 0, "long ago"
+    assert told(second, 2, received_at=timezone.now() - timedelta(minutes=2)) == 0, "long ago"
     assert told("", 3) == told("", 4) == 0, "no moment, and so not the same one"
     assert told("2020-01-01T00:00:01.000000Z", 5) == 0, "a second later"
     assert told("2020-01-01T00:00:01.000000Z", 6) == 1
@@ -122,13 +144,13 @@ def test_what_is_not_signed_is_refused_and_tells_nothing(town: Town) -> None:
         assert deliver(town.connection, event(town), **changed).status_code == 401
     town.connection.slug = "nowhere"
     assert deliver(town.connection, event(town)).status_code == 401
-    assert not Delivery.objects.exists()
+    assert not WebhookDelivery.objects.exists()
 
 
 def test_what_is_too_large_is_not_even_read(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hearing, "LARGEST", 50)
     assert deliver(town.connection, event(town)).status_code == 413
-    assert not Delivery.objects.exists()
+    assert not WebhookDelivery.objects.exists()
 
 
 def test_a_delivery_counts_once_and_its_bytes_under_another_name_too(town: Town) -> None:
@@ -136,7 +158,7 @@ def test_a_delivery_counts_once_and_its_bytes_under_another_name_too(town: Town)
     assert deliver(town.connection, event(town)).status_code == 200
     assert deliver(town.connection, event(town), HTTP_X_GITEA_DELIVERY="d-2").status_code == 200
     assert deliver(town.connection, event(town, 2), HTTP_X_GITEA_DELIVERY="d-1").status_code == 200
-    assert Delivery.objects.count() == 1
+    assert WebhookDelivery.objects.count() == 1
 
 
 def test_ten_events_on_one_change_are_one_look(town: Town) -> None:
@@ -155,22 +177,22 @@ def test_a_renewed_secret_ends_the_old_one_and_the_forge_is_told(town: Town) -> 
     hooks = town.fake.hooked[town.acting.path]
     old = hooks[0]["config"]["secret"]
     assert old == hearing.secret_of(town.connection)
-    assert "Done." in post(signed_in("root"), "/connections/forge/change", do="turn")
+    assert "Done." in post(signed_in("root"), "/connections/forge/change", act="renew-webhook-secret")
     town.run()
     assert len(hooks) == 1
     assert hooks[0]["config"]["secret"] == hearing.secret_of(Connection.objects.get()) != old
     assert deliver(town.connection, event(town), secret=old).status_code == 401
 
 
-@pytest.mark.parametrize("do", ["look", "turn"])
-def test_a_hook_that_somebody_deleted_is_there_again_once_a_person_asks(town: Town, do: str) -> None:
+@pytest.mark.parametrize("act", ["refresh-connection", "renew-webhook-secret"])
+def test_a_hook_that_somebody_deleted_is_there_again_once_a_person_asks(town: Town, act: str) -> None:
     person("root", Role.ADMIN)
     hooks = town.fake.hooked[town.acting.path]
     hooks.clear()
-    assert "Done." in post(signed_in("root"), "/connections/forge/change", do=do)
-    assert "reconcile" in town.run()
+    assert "Done." in post(signed_in("root"), "/connections/forge/change", act=act)
+    assert "reconcile-repository" in town.run()
     assert [one["config"]["secret"] for one in hooks] == [hearing.secret_of(Connection.objects.get())]
-    assert Connected.objects.get().hooked
+    assert RepositoryLink.objects.get().webhook_secret_mark
 
 
 # judging
@@ -183,17 +205,17 @@ def test_a_change_is_denied_and_says_what_is_missing_once(town: Town) -> None:
     assert [row["status"] for row in town.fake.marks[town.acting.path, change.head]] == ["pending", "failure"]
     assert change.decision is not None
     assert not change.decision.allowed
-    decided = change.decision.entry
+    decided = change.decision.record
     assert decided is not None
     entry = entries.decode(bytes(decided.data), 0)
-    assert isinstance(entry, entries.Judged)
+    assert isinstance(entry, entries.DecisionRecord)
     assert (entry.enforced, entry.target, entry.head) == (True, MAIN, change.head)
     comments = town.fake.pulls[town.acting.path, number]["comments"]
     assert len(comments) == 1
     assert "0 of 2 others approved" in comments[0]["body"]
     town.look(number)
     assert len(comments) == 1
-    assert Entry.objects.filter(kind="decision").count() == 1
+    assert Record.objects.filter(kind="decision").count() == 1
 
 
 def test_two_others_make_it_green_and_the_comment_goes(town: Town) -> None:
@@ -236,7 +258,7 @@ def test_a_reading_that_fails_leaves_pending_and_is_denied_past_the_deadline(tow
         town.look(number)
     assert town.shown(head) == "pending"
     with as_role("owner"):
-        AtForge.objects.update(due=timezone.now() - timedelta(minutes=6))
+        ForgeChange.objects.update(read_due_at=timezone.now() - timedelta(minutes=6))
     with pytest.raises(ForgeError):
         town.look(number)
     assert town.shown(head) == "failure"
@@ -259,9 +281,9 @@ def test_a_part_that_could_not_be_read_is_read_again_soon_and_then_ever_later(to
     assert town.shown(change.head) == "failure"
     assert 0 < tasks._again_in(change) < 60
     with as_role("owner"):
-        Decision.objects.update(time=timezone.now() - timedelta(minutes=10))
+        Decision.objects.update(decided_at=timezone.now() - timedelta(minutes=10))
     assert 600 <= tasks._again_in(town.change(number)) < 700
-    change.where = Change.Where.GONE
+    change.state = Change.State.CLOSED
     assert tasks._again_in(change) == 0
     town.fake.mend()
     assert town.run() == ["read-change"]
@@ -277,7 +299,7 @@ def test_a_change_that_was_deleted_at_the_forge_is_gone_and_its_head_free_for_an
     town.fake.fail("pull", Fault.NOT_FOUND)
     town.look(number)
     town.fake.mend()
-    assert (town.change(number).where, AtForge.objects.get().due) == (Change.Where.GONE, None)
+    assert (town.change(number).state, ForgeChange.objects.get().read_due_at) == (Change.State.CLOSED, None)
     again = town.acting.open("ada", "topic", "main", "Change topic")
     approved(town, again)
     assert town.change(again).head == head
@@ -298,31 +320,31 @@ def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(
     assert town.shown(head) == "failure"
     found = Incident.objects.get()
     assert found.kind == "status-forged"
-    assert f"was posted by {town.acting.login('ada')}, an account that is not ours" in found.told
+    assert f"was posted by {town.acting.login('ada')}, an account that is not ours" in found.summary
 
 
 def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     with as_role("owner"):
-        Connected.objects.update(reconciled=None)
+        RepositoryLink.objects.update(reconciled_at=None)
         from muniment.server.connections.tasks import go_rounds
 
         go_rounds()
     done = town.run()
-    assert {"go-through", "read-change"} <= set(done)
+    assert {"poll-connection", "read-change"} <= set(done)
     assert town.shown(town.change(number).head) == "failure"
 
 
 def test_the_first_pass_of_a_process_spends_no_more_than_its_part_either(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forge, heard = reaching.forge_of(town.connection), [Limits()]
-    reader: Any = SimpleNamespace(limits=lambda: heard[0])
+    forge, heard = reaching.forge_of(town.connection), [RateLimit()]
+    reader: Any = SimpleNamespace(limits=lambda: {"rest": heard[0]})
 
-    def asked(connected: Connected, _: object) -> None:
-        heard[0] = Limits(5000, (heard[0].left if heard[0].left >= 0 else 5000) - 3)
+    def asked(connected: RepositoryLink, _: object) -> None:
+        heard[0] = RateLimit(5000, (heard[0].left if heard[0].left >= 0 else 5000) - 3)
 
-    row = Connected.objects.get()
+    row = RepositoryLink.objects.get()
     monkeypatch.setattr(reconciling, "forge_of", lambda _: forge._replace(reader=reader))
     monkeypatch.setattr(reconciling, "_due", lambda *_: [row] * 50)
     monkeypatch.setattr(reconciling, "reconcile", asked)
@@ -335,8 +357,8 @@ def test_what_was_judged_and_never_shown_is_shown_at_the_next_pass(town: Town) -
     approved(town, number)
     denied = {"context": "muniment/main", "saying": "denied", "summary": "No.", "url": ""}
     with as_role("worker"):
-        AtForge.objects.update(status=denied)  # and then its worker died
-        reconciling.reconcile(Connected.objects.get(), reaching.forge_of(town.connection))
+        ForgeChange.objects.update(status=denied)  # and then its worker died
+        reconciling.reconcile(RepositoryLink.objects.get(), reaching.forge_of(town.connection))
     assert town.shown(town.change(number).head) == "failure"
 
 
@@ -349,10 +371,10 @@ def test_a_repository_that_breaks_a_pass_comes_after_all_others_in_the_next(
     monkeypatch.setattr(reconciling, "look_for_missed", broken)
     for _ in range(2):
         with as_role("owner"):
-            Connected.objects.update(reconciled=None)
+            RepositoryLink.objects.update(reconciled_at=None)
         with as_role("worker"), pytest.raises(RuntimeError, match="nobody thought"):
             reconciling.go_through(town.connection)
-        assert Connected.objects.get().reconciled is not None
+        assert RepositoryLink.objects.get().reconciled_at is not None
 
 
 def test_a_change_for_a_branch_that_nobody_protects_is_not_read_at_each_pass(town: Town) -> None:
@@ -364,7 +386,7 @@ def test_a_change_for_a_branch_that_nobody_protects_is_not_read_at_each_pass(tow
         tasks.reconcile(repository=town.repository.pk)
     assert "read-change" not in town.run()
     with as_role("worker"):
-        Branch.objects.create(repository=town.repository, ref="refs/heads/mine", tip=town.work.tip("main"))
+        ProtectedBranch.objects.create(repository=town.repository, ref="refs/heads/mine", tip=town.work.tip("main"))
         tasks.reconcile(repository=town.repository.pk)
     assert "read-change" in town.run()
 
@@ -381,17 +403,100 @@ def test_a_token_that_is_none_any_more_is_told_on_the_connections_page_until_it_
     assert "the token is not accepted" in told
     for _ in range(2):
         with as_role("owner"):
-            Connected.objects.update(reconciled=None)
+            RepositoryLink.objects.update(reconciled_at=None)
             go_rounds()
         town.run()
         assert Connection.objects.get().problem
     town.fake.tokens.update(tokens)
     with as_role("owner"):
-        Connected.objects.update(reconciled=None)
+        RepositoryLink.objects.update(reconciled_at=None)
         go_rounds()
     town.run()
     assert Connection.objects.get().problem == ""
     assert town.shown(town.change(number).head) == "failure"
+
+
+def test_a_credential_that_is_refused_is_in_the_inbox_of_the_administrators_once_and_on_their_overview(
+    town: Town,
+) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    root, bob = person("root", Role.ADMIN), Person.objects.get(slug="bob")
+    tokens = dict(town.fake.tokens)
+    town.fake.tokens.clear()
+    for _ in range(2):
+        with pytest.raises(ForgeError):
+            town.look(number)
+    told = Message.objects.filter(text__contains="does not accept our credential any more")
+    assert list(told.values_list("person", flat=True)) == [root.pk]
+    assert "the token is not accepted" in signed_in("root").get("/").content.decode()
+    assert "the token is not accepted" not in browser(bob).get("/").content.decode()
+    town.fake.tokens.update(tokens)
+    with as_role("owner"):
+        RepositoryLink.objects.update(reconciled_at=None)
+        tasks.go_rounds()
+    town.run()
+    assert "the token is not accepted" not in signed_in("root").get("/").content.decode()
+    town.fake.tokens.clear()
+    with pytest.raises(ForgeError):
+        town.look(number)
+    assert told.count() == 2, "it was accepted meanwhile"
+
+
+def test_a_scope_that_the_token_lacks_is_named_before_a_change_is_denied_for_it(town: Town) -> None:
+    person("root", Role.ADMIN)
+    page = signed_in("root").get("/connections/forge").content.decode()
+    assert "works" in page
+    town.fake.scopes.discard("issue")
+    with as_role("owner"):
+        Connection.objects.update(permissions_checked_at=timezone.now() - timedelta(days=1, seconds=1))
+        tasks.go_rounds()
+    assert "check-connection-permissions" in town.run()
+    for path in ("/connections/forge", "/"):
+        page = signed_in("root").get(path).content.decode()
+        assert "the token&#x27;s scope read:issue" in page, path
+        assert "permissions are missing" in page, path
+    headers = {"Authorization": f"Bearer {token_of(Person.objects.get(slug='root'))}"}
+    answer = json.loads(browser().get("/api/connections/forge", headers=headers).content)
+    assert "the token's scope write:issue" in {one["permission"] for one in answer["refused_requests"]}
+    with as_role("owner"):
+        tasks.go_rounds()
+    assert "check-connection-permissions" not in town.run(), "once a day"
+
+
+def test_a_token_that_may_not_even_read_its_own_account_is_told_which_scope_it_lacks(town: Town) -> None:
+    town.fake.scopes.discard("user")
+    with as_role("owner"):
+        Connection.objects.update(credential_set_at=timezone.now())  # another token
+    with as_role("worker"), pytest.raises(ForgeError):
+        tasks.list_repositories(connection=town.connection.pk)
+    (refused,) = Connection.objects.get().refused_requests
+    assert refused["permission"] == "the token's scope read:user"
+
+
+def test_what_could_not_be_tried_is_not_shown_as_working(town: Town) -> None:
+    with as_role("owner"):
+        Connection.objects.update(permissions_checked_at=None)
+    town.fake.fail("branches", Fault.FAILED)
+    with as_role("worker"), pytest.raises(ForgeError):
+        tasks.check_permissions(connection=town.connection.pk)
+    person("root", Role.ADMIN)
+    assert "being tried" in signed_in("root").get("/connections/forge").content.decode()
+
+
+def test_a_branch_is_not_shown_as_unprotected_after_it_was_protected(town: Town) -> None:
+    person("root", Role.ADMIN)
+    page = signed_in("root").get("/connections/forge").content.decode()
+    assert "not at all" in page
+    town.run()
+    town.acting.protect("main", "muniment/main")
+    with as_role("owner"):
+        ProtectedBranch.objects.update(rules_checked_at=timezone.now() - timedelta(minutes=5))
+    page = signed_in("root").get("/connections/forge").content.decode()
+    assert "is being read again" in page
+    assert "read-branch-rules" in town.run()
+    page = signed_in("root").get("/connections/forge/branches").content.decode()
+    assert "not at all" not in page
+    assert "is being read again" not in page
 
 
 # who is who
@@ -423,52 +528,53 @@ def test_who_was_renamed_stays_who_they_are(town: Town) -> None:
 def test_an_id_that_somebody_has_is_not_given_to_another_whose_login_has_it_now(town: Town) -> None:
     from muniment.forges.shapes import Account as AtGitea
     from muniment.server.connections import numbering
-    from muniment.server.people import document
+    from muniment.server.people.people_facts import people_of
 
     number = str(town.fake.users[town.acting.login("bob")]["id"])
 
     def numbers() -> list[str]:
-        return list(Account.objects.filter(numbered__number=number).values_list("person__slug", flat=True))
+        return list(Account.objects.filter(forge_account__number=number).values_list("person__slug", flat=True))
 
     with as_role("worker"):
         numbering.note(town.connection, [AtGitea(number, town.acting.login("bob"))])
         numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])
     assert numbers() == ["bob"]
-    assert document.text().count(f'"#{number}"') == 1
+    numbered = [one for holder in people_of().holders for one in holder.accounts]
+    assert numbered.count(f"forge/#{number}") == 1
     with as_role("owner"):
-        Account.objects.filter(numbered__number=number).delete()
+        Account.objects.filter(forge_account__number=number).delete()
     with as_role("worker"):
         numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])
     assert numbers() == ["carol"]
 
 
 def test_our_own_account_is_a_machine_without_being_told(town: Town) -> None:
-    from muniment.server.people import document
     from muniment.server.people.models import Machine
+    from muniment.server.people.people_facts import people_of
 
     connection = Connection.objects.get()
-    assert "muniment-forge" not in document.text()
+    assert "machine:muniment-forge" not in people_of().by_identity
     with as_role("owner"):
         Machine.objects.all().delete()
-    assert 'id = "muniment-forge"' in document.text()
-    assert f'["{connection.account}", "#{connection.account_id}"]' in document.text()
+    ours = next(one for one in people_of().machines if one.id == "muniment-forge")
+    assert ours.accounts == (f"forge/{connection.account}", f"forge/#{connection.account_id}")
 
 
 def test_a_repository_that_was_renamed_is_followed_though_another_takes_its_name(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     old, new = town.acting.path, town.acting.path.replace("shop", "store")
     town.fake.rename(old, new)
-    with pytest.raises(ForgeError, match="sent elsewhere"):
+    with pytest.raises(ForgeError, match="leads to an address of another host"):
         town.look(number)
     town.acting._call("POST", f"orgs/{old.partition('/')[0]}/repos", town.fake.administrator, {"name": "shop"})
     town.fake.repos[old]["people"] = dict(town.fake.repos[new]["people"])
     assert town.acting.open("ada", "main", "main", "of another repository") == number
     with pytest.raises(ForgeError, match="another repository by now"):
         town.look(number)
-    assert "reconcile" in town.run()
-    assert Connected.objects.get().path == new
+    assert "reconcile-repository" in town.run()
+    assert RepositoryLink.objects.get().path == new
     town.acting.path = new
-    assert Connected.objects.get().problem == ""
+    assert RepositoryLink.objects.get().problem == ""
     town.look(number)
     assert town.shown(town.change(number).head) == "failure"
     assert {row["status"] for (at, _), rows in town.fake.marks.items() if at == old for row in rows} == {"pending"}
@@ -488,10 +594,10 @@ def test_what_happened_while_we_were_down_is_found_at_once(town: Town) -> None:
     town.run()
     assert not Incident.objects.exists()
     with as_role("owner"):
-        Connection.objects.update(looked=timezone.now() - timedelta(minutes=4))
+        Connection.objects.update(checked_at=timezone.now() - timedelta(minutes=4))
         go_rounds()
     town.run()
-    assert Incident.objects.get().kind == "escape"
+    assert Incident.objects.get().kind == "bypass"
 
 
 def test_what_a_connection_sees_is_read_again_each_hour_however_often_it_is_gone_through(town: Town) -> None:
@@ -501,7 +607,7 @@ def test_what_a_connection_sees_is_read_again_each_hour_however_often_it_is_gone
         tasks.go_rounds()
     assert "list-repositories" not in town.run()
     with as_role("owner"):
-        Connection.objects.update(listing=timezone.now() - timedelta(minutes=61), looked=timezone.now())
+        Connection.objects.update(listed_at=timezone.now() - timedelta(minutes=61), checked_at=timezone.now())
         tasks.go_rounds()
     assert "list-repositories" in town.run()
     with as_role("owner"):
@@ -515,14 +621,14 @@ def test_what_failed_is_gone_through_again_in_a_minute(town: Town) -> None:
         from muniment.server.connections import tasks
 
         tasks.reconcile(repository=town.repository.pk)
-    assert Connected.objects.get().problem
+    assert RepositoryLink.objects.get().problem
     with as_role("owner"):
-        Connected.objects.update(reconciled=F("reconciled") - timedelta(minutes=1))
+        RepositoryLink.objects.update(reconciled_at=F("reconciled_at") - timedelta(minutes=1))
     town.fake.mend()
     with as_role("owner"):
         tasks.go_rounds()
     town.run()
-    assert Connected.objects.get().problem == ""
+    assert RepositoryLink.objects.get().problem == ""
 
 
 # what branches take
@@ -534,46 +640,46 @@ def test_a_merge_of_what_was_allowed_is_an_entry_that_names_the_decision(town: T
     town.acting.merge("bob", number, "squash")
     town.look(number)
     town.watch()
-    row = Arrival.objects.get(how="allowed")
+    row = BranchUpdate.objects.get(outcome="allowed")
     change = town.change(number)
-    assert change.where == "past"
+    assert change.state == "merged"
     assert row.decision == change.decision
     assert row.commit == town.work.tip("main")
-    entry = entries.decode(bytes(row.entry.data), 0)
-    assert isinstance(entry, entries.Arrived)
+    entry = entries.decode(bytes(row.record.data), 0)
+    assert isinstance(entry, entries.BranchUpdateRecord)
     assert change.decision is not None
-    assert change.decision.entry is not None
-    assert entry.decision == change.decision.entry.object
+    assert change.decision.record is not None
+    assert entry.decision == change.decision.record.details_digest
     assert not Incident.objects.exists()
     states = dict(ClauseState.objects.values_list("clause", "state"))
-    assert states["review.two-others"] == State.HOLDS
+    assert states["review.two-reviewers"] == ClauseResult.MET
     page = signed_in("ada").get("/products/shop/branches").content.decode()
     assert "Change topic" in page
     assert "squash" in page
 
 
-def pushed(town: Town) -> Arrival:
+def pushed(town: Town) -> BranchUpdate:
     """Somebody pushes to main, past everything."""
     made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
     town.work.push("ada", made, "main")
     town.watch()
-    return Arrival.objects.get(how="escape")
+    return BranchUpdate.objects.get(outcome="bypass")
 
 
 def test_a_push_past_the_gate_is_an_escape_that_two_others_close(town: Town) -> None:
     row = pushed(town)
     assert row.incident is not None
-    assert (row.hands, row.strangers) == (["ada"], 0)
-    assert "no decision allowed" in row.incident.told
+    assert (row.contributors, row.unlinked_contributor_count) == (["ada"], 0)
+    assert "no decision allowed" in row.incident.summary
     assert Person.objects.get(slug="dave").messages.filter(text__contains="no decision allowed").exists()
-    assert "You had a hand in it" in post(signed_in("ada"), f"/arrivals/{row.pk}/review", reason="It is mine.")
-    assert "Recorded." in post(signed_in("bob"), f"/arrivals/{row.pk}/review", reason="I read it.")
-    assert "You said so already." in post(signed_in("bob"), f"/arrivals/{row.pk}/review", reason="Again.")
+    assert "You contributed to it" in post(signed_in("ada"), f"/branch-updates/{row.pk}/review", reason="It is mine.")
+    assert "Recorded." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="I read it.")
+    assert "You reviewed it already." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="Again.")
     town.run()
-    assert Incident.objects.get().closed is None
-    assert "Recorded." in post(signed_in("carol"), f"/arrivals/{row.pk}/review", reason="So did I.")
+    assert Incident.objects.get().closed_at is None
+    assert "Recorded." in post(signed_in("carol"), f"/branch-updates/{row.pk}/review", reason="So did I.")
     town.run()
-    assert Incident.objects.get().how == "reviewed-afterwards"
+    assert Incident.objects.get().resolution == "bypass-reviewed"
 
 
 def test_a_merge_that_was_forced_although_it_was_denied_is_an_escape(town: Town) -> None:
@@ -581,7 +687,7 @@ def test_a_merge_that_was_forced_although_it_was_denied_is_an_escape(town: Town)
     town.look(number)
     town.acting.merge("muniment", number, "merge", force=True)
     town.watch()
-    assert Arrival.objects.get(how="escape").incident is not None
+    assert BranchUpdate.objects.get(outcome="bypass").incident is not None
 
 
 def test_an_approval_that_comes_after_the_merge_allows_nothing(town: Town) -> None:
@@ -590,12 +696,12 @@ def test_an_approval_that_comes_after_the_merge_allows_nothing(town: Town) -> No
     town.acting.merge("muniment", number, "merge", force=True)
     approved(town, number)
     town.watch()
-    assert Arrival.objects.get(commit=town.work.tip("main")).how == "escape"
+    assert BranchUpdate.objects.get(commit=town.work.tip("main")).outcome == "bypass"
 
 
-def undone(town: Town, row: Arrival, asker: str) -> int:
+def undone(town: Town, row: BranchUpdate, asker: str) -> int:
     """The number of the change that takes an escape back, which somebody asked for."""
-    assert "It is being prepared." in post(signed_in(asker), f"/arrivals/{row.pk}/revert")
+    assert "The revert is being prepared." in post(signed_in(asker), f"/branch-updates/{row.pk}/revert")
     town.run()
     return max(number for _, number in town.fake.pulls)
 
@@ -609,7 +715,7 @@ def test_a_button_prepares_the_revert_and_its_merge_closes_the_escape(town: Town
     assert town.shown(town.change(number).head) == "success"
     town.acting.merge("bob", number, "merge")
     town.watch()
-    assert Incident.objects.get().how == "reverted"
+    assert Incident.objects.get().resolution == "reverted"
 
 
 @pytest.mark.parametrize("known_by", ["login", "email"])
@@ -619,7 +725,7 @@ def test_whoever_asked_for_a_revert_cannot_approve_it(town: Town, known_by: str)
     with as_role("owner"):
         bob.accounts.filter(kind="login" if known_by == "email" else "email").delete()
         if known_by == "email":  # of an id alone no address can be made here
-            bob.accounts.create(kind="login", value=f"forge/#{number}", proof="administrator")
+            bob.accounts.create(kind="login", value=f"forge/#{number}", verification="vouched")
     row = pushed(town)
     number = undone(town, row, "bob")
     approved(town, number)
@@ -632,7 +738,7 @@ def test_whoever_asked_for_a_revert_cannot_approve_it(town: Town, known_by: str)
 def test_who_asks_for_a_revert_again_is_told_of_the_same_and_another_that_somebody_did(town: Town) -> None:
     row = pushed(town)
     number = undone(town, row, "bob")
-    for asker, told in (("bob", "back is there"), ("carol", "somebody else asked for it")):
+    for asker, told in (("bob", "back is there"), ("carol", "Somebody else asked for it")):
         assert undone(town, row, asker) == number
         assert told in Person.objects.get(slug=asker).messages.order_by("-pk")[0].text
 
@@ -642,12 +748,12 @@ def test_nobody_whom_the_change_could_not_name_has_a_revert_made(town: Town) -> 
 
     row = pushed(town)
     erin = person("erin", Role.DEVELOPER, product=town.product)
-    assert "The change has to name you" in post(browser(erin), f"/arrivals/{row.pk}/revert")
+    assert "The change has to name you" in post(browser(erin), f"/branch-updates/{row.pk}/revert")
     assert "prepare-revert" not in town.run()
     with as_role("worker"):
         tasks.prepare_revert(arrival=row.pk, person=erin.pk)
     assert not town.fake.pulls
-    assert erin.messages.filter(text__contains="the change has to name you").exists()
+    assert erin.messages.filter(text__contains="The change has to name you").exists()
 
 
 def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:
@@ -656,7 +762,7 @@ def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:
 
     with as_role("worker"):
         forge = reaching.forge_of(town.connection)
-        repo = reaching.repo_of(Connected.objects.get())
+        repo = reaching.repo_of(RepositoryLink.objects.get())
         plan = forge.protector.plan(repo, Wanted(MAIN, "muniment/main"))
         forge.protector.apply(repo, plan)
         tasks.watch(repository=town.repository.pk)
@@ -665,9 +771,9 @@ def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:
         town.acting.weaken(MAIN)
         tasks.look_at_rules(repository=town.repository.pk)
     found = Incident.objects.get()
-    assert found.kind == "rule-weakened"
-    assert "it is not protected any more" in found.told
-    assert "not protected any more" in Branch.objects.get().loose
+    assert found.kind == "branch-protection-weakened"
+    assert "it is not protected any more" in found.summary
+    assert "not protected any more" in ProtectedBranch.objects.get().rule_gaps
 
 
 RELEASES = ("refs/heads/release/1", "refs/heads/release/2")
@@ -684,7 +790,7 @@ def sharing(town: Town) -> tuple[int, int]:
     first = town.open({"app.py": "x = 1\n"}, target="release/1")
     with as_role("owner"):
         for ref in RELEASES:
-            Branch.objects.create(repository=town.repository, ref=ref, tip=town.work.tip("main"))
+            ProtectedBranch.objects.create(repository=town.repository, ref=ref, tip=town.work.tip("main"))
     with as_role("worker"):
         tasks.look_at_rules(repository=town.repository.pk)
     return first, town.acting.open("ada", "topic", "release/2", "the same for the other")
@@ -740,7 +846,7 @@ def test_a_rule_that_comes_to_share_a_context_has_what_stands_shown_there(town: 
     town.acting.protect("ma*", "muniment/ma*")
     with as_role("worker"):
         tasks.look_at_rules(repository=town.repository.pk)
-    assert "look-at-statuses" in town.run()
+    assert "verify-statuses" in town.run()
     assert town.shown(town.change(number).head, "muniment/ma*") == "success"
 
 
@@ -750,11 +856,11 @@ def test_a_branch_whose_rule_does_not_ask_for_our_verdict_is_told(town: Town) ->
     town.acting.protect("main", "tests")
     with as_role("worker"):
         tasks.look_at_rules(repository=town.repository.pk)
-    assert Branch.objects.get(ref=MAIN).loose == "muniment/main is not required"
+    assert ProtectedBranch.objects.get(ref=MAIN).rule_gaps == "muniment/main is not required"
 
 
 def test_how_a_branch_is_protected_is_read_as_soon_as_it_is_watched(town: Town) -> None:
-    assert Branch.objects.filter(ref=MAIN, rules__protected=False).exists()
+    assert ProtectedBranch.objects.filter(ref=MAIN, rules__protected=False).exists()
 
 
 def test_protecting_a_branch_under_a_pattern_gives_it_a_rule_that_comes_first(town: Town) -> None:
@@ -763,9 +869,9 @@ def test_protecting_a_branch_under_a_pattern_gives_it_a_rule_that_comes_first(to
 
     town.acting.protect("ma*", "tests")
     with as_role("worker"):
-        forge, repo = reaching.forge_of(town.connection), reaching.repo_of(Connected.objects.get())
+        forge, repo = reaching.forge_of(town.connection), reaching.repo_of(RepositoryLink.objects.get())
         after = forge.protector.apply(repo, forge.protector.plan(repo, Wanted(MAIN, "muniment/main")))
-    assert [one.context for one in after.required] == ["tests", "muniment/main"]
+    assert [one.context for one in after.required_statuses] == ["tests", "muniment/main"]
 
 
 # people's words on our page
@@ -779,13 +885,13 @@ def test_the_guide_is_answered_on_our_page_for_one_head(town: Town) -> None:
     page = signed_in("dave").get(f"/changes/{change.pk}/look").content.decode()
     assert "FROM scratch" in page
     assert "pipeline-reach" in page
-    answers = {"pipeline-reach": "None.", "pipeline-pinned": "It fetches nothing."}
-    told = post(signed_in("dave"), f"/changes/{change.pk}/review", do="approve", head=change.head, **answers)
+    answers = {"answers-pipeline-reach": "None.", "answers-pipeline-pinned": "It fetches nothing."}
+    told = post(signed_in("dave"), f"/changes/{change.pk}/review", act="approve-change", head=change.head, **answers)
     assert "Recorded." in told
     town.run()
     change.refresh_from_db()
     assert town.shown(change.head) == "success", signed_in("dave").get(f"/changes/{change.pk}").content.decode()
-    stale = post(signed_in("dave"), f"/changes/{change.pk}/review", do="approve", head="0" * 40, **answers)
+    stale = post(signed_in("dave"), f"/changes/{change.pk}/review", act="approve-change", head="0" * 40, **answers)
     assert "It has another head by now" in stale
 
 
@@ -794,7 +900,7 @@ def test_an_approval_on_our_page_counts_while_its_person_may_write_at_the_forge(
     town.look(number)
     change, people = town.change(number), town.fake.repos[town.acting.path]["people"]
     town.acting.approve("bob", number)
-    post(signed_in("carol"), f"/changes/{change.pk}/review", do="approve", head=change.head)
+    post(signed_in("carol"), f"/changes/{change.pk}/review", act="approve-change", head=change.head)
 
     def shown() -> str:
         town.look(number)
@@ -819,7 +925,7 @@ def test_an_approval_on_our_page_is_unknown_while_the_forge_does_not_say_who_may
     town.look(number)
     change = town.change(number)
     for name in ("bob", "carol"):
-        post(signed_in(name), f"/changes/{change.pk}/review", do="approve", head=change.head)
+        post(signed_in(name), f"/changes/{change.pk}/review", act="approve-change", head=change.head)
     town.fake.fail("permission", Fault.FAILED)
     town.look(number)
     assert town.shown(change.head) == "failure"
@@ -829,15 +935,15 @@ def test_an_approval_on_our_page_is_unknown_while_the_forge_does_not_say_who_may
 
 
 def test_a_statement_that_no_act_recorded_counts_for_nothing(town: Town) -> None:
-    from muniment.server.connections.models import Statement
+    from muniment.server.connections.models import ReviewStatement
 
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
     town.acting.approve("bob", number)
     with as_role("owner"):
-        forged = {"head": change.head, "target": MAIN, "verdict": "approve", "proof": "sha256:" + "0" * 64}
-        Statement.objects.create(change=change, person=Person.objects.get(slug="carol"), **forged)
+        forged = {"head": change.head, "target": MAIN, "kind": "approve", "act_digest": "sha256:" + "0" * 64}
+        ReviewStatement.objects.create(change=change, person=Person.objects.get(slug="carol"), **forged)
     town.look(number)
     assert town.shown(change.head) == "failure"
 
@@ -846,10 +952,10 @@ def test_people_who_could_approve_are_asked_at_the_forge(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
-    assert "They are being asked." in post(
-        signed_in("ada"), f"/changes/{change.pk}/request", do="ask", head=change.head
+    assert "Reviews are being requested." in post(
+        signed_in("ada"), f"/changes/{change.pk}/request", act="request-review"
     )
-    assert town.run() == ["ask-review"]
+    assert town.run() == ["request-review"]
     reviews = town.fake.pulls[town.acting.path, number]["reviews"]
     asked = {row["user"]["login"] for row in reviews if row["state"] == "REQUEST_REVIEW"}
     assert asked == {town.acting.login(name) for name in ("bob", "carol", "dave")}
@@ -859,13 +965,13 @@ def test_what_is_allowed_is_merged_on_request_and_nothing_else_is(town: Town) ->
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
-    post(signed_in("ada"), f"/changes/{change.pk}/request", do="merge", head=change.head)
+    post(signed_in("ada"), f"/changes/{change.pk}/request", act="merge-change", head=change.head)
     assert town.run() == ["merge-change", "read-change"], "it is not tried again unasked"
     told = Message.objects.get(person__slug="ada", link=f"/changes/{change.pk}").text
-    assert told == f"shop #{number} was not merged: it is not allowed to be merged now. Look at its page."
+    assert told == f"shop #{number} was not merged. It is not allowed to be merged now. Its page says what is missing."
     approved(town, number)
     assert not town.fake.pulls[town.acting.path, number]["merged"]
-    post(signed_in("ada"), f"/changes/{change.pk}/request", do="merge", head=change.head)
+    post(signed_in("ada"), f"/changes/{change.pk}/request", act="merge-change", head=change.head)
     town.run()
     assert town.fake.pulls[town.acting.path, number]["merged"]
 
@@ -879,11 +985,12 @@ def test_what_is_pointed_at_another_branch_before_it_is_merged_is_not(town: Town
 
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
-    row = AtForge.objects.get()
+    row = ForgeChange.objects.get()
     town.work.push("ada", town.work.tip("main"), "release")
     town.acting.retarget("ada", number, "release")
-    connected = Connected.objects.select_related("repository", "connection").get()
-    with as_role("worker"), pytest.raises(UsageError, match="not allowed"):
+    town.place_records()
+    connected = RepositoryLink.objects.select_related("repository", "connection").get()
+    with as_role("worker"), pytest.raises(RefusedError, match="not allowed"):
         asking.merge(row, connected, forge_of(connected.connection), row.head)
 
 
@@ -895,7 +1002,7 @@ def test_pages_of_connections_branches_and_friction_say_what_there_is(town: Town
     for path, text in (
         ("/connections", "Gitea"),
         ("/connections/forge", town.acting.path),
-        (f"/arrivals/{row.pk}", "Let it stay"),
+        (f"/branch-updates/{row.pk}", "Accept bypass"),
         ("/products/shop/friction", "never of a person"),
         (f"/changes/{town.change(number).pk}", "shown as allowed"),
         ("/products/shop", "gone through"),
@@ -917,12 +1024,12 @@ def test_what_the_gate_costs_begins_with_the_first_change(town: Town) -> None:
         town.look(number)
     begun = timezone.now() - timedelta(weeks=2)
     with as_role("owner"):
-        AtForge.objects.update(opened=begun, first_verdict=begun)
+        ForgeChange.objects.update(opened_at=begun, first_decided_at=begun)
     assert page().count('<th scope="row"><time') == 3
     assert "under 0.1" in page()
     assert "nothing to draw" in page()
     with as_role("owner"):
-        AtForge.objects.update(first_verdict=begun + timedelta(minutes=7))
+        ForgeChange.objects.update(first_decided_at=begun + timedelta(minutes=7))
     assert "<rect" in page()
 
 
@@ -939,7 +1046,7 @@ def test_a_repository_is_found_among_many_by_a_part_of_its_path(town: Town) -> N
 def test_what_is_missing_and_what_that_costs_stands_on_the_connections_page(town: Town) -> None:
     person("root", Role.ADMIN)
     with as_role("owner"):
-        Listed.objects.update(missing=["permissions", "a thing of another version"])
+        VisibleRepository.objects.update(missing_permissions=["permissions", "a thing of another version"])
     page = signed_in("root").get("/connections/forge")
     assert page.status_code == 200
     assert "no approval counts, because nobody knows who may write" in page.content.decode()
@@ -950,12 +1057,12 @@ def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: py
         person("root", Role.ADMIN)
         page = signed_in("root").get("/connections/forge").content.decode()
         assert found.acting.path in page
-        told = post(signed_in("root"), "/connections/forge/repositories", product="shop", listed="1", name="")
+        told = post(signed_in("root"), "/connections/forge/repositories", product="shop", repository="1", name="")
         assert "It is connected, and being read." in told
-        again = post(signed_in("root"), "/connections/forge/repositories", product="shop", listed="1", name="")
+        again = post(signed_in("root"), "/connections/forge/repositories", product="shop", repository="1", name="")
         assert "It belongs to a product already." in again
-        assert "reconcile" in found.run()
-        assert Connected.objects.get().problem == ""
+        assert "reconcile-repository" in found.run()
+        assert RepositoryLink.objects.get().problem == ""
 
 
 def test_nothing_that_forges_told_is_kept_for_longer_than_its_rule(town: Town) -> None:
@@ -965,56 +1072,56 @@ def test_nothing_that_forges_told_is_kept_for_longer_than_its_rule(town: Town) -
     deliver(town.connection, event(town, number))
     town.run()
     with as_role("owner"):
-        Delivery.objects.update(received=timezone.now() - timedelta(days=31))
-        Shown.objects.update(at=timezone.now() - timedelta(days=91))
+        WebhookDelivery.objects.update(received_at=timezone.now() - timedelta(days=31))
+        PostedStatus.objects.update(posted_at=timezone.now() - timedelta(days=91))
     with as_role("worker"):
         keep_to_rules()
-    assert not Delivery.objects.exists()
-    assert not Shown.objects.exists()
+    assert not WebhookDelivery.objects.exists()
+    assert not PostedStatus.objects.exists()
     assert Change.objects.exists()
 
 
 def test_a_doctor_warns_where_two_others_cannot_be_found(town: Town) -> None:
-    from muniment.server.people.models import Grant
+    from muniment.server.people.models import RoleGrant
     from muniment.server.running import examining
 
     def told() -> dict[str, str]:
         found = (*examining._approvers(), *examining._forges())
-        return {one.part: f"{one.status}: {one.message}" for one in found}
+        return {one.subject: f"{one.result}: {one.message}" for one in found}
 
-    assert told() == {"forge": "satisfied: forge works, it tells of no limit"}
+    assert told() == {"forge": "met: forge works, it tells of no limit"}
     with as_role("owner"):
-        Grant.objects.filter(person__slug__in=["ada", "bob"]).update(ended=timezone.now())
-        Connection.objects.update(left=3, limit=5000)
+        RoleGrant.objects.filter(person__slug__in=["ada", "bob"]).update(ended_at=timezone.now())
+        ConnectionRateLimit.objects.create(connection=town.connection, resource="rest", remaining=3, request_limit=5000)
     assert told()["approvals"].startswith("unknown: Shop: 2 people could approve")
     assert told()["forge"] == "unknown: forge: 3 of 5000 requests left"
 
 
 def test_a_connection_begins_with_an_address_and_takes_no_strange_one() -> None:
     person("root", Role.ADMIN)
-    add = {"id": "hub", "vendor": "github", "url": "https://github.com/"}
-    assert "Now give it the credential" in post(signed_in("root"), "/connections/add", **add)
+    add = {"name": "hub", "vendor": "github", "url": "https://github.com/"}
+    assert "Now store its credential" in post(signed_in("root"), "/connections/add", **add)
     assert Connection.objects.get().url == "https://github.com"
     assert "already exists" in post(signed_in("root"), "/connections/add", **add)
     for changed in (
         {"url": "http://forge.example.com"},
         {"url": "https://me:secret@forge.example.com"},
         {"url": "https://forge.example.com?x=1"},
-        {"id": "a.b"},
+        {"name": "a.b"},
         {"vendor": "svn"},
     ):
-        post(signed_in("root"), "/connections/add", **{**add, "id": "other", **changed})
+        post(signed_in("root"), "/connections/add", **{**add, "name": "other", **changed})
     assert Connection.objects.count() == 1
 
 
 def test_githubs_app_is_asked_for_with_a_form_that_leads_there_alone() -> None:
     person("root", Role.ADMIN)
-    post(signed_in("root"), "/connections/add", id="hub", vendor="github", url="https://github.com")
+    post(signed_in("root"), "/connections/add", name="hub", vendor="github", url="https://github.com")
     client = signed_in("root")
     answer = client.get("/connections/hub/app?protects=yes")
     assert "form-action 'self' https://github.com" in answer["Content-Security-Policy"]
     text = answer.content.decode()
     assert "https://github.com/settings/apps/new?state=" in text
-    assert "http://localhost:8000/hear/hub" in text
+    assert "http://localhost:8000/webhooks/hub" in text
     assert client.get("/connections/made?code=x&state=another").status_code == 404
     assert "https://github.com" not in client.get("/connections/hub")["Content-Security-Policy"]

@@ -142,7 +142,7 @@ def test_a_shell_deploys_to_one_environment_after_the_other(served: Served, tmp_
         assert other.returncode == 207
         assert not (tmp_path / "started").exists()
     states = [row.state for row in Deployment.objects.select_related("permission").order_by("pk")]
-    assert states == ["denied", "undone", "succeeded", "succeeded"]
+    assert states == ["denied", "rolled-back", "succeeded", "succeeded"]
     verified = ("gate", "verify", "--vsa", "vsa.json", "--artifact", ARTIFACT, "--key", "muniment.pub")
     assert _muniment(tmp_path, clean(), *verified, "--env", "production").returncode == 0
     assert _muniment(tmp_path, clean(), *verified, "--env", "staging").returncode == 1

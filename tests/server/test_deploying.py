@@ -20,7 +20,7 @@ from django.utils import timezone
 from muniment.errors import RunError
 from muniment.pipelines.service import Ask, Outcome, Service
 from muniment.server.deployments import issuers
-from muniment.server.deployments.models import Issuer, Pipeline
+from muniment.server.deployments.models import PipelineIdentity, TokenIssuer
 from muniment.server.incidents.models import Incident
 from muniment.server.wsgi import application
 from tests.support.deploying import ARTIFACT, Shop
@@ -77,10 +77,10 @@ def test_a_pipeline_asks_waits_deploys_and_reports(shop: Shop, url: str) -> None
     assert standing.allowed, standing.reasons
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
     gone = pipeline.decided(number, 60)
-    assert (gone.state, gone.allowed) == ("ended", False)
+    assert (gone.state, gone.allowed) == ("revoked", False)
     pipeline.report(number, Outcome("succeeded", 0))
     until(lambda: shop.state(number) == "succeeded")
-    assert "its permission was over" in Incident.objects.get(kind="deployment").told
+    assert "its permission was over" in Incident.objects.get(kind="unpermitted-deployment").summary
 
 
 def test_a_person_or_nobody_gets_no_answer(shop: Shop, url: str) -> None:
@@ -136,16 +136,16 @@ def forge() -> Iterator[Forge]:
     found.server.server_close()
 
 
-def read(url: str) -> Issuer:
+def read(url: str) -> TokenIssuer:
     with as_role("worker"):
         issuers.read(url)
-    return Issuer.objects.get(url=url)
+    return TokenIssuer.objects.get(url=url)
 
 
 def test_an_issuers_keys_are_read(forge: Forge) -> None:
     row = read(forge.url)
     assert row.problem == ""
-    assert row.keys == {"keys": [{"kty": "RSA", "kid": "k"}]}
+    assert row.key_set == {"keys": [{"kty": "RSA", "kid": "k"}]}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_keys_that_the_issuer_does_not_own_are_not_read(forge: Forge, document: 
     text = document if isinstance(document, bytes) else json.dumps(document).replace("{url}", forge.url).encode()
     forge.tells(text)
     row = read(forge.url)
-    assert row.keys == {}
+    assert row.key_set == {}
     assert "could not be read" in row.problem
 
 
@@ -183,21 +183,21 @@ def test_nothing_leads_elsewhere(forge: Forge) -> None:
 def test_old_keys_are_good_for_a_day_without_the_issuer(forge: Forge) -> None:
     read(forge.url)
     forge.tells({}, 500)
-    assert read(forge.url).keys["keys"]
+    assert read(forge.url).key_set["keys"]
     with as_role("owner"):
-        Issuer.objects.update(read=timezone.now() - 2 * issuers.LONGEST)
-    assert read(forge.url).keys == {}
+        TokenIssuer.objects.update(read_at=timezone.now() - 2 * issuers.LONGEST)
+    assert read(forge.url).key_set == {}
 
 
 def test_only_issuers_of_pipelines_that_may_deploy_are_asked(shop: Shop, forge: Forge) -> None:
     now = timezone.now()
     assert issuers.trusted(now) == ["https://forge.example.test"]
     with as_role("owner"):
-        Pipeline.objects.filter(kind="github").update(issuer=forge.url)
+        PipelineIdentity.objects.filter(kind="github").update(issuer=forge.url)
     assert issuers.trusted(now) == [forge.url]
     read(forge.url)
     assert issuers.trusted(now) == []
     with as_role("owner"):
-        Pipeline.objects.update(ended=now)
-        Issuer.objects.update(problem="x")
+        PipelineIdentity.objects.update(ended_at=now)
+        TokenIssuer.objects.update(problem="x")
     assert issuers.trusted(now) == []

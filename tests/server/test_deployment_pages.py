@@ -17,15 +17,14 @@ from muniment.git.signatures import fingerprint
 from muniment.ledger.keys import generate
 from muniment.pipelines import dsse
 from muniment.policy.keys import parse_key
-from muniment.policy.people import read_people
 from muniment.server import measures
 from muniment.server.deployments.figures import figures
-from muniment.server.deployments.models import Builder, Deployment, Permission, Sighting
-from muniment.server.people import acts as people_acts
-from muniment.server.people import document, privacy
+from muniment.server.deployments.models import Deployment, DeploymentPermission, RunningArtifact, TrustedBuilder
+from muniment.server.people import privacy
 from muniment.server.people.models import Machine
+from muniment.server.people.people_facts import people_of
 from muniment.server.products.models import Environment
-from muniment.server.proposals.models import Proposal
+from muniment.server.requests.models import Request
 from muniment.server.running import keys
 from muniment.server.running.examining import examine
 from tests.support.deploying import ARTIFACT, Shop, pem
@@ -90,23 +89,30 @@ def test_the_timeline_and_the_pages_ask_as_often_for_many_as_for_one(shop: Shop)
 
 
 def _copied(row: Deployment, key: str, place: Environment) -> None:
-    from muniment.server.record.models import Entry
+    from muniment.server.records.models import Record
 
-    entry = Entry.objects.create(kind="delivery", time=timezone.now(), data=b"{}")
-    values = {"artifact": row.artifact, "commit": row.commit, "identity": row.identity, "request": "", "key": key}
-    copy = Deployment.objects.create(environment=place, pipeline=row.pipeline, entry=entry, **values)
-    Permission.objects.create(deployment=copy, state="succeeded", decided=timezone.now(), ended=timezone.now())
+    entry = Record.objects.create(kind="deployment-request", recorded_at=timezone.now(), data=b"{}")
+    values = {"artifact": row.artifact, "commit": row.commit, "identity": row.identity, "idempotency_key": key}
+    copy = Deployment.objects.create(environment=place, pipeline=row.pipeline, record=entry, **values)
+    DeploymentPermission.objects.create(
+        deployment=copy, state="succeeded", decided_at=timezone.now(), ended_at=timezone.now()
+    )
 
 
 def test_numbers_are_what_their_definitions_say(shop: Shop) -> None:
-    numbers = [shop.deployed("staging", state) for state in ("succeeded", "failed", "died", "succeeded")]
+    numbers = [shop.deployed("staging", state) for state in ("succeeded", "failed", "crashed", "succeeded")]
     start = timezone.now() - timedelta(days=1)
     with as_role("owner"):
         for hours, number in enumerate(numbers):
             at = start + timedelta(hours=hours)
-            values = {"decided": at, "ended": at, "merged": start - timedelta(hours=2), "manual": ["approve"]}
-            Permission.objects.filter(deployment=number).update(**values)
-    rows = Permission.objects.select_related("deployment").order_by("decided")
+            values = {
+                "decided_at": at,
+                "ended_at": at,
+                "merged_at": start - timedelta(hours=2),
+                "manual_steps": ["approve"],
+            }
+            DeploymentPermission.objects.filter(deployment=number).update(**values)
+    rows = DeploymentPermission.objects.select_related("deployment").order_by("decided_at")
     staging, production = figures(Environment.objects.filter(product=shop.product), list(rows))
     assert (staging.finished, staging.broken, staging.rate) == (4, 2, 50)
     assert staging.restore == timedelta(hours=2)
@@ -121,18 +127,18 @@ def test_numbers_are_what_their_definitions_say(shop: Shop) -> None:
 def test_a_builder_is_trusted_by_two_and_ended_by_one(shop: Shop) -> None:
     sam, sid = (browser(person(name, Role.SECURITY)) for name in ("sam", "sid"))
     _, public = generate("other")
-    for fields in ({"id": "x", "key": "nonsense"}, {"id": " ", "key": public}):
+    for fields in ({"builder_id": "x", "public_key": "nonsense"}, {"builder_id": " ", "public_key": public}):
         post(sam, "/builders/trust", **fields)
-    assert not Proposal.objects.exists()
-    post(sam, "/builders/trust", id="https://other.example.test", key=public)
-    assert Builder.objects.count() == 1
-    post(sid, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
-    row = Builder.objects.get(key=public)
-    assert "has that key already" in post(sam, "/builders/trust", id="again", key=public)
-    assert Proposal.objects.filter(state="waiting").count() == 0
+    assert not Request.objects.exists()
+    post(sam, "/builders/trust", builder_id="https://other.example.test", public_key=public)
+    assert TrustedBuilder.objects.count() == 1
+    post(sid, f"/requests/{Request.objects.get().pk}", answer="agree")
+    row = TrustedBuilder.objects.get(public_key=public)
+    assert "has that key already" in post(sam, "/builders/trust", builder_id="again", public_key=public)
+    assert Request.objects.filter(state="waiting").count() == 0
     assert keys.deploy_public(Path(settings.HOME)) in page("/builders")
     post(sid, f"/builders/{row.pk}/close")
-    assert Builder.objects.get(pk=row.pk).ended is not None
+    assert TrustedBuilder.objects.get(pk=row.pk).ended_at is not None
     assert browser(person("dev", Role.DEVELOPER)).post(f"/builders/{row.pk}/close").status_code == 403
 
 
@@ -141,34 +147,33 @@ def test_a_machine_that_tests_is_known_once_two_agree_to_its_key(shop: Shop, tmp
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "ci"], check=True)
     key = (tmp_path / "ci.pub").read_text().strip()
     for fields in ({"id": "ci", "key": "nonsense"}, {"id": "C I", "key": key}, {"id": "sam", "key": key}):
-        post(sam, "/machines/trust", **fields)
-    assert not Proposal.objects.exists()
-    post(sam, "/machines/trust", id="ci", key=key)
+        post(sam, "/test-runners/trust", **fields)
+    assert not Request.objects.exists()
+    post(sam, "/test-runners/trust", id="ci", key=key)
     assert not Machine.objects.exists()
     told = sid.get("/").content.decode()
     assert fingerprint(parse_key(key)) in html.unescape(told)
-    post(sid, f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    post(sid, f"/requests/{Request.objects.get().pk}", answer="agree")
     assert fingerprint(parse_key(key)) in html.unescape(sam.get("/builders").content.decode())
-    people = read_people(document.text(), "people")
+    people = people_of()
     assert [(one.id, one.keys) for one in people.machines] == [("ci", (parse_key(key),))]
-    post(sam, "/machines/trust", id="bot", key=key)
+    post(sam, "/test-runners/trust", id="bot", key=key)
     assert Machine.objects.count() == 1
     assert "machine:ci" in page("/builders")
-    assert browser(person("dev", Role.DEVELOPER)).post("/machines/ci/close").status_code == 403
-    post(sid, "/machines/ci/close")
-    assert read_people(document.text(), "people").machines[0].keys == ()
-    with pytest.raises(ValueError, match="machine has that id"):
-        people_acts.check_person({"do": "add", "id": "ci", "name": "C"})
+    assert browser(person("dev", Role.DEVELOPER)).post("/test-runners/ci/revoke").status_code == 403
+    post(sid, "/test-runners/ci/revoke")
+    assert people_of().machines[0].keys == ()
+    assert "A machine has this handle" in post(browser(person("amy", Role.ADMIN)), "/people/add", handle="ci", name="C")
 
 
 def test_whoever_agrees_to_a_runner_sees_which_key_it_is(shop: Shop) -> None:
     runner = pem(ec.generate_private_key(ec.SECP256R1()))
     own = browser(person("own", Role.OWNER))
-    given = {"do": "trust", "environment": "production", "pipeline": "second", "kind": "runner"}
-    given |= {"refs": "refs/heads/main"}
+    given = {"act": "trust-pipeline", "environment": "production", "name": "second", "kind": "runner"}
+    given |= {"ref_patterns": "refs/heads/main"}
     again = pem(shop.runners["production"]).replace("\n", "\r\n")
-    assert "has that key" in post(own, "/products/shop/environments/change", **given, key=again)
-    post(own, "/products/shop/environments/change", **given, key=runner)
+    assert "has that key" in post(own, "/products/shop/environments/change", **given, public_key=again)
+    post(own, "/products/shop/environments/change", **given, public_key=runner)
     told = page("/", Role.SECURITY)
     assert dsse.fingerprint(runner) in told
     assert "plain runner" in told
@@ -176,18 +181,18 @@ def test_whoever_agrees_to_a_runner_sees_which_key_it_is(shop: Shop) -> None:
 
 def test_a_builder_whose_word_ended_lets_nothing_through(shop: Shop) -> None:
     with as_role("owner"):
-        Builder.objects.update(ended=timezone.now())
-    assert "deployment.permitted:not-proven" in shop.codes(shop.asked("staging"))
+        TrustedBuilder.objects.update(ended_at=timezone.now())
+    assert "deployment.permitted:provenance-not-verified" in shop.codes(shop.asked("staging"))
 
 
 def test_doctor_and_metrics_know_of_deployments(shop: Shop) -> None:
     shop.deployed("staging")
     assert b'muniment_deployments{state="succeeded"} 1.0' in measures.text()
     with as_role("owner"):
-        found = {one.part: one.status for one in examine(Path(settings.HOME))}
-        Builder.objects.all().delete()
-        without = {one.part: one.status for one in examine(Path(settings.HOME))}
-    assert found["permissions"] == "satisfied"
+        found = {one.subject: one.result for one in examine(Path(settings.HOME))}
+        TrustedBuilder.objects.all().delete()
+        without = {one.subject: one.result for one in examine(Path(settings.HOME))}
+    assert found["permissions"] == "met"
     assert "builders" not in found
     assert without["builders"] == "unknown"
 
@@ -205,16 +210,18 @@ def test_what_was_seen_long_ago_is_dropped(shop: Shop) -> None:
     with as_role("owner"):
         for days in (1, 400):
             at = timezone.now() - timedelta(days=days)
-            Sighting.objects.create(environment=shop.places["staging"], digest=str(days), first=at, last=at)
+            RunningArtifact.objects.create(
+                environment=shop.places["staging"], artifact=str(days), first_seen_at=at, last_seen_at=at
+            )
     with as_role("worker"):
         privacy.keep_to_rules()
-    assert [one.digest for one in Sighting.objects.all()] == ["1"]
+    assert [one.artifact for one in RunningArtifact.objects.all()] == ["1"]
 
 
 def test_who_broke_the_glass_is_given_what_is_kept_of_it(shop: Shop) -> None:
     dev, sam = person("dev", Role.DEVELOPER), person("sam", Role.SECURITY)
     fields = {"environment": "staging", "artifact": ARTIFACT, "minutes": "5", "reason": "It burns."}
     post(browser(dev), "/products/shop/environments/break-glass", **fields)
-    post(browser(sam), f"/proposals/{Proposal.objects.get().pk}", answer="agree")
+    post(browser(sam), f"/requests/{Request.objects.get().pk}", answer="agree")
     for who in (dev, sam):
-        assert privacy.kept_of(who)["broken_glass"][0]["reason"] == "It burns."
+        assert privacy.kept_of(who)["break_glass_permissions"][0]["reason"] == "It burns."

@@ -21,15 +21,21 @@ from muniment.ledger import entries
 from muniment.pipelines import vsa
 from muniment.server import moments
 from muniment.server.api import deployments as api
-from muniment.server.connections.models import Arrival
+from muniment.server.connections.models import BranchUpdate
 from muniment.server.deployments import doors, tasks, telling, watching
-from muniment.server.deployments.models import Deployment, Permission, Pipeline, State, Used
-from muniment.server.incidents.acts import close_incident, open_incident
+from muniment.server.deployments.models import (
+    Deployment,
+    DeploymentPermission,
+    DeploymentState,
+    PipelineIdentity,
+    UsedRunnerToken,
+)
+from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import Freeze
-from muniment.server.proposals.models import Proposal
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
+from muniment.server.requests.models import Request
 from muniment.server.running.keys import deploy_public
 from tests.support.deploying import ARTIFACT, Shop, payload
 from tests.support.service import as_role, browser, person, post, token_of
@@ -76,7 +82,7 @@ def test_what_a_trusted_builder_made_of_an_allowed_commit_goes_through_one_envir
 ) -> None:
     first = shop.asked("production")
     assert shop.state(first) == "denied"
-    assert shop.codes(first) == ["deployment.permitted:out-of-order"]
+    assert shop.codes(first) == ["deployment.permitted:environment-skipped"]
     told = shop.get(first)[1]
     assert told["vsa"] is None
     assert "Deploy it to staging first" in told["reasons"][0]["remedy"]
@@ -99,16 +105,16 @@ def test_what_a_trusted_builder_made_of_an_allowed_commit_goes_through_one_envir
 def test_everything_is_recorded_before_it_is_done_and_names_nobody(shop: Shop, looking: None) -> None:
     number = shop.deployed("staging")
     row = Deployment.objects.get(pk=number)
-    kinds = list(Entry.objects.filter(pk__gte=row.entry_id).order_by("pk").values_list("kind", flat=True))
-    assert kinds == ["delivery", "decision", "vouched", "delivered"]
-    read = [entries.decode(bytes(one.data), 0) for one in Entry.objects.filter(pk__gte=row.entry_id).order_by("pk")]
+    kinds = list(Record.objects.filter(pk__gte=row.record_id).order_by("pk").values_list("kind", flat=True))
+    assert kinds == ["deployment-request", "decision", "deployment-permission", "deployment-outcome"]
+    read = [entries.decode(bytes(one.data), 0) for one in Record.objects.filter(pk__gte=row.record_id).order_by("pk")]
     asked, judged, vouched, delivered = read
-    assert isinstance(judged, entries.Judged)
-    assert (judged.point, judged.push, judged.enforced) == ("deploy", asked.object, True)
-    assert isinstance(vouched, entries.Vouched)
-    assert (vouched.asked, vouched.leave) == (asked.object, "policy")
-    assert isinstance(delivered, entries.Delivered)
-    assert (delivered.asked, delivered.state) == (asked.object, "succeeded")
+    assert isinstance(judged, entries.DecisionRecord)
+    assert (judged.point, judged.trigger, judged.enforced) == ("deploy", asked.object, True)
+    assert isinstance(vouched, entries.DeploymentPermissionRecord)
+    assert (vouched.request, vouched.basis) == (asked.object, "policy")
+    assert isinstance(delivered, entries.DeploymentOutcomeRecord)
+    assert (delivered.request, delivered.state) == (asked.object, "succeeded")
 
 
 def test_a_job_of_a_forge_deploys_like_a_runner(shop: Shop, looking: None) -> None:
@@ -212,7 +218,7 @@ def test_a_runners_token_is_good_for_one_request_that_may_be_sent_again(shop: Sh
         shop.send("POST", f"/deployments/{number}/outcome", {"state": "succeeded"}, token),
         shop.send("POST", "/environments/shop/staging/digest", {"digest": OTHER}, token),
     ):
-        assert (answer[0], answer[1]["type"]) == (403, "urn:muniment:identity-used")
+        assert (answer[0], answer[1]["type"]) == (403, "urn:muniment:identity-already-used")
     assert Deployment.objects.count() == 1
     looked = shop.runner("staging")
     assert shop.get(number, token=looked)[0] == 200
@@ -231,9 +237,9 @@ def with_other_signature(token: str) -> str:
 def test_used_tokens_are_forgotten_once_they_have_expired(shop: Shop) -> None:
     shop.ask("staging")
     with as_role("owner"):
-        Used.objects.update(until=timezone.now())
+        UsedRunnerToken.objects.update(expires_at=timezone.now())
     shop.ask("staging", key="another")
-    assert Used.objects.count() == 1
+    assert UsedRunnerToken.objects.count() == 1
 
 
 def test_a_persons_token_is_no_identity_of_a_pipeline(shop: Shop) -> None:
@@ -255,18 +261,18 @@ def test_a_pipelines_token_opens_nothing_of_peoples(shop: Shop) -> None:
 def test_a_pipeline_whose_leave_was_taken_is_nobody(shop: Shop, looking: None) -> None:
     number = shop.asked("staging")
     with as_role("owner"):
-        Pipeline.objects.filter(environment__name="staging").update(ended=timezone.now())
+        PipelineIdentity.objects.filter(environment__name="staging").update(ended_at=timezone.now())
     assert shop.ask("staging")[0] == 403
     assert shop.get(number, "staging")[0] == 403
     with as_role("worker"):
         tasks.check_deployment(number)
-    assert shop.state(number) == "ended"
+    assert shop.state(number) == "revoked"
 
 
 def test_what_is_not_there_is_refused_like_what_trusts_nobody(shop: Shop) -> None:
     for changed in ({"product": "nothing"}, {"environment": "nowhere"}):
         status, told = shop.ask("production", **changed)
-        assert (status, told["type"]) == (403, "urn:muniment:identity-untrusting")
+        assert (status, told["type"]) == (403, "urn:muniment:identity-incomplete-trust")
 
 
 def test_a_commit_that_the_pipeline_does_not_run_on_is_refused(shop: Shop) -> None:
@@ -321,6 +327,12 @@ def test_provenance_that_no_database_holds_breaks_nothing(shop: Shop, text: str)
     assert status in (202, 400, 409, 422), told
 
 
+@pytest.mark.parametrize("value", ["\ud800", 1.5, 2**53])
+def test_provenance_without_a_canonical_form_is_refused_with_the_reason(shop: Shop, value: Any) -> None:
+    status, told = shop.ask("staging", provenance=[{"payload": value}])
+    assert (status, told["type"]) == (422, "urn:muniment:not-canonical")
+
+
 # --- denied -------------------------------------------------------------------------------------------------
 
 
@@ -330,11 +342,11 @@ def test_what_no_trusted_builder_signed_is_denied(shop: Shop) -> None:
     forged, _ = generate("builder")
     cases: list[tuple[list[Any], str]] = [
         ([], "no-provenance"),
-        ([shop.provenance(key=forged)], "not-proven"),
-        ([shop.provenance(commit=shop.base)], "made-of-other"),
-        ([shop.provenance(artifact=OTHER)], "not-proven"),
-        ([shop.provenance(builder="https://other.example.test")], "not-proven"),
-        ([{"payload": "x"}], "not-proven"),
+        ([shop.provenance(key=forged)], "provenance-not-verified"),
+        ([shop.provenance(commit=shop.base)], "built-from-other-commit"),
+        ([shop.provenance(artifact=OTHER)], "provenance-not-verified"),
+        ([shop.provenance(builder="https://other.example.test")], "provenance-not-verified"),
+        ([{"payload": "x"}], "provenance-not-verified"),
     ]
     for given, code in cases:
         number = shop.asked("staging", provenance=given)
@@ -346,9 +358,9 @@ def test_a_commit_that_no_decision_let_in_is_denied(shop: Shop) -> None:
     sneaked = shop.repo.commit({"app.py": "x = 3\n"})
     shop.commit = sneaked
     number = shop.asked("staging")
-    assert "deployment.permitted:not-decided" in shop.codes(number)
+    assert "deployment.permitted:commit-decision-unknown" in shop.codes(number)
     shop.let_in(sneaked, allowed=False)
-    assert "deployment.permitted:not-allowed" in shop.codes(shop.asked("staging"))
+    assert "deployment.permitted:commit-not-allowed" in shop.codes(shop.asked("staging"))
     shop.let_in(sneaked)
     assert shop.state(shop.asked("staging")) == "allowed"
 
@@ -357,17 +369,17 @@ def test_what_a_branch_took_at_a_forge_counts_as_it_was_found_out(shop: Shop) ->
     shop.commit = shop.repo.commit({"app.py": "x = 3\n"})
     where = {"repository": shop.product.repositories.get(), "ref": "refs/heads/main", "commit": shop.commit}
     with as_role("worker"):
-        incident = open_incident("escape", shop.product, "commit:x", "an escape")
+        incident = open_incident("bypass", shop.product, "commit:x", "an escape")
     with as_role("owner"):
-        row = Arrival.objects.create(**where, how="begun", entry=Entry.objects.earliest("pk"))
-        assert "deployment.permitted:not-decided" in shop.codes(shop.asked("staging"))
-        Arrival.objects.filter(pk=row.pk).update(how="escape", incident=incident)
-    assert "deployment.permitted:not-allowed" in shop.codes(shop.asked("staging"))
+        row = BranchUpdate.objects.create(**where, outcome="baseline", record=Record.objects.earliest("pk"))
+        assert "deployment.permitted:commit-decision-unknown" in shop.codes(shop.asked("staging"))
+        BranchUpdate.objects.filter(pk=row.pk).update(outcome="bypass", incident=incident)
+    assert "deployment.permitted:commit-not-allowed" in shop.codes(shop.asked("staging"))
     with as_role("worker"):
-        close_incident(incident, "reviewed-afterwards", "two others looked")
+        close_incident(incident, "bypass-reviewed", "two others looked")
     assert shop.state(shop.asked("staging")) == "allowed"
     with as_role("owner"):
-        Arrival.objects.filter(pk=row.pk).update(how="allowed", incident=None)
+        BranchUpdate.objects.filter(pk=row.pk).update(outcome="allowed", incident=None)
     assert shop.state(shop.asked("staging")) == "allowed"
 
 
@@ -391,18 +403,18 @@ def test_a_repository_that_cannot_be_read_denies_and_says_so(shop: Shop, looking
 
 def test_an_incident_past_its_deadline_stops_deployments(shop: Shop) -> None:
     with as_role("worker"):
-        row = open_incident("deployment", shop.product, "x:y", "something")
+        row = open_incident("unpermitted-deployment", shop.product, "x:y", "something")
     assert shop.state(shop.asked("staging")) == "allowed"
     with as_role("owner"):
-        Incident.objects.filter(pk=row.pk).update(deadline=timezone.now() - timedelta(days=1))
-    assert "deployment.permitted:overdue" in shop.codes(shop.asked("staging"))
+        Incident.objects.filter(pk=row.pk).update(due_at=timezone.now() - timedelta(days=1))
+    assert "deployment.permitted:deadline-overdue" in shop.codes(shop.asked("staging"))
 
 
 def test_an_artifact_that_was_undone_has_not_been_there(shop: Shop) -> None:
     shop.deployed("staging")
     assert shop.state(shop.asked("production")) == "allowed"
-    shop.deployed("staging", "undone")
-    assert "deployment.permitted:out-of-order" in shop.codes(shop.asked("production"))
+    shop.deployed("staging", "rolled-back")
+    assert "deployment.permitted:environment-skipped" in shop.codes(shop.asked("production"))
 
 
 # --- what ends a permission ---------------------------------------------------------------------------------
@@ -413,29 +425,29 @@ def test_a_forced_push_between_decision_and_deployment_ends_it_at_once(shop: Sho
     assert shop.get(number, "staging")[1]["state"] == "allowed"
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
     told = shop.get(number, "staging")[1]
-    assert (told["state"], told["vsa"]) == ("ended", None)
+    assert (told["state"], told["vsa"]) == ("revoked", None)
     assert "does not hold the commit" in told["reasons"][0]["message"]
 
 
 def test_a_forced_push_before_it_is_signed_leaves_nothing_signed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     inner = watching.ending
 
-    def pushed(row: Deployment, permission: Permission) -> str:
+    def pushed(row: Deployment, permission: DeploymentPermission) -> str:
         shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
         return inner(row, permission)
 
     monkeypatch.setattr(watching, "ending", pushed)
     number = shop.asked("staging")
-    assert shop.state(number) == "ended"
-    assert Permission.objects.get().vsa == ""
-    assert not Entry.objects.filter(kind="vouched").exists()
+    assert shop.state(number) == "revoked"
+    assert DeploymentPermission.objects.get().vsa == ""
+    assert not Record.objects.filter(kind="deployment-permission").exists()
 
 
 def test_what_nobody_looked_at_again_is_not_told(shop: Shop) -> None:
     number = shop.asked("staging")
     assert shop.get(number, "staging")[1] == {
         "id": number,
-        "state": "asked",
+        "state": "pending",
         "reasons": [],
         "vsa": None,
         "until": None,
@@ -445,24 +457,39 @@ def test_what_nobody_looked_at_again_is_not_told(shop: Shop) -> None:
 def test_a_freeze_stops_what_is_under_way_and_what_comes(shop: Shop, looking: None) -> None:
     number = shop.asked("staging")
     sam = browser(person("sam", Role.SECURITY))
-    post(sam, "/policy/freeze", reason="a leak", rehearsal="on")
+    post(sam, "/policy/freeze", reason="a leak", drill="yes")
     with as_role("worker"):
         tasks.stop_deployments()
     assert shop.state(number) == "allowed"
     post(sam, "/policy/freeze", reason="a leak")
     with as_role("worker"):
         tasks.stop_deployments()
-    assert shop.state(number) == "ended"
+    assert shop.state(number) == "revoked"
     later = shop.asked("staging")
     assert ":frozen" in shop.codes(later)
     assert "a leak" in json.dumps(shop.get(number, "staging")[1])
     assert Freeze.objects.count() == 2
 
 
+def test_a_freeze_of_one_environment_stops_its_deployments_alone(shop: Shop, looking: None) -> None:
+    number = shop.asked("staging")
+    sam = browser(person("sam", Role.SECURITY))
+    post(sam, "/policy/freeze", reason="the season", product="shop", environment="production")
+    with as_role("worker"):
+        tasks.stop_deployments()
+    assert shop.state(number) == "allowed"
+    assert ":frozen" not in shop.codes(shop.asked("staging"))
+    post(sam, "/policy/freeze", reason="a leak", product="shop", environment="staging")
+    with as_role("worker"):
+        tasks.stop_deployments()
+    assert shop.state(number) == "revoked"
+    assert ":frozen" in shop.codes(shop.asked("staging"))
+
+
 def test_a_permission_is_over_after_some_minutes(shop: Shop, looking: None) -> None:
     number = shop.asked("staging")
     with as_role("owner"):
-        Permission.objects.update(until=timezone.now() - timedelta(seconds=1))
+        DeploymentPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     status, told = shop.get(number, "staging")
     assert status == 200, told
     assert (told["state"], told["vsa"]) == ("allowed", None)
@@ -471,15 +498,15 @@ def test_a_permission_is_over_after_some_minutes(shop: Shop, looking: None) -> N
 # --- what came of it ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ["succeeded", "failed", "undone", "undo-failed", "died"])
+@pytest.mark.parametrize("state", ["succeeded", "failed", "rolled-back", "rollback-failed", "crashed"])
 def test_what_came_of_it_is_recorded_once(shop: Shop, state: str) -> None:
     number = shop.asked("staging")
     assert shop.report(number, state, "staging")[0] == 202
     assert shop.report(number, state, "staging")[0] == 202
-    other = "failed" if state != "failed" else "died"
+    other = "failed" if state != "failed" else "crashed"
     assert shop.report(number, other, "staging")[0] == 409
     assert shop.state(number) == state
-    assert Entry.objects.filter(kind="delivered").count() == 1
+    assert Record.objects.filter(kind="deployment-outcome").count() == 1
 
 
 def test_what_was_not_allowed_has_no_outcome(shop: Shop) -> None:
@@ -492,11 +519,11 @@ def test_what_nobody_reports_is_lost_and_told_and_may_still_be_reported(shop: Sh
     person("own", Role.OWNER)
     number = shop.asked("staging")
     with as_role("owner"):
-        Permission.objects.update(decided=timezone.now() - timedelta(hours=3))
+        DeploymentPermission.objects.update(decided_at=timezone.now() - timedelta(hours=3))
     with as_role("worker"):
         watching.find_lost()
         watching.find_lost()
-    assert shop.state(number) == "lost"
+    assert shop.state(number) == "unreported"
     assert Message.objects.filter(person__slug="own").count() == 1
     shop.report(number, "failed", "staging")
     assert shop.state(number) == "failed"
@@ -508,7 +535,7 @@ def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
     shut: list[int] = []
 
     def no_vault(row: Deployment) -> None:
-        raise VaultError(VaultCode.DOWN, "the vault does not answer", "Start it.")
+        raise VaultError(VaultCode.UNREACHABLE, "the vault does not answer", "Start it.")
 
     monkeypatch.setattr(doors, "has_door", lambda row: True)
     monkeypatch.setattr(doors, "open_door", no_vault)
@@ -517,14 +544,14 @@ def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
     with pytest.raises(VaultError):
         shop.work(number)
     told = shop.get(number, "staging")[1]
-    assert (told["state"], told["vsa"]) == ("asked", None)
+    assert (told["state"], told["vsa"]) == ("pending", None)
     assert "the vault does not answer" in told["reasons"][0]["message"]
-    assert not Entry.objects.filter(kind="vouched").exists()
+    assert not Record.objects.filter(kind="deployment-permission").exists()
     with as_role("owner"):
-        Permission.objects.update(decided=timezone.now() - timedelta(hours=1))
+        DeploymentPermission.objects.update(decided_at=timezone.now() - timedelta(hours=1))
     with as_role("worker"):
         watching.find_lost()
-    assert (shop.state(number), shut) == ("ended", [number])
+    assert (shop.state(number), shut) == ("revoked", [number])
 
 
 def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -538,7 +565,7 @@ def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypat
     shop.let_in(other)
     old, shop.commit = shop.commit, other
     second = shop.asked("staging")
-    assert (shop.state(second), opened) == ("asked", [first])
+    assert (shop.state(second), opened) == ("pending", [first])
     assert "Another commit" in shop.get(second, "staging")[1]["reasons"][0]["message"]
     shop.commit = old
     shop.report(first, "succeeded", "staging")
@@ -562,7 +589,7 @@ def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) 
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
     shop.report(number, "succeeded", "staging")
     assert shop.state(number) == "succeeded"
-    assert "its permission was over" in Incident.objects.get().told
+    assert "its permission was over" in Incident.objects.get().summary
 
 
 def test_another_digest_than_the_one_deployed_is_an_incident(shop: Shop) -> None:
@@ -575,10 +602,10 @@ def seen(shop: Shop, digest: str, environment: str = "staging") -> int:
     status, _ = shop.send(
         "POST", f"/environments/shop/{environment}/digest", {"digest": digest}, shop.runner(environment)
     )
-    from muniment.server.deployments.models import Sighting
+    from muniment.server.deployments.models import RunningArtifact
 
     with as_role("worker"):
-        tasks.take_sighting(Sighting.objects.latest("pk").pk)
+        tasks.take_sighting(RunningArtifact.objects.latest("pk").pk)
     return status
 
 
@@ -604,8 +631,8 @@ def break_glass(shop: Shop, **changed: str) -> str:
 
 
 def agree(name: str = "sam") -> str:
-    waiting = Proposal.objects.get(state="waiting")
-    return post(browser(Person.objects.get(slug=name)), f"/proposals/{waiting.pk}", answer="agree")
+    waiting = Request.objects.get(state="waiting")
+    return post(browser(Person.objects.get(slug=name)), f"/requests/{waiting.pk}", answer="agree")
 
 
 def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: Shop, looking: None) -> None:
@@ -624,10 +651,10 @@ def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: 
         "own",
     }
     row = Incident.objects.get()
-    assert (row.kind, sorted(row.involved)) == ("break-glass", ["dev", "sam"])
-    vouched = entries.decode(bytes(Entry.objects.get(kind="vouched").data), 0)
-    assert isinstance(vouched, entries.Vouched)
-    assert vouched.leave == "break-glass"
+    assert (row.kind, sorted(row.involved_people)) == ("break-glass-deployment", ["dev", "sam"])
+    vouched = entries.decode(bytes(Record.objects.get(kind="deployment-permission").data), 0)
+    assert isinstance(vouched, entries.DeploymentPermissionRecord)
+    assert vouched.basis == "break-glass-deployment"
 
 
 @pytest.mark.parametrize(
@@ -643,18 +670,18 @@ def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: 
 )
 def test_a_leave_without_bounds_is_refused(shop: Shop, changed: dict[str, str]) -> None:
     break_glass(shop, **changed)
-    assert not Proposal.objects.exists()
+    assert not Request.objects.exists()
 
 
 def test_a_leave_is_over_after_its_minutes_and_is_for_one_artifact_and_environment(shop: Shop) -> None:
-    from muniment.server.deployments.models import Glass
+    from muniment.server.deployments.models import BreakGlassPermission
 
     person("sam", Role.SECURITY)
     break_glass(shop)
     agree()
     assert shop.state(shop.asked("production", artifact=OTHER)) == "denied"
     with as_role("owner"):
-        Glass.objects.update(until=timezone.now() - timedelta(seconds=1))
+        BreakGlassPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert shop.state(shop.asked("production")) == "denied"
 
 
@@ -664,12 +691,12 @@ def test_a_leave_is_over_after_its_minutes_and_is_for_one_artifact_and_environme
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE deployments_permission SET state = 'allowed'",
-        "INSERT INTO deployments_permission (deployment_id, state) VALUES (1, 'allowed')",
+        "UPDATE deployments_deploymentpermission SET state = 'allowed'",
+        "INSERT INTO deployments_deploymentpermission (deployment_id, state) VALUES (1, 'allowed')",
         "UPDATE deployments_deployment SET artifact = 'x'",
-        "DELETE FROM deployments_report",
-        "UPDATE deployments_glass SET until = now()",
-        "UPDATE deployments_issuer SET keys = '{}'",
+        "DELETE FROM deployments_deploymentreport",
+        "UPDATE deployments_breakglasspermission SET expires_at = now()",
+        "UPDATE deployments_tokenissuer SET key_set = '{}'",
     ],
 )
 def test_the_web_may_not_decide(shop: Shop, statement: str) -> None:
@@ -679,4 +706,4 @@ def test_the_web_may_not_decide(shop: Shop, statement: str) -> None:
 
 
 def test_states_are_told_apart() -> None:
-    assert len({state.label for state in State}) == len(State)
+    assert len({state.label for state in DeploymentState}) == len(DeploymentState)

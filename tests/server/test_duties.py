@@ -3,21 +3,21 @@
 import pytest
 
 from muniment.access.roles import Role
-from muniment.server.people.models import Account, Grant, Invitation, Person
-from muniment.server.policies.models import Freeze, Leave, Version
+from muniment.server.people.models import Account, Invitation, Person, RoleGrant
+from muniment.server.policies.models import Freeze, PolicyException, PolicyVersion
 from muniment.server.products.models import Product
-from muniment.server.proposals.models import Proposal
-from muniment.server.record.models import Entry, ExceptionFile
+from muniment.server.records.models import ExceptionFile, Record
+from muniment.server.requests.models import Request
 from muniment.server.running.preparing import first_link
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
-GIVE = {"do": "give", "role": "security", "product": ""}
+GIVE = {"act": "grant-role", "role": "security", "product": ""}
 
 
-def held(slug: str, role: Role) -> Grant | None:
-    return Grant.objects.filter(person__slug=slug, role=role.value, ended=None).first()
+def held(slug: str, role: Role) -> RoleGrant | None:
+    return RoleGrant.objects.filter(person__slug=slug, role=role.value, ended_at=None).first()
 
 
 def enough() -> None:
@@ -33,10 +33,10 @@ def test_the_first_link_lets_the_first_administrator_in_once() -> None:
     with as_role("owner"):
         link = first_link()
     client = browser()
-    assert "Your id" in client.get(link).content.decode()
-    fields = {"id": "ada", "name": "Ada", "email": "ada@example.test", "password": "violet otter carries lantern"}
+    assert 'name="handle"' in client.get(link).content.decode()
+    fields = {"handle": "ada", "name": "Ada", "email": "ada@example.test", "password": "violet otter carries lantern"}
     assert client.post(link, {**fields, "password": "password1234", "way": "password"}).status_code == 200
-    assert client.post(link, {**fields, "id": "../x", "way": "password"}).status_code == 200
+    assert client.post(link, {**fields, "handle": "../x", "way": "password"}).status_code == 200
     assert client.post(link, {**fields, "way": "password"}).status_code == 302
     assert client.get("/people").status_code == 200
     assert browser().get(link).status_code == 410
@@ -65,9 +65,9 @@ def test_in_the_beginning_the_first_administrator_gives_alone_and_it_stays_marke
     assert "Done" in post(amy, "/people/sam/role", **GIVE)
     grant = held("sam", Role.SECURITY)
     assert grant is not None
-    assert (grant.bootstrap, grant.second) == (True, None)
+    assert (grant.bootstrap, grant.approver) == (True, None)
     assert "bootstrap" in amy.get("/people/sam").content.decode()
-    assert b'"alone":true' in bytes(Entry.objects.latest("id").data)
+    assert b'"without_second_person":true' in bytes(Record.objects.latest("id").data)
 
 
 def test_once_there_are_enough_people_it_takes_two_and_never_one_again() -> None:
@@ -76,14 +76,14 @@ def test_once_there_are_enough_people_it_takes_two_and_never_one_again() -> None
     person("eve")
     assert "waits for a second person" in post(amy, "/people/eve/role", **GIVE)
     assert held("eve", Role.SECURITY) is None
-    waiting = Proposal.objects.get(state="waiting")
-    assert amy.post(f"/proposals/{waiting.pk}", {"answer": "agree"}).status_code == 403
-    assert "give eve the role" in abe.get("/").content.decode()
-    assert "Done" in post(abe, f"/proposals/{waiting.pk}", answer="agree")
+    waiting = Request.objects.get(state="waiting")
+    assert amy.post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code == 403
+    assert "grant Eve (eve) the role" in abe.get("/").content.decode()
+    assert "Done" in post(abe, f"/requests/{waiting.pk}", answer="agree")
     grant = held("eve", Role.SECURITY)
     assert grant is not None
-    assert (grant.bootstrap, grant.second) == (False, Person.objects.get(slug="abe"))
-    post(abe, "/people/amy/change", do="leave")
+    assert (grant.bootstrap, grant.approver) == (False, Person.objects.get(slug="abe"))
+    post(abe, "/people/amy/change", act="deactivate-person")
     person("joe")
     assert "waits for a second person" in post(abe, "/people/joe/role", **GIVE)
 
@@ -93,9 +93,9 @@ def test_nobody_agrees_twice_or_to_what_is_over() -> None:
     amy, abe = browser(Person.objects.get(slug="amy")), browser(Person.objects.get(slug="abe"))
     person("eve")
     post(amy, "/people/eve/role", **GIVE)
-    number = Proposal.objects.get(state="waiting").pk
-    assert "will not be done" in post(amy, f"/proposals/{number}", answer="refuse")
-    assert "no longer waits" in post(abe, f"/proposals/{number}", answer="agree")
+    number = Request.objects.get(state="waiting").pk
+    assert "will not be done" in post(amy, f"/requests/{number}", answer="refuse")
+    assert "no longer waits" in post(abe, f"/requests/{number}", answer="agree")
     assert held("eve", Role.SECURITY) is None
 
 
@@ -104,9 +104,9 @@ def test_what_somebody_asked_for_ends_when_they_leave() -> None:
     amy, abe = browser(Person.objects.get(slug="amy")), browser(Person.objects.get(slug="abe"))
     person("eve")
     post(amy, "/people/eve/role", **GIVE)
-    number = Proposal.objects.get(state="waiting").pk
-    post(abe, "/people/amy/change", do="leave")
-    assert "no longer waits" in post(abe, f"/proposals/{number}", answer="agree")
+    number = Request.objects.get(state="waiting").pk
+    post(abe, "/people/amy/change", act="deactivate-person")
+    assert "no longer waits" in post(abe, f"/requests/{number}", answer="agree")
     assert held("eve", Role.SECURITY) is None
 
 
@@ -114,7 +114,7 @@ def test_a_role_that_only_reads_takes_one() -> None:
     enough()
     person("aud")
     amy = browser(Person.objects.get(slug="amy"))
-    assert "Done" in post(amy, "/people/aud/role", do="give", role="auditor", product="")
+    assert "Done" in post(amy, "/people/aud/role", act="grant-role", role="auditor", product="")
     assert held("aud", Role.AUDITOR) is not None
 
 
@@ -123,10 +123,10 @@ def test_leaving_takes_effect_at_once_everywhere() -> None:
     amy = browser(Person.objects.get(slug="amy"))
     eve = browser(person("eve", Role.SECURITY))
     assert eve.get("/policy/propose").status_code == 200
-    assert "Done" in post(amy, "/people/eve/change", do="leave")
+    assert "Done" in post(amy, "/people/eve/change", act="deactivate-person")
     assert eve.get("/policy/propose").status_code == 302
     assert eve.get("/").status_code == 302
-    assert "Done" in post(amy, "/people/eve/change", do="return")
+    assert "Done" in post(amy, "/people/eve/change", act="reactivate-person")
     assert held("eve", Role.SECURITY) is None
 
 
@@ -135,7 +135,7 @@ def test_a_role_taken_away_is_gone_at_the_next_click() -> None:
     amy = browser(Person.objects.get(slug="amy"))
     eve = browser(person("eve", Role.SECURITY))
     assert eve.get("/policy/propose").status_code == 200
-    post(amy, "/people/eve/role", do="take", role="security", product="")
+    post(amy, "/people/eve/role", act="revoke-role", role="security", product="")
     assert eve.get("/policy/propose").status_code == 403
 
 
@@ -146,19 +146,20 @@ def test_an_exception_needs_somebody_else_with_the_security_role() -> None:
     sam = browser(Person.objects.get(slug="sam"))
     fields = {
         "repository": "shop",
-        "clause": "review.two-others",
+        "clause": "review.two-reviewers",
         "branch": "refs/heads/main",
         "head": "",
         "reason": "The site is down.",
         "days": "3",
     }
-    assert "at most" in post(dev, "/exceptions/ask", **{**fields, "days": "91"}) or Leave.objects.count() == 0
-    assert "has to agree" in post(dev, "/exceptions/ask", **fields)
-    number = Proposal.objects.get(state="waiting").pk
-    assert dev.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
-    assert "Done" in post(sam, f"/proposals/{number}", answer="agree")
-    leave = Leave.objects.get()
-    assert (leave.asker.slug, leave.granter.slug) == ("dev", "sam")
+    assert "from 1 to 90" in post(dev, "/exceptions/request", **{**fields, "days": "91"})
+    assert not Request.objects.filter(state="waiting").exists()
+    assert "waits for a second person" in post(dev, "/exceptions/request", **fields)
+    number = Request.objects.get(state="waiting").pk
+    assert dev.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
+    assert "Done" in post(sam, f"/requests/{number}", answer="agree")
+    leave = PolicyException.objects.get()
+    assert (leave.requester.slug, leave.approver.slug) == ("dev", "sam")
     assert ExceptionFile.objects.count() == 1
     assert "The site is down." in dev.get("/exceptions").content.decode()
     assert "ended" in post(sam, f"/exceptions/{leave.slug}/end")
@@ -169,61 +170,61 @@ def test_a_security_officer_does_not_grant_their_own_exception() -> None:
     enough()
     product("shop", "/nowhere")
     sam = browser(Person.objects.get(slug="sam"))
-    fields = {"repository": "shop", "clause": "review.two-others", "branch": "refs/heads/main", "head": ""}
-    post(sam, "/exceptions/ask", **fields, reason="x", days="3")
-    number = Proposal.objects.get(state="waiting").pk
-    assert sam.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
+    fields = {"repository": "shop", "clause": "review.two-reviewers", "branch": "refs/heads/main", "head": ""}
+    post(sam, "/exceptions/request", **fields, reason="x", days="3")
+    number = Request.objects.get(state="waiting").pk
+    assert sam.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
 
 
 def test_nobody_asks_for_another_products_exception() -> None:
     shop = product("shop", "/nowhere")
     product("other", "/elsewhere")
     dev = browser(person("dev", Role.DEVELOPER, product=shop))
-    fields = {"repository": "other", "clause": "review.two-others", "branch": "refs/heads/main", "head": ""}
-    assert "Choose a repository" in post(dev, "/exceptions/ask", **fields, reason="x", days="3")
-    assert Proposal.objects.count() == 0
+    fields = {"repository": "other", "clause": "review.two-reviewers", "branch": "refs/heads/main", "head": ""}
+    assert "There is no such repository" in post(dev, "/exceptions/request", **fields, reason="x", days="3")
+    assert Request.objects.count() == 0
 
 
 def proposed(client: object, text: str) -> int:
     post(client, "/policy/propose", text=text, note="because")  # type: ignore[arg-type]
-    return Version.objects.latest("id").pk
+    return PolicyVersion.objects.latest("id").pk
 
 
 def test_a_stricter_policy_takes_one_and_a_weaker_one_two() -> None:
     enough()
     sam, sid = browser(Person.objects.get(slug="sam")), browser(Person.objects.get(slug="sid"))
-    text = Version.objects.get(holds=True).text
+    text = PolicyVersion.objects.get(in_force=True).text
     stricter = proposed(sam, text.replace("reviewers = 2", "reviewers = 3"))
-    assert "It holds" in post(sam, f"/policy/versions/{stricter}/apply")
-    assert Version.objects.get(holds=True).pk == stricter
+    assert "It is in force" in post(sam, f"/policy/versions/{stricter}/apply")
+    assert PolicyVersion.objects.get(in_force=True).pk == stricter
     weaker = proposed(sam, text)
     assert "weaker" in sam.get(f"/policy/versions/{weaker}").content.decode()
     assert "waits for a second person" in post(sam, f"/policy/versions/{weaker}/apply")
-    number = Proposal.objects.get(state="waiting").pk
-    assert sam.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
-    assert Version.objects.get(holds=True).pk == stricter
-    assert "Done" in post(sid, f"/proposals/{number}", answer="agree")
-    assert Version.objects.get(holds=True).pk == weaker
+    number = Request.objects.get(state="waiting").pk
+    assert sam.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
+    assert PolicyVersion.objects.get(in_force=True).pk == stricter
+    assert "Done" in post(sid, f"/requests/{number}", answer="agree")
+    assert PolicyVersion.objects.get(in_force=True).pk == weaker
 
 
 def test_a_proposal_that_another_policy_overtook_is_not_applied() -> None:
     enough()
     sam, sid = browser(Person.objects.get(slug="sam")), browser(Person.objects.get(slug="sid"))
-    text = Version.objects.get(holds=True).text
+    text = PolicyVersion.objects.get(in_force=True).text
     weaker = proposed(sam, text.replace("lines = 400", "lines = 500"))
     post(sam, f"/policy/versions/{weaker}/apply")
     stricter = proposed(sid, text.replace("reviewers = 2", "reviewers = 3"))
     post(sid, f"/policy/versions/{stricter}/apply")
-    number = Proposal.objects.get(state="waiting").pk
-    assert "Another policy holds" in post(sid, f"/proposals/{number}", answer="agree")
-    assert Version.objects.get(holds=True).pk == stricter
+    number = Request.objects.get(state="waiting").pk
+    assert "Another policy is in force" in post(sid, f"/requests/{number}", answer="agree")
+    assert PolicyVersion.objects.get(in_force=True).pk == stricter
 
 
 @pytest.mark.parametrize("text", ["", "schema = 1", "x = [", "caf\u00e9", "schema = 1\nowner = 3"])
 def test_what_is_no_policy_is_told_and_kept_in_the_form(text: str) -> None:
     page = post(browser(person("sam", Role.SECURITY)), "/policy/propose", text=text)
     assert 'role="alert"' in page
-    assert Version.objects.count() == 1
+    assert PolicyVersion.objects.count() == 1
 
 
 def test_a_freeze_takes_one_and_lifting_it_two() -> None:
@@ -232,9 +233,9 @@ def test_a_freeze_takes_one_and_lifting_it_two() -> None:
     post(sam, "/policy/freeze", reason="A key leaked.")
     assert "All merges and deployments are stopped" in sid.get("/").content.decode()
     post(sam, f"/policy/freezes/{Freeze.objects.get().slug}/lift")
-    number = Proposal.objects.get(state="waiting").pk
-    assert sam.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
-    post(sid, f"/proposals/{number}", answer="agree")
+    number = Request.objects.get(state="waiting").pk
+    assert sam.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
+    post(sid, f"/requests/{number}", answer="agree")
     assert "All merges and deployments are stopped" not in sid.get("/").content.decode()
 
 
@@ -244,31 +245,38 @@ def test_what_waits_already_is_not_asked_for_again() -> None:
     post(sam, "/policy/freeze", reason="A key leaked.")
     lift = f"/policy/freezes/{Freeze.objects.get().slug}/lift"
     post(sam, lift)
-    assert "Sam has asked for that already" in post(sid, lift)
-    waiting = Proposal.objects.get(state="waiting")
-    post(sid, f"/proposals/{waiting.pk}", answer="agree")
-    assert not Proposal.objects.filter(state="waiting").exists()
+    assert "Sam requested that already" in post(sid, lift)
+    waiting = Request.objects.get(state="waiting")
+    post(sid, f"/requests/{waiting.pk}", answer="agree")
+    assert not Request.objects.filter(state="waiting").exists()
 
 
 def test_an_account_belongs_to_one_person() -> None:
     amy = browser(person("amy", Role.ADMIN))
     person("bob")
     person("eve")
-    add = {"do": "account", "kind": "email", "value": "Bob@Example.test"}
+    add = {"act": "vouch-for-account", "kind": "email", "value": "Bob@Example.test"}
     assert "Done" in post(amy, "/people/bob/change", **add)
     assert "belongs to somebody" in post(amy, "/people/eve/change", **{**add, "value": "bob@example.test"})
     for kind, value in (("email", "no address"), ("key", "ssh-rsa nonsense"), ("login", "ada"), ("other", "x")):
-        post(amy, "/people/bob/change", do="account", kind=kind, value=value)
+        post(amy, "/people/bob/change", act="vouch-for-account", kind=kind, value=value)
     assert Account.objects.count() == 1
 
 
 def test_mass_assignment_changes_nothing_else() -> None:
     amy = browser(person("amy", Role.ADMIN))
-    post(amy, "/people/add", id="bob", name="Bob", email="", active="", is_superuser="1", password="x", role="admin")
+    fields = {"handle": "bob", "name": "Bob", "email": ""}
+    for more in ("active", "is_superuser", "password", "role", "id", "pk", "person"):
+        assert amy.post("/people/add", {**fields, more: "1"}).status_code == 422
+    assert not Person.objects.filter(slug="bob").exists()
+    post(amy, "/people/add", **fields)
     bob = Person.objects.get(slug="bob")
     assert (bob.active, bob.has_usable_password(), bob.roles()) == (True, False, ())
-    post(amy, "/products/add", id="shop", name="Shop", retired="2020-01-01")
-    assert Product.objects.get(slug="shop").retired is None
+    fields = {"id": "shop", "name": "Shop"}
+    for more in ("retired", "retired_at", "slug", "created_at"):
+        assert amy.post("/products/add", {**fields, more: "2020-01-01"}).status_code == 422
+    post(amy, "/products/add", **fields)
+    assert Product.objects.get(slug="shop").retired_at is None
 
 
 def test_an_invitation_is_used_once_and_by_nobody_who_left() -> None:
@@ -276,17 +284,17 @@ def test_an_invitation_is_used_once_and_by_nobody_who_left() -> None:
     person("bob")
     page = post(amy, "/people/bob/invite")
     link = page[page.index("/welcome/") :].partition("</pre>")[0]
-    post(amy, "/people/bob/change", do="leave")
+    post(amy, "/people/bob/change", act="deactivate-person")
     assert browser().get(link).status_code == 410
-    assert Invitation.objects.filter(ended=None).count() == 0
+    assert Invitation.objects.filter(ended_at=None).count() == 0
 
 
 def test_every_act_is_an_entry_without_names() -> None:
     amy = browser(person("amy", Role.ADMIN))
-    before = Entry.objects.count()
-    post(amy, "/people/add", id="bob-the-builder", name="Bob Builder", email="bob@example.test")
+    before = Record.objects.count()
+    post(amy, "/people/add", handle="bob-the-builder", name="Bob Builder", email="bob@example.test")
     post(amy, "/products/add", id="shop", name="Secret Shop")
-    assert Entry.objects.count() == before + 2
-    data = b"".join(bytes(entry.data) for entry in Entry.objects.all())
+    assert Record.objects.count() == before + 2
+    data = b"".join(bytes(entry.data) for entry in Record.objects.all())
     for word in (b"Bob", b"bob", b"Secret", b"amy", b"example.test"):
         assert word not in data

@@ -10,11 +10,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from muniment.access.roles import Role
-from muniment.server.deployments.models import Pipeline
+from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.people.models import Person
 from muniment.server.products.models import Environment
-from muniment.server.proposals.models import Proposal
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
+from muniment.server.requests.models import Request
 from tests.server.test_api import Program
 from tests.support.service import as_role, browser, person, post, product
 
@@ -28,14 +28,14 @@ def pem(key: Any = None) -> str:
 
 
 GITHUB = {
-    "do": "trust",
+    "act": "trust-pipeline",
     "environment": "production",
-    "pipeline": "release",
+    "name": "release",
     "kind": "github",
-    "subject": "repo:acme/shop:environment:production",
-    "repository": "4711",
-    "at": "production",
-    "refs": "refs/heads/main\nrefs/tags/v*",
+    "subject_claim": "repo:acme/shop:environment:production",
+    "forge_repository_id": "4711",
+    "forge_environment": "production",
+    "ref_patterns": "refs/heads/main\nrefs/tags/v*",
 }
 
 
@@ -46,13 +46,13 @@ def own() -> Client:
     person("sam", Role.SECURITY)
     client = browser(person("own", Role.OWNER))
     for name in ("staging", "production"):
-        post(client, "/products/shop/change", do="environment", name=name)
+        post(client, "/products/shop/environments/parts", act="add-environment", name=name)
     return client
 
 
 def agree() -> str:
-    waiting = Proposal.objects.get(state="waiting")
-    return post(browser(Person.objects.get(slug="sam")), f"/proposals/{waiting.pk}", answer="agree")
+    waiting = Request.objects.get(state="waiting")
+    return post(browser(Person.objects.get(slug="sam")), f"/requests/{waiting.pk}", answer="agree")
 
 
 def test_each_new_one_comes_after_the_others_and_is_production_until_two_say_otherwise(own: Client) -> None:
@@ -60,7 +60,14 @@ def test_each_new_one_comes_after_the_others_and_is_production_until_two_say_oth
         ("staging", 1, True),
         ("production", 2, True),
     ]
-    post(own, "/products/shop/environments/change", do="describe", environment="staging", order="1", production="no")
+    post(
+        own,
+        "/products/shop/environments/change",
+        act="change-environment",
+        environment="staging",
+        order="1",
+        production="no",
+    )
     assert Environment.objects.get(name="staging").production
     agree()
     assert not Environment.objects.get(name="staging").production
@@ -68,16 +75,16 @@ def test_each_new_one_comes_after_the_others_and_is_production_until_two_say_oth
 
 def test_a_pipeline_may_deploy_once_a_security_officer_agreed(own: Client) -> None:
     assert "waits for a second person" in post(own, "/products/shop/environments/change", **GITHUB)
-    assert not Pipeline.objects.exists()
+    assert not PipelineIdentity.objects.exists()
     agree()
-    row = Pipeline.objects.get()
+    row = PipelineIdentity.objects.get()
     assert (row.issuer, row.patterns) == (
         "https://token.actions.githubusercontent.com",
         ("refs/heads/main", "refs/tags/v*"),
     )
     page = own.get("/products/shop/environments").content.decode()
     assert "repo:acme/shop:environment:production" in page
-    kinds = [bytes(one.data) for one in Entry.objects.filter(kind="act")]
+    kinds = [bytes(one.data) for one in Record.objects.filter(kind="person-action")]
     assert sum(b"change-environment" in one for one in kinds) == 2
 
 
@@ -86,74 +93,77 @@ def test_it_is_taken_away_by_one_at_once(own: Client) -> None:
     agree()
     sam = browser(Person.objects.get(slug="sam"))
     post(sam, "/products/shop/environments/close", environment="production", pipeline="release")
-    assert Pipeline.objects.get().ended is not None
+    assert PipelineIdentity.objects.get().ended_at is not None
     assert "may not deploy there anyway" in post(
         sam, "/products/shop/environments/close", environment="production", pipeline="release"
     )
     post(own, "/products/shop/environments/change", **GITHUB)
     agree()
-    assert Pipeline.objects.filter(ended=None).count() == 1
+    assert PipelineIdentity.objects.filter(ended_at=None).count() == 1
 
 
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"subject": "repo:acme/*"}, "whole subject"),
-        ({"subject": ""}, "whole subject"),
-        ({"repository": "acme/shop"}, "by its number"),
-        ({"repository": ""}, "by its number"),
-        ({"at": ""}, "called at the forge"),
-        ({"refs": ""}, "refs that it may deploy from"),
-        ({"refs": "*"}, "refs that it may deploy from"),
-        ({"refs": "refs/pull/*/merge"}, "refs that it may deploy from"),
-        ({"refs": "refs/heads/main\nmain"}, "refs that it may deploy from"),
+        ({"subject_claim": "repo:acme/*"}, "whole subject"),
+        ({"subject_claim": ""}, "whole subject"),
+        ({"forge_repository_id": "acme/shop"}, "by its number"),
+        ({"forge_repository_id": ""}, "by its number"),
+        ({"forge_environment": ""}, "called at the forge"),
+        ({"ref_patterns": ""}, "refs that it may deploy from"),
+        ({"ref_patterns": "*"}, "refs that it may deploy from"),
+        ({"ref_patterns": "refs/pull/*/merge"}, "refs that it may deploy from"),
+        ({"ref_patterns": "refs/heads/main\nmain"}, "refs that it may deploy from"),
         ({"issuer": "http://forge.example.test"}, "issuer"),
         ({"issuer": "https://user@forge.example.test"}, "issuer"),
         ({"issuer": "file:///etc/passwd"}, "issuer"),
         ({"issuer": "https://forge.example.test/?x"}, "issuer"),
-        ({"pipeline": ""}, "Give it a name"),
-        ({"kind": "nonsense"}, "no such kind"),
+        ({"name": ""}, "It is missing"),
+        ({"kind": "nonsense"}, "not one of the allowed values"),
         ({"kind": "kubernetes"}, "issuer"),
-        ({"kind": "kubernetes", "issuer": "https://k8s.example.test", "subject": "system:node:x"}, "serviceaccount"),
+        (
+            {"kind": "kubernetes", "issuer": "https://k8s.example.test", "subject_claim": "system:node:x"},
+            "serviceaccount",
+        ),
         ({"kind": "runner"}, "no public key"),
-        ({"kind": "runner", "key": pem(ed25519.Ed25519PrivateKey.generate())}, "P-256"),
-        ({"kind": "runner", "key": pem(ec.generate_private_key(ec.SECP384R1()))}, "P-256"),
+        ({"kind": "runner", "public_key": pem(ed25519.Ed25519PrivateKey.generate())}, "P-256"),
+        ({"kind": "runner", "public_key": pem(ec.generate_private_key(ec.SECP384R1()))}, "P-256"),
         ({"environment": "nowhere"}, "no such environment"),
     ],
 )
 def test_what_would_let_in_more_than_one_pipeline_is_refused(own: Client, changed: dict[str, str], said: str) -> None:
     assert said in post(own, "/products/shop/environments/change", **{**GITHUB, **changed})
-    assert not Proposal.objects.exists()
+    assert not Request.objects.exists()
 
 
 def test_a_runners_key_is_for_one_environment_alone(own: Client) -> None:
-    runner = {**GITHUB, "kind": "runner", "key": pem()}
+    runner = {**GITHUB, "kind": "runner", "public_key": pem()}
     post(own, "/products/shop/environments/change", **runner)
     agree()
     again = {**runner, "environment": "staging"}
     assert "Another pipeline has that key" in post(own, "/products/shop/environments/change", **again)
-    assert "of that name" in post(own, "/products/shop/environments/change", **{**runner, "key": pem()})
+    assert "of that name" in post(own, "/products/shop/environments/change", **{**runner, "public_key": pem()})
 
 
 def test_two_askers_for_the_same_get_one(own: Client) -> None:
     post(own, "/products/shop/environments/change", **GITHUB)
-    assert "has asked for that already" in post(own, "/products/shop/environments/change", **GITHUB)
-    post(own, "/products/shop/environments/change", **GITHUB | {"refs": "refs/heads/other"})
-    first, other = Proposal.objects.filter(state="waiting")
+    assert "requested that already" in post(own, "/products/shop/environments/change", **GITHUB)
+    post(own, "/products/shop/environments/change", **GITHUB | {"ref_patterns": "refs/heads/other"})
+    first, other = Request.objects.filter(state="waiting")
     sam = browser(Person.objects.get(slug="sam"))
-    post(sam, f"/proposals/{first.pk}", answer="agree")
-    assert "may deploy there already" in post(sam, f"/proposals/{other.pk}", answer="agree")
+    post(sam, f"/requests/{first.pk}", answer="agree")
+    assert "may deploy there already" in post(sam, f"/requests/{other.pk}", answer="agree")
 
 
 def test_what_is_given_up_trusts_nobody_when_it_comes_back(own: Client) -> None:
     post(own, "/products/shop/environments/change", **GITHUB)
     agree()
-    post(own, "/products/shop/change", do="drop-environment", name="production")
+    post(own, "/products/shop/environments/parts", act="remove-environment", environment="production")
     assert "<h2 id" in own.get("/products/shop/environments").content.decode()
-    assert [one.name for one in Environment.objects.filter(ended=None)] == ["staging"]
-    post(own, "/products/shop/change", do="environment", name="production")
-    assert "already" in post(own, "/products/shop/change", do="environment", name="production")
-    assert not Pipeline.objects.filter(ended=None).exists()
+    assert [one.name for one in Environment.objects.filter(ended_at=None)] == ["staging"]
+    post(own, "/products/shop/environments/parts", act="add-environment", name="production")
+    assert "already" in post(own, "/products/shop/environments/parts", act="add-environment", name="production")
+    assert not PipelineIdentity.objects.filter(ended_at=None).exists()
     assert Environment.objects.filter(name="production").count() == 1
 
 
@@ -183,17 +193,17 @@ def test_programs_do_the_same_with_the_same_rules(own: Client) -> None:
     body = {
         "name": "release",
         "kind": "github",
-        "subject": GITHUB["subject"],
-        "repository": "1",
-        "at": "staging",
-        "refs": ["refs/heads/main"],
+        "subject_claim": GITHUB["subject_claim"],
+        "forge_repository_id": "1",
+        "forge_environment": "staging",
+        "ref_patterns": ["refs/heads/main"],
     }
     key = {"Idempotency-Key": "k"}
     where = "/products/shop/environments/staging/pipelines"
     first = program.send("POST", where, body, **key)
     assert first == program.send("POST", where, body, **key)
     assert first[1]["done"] is False
-    assert program.send("POST", where, {**body, "subject": "*"})[0] == 409
+    assert program.send("POST", where, {**body, "subject_claim": "*"})[0] == 422
     assert program.send("POST", where, {**body, "more": 1})[0] == 422
     agree()
     assert program.send("GET", "/products/shop/environments/staging")[1]["pipelines"][0]["name"] == "release"
@@ -216,7 +226,7 @@ def test_the_page_asks_as_often_for_many_as_for_one(own: Client) -> None:
                     product=Environment.objects.first().product,  # type: ignore[union-attr]
                     name=f"e{rows}-{number}",
                 )
-                Pipeline.objects.create(environment=place, name="p", kind="github")
+                PipelineIdentity.objects.create(environment=place, name="p", kind="github")
         own.get("/products/shop/environments")
         with CaptureQueriesContext(connection) as asked:
             own.get("/products/shop/environments")

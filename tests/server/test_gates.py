@@ -7,14 +7,14 @@ import pytest
 
 from muniment.access.roles import Role
 from muniment.facts.maybe import Known, Unknown
-from muniment.home.files import PRIVATE, PUBLIC, FilesHome
-from muniment.home.files_log import FilesLog
 from muniment.ledger import keys as ledger_keys
-from muniment.server.changes.models import Change, Decision, GateEntry, GateLog
+from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.changes.standing import guard_of
 from muniment.server.changes.tasks import judge_past, read_gate
 from muniment.server.products.models import Repository
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
+from muniment.store.files import PRIVATE, PUBLIC, FilesStore
+from muniment.store.files_log import FilesLog
 from muniment.workflows.repository_facts import Guard
 from tests.support.gated import APPROVALS, Gated
 from tests.support.service import as_role, browser, person, post, product
@@ -34,49 +34,56 @@ def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
     return found
 
 
-def connect(gated: Gated, path: Path | None = None) -> GateLog:
+def connect(gated: Gated, path: Path | None = None) -> ServerHookLog:
     if not Repository.objects.exists():
         product("shop", str(gated.server.path))
     ada = browser(person("ada", Role.ADMIN))
     public = (gated.home / PUBLIC).read_text()
-    said = post(ada, "/products/shop/change", do="gate", name="shop", path=str(path or gated.home), key=public)
+    said = post(
+        ada,
+        "/products/shop/change",
+        act="add-server-hook-log",
+        repository="shop",
+        path=str(path or gated.home),
+        key=public,
+    )
     assert "Done." in said
     return read()
 
 
-def read() -> GateLog:
+def read() -> ServerHookLog:
     with as_role("worker"):
-        read_gate(GateLog.objects.get().pk)
-    return GateLog.objects.get()
+        read_gate(ServerHookLog.objects.get().pk)
+    return ServerHookLog.objects.get()
 
 
 def test_its_decisions_are_shown_as_what_bound(gated: Gated) -> None:
     log = connect(gated)
-    assert (log.problem, log.size) == ("", len(gated.entries()))
-    assert GateEntry.objects.count() == log.size
+    assert (log.problem, log.verified_size) == ("", len(gated.entries()))
+    assert ServerHookRecord.objects.count() == log.verified_size
     assert list(Decision.objects.order_by("id").values_list("allowed", flat=True)) == [False, True]
     change = Change.objects.get(head=gated.tip())
     page = browser(person("ada", Role.ADMIN)).get(f"/changes/{change.pk}").content.decode()
     assert "decided at the gate" in page
     assert "carol" in page
     assert "supposed" not in page
-    assert Entry.objects.filter(kind="import").count() == 1
+    assert Record.objects.filter(kind="ledger-import").count() == 1
     with as_role("worker"):
         judge_past(Repository.objects.get().pk)
     change.refresh_from_db()
     assert change.decision is not None
-    assert change.decision.gate is not None
+    assert change.decision.hook_record is not None
 
 
 def test_what_comes_later_is_read_once(gated: Gated) -> None:
     connect(gated)
-    before = GateEntry.objects.count()
-    assert read().size == before
+    before = ServerHookRecord.objects.count()
+    assert read().verified_size == before
     gated.change("other", text="x = 9\n")
     gated.push("ada", "+other:main")
     log = read()
-    assert log.size == len(gated.entries())
-    assert GateEntry.objects.count() == log.size > before
+    assert log.verified_size == len(gated.entries())
+    assert ServerHookRecord.objects.count() == log.verified_size > before
 
 
 def test_a_copy_of_the_ledger_alone_is_enough(gated: Gated, tmp_path: Path) -> None:
@@ -100,7 +107,7 @@ def test_a_log_that_is_not_what_it_was_is_not_read(gated: Gated, tmp_path: Path,
     elif spoilt == "forked":
         shutil.rmtree(ledger)
         shutil.copytree(tmp_path / "old" / "ledger", ledger)
-        private = FilesHome(str(gated.home)).signing_key()
+        private = FilesStore(str(gated.home)).signing_key()
         with FilesLog(ledger, private, (gated.home / PUBLIC).read_text(), None).held() as held:
             held.append([b"another"] * 9)
     elif spoilt == "other-key":
@@ -119,19 +126,25 @@ def test_a_log_that_is_not_what_it_was_is_not_read(gated: Gated, tmp_path: Path,
         shutil.rmtree(ledger)
     found = read()
     assert found.problem
-    assert found.size == log.size
+    assert found.verified_size == log.verified_size
     page = browser(person("ada", Role.ADMIN)).get("/products/shop").content.decode()
     assert "the gate" in page
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("key", "nonsense"), ("key", ""), ("path", "relative"), ("name", "other"), ("name", "")]
+    ("field", "value"),
+    [("key", "nonsense"), ("key", ""), ("path", "relative"), ("repository", "other"), ("repository", "")],
 )
 def test_what_cannot_be_a_gate_is_told(gated: Gated, field: str, value: str) -> None:
     product("shop", str(gated.server.path))
-    fields = {"do": "gate", "name": "shop", "path": str(gated.home), "key": (gated.home / PUBLIC).read_text()}
+    fields = {
+        "act": "add-server-hook-log",
+        "repository": "shop",
+        "path": str(gated.home),
+        "key": (gated.home / PUBLIC).read_text(),
+    }
     post(browser(person("ada", Role.ADMIN)), "/products/shop/change", **{**fields, field: value})
-    assert GateLog.objects.count() == 0
+    assert ServerHookLog.objects.count() == 0
 
 
 def test_its_log_tells_what_guards_the_branch(gated: Gated) -> None:
@@ -147,7 +160,7 @@ def test_its_log_tells_what_guards_the_branch(gated: Gated) -> None:
         guard = guard_of(repository, "refs/heads/main")
     assert isinstance(guard, Known)
     assert isinstance(guard.value.around, Known)
-    assert "past the gate" in guard.value.around.value[0].how
+    assert "past the gate" in guard.value.around.value[0].description
 
 
 def test_without_a_log_that_can_be_read_nobody_knows_what_guards_the_branch(gated: Gated) -> None:
@@ -157,5 +170,5 @@ def test_without_a_log_that_can_be_read_nobody_knows_what_guards_the_branch(gate
         assert isinstance(guard_of(repository, "refs/heads/main"), Unknown)
     log = connect(gated)
     with as_role("worker"):
-        GateLog.objects.filter(pk=log.pk).update(problem="it is older than it was")
+        ServerHookLog.objects.filter(pk=log.pk).update(problem="it is older than it was")
         assert isinstance(guard_of(repository, "refs/heads/main"), Unknown)

@@ -7,34 +7,35 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.server.changes.models import Change, Decision
-from muniment.server.changes.rules import ProductHome
+from muniment.server.changes.rules import ProductRules
 from muniment.server.people.models import Person
-from muniment.server.policies.current import clauses, read
-from muniment.server.policies.models import Gentle, Version
+from muniment.server.policies.current import clauses
+from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.weeks import chart
-from muniment.server.proposals.models import Proposal
+from muniment.server.requests.models import Request
 from tests.server.test_duties import enough
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
-CLAUSE = "review.two-others"
+CLAUSE = "review.two-reviewers"
 TILL = (timezone.now().date() + timedelta(days=30)).isoformat()
 
 
 def begun(until: str = TILL) -> str:
     """Olga asks, Sam agrees; what Olga's page said."""
     olga = browser(person("olga", Role.OWNER))
-    said = post(olga, "/products/shop/gently", clause=CLAUSE, until=until, reason="We begin.")
-    for row in Proposal.objects.filter(state="waiting"):
-        post(browser(Person.objects.get(slug="sam")), f"/proposals/{row.pk}", answer="agree")
+    said = post(olga, "/products/shop/monitoring", clause=CLAUSE, until=until, reason="We begin.")
+    for row in Request.objects.filter(state="waiting"):
+        post(browser(Person.objects.get(slug="sam")), f"/requests/{row.pk}", answer="agree")
     return said
 
 
 def delay(slug: str) -> date | None:
-    text = ProductHome(Product.objects.get(slug=slug)).policy_text()
-    return next(clause.report_until for clause in read(str(text)).clauses if clause.id == CLAUSE)
+    found = ProductRules(Product.objects.get(slug=slug)).policy()
+    assert found is not None
+    return next(clause.monitoring_until for clause in found.policy.clauses if clause.id == CLAUSE)
 
 
 @pytest.fixture(autouse=True)
@@ -51,49 +52,49 @@ def test_it_only_reports_for_that_product_and_bites_again_when_one_says_so() -> 
     amy = browser(Person.objects.get(slug="amy"))
     assert "only reports for Shop" in amy.get("/").content.decode()
     assert "only reports for Shop" not in amy.get("/products/site").content.decode()
-    row = Gentle.objects.get()
-    post(browser(Person.objects.get(slug="sam")), f"/exceptions/{row.slug}/end")
+    row = MonitoringPeriod.objects.get()
+    post(browser(Person.objects.get(slug="sam")), f"/monitoring/{row.slug}/end")
     assert delay("shop") is None
     with as_role("worker"), pytest.raises(Exception, match="permission denied"):
-        Gentle.objects.update(ended=None)
+        MonitoringPeriod.objects.update(ended_at=None)
 
 
 @pytest.mark.parametrize("until", ["", "soon", "2020-01-01", "2999-01-01", timezone.now().date().isoformat()])
 def test_a_day_that_is_over_or_far_off_is_refused(until: str) -> None:
     begun(until)
-    assert not Proposal.objects.exists()
+    assert not Request.objects.exists()
 
 
 def test_whoever_asked_cannot_agree_and_a_developer_cannot_ask() -> None:
     dev = browser(person("dev", Role.DEVELOPER))
-    assert dev.post("/products/shop/gently", {"clause": CLAUSE, "until": TILL, "reason": "x"}).status_code == 403
+    assert dev.post("/products/shop/monitoring", {"clause": CLAUSE, "until": TILL, "reason": "x"}).status_code == 403
     sam = browser(Person.objects.get(slug="sam"))
-    post(sam, "/products/shop/gently", clause=CLAUSE, until=TILL, reason="x")
-    assert sam.post(f"/proposals/{Proposal.objects.get().pk}", {"answer": "agree"}).status_code == 403
+    post(sam, "/products/shop/monitoring", clause=CLAUSE, until=TILL, reason="x")
+    assert sam.post(f"/requests/{Request.objects.get().pk}", {"answer": "agree"}).status_code == 403
 
 
 def test_a_clause_that_the_policy_drops_is_no_longer_spoken_of() -> None:
     begun()
     with as_role("owner"):
-        Gentle.objects.update(clause="gone.clause")
+        MonitoringPeriod.objects.update(clause="gone.clause")
     assert delay("shop") is None
 
 
 def test_the_home_page_says_since_when_a_clause_of_the_policy_only_reports() -> None:
     day = (timezone.now().date() + timedelta(days=60)).isoformat()
-    old = Version.objects.get(holds=True)
-    delayed = old.text.replace(f'id = "{CLAUSE}"', f'id = "{CLAUSE}"\nreport_until = {day}')
+    old = PolicyVersion.objects.get(in_force=True)
+    delayed = old.text.replace(f'id = "{CLAUSE}"', f'id = "{CLAUSE}"\nmonitoring_until = {day}')
     assert delayed != old.text
     with as_role("owner"):
-        Version.objects.update(holds=False, applied=timezone.now() - timedelta(days=200))
+        PolicyVersion.objects.update(in_force=False, applied_at=timezone.now() - timedelta(days=200))
         for ago in (100, 40, 3):
             text = old.text if ago == 100 else f"{delayed}# {ago}\n"
             when = timezone.now() - timedelta(days=ago)
-            Version.objects.create(text=text, digest=str(ago), applied=when, holds=ago == 3)
-        from muniment.server.installation import home
+            PolicyVersion.objects.create(text=text, digest=str(ago), applied_at=when, in_force=ago == 3)
+        from muniment.server.installation import store
 
-        home().write("policy.toml", f"{delayed}# 3\n".encode())
-    assert any(clause.report_until for clause in clauses())
+        store().write("policy.toml", f"{delayed}# 3\n".encode())
+    assert any(clause.monitoring_until for clause in clauses())
     page = browser(Person.objects.get(slug="amy")).get("/").content.decode()
     assert "for 40 days" in page
 
@@ -103,9 +104,14 @@ def test_the_chart_counts_what_the_policy_allows_week_by_week() -> None:
         repository = Repository.objects.get(name="shop")
         for number in range(10):
             when = timezone.now() - timedelta(weeks=number)
-            where = {"target": "refs/heads/main", "where": "past", "time": when, "head": str(number)}
+            where = {"target": "refs/heads/main", "state": "merged", "updated_at": when, "head": str(number)}
             row = Change.objects.create(repository=repository, name=str(number), **where)
-            verdict = {"allowed": number % 2 == 0, "time": when, "policy": "x", "inputs": str(number)}
+            verdict = {
+                "allowed": number % 2 == 0,
+                "decided_at": when,
+                "policy_digest": "x",
+                "inputs_digest": str(number),
+            }
             row.decision = Decision.objects.create(change=row, head=str(number), **verdict)
             row.save()
     found = chart(Product.objects.all())

@@ -18,10 +18,10 @@ from muniment.forges.statuses import Saying, Status, context_for
 from muniment.server.connections import hearing, tasks
 from muniment.server.connections.judging import carries
 from muniment.server.connections.keeping import PostgresKeeper
-from muniment.server.connections.models import Arrival, Connected, Connection
+from muniment.server.connections.models import BranchUpdate, Connection, RepositoryLink
 from muniment.server.connections.reaching import repo_of
 from muniment.server.products.models import Product
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
 from muniment.workflows.judge_at_forge import Judging, Verdict
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
@@ -39,16 +39,18 @@ def _github(tmp_path: Path) -> Iterator[FakeGitHub]:
         yield fake
 
 
-def connected(github: FakeGitHub, folder: Path) -> Connected:
+def connected(github: FakeGitHub, folder: Path) -> RepositoryLink:
     found: Product = product("shop", str(folder / "mirror"))
     with as_role("owner"):
-        connection = Connection.objects.create(slug="hub", vendor="github", url=github.url, keyed=timezone.now())
-        return Connected.objects.create(
+        connection = Connection.objects.create(
+            slug="hub", vendor="github", url=github.url, credential_set_at=timezone.now()
+        )
+        return RepositoryLink.objects.create(
             repository=found.repositories.get(),
             connection=connection,
             forge_id="5",
             path="shop/api",
-            clone=f"{github.url}/shop/api.git",
+            clone_url=f"{github.url}/shop/api.git",
         )
 
 
@@ -63,16 +65,16 @@ def test_a_group_that_github_tells_of_is_put_off_to_be_judged(github: FakeGitHub
         "HTTP_X_GITHUB_DELIVERY": "d-1",
         "HTTP_X_HUB_SIGNATURE_256": f"sha256={signed}",
     }
-    answer = browser().post("/hear/hub", raw, content_type="application/json", **headers)
+    answer = browser().post("/webhooks/hub", raw, content_type="application/json", **headers)
     assert answer.status_code == 202
-    job = ProcrastinateJob.objects.get(task_name="read-group")
+    job = ProcrastinateJob.objects.get(task_name="read-merge-group")
     assert job.args == {"repository": row.repository_id, "target": MAIN, "head": "a" * 40}
 
 
 class Queue:
     """Two changes of which the first `allowed` ones are, and the group that stands in the queue for them."""
 
-    def __init__(self, github: FakeGitHub, row: Connected) -> None:
+    def __init__(self, github: FakeGitHub, row: RepositoryLink) -> None:
         self.github, self.row = github, row
         self.forge: Forge = ours.github(github)
         self.allowed = {1, 2}
@@ -134,15 +136,17 @@ def test_a_green_group_is_looked_at_again_once_a_change_of_its_branch_is_not_all
                 keeper.group_due(head, green.context, ours.NOW, again=False)
                 keeper.group_read(head, green.context)
         keeper.group_due(being_read, green.context, ours.NOW, again=False)
-        entry = Entry.objects.earliest("pk")
-        Arrival.objects.create(repository=row.repository, ref=MAIN, commit="d" * 40, how="begun", entry=entry)
+        entry = Record.objects.earliest("pk")
+        BranchUpdate.objects.create(
+            repository=row.repository, ref=MAIN, commit="d" * 40, outcome="baseline", record=entry
+        )
         number = github.world.open("ada", "one") if github.world.push("ada", "one", {"a": "1"}) else 0
         keeper.due(number, ours.NOW)
         keeper.opened(ours.github(github).reader.change(repo_of(row), number), green.context)
         monkeypatch.setattr(tasks, "forge_of", lambda connection: ours.github(github))
         monkeypatch.setattr(Judging, "look", lambda *_: None)
         tasks.read_change(repository=row.repository_id, number=number)
-    put_off = [job.args for job in ProcrastinateJob.objects.filter(task_name="read-group").order_by("pk")]
+    put_off = [job.args for job in ProcrastinateJob.objects.filter(task_name="read-merge-group").order_by("pk")]
     about = {"repository": row.repository_id, "target": MAIN, "again": True}
     assert sorted(put_off, key=lambda args: args["head"]) == [about | {"head": "a" * 40}, about | {"head": being_read}]
     github.world.repo.branch("main", github.world.repo.tip("one"))

@@ -12,15 +12,17 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.ledger import entries
+from muniment.ledger import entries, objects
 from muniment.server import measures
 from muniment.server.incidents import kinds
-from muniment.server.incidents.acts import close_incident, open_incident
+from muniment.server.incidents.incident_acts import CloseIncident
+from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people import privacy
 from muniment.server.people.models import Message, Person
 from muniment.server.products.models import Product
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
+from muniment.server.records.reading import beside
 from muniment.server.running.examining import examine
 from tests.server.test_api import Program
 from tests.support.service import as_role, browser, person, post, product
@@ -37,7 +39,8 @@ def opened(
 
 
 def close(who: Person, row: Incident, **fields: str) -> str:
-    return post(browser(who), f"/incidents/{row.pk}/handle", **{"do": "close", "how": "mended", "cause": "c", **fields})
+    values = {"act": "close-incident", "resolution": "fixed", "cause": "c", **fields}
+    return post(browser(who), f"/incidents/{row.pk}/handle", **values)
 
 
 def test_the_same_is_opened_once_while_it_is_open() -> None:
@@ -57,7 +60,7 @@ def test_a_kind_or_an_end_that_is_none_is_refused() -> None:
     row = opened()
     with as_role("worker"), pytest.raises(KeyError):
         close_incident(row, "nonsense", "")
-    assert Incident.objects.filter(closed=None).count() == 1
+    assert Incident.objects.filter(closed_at=None).count() == 1
 
 
 def test_those_who_look_after_security_are_told_and_nobody_else() -> None:
@@ -81,39 +84,61 @@ def test_opening_and_closing_are_entries_that_name_nobody() -> None:
     row = opened(about=shop)
     close(sam, row, cause="a wrong click")
     read = [
-        entries.decode(bytes(one.data), 0) for one in Entry.objects.filter(kind__startswith="incident").order_by("pk")
+        entries.decode(bytes(one.data), 0) for one in Record.objects.filter(kind__startswith="incident").order_by("pk")
     ]
     begun, ended = read
-    assert isinstance(begun, entries.IncidentOpened)
-    assert isinstance(ended, entries.IncidentClosed)
-    assert (ended.opened, ended.how) == (begun.object, "mended")
-    raw = b"".join(bytes(one.data) for one in Entry.objects.all())
+    assert isinstance(begun, entries.IncidentOpenedRecord)
+    assert isinstance(ended, entries.IncidentClosedRecord)
+    assert (ended.opening, ended.resolution) == (begun.object, "fixed")
+    raw = b"".join(bytes(one.data) for one in Record.objects.all())
     assert not any(word in raw for word in (b"sam", b"wrong click", b"shop", b"artifact"))
-    assert b"handle-incident" in bytes(Entry.objects.filter(kind="act").latest("id").data)
+    assert b"handle-incident" in bytes(Record.objects.filter(kind="person-action").latest("id").data)
 
 
 def test_whoever_had_a_hand_in_it_does_not_close_it() -> None:
     sam, sid = person("sam", Role.SECURITY), person("sid", Role.SECURITY)
     row = opened(kinds.BREAK_GLASS, involved=["sam"])
-    assert "You had a hand in it" in close(sam, row)
-    assert Incident.objects.get().closed is None
+    assert "You were involved in it. Another person has to review and close it." in close(sam, row)
+    assert Incident.objects.get().closed_at is None
     close(sid, row)
-    assert Incident.objects.get().closer == sid
+    assert Incident.objects.get().closed_by == sid
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "said"),
     [
         (kinds.ESCAPE, {}, "Nobody closes this by hand"),
-        (kinds.DEPLOYMENT, {"cause": " "}, "Say what caused it"),
-        (kinds.DEPLOYMENT, {"how": "gone"}, "Say how it ended"),
-        (kinds.DEPLOYMENT, {"how": "x"}, "Say how it ended"),
+        (kinds.DEPLOYMENT, {"cause": " "}, "It is missing. Fill it in."),
+        (kinds.DEPLOYMENT, {"cause": "c" * 2001}, "2000 are allowed"),
+        (kinds.DEPLOYMENT, {"cause": "fixed\u202e"}, "U+202E"),
+        (kinds.DEPLOYMENT, {"resolution": "no-longer-present"}, "Write one of: fixed, accepted, false-alarm."),
+        (kinds.DEPLOYMENT, {"resolution": "x"}, "Write one of: fixed, accepted, false-alarm."),
     ],
 )
 def test_an_end_that_says_too_little_is_refused(kind: str, fields: dict[str, str], said: str) -> None:
     sam = person("sam", Role.SECURITY)
     assert said in close(sam, opened(kind), **fields)
-    assert Incident.objects.get().closed is None
+    assert Incident.objects.get().closed_at is None
+
+
+def test_the_record_of_a_closing_holds_the_act_and_its_digest() -> None:
+    sam = person("sam", Role.SECURITY, id="k3f7")
+    row = opened()
+    close(sam, row)
+    record = Record.objects.filter(kind="person-action").latest("pk")
+    said = beside(record.details_digest, objects.PersonAction)
+    assert isinstance(said, objects.PersonAction)
+    act = CloseIncident(incident=row.pk, resolution="fixed", cause="c")
+    assert (said.person, said.resource) == ("k3f7", f"incident:{row.pk}")
+    assert (said.details["act"], said.details["act_digest"]) == ("close-incident", act.digest())
+    assert (said.details["resolution"], said.details["reason"]) == ("fixed", "c")
+
+
+def test_an_act_that_the_address_does_not_take_is_refused() -> None:
+    sam = browser(person("sam", Role.SECURITY))
+    row = opened()
+    for sent in ({}, {"act": "grant-role"}, {"act": "handle"}):
+        assert sam.post(f"/incidents/{row.pk}/handle", sent).status_code == 404
 
 
 def test_one_is_closed_once() -> None:
@@ -121,10 +146,11 @@ def test_one_is_closed_once() -> None:
     row = opened()
     close(sam, row)
     assert "closed already" in close(sam, row)
+    assert "closed already" in post(browser(sam), f"/incidents/{row.pk}/handle", act="take-over-incident")
     with as_role("worker"):
         close_incident(row, kinds.GONE, "again")
-    assert Incident.objects.get().how == "mended"
-    assert Entry.objects.filter(kind="incident-closed").count() == 1
+    assert Incident.objects.get().resolution == "fixed"
+    assert Record.objects.filter(kind="incident-closed").count() == 1
 
 
 def test_another_products_incidents_are_not_there() -> None:
@@ -134,25 +160,28 @@ def test_another_products_incidents_are_not_there() -> None:
     client = browser(owner)
     for one in (row, general):
         assert client.get(f"/incidents/{one.pk}").status_code in (403, 404)
-        assert client.post(f"/incidents/{one.pk}/handle", {"do": "take"}).status_code in (403, 404)
+        assert client.post(f"/incidents/{one.pk}/handle", {"act": "take-over-incident"}).status_code in (403, 404)
     assert "artifact:x" not in client.get("/incidents").content.decode()
     assert Program(owner).send("GET", "/incidents")[1]["items"] == []
     program = Program(person("sam", Role.SECURITY), Action.SEE_INCIDENTS)
-    assert [one["kind"] for one in program.send("GET", "/incidents")[1]["items"]] == ["vault-drift", "deployment"]
+    assert [one["kind"] for one in program.send("GET", "/incidents")[1]["items"]] == [
+        "vault-drift",
+        "unpermitted-deployment",
+    ]
 
 
 def test_what_is_overdue_is_shown_everywhere() -> None:
     sam, shop = person("sam", Role.SECURITY, Role.ADMIN), product("shop")
     row = opened(about=shop)
     with as_role("owner"):
-        Incident.objects.filter(pk=row.pk).update(deadline=timezone.now() - timedelta(days=1))
+        Incident.objects.filter(pk=row.pk).update(due_at=timezone.now() - timedelta(days=1))
     client = browser(sam)
     for address in ("/", "/incidents", "/products/shop", f"/incidents/{row.pk}"):
         assert "overdue" in client.get(address).content.decode(), address
     assert b"muniment_overdue_incidents 1.0" in measures.text()
     with as_role("owner"):
-        assert any(found.part == "incidents" for found in examine(Path(settings.HOME)))
-    post(client, f"/incidents/{row.pk}/handle", do="take")
+        assert any(found.subject == "incidents" for found in examine(Path(settings.HOME)))
+    post(client, f"/incidents/{row.pk}/handle", act="take-over-incident")
     assert "Sam" in client.get("/incidents").content.decode()
 
 
@@ -167,7 +196,7 @@ def test_what_was_closed_long_ago_is_dropped_and_given_on_request_before() -> No
     close(sam, row)
     assert json.dumps(privacy.kept_of(sam)["incidents"], default=str).count("something about") == 1
     with as_role("owner"):
-        Incident.objects.update(closed=timezone.now() - timedelta(days=4 * 365))
+        Incident.objects.update(closed_at=timezone.now() - timedelta(days=4 * 365))
     with as_role("worker"):
         privacy.keep_to_rules()
     assert not Incident.objects.exists()

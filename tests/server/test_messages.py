@@ -4,17 +4,19 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.errors import HttpError
 from muniment.server.people import messages
 from muniment.server.people.models import Message, Person
 from tests.server.test_duties import GIVE, enough
+from tests.support.http_servers import Answering, answer
 from tests.support.service import as_role, browser, person, post
 
+SECRET = "-".join(("not", "a", "real", "token"))
 pytestmark = pytest.mark.usefixtures("service")
 
 
@@ -24,6 +26,7 @@ class MailServer:
     def __init__(self) -> None:
         self.mails: list[tuple[list[str], str]] = []
         self.refuses = False
+        self.refuses_only = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._ready = threading.Event()
@@ -61,8 +64,10 @@ class MailServer:
                 to = []
                 say("250 taken")
             elif word == "RCPT":
-                to.append(line.strip().partition(":")[2])
-                say("550 no" if self.refuses else "250 fine")
+                name = line.strip().partition(":")[2]
+                refused = self.refuses or name == self.refuses_only
+                to = [] if refused else [*to, name]
+                say("550 no" if refused else "250 fine")
             elif word == "QUIT":
                 say("221 bye")
                 break
@@ -96,7 +101,7 @@ def test_whoever_could_agree_is_told_and_nobody_else(mail: MailServer) -> None:
     assert told == {"abe", "sam", "sid"}
     assert send() == 3
     assert sorted(to[0] for to, _ in mail.mails) == [f"<{name}@example.test>" for name in ("abe", "sam", "sid")]
-    assert all("give eve the role" in text for _, text in mail.mails)
+    assert all("grant Eve (eve) the role" in text for _, text in mail.mails)
     assert send() == 0
 
 
@@ -104,7 +109,7 @@ def test_the_inbox_has_it_and_then_it_is_read() -> None:
     asked()
     abe = browser(Person.objects.get(slug="abe"))
     assert "(1)" in abe.get("/").content.decode()
-    assert "give eve the role" in abe.get("/inbox").content.decode()
+    assert "grant Eve (eve) the role" in abe.get("/inbox").content.decode()
     assert "(1)" not in abe.get("/").content.decode()
     assert "Nothing was told" in browser(Person.objects.get(slug="eve")).get("/inbox").content.decode()
 
@@ -112,7 +117,7 @@ def test_the_inbox_has_it_and_then_it_is_read() -> None:
 def test_who_wants_it_daily_gets_one_mail_and_who_never_none(mail: MailServer) -> None:
     enough()
     for name, way in (("abe", "daily"), ("sam", "never")):
-        post(browser(Person.objects.get(slug=name)), "/inbox", mail=way)
+        post(browser(Person.objects.get(slug=name)), "/inbox", frequency=way)
     for name in ("eve", "joe"):
         person(name)
         post(browser(Person.objects.get(slug="amy")), f"/people/{name}/role", **GIVE)
@@ -131,7 +136,7 @@ def test_what_could_not_be_sent_stays_due(mail: MailServer, monkeypatch: pytest.
         send()
     mail.refuses = False
     assert send() == 3
-    asked_again = Message.objects.filter(sent=None).count()
+    asked_again = Message.objects.filter(sent_at=None).count()
     assert asked_again == 0
 
 
@@ -144,33 +149,37 @@ def test_an_address_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, url: s
 
 def test_the_asker_is_told_what_became_of_it() -> None:
     asked()
-    from muniment.server.proposals.models import Proposal
+    from muniment.server.requests.models import Request
 
-    number = Proposal.objects.get(state="waiting").pk
-    post(browser(Person.objects.get(slug="abe")), f"/proposals/{number}", answer="refuse", reason="Not now.")
+    number = Request.objects.get(state="waiting").pk
+    post(browser(Person.objects.get(slug="abe")), f"/requests/{number}", answer="refuse", reason="Not now.")
     said = Message.objects.get(person__slug="amy").text
-    assert "refused" in said
+    assert "Abe rejected: grant Eve (eve) the role" in said
     assert "Not now." in said
 
 
 def test_a_chat_learns_nothing_of_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[Any] = []
-
-    class Answer:
-        def __enter__(self) -> None: ...
-        def __exit__(self, *_: object) -> None: ...
-
-    def opened(request: Any, timeout: float) -> Answer:
-        sent.append(request.data)
-        return Answer()
-
-    monkeypatch.setattr("urllib.request.urlopen", opened)
-    monkeypatch.setenv("MUNIMENT_CHAT_URL", "https://chat.example.test/hook")
-    messages.chat("Something new waits for somebody:")
-    assert sent == [b'{"text": "Something new waits for somebody: http://localhost:8000"}']
+    with Answering(answer(b"ok"), answer(b"no", "404 Not Found")) as server:
+        monkeypatch.setenv("MUNIMENT_CHAT_URL", f"{server.url}/hook/{SECRET}")
+        messages.chat("Something new waits for somebody:")
+        (asked,) = server.requests
+        assert asked.startswith(f"POST /hook/{SECRET} HTTP/1.1\r\n".encode())
+        assert asked.endswith(b'\r\n\r\n{"text": "Something new waits for somebody: http://localhost:8000"}')
+        with pytest.raises(HttpError, match="does not take messages") as caught:
+            messages.chat("x")
+    assert SECRET not in f"{caught.value!r} {caught.value.remedy}"  # who knows the address can write there
     monkeypatch.setenv("MUNIMENT_CHAT_URL", "file:///etc/passwd")
-    with pytest.raises(OSError, match="is not one"):
+    with pytest.raises(HttpError, match="does not begin with https"):
         messages.chat("x")
+
+
+def test_an_address_that_is_refused_silences_nobody_after_it(mail: MailServer) -> None:
+    asked()
+    mail.refuses_only = "<abe@example.test>"
+    with pytest.raises(OSError, match="no"):
+        send()
+    assert sorted(to[0] for to, _ in mail.mails) == ["<sam@example.test>", "<sid@example.test>"]
+    assert set(Message.objects.filter(sent_at=None).values_list("person__slug", flat=True)) == {"abe"}
 
 
 def test_nobody_reads_anothers_inbox() -> None:

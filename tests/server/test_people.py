@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from muniment.access.roles import Role
-from muniment.server.people.models import Account, Claim
+from muniment.server.people.models import Account, AccountVerification
 from muniment.server.products.models import Environment, Product, Repository
 from tests.support.service import browser, person, post
 
@@ -36,28 +36,29 @@ def key(folder: Path, name: str) -> Path:
     return file
 
 
-def sign(file: Path, words: str, namespace: str = "muniment-claim") -> str:
+def sign(file: Path, words: str, namespace: str = "muniment-account-verification") -> str:
     command = ["ssh-keygen", "-Y", "sign", "-n", namespace, "-f", str(file)]
     return subprocess.run(command, input=words, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_key_is_proven_by_signing_with_it(tmp_path: Path) -> None:
     ada, file, other = browser(person("ada", Role.DEVELOPER)), key(tmp_path, "a"), key(tmp_path, "b")
-    post(ada, "/me/claim", kind="key", value=file.with_suffix(".pub").read_text())
-    words = Claim.objects.get().words + "\n"
-    for wrong in (sign(other, words), sign(file, "other words\n"), sign(file, words, "git"), "nonsense", "x" * 30_000):
-        assert "not a signature" in post(ada, "/me/claim", signature=wrong)
+    post(ada, "/me/verify", kind="key", value=file.with_suffix(".pub").read_text())
+    words = AccountVerification.objects.get().challenge + "\n"
+    for wrong in (sign(other, words), sign(file, "other words\n"), sign(file, words, "git"), "nonsense", "x" * 20_000):
+        assert "not a signature" in post(ada, "/me/verify/finish", signature=wrong)
+    assert "20000 are allowed" in post(ada, "/me/verify/finish", signature="x" * 20_001)
     assert Account.objects.count() == 0
-    assert "that is proven" in post(ada, "/me/claim", signature=sign(file, words))
-    assert Account.objects.get().proof == "signed"
-    assert "begin again" in post(ada, "/me/claim", signature=sign(file, words))
+    assert "is verified" in post(ada, "/me/verify/finish", signature=sign(file, words))
+    assert Account.objects.get().verification == "signature"
+    assert "Begin again" in post(ada, "/me/verify/finish", signature=sign(file, words))
     bob = browser(person("bob", Role.DEVELOPER))
-    assert "belongs to somebody" in post(bob, "/me/claim", kind="key", value=file.with_suffix(".pub").read_text())
+    assert "belongs to somebody" in post(bob, "/me/verify", kind="key", value=file.with_suffix(".pub").read_text())
 
 
-@pytest.mark.parametrize("text", ["", "ssh-ed25519", "nonsense", "ssh-ed25519 AAAA x\nssh-ed25519 AAAA y"])
+@pytest.mark.parametrize("text", ["x", "ssh-ed25519", "nonsense", "ssh-ed25519 AAAA x\nssh-ed25519 AAAA y"])
 def test_what_is_no_key_is_told(text: str) -> None:
-    assert "no SSH public key" in post(browser(person("ada", Role.DEVELOPER)), "/me/claim", kind="key", value=text)
+    assert "no SSH public key" in post(browser(person("ada", Role.DEVELOPER)), "/me/verify", kind="key", value=text)
 
 
 @pytest.mark.parametrize(("name", "text"), [("products.csv", CSV), ("products.toml", TOML)])
@@ -72,16 +73,16 @@ def test_products_come_from_a_file(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("p.csv", "id,name\nshop,Shop\nshop,Again\n", "already exists"),
-        ("p.csv", "id,name\nshop,Shop\n../x,X\n", "Small letters"),
+        ("p.csv", "id,name\nshop,Shop\nshop,Again\n", "Line 3: Another product has this id"),
+        ("p.csv", "id,name\nshop,Shop\n../x,X\n", "Line 3: Id: It is not of the form"),
         ("p.csv", "id,nam\nshop,Shop\n", "Line 1"),
         ("p.csv", "id,name\nshop\n", "Line 2"),
-        ("p.csv", "id,name,deployed\nshop,Shop,perhaps\n", "Line 2: deployed"),
+        ("p.csv", "id,name,deployed\nshop,Shop,perhaps\n", "Line 2: is deployed: It is not one of"),
         ("p.csv", 'id,name\n"shop,Shop\n', "Line"),
         ("p.csv", "", "Line 1"),
         ("p.csv", "id,name\n", "no product"),
-        ("p.toml", "[[product]]\nid = 3\nname = 'x'\n", "Product 1"),
-        ("p.toml", "[[product]]\nid = 'x'\nname = 'x'\nroot = true\n", "Product 1"),
+        ("p.toml", "[[product]]\nid = 3\nname = 'x'\n", "Product 1: Id: It is not a text"),
+        ("p.toml", "[[product]]\nid = 'x'\nname = 'x'\nroot = true\n", "Product 1: root: There is no such field"),
         ("p.toml", "x = [", "no TOML"),
         ("p.exe", "id,name\nshop,Shop\n", "has to end in"),
     ],

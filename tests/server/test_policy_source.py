@@ -6,13 +6,13 @@ import pytest
 from django.db import ProgrammingError
 
 from muniment.access.roles import Role
-from muniment.home.files import PUBLIC
-from muniment.server.changes.models import GateLog
+from muniment.server.changes.models import ServerHookLog
 from muniment.server.changes.tasks import read_gate
 from muniment.server.people.models import Message
-from muniment.server.policies.models import Source, Version
+from muniment.server.policies.models import PolicySource, PolicyVersion
 from muniment.server.policies.tasks import read_policy
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
+from muniment.store.files import PUBLIC
 from tests.support.gated import APPROVALS, Gated
 from tests.support.service import as_role, browser, person, post, product
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 
 def policy() -> str:
-    return Version.objects.get(holds=True).text
+    return PolicyVersion.objects.get(in_force=True).text
 
 
 @pytest.fixture
@@ -30,8 +30,12 @@ def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
     product("shop", str(found.server.path))
     public = (found.home / PUBLIC).read_text()
     ada, sam = browser(person("ada", Role.ADMIN)), browser(person("sam", Role.SECURITY))
-    assert "Done." in post(ada, "/products/shop/change", do="gate", name="shop", path=str(found.home), key=public)
-    assert "Done." in post(sam, "/policy/source", repository="shop", branch="main", path="policy.toml")
+    assert "Done." in post(
+        ada, "/products/shop/change", act="add-server-hook-log", repository="shop", path=str(found.home), key=public
+    )
+    assert "Done." in post(
+        sam, "/policy/source", act="set-policy-source", repository="shop", branch="main", path="policy.toml"
+    )
     return found
 
 
@@ -48,24 +52,30 @@ def bring(gated: Gated, text: str) -> None:
     assert said.code == 0, said.said
 
 
-def look() -> Source:
+def look() -> PolicySource:
     with as_role("worker"):
-        read_gate(GateLog.objects.get().pk)
+        read_gate(ServerHookLog.objects.get().pk)
         read_policy()
-    return Source.objects.get()
+    return PolicySource.objects.get()
 
 
 def test_what_the_gate_let_in_is_proposed_once_and_does_not_hold(gated: Gated) -> None:
     text = policy() + "\n# from the branch\n"
     bring(gated, text)
     found = look()
-    assert (found.problem, found.seen) == ("", gated.tip())
-    new = Version.objects.latest("id")
-    assert (new.text, new.holds, new.applied, new.by, new.commit) == (text, False, None, None, gated.tip())
+    assert (found.problem, found.last_commit) == ("", gated.tip())
+    new = PolicyVersion.objects.latest("id")
+    assert (new.text, new.in_force, new.applied_at, new.proposed_by, new.source_commit) == (
+        text,
+        False,
+        None,
+        None,
+        gated.tip(),
+    )
     assert Message.objects.filter(text__contains="waits to hold", person__slug="sam").count() == 1
-    assert Entry.objects.filter(kind="act").count() > 0
+    assert Record.objects.filter(kind="person-action").count() > 0
     look()
-    assert Version.objects.count() == 2
+    assert PolicyVersion.objects.count() == 2
     sam = browser(person("sam", Role.SECURITY))
     assert "let in by a decision of the gate" in sam.get(f"/policy/versions/{new.pk}").content.decode()
     post(sam, f"/policy/versions/{new.pk}/apply")
@@ -73,16 +83,16 @@ def test_what_the_gate_let_in_is_proposed_once_and_does_not_hold(gated: Gated) -
 
 
 def test_what_is_weaker_waits_for_the_second_officer_as_any_other(gated: Gated) -> None:
-    weaker = policy().replace('bites = "merge"', 'bites = "report"')
+    weaker = policy().replace('enforce = ["merge"]', "enforce = []")
     assert weaker != policy()
     bring(gated, weaker)
     look()
-    new = Version.objects.latest("id")
+    new = PolicyVersion.objects.latest("id")
     assert "waits for a second person" in post(
         browser(person("sam", Role.SECURITY)), f"/policy/versions/{new.pk}/apply"
     )
     new.refresh_from_db()
-    assert not new.holds
+    assert not new.in_force
 
 
 def test_what_nobody_let_in_is_told_and_left(gated: Gated) -> None:
@@ -91,15 +101,15 @@ def test_what_nobody_let_in_is_told_and_left(gated: Gated) -> None:
     gated.server.git("update-ref", "refs/heads/main", head)
     found = look()
     assert "no decision of a gate allowed" in found.problem
-    assert found.seen == ""
-    assert Version.objects.count() == 1
+    assert found.last_commit == ""
+    assert PolicyVersion.objects.count() == 1
     assert "no decision of a gate allowed" in browser(person("sam", Role.SECURITY)).get("/policy").content.decode()
 
 
 def test_a_branch_without_the_file_or_with_no_policy_in_it_is_told(gated: Gated) -> None:
     bring(gated, "nonsense = [")
     assert look().problem
-    assert Version.objects.count() == 1
+    assert PolicyVersion.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -108,15 +118,15 @@ def test_a_branch_without_the_file_or_with_no_policy_in_it_is_told(gated: Gated)
 def test_a_place_that_is_none_is_refused(wrong: dict[str, str]) -> None:
     product("shop", "/nowhere")
     sam = browser(person("sam", Role.SECURITY))
-    fields = {"repository": "shop", "branch": "main", "path": "policy.toml", **wrong}
+    fields = {"act": "set-policy-source", "repository": "shop", "branch": "main", "path": "policy.toml", **wrong}
     assert "Done." not in post(sam, "/policy/source", **fields)
-    assert not Source.objects.exists()
+    assert not PolicySource.objects.exists()
     assert browser(person("ada", Role.ADMIN)).post("/policy/source", fields).status_code == 403
 
 
 def test_the_worker_cannot_have_a_policy_hold() -> None:
     with as_role("worker"):
         with pytest.raises(ProgrammingError, match="permission denied"):
-            Version.objects.update(holds=False)
+            PolicyVersion.objects.update(in_force=False)
         with pytest.raises(ProgrammingError, match="permission denied"):
-            Version.objects.create(text="x", digest="x", holds=False)
+            PolicyVersion.objects.create(text="x", digest="x", in_force=False)

@@ -11,16 +11,16 @@ from django.conf import settings
 from django.utils import timezone
 
 from muniment.access.roles import Role
-from muniment.home.files import PUBLIC
 from muniment.ledger import verification
-from muniment.server.installation import home
+from muniment.server.installation import store
 from muniment.server.people import privacy
 from muniment.server.people.models import Account, Invitation, Person
 from muniment.server.people.tasks import erase_person
-from muniment.server.policies.models import Freeze, Leave
-from muniment.server.proposals.models import Proposal
-from muniment.server.record.models import Document, Entry, ExceptionFile, Stored
-from muniment.server.record.sequencer import give_places
+from muniment.server.policies.models import Freeze, PolicyException
+from muniment.server.records.models import Document, ExceptionFile, Record, StoredObject
+from muniment.server.records.sequencer import give_places
+from muniment.server.requests.models import Request
+from muniment.store.files import PUBLIC
 from tests.server.test_duties import enough
 from tests.support.service import as_role, browser, person, post, product
 
@@ -30,18 +30,18 @@ pytestmark = pytest.mark.usefixtures("service")
 @pytest.fixture
 def eve() -> Person:
     """She did something, has accounts, and left."""
-    amy, found = browser(person("amy", Role.ADMIN)), person("eve", Role.ADMIN)
+    amy, found = browser(person("amy", Role.ADMIN)), person("eve", Role.ADMIN, id="k3f7")
     post(browser(found), "/products/add", id="evesthing", name="Thing")
     for kind, value in (("email", "eve@work.test"), ("login", "github/eve-gh")):
-        post(amy, "/people/eve/change", do="account", kind=kind, value=value)
-    post(amy, "/people/eve/change", do="leave")
+        post(amy, "/people/eve/change", act="vouch-for-account", kind=kind, value=value)
+    post(amy, "/people/eve/change", act="deactivate-person")
     return found
 
 
 def whole() -> str:
     texts: list[Any] = [model for model in apps.get_models() if hasattr(model, "free_texts")]
     return " ".join(
-        [str(home().get(digest)) for digest in home().objects()]
+        [str(store().get(digest)) for digest in store().objects()]
         + [str(list(model.objects.values())) for model in (Person, Account)]
         + [str(list(model.objects.values(*model.free_texts))) for model in texts]
     )
@@ -50,9 +50,9 @@ def whole() -> str:
 def erase(eve: Person) -> str:
     dpo, amy = browser(person("dan", Role.DPO)), browser(Person.objects.get(slug="amy"))
     said = post(dpo, "/people/eve/erase", reason="She asked for it.")
-    waiting = Proposal.objects.filter(state="waiting").first()
+    waiting = Request.objects.filter(state="waiting").first()
     if waiting is not None:
-        post(amy, f"/proposals/{waiting.pk}", answer="agree")
+        post(amy, f"/requests/{waiting.pk}", answer="agree")
         with as_role("worker"):
             erase_person(eve.pk)
     return said
@@ -61,9 +61,9 @@ def erase(eve: Person) -> str:
 def test_all_that_is_kept_is_given(eve: Person) -> None:
     answer = browser(person("dan", Role.DPO)).get("/people/eve/export")
     kept = json.loads(answer.content)
-    assert kept["person"]["id"] == "eve"
+    assert (kept["person"]["id"], kept["person"]["handle"]) == ("k3f7", "eve")
     assert {one["value"] for one in kept["accounts"]} == {"eve@work.test", "github/eve-gh"}
-    assert any("evesthing" in text for text in kept["record"].values())
+    assert any("evesthing" in text for text in kept["record_details"].values())
     assert browser(Person.objects.get(slug="amy")).get("/people/eve/export").status_code == 403
 
 
@@ -75,80 +75,123 @@ def test_what_is_erased_is_gone_and_the_ledger_still_verifies(eve: Person) -> No
         assert word not in whole(), word
     with as_role("worker"):
         give_places()
-        log = home().log()
+        log = store().log()
         note = log.checkpoint()
     assert note is not None
     public = (Path(settings.HOME) / PUBLIC).read_text()
     assert verification.verify(log.read, note, public).problems == ()
     page = browser(Person.objects.get(slug="amy")).get("/activity").content.decode()
     assert "It was erased: under the rule" in page
-    assert Entry.objects.filter(kind="erasure").count() == 1
+    assert Record.objects.filter(kind="erasure").count() == 1
 
 
 def test_what_is_kept_for_a_claim_is_not_erased(eve: Person) -> None:
     dpo = browser(person("dan", Role.DPO))
-    post(dpo, "/people/eve/hold", reason="case 7")
+    post(dpo, "/people/eve/hold", act="place-legal-hold", reason="case 7")
     assert "kept for a legal claim" in erase(eve)
     with as_role("worker"):
         erase_person(eve.pk)
     assert "eve@work.test" in whole()
-    post(dpo, "/people/eve/hold", reason="")
+    post(dpo, "/people/eve/hold", act="lift-legal-hold")
     assert "waits for a second person" in erase(eve)
     assert "eve@work.test" not in whole()
 
 
 def test_what_others_wrote_of_somebody_is_erased_too_and_the_rest_of_it_stays() -> None:
-    eve, amy, sam = person("eve", Role.SECURITY), person("amy", Role.ADMIN), person("sam", Role.SECURITY)
+    eve, amy, sam = person("eve", Role.SECURITY, id="k3f7"), person("amy", Role.ADMIN), person("sam", Role.SECURITY)
     enough()
     product("shop", "/nowhere/shop")
     with as_role("owner"):
         Person.objects.filter(pk=eve.pk).update(name="Eve Smith")
-    fields = {"repository": "shop", "clause": "review.two-others", "branch": "refs/heads/main", "days": "5", "head": ""}
+    fields = {
+        "repository": "shop",
+        "clause": "review.two-reviewers",
+        "branch": "refs/heads/main",
+        "days": "5",
+        "head": "",
+    }
     post(
         browser(sam),
-        "/exceptions/ask",
+        "/exceptions/request",
         reason="Only EVE SMITH (eve@work.test) knows; evergreen is not a name.",
         **fields,
     )
-    post(browser(eve), f"/proposals/{Proposal.objects.get().pk}", answer="agree")
-    post(browser(amy), "/people/eve/change", do="account", kind="email", value="eve@work.test")
+    post(browser(eve), f"/requests/{Request.objects.get().pk}", answer="agree")
+    post(browser(amy), "/people/eve/change", act="vouch-for-account", kind="email", value="eve@work.test")
     post(browser(sam), "/policy/freeze", reason="Eve  Smith, was it you?")
-    post(browser(amy), "/people/eve/role", do="give", role="admin", product="")
-    assert Proposal.objects.filter(state="waiting", told__contains="eve").exists()
-    post(browser(amy), "/people/eve/change", do="leave")
-    assert not Proposal.objects.filter(state="waiting").exists()
-    assert Leave.objects.get().ended is None
+    post(browser(amy), "/people/eve/role", act="grant-role", role="admin", product="")
+    assert Request.objects.filter(state="waiting", summary__contains="eve").exists()
+    post(browser(amy), "/people/eve/change", act="deactivate-person")
+    assert not Request.objects.filter(state="waiting").exists()
+    assert PolicyException.objects.get().ended_at is None
     erase(eve)
     for word in ("Eve", "eve@", "EVE", "'eve'", "give eve"):
         assert word not in whole(), word
-    assert Leave.objects.get().reason == "Only (erased) ((erased)) knows; evergreen is not a name."
-    assert Leave.objects.get().ended is not None
+    assert PolicyException.objects.get().reason == "Only (erased) ((erased)) knows; evergreen is not a name."
+    assert PolicyException.objects.get().ended_at is not None
     assert not ExceptionFile.objects.exists()
     assert Freeze.objects.get().reason == "(erased), was it you?"
-    assert Person.objects.get(pk=eve.pk).slug == f"erased-{eve.pk}"
-    assert browser(amy).get(f"/people/erased-{eve.pk}").status_code == 200
+    handle = Person.objects.get(pk=eve.pk).slug
+    assert handle.startswith("erased-")
+    assert eve.pk not in handle
+    assert browser(amy).get(f"/people/{handle}").status_code == 200
     with as_role("worker"):
         erase_person(eve.pk)
 
 
+def every_row() -> str:
+    """All that is in the tables, and beside the ledger, as text."""
+    tables = [str(list(model._default_manager.values())) for model in apps.get_models()]
+    return " ".join([str(store().get(digest)) for digest in store().objects()] + tables)
+
+
+@pytest.mark.parametrize(
+    "reason", ["Zora Quist knows.", "Ask:\nZora Quist", "It is\tZora\nQuist's", 'By "zora quist".']
+)
+def test_a_request_that_waits_and_names_somebody_who_is_erased_ends(reason: str) -> None:
+    zora, amy, sam = person("zora", id="k3f7"), person("amy", Role.ADMIN), person("sam", Role.SECURITY)
+    product("shop", "/nowhere/shop")
+    with as_role("owner"):
+        Person.objects.filter(pk=zora.pk).update(name="Zora Quist")
+    post(browser(amy), "/people/zora/change", act="deactivate-person")
+    fields = {"repository": "shop", "clause": "review.two-reviewers", "branch": "refs/heads/main", "days": "5"}
+    before, after = {**fields, "head": "a" * 40}, {**fields, "head": "b" * 40}
+    post(browser(sam), "/exceptions/request", reason=reason, **before)
+    dpo = browser(person("dan", Role.DPO))
+    post(dpo, "/people/zora/erase", reason="It was asked for.")
+    erasure = Request.objects.get(action="erase-personal-data")
+    post(browser(amy), f"/requests/{erasure.pk}", answer="agree")
+    post(browser(sam), "/exceptions/request", reason=reason, **after)
+    post(browser(sam), "/exceptions/request", reason="It is a zorakit.", **{**fields, "head": "c" * 40})
+    with as_role("worker"):
+        erase_person(zora.pk)
+    assert [row.reason for row in Request.objects.filter(state="waiting")] == ["It is a zorakit."]
+    with as_role("owner"):
+        found = every_row()
+    for word in ("Zora", "zora ", "zora@", "Quist", "quist"):
+        assert word not in found, found[max(0, found.index(word) - 300) : found.index(word) + 50]
+
+
 def test_people_get_what_is_kept_of_them_alone_and_nobody_elses() -> None:
     eve, amy = person("eve", Role.DEVELOPER), person("amy", Role.ADMIN)
-    post(browser(amy), "/people/eve/change", do="account", kind="email", value="eve@work.test")
+    post(browser(amy), "/people/eve/change", act="vouch-for-account", kind="email", value="eve@work.test")
     kept = json.loads(browser(eve, second_factor=False).get("/me/export").content)
     assert kept["person"]["id"] == "eve"
     assert kept["accounts"][0]["value"] == "eve@work.test"
-    assert any("eve@work.test" in text or "eve" in text for text in kept["record"].values())
+    assert any("eve@work.test" in text or "eve" in text for text in kept["record_details"].values())
     assert browser(eve).get("/me/export").status_code == 429
     assert browser(eve).get("/people/amy/export").status_code == 403
 
 
 def test_what_is_wrong_in_an_entry_is_said_by_a_later_one_and_the_entry_stays() -> None:
     amy, sam, dev = person("amy", Role.ADMIN), person("sam", Role.SECURITY), person("dev", Role.DEVELOPER)
-    post(browser(amy), "/people/add", id="bob", name="Bob")
-    row = Entry.objects.filter(kind="act").latest("id")
+    post(browser(amy), "/people/add", handle="bob", name="Bob")
+    row = Record.objects.filter(kind="person-action").latest("id")
     before = bytes(row.data)
     assert browser(dev).post(f"/ledger/{row.pk}/addendum", {"wrong": "x", "right": "y"}).status_code == 403
-    assert "in a few sentences" in post(browser(sam), f"/ledger/{row.pk}/addendum", wrong="It was Rob.", right=" ")
+    assert "It is missing. Fill it in." in post(
+        browser(sam), f"/ledger/{row.pk}/addendum", wrong="It was Rob.", right=" "
+    )
     page = post(browser(sam), f"/ledger/{row.pk}/addendum", wrong="It was not Bob.", right="It was Rob.")
     assert "It was Rob." in page
     assert "It was Rob." not in browser(dev).get(f"/ledger/{row.pk}").content.decode()
@@ -169,18 +212,20 @@ def test_whoever_is_still_here_is_not_erased() -> None:
 def test_an_erasure_takes_an_administrator_besides_the_officer(eve: Person) -> None:
     dpo = browser(person("dan", Role.DPO))
     post(dpo, "/people/eve/erase", reason="x")
-    number = Proposal.objects.get(state="waiting").pk
-    assert dpo.post(f"/proposals/{number}", {"answer": "agree"}).status_code == 403
+    number = Request.objects.get(state="waiting").pk
+    assert dpo.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
 
 
 def test_what_is_over_is_dropped_by_its_rule() -> None:
     ada = person("ada")
     with as_role("owner"):
         for days in (1, 200):
-            Invitation.objects.create(person=ada, hash=str(days), expires=timezone.now() - timedelta(days=days))
+            Invitation.objects.create(
+                person=ada, token_hash=str(days), expires_at=timezone.now() - timedelta(days=days)
+            )
     with as_role("worker"):
         privacy.keep_to_rules()
-    assert [one.hash for one in Invitation.objects.all()] == ["1"]
+    assert [one.token_hash for one in Invitation.objects.all()] == ["1"]
 
 
 def test_everybody_can_read_what_is_kept_and_whom_to_ask() -> None:
@@ -192,8 +237,8 @@ def test_everybody_can_read_what_is_kept_and_whom_to_ask() -> None:
 
 def test_settings_are_read_before_they_hold() -> None:
     ada = browser(person("ada", Role.ADMIN))
-    assert 'role="alert"' in post(ada, "/settings", text="[ledger]\noutside = 3")
+    assert 'role="alert"' in post(ada, "/settings", text="[ledger]\nexternal_copy = 3")
     assert not Document.objects.filter(name="home.toml").exists()
-    post(ada, "/settings", text='[ledger]\noutside = "/elsewhere/copy"\n')
-    assert home().settings().outside == "/elsewhere/copy"
-    assert Stored.objects.count() > 0
+    post(ada, "/settings", text='[ledger]\nexternal_copy = "/elsewhere/copy"\n')
+    assert store().settings().external_copy == "/elsewhere/copy"
+    assert StoredObject.objects.count() > 0

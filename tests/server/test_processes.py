@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from muniment.home.files import PUBLIC
 from muniment.ledger import verification
 from muniment.server.running import database
 from muniment.server.running.embedded import OWNER
+from muniment.store.files import PUBLIC
 from tests.support.repos import Repo
 from tests.support.running import Up, until
 
@@ -38,8 +38,8 @@ def answers(up: Up, path: str) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """Of web, worker and database, each by its process."""
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=True)
+    """Of web, sequencer, worker, vault and database, each by its process."""
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(word) for word in found.stdout.split()]
 
 
@@ -61,19 +61,19 @@ def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Rep
             os.kill(chance.choice(children(up.process.pid)), signal.SIGKILL)
         up.end(signal.SIGKILL)
         up.again()
-        wanted = "SELECT count(*) FROM changes_change WHERE \"where\" = 'open' AND decision_id IS NOT NULL"
+        wanted = "SELECT count(*) FROM changes_change WHERE state = 'open' AND decision_id IS NOT NULL"
         until(lambda: answers(up, "/ready") == 200, 60)
         until(lambda: rows(up.home, wanted) == [(JUDGEMENTS,)], 300 + JUDGEMENTS)
-        open_ = "SELECT count(*), count(DISTINCT change_id) FROM changes_decision WHERE entry_id IS NOT NULL"
+        open_ = "SELECT count(*), count(DISTINCT change_id) FROM changes_decision WHERE record_id IS NOT NULL"
         assert rows(up.home, open_) == [(JUDGEMENTS, JUDGEMENTS)]
-        until(lambda: rows(up.home, "SELECT count(*) FROM record_entry WHERE place IS NULL") == [(0,)])
-        previews = "SELECT count(*) FROM record_entry WHERE kind = 'preview'"
+        until(lambda: rows(up.home, "SELECT count(*) FROM records_record WHERE position IS NULL") == [(0,)])
+        previews = "SELECT count(*) FROM records_record WHERE kind = 'decision-preview'"
         assert rows(up.home, previews) == [(JUDGEMENTS,)]
-        files = {str(path): bytes(data) for path, data in rows(up.home, "SELECT path, data FROM record_tile")}  # type: ignore[call-overload]
-        ((note,),) = rows(up.home, "SELECT checkpoint FROM record_head")
+        files = {str(path): bytes(data) for path, data in rows(up.home, "SELECT path, data FROM records_tile")}  # type: ignore[call-overload]
+        ((note,),) = rows(up.home, "SELECT checkpoint FROM records_ledgerhead")
         found = verification.verify(files.get, bytes(note), (up.home / PUBLIC).read_text())  # type: ignore[call-overload]
         assert found.problems == ()
-        assert rows(up.home, "SELECT count(*), max(place) FROM record_entry") == [(found.size, found.size - 1)]
+        assert rows(up.home, "SELECT count(*), max(position) FROM records_record") == [(found.size, found.size - 1)]
     finally:
         up.end()
 
@@ -102,12 +102,37 @@ def test_nothing_of_it_is_left_running(tmp_path: Path, repo: Repo, how: signal.S
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 60)
 
 
+@pytest.mark.parametrize("name", ["web", "worker", "sequencer"])
+def test_what_is_killed_takes_its_own_children_along_and_is_started_again(
+    tmp_path: Path, repo: Repo, name: str
+) -> None:
+    up = Up(tmp_path / "home", repo.path)
+    try:
+        until(lambda: answers(up, "/ready") == 200, 60)
+        (killed,) = (pid for pid in children(up.process.pid) if f"\0{name}\0" in command_of(pid))
+        below = children(killed)
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 30)
+        until(lambda: any(f"\0{name}\0" in command_of(pid) for pid in children(up.process.pid)), 30)
+        until(lambda: answers(up, "/ready") == 200, 60)
+    finally:
+        up.end()
+
+
+def command_of(pid: int) -> str:
+    """Its command line, "" if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def test_once_it_judges_prints_and_stops(tmp_path: Path, repo: Repo) -> None:
     command = [sys.executable, "-m", "muniment", "up", str(repo.path), "--home", str(tmp_path / "home"), "--once"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "1 changes of refs/heads/main judged" in done.stdout
-    assert "review.two-others" in done.stdout
+    assert "1 change of refs/heads/main evaluated" in done.stdout
+    assert "review.two-reviewers" in done.stdout
 
 
 def test_what_is_no_repository_is_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from muniment.access.roles import Role
 from muniment.errors import UsageError
 from muniment.server.people import published
-from muniment.server.people.models import Account, Claim, Person
+from muniment.server.people.models import Account, AccountVerification, Person
 from muniment.server.people.tasks import mail_code, read_published_keys
 from tests.server.test_messages import MailServer, mail
 from tests.server.test_people import key, sign
@@ -60,75 +60,76 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
 def asked() -> None:
     """The worker asks the forge."""
     with as_role("worker"):
-        read_published_keys(Claim.objects.get().pk)
+        read_published_keys(AccountVerification.objects.get().pk)
 
 
 def test_an_address_is_proven_by_a_code_that_was_mailed_to_it(mail: MailServer) -> None:
     ada = browser(person("ada", Role.DEVELOPER))
-    post(ada, "/me/claim", kind="email", value="Ada@Work.test")
+    post(ada, "/me/verify", kind="email", value="Ada@Work.test")
     assert "being mailed" in ada.get("/me").content.decode()
     with as_role("worker"):
-        mail_code(Claim.objects.get().pk)
+        mail_code(AccountVerification.objects.get().pk)
     ((to, text),) = mail.mails
     assert to == ["<Ada@work.test>"] or to == ["<Ada@Work.test>"]
     (code,) = re.findall(r"\b\d{8}\b", text)
-    assert code not in str(Claim.objects.values()), "only its hash is kept"
+    assert code not in str(AccountVerification.objects.values()), "only its hash is kept"
     wrong = f"{(int(code) + 1) % 10**8:08}"
-    assert "not the code" in post(ada, "/me/claim", code=wrong)
-    assert "that is proven" in post(ada, "/me/claim", code=f"{code[:4]} {code[4:]}")
-    assert Account.objects.get().proof == "mailed"
-    assert "begin again" in post(ada, "/me/claim", code=code)
+    assert "not the code" in post(ada, "/me/verify/finish", code=wrong)
+    assert "account is verified" in post(ada, "/me/verify/finish", code=f"{code[:4]} {code[4:]}")
+    assert Account.objects.get().verification == "email-code"
+    assert "Begin again" in post(ada, "/me/verify/finish", code=code)
 
 
 def test_a_code_is_guessed_a_few_times_and_no_more(mail: MailServer) -> None:
     ada = browser(person("ada", Role.DEVELOPER))
-    post(ada, "/me/claim", kind="email", value="ada@work.test")
+    post(ada, "/me/verify", kind="email", value="ada@work.test")
     with as_role("worker"):
-        mail_code(Claim.objects.get().pk)
+        mail_code(AccountVerification.objects.get().pk)
     for _ in range(5):
-        post(ada, "/me/claim", code="x")
+        post(ada, "/me/verify/finish", code="x")
     (code,) = re.findall(r"\b\d{8}\b", mail.mails[0][1])
-    assert "too often" in post(ada, "/me/claim", code=code)
+    assert "too often" in post(ada, "/me/verify/finish", code=code)
     assert Account.objects.count() == 0
 
 
 def test_nobody_has_others_mailed_without_end() -> None:
     ada = browser(person("ada", Role.DEVELOPER))
-    said = [post(ada, "/me/claim", kind="email", value=f"victim{n}@work.test") for n in range(8)]
+    said = [post(ada, "/me/verify", kind="email", value=f"victim{n}@work.test") for n in range(8)]
     assert ["often enough" in page for page in said] == [False] * 6 + [True] * 2
 
 
 def test_without_mail_nobody_waits_for_a_code() -> None:
     ada = browser(person("ada", Role.DEVELOPER))
-    post(ada, "/me/claim", kind="email", value="ada@work.test")
+    post(ada, "/me/verify", kind="email", value="ada@work.test")
     with as_role("worker"):
-        mail_code(Claim.objects.get().pk)
+        mail_code(AccountVerification.objects.get().pk)
     assert "No mail is set up here." in ada.get("/me").content.decode()
-    assert "not the code" in post(ada, "/me/claim", code="00000000")
+    assert "not the code" in post(ada, "/me/verify/finish", code="00000000")
 
 
 def test_a_login_is_proven_with_a_key_that_its_forge_shows(forge: Forge, tmp_path: Path) -> None:
     ada, file, other = browser(person("ada", Role.DEVELOPER)), key(tmp_path, "a"), key(tmp_path, "b")
     forge.keys["/ada-gh.keys"] = "ssh-dss AAAA\n" + file.with_suffix(".pub").read_text()
-    post(ada, "/me/claim", kind="login", value="github/ada-gh")
-    words = Claim.objects.get().words + "\n"
-    assert "not a signature" in post(ada, "/me/claim", signature=sign(file, words)), "the forge was not asked yet"
+    post(ada, "/me/verify", kind="login", value="github/ada-gh")
+    words = AccountVerification.objects.get().challenge + "\n"
+    said = post(ada, "/me/verify/finish", signature=sign(file, words))
+    assert "not a signature" in said, "the forge was not asked yet"
     asked()
     for wrong in (sign(other, words), sign(file, "other words\n"), sign(file, words, "git")):
-        assert "not a signature" in post(ada, "/me/claim", signature=wrong)
-    assert "that is proven" in post(ada, "/me/claim", signature=sign(file, words))
+        assert "not a signature" in post(ada, "/me/verify/finish", signature=wrong)
+    assert "account is verified" in post(ada, "/me/verify/finish", signature=sign(file, words))
     assert Account.objects.get().value == "github/ada-gh"
     assert "the forge shows for it" in ada.get("/me").content.decode()
 
 
 def test_a_forge_that_shows_no_key_or_leads_elsewhere_proves_nothing(forge: Forge) -> None:
     ada = browser(person("ada", Role.DEVELOPER))
-    post(ada, "/me/claim", kind="login", value="github/nobody")
+    post(ada, "/me/verify", kind="login", value="github/nobody")
     asked()
     assert "shows no SSH key" in ada.get("/me").content.decode()
     forge.elsewhere = "http://127.0.0.1:1/evil.keys"
-    post(ada, "/me/claim", kind="login", value="github/nobody")
-    with pytest.raises(OSError, match="302"):
+    post(ada, "/me/verify", kind="login", value="github/nobody")
+    with pytest.raises(OSError, match="redirects to another address"):
         asked()
 
 
@@ -136,11 +137,11 @@ def test_a_forge_that_shows_no_key_or_leads_elsewhere_proves_nothing(forge: Forg
 def test_a_login_of_no_known_forge_or_of_no_shape_is_not_asked_for(forge: Forge, login: str) -> None:
     ada = browser(person("ada", Role.DEVELOPER))
     forge.keys = {f"/{login.partition('/')[2]}.keys": "x"}
-    post(ada, "/me/claim", kind="login", value=login)
-    claim = Claim.objects.first()
+    post(ada, "/me/verify", kind="login", value=login)
+    claim = AccountVerification.objects.first()
     if claim is not None:
         asked()
-        assert Claim.objects.get().published == ""
+        assert AccountVerification.objects.get().published_keys == ""
 
 
 @pytest.mark.parametrize(
@@ -154,12 +155,12 @@ def test_a_forge_is_named_in_full_and_asked_in_secret(monkeypatch: pytest.Monkey
 
 def test_whoever_vouches_is_named_until_it_is_proven(mail: MailServer) -> None:
     amy, ada = browser(person("amy", Role.ADMIN)), browser(person("ada", Role.DEVELOPER))
-    post(amy, "/people/ada/change", do="account", kind="email", value="ada@work.test")
+    post(amy, "/people/ada/change", act="vouch-for-account", kind="email", value="ada@work.test")
     assert "an administrator vouched for it: Amy" in " ".join(amy.get("/people/ada").content.decode().split())
-    post(ada, "/me/claim", kind="email", value="ADA@work.test")
+    post(ada, "/me/verify", kind="email", value="ADA@work.test")
     with as_role("worker"):
-        mail_code(Claim.objects.get().pk)
-    post(ada, "/me/claim", code=re.findall(r"\b\d{8}\b", mail.mails[0][1])[0])
+        mail_code(AccountVerification.objects.get().pk)
+    post(ada, "/me/verify/finish", code=re.findall(r"\b\d{8}\b", mail.mails[0][1])[0])
     page = amy.get("/people/ada").content.decode()
     assert "mailed to it came back" in page
     assert "vouched for it" not in page
@@ -169,24 +170,26 @@ def test_whoever_vouches_is_named_until_it_is_proven(mail: MailServer) -> None:
 def test_what_is_somebody_elses_cannot_be_claimed() -> None:
     amy, eve = browser(person("amy", Role.ADMIN)), browser(person("eve", Role.DEVELOPER))
     person("ada")
-    post(amy, "/people/ada/change", do="account", kind="email", value="ada@work.test")
-    assert "belongs to somebody" in post(eve, "/me/claim", kind="email", value="ada@WORK.test")
-    assert Claim.objects.count() == 0
+    post(amy, "/people/ada/change", act="vouch-for-account", kind="email", value="ada@work.test")
+    assert "belongs to somebody" in post(eve, "/me/verify", kind="email", value="ada@WORK.test")
+    assert AccountVerification.objects.count() == 0
 
 
 def test_the_page_says_whether_the_address_for_signing_in_is_proven() -> None:
     found = person("ada", Role.DEVELOPER)
     assert "not proven to be yours" in browser(found).get("/me").content.decode()
     with as_role("owner"):
-        Account.objects.create(person=found, kind="email", value=str(found.email), proof=Account.Proof.COMPANY)
+        Account.objects.create(
+            person=found, kind="email", value=str(found.email), verification=Account.Verification.SINGLE_SIGN_ON
+        )
     assert "not proven to be yours" not in browser(found).get("/me").content.decode()
 
 
 def test_the_worker_cannot_make_a_claim_somebody_elses() -> None:
-    post(browser(person("ada", Role.DEVELOPER)), "/me/claim", kind="email", value="ada@work.test")
+    post(browser(person("ada", Role.DEVELOPER)), "/me/verify", kind="email", value="ada@work.test")
     from django.db import ProgrammingError
 
     with as_role("worker"), pytest.raises(ProgrammingError, match="permission denied"):
-        Claim.objects.update(value="eve@evil.test")
+        AccountVerification.objects.update(value="eve@evil.test")
     with as_role("worker"), pytest.raises(ProgrammingError, match="permission denied"):
-        Account.objects.create(person=Person.objects.get(), kind="email", value="x@y.test", proof="mailed")
+        Account.objects.create(person=Person.objects.get(), kind="email", value="x@y.test", verification="email-code")

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.vault import How
+from muniment.facts.vault import RetrievalMethod
 from muniment.server.deployments import retrieving
-from muniment.server.deployments.models import Permission
+from muniment.server.deployments.models import DeploymentPermission
 from muniment.server.deployments.retrieving import Log, Retrievals, how
 from muniment.server.secrets.models import Secret
 from tests.support.deploying import Shop
@@ -26,15 +26,17 @@ PLACE = "shop/production"
 @pytest.mark.parametrize(
     ("log", "keeps", "expected"),
     [
-        (Log(EARLIER, {PLACE: (WITHIN,)}), True, Known(How.FETCHED)),
-        (Log(WITHIN, {PLACE: (WITHIN,)}), True, Known(How.FETCHED)),
-        (Log(EARLIER, {}), False, Known(How.NONE)),
+        (Log(EARLIER, {PLACE: (WITHIN,)}), True, Known(RetrievalMethod.PIPELINE)),
+        (Log(WITHIN, {PLACE: (WITHIN,)}), True, Known(RetrievalMethod.PIPELINE)),
+        (Log(EARLIER, {}), False, Known(RetrievalMethod.NONE)),
         (Log(EARLIER, {PLACE: (EARLIER,)}), True, None),
         (Log(EARLIER, {"shop/staging": (WITHIN,)}), True, None),
         (Log(WITHIN, {}), False, None),
     ],
 )
-def test_a_reading_in_its_time_and_place_is_a_fetch(log: Log, keeps: bool, expected: Maybe[How] | None) -> None:
+def test_a_reading_in_its_time_and_place_is_a_fetch(
+    log: Log, keeps: bool, expected: Maybe[RetrievalMethod] | None
+) -> None:
     found = how(BEGUN, ENDED, PLACE, Known(log), keeps=keeps)
     assert found == expected if expected is not None else isinstance(found, Unknown)
 
@@ -63,16 +65,16 @@ def test_the_log_is_held_against_the_record(tmp_path: Path, monkeypatch: pytest.
             return Retrievals().supply("shop", {"retrievals"}, "2026-11-24T09:00:00.000000Z")["retrievals"].value
 
     log.write_text("damaged\n")
-    assert isinstance(told().value[0].how, Unknown)
+    assert isinstance(told().value[0].method, Unknown)
     log.write_text(line("2020-01-01T00:00:00.000000123Z") + "\n")
-    assert [(one.deployment, one.environment, one.how) for one in told().value] == [
-        (str(number), "staging", Known(How.NONE))
+    assert [(one.deployment, one.environment, one.method) for one in told().value] == [
+        (str(number), "staging", Known(RetrievalMethod.NONE))
     ]
     with as_role("owner"):
-        Secret.objects.create(environment=shop.places["staging"], name="KEY", by=person("ada", Role.SECURITY))
-    assert isinstance(told().value[0].how, Unknown)
-    decided = Permission.objects.get().decided.astimezone(UTC)
+        Secret.objects.create(environment=shop.places["staging"], name="KEY", set_by=person("ada", Role.SECURITY))
+    assert isinstance(told().value[0].method, Unknown)
+    decided = DeploymentPermission.objects.get().decided_at.astimezone(UTC)
     assert decided <= timezone.now()
     with log.open("a") as stream:
         stream.write(line(f"{decided:%Y-%m-%dT%H:%M:%S.%f}999Z", "shop/staging") + "\n")
-    assert told().value[0].how == Known(How.FETCHED)
+    assert told().value[0].method == Known(RetrievalMethod.PIPELINE)

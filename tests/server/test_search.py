@@ -9,21 +9,23 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.server.changes.models import Change
-from muniment.server.deployments.models import Deployment, Pipeline
+from muniment.server.deployments.models import Deployment, PipelineIdentity
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
-from muniment.server.policies.models import Leave
+from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import Environment, Product
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
 from tests.support.service import as_role, browser, person, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
-def entry() -> Entry:
-    place = Entry.objects.count()
+def entry() -> Record:
+    place = Record.objects.count()
     digest = f"sha256:{place:064x}"
-    return Entry.objects.create(kind="decision", place=place, time=timezone.now(), object=digest, data=b"{}")
+    return Record.objects.create(
+        kind="decision", position=place, recorded_at=timezone.now(), details_digest=digest, data=b"{}"
+    )
 
 
 def fill(found: Product, number: int = 0) -> None:
@@ -31,16 +33,18 @@ def fill(found: Product, number: int = 0) -> None:
     now = timezone.now()
     ada = Person.objects.get(slug="ada")
     repository = found.repositories.get()
-    Change.objects.create(repository=repository, name=f"quagga{number}", target="m", title="", head="", time=now)
-    times = {"granted": now, "expires": now + timedelta(days=9)}
-    who = {"asker": ada, "granter": ada, "reason": f"the quagga of {found.slug}"}
-    Leave.objects.create(slug=f"{found.slug}-{number}", repository=repository, clause="x", branch="b", **who, **times)
-    told = {"kind": "escape", "told": f"a quagga got out of {found.slug}", "subject": f"commit:{number}"}
-    Incident.objects.create(product=found, deadline=now, entry=entry(), **told)
+    Change.objects.create(repository=repository, name=f"quagga{number}", target="m", title="", head="", updated_at=now)
+    times = {"approved_at": now, "expires_at": now + timedelta(days=9)}
+    who = {"requester": ada, "approver": ada, "reason": f"the quagga of {found.slug}"}
+    PolicyException.objects.create(
+        slug=f"{found.slug}-{number}", repository=repository, clause="x", branch="b", **who, **times
+    )
+    told = {"kind": "bypass", "summary": f"a quagga got out of {found.slug}", "subject": f"commit:{number}"}
+    Incident.objects.create(product=found, due_at=now, record=entry(), **told)
     place = Environment.objects.create(product=found, name=f"quagga-{number}")
-    pipeline = Pipeline.objects.create(environment=place, name="p", kind="runner")
-    what = {"artifact": f"sha256:beef{number}", "commit": "c0ffee" + found.slug, "identity": {}, "key": "k"}
-    Deployment.objects.create(environment=place, pipeline=pipeline, request="r", entry=entry(), **what)
+    pipeline = PipelineIdentity.objects.create(environment=place, name="p", kind="runner")
+    what = {"artifact": f"sha256:beef{number}", "commit": "c0ffee" + found.slug, "identity": {}, "idempotency_key": "k"}
+    Deployment.objects.create(environment=place, pipeline=pipeline, request_digest="r", record=entry(), **what)
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def test_each_kind_is_found_by_its_words_and_its_digest(shop: Product) -> None:
         assert told in found, told
     for digest in ("beef", "sha256:beef0", "c0ffeeshop"):
         assert "/deployments/" in page("ada", digest), digest
-    assert "review.two-others" in page("ada", "two-others")
+    assert "review.two-reviewers" in page("ada", "two-reviewers")
     for typed in ("2", f"sha256:{2:064x}", f"{2:064x}"):
         assert "entry 2" in page("ada", typed), typed
     assert "Nothing." in page("ada", "no such thing")

@@ -19,18 +19,18 @@ from muniment.facts.vault import Reader
 from muniment.server.api import deployments as deploying
 from muniment.server.deployments import tasks
 from muniment.server.deployments.doors import close_door, has_door, open_door
-from muniment.server.deployments.models import Deployment, Pipeline
+from muniment.server.deployments.models import Deployment, PipelineIdentity
 from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
-from muniment.server.proposals.models import Proposal
-from muniment.server.record.models import Entry, Stored
+from muniment.server.records.models import Record, StoredObject
+from muniment.server.requests.models import Request
 from muniment.server.running.embedded import WORKER
 from muniment.server.running.examining import _vault as examined
 from muniment.server.secrets import entrances
 from muniment.server.secrets.drifting import PENDING, drift, look_at_vault
 from muniment.server.secrets.fetching import note_fetches
-from muniment.server.secrets.models import Fetch, Secret
+from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.supplying import Secrets
 from muniment.vault import layout
 from muniment.vault.entrances import PLAIN
@@ -61,7 +61,9 @@ def shop(vault: Running) -> Product:
     found = product("shop")
     with as_role("owner"):
         place = Environment.objects.create(product=found, name="production")
-        Pipeline.objects.create(environment=place, name="r", kind=PLAIN, refs="refs/heads/main", key=RUNNER.public)
+        PipelineIdentity.objects.create(
+            environment=place, name="r", kind=PLAIN, ref_patterns="refs/heads/main", public_key=RUNNER.public
+        )
     return found
 
 
@@ -72,13 +74,13 @@ def everything() -> str:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT t::text FROM "{table}" t')
             found += [row[0] for row in cursor.fetchall()]
-    found += [zlib.decompress(bytes(one)).decode() for one in Stored.objects.values_list("data", flat=True)]
+    found += [zlib.decompress(bytes(one)).decode() for one in StoredObject.objects.values_list("data", flat=True)]
     return "\n".join(found)
 
 
 def recorded() -> list[bytes]:
     """The entries about secrets."""
-    found = (bytes(one.data) for one in Entry.objects.all())
+    found = (bytes(one.data) for one in Record.objects.all())
     return [one for one in found if b'"set-secret"' in one]
 
 
@@ -94,7 +96,7 @@ def test_what_is_typed_goes_to_the_vault_and_stands_nowhere_else(
     assert VALUE not in page + caplog.text
     assert vault.web.subkeys("shop", "production") == ("TOKEN",)
     row = Secret.objects.get()
-    assert (row.by.slug, row.generated) == ("olga", False)
+    assert (row.set_by.slug, row.generated) == ("olga", False)
     assert len(recorded()) == 1
     with as_role("owner"):
         assert VALUE not in everything()
@@ -135,6 +137,18 @@ def test_what_cannot_be_a_secret_is_refused(vault: Running, shop: Product, name:
     assert recorded() == []
 
 
+def test_a_name_that_no_secret_can_have_is_refused_with_the_form_to_write(vault: Running, shop: Product) -> None:
+    olga = person("olga", Role.OWNER, product=shop)
+    form = {"environment": "production", "name": "BAD-NAME", "value": VALUE, "how": "typed"}
+    answer = browser(olga).post("/products/shop/secrets/set", form, follow=True).content.decode()
+    assert "Write letters, digits and underscores, such as DATABASE_URL." in answer
+    status, text = _api(olga, "PUT", "/products/shop/environments/production/secrets/BAD-NAME", {"value": VALUE})
+    problem = json.loads(text)
+    assert (status, problem["type"]) == (422, "urn:muniment:malformed")
+    assert [(one["field"], one["code"]) for one in problem["errors"]] == [("name", "malformed")]
+    assert VALUE not in text
+
+
 def test_nothing_is_recorded_as_done_that_the_vault_refused(vault: Running, shop: Product, settings_to: Any) -> None:
     settings_to("VAULT_URL", "unix:/nonexistent/vault")
     client = browser(person("olga", Role.OWNER, product=shop))
@@ -144,7 +158,7 @@ def test_nothing_is_recorded_as_done_that_the_vault_refused(vault: Running, shop
     assert not Secret.objects.exists()
     assert recorded() == []
     (found,) = examined()
-    assert found.status == "violated"
+    assert found.result == "violated"
 
 
 @pytest.fixture
@@ -160,10 +174,10 @@ def test_a_secret_is_removed_by_two(vault: Running, shop: Product) -> None:
     client.post("/products/shop/secrets/set", {"environment": "production", "name": "OLD", "how": "generated"})
     client.post("/products/shop/secrets/remove", {"environment": "production", "name": "OLD", "reason": "unused"})
     assert "OLD" in vault.web.subkeys("shop", "production")
-    waiting = Proposal.objects.get()
-    assert browser(olga).post(f"/proposals/{waiting.pk}", {"answer": "agree"}).status_code in (302, 403)
+    waiting = Request.objects.get()
+    assert browser(olga).post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code in (302, 403)
     assert Secret.objects.exists()
-    browser(sam).post(f"/proposals/{waiting.pk}", {"answer": "agree"})
+    browser(sam).post(f"/requests/{waiting.pk}", {"answer": "agree"})
     assert not Secret.objects.exists()
     assert "OLD" not in vault.web.subkeys("shop", "production")
 
@@ -193,7 +207,8 @@ def test_programs_write_and_list_and_never_read(vault: Running, shop: Product) -
         assert status == 422
         assert VALUE not in text
     assert (
-        _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE}, scopes=(Action.SEE_SECRETS, Action.SEE_STATE))[0] == 403
+        _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE}, scopes=(Action.SEE_SECRETS, Action.SEE_PRODUCT))[0]
+        == 403
     )
     assert _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE}, second_factor=False)[0] == 403
     with as_role("owner"):
@@ -223,10 +238,10 @@ def test_who_reads_is_seen_and_who_should_not_is_an_incident(vault: Running, sho
     token = RUNNER.sign(runner_claims(entrance))
     assert vault.vault.sign_in(entrance.mount, entrance.role, token).read("shop", "production")
     note_fetches()
-    row = Fetch.objects.get()
-    assert (row.pipeline, row.times) == (True, 1)
+    row = SecretRead.objects.get()
+    assert (row.by_pipeline, row.read_count) == (True, 1)
     note_fetches()
-    assert Fetch.objects.get().times == 1
+    assert SecretRead.objects.get().read_count == 1
     look_at_vault()
     assert not Incident.objects.exists()
     try:
@@ -239,11 +254,11 @@ def test_who_reads_is_seen_and_who_should_not_is_an_incident(vault: Running, sho
         person_.request("GET", "muniment/data/shop/production")
         note_fetches()
         assert Incident.objects.get(kind=kinds.VAULT_READ).subject == "reader:muniment-people-admin"
-        assert not Fetch.objects.get(who="muniment-people-admin").pipeline
+        assert not SecretRead.objects.get(reader="muniment-people-admin").by_pipeline
     finally:
         vault.person.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin()})
     look_at_vault()
-    assert Incident.objects.get(kind=kinds.VAULT_DRIFT).closed is not None
+    assert Incident.objects.get(kind=kinds.VAULT_DRIFT).closed_at is not None
 
 
 def test_the_facts_say_who_could_who_did_and_how_old(vault: Running, shop: Product, as_worker: None) -> None:
@@ -252,14 +267,14 @@ def test_the_facts_say_who_could_who_did_and_how_old(vault: Running, shop: Produ
     open_role(vault.worker, entrance, COMMIT)
     vault.web.patch("shop", "production", {"OUTSIDE": VALUE})
     with as_role("owner"):
-        Secret.objects.create(environment=Environment.objects.get(), name="TOKEN", by=person("olga", Role.OWNER))
+        Secret.objects.create(environment=Environment.objects.get(), name="TOKEN", set_by=person("olga", Role.OWNER))
     vault.web.patch("shop", "production", {"TOKEN": VALUE})
     vault.vault.sign_in(entrance.mount, entrance.role, RUNNER.sign(runner_claims(entrance))).read("shop", "production")
     found = Secrets().supply("shop", ("vault_access", "vault_secrets"), "2026-01-01T00:00:00Z")
     (access,) = found["vault_access"].value.value
     reader = Reader("runner.shop.production/shop.production", "muniment-read.shop.production", Known(False))
-    assert (access.environment, access.could) == ("production", Known((reader,)))
-    assert Known(False) in {one.person for one in access.did.value}
+    assert (access.environment, access.can_read) == ("production", Known((reader,)))
+    assert Known(False) in {one.is_person for one in access.has_read.value}
     assert access.since
     ages = {one.name: one.changed for one in found["vault_secrets"].value.value}
     assert isinstance(ages["OUTSIDE"], Unknown)
@@ -273,19 +288,19 @@ def test_a_log_that_is_damaged_or_missing_is_not_known(
         (tmp_path / "log").write_bytes(data)
         settings_to("VAULT_AUDIT", str(tmp_path / "log"))
         (access,) = Secrets().supply("shop", ("vault_access",), "")["vault_access"].value.value
-        assert isinstance(access.did, Unknown)
+        assert isinstance(access.has_read, Unknown)
         note_fetches()
-    assert not Fetch.objects.exists()
+    assert not SecretRead.objects.exists()
 
 
 def test_a_permission_opens_the_door_of_its_environment_and_no_other(
     vault: Running, shop: Product, as_worker: None
 ) -> None:
     made(vault)
-    row = Deployment(environment=Environment.objects.get(), pipeline=Pipeline.objects.get(), commit="c" * 40)
+    row = Deployment(environment=Environment.objects.get(), pipeline=PipelineIdentity.objects.get(), commit="c" * 40)
     assert not has_door(row)  # nothing is kept there, so nothing has to be read
     with as_role("owner"):
-        Secret.objects.create(environment=row.environment, name="TOKEN", by=person("olga", Role.OWNER))
+        Secret.objects.create(environment=row.environment, name="TOKEN", set_by=person("olga", Role.OWNER))
     vault.web.patch("shop", "production", {"TOKEN": VALUE})
     (entrance,) = entrances.of(row.environment)
     token = RUNNER.sign(runner_claims(entrance, commit=row.commit))
@@ -338,7 +353,9 @@ def test_a_pipeline_that_nobody_made_in_the_vault_yet_is_no_incident(
     made(vault)
     with as_role("owner"):
         place = Environment.objects.create(product=shop, name="staging", order=2)
-        Pipeline.objects.create(environment=place, name="new", kind=PLAIN, key=Key().public, refs="refs/heads/main")
+        PipelineIdentity.objects.create(
+            environment=place, name="new", kind=PLAIN, public_key=Key().public, ref_patterns="refs/heads/main"
+        )
     assert drift() == []
     before = _worker(vault)
     more = f'{before}path "muniment/data/+/+" {{ capabilities = ["read"] }}\n'
@@ -359,10 +376,10 @@ def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
 ) -> None:
     made(vault)
     with as_role("owner"):
-        Pipeline.objects.update(ended=timezone.now())
+        PipelineIdentity.objects.update(ended_at=timezone.now())
     assert drift() == []  # whoever administers the vault has a day
     with as_role("owner"):
-        Pipeline.objects.update(ended=timezone.now() - PENDING)
+        PipelineIdentity.objects.update(ended_at=timezone.now() - PENDING)
     assert any(one.startswith("runner.shop.production/shop.production could read") for one in drift())
     should, _ = entrances.wanted()
     found = leftovers(vault.person, should)
@@ -382,12 +399,16 @@ def test_a_door_that_stands_open_for_a_closed_pipeline_is_an_incident_at_once(
         with as_role("owner"):
             place = Environment.objects.get(name="production")
             fields = {"issuer": forge.url, "subject": "project_path:company/shop:ref_type:branch:ref:main"}
-            fields |= {"repository": "42", "at": "production", "refs": "refs/heads/main"}
-            lab = Pipeline.objects.create(environment=place, name="lab", kind="gitlab", **fields)
+            fields |= {
+                "forge_repository_id": "42",
+                "forge_environment": "production",
+                "ref_patterns": "refs/heads/main",
+            }
+            lab = PipelineIdentity.objects.create(environment=place, name="lab", kind="gitlab", **fields)
         made(vault)
     assert drift() == []
     with as_role("owner"):
-        Pipeline.objects.filter(pk=lab.pk).update(ended=timezone.now())
+        PipelineIdentity.objects.filter(pk=lab.pk).update(ended_at=timezone.now())
     assert [one for one in drift() if one.startswith("gitlab/shop.production could read")]
     with as_role("owner"):
         should, _ = entrances.wanted()
@@ -401,11 +422,11 @@ def test_a_key_of_several_that_is_to_go_or_to_come_is_no_incident_and_a_stranger
     config = "auth/runner.shop.production/config"
     with as_role("owner"):
         place = Environment.objects.get(name="production")
-        second = Pipeline.objects.create(environment=place, name="second", kind=PLAIN, key=Key().public)
+        second = PipelineIdentity.objects.create(environment=place, name="second", kind=PLAIN, public_key=Key().public)
     made(vault)
     with as_role("owner"):
-        Pipeline.objects.filter(pk=second.pk).update(ended=timezone.now())
-        third = Pipeline.objects.create(environment=place, name="third", kind=PLAIN, key=Key().public)
+        PipelineIdentity.objects.filter(pk=second.pk).update(ended_at=timezone.now())
+        third = PipelineIdentity.objects.create(environment=place, name="third", kind=PLAIN, public_key=Key().public)
     assert drift() == []
     keys = [RUNNER.public, Key().public]
     data = vault.person.request("GET", config)["data"] | {"jwt_validation_pubkeys": keys}
@@ -414,7 +435,7 @@ def test_a_key_of_several_that_is_to_go_or_to_come_is_no_incident_and_a_stranger
     made(vault)
     assert drift() == []
     with as_role("owner"):
-        Pipeline.objects.filter(pk=third.pk).update(ended=timezone.now() - PENDING)
+        PipelineIdentity.objects.filter(pk=third.pk).update(ended_at=timezone.now() - PENDING)
     assert drift() == [f"change {config} (jwt_validation_pubkeys)"]
     made(vault)
     assert drift() == []
@@ -479,7 +500,7 @@ def test_the_page_asks_as_often_for_many_as_for_one(vault: Running, shop: Produc
         with as_role("owner"):
             place = Environment.objects.create(product=shop, name=f"place-{many}")
             for number in range(many):
-                Secret.objects.create(environment=place, name=f"N{number}", by=olga)
+                Secret.objects.create(environment=place, name=f"N{number}", set_by=olga)
         client.get("/products/shop/secrets")
         with CaptureQueriesContext(connection) as asked:
             assert client.get("/products/shop/secrets").status_code == 200
@@ -489,18 +510,20 @@ def test_the_page_asks_as_often_for_many_as_for_one(vault: Running, shop: Produc
 
 def test_a_doctor_says_what_the_promise_covers(vault: Running, shop: Product) -> None:
     found = list(examined())
-    assert [one.status for one in found] == ["satisfied", "satisfied"]
+    assert [one.result for one in found] == ["met", "met"]
     assert "holds the seal key" in found[1].message
 
 
 def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) -> None:
     with as_role("owner"):
         place = Environment.objects.get()
-        common = {"environment": place, "issuer": vaults.GITHUB_URL, "repository": "42", "at": "production"}
-        common |= {"refs": "refs/heads/main"}
-        Pipeline.objects.create(name="a", kind="github", subject=vaults.SUBJECT, **common)
-        Pipeline.objects.create(name="b", kind="github", subject=vaults.SUBJECT, **common)
-        Pipeline.objects.create(name="c", kind="github", subject="repo:company/shop:ref:refs/heads/main", **common)
+        common = {"environment": place, "issuer": vaults.GITHUB_URL, "forge_repository_id": "42"}
+        common |= {"forge_environment": "production", "ref_patterns": "refs/heads/main"}
+        PipelineIdentity.objects.create(name="a", kind="github", subject=vaults.SUBJECT, **common)
+        PipelineIdentity.objects.create(name="b", kind="github", subject=vaults.SUBJECT, **common)
+        PipelineIdentity.objects.create(
+            name="c", kind="github", subject="repo:company/shop:ref:refs/heads/main", **common
+        )
     should, problems = entrances.wanted()
     assert [one.issuer for one in should.entrances] == [PLAIN, "github"]
     assert should.entrances[1].claims == {
@@ -517,9 +540,9 @@ def test_a_freeze_takes_the_secrets_from_whoever_got_in(
     monkeypatch.setattr(deploying, "WAIT_SECONDS", 0.0)
     shop = Shop(tmp_path)
     with as_role("owner"):
-        Pipeline.objects.filter(kind="github").update(ended=timezone.now())  # its issuer is nowhere
+        PipelineIdentity.objects.filter(kind="github").update(ended_at=timezone.now())  # its issuer is nowhere
         olga = person("olga", Role.OWNER)
-        Secret.objects.create(environment=shop.places["staging"], name="TOKEN", by=olga)
+        Secret.objects.create(environment=shop.places["staging"], name="TOKEN", set_by=olga)
     made(vault)
     vault.web.patch("shop", "staging", {"TOKEN": VALUE})
     settings_to("DATABASE_ROLE", WORKER)
@@ -532,7 +555,7 @@ def test_a_freeze_takes_the_secrets_from_whoever_got_in(
     post(browser(person("sam", Role.SECURITY)), "/policy/freeze", reason="a leak")
     with as_role("worker"):
         tasks.stop_deployments()
-    assert shop.state(number) == "ended"
+    assert shop.state(number) == "revoked"
     with pytest.raises(VaultError):
         late.read("shop", "staging")
     with pytest.raises(VaultError):

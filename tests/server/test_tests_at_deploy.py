@@ -8,12 +8,13 @@ import pytest
 
 from muniment.git import runs
 from muniment.git.repository import Repository
+from muniment.policy.keys import parse_key
 from muniment.policy.pack import pack_text
 from muniment.server.api import deployments as api
-from muniment.server.installation import home
-from muniment.server.people import machines
+from muniment.server.installation import store
 from muniment.server.people.models import Account, Machine
-from muniment.server.record.home import POLICY
+from muniment.server.people.test_runner_acts import runner_keys
+from muniment.server.records.store import POLICY
 from tests.support.deploying import BUILDER, Shop
 from tests.support.service import as_role
 
@@ -32,11 +33,13 @@ class Signing(Shop):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(key)], check=True)
         with as_role("owner"):
             ci = Machine.objects.create(slug="ci")
-            public = self.keys["ci"].with_suffix(".pub").read_text().strip()
-            Account.objects.create(machine=ci, kind=Account.Kind.KEY, value=public, proof=Account.Proof.ADMINISTRATOR)
-            asked = 'control = "tests-passed"\nbites = '
+            public = parse_key(self.keys["ci"].with_suffix(".pub").read_text().strip())  # as acts store it
+            Account.objects.create(
+                machine=ci, kind=Account.Kind.KEY, value=public, verification=Account.Verification.VOUCHED
+            )
+            asked = 'control = "tests-passed"\nenforce = '
             text = pack_text("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
-            home().write(POLICY, text.replace(f'{asked}"report"', f'{asked}"deploy"').encode())
+            store().write(POLICY, text.replace(f"{asked}[]", f'{asked}["deploy"]').encode())
 
     def ran(self, signer: str = "ci", at: str = "", **changed: Any) -> str:
         """A run is handed in, as somebody signed it; the commit that holds it."""
@@ -83,14 +86,14 @@ def test_without_a_run_nothing_is_deployed_and_with_one_it_is(shop: Signing) -> 
 @pytest.mark.parametrize(
     ("signer", "changed", "code"),
     [
-        ("eve", {}, "not-proven"),
-        ("eve", {"machine": "eve"}, "not-proven"),
-        ("ci", FAILED, "failed"),
-        ("ci", {"executed": 0}, "too-few"),
+        ("eve", {}, "runner-not-verified"),
+        ("eve", {"machine": "eve"}, "runner-not-verified"),
+        ("ci", FAILED, "tests-failed"),
+        ("ci", {"executed": 0}, "too-few-tests"),
         ("ci", {"repository": "bank"}, "not-run"),
         ("ci", {"head": "f" * 40}, "not-run"),
-        ("ci", {"previous": "f" * 40}, "not-proven"),
-        ("ci", {"time": "2999-01-01T00:00:00.000000Z"}, "not-proven"),
+        ("ci", {"previous": "f" * 40}, "runner-not-verified"),
+        ("ci", {"time": "2999-01-01T00:00:00.000000Z"}, "runner-not-verified"),
     ],
 )
 def test_a_forged_run_lets_nothing_through(shop: Signing, signer: str, changed: dict[str, Any], code: str) -> None:
@@ -107,13 +110,13 @@ def test_a_run_of_another_commit_laid_at_this_one_is_none(shop: Signing) -> None
 def test_an_old_run_that_passed_does_not_hide_a_newer_that_failed(shop: Signing) -> None:
     first = shop.ran()
     newer = shop.ran(on=first, **FAILED)
-    assert shop.why_not() == ["pipeline.tests:failed"]
+    assert shop.why_not() == ["pipeline.tests:tests-failed"]
     shop.ran(on=newer, previous="")  # the same words again, signed when nothing was there yet
-    assert shop.why_not() == ["pipeline.tests:failed"]
+    assert shop.why_not() == ["pipeline.tests:tests-failed"]
 
 
 def test_the_word_of_a_machine_whose_key_was_taken_away_counts_no_more(shop: Signing) -> None:
     shop.ran()
     with as_role("owner"):
-        machines.close({"id": "ci"}, "", None)
-    assert shop.why_not() == ["pipeline.tests:not-proven"]
+        runner_keys().filter(machine__slug="ci").delete()
+    assert shop.why_not() == ["pipeline.tests:runner-not-verified"]

@@ -14,7 +14,7 @@ from muniment.forges.forge import Forge
 from muniment.forges.shapes import Reading
 from muniment.forges.statuses import Saying, Status, context_for
 from muniment.server.connections import hearing, tasks
-from muniment.server.connections.models import Connected, Connection, Shown
+from muniment.server.connections.models import Connection, PostedStatus, RepositoryLink
 from muniment.workflows.judge_at_forge import Verdict
 from tests.support.forges import ours
 from tests.support.forges.fake_gitlab import FakeGitLab
@@ -37,13 +37,15 @@ class Station:
         lab.project["merge_trains_enabled"] = True
         found = product("shop", str(folder / "mirror"))
         with as_role("owner"):
-            connection = Connection.objects.create(slug="lab", vendor="gitlab", url=lab.url, keyed=timezone.now())
-            self.row = Connected.objects.create(
+            connection = Connection.objects.create(
+                slug="lab", vendor="gitlab", url=lab.url, credential_set_at=timezone.now()
+            )
+            self.row = RepositoryLink.objects.create(
                 repository=found.repositories.get(),
                 connection=connection,
                 forge_id="5",
                 path=self.world.path,
-                clone=f"{lab.url}/{self.world.path}.git",
+                clone_url=f"{lab.url}/{self.world.path}.git",
             )
 
     def judge(self, reading: Reading, now: str) -> Verdict:
@@ -69,17 +71,18 @@ class Station:
         body = {"object_kind": "pipeline", "object_attributes": about, "project": {"id": 5}, "name": name}
         raw = json.dumps({**body, "merge_request": {"iid": self.numbers[0], "target_branch": "main"}}).encode()
         headers = {"HTTP_X_GITLAB_TOKEN": hearing.secret_of(self.row.connection)}
-        answer = browser().post("/hear/lab", raw, content_type="application/json", **headers)  # type: ignore[arg-type]
+        answer = browser().post("/webhooks/lab", raw, content_type="application/json", **headers)  # type: ignore[arg-type]
         return int(answer.status_code)
 
     def run(self) -> int:
         """What is in the queue of groups; how many there were."""
         with as_role("owner"):
-            jobs = list(ProcrastinateJob.objects.filter(task_name="read-group", status="todo"))
+            jobs = list(ProcrastinateJob.objects.filter(task_name="read-merge-group", status="todo"))
             from django.db import connection
 
             with connection.cursor() as cursor:
-                cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE task_name = 'read-group'")
+                done = "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE task_name = %s"
+                cursor.execute(done, ["read-merge-group"])
         for job in jobs:
             with as_role("worker"):
                 tasks.read_group(**job.args)
@@ -143,7 +146,7 @@ def test_a_train_that_cannot_be_read_is_denied_past_the_deadline_and_right_once_
     assert station.shown(last) == "pending"
     for passed, shown in ((6, "failed"), (7, "failed")):
         with as_role("owner"):
-            Shown.objects.filter(group=True).update(due=timezone.now() - timedelta(minutes=passed))
+            PostedStatus.objects.filter(merge_group=True).update(read_due_at=timezone.now() - timedelta(minutes=passed))
             tasks.go_rounds()
         with pytest.raises(ForgeError):
             station.run()

@@ -14,6 +14,7 @@ import pytest
 from django.db import connections
 
 from muniment.access.roles import Role
+from muniment.errors import VaultError
 from muniment.server.products.models import Environment
 from muniment.vault import layout, tokens
 from muniment.vault.client import Vault
@@ -82,6 +83,11 @@ def test_up_makes_it_once_keeps_it_alive_and_gives_it_back_after_a_restore(repos
         found = re.search(r"name admin, password (\S+)", up.said)
         assert found is not None, up.said
         password = found[1]
+        lines = up.said.splitlines()
+        assert lines[0] == f"Muniment starts in {home}: database, vault, web and worker"
+        assert lines[1].startswith("Muniment runs at http")
+        assert up.said.index("/welcome/") < up.said.index(password)
+        assert up.said.count(password) == 1
         vault = Vault(Embedded(home).address)
         identity = tokens.identity(home, layout.WEB, int(time.time()))
         vault.sign_in(layout.WEB, layout.WEB, identity).patch("shop", "production", {"A": _VALUE})
@@ -93,6 +99,7 @@ def test_up_makes_it_once_keeps_it_alive_and_gives_it_back_after_a_restore(repos
         until(lambda: _works(home))
         code, said = _with_token(home, password, "vault", "plan")
         assert (code, "as it should be" in said) == (0, True), said
+        password = _replaced(home, password)
         assert muniment("backup", file, "--home", home)[0] == 0
         seal = (home / SEAL).read_bytes()
         data = file.read_bytes()
@@ -120,6 +127,19 @@ def test_up_makes_it_once_keeps_it_alive_and_gives_it_back_after_a_restore(repos
         assert _works(new)
     finally:
         up.end()
+
+
+def _replaced(home: Path, password: str) -> str:
+    """The new password of the vault's administrator. The old one does not sign in any more."""
+    code, said = _with_token(home, password, "vault", "password")
+    found = re.search(r"name admin, password (\S+)", said)
+    assert (code, found is not None) == (0, True), said
+    assert found is not None
+    vault = Vault(Embedded(home).address)
+    with pytest.raises(VaultError):
+        vault.sign_in_person(layout.PERSON, password)
+    vault.sign_in_person(layout.PERSON, found[1])
+    return found[1]
 
 
 def _alive(home: Path) -> bool:

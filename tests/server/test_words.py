@@ -5,24 +5,25 @@ from string import Formatter
 
 import pytest
 
-from muniment.controls.code_review import WhyNot
 from muniment.controls.control import Codes
+from muniment.controls.review_statements import WhyNot
 from muniment.controls.reviewed_by_others import CONTROL
-from muniment.decision.account import ReasonTold
+from muniment.decision import uncounted
+from muniment.decision.account import ReasonReport
 from muniment.decision.decision import Reasons, fillings
-from muniment.facts.change import Because
-from muniment.facts.statements import PROVEN, Signature, Verdict
+from muniment.facts.change import ContributorRole
+from muniment.facts.statements import PROVEN, ReviewAction, Signature
 from muniment.server.changes import words
 
 
-def _recorded(member: Codes) -> ReasonTold:
+def _recorded(member: Codes) -> ReasonReport:
     """A reason of that code, with something in every blank."""
     answer = member.value
     blanks = {name for text in (answer.message, answer.remedy) for _, name, _, _ in Formatter().parse(text) if name}
     details: dict[str, str | int] = {name: f"[{name}]" for name in blanks - {"subject", "name"}}
     filled = fillings("person:ada", details)
     message, remedy = answer.message.format(**filled), answer.remedy.format(**filled)
-    return ReasonTold(member.code, message, remedy, "person:ada", details)
+    return ReasonReport(member.code, message, remedy, "person:ada", details)
 
 
 @pytest.fixture
@@ -40,23 +41,23 @@ def test_a_recorded_reason_is_told_in_the_readers_language(member: Codes, transl
 @pytest.mark.parametrize(
     "reason",
     [
-        ReasonTold("no-such-code", "Recorded.", "Do this.", "person:ada", {}),
-        ReasonTold("uncovered", "Recorded by another version.", "Do this.", "person:ada", {}),
-        ReasonTold("frozen", "All merges are stopped.", "Wait.", "freeze:x", {}),
+        ReasonReport("no-such-code", "Recorded.", "Do this.", "person:ada", {}),
+        ReasonReport("uncovered", "Recorded by another version.", "Do this.", "person:ada", {}),
+        ReasonReport("frozen", "All merges are stopped.", "Wait.", "freeze:x", {}),
     ],
     ids=["a code that is gone", "a sentence that was another", "blanks that were not kept"],
 )
-def test_what_has_no_words_of_today_is_told_as_it_was_recorded(reason: ReasonTold, translated: None) -> None:
+def test_what_has_no_words_of_today_is_told_as_it_was_recorded(reason: ReasonReport, translated: None) -> None:
     assert words.sentences(reason, CONTROL.name) == (reason.message, reason.remedy)
 
 
 def test_a_translation_with_other_blanks_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "gettext", lambda text: text + " {nobody_filled_this}")
-    reason = _recorded(Reasons.UNCOVERED)
+    reason = _recorded(Reasons.NO_CONTROL)
     assert words.sentences(reason, "") == (reason.message, reason.remedy)
 
 
 def test_every_code_that_a_page_shows_has_words() -> None:
-    assert set(words.WHY_NOT) == {why.value for why in chain(WhyNot, set(Signature) - PROVEN)}
-    assert set(words.HANDS) == {hand.value for hand in Because}
-    assert set(words.SAID) == {said.value for said in Verdict}
+    assert set(uncounted.TEXTS) == {why.value for why in chain(WhyNot, set(Signature) - PROVEN)}
+    assert set(words.HANDS) == {hand.value for hand in ContributorRole}
+    assert set(words.SAID) == {said.value for said in ReviewAction}

@@ -48,7 +48,8 @@ def test_a_change_gets_in_once_two_others_approved_it(gated: Gated) -> None:
     assert gated.push("ada", "topic").code == 0
     denied = gated.push("ada", "topic:main")
     assert denied.code == 1
-    assert "0 of 2 others approved. Next: Ask bob, carol, dan, sue" in denied.said
+    assert "0 of 2 others approved. Next: Everybody who is named below fetches it first." in denied.said
+    assert f"Ask bob, carol, dan, sue to read and approve it. muniment approve {head} --repository shop" in denied.said
     assert gated.tip() == gated.base
     gated.approve("bob", head)
     gated.approve("carol", head)
@@ -64,8 +65,8 @@ def test_the_server_says_who_pushes_and_the_client_cannot(gated: Gated) -> None:
     gated.approve("carol", head)
     denied = gated.push("ada", ALL_APPROVALS, "topic:main", MUNIMENT_PUSHER="dan", GL_USER="dan", REMOTE_USER="dan")
     assert denied.code == 1
-    assert "bob does not count (contributor)" in denied.said
-    pushed = [entry for entry in gated.entries() if isinstance(entry, entries.Pushed)]
+    assert "bob does not count: they contributed to the change" in denied.said
+    pushed = [entry for entry in gated.entries() if isinstance(entry, entries.PushRecord)]
     assert all(entry.pusher for entry in pushed)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from muniment.facts.change import Because, Commit, File, Hand, Pushes, Revision, Update
+from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pushes, Revision, Update
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.people import Machine, People, Person
@@ -10,8 +10,8 @@ from muniment.facts.pipeline import (
     BranchRules,
     CommitDecision,
     Counts,
-    Delivery,
     Deployment,
+    DeploymentRequest,
     Deployments,
     Environment,
     ForgeSettings,
@@ -23,8 +23,8 @@ from muniment.facts.pipeline import (
     Runs,
     System,
 )
-from muniment.facts.statements import Approval, Signature, Verdict
-from muniment.facts.vault import EnvironmentAccess, How, Reader, Retrieval, SecretAge
+from muniment.facts.statements import Approval, LandedHeads, ReviewAction, Signature
+from muniment.facts.vault import EnvironmentAccess, Reader, Retrieval, RetrievalMethod, SecretAge
 
 MAIN = "refs/heads/main"
 BASE = "b" * 40
@@ -39,32 +39,38 @@ def oid(number: int) -> str:
 
 def person(name: str, **more: Any) -> Person:
     """A developer who may write everywhere."""
-    fields: dict[str, Any] = {"keys": (), "accounts": (), "roles": ("developer",), "active": True, "writes": ("*",)}
+    fields: dict[str, Any] = {
+        "keys": (),
+        "accounts": (),
+        "roles": ("developer",),
+        "active": True,
+        "write_access": ("*",),
+    }
     return Person(id=name, name=name.title(), emails=(f"{name}@example.test",), **(fields | more))
 
 
 PEOPLE = People(
     (person("ada"), person("bob"), person("carol"), person("sue", roles=("security",))),
     (
-        Machine("update-bot", ("bot@example.test",), (), (), asked=False),
-        Machine("agent", ("agent@example.test",), (), (), asked=True),
+        Machine("update-bot", ("bot@example.test",), (), (), needs_requester=False),
+        Machine("agent", ("agent@example.test",), (), (), needs_requester=True),
     ),
 )
 
 
-def hand(name: str, because: Because = Because.AUTHOR) -> Hand:
+def hand(name: str, because: ContributorRole = ContributorRole.AUTHOR) -> Contributor:
     """A hand, by e-mail address."""
-    return Hand(f"email:{name}@example.test", because)
+    return Contributor(f"email:{name}@example.test", because)
 
 
-def commit(number: int, *parents: str, tree: int = 0, hands: tuple[Hand, ...] | None = None) -> Commit:
+def commit(number: int, *parents: str, tree: int = 0, hands: tuple[Contributor, ...] | None = None) -> Commit:
     """A commit by ada, unless hands are given."""
-    by_ada = (hand("ada"), hand("ada", Because.COMMITTER))
+    by_ada = (hand("ada"), hand("ada", ContributorRole.COMMITTER))
     return Commit(oid(number), oid(tree or 1000 + number), parents or (BASE,), by_ada if hands is None else hands)
 
 
 HEAD = commit(1)
-REVISION = Revision("shop", MAIN, BASE, HEAD.id, Known(Update.FORWARD))
+REVISION = Revision("shop", MAIN, BASE, HEAD.id, Known(Update.FAST_FORWARD))
 
 
 def approval(name: str, on: Commit = HEAD, **more: Any) -> Approval:
@@ -80,7 +86,7 @@ def approval(name: str, on: Commit = HEAD, **more: Any) -> Approval:
         "base": BASE,
         "head": on.id,
         "tree": on.tree,
-        "verdict": Verdict.APPROVE,
+        "action": ReviewAction.APPROVE,
         "time": EARLIER,
     }
     return Approval(**(fields | more))
@@ -96,7 +102,7 @@ def ran(**more: Any) -> Run:
     fields: dict[str, Any] = {
         "pipeline": "tests",
         "commit": HEAD.id,
-        "by": "machine:ci",
+        "runner": "machine:ci",
         "signature": Signature.VALID,
         "passed": Known(True),
         "counts": Known(Counts(10, 0, 1)),
@@ -109,7 +115,15 @@ ARTIFACT = "sha256:" + "a" * 64
 BUILDER = "https://ci.example.test/builder"
 PIPELINE = "account:forge/shop:deploy"
 CI_FILE = ".github/workflows/ci.yml"
-READ = PipelineRead(deploys=True, manual=(), literal=(), stored=(), unpinned=(), broad=(), fetches=True)
+READ = PipelineRead(
+    deploys=True,
+    manual_steps=(),
+    literal_secrets=(),
+    forge_secrets=(),
+    unpinned_references=(),
+    broad_tokens=(),
+    fetches_secrets=True,
+)
 FORGE = ForgeSettings("github", Known(()), Known(False), Known(False), Known(False))
 
 
@@ -122,7 +136,7 @@ def deployment(**more: Any) -> Deployment:
         "commit": HEAD.id,
         "by_pipeline": Known(True),
         "state": "succeeded",
-        "manual": (),
+        "manual_steps": (),
         "time": EARLIER,
     }
     return Deployment(**(fields | more))
@@ -132,8 +146,10 @@ def product_values() -> dict[str, Maybe[Any]]:
     """Facts of the product and of one delivery, with which all is well."""
     return {
         "test_runs": Known(Runs((ran(),), (ran(commit=BASE),))),
-        "delivery": Known(
-            Delivery("shop", "production", ARTIFACT, HEAD.id, Known(PIPELINE), Known(True), Known(("staging",)))
+        "deployment_request": Known(
+            DeploymentRequest(
+                "shop", "production", ARTIFACT, HEAD.id, Known(PIPELINE), Known(True), Known(("staging",))
+            )
         ),
         "provenance": Known(
             (Provenance(ARTIFACT, BUILDER, "git+https://git.example.test/shop", HEAD.id, Known("ci")),)
@@ -156,8 +172,8 @@ def product_values() -> dict[str, Maybe[Any]]:
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(
             (
-                Retrieval("d1", "staging", Known(How.FETCHED)),
-                Retrieval("d2", "production", Known(How.FETCHED)),
+                Retrieval("d1", "staging", Known(RetrievalMethod.PIPELINE)),
+                Retrieval("d2", "production", Known(RetrievalMethod.PIPELINE)),
             )
         ),
     }
@@ -172,6 +188,7 @@ def values(**changed: Maybe[Any]) -> dict[str, Maybe[Any]]:
         "pushes": Known(Pushes(True, (), (), ())),
         "approved_heads": Known(()),
         "approvals": Known((approval("bob"), approval("sue"))),
+        "landed_heads": Known(LandedHeads(False, (), (), -1)),
         "people": Known(PEOPLE),
         "exceptions": Known(()),
         "freezes": Known(()),

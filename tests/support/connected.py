@@ -1,4 +1,4 @@
-"""A product whose repository lives at a fake Gitea, everybody who works there, and the queue, run to its end."""
+"""A product whose repository lives at a fake forge, everybody who works there, and the queue, run to its end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,32 +11,44 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
 from muniment.forges.shapes import Vendor
+from muniment.server import moments
+from muniment.server.acts.act import ActContext
 from muniment.server.changes.models import Change
 from muniment.server.connections import credentials, escapes, tasks
-from muniment.server.connections.models import AtForge, Connected, Connection, Listed
+from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink, VisibleRepository
+from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.people.models import Account, Machine
 from muniment.server.products.models import Product, Repository
+from muniment.server.records.sequencer import give_places
 from muniment.server.work import TASKS
 from tests.support.forges.acting import GiteaActing, Work
+from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
+from tests.support.forges.github_shown import APP
 from tests.support.service import as_role, person, product
 
 MAIN = "refs/heads/main"
-_NOT_JUDGED_YET = {"send-messages", "judge-past"}
+_NOT_JUDGED_YET = {"send-messages", "evaluate-history"}
 
 
 class Town:
     """The fake, its people as people of the service too, and one connected repository of the product `shop`."""
 
     def __init__(self, fake: FakeGitea, acting: GiteaActing, folder: Path, vendor: Vendor = Vendor.GITEA) -> None:
+        """`fake` and `acting` may be of another vendor, whose people are in a `world`."""
         self.fake = fake
         self.acting = acting
+        self.vendor = vendor
+        self._any_fake: Any = fake
+        self.world: Any = getattr(fake, "world", None)
         self.work = Work(folder / "work", self.acting)
         self.product: Product = product("shop")
         self._people()
         with as_role("owner"):
             self.connection = Connection.objects.create(
-                slug="forge", vendor=vendor.value, url=fake.url, keyed=timezone.now()
+                slug="forge", vendor=vendor.value, url=fake.url, credential_set_at=timezone.now()
             )
         with as_role("worker"):
             tasks.list_repositories(connection=self.connection.pk)
@@ -47,22 +59,23 @@ class Town:
             found = person(name, *roles, product=self.product)
             login = self.acting.login(name)
             with as_role("owner"):
-                Account.objects.create(person=found, kind="login", value=f"forge/{login}", proof="administrator")
-                Account.objects.create(person=found, kind="email", value=f"{login}@example.test", proof="administrator")
+                Account.objects.create(person=found, kind="login", value=f"forge/{login}", verification="vouched")
+                Account.objects.create(
+                    person=found, kind="email", value=f"{login}@example.test", verification="vouched"
+                )
         with as_role("owner"):
             ours = Machine.objects.create(slug="muniment")
             login = self.acting.login("muniment")
-            Account.objects.create(machine=ours, kind="login", value=f"forge/{login}", proof="administrator")
+            Account.objects.create(machine=ours, kind="login", value=f"forge/{login}", verification="vouched")
 
-    def connect(self) -> Connected:
+    def connect(self) -> RepositoryLink:
         """Make the repository one of the product's."""
-        from muniment.server.connections.acts import connect_repository
-
-        listed = Listed.objects.get(path=self.acting.path)
+        visible = VisibleRepository.objects.get(path=self.acting.path)
+        act = ConnectRepository(product=self.product.slug, repository=visible.pk, name="shop")
         with as_role("owner"):
-            connect_repository({"listed": str(listed.pk), "name": "shop"}, self.product)
+            act.execute(ActContext("root", moments.now()))
         self.run()
-        return Connected.objects.select_related("repository__product", "connection").get()
+        return RepositoryLink.objects.select_related("repository__product", "connection").get()
 
     @property
     def repository(self) -> Repository:
@@ -80,27 +93,47 @@ class Town:
             tasks.read_change(repository=self.repository.pk, number=number)
 
     def watch(self) -> None:
+        """What a push to a branch leads to."""
+        self.place_records()
         with as_role("worker"):
             tasks.watch(repository=self.repository.pk)
 
+    def place_records(self) -> None:
+        """What the sequencer does all the time."""
+        with as_role("worker"):
+            give_places()
+
     def change(self, number: int) -> Change:
-        return AtForge.objects.select_related("change__decision").get(number=number).change  # type: ignore[return-value]
+        return ForgeChange.objects.select_related("change__decision").get(number=number).change  # type: ignore[return-value]
 
     def shown(self, head: str, context: str = "muniment/main") -> str:
         """What the forge shows there."""
+        if self.vendor is Vendor.GITHUB:
+            runs = [run for run in self._any_fake.runs_of(head) if run["name"] == context]
+            return str(runs[-1]["conclusion"] or "pending") if runs else ""
+        if self.vendor is Vendor.GITLAB:
+            posted = [one["state"] for one in self.world.statuses if (one["head"], one["context"]) == (head, context)]
+            return {"failed": "failure", "canceled": "failure"}.get(posted[-1], posted[-1]) if posted else ""
         rows = self.fake.marks.get((self.acting.path, head), [])
         found = [one for one in rows if one["context"] == context]
         return str(found[-1]["status"]) if found else ""
 
-    def run(self) -> list[str]:
-        """Do what waits in the queue, and what comes of that; the names of what was done."""
+    def set_level(self, name: str, level: str) -> None:
+        """Somebody may `read` or `write` from now on; no event tells of it."""
+        people = self.fake.repos[self.acting.path]["people"] if self.vendor is Vendor.GITEA else self.world.levels
+        people[self.acting.login(name)] = level
+
+    def run(self, *, put_off: bool = True) -> list[str]:
+        """Do what waits in the queue, also what was `put_off`, and what comes of that; the names of what was done."""
         done: list[str] = []
         while True:
             with as_role("owner"):
-                job = ProcrastinateJob.objects.filter(status="todo").exclude(task_name__in=_NOT_JUDGED_YET).first()
+                jobs = ProcrastinateJob.objects.filter(status="todo").exclude(task_name__in=_NOT_JUDGED_YET)
+                job = (jobs if put_off else jobs.filter(scheduled_at=None)).first()
                 if job is None:
                     return done
                 _end(job)
+            self.place_records()
             with as_role("worker"):
                 TASKS[job.task_name].func(**job.args)
             done.append(job.task_name)
@@ -114,12 +147,21 @@ def _end(job: Any) -> None:
 
 
 @contextmanager
-def town(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+def town(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor = Vendor.GITEA) -> Iterator[Town]:
     """Everything, with the credential where the vault would have it."""
-    with FakeGitea(folder / "forge") as fake:
-        tokens: dict[str, str] = {}
-        monkeypatch.setattr(credentials, "of", lambda connection: tokens)
+    with _FAKES[vendor](folder / "forge") as fake:
+        credential: dict[str, str] = {}
+        monkeypatch.setattr(credentials, "of", lambda connection: credential)
         monkeypatch.setattr(escapes, "_DAYS", 36_500)  # the fake has a clock of its own, that of some November
-        acting = GiteaActing(fake.url, fake.administrator)
-        tokens["token"] = acting.token("muniment")
-        yield Town(fake, acting, folder)
+        acting: Any
+        if vendor is Vendor.GITHUB:
+            acting, credential["app_id"], credential["pem"] = GitHubActing(fake), str(APP), fake.pem
+        elif vendor is Vendor.GITLAB:
+            acting, credential["token"] = GitLabActing(fake), TOKEN
+        else:
+            acting = GiteaActing(fake.url, fake.administrator)
+            credential["token"] = acting.token("muniment")
+        yield Town(fake, acting, folder, vendor)
+
+
+_FAKES: dict[Vendor, Any] = {Vendor.GITEA: FakeGitea, Vendor.GITHUB: FakeGitHub, Vendor.GITLAB: FakeGitLab}

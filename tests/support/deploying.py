@@ -18,12 +18,12 @@ from muniment.facts import canonical
 from muniment.ledger.keys import generate, public_of
 from muniment.pipelines import dsse
 from muniment.policy.pack import pack_text
-from muniment.server.changes.models import Change, Decision, GateEntry, GateLog
+from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.deployments import tasks
-from muniment.server.deployments.models import Builder, Deployment, Issuer, Pipeline
-from muniment.server.installation import home
+from muniment.server.deployments.models import Deployment, PipelineIdentity, TokenIssuer, TrustedBuilder
+from muniment.server.installation import store
 from muniment.server.products.models import Environment, Product, Repository
-from muniment.server.record.home import POLICY
+from muniment.server.records.store import POLICY
 from tests.support.repos import Repo
 from tests.support.service import as_role, product
 
@@ -58,10 +58,10 @@ class Shop:
         self.places: dict[str, Environment] = {}
         with as_role("owner"):
             self._environments()
-            Builder.objects.create(name=BUILDER, key=public_of(self.builder))
+            TrustedBuilder.objects.create(builder_id=BUILDER, public_key=public_of(self.builder))
             text = pack_text("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
-            home().write(POLICY, text.encode())
-        self.log: GateLog | None = None
+            store().write(POLICY, text.encode())
+        self.log: ServerHookLog | None = None
         self.let_in(self.commit)
         self.sent = 0
 
@@ -69,38 +69,50 @@ class Shop:
         for order, name in enumerate(self.runners, 1):
             place = Environment.objects.create(product=self.product, name=name, order=order, production=order == 2)
             self.places[name] = place
-            Pipeline.objects.create(
-                environment=place, name="runner", kind="runner", key=pem(self.runners[name]), refs="refs/heads/main"
+            PipelineIdentity.objects.create(
+                environment=place,
+                name="runner",
+                kind="runner",
+                public_key=pem(self.runners[name]),
+                ref_patterns="refs/heads/main",
             )
-            Pipeline.objects.create(
+            PipelineIdentity.objects.create(
                 environment=place,
                 name="forge",
                 kind="github",
                 issuer=FORGE,
                 subject=f"repo:acme/shop:environment:{name}",
-                repository="4711",
-                refs="refs/heads/main",
-                at=name,
+                forge_repository_id="4711",
+                ref_patterns="refs/heads/main",
+                forge_environment=name,
             )
         jwk = {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.forge.public_key())), "kid": "k", "alg": "RS256"}
-        Issuer.objects.create(url=FORGE, keys={"keys": [jwk]})
+        TokenIssuer.objects.create(url=FORGE, key_set={"keys": [jwk]})
 
     def let_in(self, commit: str, *, allowed: bool = True) -> Decision:
         """The gate decided on a commit when it was pushed."""
         with as_role("owner"):
             repository = Repository.objects.get(product=self.product)
-            self.log = self.log or GateLog.objects.create(repository=repository, path="/gate", key="k")
-            place = GateEntry.objects.filter(log=self.log).count()
+            self.log = self.log or ServerHookLog.objects.create(repository=repository, path="/gate", public_key="k")
+            place = ServerHookRecord.objects.filter(log=self.log).count()
             now = "2026-11-24T09:00:00Z"
-            entry = GateEntry.objects.create(log=self.log, place=place, kind="decision", time=now, data=b"")
+            entry = ServerHookRecord.objects.create(
+                log=self.log, position=place, kind="decision", recorded_at=now, data=b""
+            )
             change, _ = Change.objects.get_or_create(
                 repository=repository,
                 target="refs/heads/main",
                 name=commit,
-                defaults={"where": "past", "head": commit, "time": now},
+                defaults={"state": "merged", "head": commit, "updated_at": now},
             )
-            values = {"head": commit, "allowed": allowed, "time": now, "policy": "", "inputs": f"{commit}{place}"}
-            return Decision.objects.create(change=change, gate=entry, **values)
+            values = {
+                "head": commit,
+                "allowed": allowed,
+                "decided_at": now,
+                "policy_digest": "",
+                "inputs_digest": f"{commit}{place}",
+            }
+            return Decision.objects.create(change=change, hook_record=entry, **values)
 
     # who asks
 
@@ -218,9 +230,9 @@ class Shop:
 
     def codes(self, number: int) -> list[str]:
         """Why it was denied, as codes."""
-        row = Deployment.objects.select_related("permission__entry").get(pk=number)
-        assert row.permission.entry is not None
-        codes: list[str] = json.loads(bytes(row.permission.entry.data))["codes"]
+        row = Deployment.objects.select_related("permission__record").get(pk=number)
+        assert row.permission.record is not None
+        codes: list[str] = json.loads(bytes(row.permission.record.data))["reason_codes"]
         return codes
 
 

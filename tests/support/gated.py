@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from muniment.cli.running import run
 from muniment.git import approvals
-from muniment.home.files import FilesHome
-from muniment.home.starting import start
 from muniment.ledger import entries
 from muniment.policy.pack import pack_text
+from muniment.store.files import FilesStore
+from muniment.store.starting import start
 from tests.support.repos import Repo
 from tests.support.servers import Server
 from tests.support.shop import people_toml
@@ -61,7 +61,7 @@ class Gated:
         self.url = str(path)
         self.server.git("fetch", "-q", str(self.repo.path), "main:main")
         if served is not None:
-            (self.home / "home.toml").write_text(f'[gate]\npusher = "{served.variable}"\n')
+            (self.home / "home.toml").write_text(f'[server_hook]\npusher_variable = "{served.variable}"\n')
             hooks = served.hooks("shop")
             install = (*install, *(("--hooks", str(hooks)) if hooks is not None else ()))
         self.install(*install)
@@ -118,5 +118,5 @@ class Gated:
 
     def entries(self) -> list[entries.AnyEntry]:
         """The whole ledger."""
-        log = FilesHome(str(self.home)).log()
+        log = FilesStore(str(self.home)).log()
         return [entries.decode(data, at) for at, data in enumerate(log.entries(0, log.head().size))]

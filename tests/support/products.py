@@ -8,24 +8,24 @@ from msgspec import structs
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import (
     BranchRules,
+    BypassPath,
     CommitDecision,
     Counts,
     Deadline,
-    Delivery,
+    DeploymentRequest,
     Deployments,
     Environment,
     ForgeSettings,
     Hardening,
     PipelineFile,
+    PipelineFinding,
     Provenance,
     Runs,
     Spot,
     System,
-    Way,
-    Weakness,
 )
 from muniment.facts.statements import Signature
-from muniment.facts.vault import EnvironmentAccess, How, Reader, Retrieval, SecretAge
+from muniment.facts.vault import EnvironmentAccess, Reader, Retrieval, RetrievalMethod, SecretAge
 from tests.support.changes import (
     ARTIFACT,
     BASE,
@@ -62,7 +62,7 @@ def runs(commit: str) -> st.SearchStrategy[Any]:
     return few(
         st.builds(
             lambda by, signature, passed, counts, time: ran(
-                commit=commit, by=by, signature=signature, passed=passed, counts=counts, time=time
+                commit=commit, runner=by, signature=signature, passed=passed, counts=counts, time=time
             ),
             st.sampled_from(("machine:ci", "machine:ci", "person:ada")),
             st.sampled_from((Signature.VALID, Signature.VALID, Signature.BAD)),
@@ -86,7 +86,19 @@ files = few(
                     structs.replace(
                         READ,
                         deploys=deploys,
-                        **dict(zip(("manual", "literal", "stored", "unpinned", "broad"), found, strict=True)),
+                        **dict(
+                            zip(
+                                (
+                                    "manual_steps",
+                                    "literal_secrets",
+                                    "forge_secrets",
+                                    "unpinned_references",
+                                    "broad_tokens",
+                                ),
+                                found,
+                                strict=True,
+                            )
+                        ),
                     )
                 ),
                 st.booleans(),
@@ -103,8 +115,8 @@ names = st.sampled_from(("staging", "production"))
 
 ODD: dict[str, st.SearchStrategy[Any]] = {
     "test_runs": st.builds(Runs, runs(HEAD.id), runs(BASE)),
-    "delivery": st.builds(
-        Delivery,
+    "deployment_request": st.builds(
+        DeploymentRequest,
         st.just("shop"),
         names,
         st.just(ARTIFACT),
@@ -131,14 +143,14 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
         st.just(MAIN),
         st.sampled_from(("", "gate")),
         st.sampled_from(((), ("tests",))),
-        maybe((), (Way("everybody", "nothing stops them"),)),
+        maybe((), (BypassPath("everybody", "nothing stops them"),)),
     ),
     "pipeline_files": files,
     "hardening": st.builds(
         Hardening,
         st.just("zizmor"),
         st.sampled_from(((), (CI_FILE,))),
-        maybe((), (Weakness("unpinned-uses", CI_FILE, 1, "high", "high"),)),
+        maybe((), (PipelineFinding("unpinned-uses", CI_FILE, 1, "high", "high"),)),
     ),
     "forge_settings": st.builds(
         ForgeSettings,
@@ -157,7 +169,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
     "vault_secrets": few(
         st.builds(SecretAge, names, st.just("NAME"), maybe(EARLIER, OLD), st.sampled_from((False, False, True)))
     ),
-    "retrievals": few(st.builds(Retrieval, st.just("d"), names, maybe(*How))),
+    "retrievals": few(st.builds(Retrieval, st.just("d"), names, maybe(*RetrievalMethod))),
 }
 
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.server.people.models import Grant, Person, Token
+from muniment.server.people.models import ApiToken, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
-from muniment.server.record.entering import code
+from muniment.server.records.entering import code
 from muniment.server.running.database import NAMES
 
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
@@ -52,17 +52,16 @@ def empty() -> None:
             " WHERE last_value IS NOT NULL AND schemaname = 'public' AND NOT sequencename = ANY(%s)",
             [[f"{name}_id_seq" for name in _KEPT]],
         )
-        cursor.execute("INSERT INTO record_head (id) VALUES (1)")
+        cursor.execute("INSERT INTO records_ledgerhead (id) VALUES (1)")
 
 
-def person(slug: str, *roles: Role, product: Product | None = None, password: str = "") -> Person:
-    """Somebody with those roles."""
+def person(slug: str, *roles: Role, product: Product | None = None, password: str = "", id: str = "") -> Person:
+    """Somebody with those roles. Their internal id is `id`, else their handle, so that assertions can name them."""
+    values = {"id": id or slug, "name": slug.title(), "email": f"{slug}@example.test", "password": password or "!"}
     with as_role("owner"):
-        found, _ = Person.objects.get_or_create(
-            slug=slug, defaults={"name": slug.title(), "email": f"{slug}@example.test", "password": password or "!"}
-        )
+        found, _ = Person.objects.get_or_create(slug=slug, defaults=values)
         for role in roles:
-            Grant.objects.get_or_create(person=found, role=role.value, product=product, ended=None)
+            RoleGrant.objects.get_or_create(person=found, role=role.value, product=product, ended_at=None)
     return found
 
 
@@ -89,10 +88,12 @@ def browser(someone: Person | None = None, *, second_factor: bool = True) -> Cli
 
 def token_of(someone: Person, scopes: tuple[Action, ...] = tuple(Action), **changed: Any) -> str:
     """A token of theirs, as text."""
-    text, hashed = Token.fresh()
-    values = {"expires": timezone.now() + timedelta(days=1), "second_factor": True, **changed}
+    text, hashed = ApiToken.fresh()
+    values = {"expires_at": timezone.now() + timedelta(days=1), "second_factor": True, **changed}
     with as_role("owner"):
-        Token.objects.create(person=someone, name="t", hash=hashed, scopes=[code(one) for one in scopes], **values)
+        ApiToken.objects.create(
+            person=someone, name="t", token_hash=hashed, scopes=[code(one) for one in scopes], **values
+        )
     return text
 
 

@@ -38,7 +38,7 @@ def people_toml(keys: dict[str, Path], **changed: str) -> str:
             "keys": f"keys = {json.dumps(public)}",
             "roles": f'roles = ["{"security" if name == "sue" else "developer"}"]',
             "active": "active = true",
-            "writes": 'writes = ["*"]',
+            "write_access": 'write_access = ["*"]',
         }
         if name in changed:
             lines[changed[name].partition(" ")[0]] = changed[name]
@@ -99,7 +99,7 @@ class Shop:
 
     def why_not(self, told: dict[str, Any], person: str) -> list[list[str]]:
         """Why each statement of a person does not count."""
-        return [approval["why_not"] for approval in told["approvals"] if approval["person"] == person]
+        return [approval["reasons_not_counted"] for approval in told["approvals"] if approval["person"] == person]
 
     def sign(self, person: str, data: bytes, namespace: str) -> str:
         """An SSH signature made with plain ssh-keygen."""

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from muniment.home.settings import Witness
 from muniment.ledger import keys, notes, proofs
 from muniment.ledger.checkpoints import read_checkpoint
+from muniment.store.settings import Witness
 
 PRIVATE = keys.generate("witness.example.test")[0]
 Answer = tuple[int, bytes]

@@ -10,7 +10,6 @@ import pytest
 
 from muniment.errors import VaultCode, VaultError
 from muniment.vault.client import Vault
-from muniment.vault.connecting import parsed
 
 _VALUE = "-".join(["a", "value", "nobody", "may", "see"])
 
@@ -55,7 +54,7 @@ def answering(status: int, body: object) -> Iterator[str]:
         (400, {"errors": ["invalid expiration time (exp) claim: token is expired"]}, VaultCode.EXPIRED),
         (400, {"errors": ["invalid not before (nbf) claim: token not yet valid"]}, VaultCode.EXPIRED),
         (400, {"errors": ["invalid audience (aud) claim"]}, VaultCode.REFUSED),
-        (400, {"errors": ["check-and-set parameter did not match the current version"]}, VaultCode.CHANGED),
+        (400, {"errors": ["check-and-set parameter did not match the current version"]}, VaultCode.CHANGED_MEANWHILE),
         (404, {"errors": []}, VaultCode.MISSING),
         (429, b"slow down", VaultCode.FAILED),
         (307, b"", VaultCode.FAILED),
@@ -82,7 +81,7 @@ def test_a_vault_that_is_not_there_is_down() -> None:
     for address in ("http://127.0.0.1:1", "unix:/nonexistent/socket"):
         with pytest.raises(VaultError) as caught:
             Vault(address).holding("token").read("shop", "production")
-        assert caught.value.code is VaultCode.DOWN
+        assert caught.value.code is VaultCode.UNREACHABLE
 
 
 def test_a_vault_without_tls_is_refused_behind_https() -> None:
@@ -97,7 +96,7 @@ def test_a_vault_without_tls_is_refused_behind_https() -> None:
 )
 def test_an_address_that_is_none_or_in_the_clear_is_refused(address: str) -> None:
     with pytest.raises(VaultError) as caught:
-        parsed(address)
+        Vault(address)
     assert caught.value.code is VaultCode.ADDRESS
 
 

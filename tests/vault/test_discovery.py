@@ -62,4 +62,4 @@ def test_an_authority_of_the_companys_own_vouches_for_its_forge(
 def _refused(sign_in: Any, token: str) -> None:
     with pytest.raises(VaultError) as caught:
         sign_in(token)
-    assert caught.value.code in (VaultCode.REFUSED, VaultCode.DOWN), caught.value
+    assert caught.value.code in (VaultCode.REFUSED, VaultCode.UNREACHABLE), caught.value

@@ -35,7 +35,7 @@ def test_what_was_acknowledged_outlives_a_kill_and_a_restart(tmp_path: Path) -> 
         killed = vault.server.pid
         os.kill(killed, signal.SIGKILL)
         os.waitid(os.P_PID, killed, os.WEXITED | os.WNOWAIT)
-        assert _code(vault) is VaultCode.DOWN
+        assert _code(vault) is VaultCode.UNREACHABLE
         vault.server.revive()
         assert len(vault.web.subkeys("shop", "production")) == 20
     with Embedded(tmp_path) as again:
@@ -46,7 +46,7 @@ def test_what_was_acknowledged_outlives_a_kill_and_a_restart(tmp_path: Path) -> 
 def test_a_hung_vault_is_told_from_one_that_is_down(tmp_path: Path) -> None:
     with running(tmp_path) as vault:
         os.kill(vault.server.pid, signal.SIGSTOP)
-        assert _code(vault) is VaultCode.HUNG
+        assert _code(vault) is VaultCode.TIMED_OUT
         os.kill(vault.server.pid, signal.SIGCONT)
         assert vault.web.subkeys("shop", "production") == ()
 

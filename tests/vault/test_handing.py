@@ -52,8 +52,8 @@ def test_without_proc_and_memory_nothing_is_handed_over(monkeypatch: pytest.Monk
     monkeypatch.setattr(handing, "_IN_MEMORY", ())
     with pytest.raises(RunError, match="no place") as caught, handing.as_files(VALUES):
         raise AssertionError("it was handed over")
-    assert caught.value.code is RunCode.HIDING
-    assert caught.value.exit_code == RunCode.HIDING
+    assert caught.value.code is RunCode.NO_FILE_IN_MEMORY
+    assert caught.value.exit_code == RunCode.NO_FILE_IN_MEMORY
 
 
 def test_no_core_is_dumped_and_nobody_looks_in() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,20 @@ def run(*command: str, **options: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(watched(*command), capture_output=True, check=False, timeout=60, **options)  # type: ignore[call-overload, no-any-return]
 
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)
+
+
+@pytest.fixture(autouse=True)
+def _default_signals() -> Iterator[None]:
+    """A shell starts what runs in its background with SIGINT ignored, and children inherit that."""
+    ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def test_output_and_errors_are_masked_and_stay_apart() -> None:
     done = run("sh", "-c", 'echo "out $VALUE"; echo "err $VALUE" >&2; exit 7')
     assert (done.stdout, done.stderr, done.returncode) == (b"out ***\n", b"err ***\n", 7)
@@ -52,7 +67,7 @@ def test_a_long_log_comes_through_whole() -> None:
     assert hashlib.sha256(done.stdout).hexdigest() == expected.hexdigest()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_reaches_the_command(number: signal.Signals, tmp_path: Path) -> None:
     script = f"import signal, sys, time\nsignal.signal({number:d}, lambda *_: sys.exit(42))\nprint('ready', flush=True)"
     with subprocess.Popen(

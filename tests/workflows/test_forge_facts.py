@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from muniment.decision.policies import read_bound_policy
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
 from muniment.facts.pipeline import BranchRules as Guards
-from muniment.facts.pipeline import PipelineFile, Way
+from muniment.facts.pipeline import BypassPath, PipelineFile
 from muniment.forges.rules import BranchRules, Required
 from muniment.forges.shapes import Check
 from muniment.forges.statuses import Saying, Status
@@ -18,7 +19,6 @@ from muniment.git.collect import GitCollector
 from muniment.git.repository import Repository
 from muniment.policy.pack import pack_text
 from muniment.workflows.forge_facts import facts_at_forge, facts_at_merge, runs_at
-from muniment.workflows.sources import bound
 from tests.support.forges.memory import BEFORE, OURS, REPO, World
 from tests.support.repos import Repo
 
@@ -26,7 +26,13 @@ NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
 ASKED = ("branch_rules", "forge_settings")
 PACK = pack_text("sec@example.test", "shop")
 CLOSED = BranchRules(
-    MAIN, protected=True, mergers=(OURS.login,), pushers=(), bypass=(), deletable=False, required=(Required("lint"),)
+    MAIN,
+    protected=True,
+    mergers=(OURS.login,),
+    pushers=(),
+    bypass=(),
+    deletable=False,
+    required_statuses=(Required("lint"),),
 )
 
 
@@ -34,9 +40,9 @@ def biting(*controls: str) -> str:
     """The built-in policy with these clauses biting at merge."""
     text = PACK
     for name in controls:
-        before = f'control = "{name}"\nbites = "report"'
+        before = f'control = "{name}"\nenforce = []'
         assert before in text
-        text = text.replace(before, f'control = "{name}"\nbites = "merge"')
+        text = text.replace(before, f'control = "{name}"\nenforce = ["merge"]')
     return text
 
 
@@ -55,9 +61,9 @@ def _git(repo: Repo) -> Iterator[Repository]:
 
 def test_a_forge_is_asked_for_what_clauses_need_alone(repo: Repo, git: Repository) -> None:
     world = World()
-    assert facts_at_merge(world.forge(), REPO, git, bound(PACK, "p"), MAIN, repo.tip("main"), NOW) == {}
+    assert facts_at_merge(world.forge(), REPO, git, read_bound_policy(PACK, "p"), MAIN, repo.tip("main"), NOW) == {}
     assert world.calls == []
-    policy = bound(biting("pipeline-required"), "p")
+    policy = read_bound_policy(biting("pipeline-required"), "p")
     found = facts_at_merge(world.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
     assert (list(found), world.calls) == (["branch_rules"], ["rules"])
 
@@ -65,7 +71,7 @@ def test_a_forge_is_asked_for_what_clauses_need_alone(repo: Repo, git: Repositor
 def test_rules_settings_and_files_are_told_each_by_whom(repo: Repo, git: Repository) -> None:
     world = World()
     world.rules = CLOSED
-    policy = bound(biting("tests-passed"), "p")
+    policy = read_bound_policy(biting("tests-passed"), "p")
     names = (*ASKED, "pipeline_files")
     found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, names, NOW)
     assert found["branch_rules"].value == Known(Guards(MAIN, "gitea", ("tests",), Known(())))
@@ -79,14 +85,14 @@ def test_rules_settings_and_files_are_told_each_by_whom(repo: Repo, git: Reposit
     assert isinstance(file, PipelineFile)
     world.rules = structs.replace(CLOSED, bypass=("administrators",))
     (rules,) = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, ASKED[:1], NOW).values()
-    assert rules.value.value.around == Known((Way("administrators", "the rules do not bind them"),))
+    assert rules.value.value.bypass_paths == Known((BypassPath("administrators", "the rules do not bind them"),))
 
 
 @pytest.mark.parametrize(("call", "name"), [("rules", "branch_rules"), ("settings", "forge_settings")])
 def test_a_forge_that_fails_tells_nothing(call: str, name: str, repo: Repo, git: Repository) -> None:
     world = World()
     world.failing = {call: [BEFORE]}
-    found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), bound(PACK, "p"), ASKED, NOW)
+    found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), read_bound_policy(PACK, "p"), ASKED, NOW)
     assert {each: isinstance(fact.value, Unknown) for each, fact in found.items()} == {
         each: each == name for each in ASKED
     }
@@ -104,7 +110,7 @@ def test_checks_of_the_forge_are_runs_on_what_was_landed(repo: Repo, git: Reposi
 
     runs = read()
     assert isinstance(runs, Known)
-    assert [(run.pipeline, run.by, run.passed) for run in runs.value.head] == [
+    assert [(run.pipeline, run.runner, run.passed) for run in runs.value.head] == [
         ("tests", "app:gitea/muniment", Known(True))
     ]
     world.failing = {"statuses": [BEFORE]}

@@ -95,7 +95,7 @@ class Scene:
         for number in {*missed(self.forge.reader, REPO, self.keeper.kept(), self.keeper.judges), *self.court.unknown}:
             self.judging.look(number, self.now)
         for head, context in {(row.head, row.context) for row in self.keeper.rows.values() if row.open}:
-            lost, _ = statuses(self.forge.reader, REPO, head, [context], self.keeper, OURS)
+            lost, _ = statuses(self.forge.reader.statuses(REPO, head), head, [context], self.keeper, OURS)
             for place in lost:
                 self.keeper.surely[place] = None
             self.judging.show(head, context)
@@ -122,14 +122,16 @@ def shown(scene: Scene, head: str, ref: str = MAIN) -> Saying | None:
     return scene.world.shown(head, context_for(ref))
 
 
-def test_pending_comes_first_and_then_the_verdict() -> None:
+def test_pending_comes_before_the_first_verdict_and_before_a_green_one_is_read_again() -> None:
     scene = opened(HEADS[0])
     scene.look(1)
     assert [status.saying for _, status, _ in scene.world.posted] == [Saying.PENDING, Saying.DENIED]
     scene.world.approve(1, "carol")
     scene.world.approve(1, "dave")
     scene.look(1)
-    assert [status.saying for _, status, _ in scene.world.posted][2:] == [Saying.PENDING, Saying.ALLOWED]
+    assert [status.saying for _, status, _ in scene.world.posted][2:] == [Saying.ALLOWED], "red stayed red until then"
+    scene.look(1)
+    assert [status.saying for _, status, _ in scene.world.posted][3:] == [Saying.PENDING, Saying.ALLOWED]
 
 
 def test_a_verdict_stays_with_its_head() -> None:
@@ -230,7 +232,7 @@ def test_a_change_that_the_forge_has_no_more_stands_in_no_others_way() -> None:
     del scene.world.changes[1]
     scene.world.failing = {"read": [NOT_THERE], "changes": [BEFORE]}
     assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is Saying.PENDING
+    assert shown(scene, HEADS[0]) is Saying.DENIED
     assert scene.look(1)
     assert shown(scene, HEADS[0]) is Saying.ALLOWED
     del scene.world.changes[2]
@@ -336,12 +338,17 @@ def test_nothing_is_said_of_changes_for_branches_that_are_not_protected() -> Non
     assert shown(scene, HEADS[0]) is Saying.DENIED
 
 
-def test_what_cannot_be_read_stays_pending_and_past_a_deadline_is_denied() -> None:
+@pytest.mark.parametrize(("approvers", "until_then"), [(("carol", "dave"), Saying.PENDING), ((), Saying.DENIED)])
+def test_what_cannot_be_read_is_not_green_and_past_a_deadline_is_denied(
+    approvers: tuple[str, ...], until_then: Saying
+) -> None:
     scene = opened(HEADS[0])
+    for who in approvers:
+        scene.world.approve(1, who)
     scene.look(1)
     scene.world.failing = {"read": [BEFORE, BEFORE]}
     assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is Saying.PENDING
+    assert shown(scene, HEADS[0]) is until_then
     scene.now = MUCH_LATER
     assert not scene.look(1)
     assert shown(scene, HEADS[0]) is Saying.DENIED
@@ -400,7 +407,7 @@ def test_a_status_of_another_account_is_found_and_ours_stands_again() -> None:
     context = context_for(MAIN)
     mallory = structs.replace(OURS, id="66", login="mallory")
     scene.world.posted.append((HEADS[0], Status(context, Saying.ALLOWED, "fine", ""), mallory))
-    _, forged = statuses(scene.forge.reader, REPO, HEADS[0], [context], scene.keeper, OURS)
+    _, forged = statuses(scene.forge.reader.statuses(REPO, HEADS[0]), HEADS[0], [context], scene.keeper, OURS)
     assert [each.by.login for each in forged] == ["mallory"]
     scene.reconcile()
     assert shown(scene, HEADS[0]) is Saying.DENIED
@@ -568,7 +575,7 @@ def several(scene: Scene, taken: list[tuple[str, Any, str]]) -> None:
         step(scene, *each)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps | meanwhiles, max_size=40))
 def test_no_order_loss_doubling_or_failure_shows_a_yes_that_no_reading_gave(taken: list[tuple[str, Any, str]]) -> None:
     scene = opened(*HEADS)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from muniment.decision.policies import read_bound_policy
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import BranchRules, Way
+from muniment.facts.pipeline import BranchRules, BypassPath
 from muniment.git.repository import Repository
 from muniment.policy.pack import pack_text
 from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
-from muniment.workflows.sources import bound
 from tests.support.repos import Repo
 
 NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
@@ -21,15 +21,15 @@ NAMES = ("branch_rules", "pipeline_files", "hardening", "forge_settings")
 
 def biting(more: str = "") -> str:
     """The built-in policy with tests that bite."""
-    before = 'control = "tests-passed"\nbites = "report"'
-    return PACK.replace(before, f'control = "tests-passed"\nbites = "merge"\n{more}')
+    before = 'control = "tests-passed"\nenforce = []'
+    return PACK.replace(before, f'control = "tests-passed"\nenforce = ["merge"]\n{more}')
 
 
 def told(folder: Path, policy: str, guard: Maybe[Guard], tip: str = "") -> dict[str, Maybe[Any]]:
     repo = Repo(folder / "repo")
     head = repo.commit({".ci/run": "make\n"})
     with Repository.open(str(repo.path)) as repository:
-        facts = repository_facts(repository, MAIN, tip or head, bound(policy, "p"), NAMES, NOW, guard)
+        facts = repository_facts(repository, MAIN, tip or head, read_bound_policy(policy, "p"), NAMES, NOW, guard)
     assert {fact.read_at for fact in facts.values()} == {NOW}
     return {name: fact.value for name, fact in facts.items()}
 
@@ -41,8 +41,8 @@ def told(folder: Path, policy: str, guard: Maybe[Guard], tip: str = "") -> dict[
         (biting(), ("tests",)),
         (biting('branches = ["release/*"]\n'), ()),
         (biting('paths = ["src/**"]\n'), ()),
-        (biting("report_until = 2026-11-24\n"), ()),
-        (biting("report_until = 2026-11-23\n"), ("tests",)),
+        (biting("monitoring_until = 2026-11-24\n"), ()),
+        (biting("monitoring_until = 2026-11-23\n"), ("tests",)),
     ],
 )
 def test_a_gate_requires_what_the_policy_lets_nothing_in_without(
@@ -53,8 +53,10 @@ def test_a_gate_requires_what_the_policy_lets_nothing_in_without(
 
 
 def test_a_gate_that_only_reports_guards_nothing(tmp_path: Path) -> None:
-    found = told(tmp_path, biting(), Known(Guard(False, Known((Way("Somebody", "it moved"),)))))
-    assert found["branch_rules"] == Known(BranchRules(MAIN, "", ("tests",), Known((Way("Somebody", "it moved"),))))
+    found = told(tmp_path, biting(), Known(Guard(False, Known((BypassPath("Somebody", "it moved"),)))))
+    assert found["branch_rules"] == Known(
+        BranchRules(MAIN, "", ("tests",), Known((BypassPath("Somebody", "it moved"),)))
+    )
 
 
 def test_where_nobody_said_what_guards_the_branch_a_forge_may(tmp_path: Path) -> None:
@@ -74,4 +76,4 @@ def test_without_the_parts_that_read_them_files_are_unknown(tmp_path: Path, monk
     monkeypatch.delattr("muniment.pipelines.collect", raising=False)
     found = told(tmp_path, PACK, NOBODY_SAID)
     assert isinstance(found["pipeline_files"], Unknown)
-    assert "muniment[pipeline]" in found["pipeline_files"].why
+    assert "muniment[pipeline]" in found["pipeline_files"].reason

@@ -1,43 +1,53 @@
 """What is told at a forge is for somebody who is there."""
 
 import pytest
+from msgspec import structs
 
 from muniment.controls import reviewed_by_others, security_attention, small_changes
 from muniment.controls.control import Answer
-from muniment.workflows.telling_forge import here
+from muniment.decision.account import (
+    DecisionReport,
+    PolicyReference,
+    ReasonReport,
+    ResultReport,
+    RevisionReport,
+)
+from muniment.decision.decision import Outcome
+from muniment.forges.statuses import describe
+from muniment.policy.model import Point
+from muniment.workflows.telling_forge import remedy_at_forge, verdict
+from tests.support.changes import BASE, HEAD, MAIN, NOW
 
-FIELDS = {
-    "ask": "bob or sue",
-    "head": "a" * 40,
-    "branch": "main",
-    "subject": "commit:1",
-    "answers": '--answer why="…"',
-}
+FIELDS: dict[str, str | int] = {"ask": "bob or sue", "name": "sue"}
+FORM = " The page behind Details has the form."
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (reviewed_by_others.Reasons.TOO_FEW_APPROVALS, "Ask bob or sue to read it and approve it here."),
-        (reviewed_by_others.Reasons.CHANGES_REQUESTED, "Talk to them; they can approve, or take it back here."),
+        (reviewed_by_others.Reasons.TOO_FEW_APPROVALS, "Ask bob or sue to read and approve it."),
         (
-            reviewed_by_others.Reasons.UNLEARNT_CONTRIBUTOR,
-            "Have somebody with the security role say on the page behind Details who it was.",
+            reviewed_by_others.Reasons.CHANGES_REQUESTED,
+            "Talk to sue, who can approve it, or withdraw what was asked for.",
+        ),
+        (
+            reviewed_by_others.Reasons.UNDETERMINED_CONTRIBUTOR,
+            "Have somebody with the security role attest who it was." + FORM,
         ),
         (
             security_attention.Reasons.NO_SECURITY_APPROVAL,
-            "Ask bob or sue to read it and approve it here, with its questions answered on the page behind Details.",
+            "Ask bob or sue to read and approve it, with answers to the guide: why." + FORM,
         ),
         (
-            security_attention.Reasons.GUIDE_NOT_ANSWERED,
-            "Ask them to approve it here, with its questions answered on the page behind Details.",
+            security_attention.Reasons.GUIDE_UNANSWERED,
+            "Ask sue to approve it again, with answers to the guide: why." + FORM,
         ),
         (
             small_changes.Reasons.TOO_LARGE,
-            "Split it; or have bob or sue approve it here, with its questions answered on the page behind Details.",
+            "Split it; or have bob or sue approve it and say why it is large." + FORM,
         ),
         (
-            reviewed_by_others.Reasons.TOO_FEW_OTHERS,
+            reviewed_by_others.Reasons.TOO_FEW_ELIGIBLE_REVIEWERS,
             "Add people (page People, or people.toml) who may write to this repository and had no hand in this change.",
         ),
     ],
@@ -46,4 +56,59 @@ def test_a_remedy_names_what_is_done_there_and_no_command(
     answer: reviewed_by_others.Reasons | security_attention.Reasons | small_changes.Reasons, said: str
 ) -> None:
     found: Answer = answer.value
-    assert here(found.remedy.format(**FIELDS)) == said
+    details = FIELDS | ({"questions": "why"} if found.settled_by == "approve" and FORM in said else {})
+    remedy = found.remedy.format(**{"questions": "why", **details})
+    reason = ReasonReport(answer.code, "", remedy, "", details, found.settled_by or "")
+    assert remedy_at_forge(reason) == said
+
+
+DENIED = DecisionReport(
+    decision=Outcome.DENY,
+    point=Point.MERGE,
+    preview=False,
+    time=NOW,
+    policy=PolicyReference("sha256:0"),
+    facts="sha256:0",
+    revision=RevisionReport("shop", MAIN, BASE, HEAD.id, "fast-forward"),
+    results=(ResultReport("review", "Two others approve.", "independent-review", 1, "violated", True, "", ()),),
+    reasons=(),
+    contributors=(),
+    merger="",
+    approvals=(),
+    eligible_reviewers=(),
+    missing_facts=(),
+)
+
+
+def report(*reasons: ReasonReport, general: tuple[ReasonReport, ...] = ()) -> DecisionReport:
+    """A denial by one clause for these reasons."""
+    return structs.replace(DENIED, reasons=general, results=(structs.replace(DENIED.results[0], reasons=reasons),))
+
+
+FEW = ReasonReport(
+    "too-few-approvals", "0 of 2 others approved.", "Ask Bob or Carol to read and approve it.", "", {}, "approve"
+)
+ASKS = ReasonReport(
+    "changes-requested", "Bea asks for changes.", "Talk to Bea, who can approve it.", "", {}, "withdraw"
+)
+FROZEN = ReasonReport("frozen", "All merges are stopped.", "Wait until it is lifted.", "")
+
+
+def test_a_persons_objection_is_said_before_missing_approvals() -> None:
+    status = verdict(report(FEW, ASKS), "muniment/main", "")
+    assert status.summary == "Bea asks for changes. (and 1 more)\nTalk to Bea, who can approve it."
+    assert status.details.startswith("- Bea asks for changes.")
+
+
+def test_a_freeze_is_said_before_all_else() -> None:
+    status = verdict(report(FEW, ASKS, general=(FROZEN,)), "muniment/main", "")
+    assert status.summary.startswith("All merges are stopped. (and 2 more)")
+
+
+@pytest.mark.parametrize("most", [255, 60])
+def test_a_forge_that_shows_one_line_keeps_the_worst_reason(most: int) -> None:
+    status = verdict(report(structs.replace(FEW, message="0 of 2 others approved. " * 20), ASKS), "muniment/main", "")
+    line = describe(status.summary, most)
+    assert line.startswith("Bea asks for changes. (and 1 more) Next: Talk to Bea")
+    assert len(line) <= most
+    assert "\n" not in line

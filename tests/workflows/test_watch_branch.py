@@ -82,6 +82,53 @@ def test_its_replay_is_allowed_where_the_forge_says_it_ended(watch: Watch) -> No
     assert watch.steps(watch.head, ends=(last,)) == [(last, watch.head)]
 
 
+def replayed(watch: Watch, onto: str) -> str:
+    """The change, replayed on a commit by a machine."""
+    for text in ("x = 2\n", "x = 3\n"):
+        onto = watch.repo.commit({"app.py": text}, on="", parents=[onto], author=BOB)
+    return onto
+
+
+def merged_in(watch: Watch, copy: str, files: dict[str, str] | None = None) -> str:
+    """The tip of main after a merge commit of `copy`, with `files` slipped into it."""
+    tree = watch.repo.merged_tree(watch.old, copy)
+    made = watch.repo.commit(on="", parents=[watch.old, copy], tree=tree)
+    if files:
+        tree = watch.repo.tree_of(watch.repo.commit(files, on="", parents=[made]))
+        made = watch.repo.commit(on="", parents=[watch.old, copy], tree=tree)
+    watch.repo.git("update-ref", MAIN, made)
+    return made
+
+
+def test_its_replay_and_then_a_merge_of_that_after_the_branch_moved_is_no_bypass(watch: Watch) -> None:
+    watch.move_on()
+    merged = merged_in(watch, replayed(watch, watch.old))
+    assert watch.steps(watch.head) == [(merged, watch.head)]
+    assert watch.steps() == [(merged, "")]
+
+
+def test_its_squash_on_an_older_tip_and_then_a_merge_of_that_is_no_bypass(watch: Watch) -> None:
+    squashed = watch.repo.commit({"app.py": "x = 3\n"}, on="", parents=[watch.old], author=BOB)
+    watch.move_on()
+    merged = merged_in(watch, squashed)
+    assert watch.steps(watch.head) == [(merged, watch.head)]
+
+
+def test_a_merge_of_a_replay_with_a_commit_more_is_a_bypass(watch: Watch) -> None:
+    watch.move_on()
+    more = watch.repo.commit({"back.door": "open\n"}, on="", parents=[replayed(watch, watch.old)], author=BOB)
+    undone = watch.repo.commit(on="", parents=[more], tree=watch.repo.tree_of(replayed(watch, watch.old)), author=BOB)
+    for copy in (more, undone):
+        merged = merged_in(watch, copy)
+        assert watch.steps(watch.head) == [(merged, "")]
+
+
+def test_a_merge_of_a_replay_that_says_something_of_its_own_is_a_bypass(watch: Watch) -> None:
+    watch.move_on()
+    evil = merged_in(watch, replayed(watch, watch.old), {"other.py": "y = 666\n"})
+    assert watch.steps(watch.head) == [(evil, "")]
+
+
 def test_a_squash_with_a_line_more_is_an_escape(watch: Watch) -> None:
     more = watch.repo.commit({"app.py": "x = 3\n", "back.door": "open\n"}, on="main", author=BOB)
     assert watch.steps(watch.head, ends=(more,)) == [(more, "")]

@@ -45,99 +45,102 @@ class Action(Enum):
     """Every action by name; its value is its row."""
 
     SEE_POLICY = _see("read the policy and its versions", Reach.ANYWHERE)
-    SEE_STATE = _see("see how a product stands against each clause")
-    SEE_CHANGE = _see("see a change, its verdict and why")
+    SEE_PRODUCT = _see("see the result of each clause for a product")
+    SEE_CHANGE = _see("see a change, its decision and the reasons")
     SEE_EXCEPTIONS = _see("see exceptions")
-    SEE_DEPLOYMENTS = _see("see environments, who may deploy there, and what was deployed")
+    SEE_DEPLOYMENTS = _see("see environments, which pipelines may deploy there, and deployments")
     SEE_SECRETS = _see(
         "see names and ages of secrets, and which pipelines read them; never a value",
         Reach.PRODUCT,
         frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.AUDITOR}),
     )
     SEE_INCIDENTS = _see("see incidents")
-    SEE_PEOPLE = _see("see who is who, and their roles", Reach.ANYWHERE)
-    SEE_PERSONAL = _see("see people's addresses and accounts", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO}))
+    SEE_PEOPLE = _see("see people and their roles", Reach.ANYWHERE)
+    SEE_PERSONAL_DATA = _see(
+        "see the e-mail addresses and accounts of people", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO})
+    )
     SEE_ACTIVITY = _see(
-        "see what was done, by whom",
+        "see the activity log: who did what",
         Reach.ORGANISATION,
         frozenset({Role.SECURITY, Role.DPO, Role.AUDITOR, Role.ADMIN}),
     )
     SEE_LEDGER = _see("read the ledger and its proofs", Reach.ORGANISATION)
     SEE_CONNECTIONS = _see(
-        "see the forges that are connected, and what is missing there",
+        "see connections to forges and their problems",
         Reach.ORGANISATION,
         frozenset({Role.SECURITY, Role.AUDITOR, Role.ADMIN}),
     )
-    SEE_WORK = _see(
-        "see what waits, runs and failed in the background", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN})
-    )
+    SEE_JOBS = _see("see background jobs", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN}))
 
-    OWN_ACCOUNT = Rule("look after one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset())
-    CLAIM_ACCOUNT = Rule("say that a login or key is one's own, and prove it", Reach.OWN, _EVERYBODY, True, frozenset())
+    MANAGE_OWN_ACCOUNT = Rule("manage one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset())
+    LINK_ACCOUNT = Rule("link a login or key to oneself, and verify it", Reach.OWN, _EVERYBODY, True, frozenset())
 
-    PROPOSE_POLICY = _do("propose a policy", Reach.ORGANISATION, Role.SECURITY)
-    APPLY_POLICY = _do("make a stricter policy hold", Reach.ORGANISATION, Role.SECURITY)
-    WEAKEN_POLICY = _do(
-        "make a policy hold that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY
+    DRAFT_POLICY = _do("draft a policy", Reach.ORGANISATION, Role.SECURITY)
+    APPLY_POLICY = _do("apply a policy that is nowhere weaker", Reach.ORGANISATION, Role.SECURITY)
+    WEAKEN_POLICY = _do("apply a policy that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
+    REQUEST_EXCEPTION = _do(
+        "request an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
     )
-    ASK_EXCEPTION = _do(
-        "ask for an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
-    )
-    REPORT_ONLY = _do(
-        "have a clause only report for a product until a day",
+    START_MONITORING = _do(
+        "put a clause into monitoring for a product until a date",
         Reach.PRODUCT,
         Role.OWNER,
         Role.SECURITY,
         second=_SECURITY,
     )
-    END_EXCEPTION = _do(
-        "end an exception, or a time of only reporting, early", Reach.PRODUCT, Role.OWNER, Role.SECURITY
-    )
-    HANDLE_INCIDENT = _do("take on an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    END_EXCEPTION = _do("end an exception or a monitoring period early", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    HANDLE_INCIDENT = _do("own an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     REVIEW_CHANGE = _do(
-        "approve a change, with the review guide's questions answered",
+        "review a change: approve it or request changes",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    ATTEST = _do("say whose hand it was that nobody can tell", Reach.PRODUCT, Role.SECURITY)
-    ASK_REVIEW = _do(
-        "ask people to review a change, have one merged that is allowed, have a revert prepared",
+    ATTEST_CONTRIBUTOR = _do("attest who an unknown contributor is", Reach.PRODUCT, Role.SECURITY)
+    REQUEST_REVIEW = _do(
+        "request a review, merge an allowed change, prepare a revert",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    REVIEW_AFTERWARDS = _do(
-        "review afterwards what came onto a branch that nothing had allowed",
+    REVIEW_BYPASS = _do(
+        "review a bypass afterwards",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    FREEZE = _do("stop all merges and deployments", Reach.ORGANISATION, Role.SECURITY)
-    UNFREEZE = _do("let merges and deployments go on", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
+    FREEZE = _do("freeze merges and deployments", Reach.ORGANISATION, Role.SECURITY)
+    LIFT_FREEZE = _do("lift a freeze", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 
     CHANGE_ENVIRONMENT = _do(
-        "change an environment: its place, whether it is production, which pipelines may deploy there",
+        "change an environment: its order, whether it is production, its pipelines",
         *(Reach.PRODUCT, Role.OWNER, Role.ADMIN),
         second=_SECURITY,
     )
-    CLOSE_PIPELINE = _do("take a pipeline's leave to deploy away", Reach.PRODUCT, Role.OWNER, Role.ADMIN, Role.SECURITY)
+    REVOKE_PIPELINE = _do(
+        "revoke a pipeline's permission to deploy", Reach.PRODUCT, Role.OWNER, Role.ADMIN, Role.SECURITY
+    )
     TRUST_BUILDER = _do(
-        "have the word of one more builder on what artifacts are made of checked",
+        "trust another builder's provenance",
         *(Reach.ORGANISATION, Role.SECURITY),
         second=_SECURITY,
     )
-    CLOSE_BUILDER = _do("no longer take a builder's word", Reach.ORGANISATION, Role.SECURITY)
-    TRUST_MACHINE = _do(
-        "have what one more machine says of tests checked, by its key",
+    REVOKE_BUILDER = _do("stop trusting a builder", Reach.ORGANISATION, Role.SECURITY)
+    TRUST_TEST_RUNNER = _do(
+        "trust another test runner's signed reports",
         *(Reach.ORGANISATION, Role.SECURITY),
         second=_SECURITY,
     )
-    CLOSE_MACHINE = _do("no longer take a machine's word", Reach.ORGANISATION, Role.SECURITY)
-    BREAK_GLASS = _do(
-        "let one deployment through although it is denied",
+    REVOKE_TEST_RUNNER = _do("stop trusting a test runner", Reach.ORGANISATION, Role.SECURITY)
+    DECLARE_MACHINE = _do(
+        "declare an address or login the account of a machine",
+        *(Reach.ORGANISATION, Role.ADMIN, Role.SECURITY),
+        second=_SECURITY,
+    )
+    BREAK_GLASS_DEPLOYMENT = _do(
+        "permit one denied deployment (break-glass)",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
         second=_SECURITY | {Role.OWNER},
     )
     DEPLOY = Rule(
-        "ask to deploy, and report what came of it", Reach.PIPELINE, frozenset(), changes=False, second=frozenset()
+        "request a deployment and report its outcome", Reach.PIPELINE, frozenset(), changes=False, second=frozenset()
     )
 
     CHANGE_PRODUCT = _do("describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN)
@@ -145,23 +148,21 @@ class Action(Enum):
     RETIRE_PRODUCT = _do(
         "retire or delete a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY | {Role.OWNER}
     )
-    SET_SECRET = _do("set or replace a secret, unseen ever after", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
+    SET_SECRET = _do("set or replace a secret (it cannot be read back)", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     REMOVE_SECRET = _do("remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER})
-    CHANGE_PERSON = _do("add people, change their entries, let them leave", Reach.ORGANISATION, Role.ADMIN)
-    GRANT_ROLE = _do("give a role that only reads, or take any role away", Reach.ORGANISATION, Role.ADMIN)
+    CHANGE_PERSON = _do("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
+    GRANT_ROLE = _do("grant a read-only role, or revoke any role", Reach.ORGANISATION, Role.ADMIN)
     GRANT_CHANGING_ROLE = _do(
-        "give a role that changes things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
+        "grant a role that may change things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
     )
-    CHANGE_CONNECTION = _do("connect a forge, renew its credential, end it", Reach.ORGANISATION, Role.ADMIN)
+    CHANGE_CONNECTION = _do("connect a forge, renew its credential, disconnect it", Reach.ORGANISATION, Role.ADMIN)
     CHANGE_SETTINGS = _do("change settings of the installation", Reach.ORGANISATION, Role.ADMIN)
-    RETRY_WORK = _do("try failed background work again", Reach.ORGANISATION, Role.ADMIN)
+    RETRY_JOB = _do("retry a failed background job", Reach.ORGANISATION, Role.ADMIN)
 
-    CORRECT_RECORD = _do(
-        "say what is wrong in an entry, and what is right, by an addendum", Reach.ORGANISATION, Role.SECURITY, Role.DPO
-    )
-    EXPORT_PERSONAL = _do("export what is kept of a person", Reach.ORGANISATION, Role.DPO)
-    ERASE_PERSONAL = _do("erase what is kept of a person", Reach.ORGANISATION, Role.DPO, second=_ADMIN)
-    HOLD_PERSONAL = _do("keep what is kept of a person for a legal claim", Reach.ORGANISATION, Role.DPO)
+    CORRECT_RECORD = _do("correct a record by an addendum", Reach.ORGANISATION, Role.SECURITY, Role.DPO)
+    EXPORT_PERSONAL_DATA = _do("export the personal data of a person", Reach.ORGANISATION, Role.DPO)
+    ERASE_PERSONAL_DATA = _do("erase the personal data of a person", Reach.ORGANISATION, Role.DPO, second=_ADMIN)
+    PLACE_LEGAL_HOLD = _do("place a legal hold on the personal data of a person", Reach.ORGANISATION, Role.DPO)
 
     @property
     def rule(self) -> Rule:

@@ -1,20 +1,69 @@
 """muniment approve: say yes to exactly one state of a change, in a signed statement that travels with git."""
 
-import click
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from muniment.cli import keys, options, printing, scene
-from muniment.errors import UsageError
+import click
+from msgspec import Struct
+
+from muniment.cli import keys, options, printing, scene, statement_text
+from muniment.errors import GitError, UsageError
 from muniment.facts.kinds import FILES
 from muniment.facts.maybe import Known
-from muniment.facts.statements import Verdict
-from muniment.git import approvals, signatures
+from muniment.facts.people import People, email_identity, identities
+from muniment.facts.statements import ReviewAction
+from muniment.git import approvals, history, signatures
 from muniment.git.collect import GitCollector
+from muniment.git.repository import Repository
 from muniment.policy import guide
+from muniment.workflows.approval_commands import REMOTE
+from muniment.workflows.sources import Rules
+
+
+class _Place(Struct, frozen=True):
+    """What a statement is for. `base`: the target's tip, "" if it is not here. `rules`: None if they are not here."""
+
+    repository: Repository
+    name: str
+    target: str
+    base: str
+    rules: Rules | None
+
+    @property
+    def people(self) -> People | None:
+        """Everybody, None where they are not known here."""
+        return None if self.rules is None or self.rules.people_unknown else self.rules.people
+
+    @property
+    def short_target(self) -> str:
+        """The target as people write it."""
+        return self.target.removeprefix("refs/heads/")
+
+
+class _Signer(Struct, frozen=True):
+    """Who signs: the name in the ref, the public keys that may have signed there, the key for `signatures.sign`."""
+
+    name: str
+    public: tuple[str, ...]
+    key: str
+    label: str
+
+
+class _Made(Struct, frozen=True):
+    """One statement that was stored, and what to tell of it."""
+
+    ref: str
+    statement: approvals.Predicate
+    unanswered: list[guide.Question]
+    own_work: bool
 
 
 @click.command()
-@click.argument("rev")
+@click.argument("revs", metavar="REV...", nargs=-1, required=True)
 @options.repo
+@click.option(
+    "--repository", "name", metavar="NAME", help="The repository's name in the policy. No policy is then read."
+)
 @options.onto
 @options.home
 @options.key
@@ -25,13 +74,16 @@ from muniment.policy import guide
     "attests",
     multiple=True,
     metavar="SUBJECT=PERSON",
-    help="Attest who an unknown contributor was.",
+    help="Attest who an unknown contributor was; the subject pushers means all whose push nobody recorded.",
 )
 @click.option("--request-changes", is_flag=True, help="Ask for changes instead: this blocks the change.")
 @click.option("--withdraw", is_flag=True, help="Take back what you said.")
+@click.option("--delete", is_flag=True, help="Approve that a branch or tag is deleted: approve --delete REF")
+@click.option("--rewind", is_flag=True, help="Approve that a branch or tag goes back to REV, and loses commits.")
 def command(
-    rev: str,
+    revs: tuple[str, ...],
     repo: str,
+    name: str | None,
     onto: str | None,
     home: str | None,
     key: str | None,
@@ -40,82 +92,179 @@ def command(
     attests: tuple[str, ...],
     request_changes: bool,
     withdraw: bool,
+    delete: bool,
+    rewind: bool,
 ) -> int:
-    """Approve REV for a protected branch, signed with your SSH key.
+    """Approve REV for a protected branch or tag, signed with your SSH key.
 
-    The statement lies at refs/muniment/approvals/; docs/approvals.md shows how to share and verify it.
+    The command that a denied push shows is complete: with --repository and --onto, no policy has to be here. Answers
+    and attestations of one state add up. The statement lies at refs/muniment/approvals/; docs/approvals.md shows how
+    to share and verify it.
     """
-    verdict = _verdict(request_changes, withdraw, bool(attests))
+    chosen = (
+        (ReviewAction.REQUEST_CHANGES, request_changes),
+        (ReviewAction.WITHDRAW, withdraw),
+        (ReviewAction.ATTEST, bool(attests)),
+        (ReviewAction.DELETE, delete),
+        (ReviewAction.REWIND, rewind),
+    )
+    action = _action([one for one, is_chosen in chosen if is_chosen])
+    onto = revs[0] if onto is None and action is ReviewAction.DELETE else onto
+    texts = statement_text.answers(answers)
     now = scene.now()
-    with scene.opened(repo, onto, home) as found:
-        repository, people = found.repository, found.rules.people
-        head = repository.resolve(rev)
-        signer, chosen = keys.signer(people, key, repo)
-        commit = repository.run("rev-parse", "--verify", f"{head}^{{tree}}").decode().strip()
-        previous = repository.refs(f"{approvals.PREFIX}{head}/{signer.id}")
-        before = next(iter(previous.values()), "")
-        said = approvals.Predicate(
-            repository=found.rules.policy.policy.repository,
-            target=found.branch.ref,
-            base=found.branch.tip,
-            head=head,
-            tree=commit,
-            verdict=verdict,
-            answers=_pairs(answers, "--answer"),
-            attests=_pairs(attests, "--attest"),
-            previous=before,
-            time=now,
-        )
-        unknown = [who for who in said.attests.values() if who not in people.by_id]
-        if unknown:
-            raise UsageError(f"people.toml has nobody with the id {unknown[0]}", "Name a person's id after the =.")
-        data = approvals.statement(said)
-        approvals.write(repository, head, signer.id, before, data, signatures.sign(data, approvals.NAMESPACE, chosen))
-        unanswered = _unanswered(found, head, said.answers, now) if verdict is Verdict.APPROVE else []
-    ref = f"{approvals.PREFIX}{head}/{signer.id}"
+    with _opened(repo, name, onto, home) as place:
+        persons = statement_text.attests(attests, place.repository, place.people)
+        signer = _find_signer(place, key, repo)
+        heads = dict.fromkeys(place.repository.resolve(rev) for rev in revs)
+        made = [_make(place, signer, head, action, texts, persons, now) for head in heads]
     if output == "json":
-        asked = {question.id: question.text for question in unanswered}
-        printing.json({"person": signer.id, "statement": said, "ref": ref, "unanswered": asked})
+        found = [_as_json(one, signer) for one in made]
+        printing.json(found[0] if len(found) == 1 else found)
         return 0
-    click.echo(f"{signer.id}: {verdict.value} {head[:12]} onto {found.branch.name}")
-    for question in unanswered:
-        click.echo(f'  the guide asks (--answer {question.id}="…"): {printing.plain(question.text)}')
-    click.echo(f"Next: share it with: git push origin {ref}")
+    _tell(made, place, signer)
     return 0
 
 
-def _verdict(request_changes: bool, withdraw: bool, attest: bool) -> Verdict:
-    chosen = [
-        verdict
-        for verdict, is_chosen in (
-            (Verdict.REQUEST_CHANGES, request_changes),
-            (Verdict.WITHDRAW, withdraw),
-            (Verdict.ATTEST, attest),
+@contextmanager
+def _opened(repo: str, name: str | None, onto: str | None, home: str | None) -> Iterator[_Place]:
+    """What the options name: all by itself with `name`, else by the policy that is here."""
+    if name is None:
+        with scene.opened(repo, onto, home, published=True) as found:
+            rules = found.rules
+            yield _Place(found.repository, rules.policy.policy.repository, found.branch.ref, found.branch.tip, rules)
+        return
+    if name.split() != [name]:
+        raise UsageError(f"{name!r} cannot name a repository", "Give the name that policy.toml has, without spaces.")
+    if onto is None:
+        raise UsageError("--repository needs --onto", "Name the branch or tag: --onto refs/heads/main")
+    target = onto if onto.startswith("refs/") else f"refs/heads/{onto}"
+    with Repository.open(repo) as repository:
+        own = target.replace("refs/heads/", f"refs/remotes/{REMOTE}/", 1)
+        tips = repository.refs(own, target) if target.startswith("refs/heads/") else {}
+        yield _Place(repository, name, target, tips.get(own) or tips.get(target, ""), None)
+
+
+def _find_signer(place: _Place, key: str | None, repo: str) -> _Signer:
+    if place.people is not None:
+        person, chosen = keys.signer(place.people, key, repo)
+        return _Signer(person.id, person.keys, chosen, person.id)
+    public, chosen = keys.own(key, repo)
+    return _Signer(approvals.key_name(public), (public,), chosen, f"the key {signatures.fingerprint(public)}")
+
+
+def _make(
+    place: _Place,
+    signer: _Signer,
+    head: str,
+    action: ReviewAction,
+    answers: Mapping[str, str],
+    attests: Mapping[str, str],
+    now: str,
+) -> _Made:
+    """Store one statement on top of the signer's last, with what that one said already."""
+    repository, ref = place.repository, f"{approvals.PREFIX}{head}/{signer.name}"
+    before = repository.refs(ref).get(ref, "")
+    last = approvals.newest(repository, before, signer.public) if before else None
+    if last is None or (last.repository, last.target) != (place.name, place.target):
+        last = None
+    if last is not None and (last.action, action) == (ReviewAction.ATTEST, ReviewAction.APPROVE):
+        raise UsageError(
+            f"you attested who contributed to {head[:12]}, and whoever attests does not approve",
+            "Ask somebody else to approve it; or take the attestation back first, with --withdraw.",
         )
-        if is_chosen
-    ]
+    base = _replaced_tip(place, head, action)
+    same = last is not None and last.action is action
+    said = approvals.Predicate(
+        repository=place.name,
+        target=place.target,
+        base=base,
+        head=head,
+        tree=repository.run("rev-parse", "--verify", values=(f"{head}^{{tree}}",)).decode().strip(),
+        action=action,
+        answers={**(last.answers if last is not None and same else {}), **answers},
+        attests={**(last.attests if last is not None and same else {}), **attests},
+        previous=before,
+        time=now,
+    )
+    data = approvals.statement(said)
+    approvals.write(repository, head, signer.name, before, data, signatures.sign(data, approvals.NAMESPACE, signer.key))
+    approving = action is ReviewAction.APPROVE
+    unanswered = _unanswered(place, head, said.answers, now) if approving else []
+    return _Made(ref, said, unanswered, approving and _is_own_work(place, head, signer))
+
+
+def _replaced_tip(place: _Place, head: str, action: ReviewAction) -> str:
+    """The tip that a statement names as its base. Raises UsageError where a deletion or a rewind is about another."""
+    if action not in (ReviewAction.DELETE, ReviewAction.REWIND):
+        return place.base
+    here = place.repository.refs(place.target)
+    tip = place.base or (place.repository.resolve(place.target) if here else "")
+    if not tip:
+        raise UsageError(
+            f"the tip of {place.short_target} is not here", f"Fetch it first: git fetch {REMOTE} {place.target}"
+        )
+    if action is ReviewAction.DELETE and head != tip:
+        raise UsageError(
+            f"{place.short_target} is at {tip[:12]}, not at {head[:12]}",
+            f"Fetch it, then name the ref itself: muniment approve --delete {place.target}",
+        )
+    return tip
+
+
+def _as_json(made: _Made, signer: _Signer) -> dict[str, object]:
+    asked = {question.id: question.text for question in made.unanswered}
+    return {
+        "person": signer.name,
+        "statement": made.statement,
+        "ref": made.ref,
+        "unanswered": asked,
+        "own_work": made.own_work,
+    }
+
+
+def _tell(made: list[_Made], place: _Place, signer: _Signer) -> None:
+    for one in made:
+        said = one.statement
+        click.echo(f"{signer.label}: {said.action.value} {said.head[:12]} onto {place.short_target}")
+        for question in one.unanswered:
+            click.echo(f'  the guide asks (--answer {question.id}="…"): {printing.plain(question.text)}')
+        if one.own_work:
+            click.echo("  You contributed to it, so your approval does not count. Ask somebody else.")
+    click.echo("Next: share it with the server:")
+    click.echo(f"    git push {REMOTE} {' '.join(one.ref for one in made)}")
+
+
+def _action(chosen: list[ReviewAction]) -> ReviewAction:
     if len(chosen) > 1:
         raise UsageError(
-            "--request-changes, --withdraw and --attest are three different statements", "Give one of them."
+            "--request-changes, --withdraw, --attest, --delete and --rewind are different statements",
+            "Give one of them.",
         )
-    return chosen[0] if chosen else Verdict.APPROVE
+    return chosen[0] if chosen else ReviewAction.APPROVE
 
 
-def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not equals or not name.strip() or not text.strip():
-            raise UsageError(f"{option} {pair} is not NAME=TEXT", f"Write it as {option} NAME=TEXT.")
-        pairs[name.strip()] = text.strip()
-    return pairs
+def _is_own_work(place: _Place, head: str, signer: _Signer) -> bool:
+    """Whether the signer contributed to the change, as far as its commits say. What they do not, the server knows."""
+    try:
+        if place.base:
+            commits = history.between(place.repository, place.base, head).commits
+        else:
+            commits = history.read(place.repository, [head])
+    except GitError:
+        return False
+    named = {contributor.identity for commit in commits for contributor in commit.contributors}
+    if place.people is None:
+        return email_identity(keys.git_email(place.repository.path)) in named
+    return not named.isdisjoint(identities(place.people.by_id[signer.name]))
 
 
-def _unanswered(found: scene.Scene, head: str, answers: dict[str, str], now: str) -> list[guide.Question]:
+def _unanswered(place: _Place, head: str, answers: dict[str, str], now: str) -> list[guide.Question]:
     """Questions of the guide that this change brings up and `answers` lacks; none if its files cannot be read."""
-    rules = found.rules
-    collector = GitCollector(found.repository, Known(rules.people), now)
-    revision = collector.revision(rules.policy.policy.repository, found.branch.ref, found.branch.tip, head)
+    rules = place.rules
+    if rules is None:
+        return []
+    collector = GitCollector(place.repository, rules.known_people, now)
+    revision = collector.revision(place.name, place.target, place.base, head)
     files = collector.collect(revision, {"files"}, {}).get(FILES)
     if not isinstance(files, Known):
         return []

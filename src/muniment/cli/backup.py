@@ -24,9 +24,9 @@ def command(file: str, home: str) -> int:
     folder = Path(home).absolute()
     serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.running.backing_up import back_up
-    from muniment.server.running.preparing import reachable
+    from muniment.server.running.preparing import require_ready
 
-    reachable()
+    require_ready()
     size = back_up(folder, target)
     click.echo(f"{file} holds everything, with a ledger of {size} entries")
     return 0

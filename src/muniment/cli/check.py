@@ -1,17 +1,25 @@
 """muniment check: what the policy says of one change, why, and what is missing."""
 
+import contextlib
+from collections.abc import Iterable, Iterator
+
 import click
 
 from muniment.cli import options, printing, scene, telling
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
-from muniment.facts.maybe import Known, Maybe
-from muniment.facts.statements import Freeze
+from muniment.decision.freezes import select_freezes
+from muniment.facts.maybe import Known
+from muniment.facts.statements import Approval
 from muniment.git.collect import GitCollector
-from muniment.home.files import FilesHome
+from muniment.ledger import objects
 from muniment.policy.model import Point
+from muniment.policy.patterns import matches
+from muniment.store.files import FilesStore
+from muniment.workflows.approval_commands import REMOTE, find_source
 from muniment.workflows.judge_change import NOTHING_FROZEN, judge_change
-from muniment.workflows.record import Record
+from muniment.workflows.landed_heads import landed_reader
+from muniment.workflows.publish_rules import signed_statements
 from muniment.workflows.repository_facts import facts_at_merge
 
 
@@ -26,12 +34,15 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
     """Say whether the policy allows a change onto a protected branch, why, and what is missing.
 
     Policy and people are read at the branch's tip or in the home, never from the change. Who pushed is not known on a
-    laptop and supposed, so the answer is a preview: it is not recorded.
+    laptop and supposed, so the answer is a preview: it is not recorded. Which approvals are spent only the ledger
+    tells: without --home on the server, they are supposed to count.
     """
     now = scene.now()
-    with scene.opened(repo, onto, home) as found:
+    with scene.opened(repo, onto, home, published=True) as found, _ledger(home) as store:
         repository, rules = found.repository, found.rules
-        collector = GitCollector(repository, Known(rules.people), now)
+        place = objects.repository_location(repository.git_dir)
+        landed = landed_reader(store.index, place) if store is not None else None
+        collector = GitCollector(repository, rules.known_people, now, landed=landed)
         revision = collector.revision(
             rules.policy.policy.repository,
             found.branch.ref,
@@ -39,18 +50,41 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
             repository.resolve(head),
         )
         given = facts_at_merge(repository, rules.policy, found.branch.ref, found.branch.tip, now)
-        judgement = judge_change(collector, rules, revision, Point.MERGE, now, _freezes(home), given)
+        freezes = NOTHING_FROZEN
+        if store is not None:
+            freezes = Known(select_freezes(store.freezes(), now, rules.policy.policy.repository))
+        judgement = judge_change(collector, rules, revision, Point.MERGE, now, freezes, given)
+        source = find_source(
+            repository,
+            revision.head,
+            lambda ref: matches(ref.removeprefix("refs/heads/"), rules.policy.policy.protected_branches),
+            "" if repository.bare else REMOTE,
+        )
+        signed = signed_statements(repository, revision)
     told = account(judgement.decision, judgement.policy, judgement.facts)
     if output == "json":
         printing.json(told)
     else:
-        telling.tell(told, rules)
+        telling.tell(told, rules, source)
+        for line in _signed(signed) if rules.people_unknown else ():
+            click.echo(line)
     return 0 if told.decision is Outcome.ALLOW else 1
 
 
-def _freezes(home: str | None) -> Maybe[tuple[Freeze, ...]]:
-    """Those of the home, if it has ever recorded anything. A preview neither needs nor makes a ledger."""
-    if home is None or FilesHome(home).log().checkpoint() is None:
-        return NOTHING_FROZEN
-    with Record(FilesHome(home)) as record, record.held():
-        return Known(record.index.freezes())
+def _signed(signed: Iterable[Approval]) -> Iterator[str]:
+    """Who signed what of this state, as far as the published rules know the keys."""
+    yield "The server decides, for it alone knows who may approve: push, and it says what is missing."
+    for said in signed:
+        yield f"  {said.ref_person}: {said.action.value}, validly signed"
+
+
+@contextlib.contextmanager
+def _ledger(home: str | None) -> Iterator[FilesStore | None]:
+    """The home with its cache as new as its ledger; None if it has never recorded anything: a preview makes none."""
+    if home is None or FilesStore(home).log().checkpoint() is None:
+        yield None
+        return
+    with FilesStore(home) as store:
+        with store.exclusive():
+            pass
+        yield store

@@ -1,5 +1,6 @@
 """Every command by name, each imported only when it runs or is listed."""
 
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -8,6 +9,7 @@ COMMANDS = {
     "up": "muniment.cli.up",
     "web": "muniment.cli.web",
     "worker": "muniment.cli.worker",
+    "sequencer": "muniment.cli.sequencer",
     "backup": "muniment.cli.backup",
     "restore": "muniment.cli.restore",
     "link": "muniment.cli.link",
@@ -48,11 +50,21 @@ class Lazy(click.Group):
         command: click.Command = import_module(COMMANDS[cmd_name]).command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; for a name that is mistyped, the error says which one may be meant."""
+        near = get_close_matches(args[0], COMMANDS, n=1) if args and args[0] not in COMMANDS else []
+        if near:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="muniment", message="%(prog)s %(version)s")
+@click.version_option(None, "-V", "--version", package_name="muniment", message="%(prog)s %(version)s")
 def muniment() -> None:
     """Make a written secure-development policy run, and keep the proof.
 
-    Exit codes: 0 allowed or fine, 1 denied, 2 wrong use or configuration, 3 our own failure, 130 interrupted.
+    Exit codes: 0 allowed or fine, 1 denied, 2 wrong use or configuration, 3 our own failure, 130 interrupted,
+    141 nobody read the output.
     """

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from muniment.cli import printing, secretly
-from muniment.errors import MunimentError, RunError, UsageError
+from muniment.errors import MunimentError, NotCanonicalError, RunError, UsageError
+from muniment.facts import canonical
 from muniment.pipelines.service import Ask, Outcome, Reason, Service, Standing
 from muniment.vault import identity
 from muniment.vault.running import leave, unmoved
@@ -20,9 +21,9 @@ from muniment.workflows.deploying import Act, Left, State, deploy
 _LARGEST = 1 << 20  # bytes of a file that says where an artifact comes from
 _LEFT = {
     State.FAILED: "it failed, and nobody said how to undo it (--undo): what it had done stays as it is",
-    State.DIED: "it was ended, and nobody said how to undo it (--undo): what it had done stays as it is",
-    State.UNDONE: "it failed, and was undone",
-    State.UNDO_FAILED: "it failed, and undoing it failed too: see by hand what state it left",
+    State.CRASHED: "it was ended, and nobody said how to undo it (--undo): what it had done stays as it is",
+    State.ROLLED_BACK: "it failed, and was undone",
+    State.ROLLBACK_FAILED: "it failed, and undoing it failed too: see by hand what state it left",
 }
 
 
@@ -143,6 +144,8 @@ def _envelopes(file: str) -> Iterator[msgspec.Raw]:
         with open(file, "rb") as opened:
             data = opened.read(_LARGEST)
         found = _objects(data)
+    except NotCanonicalError as error:
+        raise UsageError(f"{file} is refused: {error.message}", "Name the file that the builder wrote.") from None
     except (OSError, msgspec.MsgspecError):
         raise UsageError(
             f"{file} cannot be read as provenance", "It is a DSSE envelope in JSON, or one to a line."
@@ -152,11 +155,16 @@ def _envelopes(file: str) -> Iterator[msgspec.Raw]:
 
 
 def _objects(data: bytes) -> list[dict[str, msgspec.Raw]]:
+    """The JSON objects of a file: one, or one to a line. None names a key twice (NotCanonicalError)."""
     kind = dict[str, msgspec.Raw]
     try:
-        return [msgspec.json.decode(data, type=kind)]
+        found, texts = [msgspec.json.decode(data, type=kind)], [data]
     except msgspec.MsgspecError:
-        return [msgspec.json.decode(line, type=kind) for line in data.splitlines() if line.strip()]
+        texts = [line for line in data.splitlines() if line.strip()]
+        found = [msgspec.json.decode(line, type=kind) for line in texts]
+    for text in texts:
+        canonical.refuse_repeated_keys(text)
+    return found
 
 
 def _denied(standing: Standing) -> int:

@@ -1,31 +1,39 @@
 """muniment doctor: whether everything that a judgement needs is there, and what to do where it is not."""
 
 import os
-import shutil
-import subprocess
+import shlex
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 from msgspec import Struct
 
 from muniment.cli import homes, keys, options, printing, scene, serving
-from muniment.errors import MunimentError
+from muniment.decision.freezes import is_in_force, is_over, stopped_text
+from muniment.decision.kept_history import ADD_CLAUSE, NOT_KEPT, keeps_history
+from muniment.errors import MunimentError, ProgramError, UsageError
 from muniment.facts.people import SECURITY
+from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.git import hooks
-from muniment.home.files import FilesHome
+from muniment.git.locks import find_locks
+from muniment.git.repository import Repository
 from muniment.policy.patterns import matches
-from muniment.workflows.freezing import NEEDED
-from muniment.workflows.record import Record
+from muniment.programs.catalogue import Program
+from muniment.programs.command import build_command, build_git_command
+from muniment.programs.environment import minimal_environment
+from muniment.programs.process import last_line, run
+from muniment.store.files import FilesStore
+from muniment.workflows.publish_rules import find_outdated
 
 _ENOUGH = 3
 
 
 class Finding(Struct, frozen=True):
-    """One thing looked at. `status` is `satisfied`, `violated` (it must be mended) or `unknown` (a warning)."""
+    """One thing looked at. `status` is `met`, `violated` (it must be mended) or `unknown` (a warning)."""
 
-    part: str
-    status: str
+    subject: str
+    result: str
     message: str
     remedy: str = ""
 
@@ -38,32 +46,58 @@ class Finding(Struct, frozen=True):
 def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
     """Check git, ssh-keygen, the repository, its policy and people, the home, and your key; or a whole service.
 
-    Without --home and --repo, a service that has its home in the usual place is looked at. Exit code 1 if one of them
-    fails.
+    Without --home and --repo: the repository that this folder is in; outside of one, the service that has its home in
+    the usual place. Exit code 1 if one of them fails.
     """
-    service = home if home is not None else serving.usual() if repo == "." else ""
+    usual = serving.default_home() if home is None and repo == "." else ""
+    service = home if home is not None else "" if _is_repository(repo) else usual
     if service and homes.is_service(service):
-        found = Finding("home", "satisfied", f"the service in {service}")
+        found = Finding("home", "met", f"the service in {service}")
         findings = [*_programs(), *_pipelines(), found, *_service(service)]
     else:
-        findings = [*_programs(), *_pipelines(), *_rules(repo, onto, home), *_home(home)]
+        findings = [*_programs(), *_pipelines(), *_rules(repo, onto, home), *_home(home), *_other_service(usual)]
     if output == "json":
         printing.json(findings)
     else:
         for finding in findings:
-            click.echo(f"{printing.sign(finding.status)} {finding.part}: {printing.plain(finding.message)}")
+            click.echo(f"{printing.sign(finding.result)} {finding.subject}: {printing.plain(finding.message)}")
             if finding.remedy:
                 click.echo(f"    Next: {finding.remedy}")
-    return 1 if any(finding.status == "violated" for finding in findings) else 0
+    return 1 if any(finding.result == "violated" for finding in findings) else 0
+
+
+def _is_repository(path: str) -> bool:
+    """Whether a folder is in a git repository; what else is wrong with it is told where it is looked at."""
+    try:
+        Repository.open(path).close()
+    except UsageError:
+        return False
+    except MunimentError:
+        return True
+    return True
+
+
+def _other_service(home: str) -> Iterator[Finding]:
+    """The account's own service, if there is one: it has nothing to do with a repository that it was not given."""
+    if home and homes.is_service(home):
+        yield Finding(
+            "service", "unknown", f"the one in {home} was not looked at", f"Run: muniment doctor --home {home}"
+        )
 
 
 def _programs() -> Iterator[Finding]:
-    for name, version in (("git", ["git", "--version"]), ("ssh-keygen", ["ssh", "-V"])):
-        if shutil.which(name) is None:
-            yield Finding(name, "violated", "it is not installed", f"Install the package that has {name}.")
+    git = build_git_command("version", (), (), (), ProgramError)
+    ssh = build_command(Program.SSH, ["-V"], ProgramError)
+    for name, command in (("git", git), ("ssh-keygen", ssh)):
+        try:
+            done = run(command, minimal_environment(), ProgramError)
+        except ProgramError as error:
+            yield Finding(name, "violated", error.message, error.remedy)
             continue
-        done = subprocess.run(version, capture_output=True, text=True, check=False, timeout=20)
-        yield Finding(name, "satisfied", (done.stdout or done.stderr).strip().splitlines()[0])
+        if done.code:
+            yield Finding(name, "violated", f"it does not run: {last_line(done.err)}", "Install it again.")
+        else:
+            yield Finding(name, "met", last_line(done.out or done.err))
 
 
 def _pipelines() -> Iterator[Finding]:
@@ -76,11 +110,15 @@ def _pipelines() -> Iterator[Finding]:
             "pipelines", "unknown", why, "It takes pip install 'muniment[pipeline]', on Linux for x86-64 or ARM."
         )
     else:
-        yield Finding("pipelines", "satisfied", f"{hardening.ENGINE} looks at pipeline files, without network")
+        yield Finding("pipelines", "met", f"{hardening.ENGINE} looks at pipeline files, without network")
 
 
 def _service(home: str) -> Iterator[Finding]:
     folder = Path(home).absolute()
+    if find_spec("django") is None:
+        why = "it cannot be looked at: Muniment was installed here without its service"
+        yield Finding("service", "violated", why, "Run: pip install 'muniment[service]'")
+        return
     serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", serving.url(folder)))
     from muniment.server.running.examining import examine
 
@@ -108,21 +146,26 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
             "Run: git fetch --unshallow",
         )
     else:
-        yield Finding("repository", "satisfied", f"{found.branch.name} is at {found.branch.tip[:12]}")
-    yield Finding("policy", "satisfied", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
+        yield Finding("repository", "met", f"{found.branch.name} is at {found.branch.tip[:12]}")
+    for lock in find_locks(found.repository):
+        why = f"git cannot change what {lock} locks"
+        yield Finding("repository", "violated", why, f"Wait for the git that runs here; if none does: rm {lock}")
+    yield Finding("policy", "met", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
+    if not keeps_history(rules.policy):
+        yield Finding("policy", "unknown", NOT_KEPT, ADD_CLAUSE)
     repository = rules.policy.policy.repository
-    able = [p for p in rules.people.persons if p.active and p.keys and matches(repository, p.writes)]
+    able = [p for p in rules.people.persons if p.active and p.keys and matches(repository, p.write_access)]
     count = f"{len(able)} people could approve"
     if len(able) < _ENOUGH:
         yield Finding("people", "unknown", count, f"Name at least {_ENOUGH}: an author and two others.")
     else:
-        yield Finding("people", "satisfied", count)
+        yield Finding("people", "met", count)
     holders = [person for person in able if SECURITY in person.roles]
-    if len(holders) < NEEDED:
+    if len(holders) < PEOPLE_TO_LIFT:
         yield Finding(
             "security role",
             "unknown",
-            f"{len(holders)} people who could approve have it; it takes {NEEDED} to lift a freeze",
+            f"{len(holders)} people who could approve have it; it takes {PEOPLE_TO_LIFT} to lift a freeze",
             'Give it to more people in people.toml: roles = ["security"].',
         )
     yield from _gate(found)
@@ -130,7 +173,7 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         yield Finding("exception", "unknown", spoilt, "It covers nothing; mend or delete it.")
     try:
         person, _ = keys.signer(rules.people, None, repo)
-        yield Finding("your key", "satisfied", f"you sign as {person.id}")
+        yield Finding("your key", "met", f"you sign as {person.id}")
     except MunimentError as error:
         yield Finding("your key", "unknown", error.message, error.remedy)
 
@@ -144,43 +187,65 @@ def _gate(found: scene.Scene) -> Iterator[Finding]:
         remedy = "Run: muniment hook install"
         yield Finding("gate", "violated", f"git runs no hook of Muniment's: {', '.join(absent)}", remedy)
     else:
-        yield Finding("gate", "satisfied", "git runs its hooks here")
+        yield Finding("gate", "met", "git runs its hooks here")
 
 
-def _ledger(home: FilesHome) -> Iterator[Finding]:
+def _ledger(home: FilesStore) -> Iterator[Finding]:
     settings = home.settings()
     if home.log().checkpoint() is None:
         yield Finding("ledger", "unknown", "nothing was recorded yet", "Put the gate in: muniment hook install")
         return
-    with Record(home) as record, record.held() as held:
-        yield Finding("ledger", "satisfied", f"{held.size} entries, and its newest are what was signed")
-        for freeze in record.index.freezes():
-            what = "a freeze is rehearsed" if freeze.rehearsal else "all merges and deployments are stopped"
-            yield Finding(
-                "freeze",
-                "unknown" if freeze.rehearsal else "violated",
-                f"{what} since {freeze.since[:16]} by {freeze.person}: {freeze.reason}",
-                f"When it is over, two people lift it: muniment unfreeze {freeze.id}",
-            )
-    if not settings.outside:
+    with home, home.exclusive():
+        yield Finding("ledger", "met", f"{home.log().head().size} entries, and its newest are what was signed")
+        now = scene.now()
+        yield from (_freeze(freeze, now) for freeze in home.freezes() if not is_over(freeze, now))
+    if not settings.external_copy:
         yield Finding(
             "copy outside",
             "unknown",
             "no checkpoint is kept outside the home, so an old copy of it would not be found out",
-            "Name a place in home.toml: [ledger] outside",
+            "Name a place in home.toml: [ledger] external_copy",
         )
-    yield Finding("who pushes", "satisfied", f"the server says it in {settings.pusher}")
+    yield Finding("who pushes", "met", f"the server says it in {settings.pusher_variable}")
+
+
+def _published_rules(home: FilesStore, directory: str) -> Iterator[Finding]:
+    """The rules that clones fetch from each repository of the home, which a file edited by hand leaves out of date."""
+    outdated = set(find_outdated(home))
+    for path in home.repositories():
+        if path in outdated:
+            why = f"those in {path} are out of date: its clones check by other ones"
+            remedy = f"Run: muniment hook install --repo {shlex.quote(path)} --home {shlex.quote(directory)}"
+            yield Finding("published rules", "violated", why, remedy)
+        else:
+            yield Finding("published rules", "met", f"those in {path} are what holds")
+
+
+def _freeze(freeze: Freeze, now: str) -> Finding:
+    """A freeze, drill or announced freeze."""
+    begun = is_in_force(freeze, now)
+    stopped = f"all {stopped_text(freeze)} {'are' if begun else 'will be'} stopped"
+    drill = "a freeze drill is under way" if begun else "a freeze drill is announced"
+    until = f" until {freeze.until[:16]}" if freeze.until else ""
+    return Finding(
+        "freeze",
+        "unknown" if freeze.drill or not begun else "violated",
+        f"{drill if freeze.drill else stopped} {'since' if begun else 'from'} {freeze.since[:16]}{until}"
+        f" by {freeze.person}: {freeze.reason}",
+        f"When it is over, two people lift it: muniment unfreeze {freeze.id}",
+    )
 
 
 def _home(home: str | None) -> Iterator[Finding]:
     if home is None:
         return
     try:
-        place = FilesHome(home)
+        place = FilesStore(home)
         if place.signing_key() is None or place.public_key() is None:
             yield Finding("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
             return
-        yield Finding("ledger key", "satisfied", "it is there, and nobody else may read it")
+        yield Finding("ledger key", "met", "it is there, and nobody else may read it")
         yield from _ledger(place)
+        yield from _published_rules(place, home)
     except MunimentError as error:
         yield Finding("home", "violated", error.message, error.remedy)

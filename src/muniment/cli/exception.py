@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from muniment.cli import keys, options, printing, scene
+from muniment.cli import keys, options, printing, publishing, scene
 from muniment.decision.exceptions import LONGEST, why_not
 from muniment.errors import ExceptionFileError, UsageError
 from muniment.facts import moments
@@ -19,6 +19,7 @@ from muniment.policy.exceptions import (
     Terms,
     read_exception,
 )
+from muniment.store.files import FilesStore
 
 
 @click.group("exception")
@@ -76,6 +77,7 @@ def ask(
     read_exception(name, _write(file, ExceptionFile(terms, (signed,))))
     click.echo(f"{file}: asked by {person.id}, until {datetime.date.isoformat(moments.day(terms.expires))}")
     click.echo(f"Next: somebody else with the security role runs: muniment exception sign {name}")
+    _publish(home)
 
 
 @command.command()
@@ -97,6 +99,7 @@ def sign(name: str, repo: str, onto: str | None, home: str | None, key: str | No
         added = ArmoredSignature(person.id, signatures.sign(read.exception.signed, NAMESPACE, chosen))
         others = tuple(signature for signature in read.signatures if signature.person != person.id)
         _write(file, ExceptionFile(read.exception, (*others, added)))
+        _publish(home)
         click.echo(f"{file}: signed by {person.id}")
         if person.id == read.exception.owner or "security" not in person.roles:
             click.echo("Next: it still needs somebody else, with the security role.")
@@ -118,7 +121,7 @@ def list_(repo: str, onto: str | None, home: str | None, output: str) -> None:
         rules = found.rules
         rows = [(exception, why_not(exception, rules.people, now)) for exception in rules.exceptions]
     if output == "json":
-        printing.json([{"exception": exception, "why_not": why} for exception, why in rows])
+        printing.json([{"exception": exception, "reasons_not_in_force": why} for exception, why in rows])
         return
     for exception, why in rows:
         state = f"nothing ({', '.join(why)})" if why else f"until {exception.expires[:10]}"
@@ -129,6 +132,12 @@ def list_(repo: str, onto: str | None, home: str | None, output: str) -> None:
         click.echo(f"nothing: {printing.plain(spoilt)}")
     if not rows and not rules.spoilt:
         click.echo("There are no exceptions.")
+
+
+def _publish(home: str | None) -> None:
+    """Publish the rules of a home that was changed."""
+    if home is not None:
+        publishing.publish(FilesStore(home))
 
 
 def _folder(repo: str, home: str | None) -> Path:

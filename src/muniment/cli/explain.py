@@ -1,5 +1,7 @@
 """muniment explain: what one clause means, what judges it, and what each of its answers asks of a person."""
 
+import re
+
 import click
 
 from muniment.cli import options, printing
@@ -8,6 +10,8 @@ from muniment.decision.binding import BoundClause
 from muniment.decision.catalogue import CONTROLS
 from muniment.errors import UsageError
 from muniment.policy.parameters import declared
+
+_BLANK = re.compile(r"\{(\w+)\}")
 
 
 @click.command()
@@ -37,8 +41,8 @@ def _told(bound: BoundClause) -> dict[str, object]:
         "clause": clause.id,
         "text": clause.text,
         "control": clause.control,
-        "bites": list(clause.bites),
-        "report_until": clause.report_until.isoformat() if clause.report_until else "",
+        "enforce": list(clause.enforce),
+        "monitoring_until": clause.monitoring_until.isoformat() if clause.monitoring_until else "",
         "branches": list(clause.branches),
         "paths": list(clause.paths),
         "summary": control.summary if control else _without(bound),
@@ -77,7 +81,7 @@ def _without(bound: BoundClause) -> str:
 def _tell(told: dict[str, object]) -> None:
     click.secho(str(told["clause"]), bold=True)
     click.echo(f"  {printing.plain(str(told['text']))}")
-    click.echo(f"  control: {told['control'] or 'none'}; bites at: {', '.join(told['bites'])}")  # type: ignore[arg-type]
+    click.echo(f"  control: {told['control'] or 'none'}; enforced at: {', '.join(told['enforce']) or 'no point'}")  # type: ignore[arg-type]
     click.echo(f"  {told['summary']}")
     for parameter in told["parameters"]:  # type: ignore[attr-defined]
         click.echo(
@@ -85,8 +89,14 @@ def _tell(told: dict[str, object]) -> None:
             + printing.dim(f"{parameter['unit']}; stricter is {parameter['stricter']}")
         )
     if told["facts"]:
-        click.echo(printing.dim(f"  reads: {', '.join(told['facts'])}"))  # type: ignore[arg-type]
+        facts = ", ".join(told["facts"]).replace("_", " ")  # type: ignore[arg-type]
+        click.echo(printing.dim(f"  reads: {facts}"))
     for reason in told["reasons"]:  # type: ignore[attr-defined]
-        click.echo(f"  {printing.sign(reason['status'])} {reason['code']}: {reason['message']}")
+        click.echo(f"  {printing.sign(reason['status'])} {reason['code']}: {_blanks(reason['message'])}")
         if reason["remedy"]:
-            click.echo(printing.dim(f"      {reason['remedy']}"))
+            click.echo(printing.dim(f"      {_blanks(reason['remedy'])}"))
+
+
+def _blanks(sentence: str) -> str:
+    """A sentence with each blank named as a person would: `<count> of <needed> others approved`."""
+    return _BLANK.sub(lambda blank: f"<{blank[1].replace('_', ' ')}>", sentence)

@@ -39,7 +39,9 @@ def guarded(work: Work, seconds: float) -> tuple[bool, list[str]]:
         os.close(reading)
     if answer is None:
         late = f"it took longer than {seconds:g} seconds"
-        return False, denied(late, "Push again, or less at once. [gate] timeout_seconds in home.toml sets the limit.")
+        return False, denied(
+            late, "Push again, or less at once. [server_hook] timeout_seconds in home.toml sets the limit."
+        )
     if status != 0 or answer[:1] not in (_YES, _NO):
         return False, denied("the gate was stopped before it had an answer", "Push again; tell who runs this server.")
     return answer[:1] == _YES, answer[1:].decode("utf-8", "replace").splitlines()

@@ -2,12 +2,12 @@
 
 import click
 
-from muniment.cli import options, printing, scene
+from muniment.cli import options, printing, publishing, scene
 from muniment.cli.freeze import people_of
 from muniment.errors import UsageError
 from muniment.facts.people import Person
-from muniment.home.files import FilesHome
-from muniment.workflows.erasing import erase as erase_all
+from muniment.store.files import FilesStore
+from muniment.workflows.erase import erase as erase_all
 
 
 @click.group()
@@ -31,22 +31,23 @@ def erase(home: str, name: str, reason: str, emails: tuple[str, ...], output: st
     """
     if not reason.strip():
         raise UsageError("an erasure needs a reason", "Give one: --reason TEXT")
-    place = FilesHome(home)
+    place = FilesStore(home)
     count, number = erase_all(place, _person(place, name, emails), reason.strip(), scene.now())
+    publishing.publish(place)
     if output == "json":
-        printing.json({"objects": count, "entry": number})
+        printing.json({"erased_object_count": count, "position": number})
         return 0
     click.echo(f"{count} objects were erased; entry {number} of the ledger says so")
     click.echo(f"Next: take {name} out of people.toml too, once nothing needs that name any more.")
     return 0
 
 
-def _person(home: FilesHome, name: str, emails: tuple[str, ...]) -> Person:
+def _person(home: FilesStore, name: str, emails: tuple[str, ...]) -> Person:
     """Somebody of people.toml, or, if they were taken out of it, what is known of them."""
     known = people_of(home).by_id.get(name)
     if known is None and not emails:
         raise UsageError(f"{name} is not in people.toml", "Say which addresses are theirs with --email ADDRESS.")
-    own = known or Person(name, name, (), (), (), (), active=False, writes=())
+    own = known or Person(name, name, (), (), (), (), active=False, write_access=())
     return Person(
-        *(own.id, own.name, (*own.emails, *emails), own.keys, own.accounts, own.roles, own.active, own.writes)
+        *(own.id, own.name, (*own.emails, *emails), own.keys, own.accounts, own.roles, own.active, own.write_access)
     )

@@ -4,26 +4,29 @@ import os
 from pathlib import Path
 
 from muniment.cli import serving
-from muniment.home.files import FilesHome
-from muniment.home.home import LedgerHome
+from muniment.store.files import FilesStore
+from muniment.store.store import Store
 
 
 def is_service(directory: str) -> bool:
     """Whether it is the home of a service."""
-    return (Path(directory) / serving.STATE).is_file()
+    try:
+        return (Path(directory) / serving.STATE).is_file()
+    except OSError:  # such as a name that is too long: whoever opens it says so
+        return False
 
 
-def at(directory: str) -> LedgerHome:
+def at(directory: str) -> Store:
     """The home there. That of a service is read through its database, which has to run.
 
     Raises UsageError for none, DatabaseError if it cannot be reached.
     """
     if not is_service(directory):
-        return FilesHome(directory)
+        return FilesStore(directory)
     folder = Path(directory).absolute()
     serving.begin(folder, "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.record.home import PostgresHome
-    from muniment.server.running.preparing import reachable
+    from muniment.server.installation import store
+    from muniment.server.running.preparing import require_ready
 
-    reachable()
-    return PostgresHome(folder)
+    require_ready()
+    return store()

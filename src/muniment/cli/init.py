@@ -6,9 +6,9 @@ import click
 
 from muniment.cli import keys, options, printing
 from muniment.errors import UsageError
-from muniment.home.settings import home_text
-from muniment.home.starting import start
 from muniment.policy.pack import pack_text, people_text
+from muniment.store.settings import home_text
+from muniment.store.starting import start
 
 
 @click.command()

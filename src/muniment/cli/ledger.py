@@ -6,10 +6,11 @@ import click
 import msgspec
 
 from muniment.cli import homes, ledger_commits, ledger_keep, ledger_text, ledger_verify, options, printing
-from muniment.errors import ErasedError, LedgerError, UsageError
-from muniment.home.home import LedgerHome
-from muniment.home.log import Log
+from muniment.errors import ErasedError, LedgerError, NotCanonicalError, UsageError
+from muniment.facts import canonical
 from muniment.ledger import entries, proof_text, proofs
+from muniment.store.log import Log
+from muniment.store.store import Store
 
 
 @click.group()
@@ -32,7 +33,7 @@ def show(number: int | None, home: str, last: int, output: str) -> int:
     start = max(size - last, 0)
     found = [(at, entries.decode(data, at)) for at, data in enumerate(log.entries(start, size), start)]
     if output == "json":
-        printing.json([{"number": at, "entry": entry} for at, entry in found])
+        printing.json([{"position": at, "record": entry} for at, entry in found])
         return 0
     for at, entry in found:
         click.echo(ledger_text.line(at, entry))
@@ -40,13 +41,13 @@ def show(number: int | None, home: str, last: int, output: str) -> int:
     return 0
 
 
-def _show_one(home: LedgerHome, log: Log, number: int, size: int, output: str) -> int:
+def _show_one(home: Store, log: Log, number: int, size: int, output: str) -> int:
     if number >= size:
         raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show")
     entry = entries.decode(next(log.entries(number, number + 1)), number)
     beside, problem = _beside(home, entry.object)
     if output == "json":
-        printing.json({"number": number, "entry": entry, "object": beside, "missing": problem})
+        printing.json({"position": number, "record": entry, "details": beside, "details_problem": problem})
         return 0
     click.echo(ledger_text.line(number, entry))
     for line in ledger_text.details(entry, beside, problem):
@@ -54,7 +55,7 @@ def _show_one(home: LedgerHome, log: Log, number: int, size: int, output: str) -
     return 0
 
 
-def _beside(home: LedgerHome, digest: str) -> tuple[Any, str]:
+def _beside(home: Store, digest: str) -> tuple[Any, str]:
     """The object as plain values, or why there is none."""
     if not digest:
         return None, ""
@@ -64,7 +65,12 @@ def _beside(home: LedgerHome, digest: str) -> tuple[Any, str]:
         return None, error.message
     if data is None:
         raise LedgerError(f"the object {digest} is missing", "Restore objects/ from a backup.")
-    return msgspec.json.decode(data), ""
+    try:
+        return canonical.decode(data, msgspec.json.Decoder()), ""
+    except NotCanonicalError as error:
+        raise LedgerError(
+            f"the object {digest} is not what its entry says: {error.message}", "Restore objects/ from a backup."
+        ) from error
 
 
 @command.command()

@@ -4,11 +4,11 @@ import click
 
 from muniment.cli import homes, options, printing
 from muniment.errors import ErasedError, UsageError
-from muniment.home.home import LedgerHome
 from muniment.ledger import entries
-from muniment.ledger.arrivals import Took, took
+from muniment.ledger.arrivals import RecordedBranchUpdate, took
+from muniment.store.store import Store
 
-_SIGNS = {"allowed": "satisfied", "escape": "violated", "begun": "not_applicable"}
+_SIGNS = {"allowed": "met", "bypass": "violated", "baseline": "not_applicable"}
 
 
 @click.command()
@@ -38,28 +38,32 @@ def commits(
     else:
         for row in shown:
             _print(row)
-        escapes = sum(row.how == "escape" for row in shown)
+        escapes = sum(row.status == "bypass" for row in shown)
         click.echo(f"{len(shown)} steps, {escapes} that no decision allowed")
-    return 1 if any(row.how == "escape" for row in shown) else 0
+    return 1 if any(row.status == "bypass" for row in shown) else 0
 
 
-def _object(home: LedgerHome, digest: str) -> bytes | None:
+def _object(home: Store, digest: str) -> bytes | None:
     try:
         return home.get(digest)
     except ErasedError:
         return None
 
 
-def _wanted(row: Took, branch: str | None, repository: str | None) -> bool:
+def _wanted(row: RecordedBranchUpdate, branch: str | None, repository: str | None) -> bool:
     named = branch is None or row.ref in (branch, f"refs/heads/{branch}")
     return named and (repository is None or row.repository == repository)
 
 
-def _print(row: Took) -> None:
-    by = f"entry {row.decision}" if row.decision >= 0 else {"escape": "nothing"}.get(row.how, "it was there")
+def _print(row: RecordedBranchUpdate) -> None:
+    by = (
+        f"entry {row.decision_position}"
+        if row.decision_position >= 0
+        else {"bypass": "nothing"}.get(row.status, "it was there")
+    )
     where = printing.plain(f"{row.repository} {row.ref.removeprefix('refs/heads/')}")
     click.echo(
-        f"{printing.sign(_SIGNS[row.how])} {row.time[:16].replace('T', ' ')}  {row.commit[:12]:<12}  {where}  {by}"
+        f"{printing.sign(_SIGNS[row.status])} {row.time[:16].replace('T', ' ')}  {row.commit[:12]:<12}  {where}  {by}"
     )
     for commit in row.commits:
         if commit != row.commit:

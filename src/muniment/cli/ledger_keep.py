@@ -6,11 +6,10 @@ import click
 
 from muniment.cli import homes, options, printing, scene
 from muniment.errors import LedgerError, MunimentError, UsageError
-from muniment.home import durable, witnesses
-from muniment.home.files import FilesHome
-from muniment.home.log import CHECKPOINT, Log
 from muniment.ledger import proofs, tiles
-from muniment.workflows.reconciling import reconcile as reconcile_all
+from muniment.store import durable, witnesses
+from muniment.store.log import CHECKPOINT, Log
+from muniment.workflows.reconcile import reconcile as reconcile_all
 
 WITNESSED = "witnessed"
 
@@ -39,7 +38,7 @@ def export(directory: str, home: str, objects: bool, output: str) -> int:
                 durable.write(target / "objects" / f"{digest.removeprefix('sha256:')}.json", data, 0o600)
                 kept += 1
     if output == "json":
-        printing.json({"directory": directory, "entries": size, "objects": kept})
+        printing.json({"directory": directory, "record_count": size, "object_count": kept})
         return 0
     click.echo(f"{size} entries and {kept} objects are in {directory}")
     click.echo(f"Next: anybody verifies it with: muniment ledger verify {directory}")
@@ -55,24 +54,15 @@ def reconcile(home: str, reason: str, output: str) -> int:
 
     Only after you know why, and the newest copy is lost. It is recorded, and others' older checkpoints will show it.
     """
-    number = _reconciled(home, reason)
+    number = reconcile_all(homes.at(home), reason, scene.now())
     if output == "json":
-        printing.json({"entry": number})
+        printing.json({"position": number})
     else:
         click.echo(f"recorded as entry {number}; the ledger goes on from here")
         click.echo(
             "Next: tell whoever keeps checkpoints of it, and record each repository's refs: muniment hook install"
         )
     return 0
-
-
-def _reconciled(home: str, reason: str) -> int:
-    if not homes.is_service(home):
-        return reconcile_all(FilesHome(home), reason, scene.now())
-    homes.at(home)
-    from muniment.server.record.reconciling import reconcile as reconcile_rows
-
-    return reconcile_rows(reason, scene.now())
 
 
 @click.command()

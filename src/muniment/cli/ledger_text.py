@@ -17,7 +17,7 @@ def line(number: int, entry: entries.AnyEntry) -> str:
 def details(entry: entries.AnyEntry, beside: Any, problem: str) -> Iterator[str]:
     """Everything else: the entry's own fields, then the object, or that it was erased."""
     values = msgspec.to_builtins(entry)
-    for name in ("place", "policy", "facts", "results", "push", "object"):
+    for name in ("repository_location", "policy", "facts", "results", "trigger", "push", "object"):
         if values.get(name):
             yield printing.dim(f"        {name}: {values[name]}")
     if problem:

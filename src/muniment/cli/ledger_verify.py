@@ -2,19 +2,31 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import msgspec
 
 from muniment.cli import homes, options, printing
-from muniment.errors import ErasedError, HomeError, LedgerError, UsageError
-from muniment.home.files import PUBLIC
-from muniment.home.files_log import FilesLog
-from muniment.home.home import LedgerHome
-from muniment.home.log import Log
+from muniment.errors import ErasedError, LedgerError, NotCanonicalError, StoreError, UsageError
+from muniment.facts import canonical
+from muniment.facts.facts import StoredFact
+from muniment.facts.kinds import PEOPLE
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.people import PeopleList
 from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
 from muniment.ledger.tree import leaf_hash
 from muniment.ledger.verification import verify as verify_all
+from muniment.store.files import PUBLIC
+from muniment.store.files_log import FilesLog
+from muniment.store.log import Log
+from muniment.store.store import Store
+
+T = TypeVar("T")
+
+_DECISIONS = entries.DecisionRecord | entries.DecisionPreviewRecord
+_WITH_INCLUDED_HEADS = _DECISIONS | entries.HookBypassRecord | entries.BranchUpdateRecord
+_OTHER_VERSION = "Use the version that wrote it, or restore objects/ from a backup."
 
 
 @click.command()
@@ -58,7 +70,7 @@ def verify(
 
 def _told(size: int, root: str, first_bad: int | None, problems: list[str], output: str) -> int:
     if output == "json":
-        printing.json({"size": size, "root": root, "first_bad": first_bad, "problems": problems})
+        printing.json({"record_count": size, "root": root, "first_bad_position": first_bad, "problems": problems})
     elif problems:
         for problem in problems:
             click.echo(f"{printing.sign('violated')} {printing.plain(problem)}")
@@ -66,45 +78,77 @@ def _told(size: int, root: str, first_bad: int | None, problems: list[str], outp
             click.echo(f"The first bad entry is {first_bad}; those before it are what was signed.")
         click.echo("Next: restore the newest copy of it; docs/ledger.md says how.")
     else:
-        click.echo(f"{printing.sign('satisfied')} {size} entries, each of them what was signed; root {root}")
+        click.echo(f"{printing.sign('met')} {size} entries, each of them what was signed; root {root}")
     return 1 if problems else 0
 
 
-def _objects(home: LedgerHome, log: Log, size: int) -> Iterator[str]:
+def _objects(home: Store, log: Log, size: int) -> Iterator[str]:
     """What is missing or damaged of what lies beside the entries. What was erased is not missing."""
+    seen: set[str] = set()  # decisions share their policies and people: each object is looked at once
     for at, data in enumerate(log.entries(0, size)):
         entry = entries.decode(data, at)
         for digest in _beside(home, entry):
+            if digest in seen:
+                continue
+            seen.add(digest)
             try:
                 if home.get(digest) is None:
                     yield f"entry {at}: the object {digest} is missing"
             except ErasedError:
                 continue
-            except HomeError as error:
+            except StoreError as error:
                 yield f"entry {at}: {error.message}"
 
 
-def _beside(home: LedgerHome, entry: entries.AnyEntry) -> Iterator[str]:
-    """Digests of what lies beside an entry: its own object, and of a decision what it takes to make it again."""
+def _beside(home: Store, entry: entries.AnyEntry) -> Iterator[str]:
+    """Digests of the objects of an entry: its own, its list of included heads, and a decision's policy and facts."""
+    if isinstance(entry, _WITH_INCLUDED_HEADS) and entry.included_heads:
+        yield entry.included_heads
     if not entry.object:
         return
     yield entry.object
-    if isinstance(entry, entries.Judged):
+    if isinstance(entry, _DECISIONS):
         try:
             data = home.get(entry.object)
-        except HomeError:
+        except StoreError:
             return  # it is told already, or was erased
         if data is not None:
-            kept = _kept(data)
-            yield kept.policies
+            kept = _decode_object(entry.object, data, objects.DecisionInputs)
+            yield kept.decision.policy
             yield from kept.facts.values()
+            yield from _people(home, kept.facts.get(PEOPLE.name, ""))
 
 
-def _kept(data: bytes) -> objects.Kept:
+def _people(home: Store, fact: str) -> Iterator[str]:
+    """Digests of the list that a fact about people refers to, and of everybody's object in it."""
     try:
-        return msgspec.json.decode(data, type=objects.Kept)
-    except msgspec.MsgspecError as error:
-        raise LedgerError(f"a decision is kept in another form: {error}", "Use the version that wrote it.") from error
+        data = home.get(fact) if fact else None
+        reference = _people_reference(fact, data) if data is not None else ""
+        if not reference:
+            return
+        yield reference
+        listing = home.get(reference)
+    except StoreError:
+        return  # it is told already, or was erased
+    if listing is not None:
+        yield from _decode_object(reference, listing, PeopleList).objects
+
+
+def _people_reference(fact: str, data: bytes) -> str:
+    """The digest of the list that a stored fact about people refers to, "" if the people were unknown."""
+    value = _decode_object(fact, data, StoredFact).value
+    try:
+        found = msgspec.convert(value, Known[str] | Unknown)
+    except msgspec.ValidationError as error:
+        raise LedgerError(f"the object {fact} has another form: {error}", _OTHER_VERSION) from error
+    return found.value if isinstance(found, Known) else ""
+
+
+def _decode_object(digest: str, data: bytes, shape: type[T]) -> T:
+    try:
+        return canonical.decode(data, shape)
+    except NotCanonicalError as error:
+        raise LedgerError(f"the object {digest} has another form: {error.message}", _OTHER_VERSION) from error
 
 
 def _not_grown(log: Log, size: int, file: Path, public: str) -> list[str]:

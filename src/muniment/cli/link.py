@@ -16,8 +16,15 @@ def command(person: str, home: str) -> int:
 
     For an administrator who lost password and passkey. All others get theirs from an administrator's page.
     """
-    serving.begin(Path(home).absolute(), "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    folder = Path(home).absolute()
+    address = os.environ.get("MUNIMENT_URL") or serving.url(folder)
+    serving.begin(folder, "owner", address or "http://localhost:8000")
     from muniment.server.running.preparing import link_for
 
-    click.echo(f"The address of the service, followed by: {link_for(person)}")
+    path = link_for(person)
+    if address:
+        click.echo(f"{address.rstrip('/')}{path}")
+    else:
+        click.echo(path)
+        click.echo("Put the address of the service before it. MUNIMENT_URL names that address.", err=True)
     return 0

@@ -7,6 +7,7 @@ import click
 from muniment.cli import options, printing, rulebook
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.comparison import Difference, Direction, compare
+from muniment.decision.kept_history import ADD_CLAUSE, NOT_KEPT, keeps_history
 from muniment.errors import PolicyError
 from muniment.policy.sentences import Sentence, unclaimed
 
@@ -36,6 +37,7 @@ def check(file: str, output: str) -> None:
                 "uncovered": uncovered,
                 "not_evaluated_yet": later,
                 "unclaimed": list(sentences),
+                "keeps_history": keeps_history(policy),
             }
         )
         return
@@ -44,6 +46,8 @@ def check(file: str, output: str) -> None:
         click.echo(f"  {printing.sign('unknown')} {clause} is uncovered: it names no control")
     for clause in later:
         click.echo(f"  {printing.sign('unknown')} {clause} is not evaluated yet")
+    if not keeps_history(policy):
+        click.echo(f"  {printing.sign('unknown')} {NOT_KEPT}. {ADD_CLAUSE}")
     for sentence in sentences:
         click.echo(f"  {policy.policy.source}:{sentence.line}: no clause claims: {printing.plain(sentence.text)}")
     if sentences:
@@ -105,11 +109,11 @@ def show(repo: str, onto: str | None, home: str | None, output: str) -> None:
         printing.json({"digest": policy.policy.digest, "policy": policy.policy})
         return
     click.secho(f"{policy.policy.repository}: {policy.policy.digest}", bold=True)
-    click.echo(f"  protected: {', '.join(policy.policy.protected)}")
+    click.echo(f"  protected: {', '.join(policy.policy.protected_branches)}")
     for bound in policy.clauses:
         clause = bound.clause
         state = clause.control or "uncovered"
         state += f", comes with part {bound.later_part}" if bound.later_part else ""
-        state += f", reports only until {clause.report_until}" if clause.report_until else ""
+        state += f", monitoring until {clause.monitoring_until}" if clause.monitoring_until else ""
         click.echo(f"  {clause.id}  {printing.plain(clause.text)}")
-        click.echo(printing.dim(f"      {state}; bites at {', '.join(clause.bites)}"))
+        click.echo(printing.dim(f"      {state}; enforced at {', '.join(clause.enforce) or 'no point'}"))

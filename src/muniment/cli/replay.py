@@ -1,5 +1,6 @@
 """muniment replay: a repository's past, judged by the policy; per clause what holds, what does not, what is unknown."""
 
+import os
 from typing import Any
 
 import click
@@ -13,10 +14,10 @@ from muniment.git import documents
 from muniment.git.collect import GitCollector
 from muniment.git.past import History
 from muniment.git.repository import Repository
-from muniment.home.files import FilesHome
 from muniment.ledger import entries
+from muniment.store.files import FilesStore
 from muniment.workflows.judge_again import Agreement, judge_again
-from muniment.workflows.replay import Replay, Row, Summary, state_names
+from muniment.workflows.replay import ClauseSummary, Replay, Summary, state_names
 from muniment.workflows.repository_facts import repository_facts
 
 _WIDTH = 24
@@ -89,7 +90,7 @@ def _of_branch(
     with Repository.open(repo) as repository:
         branch = scene.find_branch(repository, onto)
         written = documents.at(repository, branch.tip)
-        place = FilesHome(home) if home else None
+        place = FilesStore(home) if home else None
         policy = replaying.policy_of(policy_file, place, written)
         people, exceptions = replaying.people_of(place, written)
         replay = Replay(policy, branch.ref)
@@ -131,7 +132,7 @@ def _again(number: int, home: str | None, output: str) -> int:
     if output == "json":
         printing.json(again)
     else:
-        why = f": {printing.plain(again.why)}" if again.why else ""
+        why = f": {printing.plain(again.explanation)}" if again.explanation else ""
         click.echo(f"entry {number}: {again.outcome} of {again.head[:12]} onto {printing.plain(again.target)}")
         click.echo(f"{again.agreement.value}{why}")
     return 0 if again.agreement is Agreement.AGREES else 1
@@ -139,39 +140,42 @@ def _again(number: int, home: str | None, output: str) -> int:
 
 def _tell(summary: Summary, repo: str) -> None:
     name = summary.target.removeprefix("refs/heads/")
-    click.secho(f"{summary.changes} changes on {printing.plain(name)} of {printing.plain(repo)}", bold=True)
-    if not summary.changes:
+    place = repo if repo != "." else os.path.basename(os.getcwd())
+    changes = "1 change" if summary.change_count == 1 else f"{summary.change_count} changes"
+    click.secho(f"{changes} on {printing.plain(name)} of {printing.plain(place)}", bold=True)
+    if not summary.change_count:
         click.echo("Nothing to judge. Next: name another branch with --onto, or an earlier day with --since.")
         return
-    judged = [row for row in summary.rows if not row.today]
-    wide = max((len(row.clause) for row in summary.rows), default=0)
+    judged = [row for row in summary.clauses if not row.current_result]
+    wide = max((len(row.clause) for row in summary.clauses), default=0)
     click.echo(printing.dim(f"  {'clause':{wide}}  {'holds':>7} {'fails':>7} {'unknown':>7} {'n/a':>7}"))
     for row in judged:
-        _row(row, wide, summary.changes)
-    later = [row for row in summary.rows if row.today and _is_known(row)]
+        _row(row, wide, summary.change_count)
+    later = [row for row in summary.clauses if row.current_result and _is_known(row)]
     if later:
         click.echo(printing.dim("  Not judged change by change; today:"))
         for row in later:
-            status, _, message = row.today.partition(": ")
+            status, _, message = row.current_result.partition(": ")
             sign = printing.sign("not_applicable" if status == "excepted" else status)
             click.echo(f"  {row.clause:{wide}}  {sign} {status}: {printing.plain(message)}")
-    if unknown := [row.clause for row in summary.rows if row.today and not _is_known(row)]:
+    if unknown := [row.clause for row in summary.clauses if row.current_result and not _is_known(row)]:
         click.echo(printing.dim(f"  Not judged by this version: {', '.join(unknown)}."))
-    click.echo(f"{summary.allowed} of {summary.changes} would have been allowed.")
+    click.echo(printing.dim("  Pushers are supposed, and no approval to be spent: only the ledger tells it."))
+    click.echo(f"{summary.allowed_count} of {summary.change_count} would have been allowed.")
     click.echo("Next: " + _next(summary))
 
 
-def _is_known(row: Row) -> bool:
+def _is_known(row: ClauseSummary) -> bool:
     """Whether this version has the clause's control."""
     return not row.control or row.control in CONTROLS
 
 
-def _row(row: Row, wide: int, changes: int) -> None:
-    counts = row.counts
-    holds = click.style(f"{counts['satisfied']:7}", fg="green")
+def _row(row: ClauseSummary, wide: int, changes: int) -> None:
+    counts = row.result_counts
+    holds = click.style(f"{counts['met']:7}", fg="green")
     fails = click.style(f"{counts['violated']:7}", fg="red" if counts["violated"] else None)
     unknown = click.style(f"{counts['unknown']:7}", fg="yellow" if counts["unknown"] else None)
-    bar = _bar(counts["satisfied"] + counts["not_applicable"], counts["violated"], changes)
+    bar = _bar(counts["met"] + counts["not_applicable"], counts["violated"], changes)
     click.echo(f"  {row.clause:{wide}}  {holds} {fails} {unknown} {counts['not_applicable']:7}  {bar}")
     for reason in row.reasons[:1]:
         what = printing.plain(reason.message)
@@ -187,10 +191,10 @@ def _bar(holds: int, fails: int, total: int) -> str:
 
 
 def _next(summary: Summary) -> str:
-    unknown = max(summary.rows, key=lambda row: row.counts["unknown"])
-    if unknown.counts["unknown"] and unknown.reasons and "people.toml" in unknown.reasons[0].message:
+    unknown = max(summary.clauses, key=lambda row: row.result_counts["unknown"])
+    if unknown.result_counts["unknown"] and unknown.reasons and "people.toml" in unknown.reasons[0].message:
         return "tell Muniment who is who: muniment init, then name your people in people.toml and run this again."
-    worst = max(summary.rows, key=lambda row: row.counts["violated"])
-    if worst.counts["violated"]:
+    worst = max(summary.clauses, key=lambda row: row.result_counts["violated"])
+    if worst.result_counts["violated"]:
         return f"see what {worst.clause} asks: muniment explain {worst.clause}"
     return "make it hold for the next change too: muniment check --onto " + summary.target.removeprefix("refs/heads/")

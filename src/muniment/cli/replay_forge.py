@@ -1,7 +1,6 @@
 """The past of a repository at a forge, judged on this machine in a folder that is gone afterwards."""
 
 import datetime
-import tempfile
 from collections import Counter
 
 import click
@@ -16,7 +15,8 @@ from muniment.facts.statements import PolicyException
 from muniment.forges.shapes import Change, Reading
 from muniment.git import documents
 from muniment.git.mirror import Mirror
-from muniment.home.files import FilesHome
+from muniment.programs.temporary import TemporaryFolder
+from muniment.store.files import FilesStore
 from muniment.workflows import forge_changes, replay_forge
 from muniment.workflows.replay import Replay, Summary
 
@@ -36,7 +36,7 @@ def judged(
     target = forges.branch(there.listed.repository, onto)
     if not target:
         raise UsageError(f"{repository.path} has no branch yet", "Replay one that has a past.")
-    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
+    with TemporaryFolder() as folder:
         mirror = forge_changes.mirror_of(folder, there.forge, repository)
         mirror.fetch([target])
         policy, people, exceptions = _rules(mirror, target, policy_file, home)
@@ -74,7 +74,7 @@ def newest(changes: tuple[Change, ...], since: str) -> tuple[Change, ...]:
 
 def _tell_unread(found: list[replay_forge.Brought]) -> None:
     """What could not be read is unknown, and why is worth a line of its own."""
-    whys = Counter(each.reading.why for each in found if isinstance(each.reading, Unknown))
+    whys = Counter(each.reading.reason for each in found if isinstance(each.reading, Unknown))
     for why, count in whys.most_common(3):
         click.echo(f"{count} could not be read, and count as unknown: {printing.plain(why)}", err=True)
 
@@ -82,7 +82,7 @@ def _tell_unread(found: list[replay_forge.Brought]) -> None:
 def _rules(
     mirror: Mirror, target: str, policy_file: str | None, home: str | None
 ) -> tuple[BoundPolicy, Maybe[People], Maybe[tuple[PolicyException, ...]]]:
-    place = FilesHome(home) if home else None
+    place = FilesStore(home) if home else None
     with mirror.open() as git:
         written = documents.at(git, forge_changes.tip_of(mirror, target))
         policy = replaying.policy_of(policy_file, place, written)

@@ -17,24 +17,24 @@ from muniment.git import signatures
 from muniment.workflows import sources
 
 
-def policy_of(file: str | None, home: sources.Written | None, branch: sources.Written) -> BoundPolicy:
+def policy_of(file: str | None, home: sources.RuleSource | None, branch: sources.RuleSource) -> BoundPolicy:
     """The policy of a file, else the effective one of the home and the branch, else the built-in one."""
     if file is not None:
         return rulebook.from_file(file)
-    if branch.policy_text() is None and (home is None or home.policy_text() is None):
+    if branch.policy() is None and (home is None or home.policy() is None):
         click.echo("no policy here: judging by the built-in one", err=True)
         return rulebook.built_in()
     return sources.policy_of(home, branch)[0]
 
 
 def people_of(
-    home: sources.Written | None, branch: sources.Written
+    home: sources.RuleSource | None, branch: sources.RuleSource
 ) -> tuple[Maybe[People], Maybe[tuple[PolicyException, ...]]]:
     """Who is who, Unknown where nobody wrote it down, and the exceptions that hold."""
     try:
         people = sources.people_of(home, branch)
     except PeopleError:
-        if branch.people_text() is not None or (home is not None and home.people_text() is not None):
+        if branch.people() is not None or (home is not None and home.people() is not None):
             raise
         return Unknown("there is no people.toml, so nobody's addresses and keys are known"), Known(())
     return Known(people), Known(sources.exceptions_of((home, branch), people, signatures.by_person)[0])

@@ -7,7 +7,7 @@ import click
 
 from muniment.cli import serving
 from muniment.errors import LedgerError, UsageError
-from muniment.home import durable
+from muniment.store import durable
 
 
 @click.command()
@@ -40,7 +40,7 @@ def command(file: str, home: str) -> int:
     if VAULT in parts:
         store.put_back(folder, parts[VAULT])
     with database.embedded(folder) as server:
-        put_back(parts, server.url(OWNER))
+        put_back(parts, server.variables(OWNER))
         serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
         from muniment.server.running import backing_up, preparing
 
@@ -60,7 +60,7 @@ def command(file: str, home: str) -> int:
         click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
     if waits:
         click.echo(f"It waits for a person: {waits}")
-        click.echo("Next: start it, find out why, then run: muniment ledger reconcile")
+        click.echo(f"Next: start it, find out why, then run: muniment ledger reconcile --home {home}")
     else:
         click.echo(f"Next: muniment up --home {home}")
     return 0

@@ -3,18 +3,22 @@
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from msgspec import Struct
 
-from muniment.errors import UsageError
+from muniment.errors import PolicyError, UsageError
 from muniment.facts import moments
 from muniment.git import documents, signatures
 from muniment.git.repository import Repository
-from muniment.home.files import FilesHome
 from muniment.policy.patterns import matches
+from muniment.store.files import FilesStore
+from muniment.workflows.publish_rules import known_rules, rules_of
 from muniment.workflows.sources import Rules, rules
+from muniment.workflows.standing import is_silent
 
 _USUAL = ("main", "master")
+_HOME = ".muniment"  # where `muniment init` makes one
 
 
 class Branch(Struct, frozen=True):
@@ -38,15 +42,29 @@ class Scene(Struct, frozen=True):
 
 
 @contextmanager
-def opened(repo: str, onto: str | None, home: str | None) -> Iterator[Scene]:
+def opened(repo: str, onto: str | None, home: str | None, *, published: bool = False) -> Iterator[Scene]:
     """The scene that the shared options name.
 
-    Raises UsageError for no such branch or one that the policy does not protect, ConfigurationError for documents.
+    With `published`, the rules that the server published serve where neither a home nor the branch has any: they know
+    no people. Raises UsageError for no such branch or one that the policy does not protect, ConfigurationError for
+    documents.
     """
     with Repository.open(repo) as repository:
         branch = find_branch(repository, onto)
-        found = rules(FilesHome(home) if home else None, documents.at(repository, branch.tip), signatures.by_person)
-        protected = found.policy.policy.protected
+        written = documents.at(repository, branch.tip)
+        known = known_rules(repository) if published and home is None and is_silent(written) else None
+        if known is None:
+            if home is None and is_silent(written) and (Path(repo) / _HOME / "policy.toml").is_file():
+                raise PolicyError(
+                    "policy.toml",
+                    "",
+                    f"the one in {_HOME}/ is not on {branch.name} yet",
+                    f"Name it as the home: --home {_HOME}, or commit it onto {branch.name}.",
+                )
+            found = rules(FilesStore(home) if home else None, written, signatures.by_person)
+        else:
+            found = rules_of(known)
+        protected = found.policy.policy.protected_branches
         if not matches(branch.name, protected):
             raise UsageError(
                 f"the policy does not protect {branch.name}, so there is nothing to judge",

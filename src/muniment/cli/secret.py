@@ -1,27 +1,24 @@
 """muniment secret: a person writes secrets, through the service, and never reads one."""
 
-import http.client
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import click
 
 from muniment.cli import printing, serving
-from muniment.errors import MunimentError, RefusedError, UsageError
+from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
+from muniment.http.client import Client
 
 TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 
 _SECONDS = 30
-_HERE = ("localhost", "127.0.0.1", "::1")
-_REFUSALS: dict[int, type[MunimentError]] = {
-    **dict.fromkeys((401, 403, 404), RefusedError),
-    **dict.fromkeys((400, 409, 422), UsageError),
-}
+_NOT_PERMITTED = (401, 403, 404)
+_MISTAKES = (400, 409, 422)
 
 
 def _where(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,7 +88,7 @@ def list_(product: str, environment: str, url: str | None) -> int:
     while True:
         said = _asked(url, "GET", path + below)
         for one in said.get("items", ()):
-            click.echo(printing.plain(f"{one['changed'][:19]}  {one['by']:<20}  {one['name']}"))
+            click.echo(printing.plain(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}"))
         if not said.get("next"):
             return 0
         below = f"&below={said['next']}"
@@ -131,38 +128,36 @@ def _token() -> str:
 
 def _asked(url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the service answers. Raises MunimentError with what it says against it."""
-    connection = _connection(url)
+    client = _client(url)
     headers = {"Authorization": f"Bearer {_token()}", "Content-Type": "application/json"}
     try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        status, data = answer.status, answer.read(1 << 20)
-        said = json.loads(data)
-    except (OSError, http.client.HTTPException, ValueError):
-        raise MunimentError("the service does not answer", "See that it runs, and that --url is right.") from None
-    finally:
-        connection.close()
-    if status == 200 and isinstance(said, dict):
+        answer = client.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+    except HttpError as error:
+        raise MunimentError(f"the service does not answer: {error.message}", error.remedy) from None
+    try:
+        said = json.loads(answer.body)
+    except ValueError:
+        raise MunimentError(
+            f"what answers there is not the service ({answer.status})", "See that --url is right."
+        ) from None
+    if answer.status == 200 and isinstance(said, dict):
         return said
     detail = said.get("detail") if isinstance(said, dict) else None
-    raise _REFUSALS.get(status, MunimentError)(str(detail or f"the service refuses ({status})"), "Nothing was changed.")
+    problem, remedy = str(detail or f"the service refuses ({answer.status})"), "Nothing was changed."
+    if answer.status in _NOT_PERMITTED:
+        code = str(said.get("type", "")).rpartition(":")[2] if isinstance(said, dict) else ""
+        raise RefusedError(code or "refused", problem, remedy)
+    raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
 
 
-def _connection(url: str | None) -> http.client.HTTPConnection:
+def _client(url: str | None) -> Client:
     """By TLS, or in the clear on this machine alone. Raises UsageError."""
-    home = Path(os.environ.get("MUNIMENT_HOME") or Path.home() / ".local" / "share" / "muniment")
-    address = url or os.environ.get("MUNIMENT_URL") or serving.url(home)
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port, parts = "", None, urlsplit("")
-    if parts.scheme == "https" and host:
-        return http.client.HTTPSConnection(host, port or 443, timeout=_SECONDS)
-    if parts.scheme == "http" and host in _HERE:
-        return http.client.HTTPConnection(host, port or 80, timeout=_SECONDS)
+    address = url or os.environ.get("MUNIMENT_URL") or serving.url(Path(serving.default_home()))
     if not address:
         raise UsageError(
             "no service is named", "Name it: --url https://muniment.example.test, or MUNIMENT_URL; here, MUNIMENT_HOME"
         )
-    raise UsageError("the secret would leave this machine in the clear", "Name the service by https: --url https://...")
+    try:
+        return Client(address, seconds=_SECONDS)
+    except HttpError as error:
+        raise UsageError(f"the secret is not sent: {error.message}", error.remedy) from None

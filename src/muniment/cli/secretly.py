@@ -105,7 +105,7 @@ def installed(program: str) -> None:
     """Raises RunError before anything is fetched for a program that is not there."""
     if shutil.which(program) is None:
         raise RunError(
-            RunCode.COMMAND,
+            RunCode.COMMAND_NOT_FOUND,
             f"{program} cannot be started: there is no such program here",
             "See that it is installed, is executable, and stands on PATH. Nothing was fetched.",
         )

@@ -12,27 +12,39 @@ from typing import TYPE_CHECKING
 import click
 
 from muniment.cli import printing
-from muniment.errors import DatabaseError
+from muniment.errors import DatabaseError, UsageError
 
 if TYPE_CHECKING:
+    from muniment.cli.vaulting import Supervisor
     from muniment.server.running.embedded import Embedded
 
 STATE = "service.json"  # in the home of a service, and in no other
 
-ALONE = "MUNIMENT_ALONE"  # in the environment of a worker that nobody but its parent starts
 _OPEN_SECONDS = 20
 
 
-def usual() -> str:
-    """Where a service has its home if nobody says otherwise."""
-    return os.environ.get("MUNIMENT_HOME") or str(Path.home() / ".local" / "share" / "muniment")
+_ROOT_HOME = "/var/lib/muniment"  # not below /root: the account that runs PostgreSQL for root cannot enter that
+
+
+def default_home() -> str:
+    """The home of a service that no option names: MUNIMENT_HOME, or one for each account. Raises UsageError."""
+    named = os.environ.get("MUNIMENT_HOME")
+    if named:
+        return named
+    if os.geteuid() == 0:
+        return _ROOT_HOME
+    try:
+        return str(Path.home() / ".local" / "share" / "muniment")
+    except RuntimeError as error:  # neither HOME nor an entry among the accounts
+        remedy = "Name a folder for the service: --home DIR, or MUNIMENT_HOME."
+        raise UsageError("this account has no home folder", remedy) from error
 
 
 home = click.option(
     "--home",
     metavar="DIR",
-    default=usual,
-    show_default="~/.local/share/muniment",
+    default=default_home,
+    show_default=f"~/.local/share/muniment; for root {_ROOT_HOME}",
     help="Where the service keeps its keys and its database.",
 )
 
@@ -47,19 +59,23 @@ log = click.option(
 
 
 def url(folder: Path) -> str:
-    """The address of a service that was started by itself; "" if it never was."""
+    """The address of a service that was started by itself; "" if it never was, or not since it was restored."""
     try:
-        return f"http://localhost:{json.loads((folder / STATE).read_text())['port']}"
+        port = json.loads((folder / STATE).read_text())["port"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+    return f"http://localhost:{port}" if port else ""
 
 
-def begin(folder: Path, role: str, url: str) -> None:
-    """Set this process up as one part of the service."""
+def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
+    """Set this process up as one part of the service, and remove what killed ones left among temporary files."""
+    from muniment.programs.temporary import remove_abandoned_folders
+
+    remove_abandoned_folders()
     os.environ["MUNIMENT_HOME"] = str(folder)
     os.environ["MUNIMENT_ROLE"] = role
     os.environ["MUNIMENT_URL"] = url
-    os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings
     import django
 
     django.setup()
@@ -80,8 +96,8 @@ class Prepared:
 
         self._registered.append(register(path).pk)
 
-    def serve(self, port: int, tell: Callable[[str], None]) -> None:
-        """Vault, web and worker, until a signal."""
+    def serve(self, port: int, tell: "Callable[[str, Supervisor], None]") -> None:
+        """Vault, web, sequencer and worker, until a signal."""
         from django.db import connections
 
         from muniment.cli import vaulting
@@ -93,20 +109,20 @@ class Prepared:
         common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
         with Tree(common) as tree:
             on_end(tree.end)
-            tree.start("web", ["web", "--home", str(self._folder), "--port", str(port)], {})
+            tree.start("web", [("--home", str(self._folder)), ("--port", str(port))], {})
             check()  # while it loads: it looks by itself too, before it serves
-            with vaulting.kept(self._folder) as tend_vault, tree:  # starts beside them, and outlives them
+            with vaulting.supervised(self._folder) as vault, tree:  # starts beside them, and outlives them
                 _until_open(port)
-                tell(link)
-                alone = {} if os.environ.get("DATABASE_URL") else {ALONE: "1"}
-                tree.start("worker", ["worker", "--home", str(self._folder)], alone)  # it would hold the pages up
-                tree.watch(self._tend, tend_vault)
+                tell(link, vault)
+                tree.start("sequencer", [("--home", str(self._folder))], {})
+                tree.start("worker", [("--home", str(self._folder))], {})  # it would hold the pages up
+                tree.watch(self._tend, vault.tend)
 
     def once(self) -> int:
         """Judge everything here and now, and print what came of it."""
         from muniment.server.changes import summary, tasks
         from muniment.server.products.models import Repository
-        from muniment.server.record.sequencer import give_places
+        from muniment.server.records.sequencer import give_places
         from muniment.server.running.preparing import check
 
         check()
@@ -147,7 +163,7 @@ def _tending(server: "Embedded") -> Callable[[], None]:
 
 @contextmanager
 def prepared(folder: Path, url: str) -> Iterator[Prepared]:
-    """The home made ready: its folder, its database, its schema. Raises HomeError or DatabaseError."""
+    """The home made ready: its folder, its database, its schema. Raises StoreError or DatabaseError."""
     from muniment.server.running import database
     from muniment.server.running.folder import make_folder
 

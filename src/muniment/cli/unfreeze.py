@@ -2,12 +2,12 @@
 
 import click
 
-from muniment.cli import keys, options, printing, scene
+from muniment.cli import keys, options, printing, publishing, scene
 from muniment.cli.freeze import people_of
+from muniment.facts import canonical
 from muniment.git import signatures
-from muniment.home.files import FilesHome
+from muniment.store.files import FilesStore
 from muniment.workflows import freezing
-from muniment.workflows.record import Record
 
 
 @click.command()
@@ -21,18 +21,22 @@ def command(freeze: str, home: str, reason: str, key: str | None, output: str) -
 
     Both need the security role. Exit code 1 while a second person is missing.
     """
-    place = FilesHome(home)
+    place = FilesStore(home)
     person, chosen = keys.signer(people_of(place), key, ".")
-    with Record(place) as record:
-        found = freezing.lift(
-            *(record, freeze, person, reason, scene.now()),
-            lambda data: signatures.sign(data, freezing.NAMESPACE, chosen),
-        )
+    freezing.check_may_freeze(person)
+    now = scene.now()
+    with place:
+        with place.exclusive():
+            drill = freezing.find_freeze(place, freeze, now).drill
+        statement = freezing.Statement("lift-freeze", freeze, person.id, reason, drill, now)
+        signature = signatures.sign(canonical.encode(statement), freezing.NAMESPACE, chosen)
+        found = freezing.record_lift(place, freeze, person.id, reason, now, signature)
+    publishing.publish(place)
     if output == "json":
         printing.json(found)
     elif found.complete:
         click.echo(f"{freeze} is lifted by {' and '.join(found.people)}")
     else:
-        click.echo(f"{person.id} is for lifting {freeze}; merges are still stopped")
+        click.echo(f"{person.id} is for lifting {freeze}; what it stops stays stopped")
         click.echo(f"Next: somebody else with the security role runs: muniment unfreeze {freeze} --home {home}")
     return 0 if found.complete else 1

@@ -8,12 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from muniment.cli import serving
-from muniment.errors import GitError, HomeError, UsageError
+from muniment.errors import GitError, StoreError, UsageError
 from muniment.git.repository import Repository
+
+if TYPE_CHECKING:
+    from muniment.cli.vaulting import Supervisor
 
 
 @click.command()
@@ -23,7 +27,7 @@ from muniment.git.repository import Repository
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
 @click.option("--once", is_flag=True, help="Judge the repositories, print what came of it, and stop.")
 def command(repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool) -> int:
-    """Start the service: database, vault, web and worker, for the repositories named (default: the current one).
+    """Start the service: database, vault, web, sequencer and worker, for the repositories named (default: this one).
 
     It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
     leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer),
@@ -35,19 +39,23 @@ def command(repositories: tuple[str, ...], home: str, log: str, port: int | None
         stack.enter_context(_alone(folder))
         port = port or _port(folder)
         url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
+        if not once:
+            click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
+            sys.stdout.flush()
         prepared = stack.enter_context(serving.prepared(folder, url))
         for path in repositories or _here():
             prepared.register(path)
         if once:
             return prepared.once()
-        prepared.serve(port, lambda link: _tell(url, link))
+        prepared.serve(port, lambda link, vault: _tell(url, link, vault))
     return 0
 
 
-def _tell(url: str, link: str) -> None:
+def _tell(url: str, link: str, vault: "Supervisor") -> None:
     click.echo(f"Muniment runs at {url}")
     if link:
         click.echo(f"The first administrator begins here, once, within a day: {url}{link}")
+    vault.show_password()
     click.echo("Ctrl-C ends it.")
     sys.stdout.flush()
 
@@ -69,7 +77,7 @@ def _alone(folder: Path) -> Iterator[None]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise HomeError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
+        raise StoreError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

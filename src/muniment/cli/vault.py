@@ -34,7 +34,7 @@ def init(home: str) -> int:
     folder = Path(home).absolute()
     make_folder(folder)
     with Embedded(folder) as server:
-        vaulting.tell(server)
+        vaulting.show_password(server, folder)
     click.echo(f"Next: muniment up --home {home}")
     return 0
 
@@ -73,7 +73,9 @@ def plan(home: str) -> int:
 def apply_(home: str, *, yes: bool) -> int:
     """Make in the vault what `plan` shows, and take away what it needs no more, with a credential of your own."""
     _begin(home)
-    from muniment.server.secrets.acts import applied
+    from muniment.server.acts.system_actors import SystemActor
+    from muniment.server.requests.execution import perform_system_act
+    from muniment.server.secrets.vault_acts import ChangeVault
     from muniment.vault.plan import apply
 
     person = _person()
@@ -82,17 +84,37 @@ def apply_(home: str, *, yes: bool) -> int:
         return 0
     if not yes:
         click.confirm("Make it so?", abort=True)
-    applied([one.piece.path for one in found])
+    perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": [one.piece.path for one in found]})
     apply(person, found)
     click.echo(f"Done: {len(found)} made or changed.")
     return 0
 
 
+@command.command()
+@serving.home
+def password(home: str) -> int:
+    """Replace the password of the person who administers the vault that comes with Muniment, and show the new one once.
+
+    It asks for the old one. Without that there is no other way than a new vault: docs/vault.md.
+    """
+    import secrets
+
+    from muniment.vault import layout
+
+    if os.environ.get(vaulting.URL):
+        raise UsageError("the vault is the company's own", "Change your credential there.")
+    _begin(home)
+    new = secrets.token_urlsafe(24)
+    _person().request("POST", f"auth/{layout.PEOPLE}/users/{layout.PERSON}/password", {"password": new})
+    click.echo(f"Vault administrator, shown once and stored nowhere: name {layout.PERSON}, password {new}")
+    return 0
+
+
 def _begin(home: str) -> None:
     serving.begin(Path(home).absolute(), "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.running.preparing import reachable
+    from muniment.server.running.preparing import require_ready
 
-    reachable()
+    require_ready()
 
 
 def _shown(person: "Session") -> "list[Difference]":

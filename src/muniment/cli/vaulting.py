@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,52 +38,79 @@ def listen(environment: Mapping[str, str]) -> "Listen | None":
     return Listen(host, int(port), certificate, key)
 
 
+class Supervisor:
+    """Keeps the vault running, and has the password of its administrator until it was shown."""
+
+    def __init__(self, server: "Embedded | None", home: Path) -> None:
+        self._server = server
+        self._home = home
+        self._failed_at: float | None = None
+
+    def start(self) -> None:
+        """Start it. What fails is printed, and tried again by `tend`."""
+        self._try(quiet=False)
+
+    def tend(self) -> None:
+        """Start it again if it ended or could not be started."""
+        if self._server is None:
+            return
+        if self._failed_at is None:
+            with suppress(MunimentError):
+                self._server.revive()
+        elif time.monotonic() > self._failed_at + _AGAIN_SECONDS:
+            self._try(quiet=True)
+            self.show_password()
+
+    def show_password(self) -> None:
+        """Print the password of the vault's administrator, once, after the vault's very first start."""
+        if self._server is not None:
+            show_password(self._server, self._home)
+
+    def stop(self) -> None:
+        """Stop it. A password that was not shown yet is shown now: it is stored nowhere."""
+        if self._server is not None:
+            self._server.stop()
+        self.show_password()
+
+    def _try(self, *, quiet: bool) -> None:
+        if self._server is None:
+            return
+        try:
+            self._server.start()
+            self._failed_at = None
+        except MunimentError as error:
+            self._failed_at = time.monotonic()
+            if not quiet:
+                click.echo(f"muniment: {error.message}", err=True)
+                click.echo(f"    Next: {error.remedy}", err=True)
+                click.echo("    Until then nothing that needs a secret works; everything else does.", err=True)
+
+
 @contextmanager
-def kept(folder: Path) -> Iterator[Callable[[], None]]:
-    """The vault runs meanwhile; what is yielded looks after it. Without one, everything that needs it is denied."""
-    if os.environ.get(URL):
-        yield lambda: None
-        return
-    from muniment.vault.embedded import Embedded
+def supervised(folder: Path) -> Iterator[Supervisor]:
+    """The vault runs meanwhile. Without one, everything that needs it is denied."""
+    server = None
+    if not os.environ.get(URL):
+        from muniment.vault.embedded import Embedded
 
-    server = Embedded(folder, os.environ, listen(os.environ))
-    tried = _tried(server)
+        server = Embedded(folder, os.environ, listen(os.environ))
+    supervisor = Supervisor(server, folder)
+    supervisor.start()
     try:
-
-        def tend() -> None:
-            nonlocal tried
-            if tried is not None and time.monotonic() > tried + _AGAIN_SECONDS:
-                tried = _tried(server, quiet=True)
-            elif tried is None:
-                with suppress(MunimentError):
-                    server.revive()
-
-        yield tend
+        yield supervisor
     finally:
-        server.stop()
+        supervisor.stop()
 
 
-def _tried(server: "Embedded", *, quiet: bool = False) -> float | None:
-    """None if it runs, else when it was tried."""
-    try:
-        server.start()
-    except MunimentError as error:
-        if not quiet:
-            click.echo(f"muniment: {error.message}", err=True)
-            click.echo(f"    Next: {error.remedy}", err=True)
-            click.echo("    Until then nothing that needs a secret works; everything else does.", err=True)
-        return time.monotonic()
-    tell(server)
-    return None
-
-
-def tell(server: "Embedded") -> None:
-    """The credential of whoever administers the vault, once, after its very first start."""
+def show_password(server: "Embedded", home: Path) -> None:
+    """Print the password of a new vault's administrator; nothing if it was shown before."""
     from muniment.vault import layout
+    from muniment.vault.embedded import SEAL
 
     password = server.password()
     if password:
-        click.echo("The vault was made. Whoever looks after it signs in to it with this, which is shown once and kept")
-        click.echo(f"nowhere: name {layout.PERSON}, password {password}")
-        click.echo("Keep a copy of keys/vault.seal elsewhere too: without it nobody can open what is stored.")
+        click.echo(f"\nVault administrator, shown once and stored nowhere: name {layout.PERSON}, password {password}")
+        click.echo("    It changes who may read which secret: muniment vault plan, muniment vault apply.")
+        click.echo("    Replace it: muniment vault password. If it is lost: docs/vault.md.")
+        click.echo(f"    Keep a copy of {home / SEAL} on another machine: without it nobody can open the secrets.\n")
         sys.stdout.flush()

@@ -21,9 +21,13 @@ def command(home: str, log: str, port: int, threads: int) -> int:
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
     serving.begin(Path(home).absolute(), "web", url)
-    from muniment.server.running.preparing import check
+    from muniment.server.running.preparing import check, require_ready
 
+    require_ready()
     check()
+    from muniment.server.running.parent import PARENT
+
+    os.environ[PARENT] = str(os.getpid())
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server

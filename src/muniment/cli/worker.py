@@ -1,4 +1,4 @@
-"""muniment worker: one process that judges and keeps the ledger, as many as wanted."""
+"""muniment worker: one process that judges, as many as wanted."""
 
 import os
 from pathlib import Path
@@ -11,12 +11,14 @@ from muniment.cli import serving
 @click.command()
 @serving.home
 @serving.log
-@click.option("--at-once", type=click.IntRange(1, 64), default=2, show_default=True, help="Tasks at a time.")
+@click.option("--at-once", type=click.IntRange(1, 64), default=3, show_default=True, help="Tasks at a time.")
 def command(home: str, log: str, at_once: int) -> int:
-    """Do what waits in the background: read repositories, judge changes, give entries their place in the ledger."""
+    """Do what waits in the background: read repositories, judge changes."""
     os.environ["MUNIMENT_LOG"] = log
     serving.begin(Path(home).absolute(), "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    from muniment.server.running.preparing import require_ready
     from muniment.server.running.working import run
 
-    run(at_once, alone=bool(os.environ.get(serving.ALONE)))
+    require_ready()
+    run(at_once, Path(home).absolute(), alone=not os.environ.get("DATABASE_URL"))
     return 0

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, satisfied, unknown, violated
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Deployment
@@ -15,19 +15,19 @@ from muniment.policy.parameters import Stricter, Unit
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """How many of a hundred deployments have to come by pipeline, and how many steps may wait for a person."""
 
-    share: Annotated[int, Meta(ge=1, le=100), Unit("percent"), Stricter.HIGHER] = 100
-    manual: Annotated[int, Meta(ge=0), Unit("manual steps"), Stricter.LOWER] = 0
+    min_percent: Annotated[int, Meta(ge=1, le=100), Unit("percent"), Stricter.HIGHER] = 100
+    max_manual_steps: Annotated[int, Meta(ge=0), Unit("manual steps"), Stricter.LOWER] = 0
 
 
 class Reasons(Codes):
     """What this control answers."""
 
-    AUTOMATED = satisfied("{count} of {total} deployments since {since} came by pipeline; {manual} steps are manual.")
-    NOTHING_DEPLOYED = unknown(
+    AUTOMATED = met("{count} of {total} deployments since {since} came by pipeline; {manual} steps are manual.")
+    NO_DEPLOYMENT = unknown(
         "No deployment was seen since {since}, so nobody can tell how software gets to production.",
         "Deploy with muniment deploy, or let the environment report the digest that it runs.",
     )
-    BY_HAND = violated(
+    MANUAL_DEPLOYMENT = violated(
         "{count} of {total} deployments since {since} came by pipeline; {share} percent have to. By hand: {some}.",
         "Deploy with muniment deploy from the pipeline, with its own identity.",
     )
@@ -35,19 +35,19 @@ class Reasons(Codes):
         "{path}, line {line}: {step} waits for a person.",
         "Let the pipeline go on by itself; who may deploy is decided by the policy, not by a click.",
     )
-    HELPED = violated(
+    MANUAL_INTERVENTION = violated(
         "The deployment {name} to {environment} needed a hand: {step}.",
         "Let the pipeline do that step.",
     )
-    NO_DEPLOYING_FILE = unknown(
+    NO_DEPLOYMENT_PIPELINE = unknown(
         "No pipeline file that deploys was found, so its manual steps cannot be counted.",
         "Keep the pipeline that deploys in the repository, and let it call muniment deploy.",
     )
-    FILE_NOT_READ = unknown(
+    PIPELINE_FILE_UNKNOWN = unknown(
         "The pipeline file {name} could not be read: {why}.",
         "Mend the file; what cannot be read may hold any step.",
     )
-    ORIGIN_NOT_LEARNT = unknown(
+    ORIGIN_UNKNOWN = unknown(
         "How the deployment {name} came to {environment} could not be learnt: {why}.",
         "Ask who looks after {environment}; then deploy again with muniment deploy.",
     )
@@ -59,16 +59,18 @@ def judge(case: Case) -> tuple[Reason, ...]:
         return (*unlearnt, *_unread(case), *_steps(case))
     deployments = case.get(kinds.DEPLOYMENTS)
     since: dict[str, str | int] = {"since": deployments.since[:10]}
-    if not deployments.all:
-        return (Reasons.NOTHING_DEPLOYED("fact:deployments", **since), *_steps(case))
-    steps = [*_steps(case), *_hands(deployments.all)]
-    automated = [one for one in deployments.all if one.by_pipeline == Known(True)]
-    size: dict[str, str | int] = {"count": len(automated), "total": len(deployments.all), **since}
-    found = [*_origins(deployments.all), *_unread(case)]
-    if 100 * len(automated) < case.parameters.share * len(deployments.all):
-        some = ", ".join([one.id for one in deployments.all if one not in automated][:3])
-        found.append(Reasons.BY_HAND("fact:deployments", share=case.parameters.share, some=some, **size))
-    if len(steps) > case.parameters.manual:
+    if not deployments.deployments:
+        return (Reasons.NO_DEPLOYMENT("fact:deployments", **since), *_steps(case))
+    steps = [*_steps(case), *_hands(deployments.deployments)]
+    automated = [one for one in deployments.deployments if one.by_pipeline == Known(True)]
+    size: dict[str, str | int] = {"count": len(automated), "total": len(deployments.deployments), **since}
+    found = [*_origins(deployments.deployments), *_unread(case)]
+    if 100 * len(automated) < case.parameters.min_percent * len(deployments.deployments):
+        some = ", ".join([one.id for one in deployments.deployments if one not in automated][:3])
+        found.append(
+            Reasons.MANUAL_DEPLOYMENT("fact:deployments", share=case.parameters.min_percent, some=some, **size)
+        )
+    if len(steps) > case.parameters.max_manual_steps:
         found += steps
     return tuple(found) or (Reasons.AUTOMATED("fact:deployments", manual=len(steps), **size),)
 
@@ -76,30 +78,30 @@ def judge(case: Case) -> tuple[Reason, ...]:
 def _origins(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
     for one in deployments:
         if isinstance(one.by_pipeline, Unknown):
-            why = one.by_pipeline.why
-            yield Reasons.ORIGIN_NOT_LEARNT(f"deployment:{one.id}", environment=one.environment, why=why)
+            why = one.by_pipeline.reason
+            yield Reasons.ORIGIN_UNKNOWN(f"deployment:{one.id}", environment=one.environment, why=why)
 
 
 def _unread(case: Case) -> Iterator[Reason]:
     files = case.get(kinds.PIPELINE_FILES)
     for file in files:
-        if isinstance(file.read, Unknown):
-            yield Reasons.FILE_NOT_READ(f"path:{file.path}", why=file.read.why)
-    if not any(isinstance(file.read, Known) and file.read.value.deploys for file in files):
-        yield Reasons.NO_DEPLOYING_FILE("fact:pipeline_files")
+        if isinstance(file.content, Unknown):
+            yield Reasons.PIPELINE_FILE_UNKNOWN(f"path:{file.path}", why=file.content.reason)
+    if not any(isinstance(file.content, Known) and file.content.value.deploys for file in files):
+        yield Reasons.NO_DEPLOYMENT_PIPELINE("fact:pipeline_files")
 
 
 def _steps(case: Case) -> Iterator[Reason]:
     for file in case.get(kinds.PIPELINE_FILES):
-        if isinstance(file.read, Known) and file.read.value.deploys:
-            for spot in file.read.value.manual:
+        if isinstance(file.content, Known) and file.content.value.deploys:
+            for spot in file.content.value.manual_steps:
                 yield Reasons.MANUAL_STEP(f"path:{file.path}", path=file.path, line=spot.line, step=spot.name)
 
 
 def _hands(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
     for one in deployments:
-        for step in one.manual:
-            yield Reasons.HELPED(f"deployment:{one.id}", environment=one.environment, step=step)
+        for step in one.manual_steps:
+            yield Reasons.MANUAL_INTERVENTION(f"deployment:{one.id}", environment=one.environment, step=step)
 
 
 CONTROL = Control(

@@ -33,9 +33,9 @@ class Carried(Struct, frozen=True):
 def carried(own: Sequence[Commit], head: str, approved: ApprovedHead) -> Carried | None:
     """How `approved` carries to `head`, whose commits over the base are `own`, newest first; None if it does not."""
     commits = {commit.id: commit for commit in own}
-    if head == approved.head or head not in commits or not approved.merged:
+    if head == approved.head or head not in commits or not approved.merged_tree:
         return None
-    if commits[head].tree != approved.merged:
+    if commits[head].tree != approved.merged_tree:
         return None
     shape = _shape(commits, head, approved)
     if shape is None:
@@ -57,7 +57,7 @@ def _shape(own: Mapping[str, Commit], head: str, approved: ApprovedHead) -> Shap
         return None
     if len(line) == 1:
         return Shape.SQUASH
-    return Shape.REBASE if _replays(line, approved.replayed) else None
+    return Shape.REBASE if _replays(line, approved.replayed_trees) else None
 
 
 def _line(own: Mapping[str, Commit], head: str) -> list[Commit] | None:

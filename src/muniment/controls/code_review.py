@@ -4,55 +4,59 @@ Rules kept here, each by one function:
 
 - a contributor never counts as a reviewer, nor does a machine, an inactive person, or one who may not write;
 - an approval is for one head, one branch and one repository, and carries only over what a machine did (`carrying`);
-- per person the latest word holds, and a withdrawal never brings back an older approval;
+- an approval is spent once the branch took that head; one that is recorded later counts again;
+- per person the latest word holds (of two of one moment: that which blocks), and withdrawing revives no older approval;
 - whoever cannot be named is a contributor that nobody knows, and stays one until the security role attests.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from msgspec import Struct
 
 from muniment.controls.carrying import Carried, carried
 from muniment.controls.control import Case
-from muniment.facts import kinds, moments
-from muniment.facts.change import Because, Commit, Hand, Pushes, Revision
-from muniment.facts.maybe import Known
+from muniment.controls.review_statements import PUSHER, ReviewStatements
+from muniment.controls.statement_order import (
+    head_to_approve,
+    removes_commits,
+)
+from muniment.facts import kinds
+from muniment.facts.change import Commit, Contributor, ContributorRole, Pushes, Revision
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import FORGE, SECURITY, Machine, People, Person
-from muniment.facts.statements import PROVEN, Approval, Signature, Verdict
+from muniment.facts.statements import Approval, Signature
 from muniment.policy.patterns import matches
 
-NEEDS = (kinds.REVISION, kinds.COMMITS, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS, kinds.PEOPLE)
+NEEDS = (
+    *(kinds.REVISION, kinds.COMMITS, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS, kinds.LANDED_HEADS),
+    kinds.PEOPLE,
+)
 
 _GONE = "nothing says any more what was in it"
-_CLOCKS_DIFFER = 10  # minutes that a signer's clock may be ahead of the judge's
+_NONE: frozenset[str] = frozenset()
+_UNRECORDED = Unknown("nobody recorded a push")
 
-_MERGERS = {False: frozenset((Because.COMMITTER,)), True: frozenset((Because.COMMITTER, Because.AUTHOR))}
+_MERGERS = {
+    False: frozenset((ContributorRole.COMMITTER,)),
+    True: frozenset((ContributorRole.COMMITTER, ContributorRole.AUTHOR)),
+}
 
 
-class WhyNot(StrEnum):
-    """Why a statement does not count as an approval. Bad signatures have the codes of `facts.statements.Signature`."""
+class Contribution(Struct, frozen=True):
+    """What an identity did for one commit; `why` says what could not be learnt where `identity` is "" ."""
 
-    OTHER_REPOSITORY = "other-repository"
-    OTHER_BRANCH = "other-branch"
-    OTHER_HEAD = "other-head"
-    OTHER_TREE = "other-tree"
-    REPLACED = "replaced"
-    CHANGES_REQUESTED = "changes-requested"
-    WITHDRAWN = "withdrawn"
-    ATTESTED = "attested-a-contributor"
-    CONTRIBUTOR = "contributor"
-    INACTIVE = "inactive"
-    MAY_NOT_WRITE = "may-not-write"
-    DATED_LATER = "dated-in-the-future"
+    commit: str
+    identity: str
+    because: ContributorRole
+    why: str
 
 
 class Part(Struct, frozen=True, order=True):
     """One reason why somebody is a contributor."""
 
     commit: str
-    because: Because
+    because: ContributorRole
 
 
 class Stranger(Struct, frozen=True, order=True):
@@ -60,7 +64,7 @@ class Stranger(Struct, frozen=True, order=True):
 
     subject: str
     commit: str
-    because: Because
+    because: ContributorRole
     why: str
 
 
@@ -75,12 +79,12 @@ class Judged(Struct, frozen=True):
 class CodeReview(Struct, frozen=True, dict=True):
     """Everything that controls ask about the review of one revision.
 
-    `contributors` by person or machine id (`person:ada`, `machine:update-bot`); `merger` likewise, "" if nobody
-    merged by machine. `counted` has one approval for each person who counts. `attesting` are ids of persons who
-    attest, `requesting` of those whose last word asks for changes.
+    `contributions` by person or machine id (`person:ada`, `machine:update-bot`), as they were found; `merger`
+    likewise, "" if nobody merged by machine. `counted` has one approval for each person who counts. `attesting` are
+    ids of persons who attest, `requesting` of those whose last word asks for changes.
     """
 
-    contributors: dict[str, tuple[Part, ...]]
+    contributions: dict[str, list[Contribution]]
     strangers: tuple[Stranger, ...]
     merger: str
     judged: tuple[Judged, ...]
@@ -91,9 +95,18 @@ class CodeReview(Struct, frozen=True, dict=True):
     revision: Revision
 
     @cached_property
+    def contributors(self) -> dict[str, tuple[Part, ...]]:
+        """The ids of `contributions`, and for each its reasons, once and sorted."""
+        return {
+            who: tuple(sorted({Part(found.commit, found.because) for found in parts}))
+            for who, parts in sorted(self.contributions.items())
+        }
+
+    @cached_property
     def blocked_by(self) -> tuple[str, ...]:
         """Ids of the persons who ask for changes and may approve: others block nothing."""
-        return tuple(person for person in self.requesting if self._may_approve(self.people.by_id[person]))
+        known = self.people.by_id
+        return tuple(person for person in self.requesting if person not in known or self._may_approve(known[person]))
 
     @cached_property
     def could_approve(self) -> tuple[str, ...]:
@@ -104,41 +117,62 @@ class CodeReview(Struct, frozen=True, dict=True):
         return (
             person.active
             and person.id not in self.attesting
-            and f"person:{person.id}" not in self.contributors
-            and matches(self.revision.repository, person.writes)
+            and f"person:{person.id}" not in self.contributions
+            and self._may_write(person)
         )
+
+    def _may_write(self, person: Person) -> bool:
+        """Whether somebody may write: by the forge's word where it was asked about them, else by their roles."""
+        if person.id in self._writers_at_forge:
+            return True
+        return person.id not in self._refused_at_forge and matches(self.revision.repository, person.write_access)
+
+    @cached_property
+    def _writers_at_forge(self) -> frozenset[str]:
+        return frozenset([one.approval.ref_person for one in self.judged if one.approval.writer_at_forge])
+
+    @cached_property
+    def _refused_at_forge(self) -> frozenset[str]:
+        refused = [one.approval for one in self.judged if one.approval.signature is Signature.MAY_NOT_WRITE]
+        return frozenset([approval.ref_person for approval in refused])
 
 
 def read(case: Case) -> CodeReview:
     """The code review of the case's revision."""
     revision, people = case.get(kinds.REVISION), case.get(kinds.PEOPLE)
     approvals, own = case.get(kinds.APPROVALS), case.get(kinds.COMMITS)
+    removes, pushes = removes_commits(revision), case.get(kinds.PUSHES)
     carrying = [
         found
         for approved in case.get(kinds.APPROVED_HEADS)
-        if (found := carried(own, revision.head, approved)) is not None
+        if not removes and (found := carried(own, revision.head, approved)) is not None
     ]
-    pushes = case.get(kinds.PUSHES)
-    linked = {revision.head, *(c.id for c in own), *(c.head for c in carrying), *pushes.earlier_heads}
-    hands = list(_hands(own, carrying, pushes))
-    statements = _Statements(revision, people, approvals, linked)
-    latest = moments.later(case.now, minutes=_CLOCKS_DIFFER)
-    contributors, strangers = _resolve(hands, people, {})
+    made = _NONE.union(*[c.made for c in carrying])
+    history = _history(own, carrying, pushes)
+    contributions = _find_contributions(history, made, pushes)
+    if removes and not pushes.preview:
+        contributions.append(_pushed(head_to_approve(revision), pushes.update_pusher))
+    linked = {head_to_approve(revision), *[c.id for c in own], *[c.head for c in carrying], *pushes.earlier_heads}
+    statements = ReviewStatements(case, linked)
+    contributors, strangers = _resolve(contributions, people, {})
     attesting = statements.attesting(contributors)
     if attesting:
-        contributors, strangers = _resolve(hands, people, statements.attested(attesting))
-    trees = {c.id: c.tree for c in own if c.id == revision.head}
-    trees.update((c.head, commit.tree) for c in carrying for commit in c.commits if commit.id == c.head)
-    judged = tuple(
-        _judged(approval, statements.why_not(approval, trees, contributors, attesting, latest))
-        for approval in approvals
-    )
-    counted = {j.approval.ref_person: j.approval for j in judged if j.counted}
+        contributors, strangers = _resolve(contributions, people, statements.attested(attesting, history))
+    trees = {head_to_approve(revision): ""} if removes else {}
+    trees.update([(c.id, c.tree) for c in own if c.id == revision.head])
+    trees.update([(c.head, commit.tree) for c in carrying for commit in c.commits if commit.id == c.head])
+    judged = []
+    counted: dict[str, Approval] = {}
+    for approval in approvals:
+        why_not = statements.why_not(approval, trees, contributors, attesting)
+        judged.append(Judged(approval, not why_not, why_not))
+        if not why_not:
+            counted[approval.ref_person] = approval
     return CodeReview(
-        contributors=contributors,
+        contributions=contributors,
         strangers=strangers,
-        merger=_merger(own, carrying, people),
-        judged=judged,
+        merger=_merger(own, made, people),
+        judged=tuple(judged),
         counted=counted,
         attesting=attesting,
         requesting=statements.requesting(),
@@ -147,56 +181,45 @@ def read(case: Case) -> CodeReview:
     )
 
 
-def _judged(approval: Approval, why_not: tuple[str, ...]) -> Judged:
-    return Judged(approval, not why_not, why_not)
-
-
 # Contributors
 
 
-class _HandIn(Struct, frozen=True):
-    """A hand in one commit; `why` says what could not be learnt where `identity` is "" ."""
-
-    commit: str
-    identity: str
-    because: Because
-    why: str = ""
-
-
-def _hands(own: Iterable[Commit], carrying: Iterable[Carried], pushes: Pushes) -> Iterator[_HandIn]:
-    """Every hand in the change, its earlier heads and what carries to it, less those of its mergers."""
-    made = frozenset[str]().union(*(c.made for c in carrying))
-    commits = {commit.id: commit for commit in own}
+def _history(own: Iterable[Commit], carrying: Iterable[Carried], pushes: Pushes) -> dict[str, Commit]:
+    """By id the commits of the change, of what carries to it and of its earlier heads."""
+    history = {commit.id: commit for commit in own}
     for found in carrying:
-        commits.update((commit.id, commit) for commit in found.commits)
-    commits.update((commit.id, commit) for commit in pushes.earlier)
-    for commit in commits.values():
-        for hand in commit.hands:
-            if commit.id not in made or not _is_merger(commit, hand):
-                yield _HandIn(commit.id, hand.identity, hand.because, "" if hand.identity else _GONE)
+        history.update([(commit.id, commit) for commit in found.commits])
+    history.update([(commit.id, commit) for commit in pushes.earlier_commits])
+    return history
+
+
+def _find_contributions(history: Mapping[str, Commit], made: frozenset[str], pushes: Pushes) -> list[Contribution]:
+    """Every contribution to the commits of a change, less those of the mergers of commits that a machine `made`."""
+    found = []
+    for commit in history.values():
+        by_machine = commit.id in made
+        for one in commit.contributors:
+            if not by_machine or not _is_merger(commit, one):
+                found.append(Contribution(commit.id, one.identity, one.role, "" if one.identity else _GONE))
     if not pushes.preview:
-        yield from _pushers(commits.keys() - made, pushes)
+        first = {push.commit: push.pusher for push in pushes.first_pushes}
+        found += [_pushed(commit, first.get(commit, _UNRECORDED)) for commit in sorted(history.keys() - made)]
+    return found
 
 
-def _is_merger(commit: Commit, hand: Hand) -> bool:
-    return hand.because in _MERGERS[len(commit.parents) > 1] or hand.because is Because.SIGNER
+def _pushed(commit: str, pusher: Maybe[str]) -> Contribution:
+    identity, why = (pusher.value, "") if isinstance(pusher, Known) else ("", pusher.reason)
+    return Contribution(commit, identity, ContributorRole.PUSHER, why)
 
 
-def _pushers(commits: Iterable[str], pushes: Pushes) -> Iterator[_HandIn]:
-    first = {push.commit: push.who for push in pushes.first}
-    for commit in sorted(commits):
-        who = first.get(commit)
-        if isinstance(who, Known):
-            yield _HandIn(commit, who.value, Because.PUSHER)
-        else:
-            yield _HandIn(commit, "", Because.PUSHER, "nobody recorded a push" if who is None else who.why)
+def _is_merger(commit: Commit, hand: Contributor) -> bool:
+    return hand.role in _MERGERS[len(commit.parents) > 1] or hand.role is ContributorRole.SIGNER
 
 
-def _merger(own: Iterable[Commit], carrying: Iterable[Carried], people: People) -> str:
-    made = frozenset[str]().union(*(c.made for c in carrying))
-    for commit in own:
-        for hand in commit.hands:
-            if commit.id in made and hand.because is Because.COMMITTER:
+def _merger(own: Iterable[Commit], made: frozenset[str], people: People) -> str:
+    for commit in own if made else ():
+        for hand in commit.contributors:
+            if commit.id in made and hand.role is ContributorRole.COMMITTER:
                 return _name(_holder(hand.identity, people), hand.identity)
     return ""
 
@@ -208,135 +231,72 @@ def _name(holder: Person | Machine | None, otherwise: str) -> str:
 
 
 def _resolve(
-    hands: Iterable[_HandIn], people: People, attested: Mapping[str, str]
-) -> tuple[dict[str, tuple[Part, ...]], tuple[Stranger, ...]]:
-    """Whose hands they are, and those that nobody is known to own. `attested` maps subjects to person ids."""
-    found: dict[str, set[Part]] = {}
+    contributions: Sequence[Contribution], people: People, attested: Mapping[str, str]
+) -> tuple[dict[str, list[Contribution]], tuple[Stranger, ...]]:
+    """Contributions by who made them, and those of strangers. `attested` maps subjects to person ids."""
+    found: dict[str, list[Contribution]] = {}
     strangers: list[Stranger] = []
-    unasked: dict[str, Machine] = {}
-    asked: set[str] = set()
-    for hand in hands:
-        subject = _subject(hand)
-        holder = _holder(hand.identity, people) or people.by_id.get(attested.get(subject, ""))
-        if holder is None:
-            strangers.append(Stranger(subject, hand.commit, hand.because, hand.why))
-            continue
-        found.setdefault(_name(holder, ""), set()).add(Part(hand.commit, hand.because))
-        if isinstance(holder, Machine) and holder.asked:
-            unasked[hand.commit] = holder
-        elif hand.because is Because.ASKED:
-            asked.add(hand.commit)
-    for commit in unasked.keys() - asked:
+    machines: dict[str, Machine] = {}  # that people ask, by identity
+    by_identity: dict[str, list[Contribution]] = {}  # one identity has most of a change
+    for one in contributions:
+        own = by_identity.get(one.identity)
+        if own is None:
+            subject = _subject(one)
+            holder = _holder(one.identity, people) or people.by_id.get(_attested_holder(one, subject, attested))
+            if holder is None:
+                strangers.append(Stranger(subject, one.commit, one.because, one.why or _erased(people)))
+                continue
+            own = found.setdefault(_name(holder, ""), [])
+            if one.identity:  # without one, whose it was is attested for each commit
+                by_identity[one.identity] = own
+                if isinstance(holder, Machine) and holder.needs_requester:
+                    machines[one.identity] = holder
+        own.append(one)
+    for commit, machine in _find_unrequested(contributions, machines, found).items() if machines else ():
         subject = f"commit:{commit}"
         person = people.by_id.get(attested.get(subject, ""))
         if person is None:
-            why = f"{unasked[commit].id} does not say who asked it"
-            strangers.append(Stranger(subject, commit, Because.ASKED, why))
+            why = f"{machine.id} does not say who asked it"
+            strangers.append(Stranger(subject, commit, ContributorRole.REQUESTER, why))
         else:
-            found.setdefault(f"person:{person.id}", set()).add(Part(commit, Because.ASKED))
-    return {who: tuple(sorted(parts)) for who, parts in sorted(found.items())}, tuple(sorted(strangers))
+            requested = Contribution(commit, "", ContributorRole.REQUESTER, "")
+            found.setdefault(f"person:{person.id}", []).append(requested)
+    return found, tuple(sorted(strangers))
+
+
+def _find_unrequested(
+    contributions: Iterable[Contribution], machines: Mapping[str, Machine], found: Mapping[str, Iterable[Contribution]]
+) -> dict[str, Machine]:
+    """Commits by one of `machines`, each with that machine, for which nobody in `found` is named as its requester."""
+    requested = {
+        one.commit
+        for own in found.values()
+        for one in own
+        if one.because is ContributorRole.REQUESTER and one.identity not in machines
+    }
+    by_machine = {one.commit: machines[one.identity] for one in contributions if one.identity in machines}
+    return {commit: machine for commit, machine in by_machine.items() if commit not in requested}
+
+
+def _attested_holder(one: Contribution, subject: str, attested: Mapping[str, str]) -> str:
+    """The id of the person that somebody attests a contributor to be; "" for none."""
+    whole = f"{PUSHER}{one.commit}" if not one.identity and one.because is ContributorRole.PUSHER else ""
+    return attested.get(subject) or attested.get(whole, "")
 
 
 def _holder(identity: str, people: People) -> Person | Machine | None:
     """Whose an identity is. A forge's own is a machine that no people.toml needs to name."""
     kind, _, name = identity.partition(":")
-    return Machine(name, (), (), (), asked=False) if kind == FORGE else people.by_identity.get(identity)
+    return Machine(name, (), (), (), needs_requester=False) if kind == FORGE else people.by_identity.get(identity)
 
 
-def _subject(hand: _HandIn) -> str:
-    return f"account:{hand.identity.partition(':')[2]}" if hand.identity else f"commit:{hand.commit}"
+def _erased(people: People) -> str:
+    """Why nobody can tell whose an identity is, where people of the fact were erased since; "" where none was."""
+    return f"it may be that of a person whose object was erased ({', '.join(people.erased)})" if people.erased else ""
 
 
-# Approvals
-
-
-class _Statements:
-    """What persons said about this change: per ref and branch the last valid word, over all linked heads."""
-
-    def __init__(self, revision: Revision, people: People, approvals: Iterable[Approval], linked: set[str]) -> None:
-        self._revision = revision
-        self._people = people
-        last: dict[tuple[str, str, str], Approval] = {}
-        for approval in sorted(approvals, key=lambda a: a.order):
-            if approval.signature in PROVEN and approval.repository == revision.repository:
-                last[approval.ref_head, approval.ref_person, approval.target] = approval
-        self._last = last
-        self._words: dict[str, list[Approval]] = {}
-        for (head, person, target), approval in last.items():
-            if head in linked and target == revision.target and approval.head == head:
-                self._words.setdefault(person, []).append(approval)
-
-    def attesting(self, contributors: Mapping[str, object]) -> frozenset[str]:
-        """Persons with the security role who attest who a contributor was, and so cannot approve."""
-        said = {name for name, words in self._words.items() if any(word.verdict is Verdict.ATTEST for word in words)}
-        return frozenset(
-            person.id
-            for person in map(self._people.by_id.get, said)
-            if person is not None and person.active and SECURITY in person.roles
-            if f"person:{person.id}" not in contributors
-        )
-
-    def attested(self, attesting: frozenset[str]) -> dict[str, str]:
-        """Subjects and the persons they were, as attested. Two who disagree attest nothing."""
-        said: dict[str, set[str]] = {}
-        for person in attesting:
-            for word in self._words[person]:
-                for subject, who in word.attests.items():
-                    said.setdefault(subject, set()).add(who)
-        return {subject: next(iter(who)) for subject, who in said.items() if len(who) == 1}
-
-    def requesting(self) -> tuple[str, ...]:
-        """Ids of the known persons who asked for changes, and neither approved nor withdrew since."""
-        return tuple(person for person in sorted(self._words) if person in self._people.by_id and self._asks(person))
-
-    def _asks(self, person: str) -> bool:
-        words = self._words[person]
-        requests = [word.time for word in words if word.verdict is Verdict.REQUEST_CHANGES]
-        lifts = [word.time for word in words if word.verdict in (Verdict.APPROVE, Verdict.WITHDRAW)]
-        return bool(requests) and max(requests) >= max(lifts, default="")
-
-    def why_not(
-        self,
-        approval: Approval,
-        trees: Mapping[str, str],
-        contributors: Mapping[str, object],
-        attesting: frozenset[str],
-        latest: str,
-    ) -> tuple[str, ...]:
-        """Every reason why one statement does not count; none if it does.
-
-        `trees` of the heads whose approvals hold for this revision; `latest` moment that a statement may bear.
-        """
-        if approval.signature not in PROVEN:
-            return (approval.signature.value,)
-        person = self._people.by_id.get(approval.ref_person)
-        if person is None:
-            return (Signature.UNKNOWN_PERSON.value,)
-        checks = (
-            (WhyNot.OTHER_REPOSITORY, approval.repository != self._revision.repository),
-            (WhyNot.OTHER_BRANCH, approval.target != self._revision.target),
-            (WhyNot.OTHER_HEAD, approval.head != approval.ref_head or approval.head not in trees),
-            (WhyNot.OTHER_TREE, approval.tree != trees.get(approval.ref_head, approval.tree)),
-            (WhyNot.CHANGES_REQUESTED, approval.verdict is Verdict.REQUEST_CHANGES),
-            (WhyNot.WITHDRAWN, approval.verdict is Verdict.WITHDRAW),
-            (WhyNot.ATTESTED, approval.verdict is Verdict.ATTEST or person.id in attesting),
-            (WhyNot.REPLACED, self._is_replaced(approval)),
-            (WhyNot.CONTRIBUTOR, f"person:{person.id}" in contributors),
-            (WhyNot.INACTIVE, not person.active),
-            (WhyNot.MAY_NOT_WRITE, not matches(self._revision.repository, person.writes)),
-            (WhyNot.DATED_LATER, approval.time > latest),
-        )
-        return tuple(why.value for why, holds in checks if holds)
-
-    def _is_replaced(self, approval: Approval) -> bool:
-        """Whether the person said something else later, here or, unless it was another yes, on a linked head."""
-        if self._last.get((approval.ref_head, approval.ref_person, approval.target)) is not approval:
-            return approval.repository == self._revision.repository
-        return any(
-            word.verdict is not Verdict.APPROVE and word.time >= approval.time
-            for word in self._words.get(approval.ref_person, ())
-            if word is not approval
-        )
+def _subject(one: Contribution) -> str:
+    return f"account:{one.identity.partition(':')[2]}" if one.identity else f"commit:{one.commit}"
 
 
 # What refusals say
@@ -351,17 +311,18 @@ class SecurityReviewers(Struct, frozen=True):
 
 def security_reviewers(case: Case, review: CodeReview) -> SecurityReviewers:
     """Who of the security role approved, and who could."""
-    people = case.get(kinds.PEOPLE).by_id
-    could = [person for person in review.could_approve if SECURITY in people[person].roles]
+    people = case.get(kinds.PEOPLE)
+    could = [person for person in review.could_approve if SECURITY in people.by_id[person].roles]
+    counted = tuple(person for person in review.counted if SECURITY in people.by_id[person].roles)
     return SecurityReviewers(
-        counted=tuple(person for person in review.counted if SECURITY in people[person].roles),
-        ask=some(could, 5) or "somebody with the security role who had no hand in it (none is known)",
+        counted=counted,
+        ask=some([people.labels[person] for person in (*counted, *could)], 5)
+        or "somebody with the security role who did not contribute to it (nobody is known)",
     )
 
 
-def place(case: Case) -> dict[str, str]:
-    """The head and branch of the revision, for a command that a person can copy."""
-    revision = case.get(kinds.REVISION)
+def place(revision: Revision) -> dict[str, str]:
+    """The head and branch of a revision, for sentences."""
     return {"head": revision.head, "branch": revision.target.removeprefix("refs/heads/")}
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from muniment.facts.facts import Kind
 from muniment.facts.maybe import Maybe, Unknown
+from muniment.facts.statements import ReviewAction
 
 T = TypeVar("T")
 
@@ -15,7 +17,7 @@ T = TypeVar("T")
 class Status(StrEnum):
     """What a control says of a clause."""
 
-    SATISFIED = "satisfied"
+    MET = "met"
     VIOLATED = "violated"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not_applicable"
@@ -32,17 +34,20 @@ class Scope(StrEnum):
 class Answer(NamedTuple):
     """What one reason means, and the two sentences it shows: what is so, and what to do next.
 
-    Both are templates over the reason's details, `{subject}` (`person:ada`) and `{name}` (`ada`).
+    Both are templates over the reason's details, `{subject}` (`person:ada`) and `{name}` (`ada`). `settled_by`: the
+    statement on the revision that settles it, None where no statement does. Where it is made (a command, a forge, a
+    page) is for whoever shows the reason.
     """
 
     status: Status
     message: str
     remedy: str
+    settled_by: ReviewAction | None = None
 
 
-def satisfied(message: str) -> Answer:
+def met(message: str) -> Answer:
     """Nothing to do."""
-    return Answer(Status.SATISFIED, message, "")
+    return Answer(Status.MET, message, "")
 
 
 def not_applicable(message: str) -> Answer:
@@ -50,20 +55,20 @@ def not_applicable(message: str) -> Answer:
     return Answer(Status.NOT_APPLICABLE, message, "")
 
 
-def violated(message: str, remedy: str) -> Answer:
+def violated(message: str, remedy: str, settled_by: ReviewAction | None = None) -> Answer:
     """A refusal. Raises ValueError without a remedy."""
-    return _refusal(Status.VIOLATED, message, remedy)
+    return _refusal(Status.VIOLATED, message, remedy, settled_by)
 
 
-def unknown(message: str, remedy: str) -> Answer:
+def unknown(message: str, remedy: str, settled_by: ReviewAction | None = None) -> Answer:
     """A refusal because something could not be learnt. Raises ValueError without a remedy."""
-    return _refusal(Status.UNKNOWN, message, remedy)
+    return _refusal(Status.UNKNOWN, message, remedy, settled_by)
 
 
-def _refusal(status: Status, message: str, remedy: str) -> Answer:
+def _refusal(status: Status, message: str, remedy: str, settled_by: ReviewAction | None) -> Answer:
     if not message or not remedy:
         raise ValueError("a refusal needs a message and a remedy")
-    return Answer(status, message, remedy)
+    return Answer(status, message, remedy, settled_by)
 
 
 class Codes(Enum):
@@ -72,12 +77,17 @@ class Codes(Enum):
     @property
     def code(self) -> str:
         """The reason's code, as data and pages show it."""
-        return self.name.lower().replace("_", "-")
+        return _code_of(self._name_)
 
     def __call__(self, subject: str, **details: str | int) -> "Reason":
         """A reason with this code. `subject`: `commit:`, `path:`, `person:`, `account:`, `fact:`, ... and its value."""
-        answer: Answer = self.value
-        return Reason(self.code, answer.status, subject, details)
+        answer: Answer = self._value_
+        return Reason(_code_of(self._name_), answer.status, subject, details)
+
+
+@lru_cache(maxsize=1024)
+def _code_of(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 class Reason(Struct, frozen=True):
@@ -92,7 +102,7 @@ class Reason(Struct, frozen=True):
 class Unlearnt(Codes):
     """What every control answers where a fact is missing that it cannot do without."""
 
-    NOT_LEARNT = unknown(
+    FACT_UNKNOWN = unknown(
         "The {name} could not be learnt: {why}.",
         "Make it readable here, then check again; only somebody who can read it can settle this.",
     )
@@ -122,9 +132,15 @@ class Case:
 
     def unlearnt(self, kinds: Iterable[Kind[Any]]) -> tuple[Reason, ...]:
         """A reason for each of `kinds` that could not be learnt; none if all are known."""
-        facts = ((kind.name, self._facts[kind.name]) for kind in kinds)
+        facts = self._facts
+        if Unknown not in map(type, facts.values()):
+            return ()  # as nearly always
         return tuple(
-            Unlearnt.NOT_LEARNT(f"fact:{name}", why=fact.why) for name, fact in facts if isinstance(fact, Unknown)
+            [
+                Unlearnt.FACT_UNKNOWN(f"fact:{kind.name}", why=fact.reason)
+                for kind in kinds
+                if isinstance(fact := facts[kind.name], Unknown)
+            ]
         )
 
     def derived(self, compute: Callable[["Case"], T]) -> T:
@@ -135,7 +151,7 @@ class Case:
         return value
 
 
-class Control(Struct, frozen=True):
+class Control(Struct, frozen=True, dict=True):
     """One control. `judge` answers at least one reason, also when all is well; `version` changes with its meaning.
 
     Without any fact of `needs` the result is unknown and `judge` is not called. Facts that it `consults` in some cases
@@ -151,6 +167,16 @@ class Control(Struct, frozen=True):
     codes: type[Codes]
     judge: Callable[[Case], tuple[Reason, ...]]
     consults: tuple[Kind[Any], ...] = ()
+
+    @cached_property
+    def fact_names(self) -> tuple[str, ...]:
+        """Names of the facts that it is given."""
+        return tuple(kind.name for kind in self.facts)
+
+    @cached_property
+    def facts(self) -> tuple[Kind[Any], ...]:
+        """The kinds of facts that it is given."""
+        return tuple({kind.name: kind for kind in (*self.needs, *self.consults)}.values())
 
 
 class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):

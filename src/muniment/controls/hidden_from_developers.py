@@ -7,7 +7,7 @@ from muniment.controls.control import (
     NoParameters,
     Reason,
     Scope,
-    satisfied,
+    met,
     unknown,
     violated,
 )
@@ -19,28 +19,28 @@ from muniment.facts.vault import EnvironmentAccess, Reader
 class Reasons(Codes):
     """What this control answers."""
 
-    HIDDEN = satisfied("{name}: {could} readers could read, {did} did since {since}, and none of them is a person.")
-    NO_PRODUCTION = unknown(
+    HIDDEN = met("{name}: {could} readers could read, {did} did since {since}, and none of them is a person.")
+    NO_PRODUCTION_ENVIRONMENT = unknown(
         "No environment is known to be production, so nobody can tell whose secrets to hide.",
         "Name the product's environments and say which is production.",
     )
-    NOT_LOOKED_AT = unknown(
+    ACCESS_NOT_COLLECTED = unknown(
         "The vault's policies and log say nothing about {name}.",
         "Let Muniment plan and apply the vault's policies for it: muniment vault plan",
     )
-    COULD_READ = violated(
+    PERSON_CAN_READ = violated(
         "{who} is a person and could read the secrets of {name}, by {how}.",
         "Take that right away: muniment vault plan shows what should be there.",
     )
-    HAS_READ = violated(
+    PERSON_HAS_READ = violated(
         "{who} is a person and has read secrets of {name}, by {how}.",
         "Replace what was read: muniment secret rotate; then close the way by which it was.",
     )
-    UNTRACED = unknown(
+    READER_UNKNOWN = unknown(
         "Whether {who}, who can or did read the secrets of {name} by {how}, is a person is not known: {why}.",
         "Find out whose token that is, and revoke it if nobody knows.",
     )
-    READERS_NOT_LEARNT = unknown(
+    READERS_UNKNOWN = unknown(
         "Who {what} the secrets of {name} could not be learnt: {why}.",
         "Let Muniment read the vault's policies and audit log.",
     )
@@ -50,32 +50,32 @@ def judge(case: Case) -> tuple[Reason, ...]:
     """Every person who could read or did, in each environment that is production."""
     production = [one.name for one in case.get(kinds.ENVIRONMENTS) if one.production]
     if not production:
-        return (Reasons.NO_PRODUCTION("fact:environments"),)
+        return (Reasons.NO_PRODUCTION_ENVIRONMENT("fact:environments"),)
     access = {one.environment: one for one in case.get(kinds.VAULT_ACCESS)}
     return tuple(reason for name in production for reason in _environment(f"environment:{name}", access.get(name)))
 
 
 def _environment(subject: str, access: EnvironmentAccess | None) -> tuple[Reason, ...]:
     if access is None:
-        return (Reasons.NOT_LOOKED_AT(subject),)
+        return (Reasons.ACCESS_NOT_COLLECTED(subject),)
     found = (
-        *_persons(subject, access.could, Reasons.COULD_READ, "could read"),
-        *_persons(subject, access.did, Reasons.HAS_READ, "has read"),
+        *_persons(subject, access.can_read, Reasons.PERSON_CAN_READ, "could read"),
+        *_persons(subject, access.has_read, Reasons.PERSON_HAS_READ, "has read"),
     )
     return found or (
-        Reasons.HIDDEN(subject, could=_count(access.could), did=_count(access.did), since=access.since[:10]),
+        Reasons.HIDDEN(subject, could=_count(access.can_read), did=_count(access.has_read), since=access.since[:10]),
     )
 
 
 def _persons(subject: str, readers: Maybe[tuple[Reader, ...]], answer: Reasons, what: str) -> list[Reason]:
     if isinstance(readers, Unknown):
-        return [Reasons.READERS_NOT_LEARNT(subject, what=what, why=readers.why)]
+        return [Reasons.READERS_UNKNOWN(subject, what=what, why=readers.reason)]
     found: list[Reason] = []
     for one in readers.value:
-        if isinstance(one.person, Unknown):
-            found.append(Reasons.UNTRACED(subject, who=one.who, how=one.how, why=one.person.why))
-        elif one.person.value:
-            found.append(answer(subject, who=one.who, how=one.how))
+        if isinstance(one.is_person, Unknown):
+            found.append(Reasons.READER_UNKNOWN(subject, who=one.identity, how=one.via, why=one.is_person.reason))
+        elif one.is_person.value:
+            found.append(answer(subject, who=one.identity, how=one.via))
     return found
 
 
@@ -84,7 +84,7 @@ def _count(readers: Maybe[tuple[Reader, ...]]) -> int:
 
 
 CONTROL = Control(
-    name="hidden-from-developers",
+    name="secrets-hidden-from-developers",
     version=1,
     summary="No person has read, or could read, a secret of production.",
     scope=Scope.PRODUCT,

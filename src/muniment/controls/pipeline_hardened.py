@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.pipeline import PipelineFile, System
@@ -18,13 +18,13 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Which findings of the engine count, by severity, and which of its rules do not."""
 
     severities: Annotated[tuple[str, ...], Unit("severities"), Stricter.MORE] = ("medium", "high")
-    ignored: Annotated[tuple[str, ...], Unit("rules"), Stricter.FEWER] = ()
+    ignored_rules: Annotated[tuple[str, ...], Unit("rules"), Stricter.FEWER] = ()
 
 
 class Reasons(Codes):
     """What this control answers."""
 
-    HARDENED = satisfied("{count} pipeline files and the settings of {forge} give nothing away.")
+    HARDENED = met("{count} pipeline files and the settings of {forge} give nothing away.")
     NO_PIPELINE = not_applicable("There is no pipeline file and no forge that could run one.")
     NOT_PINNED = violated(
         "{path}, line {line}: {step} can change under its name.",
@@ -34,19 +34,19 @@ class Reasons(Codes):
         "{path}, line {line}: {step} lets the job's token do more than read.",
         "Give it what its job needs alone, such as permissions: contents: read",
     )
-    WEAKNESS = violated(
+    FINDING = violated(
         "{path}, line {line}: {rule} ({severity}), found by {engine}.",
         "Mend it; {engine} explains the rule in its documentation.",
     )
-    LOOSE_SETTING = violated(
+    PERMISSIVE_SETTING = violated(
         "{forge} {what}.",
         "Turn that off in the settings of the repository or the organisation.",
     )
-    NOT_EXAMINED = unknown(
+    NOT_SCANNED = unknown(
         "No engine looked at {name}.",
         "Have it looked at where the engine runs: muniment doctor says what is missing.",
     )
-    CONTENT_NOT_LEARNT = unknown(
+    CONTENT_UNKNOWN = unknown(
         "What {name} says could not be learnt: {why}.",
         "Make it readable; what cannot be read may hold any weakness.",
     )
@@ -66,12 +66,12 @@ def judge(case: Case) -> tuple[Reason, ...]:
 
 def _file(file: PipelineFile) -> Iterator[Reason]:
     subject = f"path:{file.path}"
-    if isinstance(file.read, Unknown):
-        yield Reasons.CONTENT_NOT_LEARNT(subject, why=file.read.why)
+    if isinstance(file.content, Unknown):
+        yield Reasons.CONTENT_UNKNOWN(subject, why=file.content.reason)
         return
-    for spot in file.read.value.unpinned:
+    for spot in file.content.value.unpinned_references:
         yield Reasons.NOT_PINNED(subject, path=file.path, line=spot.line, step=spot.name)
-    for spot in file.read.value.broad:
+    for spot in file.content.value.broad_tokens:
         yield Reasons.BROAD_TOKEN(subject, path=file.path, line=spot.line, step=spot.name)
 
 
@@ -82,20 +82,20 @@ def _engine(case: Case) -> Iterator[Reason]:
     hardening = case.get(kinds.HARDENING)
     for file in case.get(kinds.PIPELINE_FILES):
         if file.system in _EXAMINED and file.path not in hardening.files:
-            yield Reasons.NOT_EXAMINED(f"path:{file.path}")
-    if isinstance(hardening.weaknesses, Unknown):
-        yield Reasons.CONTENT_NOT_LEARNT(f"engine:{hardening.engine}", why=hardening.weaknesses.why)
+            yield Reasons.NOT_SCANNED(f"path:{file.path}")
+    if isinstance(hardening.findings, Unknown):
+        yield Reasons.CONTENT_UNKNOWN(f"engine:{hardening.engine}", why=hardening.findings.reason)
         return
     limits: Parameters = case.parameters
-    for one in hardening.weaknesses.value:
-        if one.severity in limits.severities and one.rule not in limits.ignored:
+    for one in hardening.findings.value:
+        if one.severity in limits.severities and one.rule not in limits.ignored_rules:
             details: dict[str, str | int] = {
                 "path": one.path,
                 "line": one.line,
                 "rule": one.rule,
                 "severity": one.severity,
             }
-            yield Reasons.WEAKNESS(f"path:{one.path}", engine=hardening.engine, **details)
+            yield Reasons.FINDING(f"path:{one.path}", engine=hardening.engine, **details)
 
 
 def _settings(case: Case) -> Iterator[Reason]:
@@ -104,15 +104,15 @@ def _settings(case: Case) -> Iterator[Reason]:
         return
     settings = case.get(kinds.FORGE_SETTINGS)
     asked: tuple[tuple[Maybe[bool], str], ...] = (
-        (settings.writes, "gives every job a token that may write"),
-        (settings.unpinned, "lets jobs run what is not pinned"),
-        (settings.forks, "gives changes from forks secrets or a token that may write"),
+        (settings.job_token_writes, "gives every job a token that may write"),
+        (settings.unpinned_allowed, "lets jobs run what is not pinned"),
+        (settings.forks_trusted, "gives changes from forks secrets or a token that may write"),
     )
     for setting, what in asked:
         if isinstance(setting, Unknown):
-            yield Reasons.CONTENT_NOT_LEARNT(f"forge:{settings.forge or 'no forge'}", why=setting.why)
+            yield Reasons.CONTENT_UNKNOWN(f"forge:{settings.forge or 'no forge'}", why=setting.reason)
         elif setting.value:
-            yield Reasons.LOOSE_SETTING(f"forge:{settings.forge}", forge=settings.forge, what=what)
+            yield Reasons.PERMISSIVE_SETTING(f"forge:{settings.forge}", forge=settings.forge, what=what)
 
 
 CONTROL = Control(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, satisfied, unknown, violated
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
 from muniment.policy.parameters import Stricter, Unit
@@ -19,24 +19,24 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class Reasons(Codes):
     """What this control answers."""
 
-    REQUIRED = satisfied("{by} lets nothing onto {branch} without {pipelines}, and there is no way around.")
+    REQUIRED = met("{by} lets nothing onto {branch} without {pipelines}, and there is no way around.")
     NO_PIPELINE_NAMED = violated(
         "The policy names no pipeline that has to stand in the way.",
         'Name one in policy.toml: with = {{ pipelines = ["tests"] }}',
     )
-    NOT_GUARDED = violated(
+    BRANCH_UNPROTECTED = violated(
         "Nothing stands before {branch}: whoever may push gets in without a pipeline.",
         "Put the gate there (docs/gate.md), or let the forge protect the branch.",
     )
-    NOT_REQUIRED = violated(
+    PIPELINE_NOT_REQUIRED = violated(
         "{branch} can be changed without the pipeline {name}: {by} does not require it.",
         "Let the clause with tests-passed bite at merge and name {name}; on a forge, require its check too.",
     )
-    WAY_AROUND = violated(
+    BYPASS_POSSIBLE = violated(
         "{who} can get past the pipelines of {branch}: {how}.",
         "Take that way off; for emergencies there is an exception, which two people sign.",
     )
-    WAYS_NOT_LEARNT = unknown(
+    BYPASSES_UNKNOWN = unknown(
         "Whether there is a way around the pipelines of {branch} could not be learnt: {why}.",
         "Let Muniment read the branch's rules and its bypass list.",
     )
@@ -46,16 +46,23 @@ def judge(case: Case) -> tuple[Reason, ...]:
     """Every pipeline that is not required, and every way around."""
     rules = case.get(kinds.BRANCH_RULES)
     wanted: tuple[str, ...] = case.parameters.pipelines
-    place = {"branch": rules.branch.removeprefix("refs/heads/"), "by": rules.by}
+    place = {"branch": rules.branch.removeprefix("refs/heads/"), "by": rules.enforced_by}
     if not wanted:
         return (Reasons.NO_PIPELINE_NAMED(f"ref:{rules.branch}"),)
-    if not rules.by:
-        return (Reasons.NOT_GUARDED(f"ref:{rules.branch}", **place),)
-    found = [Reasons.NOT_REQUIRED(f"pipeline:{name}", **place) for name in wanted if name not in rules.required]
-    if isinstance(rules.around, Unknown):
-        found.append(Reasons.WAYS_NOT_LEARNT(f"ref:{rules.branch}", why=rules.around.why, **place))
+    if not rules.enforced_by:
+        return (Reasons.BRANCH_UNPROTECTED(f"ref:{rules.branch}", **place),)
+    found = [
+        Reasons.PIPELINE_NOT_REQUIRED(f"pipeline:{name}", **place)
+        for name in wanted
+        if name not in rules.required_pipelines
+    ]
+    if isinstance(rules.bypass_paths, Unknown):
+        found.append(Reasons.BYPASSES_UNKNOWN(f"ref:{rules.branch}", why=rules.bypass_paths.reason, **place))
     else:
-        found += [Reasons.WAY_AROUND(f"ref:{rules.branch}", who=w.who, how=w.how, **place) for w in rules.around.value]
+        found += [
+            Reasons.BYPASS_POSSIBLE(f"ref:{rules.branch}", who=w.actor, how=w.description, **place)
+            for w in rules.bypass_paths.value
+        ]
     return tuple(found) or (Reasons.REQUIRED(f"ref:{rules.branch}", pipelines=", ".join(wanted), **place),)
 
 

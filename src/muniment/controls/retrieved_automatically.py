@@ -7,33 +7,33 @@ from muniment.controls.control import (
     NoParameters,
     Reason,
     Scope,
-    satisfied,
+    met,
     unknown,
     violated,
 )
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
-from muniment.facts.vault import How, Retrieval
+from muniment.facts.vault import Retrieval, RetrievalMethod
 
 
 class Reasons(Codes):
     """What this control answers."""
 
-    FETCHED = satisfied("{name}: the pipeline fetched the secrets of {count} deployments by itself.")
-    NONE_NEEDED = satisfied("{name}: {count} deployments took no secret at all.")
+    FETCHED_BY_PIPELINE = met("{name}: the pipeline fetched the secrets of {count} deployments by itself.")
+    NO_SECRETS_NEEDED = met("{name}: {count} deployments took no secret at all.")
     NO_ENVIRONMENT = unknown(
         "It is not known where this product runs, so nobody can tell how secrets get there.",
         "Name its environments.",
     )
-    NEVER_SEEN = unknown(
+    NO_DEPLOYMENT = unknown(
         "No deployment to {name} was seen, so nobody can tell how secrets get there.",
         "Deploy with muniment deploy: it fetches them and records that it did.",
     )
-    NOT_FETCHED = violated(
+    NOT_FETCHED_BY_PIPELINE = violated(
         "{name}: {count} deployments, such as {deployment}, took secrets from elsewhere: {how}.",
         "Let muniment deploy fetch them from the vault, and take them away there.",
     )
-    WAY_NOT_LEARNT = unknown(
+    METHOD_UNKNOWN = unknown(
         "How the deployment {deployment} to {name} got its secrets could not be learnt: {why}.",
         "Deploy again with muniment deploy.",
     )
@@ -55,22 +55,25 @@ def judge(case: Case) -> tuple[Reason, ...]:
 
 def _environment(subject: str, retrievals: list[Retrieval]) -> list[Reason]:
     if not retrievals:
-        return [Reasons.NEVER_SEEN(subject)]
+        return [Reasons.NO_DEPLOYMENT(subject)]
     found: list[Reason] = []
-    by_way: dict[How, list[str]] = {}
+    by_way: dict[RetrievalMethod, list[str]] = {}
     for one in retrievals:
-        if isinstance(one.how, Unknown):
-            found.append(Reasons.WAY_NOT_LEARNT(subject, deployment=one.deployment, why=one.how.why))
+        if isinstance(one.method, Unknown):
+            found.append(Reasons.METHOD_UNKNOWN(subject, deployment=one.deployment, why=one.method.reason))
         else:
-            by_way.setdefault(one.how.value, []).append(one.deployment)
+            by_way.setdefault(one.method.value, []).append(one.deployment)
     for how, which in by_way.items():
-        answer = {How.FETCHED: Reasons.FETCHED, How.NONE: Reasons.NONE_NEEDED}.get(how, Reasons.NOT_FETCHED)
+        answer = {
+            RetrievalMethod.PIPELINE: Reasons.FETCHED_BY_PIPELINE,
+            RetrievalMethod.NONE: Reasons.NO_SECRETS_NEEDED,
+        }.get(how, Reasons.NOT_FETCHED_BY_PIPELINE)
         found.append(answer(subject, count=len(which), deployment=which[0], how=how.value))
     return found
 
 
 CONTROL = Control(
-    name="retrieved-automatically",
+    name="automatic-secret-retrieval",
     version=1,
     summary="The deployment pipeline fetches secrets from the vault by itself.",
     scope=Scope.PRODUCT,

@@ -1,5 +1,6 @@
 """A change is on its way only when enough people who had no hand in it said yes to exactly this state of it."""
 
+import re
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -12,15 +13,23 @@ from muniment.controls.control import (
     Control,
     Reason,
     Scope,
+    met,
     not_applicable,
-    satisfied,
     unknown,
     violated,
 )
+from muniment.controls.statement_order import removes_commits
 from muniment.facts import kinds
+from muniment.facts.statements import ReviewAction
 from muniment.policy.parameters import Stricter, Unit
 
 _NAMED = 5  # how many people a refusal names who could still approve
+_MACHINES = (  # addresses that only programs of forges write, each with an id to declare it by
+    (re.compile(r"noreply@github\.com"), "github"),
+    (re.compile(r"(?:\d{1,20}\+)?dependabot\[bot\]@users\.noreply\.github\.com"), "dependabot"),
+    (re.compile(r"(?:\d{1,20}\+)?github-actions\[bot\]@users\.noreply\.github\.com"), "github-actions"),
+    (re.compile(r"(?:\d{1,20}\+)?renovate\[bot\]@users\.noreply\.github\.com"), "renovate"),
+)
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,69 +41,94 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class Reasons(Codes):
     """What this control answers."""
 
-    REVIEWED = satisfied("{count} of {needed} others approved: {who}.")
+    REVIEWED = met("{count} of {needed} others approved: {who}.")
     NOTHING_TO_REVIEW = not_applicable("There is no commit that the branch does not have.")
     TOO_FEW_APPROVALS = violated(
         "{count} of {needed} others approved{who}.",
-        "Ask {ask} to read it and run: muniment approve {head} --onto {branch}",
+        "Ask {ask} to read and approve it.",
+        ReviewAction.APPROVE,
     )
-    TOO_FEW_OTHERS = violated(
+    TOO_FEW_APPROVALS_TO_REMOVE = violated(
+        "{branch} would lose commits, and {count} of {needed} others approved that{who}.",
+        "Ask {ask} to look at what is lost and approve it.",
+        ReviewAction.APPROVE,
+    )
+    TOO_FEW_ELIGIBLE_REVIEWERS = violated(
         "{count} of {needed} others approved{who}, and only {left} more people could.",
         "Add people (page People, or people.toml) who may write to this repository and had no hand in this change.",
     )
     CHANGES_REQUESTED = violated(
         "{name} asks for changes.",
-        "Talk to them; they can approve, or run: muniment approve {head} --onto {branch} --withdraw",
+        "Talk to {name}, who can approve it, or withdraw what was asked for.",
+        ReviewAction.WITHDRAW,
     )
     UNKNOWN_CONTRIBUTOR = unknown(
-        "{name}, {because} of {commit}, belongs to nobody who is known.",
-        "Say whose it is (page People, or people.toml), or have somebody with the security role run: "
-        "muniment approve {head} --onto {branch} --attest {subject}=PERSON",
+        "{name}, {role} of {commit}, belongs to nobody who is known.",
+        "Correct the commit if it is yours. Otherwise name the owner of {name} (page People, or people.toml), "
+        "or have somebody with the security role attest who it was.",
+        ReviewAction.ATTEST,
     )
-    UNLEARNT_CONTRIBUTOR = unknown(
-        "The {because} of {commit} could not be learnt: {why}.",
-        "Have somebody with the security role run: muniment approve {head} --onto {branch} --attest {subject}=PERSON",
+    UNKNOWN_MACHINE = unknown(
+        "{name}, {role} of {commit}, is the address of a program that is not declared.",
+        'Declare it once: on the page People, or in people.toml as a [[machine]]: id = "{id}", emails = ["{name}"].',
+    )
+    UNDETERMINED_CONTRIBUTOR = unknown(
+        "The {role} of {commit} could not be learnt: {why}.",
+        "Have somebody with the security role attest who it was.",
+        ReviewAction.ATTEST,
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
     """The approvals that count, against `reviewers`; who blocks; whom nobody knows."""
-    if not case.get(kinds.COMMITS):
+    if not case.get(kinds.COMMITS) and not removes_commits(case.get(kinds.REVISION)):
         return (Reasons.NOTHING_TO_REVIEW(f"commit:{case.get(kinds.REVISION).head}"),)
     if unlearnt := case.unlearnt(code_review.NEEDS):
         return unlearnt
     review = case.derived(code_review.read)
-    place = code_review.place(case)
+    approvals = _approvals(review, case.parameters.reviewers)
+    if not review.blocked_by and not review.strangers:
+        return (approvals,)
+    place = code_review.place(review.revision)
     return (
-        _approvals(review, case.parameters.reviewers, place),
-        *(Reasons.CHANGES_REQUESTED(f"person:{person}", **place) for person in review.blocked_by),
+        approvals,
+        *(
+            Reasons.CHANGES_REQUESTED(f"person:{person}", name=review.people.labels.get(person, person), **place)
+            for person in review.blocked_by
+        ),
         *(_stranger(stranger, place) for stranger in review.strangers),
     )
 
 
-def _approvals(review: CodeReview, needed: int, place: dict[str, str]) -> Reason:
-    subject, count = f"commit:{place['head']}", len(review.counted)
-    who = ", ".join(review.counted)
+def _approvals(review: CodeReview, needed: int) -> Reason:
+    subject, count = f"commit:{review.revision.head}", len(review.counted)
+    labels = review.people.labels
+    who = ", ".join(labels[person] for person in review.counted)
     if count >= needed:
         return Reasons.REVIEWED(subject, count=count, needed=needed, who=who)
     said = f" ({who})" if who else ""
     left = len(review.could_approve)
     if count + left < needed:
-        return Reasons.TOO_FEW_OTHERS(subject, count=count, needed=needed, who=said, left=left)
-    ask = code_review.some(review.could_approve, _NAMED)
-    return Reasons.TOO_FEW_APPROVALS(subject, count=count, needed=needed, who=said, ask=ask, **place)
+        return Reasons.TOO_FEW_ELIGIBLE_REVIEWERS(subject, count=count, needed=needed, who=said, left=left)
+    ask = code_review.some([labels[person] for person in review.could_approve], _NAMED)
+    codes = Reasons.TOO_FEW_APPROVALS_TO_REMOVE if removes_commits(review.revision) else Reasons.TOO_FEW_APPROVALS
+    return codes(subject, count=count, needed=needed, who=said, ask=ask, **code_review.place(review.revision))
 
 
 def _stranger(stranger: Stranger, place: dict[str, str]) -> Reason:
-    details = {**place, "commit": stranger.commit, "because": stranger.because.value}
+    details = {**place, "commit": stranger.commit, "role": stranger.because.value}
     if stranger.why:
-        return Reasons.UNLEARNT_CONTRIBUTOR(stranger.subject, why=stranger.why, **details)
+        return Reasons.UNDETERMINED_CONTRIBUTOR(stranger.subject, why=stranger.why, **details)
+    address = stranger.subject.partition(":")[2]
+    machine = next((id for pattern, id in _MACHINES if pattern.fullmatch(address)), "")
+    if machine:
+        return Reasons.UNKNOWN_MACHINE(stranger.subject, id=machine, **details)
     return Reasons.UNKNOWN_CONTRIBUTOR(stranger.subject, **details)
 
 
 CONTROL = Control(
-    name="reviewed-by-others",
-    version=1,
+    name="independent-review",
+    version=3,
     summary="Every change is approved by enough people who had no hand in it.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.COMMITS),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds, moments
 from muniment.facts.maybe import Unknown
 from muniment.facts.vault import SecretAge
@@ -14,19 +14,19 @@ from muniment.policy.parameters import Stricter, Unit
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """How old a value may become. What is marked public hides nothing and has no age."""
 
-    days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 365
+    max_age_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 365
 
 
 class Reasons(Codes):
     """What this control answers."""
 
-    ROTATED = satisfied("{count} secrets were set in the last {days} days.")
-    NOTHING_KEPT = not_applicable("The vault holds no secret of this product.")
-    TOO_OLD = violated(
+    ROTATED = met("{count} secrets were set in the last {days} days.")
+    NO_SECRETS = not_applicable("The vault holds no secret of this product.")
+    SECRET_TOO_OLD = violated(
         "{secret} of {environment} is from {changed}; a value is replaced after {days} days.",
         "Replace it: muniment secret rotate {secret} --env {environment}",
     )
-    AGE_NOT_LEARNT = unknown(
+    AGE_UNKNOWN = unknown(
         "How old {secret} of {environment} is could not be learnt: {why}.",
         "Replace it, and it is new: muniment secret rotate {secret} --env {environment}",
     )
@@ -35,9 +35,9 @@ class Reasons(Codes):
 def judge(case: Case) -> tuple[Reason, ...]:
     """Every secret that is too old, or of an age that nobody knows."""
     secrets = [one for one in case.get(kinds.VAULT_SECRETS) if not one.public]
-    days: int = case.parameters.days
+    days: int = case.parameters.max_age_days
     if not secrets:
-        return (Reasons.NOTHING_KEPT("fact:vault_secrets"),)
+        return (Reasons.NO_SECRETS("fact:vault_secrets"),)
     found = tuple(reason for one in secrets for reason in _secret(one, days, case.now))
     return found or (Reasons.ROTATED("fact:vault_secrets", count=len(secrets), days=days),)
 
@@ -46,14 +46,14 @@ def _secret(one: SecretAge, days: int, now: str) -> tuple[Reason, ...]:
     subject = f"secret:{one.name}"
     place = {"secret": one.name, "environment": one.environment}
     if isinstance(one.changed, Unknown):
-        return (Reasons.AGE_NOT_LEARNT(subject, why=one.changed.why, **place),)
+        return (Reasons.AGE_UNKNOWN(subject, why=one.changed.reason, **place),)
     if moments.later(one.changed.value, days=days) < now:
-        return (Reasons.TOO_OLD(subject, changed=one.changed.value[:10], days=days, **place),)
+        return (Reasons.SECRET_TOO_OLD(subject, changed=one.changed.value[:10], days=days, **place),)
     return ()
 
 
 CONTROL = Control(
-    name="rotated",
+    name="secret-rotation",
     version=1,
     summary="No secret in the vault is older than it may be.",
     scope=Scope.PRODUCT,

@@ -1,5 +1,6 @@
 """A change is small enough to be read with care; a larger one tells why, to a reviewer with the security role."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -11,15 +12,17 @@ from muniment.controls.control import (
     Control,
     Reason,
     Scope,
+    met,
     not_applicable,
-    satisfied,
     unknown,
     violated,
 )
 from muniment.facts import kinds
-from muniment.facts.maybe import Unknown
+from muniment.facts.change import File
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.statements import ReviewAction
 from muniment.policy.parameters import Stricter, Unit
-from muniment.policy.patterns import compiled
+from muniment.policy.patterns import compile_patterns
 
 WHY_LARGE = "why-large"
 
@@ -35,15 +38,15 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class Reasons(Codes):
     """What this control answers."""
 
-    SMALL = satisfied("{lines} lines in {files} files, of at most {most_lines} in {most_files}.")
-    LARGE_WITH_REASON = satisfied("{lines} lines in {files} files; {who} approved it and wrote why it is large.")
+    SMALL = met("{lines} lines in {files} files, of at most {most_lines} in {most_files}.")
+    LARGE_WITH_REASON = met("{lines} lines in {files} files; {who} approved it and wrote why it is large.")
     NOTHING_CHANGED = not_applicable("No file changes.")
     TOO_LARGE = violated(
         "{lines} lines in {files} files change; at most {most_lines} in {most_files} may.",
-        "Split it; or have {ask} approve it with the reason: "
-        f'muniment approve {{head}} --onto {{branch}} --answer {WHY_LARGE}="…"',
+        "Split it; or have {ask} approve it and say why it is large.",
+        ReviewAction.APPROVE,
     )
-    SIZE_NOT_LEARNT = unknown(
+    SIZE_UNKNOWN = unknown(
         "The size of {name} could not be learnt: {why}.",
         "Make its content readable here (a full clone has it), then check again.",
     )
@@ -52,26 +55,26 @@ class Reasons(Codes):
 def judge(case: Case) -> tuple[Reason, ...]:
     """Lines and files that people have to read, against `lines` and `files`."""
     limits: Parameters = case.parameters
-    skip = compiled(limits.generated)
-    files = [
-        file for file in case.get(kinds.FILES) if not (skip.fullmatch(file.path) and skip.fullmatch(file.old_path))
-    ]
+    every = case.get(kinds.FILES)
+    files = _read_by_people(every, limits.generated)
     subject = f"commit:{case.get(kinds.REVISION).head}"
-    if not case.get(kinds.FILES):
+    if not every:
         return (Reasons.NOTHING_CHANGED(subject),)
-    lines = 0
-    unread: list[Reason] = []
-    for file in files:
-        if isinstance(file.lines, Unknown):
-            unread.append(Reasons.SIZE_NOT_LEARNT(f"path:{file.path}", why=file.lines.why))
-        else:
-            lines += file.lines.value
-    if unread:
-        return tuple(unread)
+    if unread := [(file.path, file.lines.reason) for file in files if isinstance(file.lines, Unknown)]:
+        return tuple(Reasons.SIZE_UNKNOWN(f"path:{path}", why=why) for path, why in unread)
+    lines = sum([file.lines.value for file in files if isinstance(file.lines, Known)])
     size = {"lines": lines, "files": len(files), "most_lines": limits.lines, "most_files": limits.files}
     if lines <= limits.lines and len(files) <= limits.files:
         return (Reasons.SMALL(subject, **size),)
     return case.unlearnt(code_review.NEEDS) or (_large(case, subject, size),)
+
+
+def _read_by_people(files: tuple[File, ...], generated: tuple[str, ...]) -> Sequence[File]:
+    """The files but those that are generated, before the change and after it."""
+    if not generated:
+        return files
+    is_generated = compile_patterns(generated).fullmatch
+    return [file for file in files if not (is_generated(file.path) and is_generated(file.old_path))]
 
 
 def _large(case: Case, subject: str, size: dict[str, int]) -> Reason:
@@ -80,12 +83,14 @@ def _large(case: Case, subject: str, size: dict[str, int]) -> Reason:
     told = [p for p in security.counted if review.counted[p].answers.get(WHY_LARGE, "").strip()]
     if told:
         return Reasons.LARGE_WITH_REASON(subject, who=", ".join(told), **size)
-    return Reasons.TOO_LARGE(subject, ask=security.ask, **code_review.place(case), **size)
+    return Reasons.TOO_LARGE(
+        subject, ask=security.ask, questions=WHY_LARGE, **code_review.place(case.get(kinds.REVISION)), **size
+    )
 
 
 CONTROL = Control(
     name="small-changes",
-    version=1,
+    version=3,
     summary="Changes stay small enough to be read with care.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.FILES),

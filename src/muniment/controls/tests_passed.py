@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, not_applicable, satisfied, unknown, violated
+from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
 from muniment.facts.pipeline import Run
@@ -16,22 +16,22 @@ from muniment.policy.parameters import Stricter, Unit
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Which pipelines have to run, and whose word on it counts (identities, such as `machine:ci`).
 
-    Of a pipeline in `uncounted` its verdict is enough: nobody then sees that tests got lost. `may_lose` is how many
+    Of a pipeline in `without_counts` its result is enough: nobody then sees that tests got lost. `max_lost` is how many
     fewer than on the commit before may run.
     """
 
     pipelines: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.MORE] = ("tests",)
     runners: Annotated[tuple[str, ...], Unit("identities"), Stricter.FEWER] = ("machine:ci",)
-    at_least: Annotated[int, Meta(ge=1), Unit("tests executed"), Stricter.HIGHER] = 1
-    may_lose: Annotated[int, Meta(ge=0), Unit("tests"), Stricter.LOWER] = 0
-    uncounted: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.FEWER] = ()
+    min_executed: Annotated[int, Meta(ge=1), Unit("tests executed"), Stricter.HIGHER] = 1
+    max_lost: Annotated[int, Meta(ge=0), Unit("tests"), Stricter.LOWER] = 0
+    without_counts: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.FEWER] = ()
 
 
 class Reasons(Codes):
     """What this control answers."""
 
-    PASSED = satisfied("{name}: {executed} tests ran on {head}, none failed, {skipped} were skipped.")
-    PASSED_UNCOUNTED = satisfied("{name} ended well on {head}; the policy takes its word without counting.")
+    PASSED = met("{name}: {executed} tests ran on {head}, none failed, {skipped} were skipped.")
+    PASSED_WITHOUT_COUNTS = met("{name} ended well on {head}; the policy takes its word without counting.")
     NOTHING_TO_TEST = not_applicable("There is no commit to test.")
     NO_PIPELINE_NAMED = violated(
         "The policy names no pipeline that has to run.",
@@ -41,27 +41,27 @@ class Reasons(Codes):
         "The pipeline {name} did not run on {head}.",
         "Let it run on exactly this commit; on plain git it says so with: muniment tests submit --pipeline {name}",
     )
-    NOT_PROVEN = violated(
+    RUNNER_NOT_VERIFIED = violated(
         "Runs of {name} on {head} are told by {who}, but none by a runner of the policy with a key known to be its.",
         "Let one of {runners} sign, with a key that people.toml or the service's page Builders has.",
     )
-    FAILED = violated(
+    TESTS_FAILED = violated(
         "{name} failed on {head}: {failed} of {executed} tests.",
         "Mend what failed, and let {name} run on the new commit.",
     )
-    ENDED_BADLY = violated(
+    PIPELINE_FAILED = violated(
         "{name} did not end well on {head}, although no test is told to have failed.",
         "Look at its log; let it run to its end.",
     )
-    TOO_FEW = violated(
+    TOO_FEW_TESTS = violated(
         "{name} executed {executed} tests on {head} ({skipped} were skipped); at least {least} have to run.",
         "See why they did not run, and let {name} run again.",
     )
-    LOST = violated(
+    FEWER_TESTS = violated(
         "{name} executed {executed} tests on {head}, and {before} on {base} before it: {lost} got lost or are skipped.",
         "Bring them back; or have an exception say why they are gone.",
     )
-    RUN_NOT_LEARNT = unknown(
+    RUN_UNKNOWN = unknown(
         "What {name} found on {where} could not be learnt: {why}.",
         "Let it run again and hand in its report: muniment tests submit --pipeline {name} --junit FILE",
     )
@@ -86,44 +86,46 @@ def _pipeline(case: Case, name: str) -> Reason:
     if run is None:
         if not told:
             return Reasons.NOT_RUN(subject, head=head)
-        who = ", ".join(sorted({run.by for run in told}))
-        return Reasons.NOT_PROVEN(subject, head=head, who=who, runners=", ".join(limits.runners) or "nobody")
+        who = ", ".join(sorted({run.runner for run in told}))
+        return Reasons.RUNNER_NOT_VERIFIED(subject, head=head, who=who, runners=", ".join(limits.runners) or "nobody")
     if isinstance(run.passed, Unknown):
-        return Reasons.RUN_NOT_LEARNT(subject, where=head, why=run.passed.why)
+        return Reasons.RUN_UNKNOWN(subject, where=head, why=run.passed.reason)
     if isinstance(run.counts, Unknown):
-        if name not in limits.uncounted:
-            return Reasons.RUN_NOT_LEARNT(subject, where=head, why=run.counts.why)
-        return (Reasons.PASSED_UNCOUNTED if run.passed.value else Reasons.ENDED_BADLY)(subject, head=head)
+        if name not in limits.without_counts:
+            return Reasons.RUN_UNKNOWN(subject, where=head, why=run.counts.reason)
+        return (Reasons.PASSED_WITHOUT_COUNTS if run.passed.value else Reasons.PIPELINE_FAILED)(subject, head=head)
     counts = run.counts.value
     size: dict[str, str | int] = {"head": head, "executed": counts.executed, "skipped": counts.skipped}
     if counts.failed:
-        return Reasons.FAILED(subject, failed=counts.failed, **size)
+        return Reasons.TESTS_FAILED(subject, failed=counts.failed, **size)
     if not run.passed.value:
-        return Reasons.ENDED_BADLY(subject, head=head)
-    if counts.executed < limits.at_least:
-        return Reasons.TOO_FEW(subject, least=limits.at_least, **size)
+        return Reasons.PIPELINE_FAILED(subject, head=head)
+    if counts.executed < limits.min_executed:
+        return Reasons.TOO_FEW_TESTS(subject, least=limits.min_executed, **size)
     return _kept(case, name, counts.executed, size)
 
 
 def _kept(case: Case, name: str, executed: int, size: dict[str, str | int]) -> Reason:
     """Whether as many tests ran as on the commit before; where none ran there, there is nothing to lose."""
     limits: Parameters = case.parameters
-    before = _newest(case, (run for run in case.get(kinds.TEST_RUNS).before if run.pipeline == name))
+    before = _newest(case, (run for run in case.get(kinds.TEST_RUNS).base if run.pipeline == name))
     subject = f"pipeline:{name}"
-    if before is None or name in limits.uncounted:
+    if before is None or name in limits.without_counts:
         return Reasons.PASSED(subject, **size)
     if isinstance(before.counts, Unknown):
-        return Reasons.RUN_NOT_LEARNT(subject, where=before.commit, why=before.counts.why)
+        return Reasons.RUN_UNKNOWN(subject, where=before.commit, why=before.counts.reason)
     lost = before.counts.value.executed - executed
-    if lost > limits.may_lose:
-        return Reasons.LOST(subject, base=before.commit, before=before.counts.value.executed, lost=lost, **size)
+    if lost > limits.max_lost:
+        return Reasons.FEWER_TESTS(subject, base=before.commit, before=before.counts.value.executed, lost=lost, **size)
     return Reasons.PASSED(subject, **size)
 
 
 def _newest(case: Case, runs: Iterable[Run]) -> Run | None:
     """The newest run whose runner's word counts; of two at one moment, the one that tells of more failures."""
     limits: Parameters = case.parameters
-    counting = [run for run in runs if run.by in limits.runners and run.signature in PROVEN and run.time <= case.now]
+    counting = [
+        run for run in runs if run.runner in limits.runners and run.signature in PROVEN and run.time <= case.now
+    ]
     return max(counting, key=lambda run: (run.time, *_doubt(run)), default=None)
 
 

@@ -9,20 +9,20 @@ from muniment.controls import code_review
 from muniment.controls.code_review import CodeReview
 from muniment.controls.control import Case, Codes, Reason
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.decision import Decision, Outcome, Reasons, Result, sentences
+from muniment.decision.decision import Decision, Outcome, Reasons, Result, answer_of, sentences
 from muniment.facts import kinds
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known
 from muniment.policy.model import Point
 
 
-class PolicyTold(Struct, frozen=True):
+class PolicyReference(Struct, frozen=True):
     """Which policy judged."""
 
     digest: str
 
 
-class RevisionTold(Struct, frozen=True):
+class RevisionReport(Struct, frozen=True):
     """What was judged. `update` is what becomes of the branch, "unknown" if that could not be learnt."""
 
     repository: str
@@ -32,86 +32,96 @@ class RevisionTold(Struct, frozen=True):
     update: str
 
 
-class ReasonTold(Struct, frozen=True):
-    """One reason, in words. `details` are what its sentences were filled with, besides the subject."""
+class ReasonReport(Struct, frozen=True):
+    """One reason, in words. `details` are what its sentences were filled with, besides the subject.
+
+    `settled_by` is the action of the statement that settles it (`facts.statements.ReviewAction`), "" where none does.
+    """
 
     code: str
     message: str
     remedy: str
     subject: str
     details: dict[str, str | int] = {}
+    settled_by: str = ""
 
 
-class ResultTold(Struct, frozen=True):
+class ResultReport(Struct, frozen=True):
     """One clause, and what its control says. `enforced` is false while it only reports."""
 
     clause: str
     text: str
     control: str
-    version: int
+    control_version: int
     status: str
     enforced: bool
     exception: str
-    reasons: tuple[ReasonTold, ...]
+    reasons: tuple[ReasonReport, ...]
 
 
-class BecauseTold(Struct, frozen=True):
+class ContributionReport(Struct, frozen=True):
     """One hand that somebody had in the change."""
 
     role: str
     commit: str
 
 
-class ContributorTold(Struct, frozen=True):
+class ContributorReport(Struct, frozen=True):
     """A contributor: `person` is the id of somebody known, else `identity` is what was read. The other is ""."""
 
     person: str
     identity: str
-    because: tuple[BecauseTold, ...]
+    roles: tuple[ContributionReport, ...]
 
 
-class ApprovalTold(Struct, frozen=True):
+class ApprovalReport(Struct, frozen=True):
     """One statement on the change or on a head like it, and why it does not count, as codes."""
 
     person: str
     head: str
-    verdict: str
+    action: str
     counted: bool
-    why_not: tuple[str, ...]
+    reasons_not_counted: tuple[str, ...]
 
 
-class Account(Struct, frozen=True):
-    """A decision, told. `could_approve` are persons whose approval would count and is not there yet.
+class DecisionReport(Struct, frozen=True):
+    """A decision, told. `eligible_reviewers` are persons whose approval would count and is not there yet; `names` are
+    those of the persons in it, by id, where people type another name for them than the id.
 
-    `not_read` says, if the code review could not be read at all, what is missing; contributors and approvals are then
-    empty because nobody knows them.
+    `spent_approvals_known` is false where no ledger was read that tells which approvals are spent: all are supposed to
+    count.
+
+    `missing_facts` says, if the code review could not be read at all, what is missing; contributors and approvals are
+    then empty because nobody knows them.
     """
 
     decision: Outcome
     point: Point
     preview: bool
     time: str
-    policy: PolicyTold
+    policy: PolicyReference
     facts: str
-    revision: RevisionTold
-    results: tuple[ResultTold, ...]
-    reasons: tuple[ReasonTold, ...]
-    contributors: tuple[ContributorTold, ...]
+    revision: RevisionReport
+    results: tuple[ResultReport, ...]
+    reasons: tuple[ReasonReport, ...]
+    contributors: tuple[ContributorReport, ...]
     merger: str
-    approvals: tuple[ApprovalTold, ...]
-    could_approve: tuple[str, ...]
-    not_read: tuple[str, ...]
+    approvals: tuple[ApprovalReport, ...]
+    eligible_reviewers: tuple[str, ...]
+    missing_facts: tuple[str, ...]
+    names: dict[str, str] = {}
+    spent_approvals_known: bool = True
 
 
-def account(decision: Decision, policy: BoundPolicy, facts: Facts) -> Account:
+def account(decision: Decision, policy: BoundPolicy, facts: Facts) -> DecisionReport:
     """The account of `decision`, which came of `policy` and `facts`."""
     review = _code_review(facts, decision.time)
-    return Account(
+    return DecisionReport(
         decision=decision.outcome,
         point=decision.point,
         preview=decision.preview,
         time=decision.time,
-        policy=PolicyTold(decision.policy),
+        policy=PolicyReference(decision.policy),
         facts=decision.facts,
         revision=_revision(decision, facts),
         results=tuple(_result(result, policy) for result in decision.results),
@@ -119,9 +129,25 @@ def account(decision: Decision, policy: BoundPolicy, facts: Facts) -> Account:
         contributors=_contributors(review) if isinstance(review, CodeReview) else (),
         merger=review.merger if isinstance(review, CodeReview) else "",
         approvals=_approvals(review) if isinstance(review, CodeReview) else (),
-        could_approve=review.could_approve if isinstance(review, CodeReview) else (),
-        not_read=() if isinstance(review, CodeReview) else review,
+        eligible_reviewers=review.could_approve if isinstance(review, CodeReview) else (),
+        missing_facts=() if isinstance(review, CodeReview) else review,
+        names=_names(review) if isinstance(review, CodeReview) else {},
+        spent_approvals_known=not _are_spent_supposed(facts),
     )
+
+
+def _are_spent_supposed(facts: Facts) -> bool:
+    landed = facts.get(kinds.LANDED_HEADS)
+    return isinstance(landed, Known) and landed.value.preview
+
+
+def _names(review: CodeReview) -> dict[str, str]:
+    """The name of each person in an account, by id, where it is not the id itself."""
+    identities = (*review.contributors, review.merger)
+    people = {identity.removeprefix("person:") for identity in identities if identity.startswith("person:")}
+    people |= {judged.approval.ref_person for judged in review.judged} | set(review.could_approve)
+    labels = review.people.labels
+    return {person: labels[person] for person in sorted(people) if labels.get(person, person) != person}
 
 
 def _code_review(facts: Facts, now: str) -> CodeReview | tuple[str, ...]:
@@ -130,10 +156,10 @@ def _code_review(facts: Facts, now: str) -> CodeReview | tuple[str, ...]:
     return unlearnt or code_review.read(case)
 
 
-def _revision(decision: Decision, facts: Facts) -> RevisionTold:
+def _revision(decision: Decision, facts: Facts) -> RevisionReport:
     revision = facts.get(kinds.REVISION)
     update = revision.value.update if isinstance(revision, Known) else revision
-    return RevisionTold(
+    return RevisionReport(
         repository=decision.repository,
         target=decision.target,
         base=decision.base,
@@ -142,14 +168,14 @@ def _revision(decision: Decision, facts: Facts) -> RevisionTold:
     )
 
 
-def _result(result: Result, policy: BoundPolicy) -> ResultTold:
+def _result(result: Result, policy: BoundPolicy) -> ResultReport:
     bound = next(bound for bound in policy.clauses if bound.clause.id == result.clause)
     codes = Reasons if bound.control is None else bound.control.codes
-    return ResultTold(
+    return ResultReport(
         clause=result.clause,
         text=bound.clause.text,
         control=result.control,
-        version=result.version,
+        control_version=result.control_version,
         status=result.status.value,
         enforced=result.enforced,
         exception=result.exception,
@@ -157,34 +183,35 @@ def _result(result: Result, policy: BoundPolicy) -> ResultTold:
     )
 
 
-def _reason(codes: type[Codes], reason: Reason) -> ReasonTold:
+def _reason(codes: type[Codes], reason: Reason) -> ReasonReport:
     message, remedy = sentences(codes, reason)
-    return ReasonTold(reason.code, message, remedy, reason.subject, reason.details)
+    settled_by = answer_of(codes, reason).settled_by
+    return ReasonReport(reason.code, message, remedy, reason.subject, reason.details, settled_by or "")
 
 
-def _contributors(review: CodeReview) -> tuple[ContributorTold, ...]:
+def _contributors(review: CodeReview) -> tuple[ContributorReport, ...]:
     known = [
-        ContributorTold(
+        ContributorReport(
             who.removeprefix("person:") if who.startswith("person:") else "",
             "" if who.startswith("person:") else who,
-            tuple(BecauseTold(part.because.value, part.commit) for part in parts),
+            tuple(ContributionReport(part.because.value, part.commit) for part in parts),
         )
         for who, parts in review.contributors.items()
     ]
-    strangers: dict[str, list[BecauseTold]] = {}
+    strangers: dict[str, list[ContributionReport]] = {}
     for stranger in review.strangers:
-        strangers.setdefault(stranger.subject, []).append(BecauseTold(stranger.because.value, stranger.commit))
-    return (*known, *(ContributorTold("", subject, tuple(because)) for subject, because in strangers.items()))
+        strangers.setdefault(stranger.subject, []).append(ContributionReport(stranger.because.value, stranger.commit))
+    return (*known, *(ContributorReport("", subject, tuple(because)) for subject, because in strangers.items()))
 
 
-def _approvals(review: CodeReview) -> tuple[ApprovalTold, ...]:
+def _approvals(review: CodeReview) -> tuple[ApprovalReport, ...]:
     return tuple(
-        ApprovalTold(
+        ApprovalReport(
             person=judged.approval.ref_person,
             head=judged.approval.ref_head,
-            verdict=judged.approval.verdict.value,
+            action=judged.approval.action.value,
             counted=judged.counted,
-            why_not=judged.why_not,
+            reasons_not_counted=judged.why_not,
         )
         for judged in review.judged
     )

@@ -9,11 +9,10 @@ from msgspec import Struct
 
 from muniment.controls.control import Control
 from muniment.errors import PolicyError
-from muniment.policy import patterns
 from muniment.policy.document import place_of_clause
 from muniment.policy.model import Clause, Policy
 from muniment.policy.parameters import Declared, declared
-from muniment.policy.reading import shown
+from muniment.policy.reading import find_pattern_problem, shown
 
 PATHS = "paths"  # the unit of a parameter that lists path patterns
 
@@ -38,6 +37,10 @@ class BoundPolicy(Struct, frozen=True):
 
     policy: Policy
     clauses: tuple[BoundClause, ...]
+
+    def __hash__(self) -> int:
+        """By the policy's digest, so that what is made of two policies can be cached."""
+        return hash(self.policy)
 
 
 def bind(
@@ -93,9 +96,8 @@ def _problem(parameter: Declared, value: Any, control: Control) -> str:
     except msgspec.ValidationError as error:
         return f"{_in_words(str(error))}, found {shown(value)}"
     if parameter.unit == PATHS:
-        for pattern in value:
-            if problem := patterns.problem(pattern):
-                return f"expected path patterns, found {shown(pattern)}: {problem}"
+        problem = find_pattern_problem(value)
+        return f"expected path patterns, found {problem}" if problem else ""
     return ""
 
 

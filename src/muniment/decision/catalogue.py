@@ -36,15 +36,15 @@ CONTROLS = {
 }
 
 LATER = {
-    "no-known-weakness": 6,
+    "no-overdue-findings": 6,
     "requirements-met": 6,
     "security-updates": 7,
-    "security-review-held": 8,
-    "security-retro-held": 8,
+    "quarterly-security-review": 8,
+    "quarterly-security-retro": 8,
     "least-privilege": 9,
     "privilege-separation": 9,
     "complete-mediation": 9,
-    "several-layers": 9,
+    "multiple-security-layers": 9,
     "secure-failure": 9,
-    "not-in-the-way": 9,
+    "user-friendly-security": 9,
 }

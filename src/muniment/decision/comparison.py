@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from muniment.decision.binding import BoundClause, BoundPolicy
-from muniment.policy.model import Point
+from muniment.policy.model import Policy
 from muniment.policy.parameters import Stricter, declared
 from muniment.policy.parameters import compare as compare_values
 
@@ -54,12 +54,24 @@ def _policies(old: BoundPolicy, new: BoundPolicy) -> Iterator[Difference]:
         yield Difference("", "source", Direction.NEUTRAL, one.source, other.source)
     if one.repository != other.repository:
         yield Difference("", "repository", Direction.WEAKER, one.repository, other.repository, incomparable=True)
-    yield from _value("", "protected", Stricter.MORE, one.protected, other.protected)
+    yield from _sections(one, other)
+    yield from _value("", "protected branches", Stricter.MORE, one.protected_branches, other.protected_branches)
     yield from _value("", "protected tags", Stricter.MORE, one.protected_tags, other.protected_tags)
-    yield from _value("", "unjudged", Stricter.FEWER, tuple(one.unjudged), tuple(other.unjudged))
-    for point, why in one.unjudged.items():
-        if other.unjudged.get(point, why) != why:
-            yield Difference("", f"unjudged.{point}", Direction.NEUTRAL, why, other.unjudged[point])
+    yield from _value("", "unenforced", Stricter.FEWER, tuple(one.unenforced), tuple(other.unenforced))
+    for point, why in one.unenforced.items():
+        if other.unenforced.get(point, why) != why:
+            yield Difference("", f"unenforced.{point}", Direction.NEUTRAL, why, other.unenforced[point])
+
+
+def _sections(one: Policy, other: Policy) -> Iterator[Difference]:
+    """Headings and owners make nothing weaker: which clauses there are, and what they ask, is compared apart."""
+    old, new = ({section.id: section for section in policy.sections} for policy in (one, other))
+    for name in {**old, **new}:
+        if old.get(name) != new.get(name):
+            before, after = (
+                f"{found.name} ({found.owner})" if found else "" for found in (old.get(name), new.get(name))
+            )
+            yield Difference("", f"section {name}", Direction.NEUTRAL, before, after)
 
 
 def _clauses(name: str, old: BoundClause | None, new: BoundClause | None) -> Iterator[Difference]:
@@ -70,12 +82,14 @@ def _clauses(name: str, old: BoundClause | None, new: BoundClause | None) -> Ite
             yield Difference(name, "removed", Direction.WEAKER, old.clause.text, "")
         return
     one, other = old.clause, new.clause
-    if one.text != other.text:
-        yield Difference(name, "text", Direction.NEUTRAL, one.text, other.text)
+    for what in ("name", "section", "text", "owner"):
+        before, after = getattr(one, what), getattr(other, what)
+        if before != after:
+            yield Difference(name, what, Direction.NEUTRAL, before, after)
     yield from _places(name, "branches", one.branches, other.branches)
     yield from _places(name, "paths", one.paths, other.paths)
-    yield from _bites(name, one.bites, other.bites)
-    yield from _delays(name, one.report_until, other.report_until)
+    yield from _value(name, "enforce", Stricter.MORE, one.enforce, other.enforce)
+    yield from _delays(name, one.monitoring_until, other.monitoring_until)
     if one.control != other.control:
         yield _controls(name, one.control, other.control)
     else:
@@ -101,16 +115,6 @@ def _parameters(name: str, old: BoundClause, new: BoundClause) -> Iterator[Diffe
             yield Difference(name, f"with.{key}", Direction.WEAKER, before, after, incomparable=True)
 
 
-def _bites(name: str, old: tuple[Point, ...], new: tuple[Point, ...]) -> Iterator[Difference]:
-    """A clause that comes to stop things is stricter, even if it no longer reports; and the other way round."""
-    one, other = (set(points) - {Point.REPORT} for points in (old, new))
-    if one < other or other < one:
-        direction = Direction.STRICTER if one < other else Direction.WEAKER
-        yield Difference(name, "bites", direction, _shown(old), _shown(new))
-    else:
-        yield from _value(name, "bites", Stricter.MORE, old, new)
-
-
 def _places(name: str, what: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Difference]:
     """Empty means everywhere, which is strictest."""
     if old and new:
@@ -121,11 +125,11 @@ def _places(name: str, what: str, old: tuple[str, ...], new: tuple[str, ...]) ->
 
 
 def _delays(name: str, old: datetime.date | None, new: datetime.date | None) -> Iterator[Difference]:
-    """No day at all is strictest: the clause bites at once."""
+    """No day at all is strictest: the clause is enforced at once."""
     if old != new:
         weaker = new is not None and (old is None or new > old)
         direction = Direction.WEAKER if weaker else Direction.STRICTER
-        yield Difference(name, "report_until", direction, _shown(old or ""), _shown(new or ""))
+        yield Difference(name, "monitoring_until", direction, _shown(old or ""), _shown(new or ""))
 
 
 def _value(name: str, what: str, stricter: Stricter, old: Any, new: Any) -> Iterator[Difference]:

@@ -16,6 +16,9 @@ class Outcome(StrEnum):
     DENY = "deny"
 
 
+_FINE = frozenset((Status.MET, Status.NOT_APPLICABLE))
+
+
 class Result(Struct, frozen=True):
     """What one control says of one clause. `version` is the control's, 0 where none judged.
 
@@ -24,7 +27,7 @@ class Result(Struct, frozen=True):
 
     clause: str
     control: str
-    version: int
+    control_version: int
     status: Status
     reasons: tuple[Reason, ...]
     enforced: bool
@@ -33,18 +36,18 @@ class Result(Struct, frozen=True):
     @property
     def fine(self) -> bool:
         """Whether the control has nothing against it, or an exception covers what it has."""
-        return self.status in (Status.SATISFIED, Status.NOT_APPLICABLE) or bool(self.exception)
+        return self.status in _FINE or bool(self.exception)
 
     @property
     def stops(self) -> bool:
         """Whether this result alone makes the decision a denial."""
-        return self.enforced and not self.fine
+        return self.enforced and not (self.status in _FINE or self.exception)
 
 
 class Decision(Struct, frozen=True):
     """One judgement, whole. `preview`: its pushers were supposed, so it may be neither recorded nor enforced.
 
-    `time` is the moment that it was judged for. `reasons` are nobody's clause: a freeze, or that nothing bites.
+    `time` is the moment that it was judged for. `reasons` are nobody's clause: a freeze, or that no clause is enforced.
     """
 
     outcome: Outcome
@@ -64,30 +67,31 @@ class Decision(Struct, frozen=True):
 class Reasons(Codes):
     """What a judgement says by itself, whatever the control."""
 
-    NOT_EVALUATED_YET = unknown(
+    CONTROL_NOT_AVAILABLE = unknown(
         "Not evaluated yet: the control {name} comes with part {part} of Muniment.",
-        "Let the clause bite at report only until then.",
+        "Write enforce = [] for the clause until then.",
     )
-    UNCOVERED = unknown(
+    NO_CONTROL = unknown(
         "Nothing judges this clause: it names no control.",
         "Give it a control in policy.toml; muniment explain lists them.",
     )
-    OTHER_PATHS = not_applicable("None of the paths of this clause is touched.")
-    NO_CLAUSE_BITES = unknown(
-        "No clause of the policy bites at {point} on {name}.",
-        'Add one to policy.toml, or say in words why none has to: [unjudged] {point} = "…"',
+    PATHS_NOT_TOUCHED = not_applicable("None of the paths of this clause is touched.")
+    NO_CLAUSE_ENFORCED = unknown(
+        "No clause of the policy is enforced at {point} on {name}.",
+        'Add one to policy.toml, or say why none has to be enforced: [unenforced] {point} = "…"',
     )
-    JUDGED_BY_NOBODY = not_applicable("No clause has to bite at {point}: {why}")
+    EXPLICITLY_UNENFORCED = not_applicable("No clause has to be enforced at {point}: {why}")
     FROZEN = violated(
-        "All {stopped} are stopped since {since} by {person}: {why}",
-        "Wait. Two people with the security role lift it: muniment unfreeze {name}, or the page Policy.",
+        "All {stopped} are stopped since {since}{until} by {person}: {why}",
+        "Wait. {appoint}Two people with the security role {lift}: muniment unfreeze {name}, or the page Policy.",
     )
-    FREEZE_REHEARSED = not_applicable("A freeze is rehearsed since {since} by {person}: {why}. It stops nothing.")
-    FREEZES_NOT_LEARNT = unknown(
+    FREEZE_ANNOUNCED = not_applicable("From {since}{until} there is {what}, by {person}: {why}")
+    FREEZE_DRILL = not_applicable("A freeze drill is under way since {since}, by {person}: {why}. It stops nothing.")
+    FREEZES_UNKNOWN = unknown(
         "Whether {stopped} are stopped could not be learnt: {why}.",
         "Ask who runs this installation; muniment doctor says more.",
     )
-    CONTROL_SAID_NOTHING = unknown(
+    CONTROL_WITHOUT_RESULT = unknown(
         "The control {name} gave no answer.",
         "This is a defect of Muniment: please report it. Until then only an exception lets this proceed.",
     )
@@ -114,6 +118,6 @@ def sentences(codes: type[Codes], reason: Reason) -> tuple[str, str]:
 
 
 def fillings(subject: str, details: Mapping[str, str | int]) -> dict[str, str | int]:
-    """What fills the blanks of a reason's sentences."""
+    """What fills the blanks of a reason's sentences. `name` is the subject's, unless the details say another."""
     kind, _, name = subject.partition(":")
-    return {**details, "subject": subject, "name": name.replace("_", " ") if kind == "fact" else name}
+    return {"name": name.replace("_", " ") if kind == "fact" else name, **details, "subject": subject}

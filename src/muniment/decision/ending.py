@@ -1,22 +1,48 @@
-"""When an allowance ends by itself: with an exception, or with the day until which a clause only reports."""
+"""When a decision ends by itself: with an exception, with the day until which a clause only reports, where a freeze
+begins or ends, or once a fact that it rests on is too old.
+"""
 
 import datetime
 from collections.abc import Iterable, Iterator
 
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.decision import Decision, Outcome, Result
+from muniment.decision.freezes import next_boundary
 from muniment.facts import moments
-from muniment.facts.statements import PolicyException
+from muniment.facts.facts import Facts
+from muniment.facts.kinds import KINDS
+from muniment.facts.maybe import Known
+from muniment.facts.statements import Freeze, PolicyException
+
+NO_FACTS = Facts({})
 
 
-def ending(decision: Decision, policy: BoundPolicy, exceptions: Iterable[PolicyException]) -> str:
-    """The first moment from which on the same facts may be denied, "" for none. A denial ends with nothing."""
+def ending(
+    decision: Decision,
+    policy: BoundPolicy,
+    exceptions: Iterable[PolicyException],
+    freezes: Iterable[Freeze] = (),
+    facts: Facts = NO_FACTS,
+) -> str:
+    """The first moment from which on the same facts may be decided otherwise, "" for none.
+
+    A denial ends with a freeze alone; whatever else would have to change is an event.
+    """
+    boundary = next_boundary(freezes, decision.time)
     if decision.outcome is not Outcome.ALLOW:
-        return ""
-    days = {bound.clause.id: bound.clause.report_until for bound in policy.clauses}
+        return boundary
+    days = {bound.clause.id: bound.clause.monitoring_until for bound in policy.clauses}
     known = tuple(exceptions)
     ends = (end for result in decision.results for end in _ends(result, known, days.get(result.clause)))
-    return min((end for end in ends if end > decision.time), default="")
+    return min((end for end in (*ends, *_too_old(facts), boundary) if end > decision.time), default="")
+
+
+def _too_old(facts: Facts) -> Iterator[str]:
+    """When each fact that is good for a while only is not known any more."""
+    for name, fact in facts.items().items():
+        good_for = KINDS[name].good_for if name in KINDS else 0
+        if good_for and isinstance(fact.value, Known):
+            yield moments.later(fact.read_at, minutes=good_for)
 
 
 def _ends(result: Result, exceptions: Iterable[PolicyException], day: datetime.date | None) -> Iterator[str]:

@@ -25,9 +25,11 @@ def tighten(
     theirs = {clause.id for clause in floor.policy.clauses}
     clauses = [_stricter(clause, ours.get(clause.id), controls) for clause in floor.policy.clauses]
     clauses += [clause for clause in own.policy.clauses if clause.id not in theirs]
+    headed = {section.id for section in floor.policy.sections}
     effective = structs.replace(
         floor.policy,
-        protected=_union(floor.policy.protected, own.policy.protected),
+        sections=(*floor.policy.sections, *(one for one in own.policy.sections if one.id not in headed)),
+        protected_branches=_union(floor.policy.protected_branches, own.policy.protected_branches),
         clauses=tuple(clauses),
         protected_tags=_union(floor.policy.protected_tags, own.policy.protected_tags),
     )
@@ -40,10 +42,10 @@ def _stricter(floor: Clause, own: Clause | None, controls: Mapping[str, Control]
         return floor
     return structs.replace(
         floor,
-        bites=_union(floor.bites, own.bites),
+        enforce=_union(floor.enforce, own.enforce),
         branches=_union(floor.branches, own.branches) if floor.branches and own.branches else (),
         paths=_union(floor.paths, own.paths) if floor.paths and own.paths else (),
-        report_until=_earlier(floor.report_until, own.report_until),
+        monitoring_until=_earlier(floor.monitoring_until, own.monitoring_until),
         parameters=_parameters(floor, own, controls.get(floor.control)),
     )
 

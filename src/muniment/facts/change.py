@@ -4,15 +4,15 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.facts.maybe import Maybe
+from muniment.facts.maybe import Maybe, Unknown
 
 
 class Update(StrEnum):
     """What becomes of a branch whose tip was `base` when it takes `head`."""
 
-    NOTHING = "nothing"  # head is base
-    FORWARD = "forward"  # head descends from base
-    PROPOSED = "proposed"  # head and base have parted; the change is still to be merged
+    UNCHANGED = "unchanged"  # head is base
+    FAST_FORWARD = "fast-forward"  # head descends from base
+    DIVERGED = "diverged"  # head and base have parted; the change is still to be merged
     REWOUND = "rewound"  # commits of base are lost
     CREATED = "created"
     DELETED = "deleted"
@@ -31,7 +31,7 @@ class Revision(Struct, frozen=True):
     update: Maybe[Update]
 
 
-class Because(StrEnum):
+class ContributorRole(StrEnum):
     """What makes somebody a contributor."""
 
     AUTHOR = "author"
@@ -39,17 +39,17 @@ class Because(StrEnum):
     CO_AUTHOR = "co-author"
     SIGNER = "signer"
     PUSHER = "pusher"
-    ASKED = "asked"
+    REQUESTER = "requester"
     OPENER = "opener"
-    SUGGESTION = "suggestion"
+    SUGGESTION_APPLIER = "suggestion-applier"
     RESOLVER = "resolver"
 
 
-class Hand(Struct, frozen=True):
+class Contributor(Struct, frozen=True):
     """One identity that had a hand in a commit, and how. Identities: see `facts.people`; "" where nobody can tell."""
 
     identity: str
-    because: Because
+    role: ContributorRole
 
 
 class Commit(Struct, frozen=True):
@@ -58,7 +58,7 @@ class Commit(Struct, frozen=True):
     id: str
     tree: str
     parents: tuple[str, ...]
-    hands: tuple[Hand, ...]
+    contributors: tuple[Contributor, ...]
 
 
 class File(Struct, frozen=True):
@@ -80,7 +80,7 @@ class Push(Struct, frozen=True):
     """Who first pushed a commit, as an identity."""
 
     commit: str
-    who: Maybe[str]
+    pusher: Maybe[str]
 
 
 class Pushes(Struct, frozen=True):
@@ -88,12 +88,14 @@ class Pushes(Struct, frozen=True):
 
     `preview`: nobody recorded pushes, and they are supposed to be by the commits' own contributors. `earlier_heads`
     are all past heads of this change, `earlier` the commits reachable from those and not from base or head.
+    `update_pusher`, as an identity, pushes the update itself: whoever deletes or rewinds a branch contributes to that.
     """
 
     preview: bool
-    first: tuple[Push, ...]
+    first_pushes: tuple[Push, ...]
     earlier_heads: tuple[str, ...]
-    earlier: tuple[Commit, ...]
+    earlier_commits: tuple[Commit, ...]
+    update_pusher: Maybe[str] = Unknown("nobody recorded who pushes it")
 
 
 class ApprovedHead(Struct, frozen=True):
@@ -106,5 +108,5 @@ class ApprovedHead(Struct, frozen=True):
 
     head: str
     commits: tuple[Commit, ...]
-    merged: str
-    replayed: tuple[str, ...]
+    merged_tree: str
+    replayed_trees: tuple[str, ...]

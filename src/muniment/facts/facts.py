@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from muniment.facts import canonical, moments
-from muniment.facts.maybe import Maybe, Unknown
+from muniment.facts.maybe import Known, Maybe, Unknown
 
 T = TypeVar("T")
+_NOT_COLLECTED = Unknown("it was not collected")
 
 
 class Kind(Struct, Generic[T], frozen=True):
@@ -23,21 +24,39 @@ class Kind(Struct, Generic[T], frozen=True):
     good_for: int = 0
 
 
-class Fact(Struct, frozen=True):
-    """One fact. `salt` is drawn afresh by the collector (32 hexadecimal digits), so a digest tells nothing by itself.
-
-    `read_at` is RFC 3339, UTC. Source, moment and value are committed to together.
-    """
+class StoredFact(Struct, frozen=True):
+    """A fact as it is stored and committed to: its canonical JSON. Fields as in Fact."""
 
     value: Any
     source: str
     read_at: str
     salt: str
 
+
+class Fact(Struct, frozen=True):
+    """One fact. `salt` is drawn afresh by the collector (32 hexadecimal digits), so a digest tells nothing by itself.
+
+    `read_at` is RFC 3339, UTC. Source, moment and value are committed to together. A known value whose parts are
+    stored as objects of their own (people) is committed to by `reference`, the digest of the list of those objects;
+    "" for a value that is stored whole.
+    """
+
+    value: Any
+    source: str
+    read_at: str
+    salt: str
+    reference: str = ""
+
+    @property
+    def stored(self) -> StoredFact:
+        """What is stored and committed to: the value, or the reference that stands for it."""
+        value = Known(self.reference) if self.reference else self.value
+        return StoredFact(value, self.source, self.read_at, self.salt)
+
     @property
     def digest(self) -> str:
         """The commitment to this fact."""
-        return canonical.digest_of(self)
+        return canonical.digest_of(self.stored)
 
 
 class Facts:
@@ -54,19 +73,17 @@ class Facts:
     def get(self, kind: Kind[T]) -> Maybe[T]:
         """The value that goes by `kind`, however old."""
         fact = self._facts.get(kind.name)
-        if fact is None:
-            return Unknown("it was not collected")
-        value: Maybe[T] = fact.value
-        return value
+        return _NOT_COLLECTED if fact is None else fact.value
 
     def get_at(self, kind: Kind[T], now: str) -> Maybe[T]:
         """The value that goes by `kind` for a judgement at the moment `now`: Unknown once it is too old."""
         fact = self._facts.get(kind.name)
-        if fact is None or not kind.good_for:
-            return self.get(kind)
-        if not fact.read_at <= now <= moments.later(fact.read_at, minutes=kind.good_for):
+        if fact is None:
+            return _NOT_COLLECTED
+        if kind.good_for and not fact.read_at <= now <= moments.later(fact.read_at, minutes=kind.good_for):
             return Unknown(f"it was read at {fact.read_at}, and counts for {kind.good_for} minutes only")
-        return self.get(kind)
+        value: Maybe[T] = fact.value
+        return value
 
     def items(self) -> Mapping[str, Fact]:
         """All facts by name."""

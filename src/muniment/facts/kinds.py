@@ -8,7 +8,7 @@ from muniment.facts.pipeline import (
     BranchRules,
     CommitDecision,
     Deadline,
-    Delivery,
+    DeploymentRequest,
     Deployments,
     Environment,
     ForgeSettings,
@@ -17,7 +17,7 @@ from muniment.facts.pipeline import (
     Provenance,
     Runs,
 )
-from muniment.facts.statements import Approval, Freeze, PolicyException
+from muniment.facts.statements import Approval, Freeze, LandedHeads, PolicyException
 from muniment.facts.vault import EnvironmentAccess, Retrieval, SecretAge
 
 _HOUR, _DAY = 60, 24 * 60  # in minutes
@@ -28,13 +28,14 @@ FILES: Kind[tuple[File, ...]] = Kind("files", Known[tuple[File, ...]] | Unknown)
 PUSHES: Kind[Pushes] = Kind("pushes", Known[Pushes] | Unknown)
 APPROVED_HEADS: Kind[tuple[ApprovedHead, ...]] = Kind("approved_heads", Known[tuple[ApprovedHead, ...]] | Unknown)
 APPROVALS: Kind[tuple[Approval, ...]] = Kind("approvals", Known[tuple[Approval, ...]] | Unknown)
+LANDED_HEADS: Kind[LandedHeads] = Kind("landed_heads", Known[LandedHeads] | Unknown)
 PEOPLE: Kind[People] = Kind("people", Known[People] | Unknown)
 EXCEPTIONS: Kind[tuple[PolicyException, ...]] = Kind("exceptions", Known[tuple[PolicyException, ...]] | Unknown)
 FREEZES: Kind[tuple[Freeze, ...]] = Kind("freezes", Known[tuple[Freeze, ...]] | Unknown)
 TEST_RUNS: Kind[Runs] = Kind("test_runs", Known[Runs] | Unknown)
 
 # What is delivered, where, and what is known of it when it is asked for.
-DELIVERY: Kind[Delivery] = Kind("delivery", Known[Delivery] | Unknown)
+DEPLOYMENT_REQUEST: Kind[DeploymentRequest] = Kind("deployment_request", Known[DeploymentRequest] | Unknown)
 PROVENANCE: Kind[tuple[Provenance, ...]] = Kind("provenance", Known[tuple[Provenance, ...]] | Unknown)
 COMMIT_DECISION: Kind[CommitDecision] = Kind("commit_decision", Known[CommitDecision] | Unknown)
 
@@ -55,8 +56,9 @@ RETRIEVALS: Kind[tuple[Retrieval, ...]] = Kind("retrievals", Known[tuple[Retriev
 KINDS = {
     kind.name: kind
     for kind in (
-        *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, PEOPLE, EXCEPTIONS, FREEZES, TEST_RUNS),
-        *(DELIVERY, PROVENANCE, COMMIT_DECISION),
+        *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
+        *(TEST_RUNS,),
+        *(DEPLOYMENT_REQUEST, PROVENANCE, COMMIT_DECISION),
         *(BRANCH_RULES, PIPELINE_FILES, HARDENING, FORGE_SETTINGS, ENVIRONMENTS, DEADLINES, DEPLOYMENTS),
         *(VAULT_ACCESS, VAULT_SECRETS, RETRIEVALS),
     )

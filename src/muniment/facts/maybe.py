@@ -16,7 +16,7 @@ class Known(Struct, Generic[T], frozen=True, tag="known", tag_field="state"):
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="state"):
     """What could not be read. `why` is one plain sentence without a full stop."""
 
-    why: str
+    reason: str
 
 
 Maybe = Known[T] | Unknown

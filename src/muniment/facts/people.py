@@ -5,16 +5,24 @@ An identity is a string with its kind in front: `email:ada@example.test`, `login
 is guessed from a name. `forge:github` is a forge itself, in a commit of its own whose signature it verified.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
+from typing import NamedTuple
 
 from msgspec import Struct
+
+from muniment.facts import canonical
 
 SECURITY = "security"
 FORGE = "forge"  # the kind of a forge's own identity
 
 
-class Person(Struct, frozen=True):
-    """A human being. `writes` are patterns of repository names that this person may write to."""
+class Person(Struct, frozen=True, tag="person"):
+    """A human being. `writes` are patterns of repository names that this person may write to.
+
+    `id` never changes. `handle` is what people type for it, and can change; "" where people type the id itself.
+    """
 
     id: str
     name: str
@@ -23,24 +31,63 @@ class Person(Struct, frozen=True):
     accounts: tuple[str, ...]
     roles: tuple[str, ...]
     active: bool
-    writes: tuple[str, ...]
+    write_access: tuple[str, ...]
+    handle: str = ""
 
 
-class Machine(Struct, frozen=True):
+class Machine(Struct, frozen=True, tag="machine"):
     """A bot. `asked`: people ask it to write (a coding agent), so each commit of its must tell who did."""
 
     id: str
     emails: tuple[str, ...]
     keys: tuple[str, ...]
     accounts: tuple[str, ...]
-    asked: bool
+    needs_requester: bool
+
+
+class SaltedHolder(Struct, frozen=True):
+    """One person or machine as an object of the store: erased alone, and with its salt no guess can be confirmed."""
+
+    holder: Person | Machine
+    salt: str
+
+
+class PeopleList(Struct, frozen=True):
+    """The digests of the objects (SaltedHolder) of everybody whom a fact about people names, in its order."""
+
+    objects: tuple[str, ...]
 
 
 class People(Struct, frozen=True, dict=True):
-    """Everybody that an installation knows. Two entries never share an identity: the reader refuses that."""
+    """Everybody that an installation knows. Two entries never share an identity: the reader refuses that.
+
+    `erased` are digests of stored objects that were erased, in a fact that is read again: whoever they were, an
+    identity or id that is not among the others may be theirs.
+    """
 
     persons: tuple[Person, ...]
     machines: tuple[Machine, ...]
+    erased: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all of it: the reference of a fact whose people are stored nowhere."""
+        return canonical.digest_of(self)
+
+    @cached_property
+    def content_digests(self) -> tuple[str, ...]:
+        """The digest of each of `holders` without a salt: what a store remembers their objects by."""
+        return tuple(canonical.digest_of(holder) for holder in self.holders)
+
+    @property
+    def holders(self) -> tuple[Person | Machine, ...]:
+        """Whoever has identities: persons, then machines."""
+        return (*self.persons, *self.machines)
+
+    @cached_property
+    def security_officers(self) -> tuple[Person, ...]:
+        """Those who are active and have the security role."""
+        return tuple(person for person in self.persons if person.active and SECURITY in person.roles)
 
     @cached_property
     def by_id(self) -> dict[str, Person]:
@@ -48,10 +95,25 @@ class People(Struct, frozen=True, dict=True):
         return {person.id: person for person in self.persons}
 
     @cached_property
+    def by_handle(self) -> dict[str, Person]:
+        """Persons by what people type for them: in commands, refs and statements."""
+        return {person.handle or person.id: person for person in self.persons}
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """How sentences name each person, by id: the name, with the handle where two share it; else the typed id."""
+        names = Counter(person.name for person in self.persons)
+        return {
+            person.id: (person.name if names[person.name] == 1 else f"{person.name} ({person.handle})")
+            if person.handle
+            else person.id
+            for person in self.persons
+        }
+
+    @cached_property
     def by_identity(self) -> dict[str, Person | Machine]:
         """Persons and machines by every identity that is theirs."""
-        holders: list[Person | Machine] = [*self.persons, *self.machines]
-        return {identity: holder for holder in holders for identity in identities(holder)}
+        return {identity: holder for holder in self.holders for identity in identities(holder)}
 
 
 def identities(holder: Person | Machine) -> tuple[str, ...]:
@@ -63,6 +125,33 @@ def identities(holder: Person | Machine) -> tuple[str, ...]:
         *(f"key:{key}" for key in holder.keys),
         *(f"login:{account}" for account in holder.accounts),
     )
+
+
+class SharedIdentity(NamedTuple):
+    """An identity of two entries: `entry` counts from 0 and is the later one, `other` is the id of the earlier one.
+
+    An id that two entries have is the identity `id:...`.
+    """
+
+    entry: int
+    identity: str
+    other: str
+
+
+def find_shared_identity(entries: Iterable[Person | Machine]) -> SharedIdentity | None:
+    """The first id, address, key or account that two entries share: nobody could tell whose it is."""
+    owners: dict[str, tuple[int, str]] = {}
+    for number, entry in enumerate(entries):
+        for identity in (f"id:{entry.id}", *identities(entry)):
+            first, other = owners.setdefault(_sameness(identity), (number, entry.id))
+            if first != number:
+                return SharedIdentity(number, identity, other)
+    return None
+
+
+def _sameness(identity: str) -> str:
+    """Logins that differ in case are one account on every forge that we know."""
+    return identity.casefold() if identity.startswith("login:") else identity
 
 
 def email_identity(address: str) -> str:

@@ -26,7 +26,7 @@ class Run(Struct, frozen=True):
 
     pipeline: str
     commit: str
-    by: str
+    runner: str
     signature: Signature
     passed: Maybe[bool]
     counts: Maybe[Counts]
@@ -38,14 +38,14 @@ class Runs(Struct, frozen=True):
     """The runs on exactly the head, and those on the commit that the change was made on: none is an answer too."""
 
     head: tuple[Run, ...]
-    before: tuple[Run, ...]
+    base: tuple[Run, ...]
 
 
-class Way(Struct, frozen=True):
+class BypassPath(Struct, frozen=True):
     """A way to the branch without its pipelines: who can go it, and how, in a sentence without a full stop."""
 
-    who: str
-    how: str
+    actor: str
+    description: str
 
 
 class BranchRules(Struct, frozen=True):
@@ -55,9 +55,9 @@ class BranchRules(Struct, frozen=True):
     """
 
     branch: str
-    by: str
-    required: tuple[str, ...]
-    around: Maybe[tuple[Way, ...]]
+    enforced_by: str
+    required_pipelines: tuple[str, ...]
+    bypass_paths: Maybe[tuple[BypassPath, ...]]
 
 
 class System(StrEnum):
@@ -87,12 +87,12 @@ class PipelineRead(Struct, frozen=True):
     """
 
     deploys: bool
-    manual: tuple[Spot, ...]
-    literal: tuple[Spot, ...]
-    stored: tuple[Spot, ...]
-    unpinned: tuple[Spot, ...]
-    broad: tuple[Spot, ...]
-    fetches: bool
+    manual_steps: tuple[Spot, ...]
+    literal_secrets: tuple[Spot, ...]
+    forge_secrets: tuple[Spot, ...]
+    unpinned_references: tuple[Spot, ...]
+    broad_tokens: tuple[Spot, ...]
+    fetches_secrets: bool
 
 
 class PipelineFile(Struct, frozen=True):
@@ -100,10 +100,10 @@ class PipelineFile(Struct, frozen=True):
 
     path: str
     system: System
-    read: Maybe[PipelineRead]
+    content: Maybe[PipelineRead]
 
 
-class Weakness(Struct, frozen=True):
+class PipelineFinding(Struct, frozen=True):
     """One finding in a pipeline file, by the rule that found it. `severity` and `confidence` are the engine's words."""
 
     rule: str
@@ -118,7 +118,7 @@ class Hardening(Struct, frozen=True):
 
     engine: str
     files: tuple[str, ...]
-    weaknesses: Maybe[tuple[Weakness, ...]]
+    findings: Maybe[tuple[PipelineFinding, ...]]
 
 
 class ForgeSettings(Struct, frozen=True):
@@ -130,9 +130,9 @@ class ForgeSettings(Struct, frozen=True):
 
     forge: str
     secrets: Maybe[tuple[str, ...]]
-    writes: Maybe[bool]
-    unpinned: Maybe[bool]
-    forks: Maybe[bool]
+    job_token_writes: Maybe[bool]
+    unpinned_allowed: Maybe[bool]
+    forks_trusted: Maybe[bool]
 
 
 class Environment(Struct, frozen=True):
@@ -159,7 +159,7 @@ class Deployment(Struct, frozen=True):
     commit: str
     by_pipeline: Maybe[bool]
     state: str
-    manual: tuple[str, ...]
+    manual_steps: tuple[str, ...]
     time: str
 
 
@@ -167,10 +167,10 @@ class Deployments(Struct, frozen=True):
     """All deliveries of a product from one moment on."""
 
     since: str
-    all: tuple[Deployment, ...]
+    deployments: tuple[Deployment, ...]
 
 
-class Delivery(Struct, frozen=True):
+class DeploymentRequest(Struct, frozen=True):
     """What is asked for: to bring an artifact (`sha256:...`), made of a commit, to an environment.
 
     `by` is the identity of the pipeline that asks, `protected` whether it runs for a protected branch or tag.
@@ -181,9 +181,9 @@ class Delivery(Struct, frozen=True):
     environment: str
     artifact: str
     commit: str
-    by: Maybe[str]
-    protected: Maybe[bool]
-    reached: Maybe[tuple[str, ...]]
+    pipeline: Maybe[str]
+    protected_ref: Maybe[bool]
+    reached_environments: Maybe[tuple[str, ...]]
 
 
 class Provenance(Struct, frozen=True):
@@ -210,7 +210,7 @@ class CommitDecision(Struct, frozen=True):
     commit: str
     branch: str
     allowed: Maybe[bool]
-    entry: int
+    record: int
     on_branch: Maybe[bool]
 
 
@@ -218,5 +218,5 @@ class Deadline(Struct, frozen=True):
     """Something that is promised and not done yet. `what` names it, `until` is RFC 3339, UTC."""
 
     id: str
-    what: str
-    until: str
+    description: str
+    due: str

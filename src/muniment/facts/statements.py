@@ -5,13 +5,18 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Verdict(StrEnum):
+class ReviewAction(StrEnum):
     """What a statement on a revision says."""
 
     APPROVE = "approve"
     REQUEST_CHANGES = "request-changes"
     WITHDRAW = "withdraw"
     ATTEST = "attest"
+    DELETE = "delete"  # approves that the branch or tag is deleted at this tip
+    REWIND = "rewind"  # approves that it goes from the tip `base` to this head, and loses what that does not hold
+
+
+APPROVING = frozenset((ReviewAction.APPROVE, ReviewAction.DELETE, ReviewAction.REWIND))
 
 
 class Signature(StrEnum):
@@ -39,7 +44,9 @@ class Approval(Struct, frozen=True):
     `id` is the commit that stores it, or the forge's id of the review; `order` its place in that ref or among all
     reviews (0 is the oldest). The fields after `signature` are what the statement itself says, "" where it is
     malformed; `time` is RFC 3339, UTC, with microseconds. `attests` maps a subject (`account:ada@example.test`,
-    `commit:<id>`) to the id of the person it was.
+    `commit:<id>`) to the id of the person it was. `digest` is that of the bytes which were signed, "" where none were:
+    anybody can store the same bytes in another commit. `retargeted`: the change was pointed at another branch after it.
+    `writer_at_forge`: the forge says that its person may write to the repository now, whatever roles they have here.
     """
 
     ref_head: str
@@ -52,23 +59,64 @@ class Approval(Struct, frozen=True):
     base: str = ""
     head: str = ""
     tree: str = ""
-    verdict: Verdict = Verdict.WITHDRAW
+    action: ReviewAction = ReviewAction.WITHDRAW
     answers: dict[str, str] = {}
     attests: dict[str, str] = {}
     time: str = ""
+    digest: str = ""
+    retargeted: bool = False
+    writer_at_forge: bool = False
+
+
+class LandedHead(Struct, frozen=True):
+    """A head that the target branch took. `position` is that of the newest record of a branch update which includes it:
+    an approval of the head that was recorded before is spent.
+    """
+
+    head: str
+    position: int
+
+
+class StatementRecord(Struct, frozen=True):
+    """Where in the order of records a statement (`Approval.digest`, else its id) was recorded first."""
+
+    statement: str
+    position: int
+
+
+class LandedHeads(Struct, frozen=True):
+    """Which of the approved heads the target branch took already, and the order of the records that tell it.
+
+    `preview`: no ledger was read, so nobody knows it and nothing is supposed to be spent. `all_before`: every statement
+    recorded before that position is spent, for it is not known what the branch took then; -1 for none. A statement
+    without a record is older than every record.
+    """
+
+    preview: bool
+    heads: tuple[LandedHead, ...]
+    statements: tuple[StatementRecord, ...]
+    all_before: int
+
+
+PEOPLE_TO_LIFT = 2  # who have the security role, to lift a freeze
 
 
 class Freeze(Struct, frozen=True):
-    """A stop of all merges and deployments that is not lifted. A rehearsal stops nothing.
+    """A stop of merges and deployments that is not lifted. A drill stops nothing.
 
-    `person` is an id; `since` RFC 3339, UTC.
+    In force from `since` until just before `until` ("": until it is lifted), both RFC 3339 in UTC. `product` limits it
+    to one product, on a plain git server to the repository of that name; `environment` to the deployments to one
+    environment of that product; "" limits nothing. `person` is an id.
     """
 
     id: str
     person: str
     reason: str
     since: str
-    rehearsal: bool
+    drill: bool
+    until: str = ""
+    product: str = ""
+    environment: str = ""
 
 
 class Signed(Struct, frozen=True):

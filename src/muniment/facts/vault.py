@@ -13,9 +13,9 @@ class Reader(Struct, frozen=True):
     `person`: whether a human being stands behind it; a token that cannot be traced is Unknown.
     """
 
-    who: str
-    how: str
-    person: Maybe[bool]
+    identity: str
+    via: str
+    is_person: Maybe[bool]
 
 
 class EnvironmentAccess(Struct, frozen=True):
@@ -25,8 +25,8 @@ class EnvironmentAccess(Struct, frozen=True):
     """
 
     environment: str
-    could: Maybe[tuple[Reader, ...]]
-    did: Maybe[tuple[Reader, ...]]
+    can_read: Maybe[tuple[Reader, ...]]
+    has_read: Maybe[tuple[Reader, ...]]
     since: str
 
 
@@ -39,13 +39,13 @@ class SecretAge(Struct, frozen=True):
     public: bool = False
 
 
-class How(StrEnum):
+class RetrievalMethod(StrEnum):
     """How a deployment comes by its secrets."""
 
-    FETCHED = "fetched"  # by the pipeline itself, with its own identity, from the vault
+    PIPELINE = "pipeline"  # by the pipeline itself, with its own identity, from the vault
     NONE = "none"  # it needs none
     STORED = "stored"  # from the forge's settings or the machine it runs on
-    BY_HAND = "by-hand"
+    MANUAL = "manual"
 
 
 class Retrieval(Struct, frozen=True):
@@ -53,4 +53,4 @@ class Retrieval(Struct, frozen=True):
 
     deployment: str
     environment: str
-    how: Maybe[How]
+    method: Maybe[RetrievalMethod]

@@ -5,6 +5,7 @@ A forge counts no tests. Whose word counts is the policy's to say: on several fo
 
 from collections.abc import Iterable
 
+from muniment.facts import canonical
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import Run
 from muniment.facts.statements import Signature
@@ -20,7 +21,7 @@ def runs(forge: str, checks: Iterable[Check], head: str) -> tuple[Run, ...]:
         Run(
             pipeline=check.context,
             commit=head,
-            by=teller(forge, check.by),
+            runner=teller(forge, check.by),
             signature=Signature.FORGE,
             passed=_passed(check),
             counts=_UNCOUNTED,
@@ -31,10 +32,24 @@ def runs(forge: str, checks: Iterable[Check], head: str) -> tuple[Run, ...]:
     )
 
 
-def newest(found: Iterable[Check]) -> tuple[Check, ...]:
-    """The newest of each context and poster, by their moments."""
-    ordered = sorted(found, key=lambda check: check.at)
+def newest(found: Iterable[Check], until: str = "") -> tuple[Check, ...]:
+    """The newest of each context and poster, by their moments, of those no later than `until` ("" for all)."""
+    ordered = sorted((check for check in found if not until or check.at <= until), key=lambda check: check.at)
     return tuple({(check.context, check.by.id): check for check in ordered}.values())
+
+
+def digest_of_checks(found: Iterable[Check]) -> str:
+    """Digest of what checks say: another one once any of them came to an end, or began anew."""
+    return canonical.digest_of(sorted((one.context, one.by.id, one.state, _ended_at(one)) for one in found))
+
+
+def _ended_at(check: Check) -> str:
+    return check.at if check.state in _ENDED else ""
+
+
+def is_ended(at: str, until: str) -> bool:
+    """Whether a check that ended `at` ("" for not yet) had ended by the moment `until` ("" for now)."""
+    return bool(at) and (not until or at <= until)
 
 
 def teller(forge: str, account: Account) -> str:

@@ -18,15 +18,18 @@ from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People, Person
 from muniment.facts.pipeline import Runs
-from muniment.facts.statements import Approval, Signature, Verdict
+from muniment.facts.statements import Approval, LandedHeads, ReviewAction, Signature
 from muniment.forges import checks, hands, reviews
 from muniment.forges.accounts import Accounts
+from muniment.forges.first_pushes import FirstPush, ReadFirstPushes
+from muniment.forges.hands import heads_before
 from muniment.forges.shapes import NOT_ASKED, Account, Check, Move, Reading
 from muniment.git import approvals, history
 from muniment.git.approved import approved_heads
-from muniment.git.collect import GitCollector
+from muniment.git.collect import NOTHING_SPENT, GitCollector, ReadLandedHeads
 from muniment.git.history import History
 from muniment.git.repository import Repository
+from muniment.programs.command import join_lines
 
 _WALK_SECONDS = 60
 
@@ -50,8 +53,14 @@ class ForgeCollector:
         statements: Iterable[Approval] = (),
         statuses: Callable[[str], tuple[Check, ...]] | None = None,
         may_write: Callable[[Account], bool] | None = None,
+        landed: ReadLandedHeads | None = None,
+        first_pushes: ReadFirstPushes | None = None,
     ) -> None:
-        """`statuses` asks what others say of a head, where the reading did not; `may_write` the same of an account."""
+        """`statuses` asks what others say of a head, where the reading did not; `may_write` the same of an account.
+
+        `landed` tells which approved heads the branch took already; None if no ledger is read. `first_pushes` tells who
+        pushed commits first, to whichever branch; None if other branches than the change's own are not looked at.
+        """
         self._name = name
         self._reading = reading
         self._repository = repository
@@ -60,18 +69,22 @@ class ForgeCollector:
         self._statements = tuple(statements)
         self._statuses = statuses
         self._may_write = may_write
+        self._landed = landed
+        self._first_pushes = first_pushes
         proven = reading.addresses.value if isinstance(reading.addresses, Known) else {}
         seen = accounts_in(reading)
         self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
         self._git = GitCollector(repository, Known(people), now)
         self._approved: dict[tuple[str, str], tuple[ApprovedHead, ...]] = {}
         self._writers: dict[str, bool] = {}
+        self._asked_writers: list[Account] = []
         self._readers: dict[str, Callable[[Revision], Any]] = {
             known_kinds.COMMITS.name: self._commits,
             known_kinds.FILES.name: self._git.files,
             known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
+            known_kinds.LANDED_HEADS.name: self._landed_heads,
             known_kinds.TEST_RUNS.name: self._test_runs,
         }
 
@@ -128,9 +141,12 @@ class ForgeCollector:
         change = self._history(revision)
         found = approved_heads(self._repository, revision, change, lambda: self._git.files(revision), named)
         return tuple(
-            ApprovedHead(one.head, tuple(map(self._hands.mapped, one.commits)), one.merged, one.replayed)
+            ApprovedHead(one.head, tuple(map(self._hands.mapped, one.commits)), one.merged_tree, one.replayed_trees)
             for one in found
         )
+
+    def _landed_heads(self, revision: Revision) -> LandedHeads:
+        return NOTHING_SPENT if self._landed is None else self._landed(revision, self._approvals(revision))
 
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
         reading = self._reading
@@ -145,16 +161,44 @@ class ForgeCollector:
         )
         heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
         wanted = [reference for reference in self._git.references() if reference.head in heads]
+        if len(wanted) < len(self._git.references()):  # no new head silences who asked for changes on an earlier one
+            earlier = {*heads_before(_known(reading.moves), revision.head)} - heads
+            wanted += [reference for reference in self._git.references() if reference.head in earlier]
         signed = approvals.read(self._repository, wanted, self._people)
-        return reviews.together(signed, (*given, *(self._counted(one, heads) for one in self._statements)))
+        stated = [self._counted(one, heads) for one in self._statements]
+        moment = reviews.last_retarget(_known(reading.retargets))
+        return reviews.together(
+            reviews.end_by_retarget(map(self._written, signed), moment),
+            (*given, *reviews.end_by_retarget(stated, moment)),
+        )
 
     def _counted(self, said: Approval, heads: Collection[str]) -> Approval:
         """What was said on our own page: an approval of somebody who may not write at the forge now is none."""
-        yes = said.verdict is Verdict.APPROVE and said.signature is Signature.RECORDED and said.head in heads
+        yes = said.action is ReviewAction.APPROVE and said.signature is Signature.RECORDED and said.head in heads
         person = self._people.by_id.get(said.ref_person)
-        if not yes or person is None or self._writes(person):
-            return said
+        return said if not yes or person is None else self._checked(said, person)
+
+    def _written(self, signed: Approval) -> Approval:
+        """A signed approval: of a person who has an account at the forge, only if that may write there now."""
+        person = self._people.by_id.get(signed.ref_person)
+        if person is None or signed.signature is not Signature.VALID or not self._accounts.of(person):
+            return signed
+        if signed.action is ReviewAction.REQUEST_CHANGES and self._writes(person):  # who may approve may block
+            return structs.replace(signed, writer_at_forge=True)
+        return self._checked(signed, person) if signed.action is ReviewAction.APPROVE else signed
+
+    def _checked(self, said: Approval, person: Person) -> Approval:
+        if self._writes(person):
+            return structs.replace(said, writer_at_forge=True)
         return structs.replace(said, signature=Signature.MAY_NOT_WRITE)
+
+    def writers(self) -> tuple[Account, ...]:
+        """The accounts that reviewed, or whose people approved on our own page, and may write, as far as was asked."""
+        reading = self._reading
+        may = reading.writers.value if isinstance(reading.writers, Known) else {}
+        given = reading.reviews.value if isinstance(reading.reviews, Known) else ()
+        found = [*(one.by for one in given if may.get(one.by.id) is True), *self._asked_writers]
+        return tuple({one.id or one.login: one for one in found}.values())
 
     def _writes(self, person: Person) -> bool:
         if person.id not in self._writers:
@@ -166,17 +210,19 @@ class ForgeCollector:
 
     def _asked(self, account: Account) -> bool:
         try:
-            return self._may_write is not None and self._may_write(account)
+            may = self._may_write is not None and self._may_write(account)
         except ForgeError as error:
             if error.code is ForgeCode.NOT_FOUND:  # nobody is called so there
                 return False
             raise
+        self._asked_writers += [account] if may else []
+        return may
 
     def _test_runs(self, revision: Revision) -> Runs:
         """What the forge's own checks say of the head that was read, and what machines signed (`git.runs`)."""
         signed: Runs = _known(self._git.collect(revision, [known_kinds.TEST_RUNS.name], {}).get(known_kinds.TEST_RUNS))
         told = self._checks() if revision.head == self._reading.change.head else ()
-        return Runs((*signed.head, *checks.runs(self._name, told, revision.head)), signed.before)
+        return Runs((*signed.head, *checks.runs(self._name, told, revision.head)), signed.base)
 
     def _checks(self) -> tuple[Check, ...]:
         found = self._reading.checks
@@ -203,7 +249,13 @@ class ForgeCollector:
             self._merged(revision),
             self._accounts,
             lambda move: self._reached(revision, move),
+            lambda commits: self._pushed_first(commits, revision.base),
         )
+
+    def _pushed_first(self, commits: Collection[str], base: str) -> Mapping[str, FirstPush]:
+        if self._first_pushes is None:
+            return {}
+        return self._first_pushes(self._repository, commits, base)
 
     def _earlier(self, revision: Revision, heads: Sequence[str]) -> tuple[Commit, ...]:
         """The commits that earlier heads reach and base and head do not; those that are gone as such."""
@@ -234,9 +286,10 @@ class ForgeCollector:
         tips = [tip for tip in tips if tip not in known]
         if not tips:
             return frozenset()
-        asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{one}\n" for one in known if one)])
-        arguments = ("rev-list", "--stdin", f"--max-count={history.LIMIT + 1}")
-        found = self._repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS).decode("ascii").split()
+        asked = join_lines("git rev-list", [*tips, *(f"^{one}" for one in known if one)], GitError)
+        options = ("--stdin", f"--max-count={history.LIMIT + 1}")
+        out = self._repository.run("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
+        found = out.decode("ascii").split()
         if len(found) > history.LIMIT:
             raise GitError(f"more than {history.LIMIT} commits belong to this change", "Bring it in smaller pieces.")
         return frozenset(found)
@@ -259,7 +312,7 @@ def accounts_in(reading: Reading) -> list[Account]:
 def _known(part: Maybe[Any]) -> Any:
     """A part of a reading. Raises GitError if the forge did not tell: whatever is made of it is then Unknown."""
     if isinstance(part, Unknown):
-        raise GitError(part.why, "It is read again.")
+        raise GitError(part.reason, "It is read again.")
     return part.value
 
 

@@ -15,7 +15,7 @@ from muniment.forges.github import connect as github
 from muniment.forges.github.listen import GitHubListener
 from muniment.forges.gitlab import connect as gitlab
 from muniment.forges.gitlab.listen import GitLabListener
-from muniment.forges.http import Cache, Client
+from muniment.forges.http import ALONE, Client, Transport
 from muniment.forges.shapes import Account, Vendor
 
 
@@ -40,6 +40,11 @@ class Connection(NamedTuple):
         between = "-" if self.vendor is Vendor.GITLAB else "+"
         return f"{account.login} <{account.id}{between}{account.login}@{self.domains[0]}>"
 
+    def diff_page(self, repository_url: str, base: str, head: str) -> str:
+        """The address of the forge's page with the diff from a commit to another, of `head` alone if `base` is ""."""
+        place = f"{repository_url.rstrip('/')}{'/-' if self.vendor is Vendor.GITLAB else ''}"
+        return f"{place}/compare/{base}...{head}" if base else f"{place}/commit/{head}"
+
     @property
     def numbered(self) -> bool:
         """Whether those addresses carry the account's lasting id."""
@@ -47,14 +52,14 @@ class Connection(NamedTuple):
 
 
 def connect(
-    connection: Connection, token: Callable[[], str], now: Callable[[], str], cache: Cache | None = None
+    connection: Connection, token: Callable[[], str], now: Callable[[], str], transport: Transport = ALONE
 ) -> Forge:
     """The forge. `token` is asked for each request, so that it may be renewed; it may give "" where none is needed."""
     if connection.vendor is Vendor.GITHUB:
-        return github.guest(connection.name, connection.url, token, now, cache=cache)
+        return github.guest(connection.name, connection.url, token, now, transport=transport)
     if connection.vendor is Vendor.GITLAB:
-        return gitlab.forge(connection.name, connection.url, token, now, cache=cache)
-    gitea = Gitea(connection.url, token, cache=cache)
+        return gitlab.forge(connection.name, connection.url, token, now, transport=transport)
+    gitea = Gitea(connection.url, token, transport=transport)
     reader, publisher = GiteaReader(gitea, now), GiteaPublisher(gitea)
     return Forge(connection.name, reader, publisher, GiteaProtector(gitea), listener(connection.vendor))
 
@@ -63,7 +68,7 @@ def open_forge(
     connection: Connection,
     credential: Mapping[str, str],
     now: Callable[[], str],
-    cache: Cache | None = None,
+    transport: Transport = ALONE,
     keep: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Forge:
     """The forge with what the vault holds for it; what is in it reaches no error and no log.
@@ -72,10 +77,10 @@ def open_forge(
     application what `gitlab.connect.OAuth` has, which `keep` puts into the vault whenever it was renewed.
     """
     if connection.vendor is Vendor.GITHUB and "token" not in credential:
-        return github.app(connection.name, connection.url, credential, now, cache=cache)
+        return github.app(connection.name, connection.url, credential, now, transport=transport)
     if connection.vendor is Vendor.GITLAB and "refresh_token" in credential and keep is not None:
-        return connect(connection, gitlab.OAuth(connection.url, credential, keep), now, cache)
-    return connect(connection, lambda: credential.get("token", ""), now, cache)
+        return connect(connection, gitlab.OAuth(connection.url, credential, keep, transport=transport), now, transport)
+    return connect(connection, lambda: credential.get("token", ""), now, transport)
 
 
 def listener(vendor: Vendor) -> Listener:

@@ -14,7 +14,7 @@ class Happened(StrEnum):
     GROUP = "group"  # a merge queue or train is about to merge `head` into `ref`
     BRANCH = "branch"  # a ref moved
     RULES = "rules"  # of branches, or of who may write
-    STATUS = "status"  # somebody posted one on `head`
+    STATUS = "status"  # somebody posted a status or a check named `context` on `head`
     REPOSITORY = "repository"  # renamed, removed, newly seen
     ASKED = "asked"  # somebody pressed a button at the forge to have it judged again
     NOTHING = "nothing"  # that concerns us
@@ -23,7 +23,8 @@ class Happened(StrEnum):
 class Event(Struct, frozen=True):
     """One delivery. `delivery` is the forge's id of it, to tell doubles; `repository` the path, and `repository_id`.
 
-    `updated`: the moment at which the change was touched last, when this was told; "" if it is not sure.
+    `updated`: the moment at which the change was touched last, when this was told; "" if it is not sure. `context`: the
+    name of the status or check, "" where the delivery is of several.
     """
 
     delivery: str
@@ -34,4 +35,5 @@ class Event(Struct, frozen=True):
     ref: str = ""
     head: str = ""
     updated: str = ""
+    context: str = ""
     actor: Account = NOBODY

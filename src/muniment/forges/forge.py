@@ -8,15 +8,28 @@ Rules that each forge keeps:
 - What is published is given; no method makes up a verdict.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.events import Event
-from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
-from muniment.forges.shapes import About, Account, Change, Check, Group, Listed, Move, Reading, Repo, State
+from muniment.forges.shapes import (
+    About,
+    Account,
+    Change,
+    Check,
+    Group,
+    Listed,
+    Move,
+    Reading,
+    RefusedRequest,
+    Repo,
+    StandingReviews,
+    State,
+)
 from muniment.forges.statuses import Status
+from muniment.http.rate_limits import RateLimit
 
 
 class Reader(Protocol):
@@ -25,14 +38,23 @@ class Reader(Protocol):
     def about(self) -> About:
         """The forge and our account there."""
 
-    def limits(self) -> Limits:
-        """The rate limit as last heard; asks nothing."""
+    def limits(self) -> Mapping[str, RateLimit]:
+        """All rate limits of our account as last told, by resource (`forges.http.REST`); asks nothing."""
+
+    def requests(self) -> Mapping[str, int]:
+        """How many requests were sent so far, by the resource that the forge counts them for."""
 
     def repositories(self) -> tuple[Listed, ...]:
         """All that the connection sees."""
 
     def repository(self, path: str) -> Listed:
         """One of them, by its path."""
+
+    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
+        """The kinds of requests that our token or account is refused, each tried once without altering anything.
+
+        Without a repository those alone that are about our account. Raises where it cannot be known.
+        """
 
     def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
         """Those in that state, updated at or after `since` (a moment, "" for all), newest update first."""
@@ -58,17 +80,33 @@ class Reader(Protocol):
         What is missing is not marked: see `pushed.movers`. `base` "" for a branch that is new.
         """
 
+    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
+        """The moves of all branches at or after `since` (a moment, "" for all), oldest first, as far as told.
+
+        `repository` may be named as `Change.source_repository` does. A push whose branches the forge does not name has
+        `new` "".
+        """
+
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         """How the forge protects a branch, whether by a rule of its own or one for a pattern."""
 
     def settings(self, repository: Repo) -> ForgeSettings:
         """What the forge keeps for jobs and lets them do: names of secrets, never a value. Parts may be Unknown."""
 
-    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
-        """The newest of each context and poster on a head: one of ours that is by another account is an incident."""
+    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
+        """The newest of each context and poster on a head: one of ours that is by another account is an incident.
+
+        As they were at the moment `until`, "" for now: one that ended later was pending then.
+        """
 
     def may_write(self, repository: Repo, account: Account) -> bool:
         """Whether that account may write now; it is asked by its login, and answered for its id if that is known."""
+
+    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
+        """Which reviews stand, of many changes at little cost. What cannot be read of one is left out.
+
+        Raises ForgeError for what concerns all of them, and UNSUPPORTED where the forge tells of each by an event.
+        """
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """A group of the merge queue or train of `target`. Raises UNSUPPORTED where there is none."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from muniment.facts import pipeline
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import ForgeSettings, Way
+from muniment.facts.pipeline import BypassPath, ForgeSettings
 from muniment.forges.rules import BranchRules, Required
 from muniment.forges.shapes import About, Vendor
 from muniment.forges.statuses import OURS
@@ -20,9 +20,9 @@ def guards(rules: BranchRules, about: About, ours: Iterable[str]) -> pipeline.Br
     """What guards a branch. `ours` are the pipelines that our verdict lets nothing in without, if it binds."""
     binds = _binds(rules, about)
     by_verdict = tuple(ours) if binds else ()
-    others = [one for one in rules.required if not one.context.startswith(OURS) and (one.by or not binds)]
+    others = [one for one in rules.required_statuses if not one.context.startswith(OURS) and (one.by or not binds)]
     required = tuple(dict.fromkeys((*by_verdict, *(one.context for one in others))))
-    loose = () if binds else tuple(one for one in rules.required if not one.by)
+    loose = () if binds else tuple(one for one in rules.required_statuses if not one.by)
     by = about.vendor.value if rules.protected else ""
     return pipeline.BranchRules(rules.ref, by, required, _around(rules, about, loose))
 
@@ -36,7 +36,7 @@ def _binds(rules: BranchRules, about: About) -> bool:
     """Whether nothing is merged that our verdict does not allow, but by a way around."""
     us = _us(about)
     if about.vendor is Vendor.GITHUB:
-        return any(one.by == us and one.context.startswith(OURS) for one in rules.required)
+        return any(one.by == us and one.context.startswith(OURS) for one in rules.required_statuses)
     return rules.protected and rules.mergers == (us,)
 
 
@@ -47,24 +47,24 @@ def _us(about: About) -> str:
     return about.ours.id if about.vendor is Vendor.GITHUB else about.ours.login
 
 
-def _around(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Maybe[tuple[Way, ...]]:
-    if rules.unread:
-        return Unknown(f"not read: {'; '.join(rules.unread)}")
+def _around(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Maybe[tuple[BypassPath, ...]]:
+    if rules.unread_settings:
+        return Unknown(f"not read: {'; '.join(rules.unread_settings)}")
     return Known(tuple(dict.fromkeys(_ways(rules, about, loose))))
 
 
-def _ways(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Iterator[Way]:
+def _ways(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Iterator[BypassPath]:
     us = _us(about)
     for one in loose:
-        yield Way("Whoever may write", f"the status {one.context} may be posted by anybody")
+        yield BypassPath("Whoever may write", f"the status {one.context} may be posted by anybody")
     for name in rules.bypass:
         if name != us:
-            yield Way(_who(name), "the rules do not bind them")
+            yield BypassPath(_who(name), "the rules do not bind them")
     for name in rules.pushers:
         if name != us and about.vendor is not Vendor.GITHUB:  # whose checks bind what is pushed as well
-            yield Way(_who(name), "they may push without a change")
+            yield BypassPath(_who(name), "they may push without a change")
     if rules.deletable:
-        yield Way("Whoever may write", "the branch may be deleted, and made anew")
+        yield BypassPath("Whoever may write", "the branch may be deleted, and made anew")
 
 
 def _who(name: str) -> str:

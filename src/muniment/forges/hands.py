@@ -3,17 +3,19 @@
 - A commit's own addresses are read as git has them; a forge's noreply address is the account's whose id it carries.
 - The opener, and whoever a forge says applied, resolved or asked, are added to commits. Nobody is ever taken away, but
   the forge itself: its address in a commit that it made and whose signature it verified.
-- A commit belongs to the first push that reached it. One that no known push reached has an unknown pusher.
+- A commit belongs to the first push that reached it, to whichever branch. One that no known push reached has an unknown
+  pusher.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from msgspec import structs
 
-from muniment.facts.change import Because, Commit, Hand, Push, Pushes
+from muniment.facts.change import Commit, Contributor, ContributorRole, Push, Pushes
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import FORGE, email_identity
 from muniment.forges.accounts import Accounts
+from muniment.forges.first_pushes import FirstPush
 from muniment.forges.shapes import Account, Change, ForgeCommit, ForgeHand, Move
 
 Beyond = Callable[[Sequence[str], Sequence[str]], frozenset[str]]  # commits that the first reach and the second do not
@@ -33,32 +35,32 @@ class Hands:
         """`name` of the forge's own identity; `told` and `own` are those of the reading."""
         self._accounts = accounts
         self._forge = f"{FORGE}:{name}"
-        self._opener = Hand(accounts.identity(change.opener), Because.OPENER)
+        self._opener = Contributor(accounts.identity(change.opener), ContributorRole.OPENER)
         self._own = {commit.id: email_identity(commit.committer) for commit in own}
-        self._told: dict[str, list[Hand]] = {}
+        self._told: dict[str, list[Contributor]] = {}
         for hand in told:
-            self._told.setdefault(hand.commit, []).append(Hand(accounts.identity(hand.by), hand.because))
+            self._told.setdefault(hand.commit, []).append(Contributor(accounts.identity(hand.by), hand.because))
 
     def mapped(self, commit: Commit) -> Commit:
         """The commit with its addresses as the forge understands them, and the hands that it tells of this one."""
-        hands = [self._hand(commit.id, hand) for hand in commit.hands] + self._told.get(commit.id, [])
-        return structs.replace(commit, hands=tuple(dict.fromkeys(hands)))
+        hands = [self._hand(commit.id, hand) for hand in commit.contributors] + self._told.get(commit.id, [])
+        return structs.replace(commit, contributors=tuple(dict.fromkeys(hands)))
 
     def opened(self, commit: Commit) -> Commit:
         """The same for the newest commit of a change, which bears what is said of all of it."""
         mapped = self.mapped(commit)
-        hands = (*mapped.hands, self._opener, *self._told.get("", ()))
-        return structs.replace(mapped, hands=tuple(dict.fromkeys(hands)))
+        hands = (*mapped.contributors, self._opener, *self._told.get("", ()))
+        return structs.replace(mapped, contributors=tuple(dict.fromkeys(hands)))
 
-    def _hand(self, commit: str, hand: Hand) -> Hand:
-        if hand.because is Because.COMMITTER and self._own.get(commit) == hand.identity:
-            return Hand(self._forge, hand.because)
-        return Hand(self._accounts.address(hand.identity), hand.because)
+    def _hand(self, commit: str, hand: Contributor) -> Contributor:
+        if hand.role is ContributorRole.COMMITTER and self._own.get(commit) == hand.identity:
+            return Contributor(self._forge, hand.role)
+        return Contributor(self._accounts.address(hand.identity), hand.role)
 
 
 def lost(commit: str) -> Commit:
     """An earlier head that nobody has any more: it had somebody's hand in it, and who that was has to be attested."""
-    return Commit(commit, "", (), (Hand("", Because.AUTHOR),))
+    return Commit(commit, "", (), (Contributor("", ContributorRole.AUTHOR),))
 
 
 def heads_before(moves: Iterable[Move], head: str) -> tuple[str, ...]:
@@ -75,23 +77,35 @@ def pushes(
     merged: Mapping[str, Maybe[Account]],
     accounts: Accounts,
     reached: Callable[[Move], frozenset[str]],
+    elsewhere: Callable[[Collection[str]], Mapping[str, FirstPush]],
 ) -> Pushes:
     """The fact. `commits` are all that need a pusher; `merged` are those that a merge made, with who merged.
 
-    `reached` gives the commits that a move's new head reaches and the target does not.
+    `reached` gives the commits that a move's new head reaches and the target does not. `elsewhere` gives the first
+    pushes of commits over all branches; one that is older than the push to the change's own branch is the first.
     """
-    first: dict[str, Maybe[Account]] = {}
+    first: dict[str, FirstPush] = {}
     for move in moves:
         for commit in (*move.commits, *sorted(reached(move))):
-            first.setdefault(commit, move.who)
+            first.setdefault(commit, FirstPush(move.who, move.at))
     for commit, who in merged.items():
-        first.setdefault(commit, who)
+        first.setdefault(commit, FirstPush(who, ""))
     ids = dict.fromkeys(commit.id for commit in (*commits, *earlier))
-    found = tuple(Push(one, _identity(first.get(one, _NEVER), accounts)) for one in ids)
-    return Pushes(preview=False, first=found, earlier_heads=earlier_heads, earlier=earlier)
+    others = elsewhere(ids)
+    found = tuple(Push(one, _identity(_pusher(first.get(one), others.get(one)), accounts)) for one in ids)
+    return Pushes(preview=False, first_pushes=found, earlier_heads=earlier_heads, earlier_commits=earlier)
 
 
-_NEVER = Unknown("the forge does not tell who pushed it")
+_NEVER: Maybe[Account] = Unknown("the forge does not tell who pushed it")
+
+
+def _pusher(own: FirstPush | None, elsewhere: FirstPush | None) -> Maybe[Account]:
+    """Who pushed first: to the change's branch (`own`), or to any. What is not known of the former stays so."""
+    if own is None:
+        return elsewhere.who if elsewhere is not None else _NEVER
+    if elsewhere is None or isinstance(own.who, Unknown) or elsewhere.at > own.at:
+        return own.who
+    return elsewhere.who
 
 
 def _identity(who: Maybe[Account], accounts: Accounts) -> Maybe[str]:

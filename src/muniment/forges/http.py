@@ -1,59 +1,41 @@
-"""One small HTTP client for all forges: bounded in time and size, on one host, and silent about its token.
+"""The client of all forges, over the one HTTP client: answers in JSON, kept with their validators, and whole lists.
 
-- No redirect to another scheme, host or port is followed, and none of a request that changes something.
-- Nothing is taken from the environment (no proxy, no .netrc) but SSL_CERT_FILE, the authorities that OpenSSL trusts.
 - What cannot be had whole is a `ForgeError`. Its text names the method and path, never a header or a body.
 - A list is complete only with proof: a total that it reaches, or a last page that says there is no next.
 """
 
 import datetime
-import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, Protocol
-from urllib.parse import urlencode, urljoin, urlsplit
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-import requests
-from msgspec import Struct
 
-from muniment.errors import ForgeCode, ForgeError
+from muniment.errors import ForgeCode, ForgeError, HttpCode, HttpError
 from muniment.facts import moments
-from muniment.forges.limits import Limits, again_at, exhausted, heard
+from muniment.http import client as http
+from muniment.http.connections import Response
+from muniment.http.rate_limits import Limiter, MemoryStore, RateLimit, RateLimitStore
 
-_CONNECT_SECONDS = 5
 _LARGEST = 16 << 20  # bytes of an answer
 _MOST_PAGES = 200
 _READINGS = 2  # of a list that is not proven complete
 _MOST_REDIRECTS = 3
-_PIECE = 1 << 16
+_REUSE = 4  # connections
+REST = "rest"  # the resource of most requests, as rate limits name it
 _KEPT = 512  # answers that a cache in memory holds
-
-
-class Answer(Struct, frozen=True):
-    """What came back: `status`, headers by lower-case name, and the body, read to its end."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self, where: str) -> Any:
-        """The body decoded. Raises MALFORMED."""
-        try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise malformed(where) from None
 
 
 class Cache(Protocol):
     """Keeps answers with their validators (`ETag`), by address. What it lost costs a request and nothing else."""
 
-    def get(self, key: str) -> tuple[str, Answer] | None:
+    def get(self, key: str) -> tuple[str, Response] | None:
         """The validator and the answer kept for it."""
 
-    def put(self, key: str, validator: str, answer: Answer) -> None:
+    def put(self, key: str, validator: str, answer: Response) -> None:
         """Keep an answer."""
 
 
@@ -61,18 +43,37 @@ class MemoryCache:
     """The newest answers, in this process."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[str, Response]] = OrderedDict()
 
-    def get(self, key: str) -> tuple[str, Answer] | None:
+    def get(self, key: str) -> tuple[str, Response] | None:
         """The validator and the answer kept for it."""
         return self._kept.get(key)
 
-    def put(self, key: str, validator: str, answer: Answer) -> None:
+    def put(self, key: str, validator: str, answer: Response) -> None:
         """Keep an answer, and forget the oldest."""
         self._kept[key] = (validator, answer)
         self._kept.move_to_end(key)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+
+
+class Transport(NamedTuple):
+    """How a forge is asked: by which `proxy` (`http.proxies`), with what processes share of answers and rate limits.
+
+    `clock`: seconds since 1970, by which a refusal of the rate limit ends.
+    """
+
+    cache: Cache | None = None
+    limits: RateLimitStore | None = None
+    proxy: str = ""
+    clock: Callable[[], float] = time.time
+
+    def share_limits(self) -> "Transport":
+        """The same for several clients of one account: in one process, if nobody says where limits are shared."""
+        return self if self.limits is not None else self._replace(limits=MemoryStore())
+
+
+ALONE = Transport()
 
 
 class Proof(Enum):
@@ -89,7 +90,7 @@ TOTALS = ("x-total-count", "x-total")
 class Client:
     """Speaks to one forge at `base` (`https://forge.example/api/v1`), sending `headers` (the token among them).
 
-    `seconds`: how long one answer may take altogether.
+    `seconds`: how long one answer may take altogether. `resource`: what the forge counts by itself in its rate limits.
     """
 
     def __init__(
@@ -98,24 +99,30 @@ class Client:
         headers: Callable[[], Mapping[str, str]],
         *,
         seconds: float = 15,
-        cache: Cache | None = None,
-        clock: Callable[[], float] = time.time,
+        transport: Transport = ALONE,
+        resource: str = REST,
     ) -> None:
-        parts = urlsplit(base)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.password:
-            raise ForgeError(
-                ForgeCode.UNREACHABLE, "this is no address of a forge", "Write it like https://forge.example.com."
+        """Raises ForgeError for an address that is none."""
+        store = transport.limits if transport.limits is not None else MemoryStore()
+        self._limiter = Limiter(store, resource, transport.clock)
+        try:
+            self._http = http.Client(
+                base,
+                seconds=seconds,
+                largest=_LARGEST,
+                headers=headers,
+                redirects=_MOST_REDIRECTS,
+                plain=True,
+                proxy=transport.proxy,
+                reuse=_REUSE,
+                limiter=self._limiter,
             )
+        except HttpError as error:
+            told = f"this is no address of a forge: {error.message}"
+            raise ForgeError(ForgeCode.UNREACHABLE, told, "Write it like https://forge.example.com.") from None
         self.base = base.rstrip("/")
-        self._origin = _origin(self.base)
-        self._headers = headers
-        self._seconds = seconds
-        self._cache = cache or MemoryCache()
-        self._clock = clock
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.verify = ssl.get_default_verify_paths().cafile or True
-        self.limits = Limits()
+        self.resource = resource
+        self._cache = transport.cache or MemoryCache()
         self.asked = 0  # requests sent, for measuring
 
     def __repr__(self) -> str:
@@ -123,9 +130,17 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON at `path`, which may come from the cache if the forge says that it is still so."""
-        return self.fetch(path, query).json(path)
+        return decode_json(self.fetch(path, query), path)
 
-    def fetch(self, path: str, query: Mapping[str, Any] | None = None) -> Answer:
+    def limits(self) -> Mapping[str, RateLimit]:
+        """All rate limits of our account as last told, by resource; asks nothing."""
+        return self._limiter.all_limits()
+
+    def refuse(self, headers: Mapping[str, str], what: str) -> ForgeError:
+        """Keep that an answer was a refusal by the rate limit although its status is not; the error for it."""
+        return _failure(self._limiter.refuse(self._http.address.origin, headers), what)
+
+    def fetch(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
         """The same with its headers."""
         url = self._url(path, query or {})
         kept = self._cache.get(url)
@@ -140,9 +155,14 @@ class Client:
 
     def send(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """Change something; the JSON of the answer, None if it has no body. It is never repeated by itself."""
+        answer = self.post(method, path, body, **query)
+        return decode_json(answer, path) if answer.body.strip() else None
+
+    def post(self, method: str, path: str, body: Any = None, **query: Any) -> Response:
+        """The same with its headers."""
         answer = self._send(method, self._url(path, query), body, {})
         self._insist(method, path, answer)
-        return answer.json(path) if answer.body.strip() else None
+        return answer
 
     def listed(
         self,
@@ -197,74 +217,31 @@ class Client:
         return tuple(found), False
 
     def _url(self, path: str, query: Mapping[str, Any]) -> str:
-        url = path if path.startswith(("https://", "http://")) else f"{self.base}/{path.lstrip('/')}"
-        if _origin(url) != self._origin:
-            raise ForgeError(
-                ForgeCode.REDIRECTED, "the forge points to another host", "Check the forge's own root address."
-            )
         given = {key: _text(value) for key, value in query.items() if value not in ("", None)}
+        url = path if path.startswith(("https://", "http://")) else f"{self.base}/{path.lstrip('/')}"
         return f"{url}?{urlencode(given)}" if given else url
 
-    def _send(self, method: str, url: str, body: Any, more: Mapping[str, str]) -> Answer:
-        deadline = time.monotonic() + self._seconds
-        for _ in range(_MOST_REDIRECTS + 1):
-            answer = self._once(method, url, body, more, deadline)
-            self.limits = heard(answer.headers, self.limits)
-            if answer.status not in (301, 302, 303, 307, 308):
-                return answer
-            target = urljoin(url, answer.headers.get("location", ""))
-            if method != "GET" or _origin(target) != self._origin:
-                break
-            url = target
-        raise ForgeError(
-            ForgeCode.REDIRECTED,
-            f"{method} {_path(url)} was sent elsewhere by the forge",
-            "Give the address that the forge has now.",
-        )
-
-    def _once(self, method: str, url: str, body: Any, more: Mapping[str, str], deadline: float) -> Answer:
+    def _send(self, method: str, url: str, body: Any, more: Mapping[str, str]) -> Response:
         self.asked += 1
         data = None if body is None else msgspec.json.encode(body)
-        headers = {"Accept": "application/json", **self._headers(), **more}
+        headers = {"Accept": "application/json", **more}
         if data is not None:
             headers["Content-Type"] = "application/json"
-        left = max(0.01, deadline - time.monotonic())
         try:
-            with self._session.request(
-                method,
-                url,
-                data=data,
-                headers=headers,
-                timeout=(min(_CONNECT_SECONDS, left), left),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return Answer(
-                    response.status_code,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    _body(response, deadline, f"{method} {_path(url)}"),
-                )
-        except requests.Timeout:
-            raise _late(f"{method} {_path(url)}") from None
-        except (requests.RequestException, ValueError) as error:
-            raise _unreachable(method, url, type(error).__name__) from None
+            return self._http.request(method, url, data, headers)
+        except HttpError as error:
+            raise _failure(error, f"{method} {_path(url)}") from None
 
-    def _insist(self, method: str, path: str, answer: Answer) -> None:
+    def _insist(self, method: str, path: str, answer: Response) -> None:
         """Raises the ForgeError of an answer that is none."""
         if 200 <= answer.status < 300:
             return
-        what = f"{method} {_path(path)}"
-        if answer.status == 429 or (answer.status == 403 and exhausted(answer.headers)):
-            again = again_at(answer.headers, self._clock())
-            raise ForgeError(
-                ForgeCode.RATE_LIMITED,
-                f"the forge's rate limit is used up ({what})",
-                f"It is asked again {'at ' + again if again else 'later'}; until then nothing new is allowed.",
-                again,
-            )
         code, says, remedy = _STATUS.get(answer.status, _FAILED if answer.status >= 500 else _REFUSED)
-        raise ForgeError(code, f"{what}: {says} ({answer.status})", remedy)
+        raise ForgeError(code, f"{method} {_path(path)}: {says} ({answer.status})", remedy)
 
+
+# What concerns a connection, so that nothing else of it would fare better.
+CONCERNS_ALL = (ForgeCode.NOT_SIGNED_IN, ForgeCode.UNREACHABLE, ForgeCode.TIMED_OUT, ForgeCode.RATE_LIMITED)
 
 _FAILED = (ForgeCode.FAILED, "the forge failed", "Look at the forge's own log; it is asked again.")
 _REFUSED = (ForgeCode.REFUSED, "the forge refused", "Look at the forge's page of that repository.")
@@ -274,6 +251,48 @@ _STATUS = {
     404: (ForgeCode.NOT_FOUND, "it is not there, or hidden from this token", "Check the name, and what the token may."),
     405: (ForgeCode.REFUSED, "the forge cannot do this now", "Look at the forge's page of that repository."),
 }
+
+
+# What failed before there was an answer: the code, what is said after the request, and what to do.
+_UNREACHABLE = (
+    ForgeCode.UNREACHABLE,
+    "got no answer",
+    "Check the address, the network, and the forge's certificate.",
+)
+_WITHOUT_ANSWER = {
+    HttpCode.TIMED_OUT: (ForgeCode.TIMED_OUT, "took too long", "It is asked again; look at how busy the forge is."),
+    HttpCode.TOO_LARGE: (ForgeCode.TOO_LARGE, f"answers more than {_LARGEST >> 20} MiB", "Ask who runs the forge."),
+    HttpCode.REDIRECTED: (
+        ForgeCode.REDIRECTED,
+        "leads to an address of another host",
+        "Check the forge's root address. A renamed repository is found when the connection is read again.",
+    ),
+    HttpCode.MALFORMED: (ForgeCode.MALFORMED, "is not answered in HTTP", "Check that the address is the forge's."),
+    HttpCode.REQUEST: (ForgeCode.REFUSED, "cannot be asked", "See that names and the token have no line breaks."),
+}
+
+
+def _failure(error: HttpError, what: str) -> ForgeError:
+    """What it means for the forge that a request got no answer."""
+    if error.code is HttpCode.RATE_LIMITED:
+        again = error.again_at
+        return ForgeError(
+            ForgeCode.RATE_LIMITED,
+            f"the forge's rate limit is used up ({what})",
+            f"It is asked again {'at ' + again if again else 'later'}; until then nothing new is allowed.",
+            again,
+        )
+    code, says, remedy = _WITHOUT_ANSWER.get(error.code, _UNREACHABLE)
+    told = f"{what} {says}" if error.code in _WITHOUT_ANSWER else f"{what} {says}: {error.message}"
+    return ForgeError(code, told, error.remedy if error.code is HttpCode.PROXY else remedy)
+
+
+def decode_json(answer: Response, where: str) -> Any:
+    """The body decoded. Raises MALFORMED."""
+    try:
+        return msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise malformed(where) from None
 
 
 def malformed(where: str) -> ForgeError:
@@ -311,40 +330,6 @@ def truncated(where: str, count: int) -> ForgeError:
     )
 
 
-def _body(response: requests.Response, deadline: float, what: str) -> bytes:
-    pieces = bytearray()
-    for piece in response.iter_content(_PIECE):
-        pieces += piece
-        if len(pieces) > _LARGEST:
-            raise ForgeError(
-                ForgeCode.TOO_LARGE, f"{what} answers more than {_LARGEST >> 20} MiB", "Ask who runs the forge."
-            )
-        if time.monotonic() > deadline:
-            raise _late(what)
-    return bytes(pieces)
-
-
-def _late(what: str) -> ForgeError:
-    return ForgeError(ForgeCode.TIMED_OUT, f"{what} took too long", "It is asked again; look at how busy the forge is.")
-
-
-def _unreachable(method: str, url: str, kind: str) -> ForgeError:
-    return ForgeError(
-        ForgeCode.UNREACHABLE,
-        f"{method} {_path(url)} got no answer ({kind})",
-        "Check the address, the network, and the forge's certificate.",
-    )
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
-        port = -1
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
 def _path(url: str) -> str:
     """An address without its query, which may hold what nobody else should read."""
     return urlsplit(url).path or "/"
@@ -363,8 +348,8 @@ def next_page(link: str) -> str:
     return ""
 
 
-def _items(answer: Answer, path: str) -> list[Any]:
-    items = answer.json(path)
+def _items(answer: Response, path: str) -> list[Any]:
+    items = decode_json(answer, path)
     if items is None:  # how some forges write an empty list
         return []
     if not isinstance(items, list):

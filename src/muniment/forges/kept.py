@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from muniment.facts import canonical
-from muniment.forges.http import Answer, Cache
+from muniment.forges.http import Cache
+from muniment.http.connections import Response
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class Kept:
         if lasting(found):
             self._keep(key, mark, found)
             if self._cache is not None:
-                self._cache.put(key, mark, Answer(200, {}, msgspec.json.encode(found)))
+                self._cache.put(key, mark, Response(200, {}, msgspec.json.encode(found)))
         return found
 
     def _known(self, kind: Any, key: str, mark: str) -> Any:

@@ -29,5 +29,5 @@ def unlearnt(error: ForgeError, what: str = "", needs: str = "") -> Unknown:
 def value(part: Maybe[T]) -> T:
     """A part that another rests on. Raises ForgeError if it is not known."""
     if isinstance(part, Unknown):
-        raise ForgeError(ForgeCode.FAILED, part.why, "It is read again.")
+        raise ForgeError(ForgeCode.FAILED, part.reason, "It is read again.")
     return part.value

@@ -1,19 +1,20 @@
 """A forge's reviews become statements like those that people sign: each for one head and one branch, in their order.
 
-- A review is for the branch that the change was pointed at when it was given.
+- A review is for the branch that the change was pointed at when it was given. A later change of target ends approvals,
+  also where the change is pointed back; changes that were requested stay requested.
 - One that was dismissed, or whose author was asked to look again, approves nothing any more, whoever did it.
 - Changes requested stay requested until that person approves or takes it back; another's dismissal does not lift them.
 - An account that nobody owns, a bot, or one that may not write says nothing that counts.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import structs
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import Person
-from muniment.facts.statements import Approval, Signature, Verdict
+from muniment.facts.statements import Approval, ReviewAction, Signature
 from muniment.forges.accounts import Accounts
 from muniment.forges.shapes import Change, Retarget, Review, Said
 
@@ -41,16 +42,36 @@ def statements(
             order=order,
             signature=_signature(review, accounts, writers),
             repository=repository,
-            target=_target(change, retargets, review.at),
+            target=change.target
+            if _still_requests(review, ordered, accounts)
+            else _target(change, retargets, review.at),
             base="",
             head=review.commit,
             tree=tree(review.commit),
-            verdict=_verdict(review, accounts),
+            action=_verdict(review, accounts),
             time=_time(review, accounts),
+            retargeted=review.at <= last_retarget(retargets),
+            writer_at_forge=_signature(review, accounts, writers) is Signature.FORGE,
         )
         for order, review in enumerate(ordered)
     ]
     return tuple(found)
+
+
+def last_retarget(retargets: Sequence[Retarget]) -> str:
+    """The moment of the last change of target: what was approved until then does not count. "" if there was none."""
+    return max((retarget.at for retarget in retargets), default="")
+
+
+def end_by_retarget(statements: Iterable[Approval], moment: str) -> Iterator[Approval]:
+    """Statements, of which those made until `moment` say that the change was pointed at another branch after them."""
+    for statement in statements:
+        yield structs.replace(statement, retargeted=True) if moment and statement.time <= moment else statement
+
+
+def standing(given: Iterable[Review]) -> tuple[tuple[str, str, str], ...]:
+    """Those that nobody dismissed, as `StandingReviews` has them: what tells whether others stand than before."""
+    return tuple(sorted((one.id, one.said.value, one.commit) for one in given if not one.dismissed))
 
 
 def together(signed: Iterable[Approval], others: Iterable[Approval]) -> tuple[Approval, ...]:
@@ -89,6 +110,18 @@ def _target(change: Change, retargets: Sequence[Retarget], moment: str) -> str:
     return change.target
 
 
+def _still_requests(review: Review, given: Iterable[Review], accounts: Accounts) -> bool:
+    """Whether a review requests changes, and the same person approved none after it."""
+    holder = accounts.holder(review.by)
+    return review.said is Said.CHANGES_REQUESTED and not any(
+        one.said is Said.APPROVED and one.at > review.at and _is_by(one, review, holder, accounts) for one in given
+    )
+
+
+def _is_by(one: Review, other: Review, holder: object, accounts: Accounts) -> bool:
+    return one.by.id == other.by.id or (holder is not None and accounts.holder(one.by) is holder)
+
+
 def _person(review: Review, accounts: Accounts) -> str:
     holder = accounts.holder(review.by)
     return holder.id if holder is not None else f"@{review.by.login}"
@@ -103,10 +136,10 @@ def _signature(review: Review, accounts: Accounts, writers: Mapping[str, bool]) 
     return Signature.FORGE if writers.get(review.by.id) is True else Signature.MAY_NOT_WRITE
 
 
-def _verdict(review: Review, accounts: Accounts) -> Verdict:
+def _verdict(review: Review, accounts: Accounts) -> ReviewAction:
     if review.said is Said.CHANGES_REQUESTED:
-        return Verdict.WITHDRAW if _taken_back(review, accounts) else Verdict.REQUEST_CHANGES
-    return Verdict.WITHDRAW if review.dismissed or review.asked_again else Verdict.APPROVE
+        return ReviewAction.WITHDRAW if _taken_back(review, accounts) else ReviewAction.REQUEST_CHANGES
+    return ReviewAction.WITHDRAW if review.dismissed or review.asked_again else ReviewAction.APPROVE
 
 
 def _time(review: Review, accounts: Accounts) -> str:

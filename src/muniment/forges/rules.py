@@ -27,7 +27,7 @@ class BranchRules(Struct, frozen=True):
 
     ref: str
     protected: bool = False
-    required: tuple[Required, ...] = ()
+    required_statuses: tuple[Required, ...] = ()
     approvals: int = 0
     stale_dismissed: bool = False
     rejection_blocks: bool = False
@@ -39,7 +39,7 @@ class BranchRules(Struct, frozen=True):
     bypass: tuple[str, ...] = ("*",)
     queue: bool = False
     methods: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()  # what of this could not be read, in words
+    unread_settings: tuple[str, ...] = ()  # what of this could not be read, in words
 
 
 class Wanted(Struct, frozen=True):
@@ -58,9 +58,9 @@ class Wanted(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """One thing that protecting changes, in words. Undone, it `weakens` what binds."""
 
-    what: str
-    was: str
-    becomes: str
+    setting: str
+    previous_value: str
+    new_value: str
     weakens: bool = True
 
 
@@ -71,4 +71,4 @@ class Plan(Struct, frozen=True):
     wanted: Wanted
     before: BranchRules
     steps: tuple[Step, ...]
-    open_ends: tuple[str, ...]
+    remaining_gaps: tuple[str, ...]

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.facts.change import Because
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Maybe, Unknown
 
 
@@ -81,11 +81,23 @@ WITHOUT = {
 }
 
 
+class RefusedRequest(Struct, frozen=True):
+    """A kind of request that the forge refused although we need it.
+
+    `permission` is what has to be added to our account or its token, as the forge names it; `cost` what happens
+    without.
+    """
+
+    request: str
+    permission: str
+    cost: str
+
+
 class Listed(Struct, frozen=True):
     """A repository that the connection sees, and what is missing there; `WITHOUT` says what that costs."""
 
     repository: Repo
-    missing: tuple[Ability, ...]
+    missing_abilities: tuple[Ability, ...]
 
 
 # A change
@@ -133,6 +145,7 @@ class Move(Struct, frozen=True):
 
     `new` is where the branch stood afterwards, `old` before ("" if the forge does not say, or it was created).
     `commits`, oldest first, are those that the forge lists for this push; empty if git has to tell (`old..new`).
+    `ref` is the branch where moves of several are listed, else "".
     """
 
     old: str
@@ -141,6 +154,7 @@ class Move(Struct, frozen=True):
     forced: bool
     who: Maybe[Account]
     at: str
+    ref: str = ""
 
 
 class Retarget(Struct, frozen=True):
@@ -162,8 +176,8 @@ class Said(StrEnum):
 class Review(Struct, frozen=True):
     """One person's review, bound to the commit that they named.
 
-    `dismissed` by `dismissed_by` at `dismissed_at` ("" if not told). `asked_again`: the moment at which somebody asked
-    the same person to look again after it, "" if never.
+    `dismissed` by `dismissed_by` at `dismissed_at` ("" if not told). `asked_again`: the first moment at which somebody
+    asked the same person to look again after it, "" if never.
     """
 
     id: str
@@ -177,6 +191,16 @@ class Review(Struct, frozen=True):
     asked_again: str = ""
 
 
+class StandingReviews(Struct, frozen=True):
+    """The reviews of a change that stand: id, what it says and its commit, of each, sorted.
+
+    `writers`: for ids of their authors, whether they may write now; those that are not there have to be asked for.
+    """
+
+    reviews: tuple[tuple[str, str, str], ...]
+    writers: dict[str, bool] = {}
+
+
 class ForgeHand(Struct, frozen=True):
     """A hand that only the forge knows of: who applied a suggestion, resolved a conflict, asked a bot.
 
@@ -185,7 +209,7 @@ class ForgeHand(Struct, frozen=True):
 
     commit: str
     by: Account
-    because: Because
+    because: ContributorRole
 
 
 class ForgeCommit(Struct, frozen=True):

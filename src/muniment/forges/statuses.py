@@ -41,6 +41,13 @@ def context_for(ref: str) -> str:
     return f"{OURS}{ref.removeprefix('refs/heads/')}"
 
 
+def describe(summary: str, most: int) -> str:
+    """A summary in one line of at most so many characters, for forges that show but one: the first line is kept."""
+    first, _, second = (" ".join(line.split()) for line in summary.partition("\n"))
+    whole = f"{first} Next: {second}" if second else first
+    return whole if len(whole) <= most else f"{whole[: most - 1]}…"
+
+
 def hidden(marker: str) -> str:
     """A marker as it stands in a comment, where nobody reads it."""
     return f"<!-- {marker} -->"

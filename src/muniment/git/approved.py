@@ -14,12 +14,13 @@ from muniment.facts.change import ApprovedHead, Commit, File, Revision
 from muniment.git import files, machine
 from muniment.git.history import History, line, reachable, read
 from muniment.git.repository import Repository
+from muniment.programs.command import join_lines
 
 LIMIT = 64  # approved heads outside the change
 LONGEST_REPLAY = 200  # commits
 _PATHS = 1000  # of the change, that others are compared by
 _WALK_SECONDS = 60
-_WALK = ("log", "--stdin", "--topo-order", "-z", "-r", "-m", "--raw", "--no-renames")
+_WALK = ("--stdin", "--topo-order", "-z", "-r", "-m", "--raw", "--no-renames", "--format==%H %P")
 
 
 class _Node(Struct):
@@ -67,8 +68,8 @@ def _made(repository: Repository, change: History, groups: Sequence[tuple[Commit
         ApprovedHead(
             head=group[0].id,
             commits=group,
-            merged=trees.get(group[0].id, ""),
-            replayed=_replayed(repository, onto, change, group),
+            merged_tree=trees.get(group[0].id, ""),
+            replayed_trees=_replayed(repository, onto, change, group),
         )
         for group in groups
     )
@@ -108,8 +109,8 @@ def _others(
 
 def _walk(repository: Repository, base: str, names: Collection[str], bits: Mapping[bytes, int]) -> dict[str, _Node]:
     """All commits reachable from `names` and not from `base`, newest first."""
-    given = "\n".join([f"^{base}", *names, "--", ""]).encode()
-    out = repository.run(*_WALK, "--format==%H %P", input=given, timeout=_WALK_SECONDS)
+    given = join_lines("git log", [f"^{base}", *names], GitError)
+    out = repository.run("log", *_WALK, input=given, timeout=_WALK_SECONDS)
     graph: dict[str, _Node] = {}
     for header, rows in files.diffs(iter(out.split(b"\0"))):  # a merge comes once for each of its parents
         name, *parents = header.decode("ascii").split()

@@ -6,6 +6,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+from muniment.controls.carrying import carried
+from muniment.controls.statement_order import head_to_approve
 from muniment.errors import GitError, SignatureError
 from muniment.facts import kinds as known_kinds
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision, Update
@@ -13,19 +15,21 @@ from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
 from muniment.facts.pipeline import Run, Runs
-from muniment.facts.statements import Approval
+from muniment.facts.statements import Approval, LandedHeads
 from muniment.git import approvals, files, runs
 from muniment.git.approved import approved_heads
 from muniment.git.history import History, between
 from muniment.git.history import read as read_commits
 from muniment.git.repository import Repository
 
-ReadPushes = Callable[[Revision, tuple[Commit, ...], tuple[Commit, ...]], Pushes]  # the change's, and those approved
+ReadPushes = Callable[[Revision, tuple[Commit, ...], tuple[Commit, ...]], Pushes]  # the change's, and those it carries
+ReadLandedHeads = Callable[[Revision, tuple[Approval, ...]], LandedHeads]
 
 _REFERENCES = "references"
 
 
-_SUPPOSED = Pushes(preview=True, first=(), earlier_heads=(), earlier=())
+_SUPPOSED = Pushes(preview=True, first_pushes=(), earlier_heads=(), earlier_commits=())
+NOTHING_SPENT = LandedHeads(preview=True, heads=(), statements=(), all_before=-1)  # supposed, where no ledger is read
 
 
 class GitCollector:
@@ -38,17 +42,23 @@ class GitCollector:
         now: str,
         pushes: ReadPushes | None = None,
         pushed: Mapping[str, str] = MappingProxyType({}),
+        refs: Mapping[str, str] | None = None,
+        landed: ReadLandedHeads | None = None,
     ) -> None:
         """`people`: whose keys may have signed. `now` is the moment that every fact says it was read.
 
         `pushes` tells who brought the commits; None if nobody records that, and they are supposed to be by the
-        commits' contributors. `pushed` are refs that are about to change, with their values.
+        commits' contributors. `pushed` are refs that are about to change, with their values. `refs` are those of the
+        repository where they were read already. `landed` tells which approved heads the branch took already; None if no
+        ledger is read, and none is supposed to be.
         """
         self._repository = repository
         self._people = people
         self._now = now
         self._read_pushes = pushes
         self._pushed = pushed
+        self._refs = refs
+        self._read_landed = landed
         self._read: dict[Any, Any] = {}
         self._readers: dict[str, Callable[[Revision], Any]] = {
             known_kinds.REVISION.name: lambda revision: revision,
@@ -57,6 +67,7 @@ class GitCollector:
             known_kinds.PUSHES.name: self._pushes,
             known_kinds.APPROVED_HEADS.name: self._approved_heads,
             known_kinds.APPROVALS.name: self._approvals,
+            known_kinds.LANDED_HEADS.name: self._landed_heads,
             known_kinds.TEST_RUNS.name: self._test_runs,
         }
 
@@ -84,9 +95,9 @@ class GitCollector:
     def _suppose(self, revision: Revision, extra: Mapping[str, Maybe[Any] | Fact]) -> None:
         """Takes a history that was read elsewhere for granted. A long replay must not keep what is behind it."""
         commits, update = extra.get(known_kinds.COMMITS.name), revision.update
-        if isinstance(commits, Known) and isinstance(update, Known) and update.value is Update.FORWARD:
+        if isinstance(commits, Known) and isinstance(update, Known) and update.value is Update.FAST_FORWARD:
             kept = {key: value for key, value in self._read.items() if key == _REFERENCES}
-            history = History(commits.value, (revision.base,), Update.FORWARD)
+            history = History(commits.value, (revision.base,), Update.FAST_FORWARD)
             self._read = {**kept, ("history", revision.base, revision.head): history}
 
     def _fact(self, value: Maybe[Any], source: str) -> Fact:
@@ -121,12 +132,19 @@ class GitCollector:
 
     def files(self, revision: Revision) -> tuple[File, ...]:
         """What it changes, read once. Raises GitError."""
-        change = self.history(revision.base, revision.head)
         found: tuple[File, ...] = self._once(
-            ("files", revision.base, revision.head),
-            lambda: files.changed(self._repository, change.bases, revision.head) if change.commits else (),
+            ("files", revision.base, revision.head, revision.update), lambda: self._read_files(revision)
         )
         return found
+
+    def _read_files(self, revision: Revision) -> tuple[File, ...]:
+        """What an update that deletes or rewinds changes is told from the tip that it replaces."""
+        if revision.update == Known(Update.DELETED):
+            return files.removed(self._repository, revision.base)
+        if revision.update == Known(Update.REWOUND):
+            return files.changed(self._repository, (revision.base,), revision.head)
+        change = self.history(revision.base, revision.head)
+        return files.changed(self._repository, change.bases, revision.head) if change.commits else ()
 
     def references(self) -> tuple[approvals.ApprovalRef, ...]:
         """The refs of all approvals, read once. Raises GitError."""
@@ -140,7 +158,8 @@ class GitCollector:
         return found
 
     def _read_statements(self) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[runs.RunRef]]]:
-        refs = {**self._repository.refs(approvals.PREFIX, runs.PREFIX), **self._pushed}
+        there = self._repository.refs(approvals.PREFIX, runs.PREFIX) if self._refs is None else self._refs
+        refs = {**there, **self._pushed}
         by_head: dict[str, list[runs.RunRef]] = {}
         for reference in runs.references(refs):
             by_head.setdefault(reference.head, []).append(reference)
@@ -160,15 +179,35 @@ class GitCollector:
         return approved_heads(self._repository, revision, change, partial(self.files, revision), names)
 
     def _pushes(self, revision: Revision) -> Pushes:
+        found: Pushes = self._once(("pushes", revision.base, revision.head), lambda: self._pushes_of(revision))
+        return found
+
+    def _pushes_of(self, revision: Revision) -> Pushes:
         if self._read_pushes is None:
             return _SUPPOSED
-        carrying = (commit for approved in self._approved_heads(revision) for commit in approved.commits)
-        return self._read_pushes(revision, self._commits(revision), tuple(carrying))
+        own = self._commits(revision)
+        carrying = (
+            commit
+            for approved in self._approved_heads(revision)
+            if carried(own, revision.head, approved) is not None
+            for commit in approved.commits
+        )
+        return self._read_pushes(revision, own, tuple(carrying))
+
+    def _landed_heads(self, revision: Revision) -> LandedHeads:
+        return NOTHING_SPENT if self._read_landed is None else self._read_landed(revision, self._approvals(revision))
 
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
+        found: tuple[Approval, ...] = self._once(
+            ("approvals", revision.base, revision.head), lambda: self._read_approvals(revision)
+        )
+        return found
+
+    def _read_approvals(self, revision: Revision) -> tuple[Approval, ...]:
         if not isinstance(self._people, Known):
-            raise GitError(self._people.why, "Say who the people are.")
-        heads = {revision.head, *(approved.head for approved in self._approved_heads(revision))}
+            raise GitError(self._people.reason, "Say who the people are.")
+        heads = {head_to_approve(revision), *(approved.head for approved in self._approved_heads(revision))}
+        heads.update(self._pushes(revision).earlier_heads)  # who asked for changes there is not silenced by a new head
         wanted = [reference for reference in self.references() if reference.head in heads]
         return approvals.read(self._repository, wanted, self._people.value)
 
@@ -179,6 +218,6 @@ class GitCollector:
 
     def _runs(self, revision: Revision, heads: Collection[str]) -> tuple[Run, ...]:
         if not isinstance(self._people, Known):
-            raise GitError(self._people.why, "Say who the people are.")
+            raise GitError(self._people.reason, "Say who the people are.")
         wanted = [reference for head in heads for reference in self._statements()[1].get(head, ())]
         return runs.facts_of(runs.read(self._repository, wanted, self._people.value), revision.repository)

@@ -5,25 +5,25 @@ identity that belongs to nobody, so that it is seen.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from muniment.errors import GitError
 from muniment.facts import paths
-from muniment.facts.change import Because, Commit, Hand
+from muniment.facts.change import Commit, Contributor, ContributorRole
 from muniment.facts.people import People, email_identity
 from muniment.facts.statements import Signature
 from muniment.git import signatures
 from muniment.git.objects import Object
 
 _TRAILERS = {
-    b"co-authored-by": Because.CO_AUTHOR,
-    b"co-developed-by": Because.CO_AUTHOR,
-    b"requested-by": Because.ASKED,
-    b"on-behalf-of": Because.ASKED,
+    b"co-authored-by": ContributorRole.CO_AUTHOR,
+    b"co-developed-by": ContributorRole.CO_AUTHOR,
+    b"requested-by": ContributorRole.REQUESTER,
+    b"on-behalf-of": ContributorRole.REQUESTER,
 }
-_HEADERS = {b"author": Because.AUTHOR, b"committer": Because.COMMITTER}
+_HEADERS = {b"author": ContributorRole.AUTHOR, b"committer": ContributorRole.COMMITTER}
 # Any line of the message, whatever ends lines there, and wherever it stands.
 _TRAILER = re.compile(rb"(?:^|[\r\n\0\v\f])[ \t>]*(%s)[ \t]*:([^\r\n\0\v\f]*)" % b"|".join(_TRAILERS), re.IGNORECASE)
 _BRACKETED = re.compile(rb"<([^<>]*)>")
@@ -45,15 +45,14 @@ class Parts(Struct, frozen=True):
 def parts(data: bytes) -> Parts:
     """The headers and the message of a raw commit."""
     head, _, message = data.partition(b"\n\n")
-    headers: list[tuple[bytes, bytes]] = []
+    headers: list[tuple[bytes, list[bytes]]] = []
     for line in head.removesuffix(b"\n").split(b"\n"):
         if line[:1] == b" " and headers:
-            name, value = headers[-1]
-            headers[-1] = (name, value + b"\n" + line[1:])
+            headers[-1][1].append(line[1:])
         else:
             name, _, value = line.partition(b" ")
-            headers.append((name, value))
-    return Parts(tuple(headers), message)
+            headers.append((name, [value]))
+    return Parts(tuple((name, b"\n".join(lines)) for name, lines in headers), message)
 
 
 def commit(found: Object) -> Commit:
@@ -70,28 +69,39 @@ def commit(found: Object) -> Commit:
     return Commit(found.id, values[0], tuple(values[1:]), tuple(dict.fromkeys(hands(cut))))
 
 
-def hands(cut: Parts) -> Iterator[Hand]:
+def hands(cut: Parts) -> Iterator[Contributor]:
     """Authors and committers (a hostile commit may have none or several), co-authors, and who asked for it."""
     for wanted, because in _HEADERS.items():
         for value in [value for name, value in cut.headers if name == wanted] or [b""]:
-            yield Hand(_identity(value), because)
+            yield Contributor(_identity(value), because)
     for trailer in _TRAILER.finditer(cut.message):
         because = _TRAILERS[trailer[1].lower()]
         for identity in _identities(trailer[2]):
-            yield Hand(identity, because)
+            yield Contributor(identity, because)
 
 
-def signer(found: Object, people: People) -> Hand | None:
-    """Who signed the commit by SSH, if with a key of somebody known and the signature is good.
+def signers(found: Sequence[Object], people: People) -> list[Contributor | None]:
+    """Who signed each commit by SSH, if with a key of somebody known and the signature is good; else None.
 
     Raises SignatureError if that cannot be learnt.
     """
+    signed = [_signed_data(commit, people) for commit in found]
+    verified = iter(signatures.verify_all([one for one in signed if one is not None], "git"))
+    return [
+        Contributor(f"key:{one.key}", ContributorRole.SIGNER)
+        if one is not None and next(verified) is Signature.VALID
+        else None
+        for one in signed
+    ]
+
+
+def _signed_data(found: Object, people: People) -> signatures.SignedData | None:
+    """A commit's first SSH signature, if it names a key of somebody known."""
     armored = next((text for text in _armored(found.data) if text.startswith(_SSH)), "")
     key = signatures.embedded_key(armored) if armored else None
     if key is None or f"key:{key}" not in people.by_identity:
         return None
-    verified = signatures.verify_with_key(_signed(found.data), armored, "git", key)
-    return Hand(f"key:{key}", Because.SIGNER) if verified is Signature.VALID else None
+    return signatures.SignedData(_signed(found.data), armored, key)
 
 
 def _armored(data: bytes) -> Iterator[str]:

@@ -2,8 +2,12 @@
 
 from msgspec import Struct
 
+from muniment.decision.binding import BoundPolicy
+from muniment.decision.policies import read_bound_policy
 from muniment.errors import ConfigurationError
+from muniment.facts.people import People
 from muniment.git.repository import Repository
+from muniment.policy.people import read_people
 
 FOLDER = ".muniment"
 _REGULAR = ("100644", "100755")
@@ -12,21 +16,21 @@ _REGULAR = ("100644", "100755")
 class Documents(Struct, frozen=True):
     """The documents at one commit, each None where there is no such file. Read at once, by `at`."""
 
-    policy: str | None
-    people: str | None
-    excepting: tuple[tuple[str, bytes], ...]
+    policy_text: str | None
+    people_text: str | None
+    exception_files: tuple[tuple[str, bytes], ...]
 
-    def policy_text(self) -> str | None:
-        """policy.toml."""
-        return self.policy
+    def policy(self) -> BoundPolicy | None:
+        """The policy of policy.toml. Raises PolicyError."""
+        return None if self.policy_text is None else read_bound_policy(self.policy_text, f"{FOLDER}/policy.toml")
 
-    def people_text(self) -> str | None:
-        """people.toml."""
-        return self.people
+    def people(self) -> People | None:
+        """The people of people.toml. Raises PeopleError."""
+        return None if self.people_text is None else read_people(self.people_text, f"{FOLDER}/people.toml")
 
     def exceptions(self) -> tuple[tuple[str, bytes], ...]:
         """(id, content) of every file in exceptions/, by id."""
-        return self.excepting
+        return self.exception_files
 
 
 def at(repository: Repository, tip: str) -> Documents:
@@ -36,9 +40,9 @@ def at(repository: Repository, tip: str) -> Documents:
     """
     paths = _listed(repository, tip)
     return Documents(
-        policy=_text(repository, paths, "policy.toml"),
-        people=_text(repository, paths, "people.toml"),
-        excepting=tuple(
+        policy_text=_text(repository, paths, "policy.toml"),
+        people_text=_text(repository, paths, "people.toml"),
+        exception_files=tuple(
             (name.removeprefix("exceptions/").removesuffix(".json"), _content(repository, paths, name))
             for name in sorted(paths)
             if name.startswith("exceptions/") and name.endswith(".json")
@@ -48,7 +52,7 @@ def at(repository: Repository, tip: str) -> Documents:
 
 def text_at(repository: Repository, tip: str, path: str) -> str | None:
     """The text of one file at commit `tip`, None if there is none. Raises as `at`."""
-    for line in repository.run("ls-tree", "-z", "--full-tree", tip, "--", path).split(b"\0")[:-1]:
+    for line in repository.run("ls-tree", "-z", "--full-tree", values=(tip,), paths=(path,)).split(b"\0")[:-1]:
         meta, _, raw = line.partition(b"\t")
         if raw == path.encode():
             mode, _, oid = meta.decode().split(" ")
@@ -59,7 +63,7 @@ def text_at(repository: Repository, tip: str, path: str) -> str | None:
 def _listed(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
     """Mode and object id by path below the folder. A name that is not UTF-8 is none of ours, and left out."""
     listed: dict[str, tuple[str, str]] = {}
-    for line in repository.run("ls-tree", "-r", "-z", tip, "--", FOLDER + "/").split(b"\0")[:-1]:
+    for line in repository.run("ls-tree", "-r", "-z", values=(tip,), paths=(FOLDER + "/",)).split(b"\0")[:-1]:
         meta, _, raw = line.partition(b"\t")
         mode, _, oid = meta.decode().split(" ")
         listed[raw.decode("utf-8", "replace").removeprefix(FOLDER + "/")] = (mode, oid)

@@ -44,12 +44,17 @@ def changed(repository: Repository, bases: Sequence[str], head: str) -> tuple[Fi
     """
     found: dict[File, None] = {}
     for base in bases or (_empty_tree(repository.object_format),):
-        out = repository.run("diff-tree", *ARGUMENTS, base, head, "--", timeout=_DIFF_SECONDS)
+        out = repository.run("diff-tree", *ARGUMENTS, values=(base, head), timeout=_DIFF_SECONDS)
         for _, rows in diffs(iter(out.split(b"\0"))):
             found.update(dict.fromkeys(facts(rows, sizes(repository.objects, rows))))
     if len(found) > LIMIT:
         raise GitError(f"the change touches more than {LIMIT} files", "Bring it in smaller pieces.")
     return tuple(sorted(found, key=lambda file: (file.path, file.old_path)))
+
+
+def removed(repository: Repository, base: str) -> tuple[File, ...]:
+    """The files of `base`, each as one that is deleted. Raises GitError as `changed` does."""
+    return changed(repository, (base,), _empty_tree(repository.object_format))
 
 
 def diffs(tokens: Iterator[bytes]) -> Iterator[tuple[bytes, list[Row]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.errors import GitError
 from muniment.facts.change import Commit, Update
@@ -35,7 +35,7 @@ def between(repository: Repository, base: str, head: str, people: Maybe[People] 
     if repository.shallow:
         raise shallow()
     if not head or base == head:
-        update = Update.DELETED if not head else Update.NOTHING
+        update = Update.DELETED if not head else Update.UNCHANGED
         return History((), (head,) if head else (), update)
     ids, edge = _walk(repository, base, head)
     found = read(repository, ids, people)
@@ -46,9 +46,16 @@ def between(repository: Repository, base: str, head: str, people: Maybe[People] 
 
 def read(repository: Repository, ids: Sequence[str], people: Maybe[People] = NOBODY_KNOWN) -> tuple[Commit, ...]:
     """Commits by id, in that order. Raises GitError if one is missing."""
+    found = [
+        _present(object_id, found) for object_id, found in zip(ids, repository.objects.read_many(ids), strict=True)
+    ]
+    own = [commits.commit(one) for one in found]
+    if not isinstance(people, Known):
+        return tuple(own)
+    signers = commits.signers(found, people.value)
     return tuple(
-        _with_signer(_present(object_id, found), people)
-        for object_id, found in zip(ids, repository.objects.read_many(ids), strict=True)
+        commit if hand is None else structs.replace(commit, contributors=(*commit.contributors, hand))
+        for commit, hand in zip(own, signers, strict=True)
     )
 
 
@@ -71,15 +78,9 @@ def line(commits: Sequence[Commit]) -> bool:
 
 def _walk(repository: Repository, base: str, head: str) -> tuple[list[str], set[str]]:
     """Ids of the commits, newest first, and those on the far side of the edge."""
-    arguments = [
-        "rev-list",
-        "--topo-order",
-        "--boundary",
-        f"--max-count={LIMIT + 1}",
-        head,
-        *([f"^{base}"] if base else []),
-    ]
-    rows = repository.run(*arguments, "--", timeout=_WALK_SECONDS).decode("ascii").split()
+    options = ("--topo-order", "--boundary", f"--max-count={LIMIT + 1}")
+    values = [head, *([f"^{base}"] if base else [])]
+    rows = repository.run("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()
     ids = [row for row in rows if row[0] != "-"]
     if len(ids) > LIMIT:
         raise GitError(f"the change has more than {LIMIT} commits", "Bring it in smaller pieces.")
@@ -99,21 +100,13 @@ def _relation(repository: Repository, base: str, head: str, edge: Collection[str
     if not base:
         return (), Update.CREATED
     if base in edge:
-        return (base,), Update.FORWARD  # whatever lies beside it is behind it
-    out = repository.run("merge-base", "--all", base, head, timeout=_WALK_SECONDS, codes=(0, 1))
+        return (base,), Update.FAST_FORWARD  # whatever lies beside it is behind it
+    out = repository.run("merge-base", "--all", values=(base, head), timeout=_WALK_SECONDS, codes=(0, 1))
     bases = tuple(sorted(out.decode("ascii").split()))
-    return bases, Update.REWOUND if bases == (head,) else Update.PROPOSED
+    return bases, Update.REWOUND if bases == (head,) else Update.DIVERGED
 
 
 def _present(object_id: str, found: Object | None) -> Object:
     if found is None:
         raise GitError(f"the commit {object_id} is missing here", "Fetch it, or fetch the repository anew.")
     return found
-
-
-def _with_signer(found: Object, people: Maybe[People]) -> Commit:
-    commit = commits.commit(found)
-    hand = commits.signer(found, people.value) if isinstance(people, Known) else None
-    if hand is None:
-        return commit
-    return Commit(commit.id, commit.tree, commit.parents, (*commit.hands, hand))

@@ -2,13 +2,14 @@
 
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
 from muniment.errors import GitError, UsageError
 from muniment.git.repository import Repository
-from muniment.git.run import environment, refusal, run
+from muniment.git.run import refusal, run
+from muniment.programs.command import Option
+from muniment.programs.environment import account_environment, git_environment
 
 MARK = "# Muniment put this here: muniment hook install makes it anew."
 
@@ -32,15 +33,14 @@ def _command(arguments: Sequence[str]) -> str:
 
 def folder(repository: Repository) -> str:
     """Where git looks for the hooks of the repository, as this account has it configured. Raises GitError."""
-    command = ["git", "-C", repository.git_dir, "rev-parse", "--path-format=absolute", "--git-path", "hooks"]
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    question: tuple[Option, ...] = ("--path-format=absolute", ("--git-path", "hooks"))
     try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=20, env=own)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = run("rev-parse", question, account_environment(), cwd=repository.git_dir)
+    except GitError as error:
         raise GitError("git did not say where it looks for hooks", "Name the folder with --hooks DIR.") from error
-    if done.returncode:
-        raise refusal("git rev-parse", done.stderr)
-    return os.fsdecode(done.stdout.rstrip(b"\n"))
+    if done.code:
+        raise refusal("git rev-parse", done.err)
+    return os.fsdecode(done.out.rstrip(b"\n"))
 
 
 def install(where: str, scripts: Mapping[str, str]) -> tuple[str, ...]:
@@ -77,8 +77,15 @@ def harden(repository: Repository) -> None:
         _config(file, "--add", key, value)
 
 
-def _config(file: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:
-    done = run(["config", "--file", file, *arguments], environment({}))
+def fetch_always(repository: Repository, remote: str, refspec: str) -> None:
+    """Have git fetch a ref with all others of a remote. Raises GitError."""
+    file, key = os.path.join(repository.git_dir, "config"), f"remote.{remote}.fetch"
+    if refspec not in _config(file, "--get-all", key, codes=(0, 1)).split("\n"):
+        _config(file, "--add", key, refspec)
+
+
+def _config(file: str, option: str, *values: str, codes: Sequence[int] = (0,)) -> str:
+    done = run("config", (("--file", file), option), git_environment({}), values=values)
     if done.code not in codes:
         raise refusal("git config", done.err)
     return os.fsdecode(done.out)

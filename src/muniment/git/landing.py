@@ -37,6 +37,6 @@ def _authors(repository: Repository, tip: str, end: str, most: int = LIMIT) -> l
 
 
 def _line(repository: Repository, tip: str, end: str, most: int) -> list[str]:
-    bounds = [f"^{end}"] if end else ["--first-parent"]
-    arguments = ("rev-list", "--topo-order", f"--max-count={max(most, 1)}", tip, *bounds, "--")
-    return repository.run(*arguments, timeout=_WALK_SECONDS).decode("ascii").split()
+    options = ["--topo-order", f"--max-count={max(most, 1)}", *([] if end else ["--first-parent"])]
+    values = [tip, *([f"^{end}"] if end else [])]
+    return repository.run("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()

@@ -74,8 +74,8 @@ def _commit(repository: Repository, tree: str, *parents: str) -> str:
 def _batch(repository: Repository, pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Trees in order. An answer is `1` or `0`, the tree, what conflicts, and an empty word."""
     given = "".join(f"{ours} {theirs}\n" for ours, theirs in pairs).encode()
-    arguments = ("merge-tree", "--write-tree", "--no-messages", "--stdin")
-    out = repository.run(*arguments, input=given, timeout=_MERGE_SECONDS, codes=(0, 1))
+    options = ("--write-tree", "--no-messages", "--stdin")
+    out = repository.run("merge-tree", *options, input=given, timeout=_MERGE_SECONDS, codes=(0, 1))
     words = iter(out.split(b"\0"))
     answers = [list(iter(lambda: next(words, b""), b"")) for _ in pairs]
     return [answer[1].decode("ascii") if len(answer) == 2 and answer[0] == b"1" else "" for answer in answers]

@@ -1,14 +1,18 @@
 """A bare copy of a repository that lives elsewhere: fetched over HTTP, without large files, and judged like any other.
 
 - The header that opens the door (a token) goes to git by its environment: into no file, command line or error.
-- Nothing but HTTP(S) to that one address is spoken: no redirect to another host, no proxy, no helper, no submodule.
+- Nothing but HTTP(S) to that one address is spoken: no redirect to another host, no helper, no submodule, and no proxy
+  but the one that is given.
 - Files over a mebibyte are left out (git's partial clone); those that a change touches are fetched when it is read.
+- A first copy comes in parts, from the newest commits to the oldest: what was brought stays when one of them is broken
+  off. Until all of it is there, nothing is read of it.
 - What was fetched by its id is kept by a ref of our own, so that it stays after the other side forgot it.
 """
 
 import contextlib
 import os
 import re
+import shutil
 import ssl
 import time
 from collections import OrderedDict
@@ -16,14 +20,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
-from muniment.errors import GitError
+from muniment.errors import GitError, ParseError
 from muniment.git.repository import Repository
-from muniment.git.run import environment, refusal, run
+from muniment.git.run import refusal, run
+from muniment.programs.addresses import Scheme, hide_credentials, parse_address
+from muniment.programs.command import Option, join_lines
+from muniment.programs.environment import git_environment, git_proxy_configuration
+from muniment.programs.process import Limits
 
-KEPT = "refs/muniment/kept/"
+RETAINED = "refs/muniment/retained-commits/"
+PART = 1_000  # commits of each branch, in the first part of a first copy; each one after it brings twice as many
+_SCHEMES = (Scheme.HTTPS, Scheme.HTTP)  # a forge in one's own network may have no certificate
 _FETCH_SECONDS = 300
+_LIMITS = Limits(seconds=_FETCH_SECONDS)
 _LOCKED = b".lock': File exists"
 _AT_ONCE = 500  # ids in one request
 _PACKS = 20  # that may lie beside the index over all
@@ -36,7 +46,7 @@ _CONFIGURATION = """[core]
 [extensions]
 \tpartialClone = origin
 [remote "origin"]
-\turl = {url}
+\turl = "{url}"
 \tpromisor = true
 \tpartialCloneFilter = blob:limit=1m
 [gc]
@@ -47,20 +57,18 @@ _CONFIGURATION = """[core]
 class Mirror:
     """The copy in `folder` of the repository at `url` (http or https, without a name or password in it).
 
-    `header` are what the other side asks for.
+    `header` are what the other side asks for, `proxy` the address of the proxy to it ("" for none).
     """
 
-    def __init__(self, folder: str | Path, url: str, header: Mapping[str, str]) -> None:
+    def __init__(self, folder: str | Path, url: str, header: Mapping[str, str], proxy: str = "") -> None:
         """Makes the folder if it is not there. Raises GitError for an address that is none of ours to speak to."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
-            raise GitError("this is no address to fetch from", "Write it like https://forge.example.com/shop.git.")
+        _check_address(url)
         self.folder = Path(folder)
         self._url = url
         known = ssl.get_default_verify_paths().cafile  # SSL_CERT_FILE, as everywhere here
         self._settings = {
             "http.followRedirects": "false",
-            "http.proxy": "",
+            **git_proxy_configuration(proxy),
             "http.lowSpeedLimit": "1000",
             "http.lowSpeedTime": "60",
             "credential.helper": "",
@@ -73,6 +81,8 @@ class Mirror:
         }
         lines = [f"{name}: {value}" for name, value in header.items()]
         self._secrets = [value for value in header.values() if value]
+        if hide_credentials(proxy) != proxy:
+            self._secrets.append(proxy)
         if len(lines) > 1 or any("\n" in line for line in lines):
             raise GitError("git takes one header, of one line", "Connect again.")
         if lines:
@@ -83,7 +93,9 @@ class Mirror:
         return f"Mirror({self._url!r})"
 
     def open(self) -> Repository:
-        """The copy, to be judged. Close it before the next fetch is to be seen."""
+        """The copy, to be judged. Close it before the next fetch is to be seen. Raises GitError if it is not whole."""
+        if self._shallow():
+            raise _incomplete()
         return Repository.made_by_us(os.path.abspath(self.folder))
 
     def fetch(self, refs: Sequence[str], gathered: Sequence[str] = (), commits: Iterable[str] = ()) -> frozenset[str]:
@@ -93,25 +105,26 @@ class Mirror:
         they are gone. `gathered` are folders whose refs only grow: nobody over there can take back what was seen here.
         `commits` are fetched by their ids, whatever points to them, and kept. Raises GitError if a ref cannot be had.
         """
+        self._resume_first_copy()
         wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
         there = self.listed((*refs, *gathered)) if refs or gathered else {}
         with self.open() as repository:
-            named = [*(ref.removesuffix("*") for ref in (*refs, *gathered)), *(KEPT + commit for commit in wanted)]
+            named = [*(ref.removesuffix("*") for ref in (*refs, *gathered)), *(RETAINED + commit for commit in wanted)]
             here = repository.refs(*named) if named else {}
-            missing = _without(repository, [commit for commit in wanted if KEPT + commit not in here])
+            missing = _without(repository, [commit for commit in wanted if RETAINED + commit not in here])
             followed = {ref for ref in there if _asked(ref, refs)}
             old = _in_the_way(repository, followed - here.keys())
         self._forget({*old, *(ref for ref in here if _asked(ref, refs) and ref not in there)})
         moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
         grown = [f"{ref}:{ref}" for ref in there.keys() - followed if here.get(ref) != there[ref]]
-        self._brought(moved, [*grown, *(f"{commit}:{KEPT}{commit}" for commit in missing)])
-        self._hold(commit for commit in wanted if commit not in missing and KEPT + commit not in here)
+        self._brought(moved, [*grown, *(f"{commit}:{RETAINED}{commit}" for commit in missing)])
+        self._hold(commit for commit in wanted if commit not in missing and RETAINED + commit not in here)
         return frozenset(self._missing(missing))
 
     def listed(self, refs: Sequence[str]) -> dict[str, str]:
         """Which of these refs there are over there, with their values."""
         asked = [f"{_checked(ref[:-2])}/*" if ref.endswith("/*") else _checked(ref) for ref in refs]
-        out = self._git("ls-remote", "--refs", "origin", *asked).decode("utf-8", "surrogateescape")
+        out = self._git("ls-remote", "--refs", values=("origin", *asked)).decode("utf-8", "surrogateescape")
         rows = [line.partition("\t") for line in out.splitlines()]
         return {name: value for value, _, name in rows if _OBJECT.fullmatch(value) and _asked(name, asked)}
 
@@ -135,8 +148,8 @@ class Mirror:
         Raises GitError, also if the branch is there already.
         """
         borrowed = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.join(repository.throwaway.path, "objects")}
-        spec = f"{commit}:{_checked(branch)}"
-        self._git("push", "--porcelain", f"--force-with-lease={branch}:", "origin", spec, more=borrowed)
+        values = ("origin", f"{commit}:{_checked(branch)}")
+        self._git("push", "--porcelain", f"--force-with-lease={branch}:", values=values, more=borrowed)
 
     def _missing(self, commits: Sequence[str]) -> list[str]:
         if not commits:
@@ -149,11 +162,11 @@ class Mirror:
 
     def _hold(self, commits: Iterable[str]) -> None:
         """Refs of our own, so that no housekeeping ever loses what was once seen."""
-        self._update([f"update {KEPT}{commit} {commit}" for commit in commits])
+        self._update([f"update {RETAINED}{commit} {commit}" for commit in commits])
 
     def _update(self, lines: Sequence[str]) -> None:
         if lines:
-            self._git("update-ref", "--stdin", input="".join(f"{line}\n" for line in lines).encode())
+            self._git("update-ref", "--stdin", input=join_lines("git update-ref", lines, GitError))
 
     def _brought(self, needed: Sequence[str], others: Sequence[str]) -> None:
         """Fetch all at once; if that is refused, what is needed, and of the others those that can be had."""
@@ -177,9 +190,53 @@ class Mirror:
 
     def _fetch(self, specs: Sequence[str]) -> None:
         _swept((self.folder / "objects" / "pack").glob("tmp_*"))  # what one that was killed had brought
-        options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin")
-        self._git("fetch", *options, "origin", input="".join(f"{spec}\n" for spec in specs).encode())
+        first = next((self.folder / "objects" / "pack").glob("*.pack"), None) is None
+        self._fetch_part(specs, *((f"--depth={PART}",) if first else ()))
+        if not self._deepen(specs):
+            raise _incomplete()
         self._tidy()
+
+    def _fetch_part(self, specs: Sequence[str], *depth: Option) -> None:
+        options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin", *depth)
+        self._git("fetch", *options, values=("origin",), input=join_lines("git fetch", specs, GitError))
+
+    def _shallow(self) -> bytes:
+        """The commits whose parents are still to come, as git keeps them; nothing for a whole copy."""
+        file = self.folder / "shallow"
+        return file.read_bytes() if file.exists() else b""
+
+    def _deepen(self, specs: Sequence[str]) -> bool:
+        """Fetch older commits until none is missing; False if that brings no more. Raises GitError."""
+        part = PART
+        while before := self._shallow():
+            self._fetch_part(specs, f"--deepen={part}")
+            part *= 2
+            if self._shallow() == before:
+                return False
+        return True
+
+    def _resume_first_copy(self) -> None:
+        """Go on with a first copy that was broken off, or begin anew if it cannot be completed. Raises GitError."""
+        if not self._shallow():
+            return
+        here = self._git("for-each-ref", "--format=%(refname)").decode("utf-8", "surrogateescape").split()
+        there = self.listed([ref for ref in here if not ref.startswith(RETAINED)] or ["refs/heads/*"])
+        followed = [f"+{ref}:{ref}" for ref in there]
+        retained = [f"{ref.removeprefix(RETAINED)}:{ref}" for ref in here if ref.startswith(RETAINED)]
+        try:
+            whole = bool(followed) and self._deepen([*followed, *retained])
+        except GitError:  # the other side may not give out one of them any more
+            whole = bool(followed) and self._deepen(followed)
+        if not whole:
+            self._begin_anew()
+            raise _incomplete()
+
+    def _begin_anew(self) -> None:
+        for name in ("objects", "refs"):
+            shutil.rmtree(self.folder / name)
+        for file in (self.folder / "shallow", self.folder / "packed-refs"):
+            file.unlink(missing_ok=True)
+        self._made()
 
     def _tidy(self) -> None:
         """One index over many packs, one file for many refs: every git that starts would open each of them."""
@@ -196,14 +253,22 @@ class Mirror:
         except GitError:
             return  # what is there is found without it too, only later
 
-    def _git(self, *arguments: str, input: bytes = b"", more: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    def _git(
+        self,
+        verb: str,
+        *options: Option,
+        values: Sequence[str] = (),
+        input: bytes = b"",
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> bytes:
         """git in the copy itself, whose configuration is ours."""
-        given = {"GIT_DIR": str(self.folder), "GIT_ALLOW_PROTOCOL": "http:https", **more}
-        finished = run(arguments, environment(given, self._settings), input=input, timeout=_FETCH_SECONDS)
+        given = {"GIT_DIR": str(self.folder), "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES), **more}
+        environment = git_environment(given, self._settings)
+        finished = run(verb, options, environment, values=values, input=input, limits=_LIMITS)
         if finished.code and _LOCKED in finished.err and self._unlocked():
-            finished = run(arguments, environment(given, self._settings), input=input, timeout=_FETCH_SECONDS)
+            finished = run(verb, options, environment, values=values, input=input, limits=_LIMITS)
         if finished.code:
-            raise self._refusal(arguments[0], finished.err)
+            raise self._refusal(verb, finished.err)
         return finished.out
 
     def _unlocked(self) -> bool:
@@ -224,6 +289,16 @@ class Mirror:
             file = self.folder / name
             if not file.exists() or file.read_text(encoding="utf-8") != text:
                 file.write_text(text, encoding="utf-8")
+
+
+def _check_address(url: str) -> None:
+    """Raises GitError for what is no address of a forge."""
+    try:
+        parse_address(url, _SCHEMES)
+    except ParseError as error:
+        raise GitError(f"this is no address to fetch from: {error.message}", error.remedy) from None
+    if hide_credentials(url) != url:
+        raise GitError("this is no address to fetch from: it holds a name or a password", "Write it without them.")
 
 
 def _without(repository: Repository, ids: Sequence[str]) -> list[str]:
@@ -255,6 +330,10 @@ def _parents(ref: str) -> list[str]:
     return ["/".join(parts[:length]) for length in range(3, len(parts))]
 
 
+def _incomplete() -> GitError:
+    return GitError("the first copy of the repository is not complete", "The next fetch goes on with it.")
+
+
 _Pair = tuple[tuple[int, int], str, str]  # a copy, and two commits
 # Those that have every file by which they differ: a copy forgets nothing.
 _COMPLETE: OrderedDict[_Pair, None] = OrderedDict()
@@ -270,7 +349,7 @@ def _note_complete(found: Iterable[_Pair]) -> None:
 def _differing(repository: Repository, old: str, new: str) -> frozenset[str] | None:
     """The ids of the files by which two commits differ; None if they cannot be compared."""
     try:
-        out = repository.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", old, new, "--")
+        out = repository.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", values=(old, new))
     except GitError:
         return None
     rows = [word[1:].split(b" ") for word in out.split(b"\0") if word[:1] == b":"]

@@ -1,19 +1,21 @@
 """Objects are read through one git for all, and each is what its id says: what was read is hashed again."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from muniment.errors import GitError
-from muniment.git.run import Child
+from muniment.programs.process import Child
 
 SIZE_LIMIT = 1 << 20
 TOTAL_LIMIT = 256 << 20
 _SLICE = 200  # objects between two looks at their total size
 _REQUEST_LIMIT = 4096  # what any pipe takes at once
 _FLUSH = b"flush\n"
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # surrogates that stand for no byte of a name
 T = TypeVar("T")
 
 
@@ -129,7 +131,7 @@ def _header(line: bytes) -> tuple[str, str, int]:
 
 
 def _checked(spec: str) -> str:
-    if not spec or "\n" in spec or "\0" in spec or len(spec) > _REQUEST_LIMIT // 2:
+    if not spec or "\n" in spec or "\0" in spec or len(spec) > _REQUEST_LIMIT // 2 or _NO_BYTE.search(spec):
         raise GitError("this cannot name an object", "Name it by its id.")
     return spec
 

@@ -14,11 +14,11 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.git import files
 from muniment.git.history import read
 from muniment.git.repository import Repository, shallow
-from muniment.git.run import Child
+from muniment.programs.process import Child
 
 _WINDOW = 64  # merges whose commits are read at once
 _SECONDS = 300
-_DIFF = ("diff-tree", "--stdin", "--always", "--root", *files.ARGUMENTS, "--format==%H")
+_DIFF = ("--stdin", "--always", "--root", *files.ARGUMENTS, "--format==%H")
 
 Diff = tuple[str, list[files.Row] | None]
 
@@ -89,7 +89,7 @@ class History:
             )
 
     def _revision(self, step: _Step) -> Revision:
-        update = Update.FORWARD if step.base else Update.CREATED
+        update = Update.FAST_FORWARD if step.base else Update.CREATED
         return Revision(self._name, self._target, step.base, step.head, Known(update))
 
 
@@ -119,8 +119,9 @@ def _steps(repository: Repository, tip: str, since: float | None) -> list[_Step]
     owner: dict[str, int] = {}
     ordered = line[::-1]
     end = line[-1].base
-    arguments = ["rev-list", "--topo-order", "--parents", tip, *([f"^{end}"] if end else []), "--"]
-    for row in repository.run(*arguments, timeout=_SECONDS).decode("ascii").splitlines():
+    values = [tip, *([f"^{end}"] if end else [])]
+    rows = repository.run("rev-list", "--topo-order", "--parents", values=values, timeout=_SECONDS)
+    for row in rows.decode("ascii").splitlines():
         commit, *parents = row.split(" ")
         mine = place[commit] if commit in steps else owner.pop(commit)
         ordered[mine].ids.append(commit)
@@ -131,9 +132,10 @@ def _steps(repository: Repository, tip: str, since: float | None) -> list[_Step]
 
 def _first_parents(repository: Repository, tip: str, since: float | None) -> list[_Step]:
     """The first-parent line, newest first, back to the first commit older than `since`."""
-    arguments = ["rev-list", "--first-parent", "--timestamp", "--parents", tip, "--"]
+    options = ("--first-parent", "--timestamp", "--parents")
     line: list[_Step] = []
-    for row in repository.run(*arguments, timeout=_SECONDS).decode("ascii").splitlines():
+    rows = repository.run("rev-list", *options, values=(tip,), timeout=_SECONDS)
+    for row in rows.decode("ascii").splitlines():
         seconds, head, *parents = row.split(" ")
         if since is not None and int(seconds) < since:
             break
@@ -163,7 +165,7 @@ def _stream(repository: Repository, steps: Sequence[_Step]) -> Iterator[Diff]:
         given = stack.enter_context(tempfile.TemporaryFile())
         given.writelines(f"{step.head} {step.base}".strip().encode() + b"\n" for step in steps)
         given.seek(0)
-        child = stack.enter_context(repository.start(*_DIFF, timeout=_SECONDS, stdin=given))
+        child = stack.enter_context(repository.start("diff-tree", *_DIFF, timeout=_SECONDS, stdin=given))
         found = files.diffs(_words(child))
         for step in steps:
             header, rows = next(found, (b"", []))

@@ -6,14 +6,15 @@ from muniment.errors import ErasedError, GitError
 from muniment.facts.change import Commit, Push, Pushes, Revision
 from muniment.git import history
 from muniment.git.repository import Repository
-from muniment.home.index import Index
+from muniment.programs.command import join_lines
+from muniment.store.index import Index
 
 _WALK_SECONDS = 60
 _CHANGES = ("refs/heads/", "refs/tags/")  # where changes are
 
 
 class PushReader:
-    """Reads the fact `pushes` for one repository, as it was when the push of entry `before` came."""
+    """Reads the fact `pushes` for one repository, from what was recorded before the entry `before`."""
 
     def __init__(
         self,
@@ -32,41 +33,36 @@ class PushReader:
         self._before = before
         self._protected = protected
 
-    def __call__(self, revision: Revision, own: tuple[Commit, ...], approved: tuple[Commit, ...]) -> Pushes:
-        """The fact. `own` are the change's commits, `approved` those of its approved heads. Raises GitError."""
-        heads = self._earlier_heads(revision, own)
+    def __call__(self, revision: Revision, own: tuple[Commit, ...], carrying: tuple[Commit, ...]) -> Pushes:
+        """The fact. `own` are the change's commits, `carrying` those of heads whose approvals it keeps; what these were
+        before belongs to the change as well. Raises GitError."""
+        heads = self._earlier_heads((*own, *carrying))
+        heads = tuple(head for head in heads if head != revision.head)
         earlier = self._earlier(revision, heads)
-        ids = dict.fromkeys(commit.id for commit in (*own, *approved, *earlier))
+        ids = dict.fromkeys(commit.id for commit in (*own, *carrying, *earlier))
         first = self._index.first(self._place, ids)
-        return Pushes(False, tuple(Push(commit, first[commit]) for commit in ids), heads, earlier)
+        pusher = self._index.pusher(self._before - 1)
+        return Pushes(False, tuple(Push(commit, first[commit]) for commit in ids), heads, earlier, pusher)
 
-    def _earlier_heads(self, revision: Revision, own: tuple[Commit, ...]) -> tuple[str, ...]:
-        """Every value of every ref that held a commit of the change which is on no protected branch yet."""
+    def _earlier_heads(self, commits: tuple[Commit, ...]) -> tuple[str, ...]:
+        """Every value of every ref that held one of these commits which is on no protected branch yet."""
+        names = {commit.id for commit in commits}
         landed = [value for ref, value in self._refs.items() if self._protected(ref)]
-        ids = self._beyond([revision.head], landed) & {commit.id for commit in own} if own else set()
+        ids = self._beyond(sorted(names), landed) & names if names else set()
         if not ids:
             return ()
         family = ids | self._older_family(ids)
-        found = self._index.earlier_heads(self._place, family, self._before, lambda ref: not self._protected(ref))
-        return tuple(value for value in found if value != revision.head)
+        return self._index.earlier_heads(self._place, family, self._before, lambda ref: not self._protected(ref))
 
     def _older_family(self, ids: set[str]) -> set[str]:
         """Commits from before the gate that descend from `ids`: nobody recorded their parents, but git has them."""
         if not self._index.unrecorded(self._place, ids):
             return set()
         refs = {value for ref, value in self._refs.items() if ref.startswith(_CHANGES)}
-        asked = "".join(f"{value}\n" for value in sorted(refs)) + "".join(f"^{name}^@\n" for name in sorted(ids))
-        arguments = (
-            "rev-list",
-            "--stdin",
-            "--parents",
-            "--topo-order",
-            "--reverse",
-            f"--max-count={history.LIMIT + 1}",
-        )
-        rows = (
-            self._repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS).decode("ascii").splitlines()
-        )
+        asked = join_lines("git rev-list", [*sorted(refs), *(f"^{name}^@" for name in sorted(ids))], GitError)
+        options = ("--stdin", "--parents", "--topo-order", "--reverse", f"--max-count={history.LIMIT + 1}")
+        out = self._repository.run("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
+        rows = out.decode("ascii").splitlines()
         if len(rows) > history.LIMIT:
             raise GitError(
                 "too many commits lie behind this change to look for its earlier heads", "Ask who runs this."
@@ -118,9 +114,10 @@ class PushReader:
 
     def _beyond(self, tips: Iterable[str], known: Iterable[str]) -> set[str]:
         """What `tips` reach and `known` do not."""
-        asked = "".join([*(f"{tip}\n" for tip in tips), *(f"^{value}\n" for value in sorted(set(known)) if value)])
-        arguments = ("rev-list", "--stdin", f"--max-count={history.LIMIT + 1}")
-        out = self._repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS)
+        values = [*tips, *(f"^{value}" for value in sorted(set(known)) if value)]
+        asked = join_lines("git rev-list", values, GitError)
+        options = ("--stdin", f"--max-count={history.LIMIT + 1}")
+        out = self._repository.run("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
         ids = set(out.decode("ascii").split())
         if len(ids) > history.LIMIT:
             raise GitError(f"more than {history.LIMIT} commits belong to this change", "Bring it in smaller pieces.")

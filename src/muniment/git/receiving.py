@@ -11,8 +11,9 @@ from muniment.facts import paths
 from muniment.facts.change import Commit
 from muniment.facts.maybe import Maybe
 from muniment.facts.people import People
-from muniment.git import history
+from muniment.git import history, published_rules
 from muniment.git.repository import Repository
+from muniment.programs.command import join_lines
 
 LIMIT = history.LIMIT  # new commits of one push
 MOST = 10_000  # refs of one push
@@ -53,8 +54,8 @@ def quarantine(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def refs(repository: Repository) -> dict[str, str]:
-    """What each ref points to, by its full name."""
-    return {named(name): value for name, value in repository.refs().items()}
+    """What each ref points to, by its full name; but for the one that only commands at the server write."""
+    return {named(name): value for name, value in repository.refs().items() if name != published_rules.REF}
 
 
 def named(ref: str) -> str:
@@ -88,9 +89,9 @@ def brought(
     tips, there = {update.new for update in updates if update.new}, set(known)
     if not tips - there:
         return ()
-    asked = "".join([*(f"{tip}\n" for tip in sorted(tips)), *(f"^{value}\n" for value in sorted(there))])
-    arguments = ("rev-list", "--topo-order", f"--max-count={LIMIT + 1}", "--stdin")
-    ids = repository.run(*arguments, input=asked.encode(), timeout=_WALK_SECONDS).decode("ascii").split()
+    asked = join_lines("git rev-list", [*sorted(tips), *(f"^{value}" for value in sorted(there))], GitError)
+    options = ("--topo-order", f"--max-count={LIMIT + 1}", "--stdin")
+    ids = repository.run("rev-list", *options, input=asked, timeout=_WALK_SECONDS).decode("ascii").split()
     if len(ids) > LIMIT:
         raise GitError(
             f"the push brings more than {LIMIT} new commits",
@@ -117,7 +118,7 @@ def merge_base(repository: Repository, head: str, others: Iterable[str]) -> str:
     listed = sorted(set(others))
     if not listed:
         return ""
-    out = repository.run("merge-base", head, *listed, timeout=_WALK_SECONDS, codes=(0, 1))
+    out = repository.run("merge-base", values=(head, *listed), timeout=_WALK_SECONDS, codes=(0, 1))
     return out.decode("ascii").strip()
 
 
@@ -134,12 +135,15 @@ def _target(repository: Repository, update: Update) -> str:
         raise GitError(f"the ref {update.ref} cannot be read ({error.strerror})", _REFUSED) from error
     if plain:
         return update.ref
-    return named(os.fsdecode(repository.in_place("symbolic-ref", "-q", name, codes=(0, 1)).strip())) or update.ref
+    return (
+        named(os.fsdecode(repository.in_place("symbolic-ref", "--quiet", values=(name,), codes=(0, 1)).strip()))
+        or update.ref
+    )
 
 
 def _update(line: str) -> Update:
     old, _, rest = line.partition(" ")
     new, _, ref = rest.partition(" ")
-    if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")):
+    if not (_ID.fullmatch(old) and _ID.fullmatch(new) and ref.startswith("refs/")) or "\0" in ref:
         raise GitError("git gave a line that names no ref", _REFUSED)
     return Update(named(ref), "" if not old.strip("0") else old, "" if not new.strip("0") else new)

@@ -2,39 +2,37 @@
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import IO
 
 from muniment.errors import GitError, UsageError
 from muniment.git.objects import Objects
-from muniment.git.run import Child, environment, refusal, run
+from muniment.git.run import Child, refusal, run
 from muniment.git.throwaway import Throwaway
+from muniment.programs.command import Option
+from muniment.programs.environment import git_environment_in_place
+from muniment.programs.process import Limits
 
 # The only commands that see the repository's own configuration: none of them reads or runs what it names.
 _IN_PLACE = frozenset(
     {"rev-parse", "for-each-ref", "symbolic-ref", "update-ref", "hash-object", "mktree", "commit-tree"}
 )
-_CONFIGURATION = {
-    "safe.directory": "*",
-    "core.hooksPath": os.devnull,
-    "core.fsmonitor": "false",
-    "core.commitGraph": "false",
-    "core.multiPackIndex": "false",
-    "commit.gpgSign": "false",
-    "gc.auto": "0",
-}
-_QUESTIONS = (
+_QUESTIONS: tuple[Option, ...] = (
+    "--path-format=absolute",
     "--git-dir",
     "--git-common-dir",
-    "--git-path",
-    "objects",
+    ("--git-path", "objects"),
     "--show-object-format",
     "--is-shallow-repository",
     "--is-bare-repository",
 )
 _ANSWERS = 6  # lines to those
 _FULL_ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_HEAD = re.compile(rb"ref: (refs/heads/[!-~\x80-\xff]+)\n")
+_LONGEST_HEAD = 4096  # bytes
+_STAND_IN = b"refs/heads/.invalid"
+_NO_REVISION = re.compile(r"^-|[\0\n]")
 
 
 class Repository:
@@ -61,8 +59,8 @@ class Repository:
         self.object_format = object_format
         self.shallow = shallow
         self.bare = bare
-        settings = {**_CONFIGURATION, "core.multiPackIndex": "true" if ours else "false"}
-        self._environment = environment({"GIT_DIR": git_dir, "GIT_GRAFT_FILE": os.devnull}, settings)
+        index = {"core.multiPackIndex": "true" if ours else "false"}
+        self._environment = git_environment_in_place({"GIT_DIR": git_dir}, index)
         self.throwaway = Throwaway(object_directories, object_format, indexed=ours)
         self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format)
 
@@ -76,9 +74,7 @@ class Repository:
         folder = os.path.abspath(path)
         if not os.path.isdir(folder):
             raise UsageError(f"{path} is not a folder", "Name the folder of a git repository with --repo.")
-        finished = run(
-            ["rev-parse", "--path-format=absolute", *_QUESTIONS], environment({}, _CONFIGURATION), cwd=folder
-        )
+        finished = run("rev-parse", _QUESTIONS, git_environment_in_place({}), cwd=folder)
         lines = finished.out.split(b"\n")
         if finished.code or len(lines) != _ANSWERS + 1:
             raise _no_repository(path, finished.err)
@@ -115,13 +111,24 @@ class Repository:
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """What each ref points to (maybe a tag object), by full name; `patterns` as for-each-ref."""
-        out = self.in_place("for-each-ref", "--format=%(objectname) %(refname)", "--", *patterns)
+        out = self.in_place("for-each-ref", "--format=%(objectname) %(refname)", values=patterns)
         lines = out.decode("utf-8", "surrogateescape").split("\n")[:-1]  # a name may hold other line ends
         return {name: object_id for object_id, _, name in (line.partition(" ") for line in lines)}
 
     def head_branch(self) -> str:
-        """The full ref that HEAD points to, "" if it is detached."""
-        return os.fsdecode(self.in_place("symbolic-ref", "-q", "HEAD", codes=(0, 1)).strip())
+        """The full ref that HEAD points to, "" if it is detached.
+
+        The file tells it by itself, unless it is a link, or a stand-in for what lies elsewhere (reftable).
+        """
+        file = os.path.join(self._environment["GIT_DIR"], "HEAD")
+        try:
+            with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+                found = _HEAD.fullmatch(stream.read(_LONGEST_HEAD))
+        except OSError:
+            found = None  # git says why
+        if found is not None and found[1] != _STAND_IN:
+            return os.fsdecode(found[1])
+        return os.fsdecode(self.in_place("symbolic-ref", "--quiet", values=("HEAD",), codes=(0, 1)).strip())
 
     def resolve(self, revision: str) -> str:
         """The full id of the commit that `revision` names. Raises UsageError if it names none."""
@@ -135,43 +142,58 @@ class Repository:
         return found
 
     def _named(self, revision: str) -> str:
-        if "\0" in revision:
+        if _NO_REVISION.search(revision):
             return ""
-        asked = ("rev-parse", "-q", "--verify", "--end-of-options", revision + "^{commit}")
-        return self.in_place(*asked, codes=(0, 1, 128)).decode().strip()
+        values = (revision + "^{commit}",)
+        return self.in_place("rev-parse", "--quiet", "--verify", values=values, codes=(0, 1, 128)).decode().strip()
 
-    def run(self, *arguments: str, input: bytes = b"", timeout: float = 20, codes: Collection[int] = (0,)) -> bytes:
-        """What git prints in the throwaway repository, where there are objects and no refs.
+    def run(
+        self,
+        verb: str,
+        *options: Option,
+        values: Sequence[str] = (),
+        paths: Sequence[str] = (),
+        input: bytes = b"",
+        timeout: float = 20,
+        codes: Collection[int] = (0,),
+    ) -> bytes:
+        """What `git VERB` prints in the throwaway repository, where there are objects and no refs.
 
-        `timeout` in seconds. Raises GitError for an exit code that is not in `codes`, and for any complaint:
-        git says nothing when all could be read; some commands only complain of a missing commit and go on.
+        `options` are ours; `values` (revisions) and `paths` may be anybody's. `timeout` in seconds. Raises GitError for
+        an exit code that is not in `codes`, and for any complaint: git says nothing when all could be read; some
+        commands only complain of a missing commit and go on.
         """
-        finished = run(arguments, self.throwaway.environment, input=input, timeout=timeout)
+        limits = Limits(seconds=timeout)
+        environment = self.throwaway.environment
+        finished = run(verb, options, environment, values=values, paths=paths, input=input, limits=limits)
         if finished.code not in codes or finished.err:
-            raise self._refusal(arguments[0], finished.err)
+            raise self._refusal(verb, finished.err)
         return finished.out
 
-    def start(self, *arguments: str, timeout: float = 20, stdin: IO[bytes] | None = None) -> Child:
+    def start(self, verb: str, *options: Option, timeout: float = 20, stdin: IO[bytes] | None = None) -> Child:
         """The same, but running: a child to talk with, or one that reads `stdin`."""
-        return Child(arguments, self.throwaway.environment, timeout=timeout, stdin=stdin)
+        return Child(verb, options, self.throwaway.environment, timeout=timeout, stdin=stdin)
 
     def in_place(
         self,
-        *arguments: str,
+        verb: str,
+        *options: Option,
+        values: Sequence[str] = (),
         input: bytes = b"",
         timeout: float = 20,
         codes: Collection[int] = (0,),
         more: Mapping[str, str] | None = None,
     ) -> bytes:
-        """What git prints in the real repository. Only for refs and writing objects; ValueError otherwise.
+        """What `git VERB` prints in the real repository. Only for refs and writing objects; ValueError otherwise.
 
         `more` is added to the environment, such as the names that a commit is to have.
         """
-        if arguments[0] not in _IN_PLACE:
-            raise ValueError(f"git {arguments[0]} must not see the repository's own configuration")
-        finished = run(arguments, self._environment | dict(more or {}), input=input, timeout=timeout)
+        if verb not in _IN_PLACE:
+            raise ValueError(f"git {verb} must not see the repository's own configuration")
+        environment = self._environment | dict(more or {})
+        finished = run(verb, options, environment, values=values, input=input, limits=Limits(seconds=timeout))
         if finished.code not in codes:
-            raise self._refusal(arguments[0], finished.err)
+            raise self._refusal(verb, finished.err)
         return finished.out
 
     def _refusal(self, verb: str, complaints: bytes) -> GitError:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from muniment.errors import NotCanonicalError, ParseError
 from muniment.facts import canonical, moments
 from muniment.facts.maybe import Known
 from muniment.facts.people import Machine, People
@@ -119,10 +120,10 @@ def _one(ref: RunRef, stored: statements.Stored, people: People) -> Told:
     if stored.texts is None:
         return malformed
     try:
-        said = msgspec.json.decode(stored.texts[0], type=Statement)
+        said = canonical.decode(stored.texts[0], Statement)
         moments.parse(said.predicate.time)
         armored = stored.texts[1].decode()
-    except (msgspec.MsgspecError, ValueError):
+    except (NotCanonicalError, ParseError, UnicodeDecodeError):
         return malformed
     about = said.predicate
     if said.subject != (Subject(about.repository, {"gitCommit": about.head}),) or about.pipeline != ref.pipeline:
@@ -130,7 +131,7 @@ def _one(ref: RunRef, stored: statements.Stored, people: People) -> Told:
     run = Run(
         pipeline=about.pipeline,
         commit=ref.head,
-        by=f"machine:{about.machine}",
+        runner=f"machine:{about.machine}",
         signature=_verdict(stored, armored, about, people),
         passed=Known(about.passed),
         counts=Known(Counts(about.executed, about.failed, about.skipped)),

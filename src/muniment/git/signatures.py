@@ -10,9 +10,7 @@ import hashlib
 import os
 import re
 import struct
-import subprocess
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,11 +19,18 @@ from muniment.errors import SignatureError
 from muniment.facts.people import Person
 from muniment.facts.statements import Signature
 from muniment.policy.keys import KINDS, SECURITY_KEYS, blob_fields
+from muniment.programs.catalogue import Program
+from muniment.programs.command import Option, build_command
+from muniment.programs.environment import account_environment, minimal_environment
+from muniment.programs.process import Limits, last_line, run
+from muniment.programs.temporary import TemporaryFolder
 
-_ARMOR = re.compile(r"\s*-----BEGIN SSH SIGNATURE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END SSH SIGNATURE-----\s*")
+_ARMOR = re.compile(r"\s*-----BEGIN SSH SIGNATURE-----\s([A-Za-z0-9+/=\s]+)-----END SSH SIGNATURE-----\s*")
 _MAGIC = b"SSHSIG\x00\x00\x00\x01"
 _LARGEST = 16_384  # bytes of an armored signature
-_TIMEOUT = 10  # seconds
+_VERIFY = Limits(seconds=10)
+_SIGN = Limits(seconds=120)  # for a passphrase, a PIN or a touch
+_FEW = 8  # signatures that programs verify in the time that the library takes to be imported
 _TOUCHED = 0x01  # the flag of user presence, PROTOCOL.u2f
 
 
@@ -35,6 +40,16 @@ class _Parsed(Struct, frozen=True):
     key: str
     namespace: str
     touched: bool
+    hash_name: str
+    signature: bytes
+
+
+class SignedData(Struct, frozen=True):
+    """What a signature in armor is said to be over, and the key that it has to be by (`type base64`)."""
+
+    data: bytes
+    armored: str
+    key: str
 
 
 def embedded_key(armored: str) -> str | None:
@@ -43,30 +58,40 @@ def embedded_key(armored: str) -> str | None:
     return None if parsed is None else parsed.key
 
 
-def verify(data: bytes, armored: str, namespace: str, keys: Iterable[str]) -> Signature:
+def verify(data: bytes, armored: str, namespace: str, keys: Iterable[str], *, quick: bool = False) -> Signature:
     """What comes of `armored` over `data`, made for `namespace` by one of `keys` (`type base64`).
 
-    No program is started unless the key in the signature is one of `keys`. Raises SignatureError if ssh-keygen gives no
-    clear answer.
+    No program is started unless the key in the signature is one of `keys`. With `quick`, a signature that is valid by
+    `ssh_verification` starts none either. Raises SignatureError if ssh-keygen gives no clear answer.
     """
     parsed = _parse(armored)
     if parsed is None:
         return Signature.MALFORMED
     if parsed.key not in keys:
         return Signature.OTHER_KEY
-    if parsed.namespace != namespace or not _holds(data, armored, namespace, parsed.key):
+    if parsed.namespace != namespace:
+        return Signature.BAD
+    if not (quick and _is_valid(parsed, data)) and not _holds(data, armored, namespace, parsed.key):
         return Signature.BAD
     return Signature.VALID if parsed.touched else Signature.UNTOUCHED
+
+
+def verify_all(signed: Sequence[SignedData], namespace: str) -> list[Signature]:
+    """`verify` for many, in one process where they are more than a few. Raises SignatureError."""
+    quick = len(signed) > _FEW
+    return [verify(one.data, one.armored, namespace, (one.key,), quick=quick) for one in signed]
+
+
+def _is_valid(parsed: _Parsed, data: bytes) -> bool:
+    from muniment.git import ssh_verification  # a library whose import takes as long as a few programs
+
+    blob = base64.b64decode(parsed.key.split(" ")[1])
+    return ssh_verification.is_valid(blob, parsed.signature, parsed.namespace, parsed.hash_name, data)
 
 
 def by_person(data: bytes, armored: str, namespace: str, person: Person) -> Signature:
     """The same, against that person's keys."""
     return verify(data, armored, namespace, person.keys)
-
-
-def verify_with_key(data: bytes, armored: str, namespace: str, key: str) -> Signature:
-    """`verify` with one key."""
-    return verify(data, armored, namespace, (key,))
 
 
 def _parse(armored: str) -> _Parsed | None:
@@ -82,7 +107,8 @@ def _parse(armored: str) -> _Parsed | None:
         if kind not in KINDS or reserved or hashed not in (b"sha256", b"sha512"):
             return None
         touched = kind not in SECURITY_KEYS or _is_touched(signature)
-        return _Parsed(f"{kind} {base64.b64encode(key).decode()}", namespace.decode(), touched)
+        own = f"{kind} {base64.b64encode(key).decode()}"
+        return _Parsed(own, namespace.decode(), touched, hashed.decode(), signature)
     except (ValueError, IndexError, struct.error, binascii.Error):
         return None
 
@@ -100,24 +126,22 @@ def _is_touched(signature: bytes) -> bool:
 
 
 def _holds(data: bytes, armored: str, namespace: str, key: str) -> bool:
-    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
+    with TemporaryFolder() as folder:
         allowed, signature = Path(folder, "allowed"), Path(folder, "signature")
         allowed.write_text(f'signer namespaces="{namespace}" {key}\n', encoding="utf-8")
         signature.write_text(armored, encoding="utf-8")
-        done = _ssh_keygen(
-            ["-Y", "verify", "-f", str(allowed), "-I", "signer", "-n", namespace, "-s", str(signature)],
-            data,
-            {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/nonexistent"},
-        )
+        named = [("-f", str(allowed)), ("-I", "signer"), ("-n", namespace), ("-s", str(signature))]
+        command = build_command(Program.SSH_KEYGEN, [("-Y", "verify"), *named], SignatureError)
+        done = run(command, minimal_environment(), SignatureError, input=data, limits=_VERIFY)
     good = b'Good "' + namespace.encode() + b'" signature for signer'
-    if done.returncode == 0 and done.stdout.startswith(good):
+    if done.code == 0 and done.out.startswith(good):
         return True
-    if done.returncode == 255 and b"Could not verify signature" in done.stdout + done.stderr:
+    if done.code == 255 and b"Could not verify signature" in done.out + done.err:
         return False
-    if done.returncode == 255 and b"Signature verification failed" in done.stderr:
+    if done.code == 255 and b"Signature verification failed" in done.err:
         return False
     raise SignatureError(
-        f"ssh-keygen gave no clear answer (exit code {done.returncode})",
+        f"ssh-keygen gave no clear answer (exit code {done.code})",
         "Check that OpenSSH 8.9 or newer is installed.",
     )
 
@@ -132,38 +156,19 @@ def sign(data: bytes, namespace: str, key: str) -> str:
     """The armored signature of `data`. `key` is a file (private, or public with the agent holding the other half), or a
     public key line. Raises SignatureError.
 
-    ssh-keygen runs with the person's own environment: it may ask for a passphrase, a PIN or a touch.
+    ssh-keygen runs as the person's own: it may ask for a passphrase, a PIN or a touch.
     """
-    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
-        file = os.path.expanduser(key)
+    with TemporaryFolder() as folder:
+        file = os.path.abspath(os.path.expanduser(key))
         if key.removeprefix("key::").startswith(KINDS):
             file = os.path.join(folder, "key.pub")
             Path(file).write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
-        done = _ssh_keygen(["-Y", "sign", "-q", "-n", namespace, "-f", file], data, dict(os.environ), timeout=120)
-    if done.returncode or not done.stdout.startswith(b"-----BEGIN SSH SIGNATURE-----"):
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"]
+        options: list[Option] = [("-Y", "sign"), "-q", ("-n", namespace), ("-f", file)]
+        command = build_command(Program.SSH_KEYGEN, options, SignatureError)
+        done = run(command, account_environment(), SignatureError, input=data, limits=_SIGN, interactive=True)
+    if done.code or not done.out.startswith(b"-----BEGIN SSH SIGNATURE-----"):
         raise SignatureError(
-            f"ssh-keygen could not sign: {said[-1]}",
+            f"ssh-keygen could not sign: {last_line(done.err)}",
             "Name a key with --key FILE, or set git's user.signingKey.",
         )
-    return done.stdout.decode()
-
-
-def _ssh_keygen(
-    arguments: list[str], data: bytes, environment: dict[str, str], timeout: float = _TIMEOUT
-) -> subprocess.CompletedProcess[bytes]:
-    try:
-        return subprocess.run(
-            ["ssh-keygen", *arguments],
-            input=data,
-            env=environment,
-            capture_output=True,
-            check=False,
-            timeout=timeout,
-        )
-    except FileNotFoundError as error:
-        raise SignatureError("ssh-keygen is not installed", "Install OpenSSH's client programs.") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SignatureError(
-            f"ssh-keygen did not answer ({type(error).__name__})", "Try it by hand, then try again."
-        ) from error
+    return done.out.decode()

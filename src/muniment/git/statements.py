@@ -11,11 +11,11 @@ from msgspec import Struct
 from muniment.errors import GitError
 from muniment.git.objects import Object
 from muniment.git.repository import Repository
+from muniment.programs.environment import ANONYMOUS
 
 STATEMENT, SIGNATURE = "statement.json", "statement.json.sig"
 LARGEST = 65_536  # bytes of a statement
 LONGEST = 1_000  # statements in one ref
-_NAMELESS = {"NAME": "muniment", "EMAIL": "muniment@localhost"}
 
 
 class Stored(Struct, frozen=True):
@@ -52,10 +52,9 @@ def write(repository: Repository, ref: str, previous: str, data: bytes, armored:
         for name, content in names.items()
     )
     tree = _id(repository.in_place("mktree", input=listed.encode()))
-    parents = ["-p", previous] if previous else []
-    who = {f"GIT_{role}_{field}": value for role in ("AUTHOR", "COMMITTER") for field, value in _NAMELESS.items()}
-    made = _id(repository.in_place("commit-tree", *parents, "-m", "statement", tree, more=who))
-    repository.in_place("update-ref", ref, made, previous or "0" * len(made))
+    parents = [("-p", previous)] if previous else []
+    made = _id(repository.in_place("commit-tree", *parents, ("-m", "statement"), values=(tree,), more=ANONYMOUS))
+    repository.in_place("update-ref", values=(ref, made, previous or "0" * len(made)))
     return made
 
 
@@ -76,7 +75,7 @@ def _one(repository: Repository, at: str) -> Stored:
 
 def _texts(repository: Repository, tree: str) -> tuple[bytes, bytes] | None:
     """The two files of a statement's tree, None if it holds anything else or they are too large."""
-    entries = repository.run("ls-tree", "-z", tree).split(b"\0")[:-1]
+    entries = repository.run("ls-tree", "-z", values=(tree,)).split(b"\0")[:-1]
     by_name = dict(entry.split(b"\t", 1)[::-1] for entry in entries)
     if set(by_name) != {STATEMENT.encode(), SIGNATURE.encode()}:
         return None

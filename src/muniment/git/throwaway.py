@@ -6,12 +6,11 @@ repository can then have a say, because git never sees them.
 
 import hashlib
 import os
-import shutil
-import tempfile
 import zlib
 from collections.abc import Sequence
 
-from muniment.git.run import environment
+from muniment.programs.environment import git_environment
+from muniment.programs.temporary import TemporaryFolder
 
 # What lies beside the objects can lie about them, so only objects are read. Renames as git has them by
 # default, said aloud. A file of more than 16 MiB counts as binary.
@@ -47,14 +46,15 @@ class Throwaway:
 
         `indexed`: an index over their packs is believed, for nobody but us can have written it.
         """
-        self.path = tempfile.mkdtemp(prefix="muniment-")
+        self._folder = TemporaryFolder()
+        self.path = self._folder.path
         self._hash = object_format
         for folder in ("objects", "refs"):
             os.mkdir(os.path.join(self.path, folder))
         self._put("HEAD", "ref: refs/heads/none\n")
         index = "true" if indexed else "false"
         self._put("config", _CONFIGURATION.format(object_format=object_format, index=index))
-        self.environment = environment(
+        self.environment = git_environment(
             {
                 "GIT_DIR": self.path,
                 "GIT_ALTERNATE_OBJECT_DIRECTORIES": ":".join(map(_quoted, object_directories)),
@@ -73,7 +73,7 @@ class Throwaway:
 
     def remove(self) -> None:
         """Removes it. A second time does nothing."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        self._folder.remove()
 
     def _put(self, name: str, text: str) -> None:
         with open(os.path.join(self.path, name), "w", encoding="ascii") as file:

@@ -1,67 +1,72 @@
-"""What branches took, from the ledger alone: every commit, and the decision that allowed it, or that none did.
+"""Updates of branches, from the ledger alone: every commit, and the decision that allowed it, or that none did.
 
-A watched branch at a forge has an entry for each step (`entries.Arrived`). A gate on a git server records decisions
-and, after them, which refs took what was pushed, or moved past it. Both are told in the same rows.
+A watched branch at a forge has a record for each step (`entries.BranchUpdateRecord`). A gate on a git server records
+decisions and, after them, which refs took what was pushed, or moved past it. Both are told in the same rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
+from muniment.errors import LedgerError, NotCanonicalError
+from muniment.facts import canonical
 from muniment.facts.paths import to_bytes
 from muniment.ledger import entries, objects
+
+T = TypeVar("T")
 
 Get = Callable[[str], bytes | None]  # an object by its digest, None where there is none or it was erased
 
 
-class Took(Struct, frozen=True):
+class RecordedBranchUpdate(Struct, frozen=True):
     """A branch took `commit` over `before`, and `commits` by it (newest first; empty if nobody recorded them).
 
-    `how` is `allowed`, `escape` or `begun`. `entry` is its place in the ledger, `decision` that of the decision which
-    allowed it, -1 if there is none or it is in another ledger.
+    `how` is `allowed`, `bypass` or `baseline`. `entry` is its place in the ledger, `decision` that of the decision
+    which allowed it, -1 if there is none or it is in another ledger.
     """
 
-    entry: int
+    position: int
     time: str
     repository: str
     ref: str
     commit: str
-    before: str
-    how: str
-    decision: int
+    previous_commit: str
+    status: str
+    decision_position: int
     commits: tuple[str, ...]
 
 
-def took(found: Iterable[tuple[int, entries.AnyEntry]], get: Get) -> Iterator[Took]:
+def took(found: Iterable[tuple[int, entries.AnyEntry]], get: Get) -> Iterator[RecordedBranchUpdate]:
     """The rows, in the order of the ledger. `found` are all its entries with their places."""
     gates = _Gates(get)
     decisions: dict[str, int] = {}
     for place, entry in found:
         match entry:
-            case entries.Judged():
+            case entries.DecisionRecord():
                 gates.judged(place, entry)
                 if entry.outcome == "allow":
                     decisions[entry.object] = place
-            case entries.Arrived():
+            case entries.BranchUpdateRecord():
                 yield _arrived(place, entry, decisions, get)
-            case entries.Landed() | entries.Moved():
+            case entries.RefUpdateRecord() | entries.HookBypassRecord():
                 yield from gates.updated(place, entry)
             case _:
                 pass
 
 
-def _arrived(place: int, entry: entries.Arrived, decisions: dict[str, int], get: Get) -> Took:
-    beside = _decoded(entry.object, objects.Arrival, get)
-    return Took(
+def _arrived(
+    place: int, entry: entries.BranchUpdateRecord, decisions: dict[str, int], get: Get
+) -> RecordedBranchUpdate:
+    beside = _decoded(entry.object, objects.BranchUpdate, get)
+    return RecordedBranchUpdate(
         place,
         entry.time,
         entry.repository,
         _plain(entry.target),
         entry.commit,
-        entry.before,
-        entry.how,
+        entry.previous_commit,
+        entry.status,
         decisions.get(entry.decision, -1),
         beside.commits if beside is not None else (),
     )
@@ -75,28 +80,35 @@ class _Gates:
         self._names: dict[tuple[str, str], str] = {}
         self._allowed: dict[tuple[str, str, str], int] = {}
 
-    def judged(self, place: int, entry: entries.Judged) -> None:
+    def judged(self, place: int, entry: entries.DecisionRecord) -> None:
         """One more decision."""
-        self._names[entry.place, entry.target] = entry.repository
+        self._names[entry.repository_location, entry.target] = entry.repository
         if entry.outcome == "allow":
-            self._allowed[entry.place, entry.target, entry.head] = place
+            self._allowed[entry.repository_location, entry.target, entry.head] = place
 
-    def updated(self, place: int, entry: entries.Landed | entries.Moved) -> Iterator[Took]:
+    def updated(
+        self, place: int, entry: entries.RefUpdateRecord | entries.HookBypassRecord
+    ) -> Iterator[RecordedBranchUpdate]:
         """What became of refs: taken as it was pushed, or moved past the gate."""
-        beside = _decoded(entry.object, objects.Refs, self._get)
+        beside = _decoded(entry.object, objects.RefUpdates, self._get)
         for update in beside.updates if beside is not None else ():
-            name = self._names.get((entry.place, update.ref))
+            name = self._names.get((entry.repository_location, update.ref))
             if name is not None:
-                past = isinstance(entry, entries.Moved)
-                decision = -1 if past else self._allowed.get((entry.place, update.ref, update.new), -1)
-                how = "allowed" if decision >= 0 else "escape"
+                past = isinstance(entry, entries.HookBypassRecord)
+                decision = -1 if past else self._allowed.get((entry.repository_location, update.ref, update.new), -1)
+                how = "allowed" if decision >= 0 else "bypass"
                 ref = _plain(update.ref)
-                yield Took(place, entry.time, name, ref, update.new, update.old, how, decision, ())
+                yield RecordedBranchUpdate(place, entry.time, name, ref, update.new, update.old, how, decision, ())
 
 
-def _decoded(digest: str, shape: Any, get: Get) -> Any:
+def _decoded(digest: str, shape: type[T], get: Get) -> T | None:
     data = get(digest)
-    return None if data is None else msgspec.json.decode(data, type=shape)
+    try:
+        return None if data is None else canonical.decode(data, shape)
+    except NotCanonicalError as error:
+        raise LedgerError(
+            f"the object {digest} is not what its entry says: {error.message}", "Restore objects/ from a backup."
+        ) from error
 
 
 def _plain(ref: str) -> str:

@@ -5,7 +5,7 @@ import re
 
 from msgspec import Struct
 
-from muniment.errors import LedgerError
+from muniment.errors import LedgerError, ParseError
 from muniment.ledger import keys, notes
 from muniment.ledger.tree import HASH_SIZE
 
@@ -26,7 +26,7 @@ def text(checkpoint: Checkpoint) -> str:
 
 
 def signed(size: int, root: bytes, private: str) -> bytes:
-    """The checkpoint of a ledger as a signed note. Raises ValueError if the key is none, and never shows it."""
+    """The checkpoint of a ledger as a signed note. Raises ParseError if the key is none, and never shows it."""
     origin = keys.read_public(keys.public_of(private)).name
     return notes.sign(text(Checkpoint(origin, size, root)), private)
 
@@ -39,7 +39,7 @@ def read_checkpoint(data: bytes, public: str) -> Checkpoint:
         key = keys.read_public(public)
         root = base64.b64decode(lines[2], validate=True) if len(lines) > 3 else b""
         by_us = notes.verified(note, public)
-    except ValueError as error:
+    except (ParseError, ValueError) as error:
         raise LedgerError(f"the checkpoint cannot be verified: {error}", "Use the ledger's own public key.") from error
     if not by_us:
         raise LedgerError("the checkpoint is not signed with this key", "Use the ledger's own public key.")

@@ -1,49 +1,54 @@
-"""Every kind of entry there is: canonical JSON of at most 4 KiB, with codes, digests and commitments alone.
+"""Every kind of record in the ledger: canonical JSON of at most 4 KiB, with codes, digests and commitments alone.
 
-Who it was, what was said and why lie beside the ledger as objects (`ledger.objects`), which an entry names by digest,
-and which can be erased while the entry stays. A person is a commitment: the digest of who it was and a fresh salt,
-both of which stand in the object.
+Names, statements and reasons are stored outside the ledger as objects (`ledger.objects`), which a record names by
+digest, and which can be erased while the record stays. A person is a commitment: the digest of who it was and a fresh
+salt, both of which stand in the object.
 """
 
 import msgspec
 from msgspec import Struct, structs
 
-from muniment.errors import LedgerError
+from muniment.errors import LedgerError, NotCanonicalError
 from muniment.facts import canonical
 
 LARGEST = 4096  # bytes
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    """What all have. `time` is RFC 3339, UTC; `object` the digest of what lies beside, "" if nothing does."""
+    """Fields of every record. `time` is RFC 3339, UTC; `object` the digest of its stored object, "" if there
+    is none.
+    """
 
     version: int = 1
     time: str
     object: str
 
 
-class Baseline(Entry, frozen=True, kw_only=True, tag="baseline"):
-    """What a repository held when the gate was put there. `place` stands for its directory (`objects.place`)."""
+class BaselineRecord(Entry, frozen=True, kw_only=True, tag="baseline"):
+    """The refs of a repository when the server hook was installed. `repository_location` stands for its directory."""
 
-    place: str
-    refs: int
+    repository_location: str
+    ref_count: int
 
 
-class Pushed(Entry, frozen=True, kw_only=True, tag="push"):
-    """Somebody means to push: recorded before it is judged. `pusher` is a commitment, "" if nobody was identified."""
+class PushRecord(Entry, frozen=True, kw_only=True, tag="push"):
+    """A push began: recorded before it is evaluated. `pusher` is a commitment, "" if nobody was identified."""
 
-    place: str
+    repository_location: str
     pusher: str
-    updates: int
-    commits: int
+    update_count: int
+    commit_count: int
 
 
-class _Judgement(Entry, frozen=True, kw_only=True):
-    """One decision. `codes` are those of the results that do not hold, each with its clause; `more` counts those left
-    out for want of room. `results` is the digest of all of them.
+class _AnyDecisionRecord(Entry, frozen=True, kw_only=True):
+    """Fields of a decision. `reason_codes` are those of the results that are not met, each with its clause;
+    `omitted_reason_codes` counts those left out for want of room. `results` is the digest of all results. `trigger` is
+    the object of the push or of the deployment request that the decision answers, "" if there is none.
+    `included_heads` is the digest of the list of heads whose approvals are spent once the branch takes what was
+    evaluated (`ledger.objects.IncludedHeads`); "" if they are not known, and at any other point than `merge`.
     """
 
-    place: str
+    repository_location: str
     point: str
     repository: str
     target: str
@@ -54,212 +59,242 @@ class _Judgement(Entry, frozen=True, kw_only=True):
     policy: str
     facts: str
     results: str
-    codes: tuple[str, ...]
-    more: int
+    reason_codes: tuple[str, ...]
+    omitted_reason_codes: int
     exceptions: tuple[str, ...]
-    push: str
+    trigger: str
+    included_heads: str
 
 
-class Judged(_Judgement, frozen=True, kw_only=True, tag="decision"):
-    """A decision that binds. `enforced`: false if the hook only reported."""
+class DecisionRecord(_AnyDecisionRecord, frozen=True, kw_only=True, tag="decision"):
+    """A decision that binds. `enforced`: false if the hook was only monitoring."""
 
 
-class Previewed(_Judgement, frozen=True, kw_only=True, tag="preview"):
-    """A decision for people to see, before anybody pushed: its pushers are supposed, so it binds nobody."""
+class DecisionPreviewRecord(_AnyDecisionRecord, frozen=True, kw_only=True, tag="decision-preview"):
+    """A decision shown before any push: its pushers are assumed, so it binds nobody."""
 
 
-class Approved(Entry, frozen=True, kw_only=True, tag="approval"):
-    """A statement of a person on a head came in: `statement` is the commit that stores it."""
+class CodeReviewRecord(Entry, frozen=True, kw_only=True, tag="code-review"):
+    """A person's statement on a head (approve, request changes, withdraw, attest) was received: `statement_commit`
+    stores it, `statement` is the digest of its signed bytes.
+    """
 
-    place: str
+    repository_location: str
     head: str
+    statement_commit: str
     statement: str
     person: str
     push: str
 
 
-class Refused(Entry, frozen=True, kw_only=True, tag="refusal"):
-    """An update that no policy has to judge, such as of an approval that is not signed. `enforced` as a decision's."""
+class PushRefusalRecord(Entry, frozen=True, kw_only=True, tag="push-refusal"):
+    """A ref update was refused before any evaluation, such as an approval without a signature."""
 
-    place: str
+    repository_location: str
     code: str
     enforced: bool
     push: str
 
 
-class Landed(Entry, frozen=True, kw_only=True, tag="landed"):
-    """Refs took the values that pushes meant for them."""
+class RefUpdateRecord(Entry, frozen=True, kw_only=True, tag="ref-update"):
+    """Refs took the values that recorded pushes gave them."""
 
-    place: str
-    refs: int
-
-
-class Moved(Entry, frozen=True, kw_only=True, tag="moved"):
-    """Refs were found with values that no push meant for them: somebody went past the gate."""
-
-    place: str
-    refs: int
+    repository_location: str
+    ref_count: int
 
 
-class Frozen(Entry, frozen=True, kw_only=True, tag="freeze"):
-    """A person with the security role stopped all merges. A rehearsal stops nothing."""
+class HookBypassRecord(Entry, frozen=True, kw_only=True, tag="hook-bypass"):
+    """Refs were found with values that no recorded push gave them: the server hook was bypassed.
+
+    `included_heads` as in a decision, for all of these refs; "" if they are not known.
+    """
+
+    repository_location: str
+    ref_count: int
+    included_heads: str
+
+
+class FreezeRecord(Entry, frozen=True, kw_only=True, tag="freeze"):
+    """A person with the security role froze merges and deployments. A drill stops nothing.
+
+    In force from `since` until just before `until` ("": until it is lifted). `scope` is the digest of the product and
+    environment that it is limited to (`objects.FreezeScope`), "" for none.
+    """
 
     freeze: str
-    rehearsal: bool
+    drill: bool
+    since: str
+    until: str
+    scope: str
     person: str
 
 
-class Lifted(Entry, frozen=True, kw_only=True, tag="lift"):
-    """A person with the security role is for lifting a freeze; with the second one it is `complete`."""
+class FreezeLiftRecord(Entry, frozen=True, kw_only=True, tag="freeze-lift"):
+    """A person with the security role lifts a freeze; with the second person it is `complete`."""
 
     freeze: str
     complete: bool
     person: str
 
 
-class Erasure(Entry, frozen=True, kw_only=True, tag="erasure"):
-    """Objects were erased; which, and why, stands in the object."""
+class ErasureRecord(Entry, frozen=True, kw_only=True, tag="erasure"):
+    """Objects were erased: their digests and the reason are in the object."""
 
-    objects: int
-
-
-class Reconciliation(Entry, frozen=True, kw_only=True, tag="reconciliation"):
-    """A person let the ledger go on from `size` entries, although its copy outside spoke of `seen` (-1: of none)."""
-
-    size: int
-    seen: int
+    object_count: int
 
 
-class Acted(Entry, frozen=True, kw_only=True, tag="act"):
-    """A person changed something in the service: what the table of actions calls it, and under which role. `resource`
-    is of what kind it was, `alone` that a second person was due and there were too few people yet.
+class ReconciliationRecord(Entry, frozen=True, kw_only=True, tag="reconciliation"):
+    """A person let the ledger continue from `ledger_size` entries, although its external copy had `copy_size`
+    (-1 if it had none).
+    """
+
+    ledger_size: int
+    copy_size: int
+
+
+class PersonActionRecord(Entry, frozen=True, kw_only=True, tag="person-action"):
+    """A person changed something in the service: the action by its code, and the role that permitted it.
+
+    `resource_kind` is what it was done to. `without_second_person`: one was due, and there were too few people yet.
     """
 
     action: str
     role: str
-    resource: str
+    resource_kind: str
     person: str
-    alone: bool
+    without_second_person: bool
 
 
-class Studied(Entry, frozen=True, kw_only=True, tag="history"):
-    """The past of a branch was judged by the policy of now. Its pushers were supposed: it proves nothing of then."""
+class ReplayRecord(Entry, frozen=True, kw_only=True, tag="replay"):
+    """Past changes of a branch were evaluated by the current policy, with assumed pushers: it proves nothing
+    of then.
+    """
 
-    place: str
+    repository_location: str
     target: str
     policy: str
     head: str
-    changes: int
-    allowed: int
+    change_count: int
+    allowed_count: int
 
 
-class Imported(Entry, frozen=True, kw_only=True, tag="import"):
-    """The log of a gate was verified up to `size` entries: `origin` names its key, `root` is in hexadecimal."""
+class LedgerImportRecord(Entry, frozen=True, kw_only=True, tag="ledger-import"):
+    """The log of a server hook was verified up to `size` entries: `origin` names its key, `root` is in hexadecimal."""
 
     origin: str
     size: int
     root: str
 
 
-class Asked(Entry, frozen=True, kw_only=True, tag="delivery"):
-    """A pipeline means to bring an artifact, made of the commit `head`, somewhere: recorded before it is judged.
+class DeploymentRequestRecord(Entry, frozen=True, kw_only=True, tag="deployment-request"):
+    """A pipeline requests to deploy an artifact that was built from `commit`: recorded before it is evaluated.
 
-    The decision on it names this entry's object as its `push`. `pipeline` is a commitment.
+    The decision on it names this entry's object as its `trigger`. `pipeline` is a commitment.
     """
 
     artifact: str
-    head: str
+    commit: str
     pipeline: str
 
 
-class Vouched(Entry, frozen=True, kw_only=True, tag="vouched"):
-    """A permission to deploy was signed: `asked` is the object of what was asked, `envelope` the digest of what was
-    signed. `leave` says what allowed it: `policy`, or `break-glass` although the policy denied it.
+class DeploymentPermissionRecord(Entry, frozen=True, kw_only=True, tag="deployment-permission"):
+    """A permission to deploy was signed: `request` is the object of the deployment request, `envelope` the digest of
+    what was signed. `basis` says what allowed it: `policy`, or `break-glass-deployment` although the policy denied it.
     """
 
-    asked: str
+    request: str
     envelope: str
-    leave: str
-    until: str
+    basis: str
+    expires: str
 
 
-class Delivered(Entry, frozen=True, kw_only=True, tag="delivered"):
-    """What came of a deployment, as its pipeline reported it or as it was found out: `state` is a code."""
+class DeploymentOutcomeRecord(Entry, frozen=True, kw_only=True, tag="deployment-outcome"):
+    """The outcome of a deployment, reported by its pipeline or found by observation: `state` is a code."""
 
-    asked: str
+    request: str
     state: str
 
 
-class IncidentOpened(Entry, frozen=True, kw_only=True, tag="incident"):
-    """A rule was broken, or somebody went past one with leave: `incident` is of what kind, `deadline` a moment."""
+class IncidentOpenedRecord(Entry, frozen=True, kw_only=True, tag="incident-opened"):
+    """A rule was broken, or set aside by permission: `due` is a moment."""
 
-    incident: str
-    deadline: str
+    incident_kind: str
+    due: str
 
 
-class IncidentClosed(Entry, frozen=True, kw_only=True, tag="incident-closed"):
-    """An incident came to its end. `opened` is the object of its opening, `how` a code, `person` a commitment, "" if
-    it was found out that nothing is broken any more.
+class IncidentClosedRecord(Entry, frozen=True, kw_only=True, tag="incident-closed"):
+    """An incident was closed. `opening` is the object of its opening, `resolution` a code, `person` a commitment,
+    "" if it was closed by what was observed.
     """
 
-    incident: str
-    opened: str
-    how: str
+    incident_kind: str
+    opening: str
+    resolution: str
     person: str
 
 
-class Arrived(Entry, frozen=True, kw_only=True, tag="arrival"):
-    """A protected branch took `commit` over `before`, and with it `brought` commits, which lie beside.
+class BranchUpdateRecord(Entry, frozen=True, kw_only=True, tag="branch-update"):
+    """A protected branch took `commit` over `previous_commit`, and with it `commit_count` commits, listed in its
+    object.
 
-    `how` is `allowed`, by the decision whose object is `decision`; `escape`: no decision allowed it; `begun`: it was
-    there when the branch began to be watched. `place` stands for the repository (`objects.place`).
+    `status` is `allowed`, by the decision whose object is `decision`; `bypass`, for `bypass_reason`: `no-decision`
+    allowed it, it was `denied-at-merge` by `decision` when what was merged was evaluated again, or `unconfirmed`: that
+    evaluation lacked what the forge no longer tells; `baseline`: it was there when the branch began to be watched.
+    `repository_location` stands for its directory. `included_heads` is the digest of the list of heads whose approvals
+    are spent by it, "" if nobody knows them: all are then.
     """
 
-    place: str
+    repository_location: str
     repository: str
     target: str
     commit: str
-    before: str
-    brought: int
-    how: str
+    previous_commit: str
+    commit_count: int
+    status: str
+    bypass_reason: str
     decision: str
+    included_heads: str
 
 
 AnyEntry = (
-    Baseline
-    | Pushed
-    | Judged
-    | Previewed
-    | Approved
-    | Refused
-    | Landed
-    | Moved
-    | Frozen
-    | Lifted
-    | Erasure
-    | Reconciliation
-    | Acted
-    | Studied
-    | Imported
-    | Asked
-    | Vouched
-    | Delivered
-    | IncidentOpened
-    | IncidentClosed
-    | Arrived
+    BaselineRecord
+    | PushRecord
+    | DecisionRecord
+    | DecisionPreviewRecord
+    | CodeReviewRecord
+    | PushRefusalRecord
+    | RefUpdateRecord
+    | HookBypassRecord
+    | FreezeRecord
+    | FreezeLiftRecord
+    | ErasureRecord
+    | ReconciliationRecord
+    | PersonActionRecord
+    | ReplayRecord
+    | LedgerImportRecord
+    | DeploymentRequestRecord
+    | DeploymentPermissionRecord
+    | DeploymentOutcomeRecord
+    | IncidentOpenedRecord
+    | IncidentClosedRecord
+    | BranchUpdateRecord
 )
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 
 
 def encode(entry: AnyEntry) -> bytes:
-    """An entry as it stands in the ledger. Of a decision, codes are left out until it fits. ValueError if it cannot."""
+    """An entry as it stands in the ledger. Of a decision, codes are left out until it fits. Raises LedgerError."""
     data = canonical.encode(entry)
-    while len(data) > LARGEST and isinstance(entry, _Judgement) and entry.codes:
-        kept = len(entry.codes) // 2
-        entry = structs.replace(entry, codes=entry.codes[:kept], more=entry.more + len(entry.codes) - kept)
+    while len(data) > LARGEST and isinstance(entry, _AnyDecisionRecord) and entry.reason_codes:
+        kept = len(entry.reason_codes) // 2
+        entry = structs.replace(
+            entry,
+            reason_codes=entry.reason_codes[:kept],
+            omitted_reason_codes=entry.omitted_reason_codes + len(entry.reason_codes) - kept,
+        )
         data = canonical.encode(entry)
     if len(data) > LARGEST:
-        raise ValueError(f"an entry has more than {LARGEST} bytes")
+        raise LedgerError(f"an entry has more than {LARGEST} bytes", "Use shorter names of branches and repositories.")
     return data
 
 
@@ -276,9 +311,7 @@ def wrong(data: bytes) -> str:
     if len(data) > LARGEST:
         return f"it has more than {LARGEST} bytes"
     try:
-        entry = _DECODER.decode(data)
-    except msgspec.MsgspecError as error:
-        return str(error)
-    if entry.version != 1:
-        return f"it has version {entry.version}, and this program knows version 1"
-    return "" if canonical.encode(entry) == data else "it is not in canonical form"
+        entry = canonical.decode(data, _DECODER)
+    except NotCanonicalError as error:
+        return error.message
+    return "" if entry.version == 1 else f"it has version {entry.version}, and this program knows version 1"

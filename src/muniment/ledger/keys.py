@@ -10,16 +10,19 @@ import hashlib
 import re
 from typing import NamedTuple
 
+from muniment.errors import ParseError
+
 LOG, COSIGNER = 1, 4  # kinds of signature
 _NAME = re.compile(r"[^\s+]+")
 
 
 def generate(name: str) -> tuple[str, str]:
-    """A new private key and its public key, both as text. Raises ValueError for a name with white space or `+`."""
+    """A new private key and its public key, both as text. Raises ParseError for a name with white space or `+`."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} cannot name a key: it must have neither white space nor +")
+        problem = f"{name!r} cannot name a key: it must have neither white space nor +"
+        raise ParseError("key-name", problem, "Name the key by letters, digits and - alone.")
     seed = Ed25519PrivateKey.generate().private_bytes_raw()
     public = _public_bytes(seed)
     return f"PRIVATE+KEY+{name}+{_hash(name, LOG, public)}+{_text(LOG, seed)}", public_text(name, LOG, public)
@@ -35,28 +38,28 @@ class Key(NamedTuple):
 
 
 def public_of(private: str) -> str:
-    """The public key of a private one. Raises ValueError if that is not well formed; it never shows the key."""
+    """The public key of a private one. Raises ParseError if that is not well formed; it never shows the key."""
     name, seed = _private(private)
     return public_text(name, LOG, _public_bytes(seed))
 
 
 def read_public(text: str) -> Key:
-    """A verifier's key: of a log (kind 1), or of a cosigner (kind 4, C2SP tlog-cosignature). Raises ValueError."""
+    """A verifier's key: of a log (kind 1), or of a cosigner (kind 4, C2SP tlog-cosignature). Raises ParseError."""
     name, _, rest = text.strip().partition("+")
     hashed, _, encoded = rest.partition("+")
     try:
         raw = base64.b64decode(encoded, validate=True)
     except ValueError:
-        raise ValueError("the public key is not base64") from None
+        raise _wrong_key("the public key is not base64") from None
     if not _NAME.fullmatch(name) or len(raw) != 33 or raw[0] not in (LOG, COSIGNER):
-        raise ValueError("this is not the public key of a signed note")
+        raise _wrong_key("this is not the public key of a signed note")
     if hashlib.sha256(name.encode() + b"\n" + raw).hexdigest()[:8] != hashed:
-        raise ValueError("the public key does not have the hash that it bears")
+        raise _wrong_key("the public key does not have the hash that it bears")
     return Key(name, bytes.fromhex(hashed), raw[0], raw[1:])
 
 
 def sign(private: str, message: bytes) -> bytes:
-    """The Ed25519 signature of `message` (64 bytes). Raises ValueError for what is no key, and never shows it."""
+    """The Ed25519 signature of `message` (64 bytes). Raises ParseError for what is no key, and never shows it."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(_private(private)[1]).sign(message)
@@ -78,18 +81,23 @@ def _private(private: str) -> tuple[str, bytes]:
     """Name and seed."""
     pieces = private.strip().split("+", 4)
     if len(pieces) != 5 or pieces[:2] != ["PRIVATE", "KEY"] or not _NAME.fullmatch(pieces[2]):
-        raise ValueError("this is not the private key of a signed note")
+        raise _wrong_key("this is not the private key of a signed note")
     name, hashed = pieces[2], pieces[3]
     try:
         raw = base64.b64decode(pieces[4], validate=True)
     except ValueError:
-        raise ValueError("the private key is not base64") from None
+        raise _wrong_key("the private key is not base64") from None
     if raw[:1] != bytes([LOG]) or len(raw) != 33:
-        raise ValueError("the private key is not an Ed25519 key")
+        raise _wrong_key("the private key is not an Ed25519 key")
     public = _public_bytes(raw[1:])
     if _hash(name, LOG, public) != hashed:
-        raise ValueError("the private key does not have the hash that it bears")
+        raise _wrong_key("the private key does not have the hash that it bears")
     return name, raw[1:]
+
+
+def _wrong_key(problem: str) -> ParseError:
+    """The error for a text that is no key of this form. It never shows the key."""
+    return ParseError("ledger-key", problem, "Copy the one line of the key's file whole, and nothing around it.")
 
 
 def public_text(name: str, kind: int, raw: bytes) -> str:

@@ -8,7 +8,7 @@ import re
 
 from msgspec import Struct
 
-from muniment.errors import LedgerError
+from muniment.errors import LedgerError, ParseError
 from muniment.ledger import keys
 
 _LINE = re.compile(r"\u2014 ([^\s+]+) ([A-Za-z0-9+/=]+)")
@@ -46,16 +46,16 @@ def parse(data: bytes) -> Note:
 
 
 def sign(text: str, private: str) -> bytes:
-    """The note of `text`, signed by the ledger's key. Raises ValueError if that is none, and never shows it."""
+    """The note of `text`, signed by the ledger's key. Raises ParseError if that is none, and never shows it."""
     key = keys.read_public(keys.public_of(private))
     return f"{text}\n{_line(key, keys.sign(private, text.encode()))}".encode()
 
 
 def verified(note: Note, public: str) -> bool:
-    """Whether the holder of the log key `public` signed the note. Raises ValueError for what is no such key."""
+    """Whether the holder of the log key `public` signed the note. Raises ParseError for what is no such key."""
     key = keys.read_public(public)
     if key.kind != keys.LOG:
-        raise ValueError("this is a witness' key, not a ledger's")
+        raise ParseError("ledger-key", "this is a witness' key, not a ledger's", "Name the file ledger.pub.")
     return any(keys.is_signed(key, note.text.encode(), signature.data) for signature in _by(note, key))
 
 

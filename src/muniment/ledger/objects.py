@@ -1,6 +1,6 @@
-"""What lies beside the ledger: who, what and why, each thing an object with a salt of its own, kept by digest.
+"""Objects stored outside the ledger: identities, statements and reasons, each with its own salt, named by digest.
 
-An object may be erased; the entry that names it stays, and says by its digest that there was one.
+An object may be erased; the record that names it stays, and proves by the digest that there was one.
 """
 
 import hashlib
@@ -24,42 +24,47 @@ class RefUpdate(Struct, frozen=True):
     new: str
 
 
-class Refs(Struct, frozen=True):
-    """What refs became, or are: of a baseline, of what landed, of what moved."""
+class RefUpdates(Struct, frozen=True):
+    """Refs and their values, of a `baseline`, a `ref-update` or a `hook-bypass` record."""
 
-    place: str
+    repository_location: str
     updates: tuple[RefUpdate, ...]
     salt: str
 
 
 class Push(Struct, frozen=True):
-    """One push, whole: who (an identity), which refs, and every commit that was not here before."""
+    """A whole push: the pusher's identity, the ref updates, and every commit that was not here before."""
 
-    place: str
+    repository_location: str
     pusher: Maybe[str]
     updates: tuple[RefUpdate, ...]
     commits: tuple[Commit, ...]
     salt: str
 
 
-class Policies(Struct, frozen=True):
-    """The texts that a policy was made of: the home's, and the branch's own. None where there was none."""
+class DecisionInputs(Struct, frozen=True):
+    """A decision with what it takes to make it again: the digest of each fact, by name, which is an object too.
 
-    home: str | None
-    branch: str | None
-
-
-class Kept(Struct, frozen=True):
-    """A decision with what it takes to make it again: each fact's digest (an object too), and the policies' digest."""
+    The effective policy is the object whose digest the decision names (`Decision.policy`): its canonical JSON.
+    """
 
     decision: Decision
     facts: dict[str, str]
-    policies: str
     salt: str
 
 
-class Refusal(Struct, frozen=True):
-    """Why an update was refused that no policy has to judge: the ref (as in RefUpdate) and the reason's details."""
+class IncludedHeads(Struct, frozen=True):
+    """The heads that an evaluation included, sorted: their approvals are spent once the branch takes what was
+    evaluated.
+
+    Without a salt, so that whoever has the facts can compare it: it names commits alone.
+    """
+
+    heads: tuple[str, ...]
+
+
+class PushRefusal(Struct, frozen=True):
+    """Why a ref update was refused before any evaluation: the ref (as in RefUpdate) and the reason's details."""
 
     ref: str
     code: str
@@ -68,8 +73,8 @@ class Refusal(Struct, frozen=True):
     salt: str
 
 
-class Said(Struct, frozen=True):
-    """Who said something, and what: a reason, a signed statement with its signature."""
+class PersonStatement(Struct, frozen=True):
+    """A person and their statement: a reason, or a signed statement with its signature."""
 
     person: str
     text: str
@@ -77,8 +82,16 @@ class Said(Struct, frozen=True):
     salt: str
 
 
-class Act(Struct, frozen=True):
-    """What a person did in the service: to which thing (`product:shop`), with which particulars. No secret is one."""
+class FreezeScope(Struct, frozen=True):
+    """The product that a freeze is limited to (a repository on a plain git server), and its environment, or ""."""
+
+    product: str
+    environment: str
+    salt: str
+
+
+class PersonAction(Struct, frozen=True):
+    """An action of a person in the service: its resource (`product:shop`) and its details, which hold no secret."""
 
     person: str
     resource: str
@@ -86,44 +99,46 @@ class Act(Struct, frozen=True):
     salt: str
 
 
-class Study(Struct, frozen=True):
-    """What came of judging a branch's past: `summary`, as `muniment replay --format json` gives it."""
+class ReplaySummary(Struct, frozen=True):
+    """The result of replaying past changes: `summary`, as `muniment replay --format json` gives it."""
 
     summary: Any
     salt: str
 
 
-class Delivery(Struct, frozen=True):
-    """What a pipeline asked for: by which identity (`github:repo:...`), in which run."""
+class DeploymentRequest(Struct, frozen=True):
+    """A pipeline's request to deploy: `pipeline` is its identity (`github:repo:...`), `run` its run."""
 
     product: str
     environment: str
     artifact: str
     commit: str
-    by: str
+    pipeline: str
     run: str
     salt: str
 
 
-class Outcome(Struct, frozen=True):
-    """What came of a deployment: what the environment then ran ("" if nobody looked), how its program ended, or why."""
+class DeploymentOutcome(Struct, frozen=True):
+    """The outcome of a deployment: the artifact that the environment then ran ("" if unobserved), and how its program
+    ended.
+    """
 
-    seen: str
+    running_artifact: str
     exit_code: int | None
-    why: str
+    reason: str
     salt: str
 
 
 class Incident(Struct, frozen=True):
-    """What an incident is about: the product ("" if none), the subject that it is opened once for, and a sentence."""
+    """The subject of an incident: the product ("" if none), the subject that it is opened once for, and a sentence."""
 
     product: str
     subject: str
-    told: str
+    summary: str
     salt: str
 
 
-class Closing(Struct, frozen=True):
+class IncidentClosing(Struct, frozen=True):
     """Who closed an incident ("" for nobody), and what had caused it."""
 
     person: str
@@ -131,24 +146,24 @@ class Closing(Struct, frozen=True):
     salt: str
 
 
-class Arrival(Struct, frozen=True):
-    """What a protected branch took: every commit that it had not before, newest first, and the change at its forge."""
+class BranchUpdate(Struct, frozen=True):
+    """The commits that a branch update brought, newest first, and the change at its forge."""
 
     commits: tuple[str, ...]
     change: str
     salt: str
 
 
-class Erased(Struct, frozen=True):
-    """What was erased, by digest, and why."""
+class ErasedObjects(Struct, frozen=True):
+    """The digests of erased objects, and the reason."""
 
     objects: tuple[str, ...]
     reason: str
     salt: str
 
 
-def place(git_dir: str) -> str:
-    """What stands for a repository's directory: a digest, so that the ledger says nothing of a machine's folders."""
+def repository_location(git_dir: str) -> str:
+    """A digest in place of a repository's directory, so that the ledger names no folder of a machine."""
     return hashlib.sha256(os.fsencode(os.path.realpath(git_dir))).hexdigest()[:32]
 
 
@@ -158,7 +173,7 @@ def salt() -> str:
 
 
 def commitment(who: str, salt: str) -> str:
-    """What an entry says of a person: nothing, but to whoever has the object."""
+    """A commitment to a person: it names the person only to a reader who has the object."""
     return canonical.digest_of({"person": who, "salt": salt})
 
 

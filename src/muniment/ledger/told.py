@@ -3,7 +3,7 @@
 from muniment.facts.paths import to_bytes
 from muniment.ledger import entries
 
-_NAMES = {"landed": "refs took what was pushed", "moved": "refs moved past the gate"}
+_NAMES = {"ref-update": "refs took what was pushed", "hook-bypass": "refs moved past the gate"}
 
 
 def kind(entry: entries.AnyEntry) -> str:
@@ -14,50 +14,59 @@ def kind(entry: entries.AnyEntry) -> str:
 def said(entry: entries.AnyEntry) -> str:
     """What an entry says, in one line. Refs of strangers may stand in it, with whatever bytes they have."""
     match entry:
-        case entries.Judged() | entries.Previewed():
+        case entries.DecisionRecord() | entries.DecisionPreviewRecord():
             word = "allowed" if entry.outcome == "allow" else "denied"
             note = "" if entry.enforced else " (reported only)"
-            note = " (preview)" if isinstance(entry, entries.Previewed) else note
-            why = f"  {', '.join(entry.codes)}" + (f" and {entry.more} more" if entry.more else "")
+            note = " (preview)" if isinstance(entry, entries.DecisionPreviewRecord) else note
+            why = f"  {', '.join(entry.reason_codes)}" + (
+                f" and {entry.omitted_reason_codes} more" if entry.omitted_reason_codes else ""
+            )
             return f"{word}{note}  {entry.head or 'deletion'} onto {_raw(entry.target)} of {entry.repository}{why}"
-        case entries.Approved():
+        case entries.CodeReviewRecord():
             return f"statement on {entry.head}"
-        case entries.Refused():
+        case entries.PushRefusalRecord():
             return f"{entry.code}" + ("" if entry.enforced else " (reported only)")
-        case entries.Pushed():
-            return f"{entry.updates} refs, {entry.commits} new commits" + ("" if entry.pusher else ", by nobody known")
-        case entries.Baseline():
-            return f"{entry.refs} refs were there"
-        case entries.Landed() | entries.Moved():
-            return f"{entry.refs} {_NAMES[kind(entry)]}"
-        case entries.Frozen():
-            return f"{entry.freeze}" + (" (rehearsal)" if entry.rehearsal else ": all merges stopped")
-        case entries.Lifted():
+        case entries.PushRecord():
+            return f"{entry.update_count} refs, {entry.commit_count} new commits" + (
+                "" if entry.pusher else ", by nobody known"
+            )
+        case entries.BaselineRecord():
+            return f"{entry.ref_count} refs were there"
+        case entries.RefUpdateRecord() | entries.HookBypassRecord():
+            return f"{entry.ref_count} {_NAMES[kind(entry)]}"
+        case entries.FreezeRecord():
+            scope = " in one scope" if entry.scope else ""
+            until = f" until {entry.until[:16]}" if entry.until else ""
+            what = " (drill)" if entry.drill else f": merges and deployments frozen{scope}"
+            return f"{entry.freeze}{what} from {entry.since[:16]}{until}"
+        case entries.FreezeLiftRecord():
             return f"{entry.freeze}" + (": lifted" if entry.complete else ": one of two")
-        case entries.Erasure():
-            return f"{entry.objects} objects erased"
-        case entries.Acted():
-            return f"{entry.action} of a {entry.resource} as {entry.role}" + (" (alone)" if entry.alone else "")
-        case entries.Studied():
-            return f"{entry.changes} past changes of {_raw(entry.target)}, {entry.allowed} of them allowed"
-        case entries.Imported():
+        case entries.ErasureRecord():
+            return f"{entry.object_count} objects erased"
+        case entries.PersonActionRecord():
+            return f"{entry.action} of a {entry.resource_kind} as {entry.role}" + (
+                " (alone)" if entry.without_second_person else ""
+            )
+        case entries.ReplayRecord():
+            return f"{entry.change_count} past changes of {_raw(entry.target)}, {entry.allowed_count} of them allowed"
+        case entries.LedgerImportRecord():
             return f"the log of {entry.origin} was verified up to {entry.size} entries"
-        case entries.Asked():
-            return f"{entry.artifact}, made of {entry.head}, is to be deployed"
-        case entries.Vouched():
-            return f"permission to deploy, by {entry.leave}, until {entry.until[:16]}"
-        case entries.Delivered():
+        case entries.DeploymentRequestRecord():
+            return f"{entry.artifact}, made of {entry.commit}, is to be deployed"
+        case entries.DeploymentPermissionRecord():
+            return f"permission to deploy, by {entry.basis}, until {entry.expires[:16]}"
+        case entries.DeploymentOutcomeRecord():
             return f"a deployment: {entry.state}"
-        case entries.IncidentOpened():
-            return f"{entry.incident}, to be closed by {entry.deadline[:10]}"
-        case entries.IncidentClosed():
-            return f"{entry.incident} closed: {entry.how}" + ("" if entry.person else ", by nobody's hand")
-        case entries.Arrived():
-            by = {"allowed": f"allowed by {entry.decision}", "escape": "an escape: no decision allowed it"}
-            told = by.get(entry.how, "was there when its branch began to be watched")
+        case entries.IncidentOpenedRecord():
+            return f"{entry.incident_kind}, to be closed by {entry.due[:10]}"
+        case entries.IncidentClosedRecord():
+            return f"{entry.incident_kind} closed: {entry.resolution}" + ("" if entry.person else ", by nobody's hand")
+        case entries.BranchUpdateRecord():
+            by = {"allowed": f"allowed by {entry.decision}", "bypass": f"a bypass ({entry.bypass_reason})"}
+            told = by.get(entry.status, "was there when its branch began to be watched")
             return f"{entry.commit} on {_raw(entry.target)} of {entry.repository}: {told}"
-        case entries.Reconciliation():
-            return f"went on from {entry.size} entries; the copy outside had {entry.seen}"
+        case entries.ReconciliationRecord():
+            return f"went on from {entry.ledger_size} entries; the copy outside had {entry.copy_size}"
 
 
 def _raw(ref: str) -> str:

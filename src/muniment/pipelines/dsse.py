@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from muniment.errors import AttestationCode, AttestationError
+from muniment.errors import AttestationCode, AttestationError, NotCanonicalError, ParseError
 from muniment.facts import canonical
 
 if TYPE_CHECKING:
@@ -107,12 +107,15 @@ def unverified(data: bytes) -> bytes:
 
 
 def statement(payload: bytes, predicate: type[T], kind: str) -> Statement[T]:
-    """The statement, whose predicate is of `kind`. Raises AttestationError."""
+    """The statement, whose predicate is of `kind`. Raises AttestationError, also if it names a key twice."""
     try:
         outer = msgspec.json.decode(payload, type=Statement[Any])
+        canonical.refuse_repeated_keys(payload)
         if outer.predicateType != kind:
             raise refused(AttestationCode.OTHER_KIND, f"it is not of the kind {kind}")
         return msgspec.json.decode(payload, type=Statement[predicate])  # type: ignore[valid-type]
+    except NotCanonicalError as error:
+        raise refused(AttestationCode.UNREADABLE, error.message) from None
     except msgspec.MsgspecError:
         raise refused(AttestationCode.UNREADABLE, f"it is no statement of the kind {kind}") from None
 
@@ -125,16 +128,20 @@ def refused(code: AttestationCode, why: str) -> AttestationError:
 
 
 def _taken_apart(data: bytes) -> tuple[Envelope, bytes, tuple[bytes, ...]]:
+    no_envelope = refused(AttestationCode.UNREADABLE, "it is no envelope of an in-toto statement")
     try:
         if len(data) > LARGEST:
-            raise ValueError("too large")
+            raise no_envelope
         envelope = msgspec.json.decode(data, type=Envelope)
+        canonical.refuse_repeated_keys(data)
         if envelope.payloadType != PAYLOAD or not 0 < len(envelope.signatures) <= MOST:
-            raise ValueError("of another form")
+            raise no_envelope
         payload = base64.b64decode(envelope.payload, validate=True)
         return envelope, payload, tuple(base64.b64decode(one.sig, validate=True) for one in envelope.signatures)
+    except NotCanonicalError as error:
+        raise refused(AttestationCode.UNREADABLE, error.message) from None
     except (msgspec.MsgspecError, ValueError):
-        raise refused(AttestationCode.UNREADABLE, "it is no envelope of an in-toto statement") from None
+        raise no_envelope from None
 
 
 def _encoding(kind: str, body: bytes) -> bytes:
@@ -181,6 +188,6 @@ def _public(text: str) -> "ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey"
                 return key
             if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
                 return key
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ParseError, ValueError, TypeError, UnsupportedAlgorithm):
         pass
     raise refused(AttestationCode.NOT_SIGNED, "a trusted key is no public Ed25519 or P-256 key")

@@ -94,19 +94,19 @@ def _shell(path: str, data: bytes) -> Maybe[PipelineRead]:
         PipelineRead(
             deploys=suspects.DEPLOYS.search(path.rpartition("/")[2]) is not None
             or suspects.DEPLOYS.search(script) is not None,
-            manual=tuple(suspects.prompts(script, 1)),
-            literal=tuple(suspects.in_script(script, 1)),
-            stored=() if fetches else tuple(suspects.asked_for(script, 1, frozenset())),
-            unpinned=tuple(suspects.unpinned_in_script(script, 1)),
-            broad=(),
-            fetches=fetches,
+            manual_steps=tuple(suspects.prompts(script, 1)),
+            literal_secrets=tuple(suspects.in_script(script, 1)),
+            forge_secrets=() if fetches else tuple(suspects.asked_for(script, 1, frozenset())),
+            unpinned_references=tuple(suspects.unpinned_in_script(script, 1)),
+            broad_tokens=(),
+            fetches_secrets=fetches,
         )
     )
 
 
 def _tree(repository: Repository, commit: str) -> list[tuple[str, bytes, str]]:
     """(path, mode, object) of every file at a commit."""
-    rows = repository.run("ls-tree", "-r", "-z", commit, timeout=_SECONDS).split(b"\0")[:-1]
+    rows = repository.run("ls-tree", "-r", "-z", values=(commit,), timeout=_SECONDS).split(b"\0")[:-1]
     found: list[tuple[str, bytes, str]] = []
     for row in rows:
         meta, _, raw = row.partition(b"\t")

@@ -27,12 +27,12 @@ def read(documents: tuple[Value, ...]) -> PipelineRead:
     said = [*jobs, *(text.text for text in every)]
     return PipelineRead(
         deploys=any(_environment(job) for job in jobs.values()) or any(map(suspects.DEPLOYS.search, said)),
-        manual=_sorted(_manual(top, jobs)),
-        literal=_sorted(_literal(top, jobs, every)),
-        stored=_sorted(_stored(top, jobs, scripts, shared)),
-        unpinned=_sorted(_unpinned(top, jobs, every)),
-        broad=(),
-        fetches=any(suspects.FETCHES.search(text.text) for text in every),
+        manual_steps=_sorted(_manual(top, jobs)),
+        literal_secrets=_sorted(_literal(top, jobs, every)),
+        forge_secrets=_sorted(_stored(top, jobs, scripts, shared)),
+        unpinned_references=_sorted(_unpinned(top, jobs, every)),
+        broad_tokens=(),
+        fetches_secrets=any(suspects.FETCHES.search(text.text) for text in every),
     )
 
 

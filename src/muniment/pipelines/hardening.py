@@ -4,27 +4,30 @@ It runs as a child without network (`confined`), on copies of the files alone: w
 configuration, and without the comments by which a file excuses itself.
 """
 
-import subprocess
-import sys
 import sysconfig
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from muniment.errors import ProgramError
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import Hardening, Weakness
-from muniment.pipelines.confined import NO_CHILD
+from muniment.facts.pipeline import Hardening, PipelineFinding
+from muniment.programs.catalogue import Program
+from muniment.programs.command import build_command, confine
+from muniment.programs.confinement import NO_CHILD
+from muniment.programs.environment import minimal_environment
+from muniment.programs.process import Limits, run
+from muniment.programs.temporary import TemporaryFolder
 
-ENGINE = "zizmor"
+ENGINE = Program.ZIZMOR.value
 SECONDS = 20
 _PROBE = b"on: push\njobs: {probe: {runs-on: here, steps: [{run: 'true'}]}}\n"
 _LARGEST = 16 << 20  # bytes of its answer
 _ARGUMENTS = (
     *("--offline", "--no-config", "--no-ignores", "--strict-collection", "--collect=all"),
-    *("--format=json-v1", "--no-progress", "--no-exit-codes", "--quiet"),
+    *("--format=json-v1", "--no-progress", "--no-exit-codes", "--quiet", "."),
 )
 
 
@@ -79,12 +82,12 @@ def examine(files: Mapping[str, bytes]) -> Hardening:
 
 def ready() -> str:
     """Why the engine cannot look at anything here, "" if it can."""
-    found = examine({"probe.yml": _PROBE}).weaknesses
-    return found.why if isinstance(found, Unknown) else ""
+    found = examine({"probe.yml": _PROBE}).findings
+    return found.reason if isinstance(found, Unknown) else ""
 
 
-def _weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Maybe[tuple[Weakness, ...]]:
-    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
+def _weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Maybe[tuple[PipelineFinding, ...]]:
+    with TemporaryFolder() as folder:
         places = {_place(number, name): name for number, name in enumerate(names)}
         for place, name in places.items():
             Path(folder, place).parent.mkdir(parents=True, exist_ok=True)
@@ -110,39 +113,24 @@ def _run(folder: str) -> Maybe[bytes]:
     program = Path(sysconfig.get_path("scripts"), ENGINE)
     if not program.exists():
         return Unknown(f"{ENGINE} is not installed")
-    command = [sys.executable, "-I", "-m", "muniment.pipelines.confined", str(program), *_ARGUMENTS, "."]
-    own = {"PATH": "/nonexistent", "HOME": "/nonexistent", "LC_ALL": "C", "NO_COLOR": "1"}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        try:
-            done = subprocess.run(
-                command,
-                cwd=folder,
-                env=own,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                timeout=SECONDS,
-                check=False,
-                start_new_session=True,
-            )
-        except subprocess.TimeoutExpired:
-            return Unknown(f"{ENGINE} took longer than {SECONDS} seconds")
-        except OSError as error:
-            return Unknown(f"{ENGINE} could not be started ({error.strerror})")
-        out.seek(0)
-        said = out.read(_LARGEST + 1)
-    if done.returncode == NO_CHILD:
+    command = confine(build_command(Program.ZIZMOR, _ARGUMENTS, ProgramError, program))
+    environment = minimal_environment(PATH="/nonexistent", NO_COLOR="1")
+    try:
+        done = run(command, environment, ProgramError, cwd=folder, limits=Limits(SECONDS, output=_LARGEST))
+    except ProgramError as error:
+        return Unknown(error.message)
+    if done.code == NO_CHILD:
         return Unknown(f"this machine has no way to run {ENGINE} without network")
-    if done.returncode or len(said) > _LARGEST:
+    if done.code:
         return Unknown(f"{ENGINE} could not read all of the files")
-    return Known(said)
+    return Known(done.out)
 
 
-def _weakness(finding: _Finding, places: Mapping[str, str]) -> Weakness:
+def _weakness(finding: _Finding, places: Mapping[str, str]) -> PipelineFinding:
     """By its primary place. Raises KeyError or IndexError for one that is nowhere."""
     primary = [one for one in finding.locations if one.symbolic.kind == "Primary"] or finding.locations
     first = primary[0]
-    return Weakness(
+    return PipelineFinding(
         rule=finding.ident,
         path=places[first.symbolic.key.Local.verbatim_path.removeprefix("./")],
         line=first.concrete.location.start_point.row + 1,

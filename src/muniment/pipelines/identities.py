@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from muniment.errors import IdentityCode, IdentityError
-from muniment.facts import moments
+from muniment.errors import IdentityCode, IdentityError, NotCanonicalError
+from muniment.facts import canonical, moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.pipelines import token_keys
 from muniment.policy.patterns import matches
@@ -101,7 +101,7 @@ def _whole(trust: Trust) -> None:
     named = trust.subject if trust.issuer in (Issuer.KUBERNETES, Issuer.RUNNER) else trust.repository and trust.refs
     if not (trust.url and trust.audience and trust.keys and trust.environment and named):
         raise _refused(
-            IdentityCode.UNTRUSTING,
+            IdentityCode.INCOMPLETE_TRUST,
             "what is known of this pipeline is not enough to recognise it",
             "Register the pipeline with its issuer, audience, keys, and its repository and refs, or its subject.",
         )
@@ -115,8 +115,8 @@ def _claims(token: str, trust: Trust) -> dict[str, Any]:
     key = token_keys.chosen(trust.keys, header.get("kid"), header.get("alg"))
     payload = token_keys.payload(token, key)
     try:
-        claims = msgspec.json.decode(payload, type=dict[str, Any])
-    except msgspec.MsgspecError:
+        claims = _decode_object(payload)
+    except (NotCanonicalError, msgspec.MsgspecError):
         raise _unreadable() from None
     if claims.get("iss") != trust.url:
         raise _refused(
@@ -140,9 +140,15 @@ def _header(token: str) -> dict[str, Any]:
     encoded = token.partition(".")[0]
     try:
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except (ValueError, msgspec.MsgspecError):
+        return _decode_object(raw)
+    except (ValueError, NotCanonicalError, msgspec.MsgspecError):
         raise _unreadable() from None
+
+
+def _decode_object(data: bytes) -> dict[str, Any]:
+    """A JSON object that names no key twice: another reader could take the other claim."""
+    canonical.refuse_repeated_keys(data)
+    return msgspec.json.decode(data, type=dict[str, Any])
 
 
 def _times(claims: Mapping[str, Any], trust: Trust, now: float) -> None:

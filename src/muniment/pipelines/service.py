@@ -4,23 +4,22 @@ Each request carries the pipeline's own identity, to the service's own address a
 followed, and nothing goes in the clear beyond this machine.
 """
 
-import http.client
-import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from muniment.errors import RunCode, RunError
+from muniment.errors import HttpError, RunCode, RunError
+from muniment.http.client import Client, Retry
 
 _SECONDS = 20
 _LARGEST = 4 << 20
-_HERE = ("localhost", "127.0.0.1", "::1")
+_RETRY = Retry((0.5, 2.0), 60.0)  # what begins a deployment has a key, so that it is begun once
+_RETRY_REPORT = Retry((1.0, 3.0, 9.0), 120.0)  # nobody else knows what came of it
 
-_UNDECIDED = ("asked", "waits")
+_UNDECIDED = ("pending",)
 
 Token = Callable[[], str]
 T = TypeVar("T")
@@ -60,7 +59,7 @@ class Ask(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What came of it: `state` is one of succeeded, failed, undone, undo-failed, died."""
+    """What came of it: `state` is one of succeeded, failed, rolled-back, rollback-failed, crashed."""
 
     state: str
     exit_code: int
@@ -79,19 +78,18 @@ class Service:
 
     def __init__(self, url: str, token: Token) -> None:
         """Raises RunError for what is no address, or would send the identity in the clear."""
-        self._token = token
+
+        def headers() -> Mapping[str, str]:
+            return {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
+
         try:
-            parts = urlsplit(url)
-            self._host, self._port = parts.hostname or "", parts.port
-        except ValueError:
-            parts, self._host = urlsplit(""), ""
-        self._safe, self._path = parts.scheme == "https", parts.path.rstrip("/")
-        if not self._host or not (self._safe or (parts.scheme == "http" and self._host in _HERE)):
+            self._client = Client(url, seconds=_SECONDS, largest=_LARGEST, headers=headers)
+        except HttpError:
             raise RunError(
-                RunCode.SERVICE,
+                RunCode.SERVICE_UNREACHABLE,
                 "the address of Muniment's service is missing, or is none that an identity may be sent to",
                 "Set MUNIMENT_URL to https://..., the address that people type.",
-            )
+            ) from None
 
     def ask(self, asked: Ask, key: str) -> int:
         """Ask for permission; the number of the deployment. `key` makes sure that it is asked once. Raises RunError."""
@@ -124,42 +122,22 @@ class Service:
             sleep(1)
         return standing
 
-    def report(self, number: int, outcome: Outcome, sleeps: Sequence[float] = (1, 3, 9)) -> None:
+    def report(self, number: int, outcome: Outcome) -> None:
         """Say what came of it, and again if it does not get through. Raises RunError."""
-        for pause in (*sleeps, None):
-            try:
-                self._send("POST", f"/api/deployments/{number}/outcome", dict[str, Any], outcome)
-            except RunError as error:
-                if pause is None or error.code is not RunCode.SERVICE:
-                    raise
-                time.sleep(pause)
-            else:
-                return
+        self._send("POST", f"/api/deployments/{number}/outcome", dict[str, Any], outcome, retry=_RETRY_REPORT)
 
-    def _send(self, method: str, path: str, kind: type[T], body: Any = None, key: str = "") -> T:
-        sent = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
-        sent |= {"Idempotency-Key": key} if key else {}
-        connection = self._connection()
+    def _send(self, method: str, path: str, kind: type[T], body: Any = None, key: str = "", retry: Retry = _RETRY) -> T:
+        data = None if body is None else msgspec.json.encode(body)
         try:
-            connection.request(method, self._path + path, None if body is None else msgspec.json.encode(body), sent)
-            answer = connection.getresponse()
-            status, data = answer.status, answer.read(_LARGEST)
-        except (OSError, http.client.HTTPException):
-            raise _unreachable("Muniment's service cannot be reached", "See MUNIMENT_URL, then try again.") from None
-        finally:
-            connection.close()
-        if status not in (200, 202):
-            raise _refused(status, data)
+            answer = self._client.request(method, path, data, {"Idempotency-Key": key} if key else {}, retry=retry)
+        except HttpError as error:
+            raise _unreachable(f"Muniment's service cannot be asked: {error.message}", error.remedy) from None
+        if answer.status not in (200, 202):
+            raise _refused(answer.status, answer.body)
         try:
-            return msgspec.json.decode(data, type=kind)
+            return msgspec.json.decode(answer.body, type=kind)
         except msgspec.MsgspecError:
             raise _unreachable("Muniment's service answered what cannot be read", "See MUNIMENT_URL.") from None
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if not self._safe:
-            return http.client.HTTPConnection(self._host, self._port, timeout=_SECONDS)
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(self._host, self._port, timeout=_SECONDS, context=context)
 
 
 def _refused(status: int, data: bytes) -> RunError:
@@ -175,4 +153,4 @@ def _refused(status: int, data: bytes) -> RunError:
 
 
 def _unreachable(message: str, remedy: str) -> RunError:
-    return RunError(RunCode.SERVICE, message, remedy)
+    return RunError(RunCode.SERVICE_UNREACHABLE, message, remedy)

@@ -20,7 +20,8 @@ _GIVEN = re.compile(r"^\s*$|\$|^<.*>$|^(?:true|false|yes|no|null|none|~|read|wri
 _FORMS = re.compile(  # what is a secret by its form, whatever it is called
     r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40,}|glpat-[A-Za-z0-9_-]{20}|"
     r"xox[abpr]-[A-Za-z0-9-]{10,}|sk_live_[A-Za-z0-9]{16,}|npm_[A-Za-z0-9]{36}|hv[sb]\.[A-Za-z0-9_-]{20,}|"
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+|"
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|"
+    r"(?<![A-Za-z0-9_-])(?>[A-Za-z0-9_-]*?eyJ)(?>[A-Za-z0-9_-]{10,})\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+|"
     r"://[^/\s:@$]+:[^/\s:@$]{3,}@"
 )
 _ASSIGNED = re.compile(
@@ -29,9 +30,9 @@ _ASSIGNED = re.compile(
 _OPTION = re.compile(rf"(?i)--({_HIDDEN_WORD})[= ](\"[^\"]*\"|'[^']*'|[^\s;&|)]+)")
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _PINNED_IMAGE = re.compile(r"@sha256:[0-9a-f]{64}$")
-_PIPED = re.compile(
-    r"\b(?:curl|wget)\b[^\n;&]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\b(?:ba|z|da)?sh\s+<\(\s*(?:curl|wget)\b"
-)
+_FETCH = re.compile(r"\b(?:curl|wget)\b")
+_TO_SHELL = re.compile(r"\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b")
+_FROM_FETCH = re.compile(r"\b(?:ba|z|da)?sh\s+<\(\s*(?:curl|wget)\b")
 _RUN_IMAGE = re.compile(r"\b(?:docker|podman)\s+run\s+([^;&|]*)")
 _SWITCHES = ("--rm", "--init", "--privileged", "--interactive", "--tty", "--detach", "--read-only")
 _PROMPT = re.compile(
@@ -79,7 +80,7 @@ def asked_for(script: str, line: int, known: frozenset[str]) -> Iterator[Spot]:
 def unpinned_in_script(script: str, line: int) -> Iterator[Spot]:
     """What a script runs that can change under its name."""
     for number, text in enumerate(script.split("\n")):
-        if _PIPED.search(text):
+        if _runs_what_it_fetches(text):
             yield Spot(line + number, "a script from the network")
         for arguments in _RUN_IMAGE.findall(text):
             image = _image(arguments.split())
@@ -97,6 +98,12 @@ def prompts(script: str, line: int) -> Iterator[Spot]:
 def is_pinned_image(image: str) -> bool:
     """Whether an image is named by its content, or by something that is not told here."""
     return _PINNED_IMAGE.search(image) is not None or "$" in image or image == "scratch"
+
+
+def _runs_what_it_fetches(line: str) -> bool:
+    commands = line.replace("&", ";").split(";")
+    piped = any(_TO_SHELL.search(one, fetch.end()) for one in commands if (fetch := _FETCH.search(one)))
+    return piped or _FROM_FETCH.search(line) is not None
 
 
 def _image(words: list[str]) -> str:

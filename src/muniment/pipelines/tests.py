@@ -57,21 +57,38 @@ def _tests(where: str, data: bytes) -> Iterator[_Test]:
         raise _wrong(where, f"it is not well-formed XML, or was cut off ({type(error).__name__})") from error
     if _tag(root) not in ("testsuites", "testsuite"):
         raise _wrong(where, f"it is no JUnit report: it begins with <{_tag(root)[:40]}>")
-    for suite in root.iter():
-        if _tag(suite) in ("testsuites", "testsuite"):
-            _agree(where, suite)
+    _check_suites(where, root)
     for case in root.iter():
         if _tag(case) == "testcase":
             yield _test(where, case)
 
 
-def _agree(where: str, suite: Element) -> None:
-    """What a suite says of itself has to be what it lists."""
-    tests = [case for case in suite.iter() if _tag(case) == "testcase"]
-    bad = sum(1 for case in tests if any(_tag(child) in _BAD for child in case))
+def _check_suites(where: str, root: Element) -> None:
+    """Raise ReportError for a suite that says other numbers than it lists; in linear time, however deep they lie."""
+    elements: list[tuple[Element, int]] = []  # each after the one that it lies in, with the place of that
+    left = [(root, -1)]
+    while left:
+        element, outer = left.pop()
+        left.extend((child, len(elements)) for child in element)
+        elements.append((element, outer))
+    tests, bad = [0] * len(elements), [0] * len(elements)
+    for place in range(len(elements) - 1, -1, -1):
+        element, outer = elements[place]
+        if _tag(element) == "testcase":
+            tests[place] += 1
+            bad[place] += any(_tag(child) in _BAD for child in element)
+        elif _tag(element) in ("testsuites", "testsuite"):
+            _agree(where, element, tests[place], bad[place])
+        if place:
+            tests[outer] += tests[place]
+            bad[outer] += bad[place]
+
+
+def _agree(where: str, suite: Element, tests: int, bad: int) -> None:
+    """Raise ReportError unless the numbers that a suite says of itself are those that it lists."""
     told = {name: _number(where, suite, name) for name in ("tests", "failures", "errors")}
-    if told["tests"] not in (None, len(tests)):
-        raise _wrong(where, f"it says {told['tests']} tests and lists {len(tests)}")
+    if told["tests"] not in (None, tests):
+        raise _wrong(where, f"it says {told['tests']} tests and lists {tests}")
     if (told["failures"] or 0) + (told["errors"] or 0) > 0 and not bad:
         raise _wrong(where, "it says that something failed, and lists nothing that did")
 

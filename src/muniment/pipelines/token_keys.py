@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Struct
 
-from muniment.errors import IdentityCode, IdentityError
+from muniment.errors import IdentityCode, IdentityError, NotCanonicalError
+from muniment.facts import canonical
 
 SMALLEST = 2048  # bits of an RSA key
 
@@ -31,11 +32,12 @@ def read(text: str) -> TokenKey:
     """A key from a JWK (JSON) or a PEM. Raises IdentityError for what cannot be trusted: private, symmetric, weak."""
     try:
         if text.lstrip().startswith("{"):
+            canonical.refuse_repeated_keys(text.encode())
             return _from_jwk(json.loads(text))
         return TokenKey("", *_known(load_pem_public_key(text.encode())))
-    except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
+    except (ValueError, TypeError, NotCanonicalError, UnsupportedAlgorithm, jwt.PyJWTError):
         raise IdentityError(
-            IdentityCode.UNTRUSTING,
+            IdentityCode.INCOMPLETE_TRUST,
             "a trusted key cannot be used: it is no public RSA, P-256 or Ed25519 key",
             "Register the issuer's public keys, as JWK or PEM.",
         ) from None

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from muniment.errors import AttestationCode, AttestationError
+from muniment.errors import AttestationCode, AttestationError, ParseError
 from muniment.facts import canonical, moments
 from muniment.pipelines import dsse
 
@@ -79,8 +79,7 @@ def verify(
     `keys`: public keys by name. `max_age` in seconds. `product` "" is any: an artifact's digest is one product's alone.
     Raises AttestationError; nothing is tolerated, a moment in the future neither.
     """
-    found = dsse.opened(data, keys)
-    said = dsse.statement(found.payload, Predicate, KIND)
+    said = _statement(dsse.opened(data, keys).payload)
     predicate = said.predicate
     if predicate.verificationResult != "PASSED" or LEVEL not in predicate.verifiedLevels:
         raise dsse.refused(AttestationCode.NOT_PASSED, "it does not say that the deployment is allowed")
@@ -108,6 +107,14 @@ def resource(product: str, environment: str) -> str:
     return f"{_RESOURCE}{product}/{environment}"
 
 
+def _statement(payload: bytes) -> dsse.Statement[Predicate]:
+    """The statement in an envelope, whose bytes are the canonical JSON that an installation signs."""
+    said = dsse.statement(payload, Predicate, KIND)
+    if canonical.encode(said) != payload:
+        raise dsse.refused(AttestationCode.UNREADABLE, "it is not in canonical form (RFC 8785)")
+    return said
+
+
 def _place(uri: str) -> tuple[str, str]:
     product, slash, environment = uri.removeprefix(_RESOURCE).partition("/")
     if not uri.startswith(_RESOURCE) or not slash or not product or "/" in environment:
@@ -118,7 +125,7 @@ def _place(uri: str) -> tuple[str, str]:
 def _in_time(verified: str, max_age: int, now: str) -> None:
     try:
         age = (moments.parse(now) - moments.parse(verified)).total_seconds()
-    except ValueError:
+    except ParseError:
         raise dsse.refused(AttestationCode.UNREADABLE, "its moment is none") from None
     if age < 0:
         raise dsse.refused(AttestationCode.FUTURE, f"it is dated {-age:.0f} seconds ahead: a clock is wrong")

@@ -11,9 +11,8 @@ from muniment.pipelines import suspects
 from muniment.pipelines.yaml_lines import Mapping, NotYaml, Text, Value, listed, texts, under
 
 _SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_-]*)|\[\s*'([^']+)'\s*\])")
-_ALL_SECRETS = re.compile(
-    r"\$\{\{[^}\n]*\b(?:toJSON|toJson|fromJSON)\(\s*secrets\s*\)|\$\{\{[^}\n]*\bsecrets\s*\[\s*[^'\s]"
-)
+_EXPRESSION = re.compile(r"\$\{\{[^}]*")
+_ALL_SECRETS = re.compile(r"\b(?:toJSON|toJson|fromJSON)\(\s*secrets\s*\)|\bsecrets\s*\[\s*[^'\s]")
 _OWN = "GITHUB_TOKEN"  # made for each job, and gone with it
 _PINNED = re.compile(r"@(?:[0-9a-f]{40}|[0-9a-f]{64})$")
 _BY_HAND = ("workflow_dispatch", "repository_dispatch", "issue_comment", "issues", "deployment")
@@ -37,12 +36,12 @@ def read(documents: tuple[Value, ...], path: str) -> PipelineRead:
     scripts = [run for _, step in steps if isinstance(run := under(step, "run"), Text)]
     return PipelineRead(
         deploys=_deploys(path, jobs, scripts, steps),
-        manual=_sorted(_manual(top, jobs, steps)),
-        literal=_sorted(_literal(top, jobs, steps, scripts)),
-        stored=_sorted(_stored(top)),
-        unpinned=_sorted(_unpinned(jobs, steps, scripts)),
-        broad=_sorted(_broad(top, jobs)),
-        fetches=any(suspects.FETCHES.search(script.text) for script in scripts),
+        manual_steps=_sorted(_manual(top, jobs, steps)),
+        literal_secrets=_sorted(_literal(top, jobs, steps, scripts)),
+        forge_secrets=_sorted(_stored(top)),
+        unpinned_references=_sorted(_unpinned(jobs, steps, scripts)),
+        broad_tokens=_sorted(_broad(top, jobs)),
+        fetches_secrets=any(suspects.FETCHES.search(script.text) for script in scripts),
     )
 
 
@@ -105,7 +104,7 @@ def _stored(top: Mapping) -> Iterator[Spot]:
             name = pair[0] or pair[1]
             if name.upper() != _OWN:
                 yield Spot(text.line, name)
-        if _ALL_SECRETS.search(text.text):
+        if any(map(_ALL_SECRETS.search, _EXPRESSION.findall(text.text))):
             yield Spot(text.line, "all secrets")
     jobs = under(top, "jobs")
     for job in jobs.entries.values() if isinstance(jobs, Mapping) else ():

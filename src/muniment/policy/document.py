@@ -2,43 +2,62 @@
 
 import datetime
 import tomllib
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
-from msgspec import structs
-
 from muniment.errors import ConfigurationError, PolicyError
-from muniment.policy.model import Clause, Point, Policy
+from muniment.policy.model import Clause, Point, Policy, Section
 from muniment.policy.reading import Document, Table, shown
 from muniment.policy.toml_lines import placed
 
 ID = r"[a-z0-9][a-z0-9.-]*"
 
-_NAMES = tuple(point.value for point in Point)
+_NAMES = (Point.MERGE.value, Point.DEPLOY.value)
 _POINTS = ", ".join(_NAMES)
+_OWNER = "who answers for it, such as an e-mail address"
+_SECTION = "the id of a section of this policy"
 _EXPECTED = {
     "branch": 'branch patterns, such as ["main", "release/*"]',
     "tag": 'tag patterns, such as ["v*"]',
 }
 _FORM = "1, the only form there is"
+_LONGEST_NAME = 60  # characters: it stands in tables and headings
 _LARGEST_NUMBER = 2**53  # beyond it, programs that read JSON disagree
+_MOST_ENTRIES = 200  # of a list in `with`
+_POLICIES = 256  # texts that a process keeps parsed
 
 
 def read_policy(text: str, where: str) -> Policy:
-    """The policy in `text`, which stands in the file `where`.
+    """Parse the policy in `text`, which stands in the file `where`; each text once in a process.
 
     Raises PolicyError naming file, line, key and what was expected: also for an unknown key, and for no clause at all.
     """
+    try:
+        return _read_once(text)
+    except PolicyError:
+        return _read(text, where)  # raises the same, naming this file
+
+
+@lru_cache(maxsize=_POLICIES)
+def _read_once(text: str) -> Policy:
+    return _read(text, "")
+
+
+def _read(text: str, where: str) -> Policy:
     top = Document(text, where, PolicyError).top
     schema = top.value("schema", int, _FORM)
     if schema != 1:
         raise top.wrong("schema", _FORM, shown(schema))
+    sections = _sections(top)
     policy = Policy(
         owner=top.text("owner", "who answers for the policy, such as an e-mail address"),
         repository=top.text("repository", "the name that approvals give this repository, without blanks", r"\S+"),
         source=top.text("source", "the path of the company's own page, from here") if top.has("source") else "",
-        protected=_protected(top.table("branches")),
-        unjudged=_unjudged(top.table("unjudged")),
-        clauses=_gently(top, _clauses(top)),
+        protected_branches=_protected(top.table("branches")),
+        unenforced=_unenforced(top.table("unenforced")),
+        sections=sections,
+        clauses=_clauses(top, {section.id for section in sections}),
         protected_tags=_protected_tags(top.table("tags")),
     )
     top.done()
@@ -66,70 +85,85 @@ def _protected_tags(table: Table) -> tuple[str, ...]:
     return protected
 
 
-def _unjudged(table: Table) -> dict[Point, str]:
+def _unenforced(table: Table) -> dict[Point, str]:
     words: dict[Point, str] = {}
     for key, _ in table.items():
         if key not in _NAMES:
             raise table.wrong(key, f"one of {_POINTS}", f'"{key}"', f"Write one of {_POINTS} for it.")
-        words[Point(key)] = table.text(key, "the reason in words why nothing has to bite there")
+        words[Point(key)] = table.text(key, "the reason in words why nothing has to be enforced there")
     return words
 
 
-def _clauses(top: Table) -> tuple[Clause, ...]:
+def _sections(top: Table) -> tuple[Section, ...]:
+    sections: dict[str, Section] = {}
+    for table in top.tables("section"):
+        section = Section(
+            id=table.text("id", "an id of lower-case letters, digits, dots and dashes", ID),
+            name=table.text("name", "the heading of the section"),
+            owner=table.text("owner", _OWNER),
+        )
+        table.done()
+        if section.id in sections:
+            found = shown(section.id)
+            raise table.wrong("id", "an id that no other section has", found, "Give one of the two another.")
+        sections[section.id] = section
+    return tuple(sections.values())
+
+
+def _clauses(top: Table, sections: Collection[str]) -> tuple[Clause, ...]:
     tables = top.tables("clause")
     if not tables:
-        raise top.wrong("clause", "at least one [[clause]]", remedy="Write one, with id, text, control and bites.")
+        needed = "Write one, with id, name, section, text, control and enforce."
+        raise top.wrong("clause", "at least one [[clause]]", remedy=needed)
     clauses: dict[str, Clause] = {}
     for table in tables:
-        clause = _clause(table)
+        clause = _clause(table, sections)
         if clause.id in clauses:
             raise table.wrong("id", "an id that no other clause has", shown(clause.id), "Give one of the two another.")
         clauses[clause.id] = clause
     return tuple(clauses.values())
 
 
-def _gently(top: Table, clauses: tuple[Clause, ...]) -> tuple[Clause, ...]:
-    """The clauses, some of which only report until a day that stands apart from them: the later of two days holds."""
-    days: dict[str, datetime.date] = {}
-    known = {clause.id for clause in clauses}
-    for table in top.tables("gently"):
-        name = table.text("clause", "the id of a clause of this policy", ID)
-        if name not in known:
-            raise table.wrong("clause", "the id of a clause of this policy", shown(name))
-        until = _day(table, "until")
-        days[name] = max(until, days.get(name, until))
-        table.done()
-    return tuple(_until(clause, days[clause.id]) if clause.id in days else clause for clause in clauses)
-
-
-def _until(clause: Clause, day: datetime.date) -> Clause:
-    return structs.replace(clause, report_until=max(day, clause.report_until or day))
-
-
-def _clause(table: Table) -> Clause:
+def _clause(table: Table, sections: Collection[str]) -> Clause:
     clause = Clause(
         id=table.text("id", "an id of lower-case letters, digits, dots and dashes", ID),
+        name=_short(table),
+        section=_section(table, sections),
         text=table.text("text", "the sentence as the company wrote it"),
         control=table.text("control", "the name of a control", ID) if table.has("control") else "",
-        bites=_bites(table),
+        enforce=_enforce(table),
         parameters=_parameters(table),
         branches=_branches(table, "branches") if table.has("branches") else (),
         paths=_some(table, "paths", 'path patterns, such as ["src/**"]') if table.has("paths") else (),
-        report_until=_day(table, "report_until") if table.has("report_until") else None,
+        monitoring_until=_day(table, "monitoring_until") if table.has("monitoring_until") else None,
+        owner=table.text("owner", _OWNER) if table.has("owner") else "",
     )
     table.done()
     return clause
 
 
-def _bites(table: Table) -> tuple[Point, ...]:
-    expected = f"one of {_POINTS}, or a list of them"
-    single = table.has("bites") and isinstance(table.raw("bites"), str)
-    names = (table.text("bites", expected),) if single else table.texts("bites", expected)
-    if not names:
-        raise table.wrong("bites", expected, "an empty list", 'Write bites = "report" for a clause that only reports.')
+def _short(table: Table) -> str:
+    name = table.text("name", 'a short name, such as "Two reviewers"')
+    if len(name) > _LONGEST_NAME or "\n" in name:
+        raise table.wrong("name", f"a short name of at most {_LONGEST_NAME} characters in one line", shown(name))
+    return name
+
+
+def _section(table: Table, sections: Collection[str]) -> str:
+    section = table.text("section", _SECTION, ID)
+    if section not in sections:
+        known = ", ".join(sorted(sections)) or "none yet"
+        remedy = f"Write [[section]] with this id, a name and an owner, or name one that is there: {known}."
+        raise table.wrong("section", _SECTION, shown(section), remedy)
+    return section
+
+
+def _enforce(table: Table) -> tuple[Point, ...]:
+    expected = f"a list of {_POINTS}; an empty list for a clause that blocks nowhere"
+    names = table.texts("enforce", expected)
     for name in names:
         if name not in _NAMES:
-            raise table.wrong("bites", expected, shown(name))
+            raise table.wrong("enforce", expected, shown(name))
     return tuple(Point(name) for name in names)
 
 
@@ -150,6 +184,8 @@ def _refuse_odd(table: Table, key: str, value: Any) -> None:
             pass
         case int() if abs(value) <= _LARGEST_NUMBER:
             pass
+        case list() if len(value) > _MOST_ENTRIES:
+            raise table.wrong(key, f"at most {_MOST_ENTRIES} entries", f"{len(value)}")
         case list():
             for entry in value:
                 _refuse_odd(table, key, entry)

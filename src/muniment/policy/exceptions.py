@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from muniment.errors import ExceptionFileError
+from muniment.errors import ExceptionFileError, NotCanonicalError, ParseError
 from muniment.facts import canonical, moments
 from muniment.facts.statements import PolicyException, Signed
 
@@ -50,10 +50,11 @@ def read_exception(name: str, data: bytes) -> ExceptionFile:
     if len(data) > _LARGEST:
         raise _wrong(where, f"it has more than {_LARGEST} bytes")
     try:
+        canonical.refuse_repeated_keys(data)
         read = msgspec.json.decode(data, type=ExceptionFile)
         moments.parse(read.exception.granted)
         moments.parse(read.exception.expires)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (NotCanonicalError, ParseError, msgspec.MsgspecError) as error:
         raise _wrong(where, str(error)) from error
     if read.exception.id != name:
         raise _wrong(where, f"its id is {read.exception.id!r}, not {name!r}")

@@ -6,10 +6,11 @@ After OWASP's Code Review Guide and NIST SP 800-218 (PW.7), in our own words.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 
 from msgspec import Struct
 
-from muniment.policy.patterns import compiled
+from muniment.policy.patterns import compile_patterns
 
 SENSITIVE = "sensitive"
 
@@ -123,13 +124,12 @@ def topics(paths: Iterable[str], sensitive: tuple[str, ...]) -> tuple[str, ...]:
 
     `sensitive` are the clause's own patterns. Upper and lower case are one: on many file systems they are one file.
     """
-    own = compiled(sensitive, ignore_case=True)
-    found: set[str] = set()
-    for path in paths:
-        found.update(_topics_of(path))
-        if own.fullmatch(path):
-            found.add(SENSITIVE)
-    return tuple(topic for topic in TOPICS if topic in found)
+    own = compile_patterns(sensitive, ignore_case=True)
+    every = tuple(paths)
+    found = set(chain.from_iterable(map(_topics_of, every)))
+    if any(map(own.fullmatch, every)):
+        found.add(SENSITIVE)
+    return tuple(topic for topic in TOPICS if topic in found) if found else ()
 
 
 def questions(asked: Iterable[str]) -> tuple[Question, ...]:
@@ -151,4 +151,4 @@ def _topics_of(path: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _folded(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return compiled(tuple(pattern.casefold() for pattern in patterns))
+    return compile_patterns(tuple(pattern.casefold() for pattern in patterns))

@@ -11,33 +11,50 @@ from muniment.facts import canonical
 
 
 class Point(StrEnum):
-    """Where a clause bites."""
+    """An enforcement point, or (`STATE`) the state of a product: it is evaluated and blocks nothing."""
 
     MERGE = "merge"
     DEPLOY = "deploy"
-    REPORT = "report"
+    STATE = "state"
+
+
+class Section(Struct, frozen=True):
+    """A part of the policy under one heading. `owner` answers for its clauses, unless a clause names another."""
+
+    id: str
+    name: str
+    owner: str
 
 
 class Clause(Struct, frozen=True):
     """One statement of the policy.
 
-    `control` is "" for a clause that nothing judges (uncovered). `parameters` are its control's, as written in
-    `with`. Empty `branches` means every protected branch, empty `paths` any change. Up to the end of the day
-    `report_until` (UTC) the clause reports only.
+    `name` is short ("Two reviewers"), `text` the sentence as the company wrote it. `section` is the id of its section.
+    `control` is "" for a clause that no control evaluates (uncovered). `enforce` are the points at which it blocks;
+    with none it is evaluated for the state of a product. `parameters` are its control's, as written in `with`. Empty
+    `branches` means every protected branch, empty `paths` any change. Through the day `monitoring_until` (UTC) it
+    blocks nowhere. `owner` is "" where the owner of its section answers for it.
     """
 
     id: str
+    name: str
+    section: str
     text: str
     control: str
-    bites: tuple[Point, ...]
+    enforce: tuple[Point, ...]
     parameters: dict[str, Any]
     branches: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
-    report_until: datetime.date | None = None
+    monitoring_until: datetime.date | None = None
+    owner: str = ""
+
+    def is_monitored(self, day: datetime.date) -> bool:
+        """Whether it blocks nowhere on that day, because its monitoring period lasts."""
+        return self.monitoring_until is not None and day <= self.monitoring_until
 
 
 class Policy(Struct, frozen=True, dict=True):
-    """A whole policy. `unjudged` says, per point, in words, why no clause has to bite there.
+    """A whole policy. `unenforced` says, per point, in words, why no clause has to be enforced there.
 
     `source` is the path of the company's own page beside the policy, or "". `protected_tags` are patterns of short
     names.
@@ -46,8 +63,9 @@ class Policy(Struct, frozen=True, dict=True):
     owner: str
     repository: str
     source: str
-    protected: tuple[str, ...]
-    unjudged: dict[Point, str]
+    protected_branches: tuple[str, ...]
+    unenforced: dict[Point, str]
+    sections: tuple[Section, ...]
     clauses: tuple[Clause, ...]
     protected_tags: tuple[str, ...] = ()
 
@@ -55,3 +73,11 @@ class Policy(Struct, frozen=True, dict=True):
     def digest(self) -> str:
         """The digest of the policy's canonical JSON."""
         return canonical.digest_of(self)
+
+    def owner_of(self, clause: Clause) -> str:
+        """Who answers for a clause: its own owner, or that of its section."""
+        return clause.owner or next(section.owner for section in self.sections if section.id == clause.section)
+
+    def __hash__(self) -> int:
+        """By its digest: a clause's parameters are a dict, which has no hash."""
+        return hash(self.digest)

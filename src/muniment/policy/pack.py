@@ -3,7 +3,7 @@
 import re
 
 _PACK = """# What this company promises about how it develops software, clause by clause.
-# Say it in your own words in `text`; `control` names what judges it. "muniment explain CLAUSE" tells what that means.
+# Say it in your own words in `text`; `control` names the code that evaluates it. "muniment explain CLAUSE" tells more.
 schema = 1
 owner = "@OWNER@"                    # who answers for this policy
 repository = "@REPOSITORY@"          # the name that approvals give this repository
@@ -13,22 +13,105 @@ repository = "@REPOSITORY@"          # the name that approvals give this reposit
 protected = ["main", "master", "release/*"]    # * stops at /
 
 # [tags]
-# protected = ["v*"]    # on a server with the gate, such a tag has to name a change that the policy allows
+# protected = ["v*"]    # on a server with our hook, such a tag has to name a change that the policy allows
 
-# Code review. These are judged for every change onto a protected branch.
+[[section]]
+id = "secure-design"
+name = "Secure design"
+owner = "@OWNER@"
 
 [[clause]]
-id = "review.two-others"
-text = "Two people who had no hand in a change read and approve it before it is merged."
-control = "reviewed-by-others"
-bites = "merge"
+id = "design.least-privilege"
+name = "Least privilege"
+section = "secure-design"
+text = "Every part and every person has only the rights that its task needs."
+control = "least-privilege"
+enforce = []
+
+[[clause]]
+id = "design.privilege-separation"
+name = "Privilege separation"
+section = "secure-design"
+text = "No single part or person can do alone what could do great harm."
+control = "privilege-separation"
+enforce = []
+
+[[clause]]
+id = "design.complete-mediation"
+name = "Complete mediation"
+section = "secure-design"
+text = "Every access is checked, every time, by one place that decides."
+control = "complete-mediation"
+enforce = []
+
+[[clause]]
+id = "design.multiple-security-layers"
+name = "Multiple security layers"
+section = "secure-design"
+text = "Behind each protection stands another that does not fail for the same reason."
+control = "multiple-security-layers"
+enforce = []
+
+[[clause]]
+id = "design.secure-failure"
+name = "Secure failure"
+section = "secure-design"
+text = "On failure the system denies access, undoes partial changes and returns to a safe state."
+control = "secure-failure"
+enforce = []
+
+[[clause]]
+id = "design.user-friendly-security"
+name = "User-friendly security"
+section = "secure-design"
+text = "Controls do not get in the way of legitimate work."
+control = "user-friendly-security"
+enforce = []
+
+[[section]]
+id = "owasp-top-10"
+name = "OWASP Top 10"
+owner = "@OWNER@"
+
+[[clause]]
+id = "owasp.no-overdue-findings"
+name = "No overdue findings"
+section = "owasp-top-10"
+text = "No known weakness of the OWASP Top 10 is open beyond its due date."
+control = "no-overdue-findings"
+enforce = []
+
+[[clause]]
+id = "owasp.requirements"
+name = "Security requirements"
+section = "owasp-top-10"
+text = "The exact security requirements that apply to the product are met."
+control = "requirements-met"
+enforce = []
+
+[[section]]
+id = "code-review"
+name = "Code review"
+owner = "@OWNER@"
+
+# Evaluated for every change onto a protected branch.
+
+[[clause]]
+id = "review.two-reviewers"
+name = "Two reviewers"
+section = "code-review"
+text = "Two people who did not contribute to a change read and approve it before it is merged."
+control = "independent-review"
+enforce = ["merge"]
 with = { reviewers = 2 }
 
 [[clause]]
 id = "review.small-changes"
+name = "Small changes"
+section = "code-review"
 text = "Changes are small enough to be read with care."
 control = "small-changes"
-bites = "merge"
+enforce = ["merge"]
 [clause.with]
 lines = 400
 files = 40
@@ -36,153 +119,143 @@ generated = ["**/*.lock", "**/package-lock.json", "**/go.sum", "**/*.svg", "**/*
 
 [[clause]]
 id = "review.security-attention"
+name = "Attention to security"
+section = "code-review"
 text = "What protects the product gets a reviewer who looks at security."
 control = "security-attention"
-bites = "merge"
+enforce = ["merge"]
 with = { sensitive = ["**/auth/**", "**/login/**", "**/crypto/**", "**/security/**"] }
 
 [[clause]]
-id = "history.kept"
+id = "history.protected"
+name = "Protected history"
+section = "code-review"
 text = "What was merged stays: nobody deletes or rewinds a protected branch."
-control = "history-kept"
-bites = "merge"
+control = "protected-history"
+enforce = ["merge"]
 
-# Principles of secure design.
-
-[[clause]]
-id = "design.least-privilege"
-text = "Every part and every person has only the rights that its task needs."
-control = "least-privilege"
-bites = "report"
-
-[[clause]]
-id = "design.privilege-separation"
-text = "No single part or person can do alone what could do great harm."
-control = "privilege-separation"
-bites = "report"
-
-[[clause]]
-id = "design.complete-mediation"
-text = "Every access is checked, every time, by one place that decides."
-control = "complete-mediation"
-bites = "report"
-
-[[clause]]
-id = "design.several-layers"
-text = "Behind each protection stands another that does not fail for the same reason."
-control = "several-layers"
-bites = "report"
-
-[[clause]]
-id = "design.secure-failure"
-text = "What fails denies, undoes what it began, and brings back what was."
-control = "secure-failure"
-bites = "report"
-
-[[clause]]
-id = "design.not-in-the-way"
-text = "Security asks nothing of people who do nothing wrong."
-control = "not-in-the-way"
-bites = "report"
-
-# Weaknesses and requirements.
-
-[[clause]]
-id = "owasp.no-weakness"
-text = "The software has no known weakness of the OWASP Top 10."
-control = "no-known-weakness"
-bites = "report"
-
-[[clause]]
-id = "owasp.requirements"
-text = "The exact security requirements that apply to the product are met."
-control = "requirements-met"
-bites = "report"
-
-# Secrets.
+[[section]]
+id = "secrets"
+name = "Secrets"
+owner = "@OWNER@"
 
 [[clause]]
 id = "secrets.in-vault"
+name = "Secrets in the vault"
+section = "secrets"
 text = "Secrets live in the vault and nowhere else."
 control = "secrets-in-vault"
-bites = "report"
+enforce = []
 
 [[clause]]
 id = "secrets.fetched-by-pipeline"
+name = "Fetched by the pipeline"
+section = "secrets"
 text = "The deployment pipeline fetches secrets by itself."
-control = "retrieved-automatically"
-bites = "report"
+control = "automatic-secret-retrieval"
+enforce = []
 
 [[clause]]
 id = "secrets.hidden-from-developers"
+name = "Hidden from developers"
+section = "secrets"
 text = "Developers never see the secrets of production."
-control = "hidden-from-developers"
-bites = "report"
+control = "secrets-hidden-from-developers"
+enforce = []
 
 [[clause]]
 id = "secrets.rotated"
+name = "Rotation"
+section = "secrets"
 text = "No secret grows old."
-control = "rotated"
-bites = "report"
-with = { days = 365 }
+control = "secret-rotation"
+enforce = []
+with = { max_age_days = 365 }
 
-# Continuous integration and deployment. What reports here can bite: let pipeline.tests bite at ["merge", "deploy"]
-# once the machine that runs the tests signs for them (docs/pipelines.md).
+[[section]]
+id = "continuous-integration"
+name = "Continuous integration and deployment"
+owner = "@OWNER@"
+
+# A clause with enforce = [] is evaluated and shown, and blocks nothing. Write enforce = ["merge", "deploy"] for
+# pipeline.tests once the machine that runs the tests signs for them (docs/pipelines.md).
 
 [[clause]]
 id = "pipeline.tests"
+name = "Automated tests"
+section = "continuous-integration"
 text = "Automated tests pass on exactly what is merged."
 control = "tests-passed"
-bites = "report"
+enforce = []
 with = { pipelines = ["tests"], runners = ["machine:ci"] }
 
 [[clause]]
-id = "pipeline.automated"
+id = "pipeline.required"
+name = "Required pipeline"
+section = "continuous-integration"
 text = "There is no way to a protected branch around the pipeline."
 control = "pipeline-required"
-bites = "report"
+enforce = []
 with = { pipelines = ["tests"] }
 
 [[clause]]
 id = "pipeline.hardened"
+name = "Hardened pipelines"
+section = "continuous-integration"
 text = "Pipelines run what is pinned, with the least rights."
 control = "pipeline-hardened"
-bites = "report"
+enforce = []
 
 [[clause]]
 id = "deployment.automated"
+name = "Automated deployment"
+section = "continuous-integration"
 text = "Deployment runs by itself from commit to production."
 control = "automated-deployment"
-bites = "report"
+enforce = []
 
 [[clause]]
 id = "deployment.permitted"
+name = "Permitted deployments"
+section = "continuous-integration"
 text = "Only what a trusted builder made of an allowed commit is deployed, one environment after the other."
 control = "deployment-permitted"
-bites = "deploy"
+enforce = ["deploy"]
 with = { builders = [] }    # the builders that you trust, as their provenance names them
 
-# Updates.
+[[section]]
+id = "security-updates"
+name = "Security updates"
+owner = "@OWNER@"
 
 [[clause]]
 id = "updates.security"
+name = "Security updates"
+section = "security-updates"
 text = "Frameworks and libraries get their security updates by themselves."
 control = "security-updates"
-bites = "report"
+enforce = []
 
-# Every three months, for each active product.
+[[section]]
+id = "reviews-and-retros"
+name = "Security reviews and retros"
+owner = "@OWNER@"
 
 [[clause]]
-id = "quarter.security-review"
+id = "reviews.quarterly-review"
+name = "Security review"
+section = "reviews-and-retros"
 text = "Every three months analysts, the Data Protection Officer and other stakeholders review each product's security."
-control = "security-review-held"
-bites = "report"
+control = "quarterly-security-review"
+enforce = []
 
 [[clause]]
-id = "quarter.security-retro"
+id = "reviews.quarterly-retro"
+name = "Security retro"
+section = "reviews-and-retros"
 text = "Every three months each team looks back on security and plans what to improve."
-control = "security-retro-held"
-bites = "report"
+control = "quarterly-security-retro"
+enforce = []
 """
 
 _PEOPLE = """# Who is who. An address, key or account that is not listed belongs to nobody: a change with it is denied.
@@ -194,20 +267,20 @@ _PEOPLE = """# Who is who. An address, key or account that is not listed belongs
 # keys = ["ssh-ed25519 AAAA... ada"]       # the SSH public keys that sign for her
 # roles = ["developer"]                    # "security" for somebody with the security role
 # active = true                            # false as soon as she leaves
-# writes = ["*"]                           # the repositories, by pattern, that she may write to
+# write_access = ["*"]                     # the repositories, by pattern, that she may write to
 # [person.accounts]
 # github = "ada-gh"
 #
 # [[machine]]
 # id = "update-bot"
 # emails = ["bot@example.test"]
-# asked = false                            # true for a coding agent: each of its commits must tell who asked for it
+# needs_requester = false                  # true for a coding agent: each of its commits must name its requester
 """
 
 
 def pack_text(owner: str, repository: str) -> str:
     """The built-in policy.toml for an owner and a repository."""
-    values = {"@OWNER@": _quoted(owner), "@REPOSITORY@": _quoted(repository)}
+    values = {"@OWNER@": quoted(owner), "@REPOSITORY@": quoted(repository)}
     return re.sub("|".join(values), lambda match: values[match.group()], _PACK)
 
 
@@ -216,7 +289,7 @@ def people_text() -> str:
     return _PEOPLE
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """What stands for `text` between the quotes of a TOML string (TOML 1.0, section String)."""
     text = text.encode("utf-8", "replace").decode()  # half a character, as from a file's name, has no form there
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

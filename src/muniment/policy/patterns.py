@@ -2,7 +2,12 @@
 
 `**/x` also matches `x`, `x/**` everything below `x`. A pattern always matches a whole name, from its
 beginning.
-There are no other special characters; `problem` refuses those that look like some.
+There are no other special characters; `find_problem` refuses those that look like some.
+
+Matching takes time in proportion to the length of the name times that of the pattern, whatever both are. A pattern is
+cut at `**` into blocks, and a block at `*` into texts. What follows a `*` or `**` matches more if it may begin
+earlier, so the first place where a text fits is the best one, and no other is ever tried: the atomic groups `(?>…)`
+say so to Python's engine, which matches 150 patterns at once in a microsecond.
 """
 
 import re
@@ -10,31 +15,37 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 MOST_CHARACTERS = 200
+MOST_PATTERNS = 200  # in one list
 HELP = "Write * for any part of a name, ** for any number of folders, ? for one character, all else as it is."
 
-_SPECIAL = re.compile(r"(?:\*\*/)+|/\*\*$|\*\*|\*|\?")
-_MEANING = {"/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-_ANYWHERE = "(?:.*/)?"
+_WILDCARD = re.compile(r"((?<![^/])(?:\*\*/)+|\*+)")
 _LOOKS_SPECIAL = re.compile(r"[\[\]{}\\]")
+_FEWEST_FOLDERS = "(?:|.*?/)"
+_FOLDERS = "(?:.*/)?"
 
 
 @lru_cache(maxsize=1024)
-def compiled(patterns: tuple[str, ...], ignore_case: bool = False) -> re.Pattern[str]:
+def compile_patterns(patterns: tuple[str, ...], ignore_case: bool = False) -> re.Pattern[str]:
     """One regular expression for all of `patterns`, for use with `fullmatch`; none at all match nothing."""
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
-    anywhere = [pattern[3:] for pattern in patterns if pattern.startswith("**/")]
-    anchored = [_translated(pattern) for pattern in patterns if not pattern.startswith("**/")]
+    alternatives, anywhere = [], []
+    for pattern in patterns:
+        blocks = _cut_into_blocks(pattern)
+        if pattern.startswith("**/") and _needs_no_second_search(blocks[2:]):
+            anywhere.append(_translate_blocks(blocks[1:]))
+        else:
+            alternatives.append(_translate_blocks(blocks))
     if anywhere:  # one way down for all of them: 150 of them cost a microsecond then, not twenty
-        anchored.append(f"{_ANYWHERE}(?:{'|'.join(map(_translated, anywhere))})")
-    return re.compile("|".join(anchored) or r"(?!)", flags)
+        alternatives.append(f"{_FOLDERS}(?:{'|'.join(anywhere)})")
+    return re.compile("|".join(alternatives) if alternatives else "(?!)", flags)
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
     """Whether the whole of `name` matches one of `patterns`."""
-    return compiled(tuple(patterns)).fullmatch(name) is not None
+    return compile_patterns(tuple(patterns)).fullmatch(name) is not None
 
 
-def problem(pattern: str) -> str:
+def find_problem(pattern: str) -> str:
     """What is wrong with a pattern, as half a sentence (`it is empty`); "" if nothing is."""
     if not pattern:
         return "it is empty"
@@ -49,10 +60,40 @@ def problem(pattern: str) -> str:
     return ""
 
 
-def _translated(pattern: str) -> str:
-    pieces: list[str] = []
-    end = 0
-    for special in _SPECIAL.finditer(pattern):
-        pieces += re.escape(pattern[end : special.start()]), _MEANING.get(special.group(), _ANYWHERE)
-        end = special.end()
-    return "(?:" + "".join(pieces) + re.escape(pattern[end:]) + ")"
+def _cut_into_blocks(pattern: str) -> list[list[str]]:
+    """Blocks, between which any folders may lie; of each the texts, between which lies a part of a name.
+
+    `**/` at the beginning or after `/` parts two blocks. Any other `**` is such folders and then `*`.
+    """
+    first, *rest = _WILDCARD.split(pattern)
+    blocks = [[first]]
+    for wildcard, text in zip(rest[::2], rest[1::2], strict=True):
+        if wildcard == "*":
+            blocks[-1].append(text)
+        else:
+            blocks.append([text] if wildcard.endswith("/") else ["", text])
+    return blocks
+
+
+def _needs_no_second_search(blocks: list[list[str]]) -> bool:
+    """Whether what follows a block fits wherever that block does: it is nothing, or a last `**`."""
+    return not blocks or blocks == [["", ""]]
+
+
+def _translate_blocks(blocks: list[list[str]]) -> str:
+    """Only the last block is held by the end of the name, so that its last `*` has to be tried at several places."""
+    pieces = [_translate_texts(block, at == len(blocks) - 1) for at, block in enumerate(blocks)]
+    for at, block in enumerate(blocks[1:], 1):
+        if at < len(blocks) - 1:
+            pieces[at] = f"(?>{_FEWEST_FOLDERS}{pieces[at]})"
+        else:
+            pieces[at] = ".*" if block == ["", ""] else _FOLDERS + pieces[at]
+    return "".join(pieces)
+
+
+def _translate_texts(texts: list[str], at_end: bool) -> str:
+    first, *rest = (re.escape(text).replace(r"\?", "[^/]") for text in texts)
+    if not rest:
+        return first
+    last = f"[^/]*{rest.pop()}" if at_end else ""
+    return first + "".join(f"(?>[^/]*?{text})" for text in rest) + last

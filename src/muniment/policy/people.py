@@ -1,10 +1,11 @@
 """people.toml, read strictly into People: who is who, and no identity that two share."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import lru_cache
 
-from muniment.errors import ConfigurationError, PeopleError
-from muniment.facts.people import Machine, People, Person, identities
+from muniment.errors import ConfigurationError, ParseError, PeopleError
+from muniment.facts.people import Machine, People, Person, find_shared_identity
 from muniment.policy.keys import parse_key
 from muniment.policy.reading import Document, Table, shown
 
@@ -22,11 +23,23 @@ _KEPT_AS = {"email": "emails", "key": "keys", "login": "accounts"}
 
 
 def read_people(text: str, where: str) -> People:
-    """The people in `text`, which stands in the file `where`.
+    """Parse the people in `text`, which stands in the file `where`; each text once in a process.
 
     Raises PeopleError naming file, line, key and what was expected; also where two entries share an id, an address, a
     key or an account, since nobody could tell whose it is.
     """
+    try:
+        return _read_once(text)
+    except PeopleError:
+        return _read(text, where)  # raises the same, naming this file
+
+
+@lru_cache(maxsize=16)
+def _read_once(text: str) -> People:
+    return _read(text, "")
+
+
+def _read(text: str, where: str) -> People:
     top = Document(text, where, PeopleError).top
     persons = [(table, _person(table)) for table in top.tables("person")]
     machines = [(table, _machine(table)) for table in top.tables("machine")]
@@ -44,7 +57,7 @@ def _person(table: Table) -> Person:
         accounts=_accounts(table.table("accounts")),
         roles=_roles(table),
         active=table.value("active", bool, "true or false"),
-        writes=table.patterns("writes", 'repository patterns, such as ["*"], or [] for none'),
+        write_access=table.patterns("write_access", 'repository patterns, such as ["*"], or [] for none'),
     )
     table.done()
     return person
@@ -56,7 +69,9 @@ def _machine(table: Table) -> Machine:
         emails=_emails(table),
         keys=_keys(table),
         accounts=_accounts(table.table("accounts")),
-        asked=table.value("asked", bool, "true if people ask it to write, else false") if table.has("asked") else False,
+        needs_requester=table.value("needs_requester", bool, "true if people ask it to write, else false")
+        if table.has("needs_requester")
+        else False,
     )
     table.done()
     return machine
@@ -80,7 +95,7 @@ def _keys(table: Table) -> tuple[str, ...]:
     for line in lines:
         try:
             key = parse_key(line)
-        except ValueError as error:
+        except ParseError as error:
             remedy = "Copy the one line of the file that ends in .pub, without anything in front of it."
             raise table.wrong("keys", "an SSH public key", f"{shown(line)}: {error}", remedy) from error
         if key in keys:
@@ -102,26 +117,16 @@ def _accounts(table: Table) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _refuse_sharing(entries: Iterable[tuple[Table, Person | Machine]]) -> None:
-    ids: set[str] = set()
-    owners: dict[str, str] = {}
-    for table, entry in entries:
-        if entry.id in ids:
-            raise table.wrong("id", "an id that no other entry has", shown(entry.id), "Give one of the two another.")
-        ids.add(entry.id)
-        for identity in identities(entry):
-            other = owners.setdefault(_same(identity), entry.id)
-            if other != entry.id:
-                raise _shared(table, identity, other)
-
-
-def _same(identity: str) -> str:
-    """Logins that differ in case are one account on every forge that we know."""
-    return identity.casefold() if identity.startswith("login:") else identity
+def _refuse_sharing(entries: Sequence[tuple[Table, Person | Machine]]) -> None:
+    shared = find_shared_identity(entry for _, entry in entries)
+    if shared is not None:
+        raise _shared(entries[shared.entry][0], shared.identity, shared.other)
 
 
 def _shared(table: Table, identity: str, other: str) -> ConfigurationError:
     kind, _, value = identity.partition(":")
+    if kind == "id":
+        return table.wrong("id", "an id that no other entry has", shown(value), "Give one of the two another.")
     return table.wrong(
         _KEPT_AS[kind],
         "what belongs to this entry alone",

@@ -3,7 +3,7 @@
 import datetime
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from muniment.errors import ConfigurationError
@@ -52,7 +52,7 @@ class Document:
 class Table:
     """One table of a document, read key by key; `done` refuses what was not asked for.
 
-    `label` is what a person calls the entry it belongs to (`clause "review.two-others"`), "" outside any.
+    `label` is what a person calls the entry it belongs to (`clause "review.two-reviewers"`), "" outside any.
     """
 
     def __init__(self, document: Document, values: Mapping[str, Any], path: Path, label: str, prefix: str = "") -> None:
@@ -77,10 +77,6 @@ class Table:
         self._asked.add(key)
         return key in self._values
 
-    def raw(self, key: str) -> Any:
-        """The value of a key that is there, of whatever type."""
-        return self._values[key]
-
     def value(self, key: str, kind: type, expected: str) -> Any:
         """The value of a key that has to be there, of exactly that type."""
         if not self.has(key):
@@ -100,19 +96,22 @@ class Table:
     def texts(self, key: str, expected: str, pattern: str = SOMETHING) -> tuple[str, ...]:
         """A list of different texts that has to be there; it may be empty."""
         values = self.value(key, list, expected)
+        seen: set[str] = set()
         for value in values:
             if not isinstance(value, str) or not re.fullmatch(pattern, value):
                 raise self.wrong(key, expected, shown(value))
-            if values.count(value) > 1:
+            if value in seen:
                 raise self.wrong(key, expected, f"{shown(value)} twice", "Leave one of the two out.")
+            seen.add(value)
         return tuple(values)
 
     def patterns(self, key: str, expected: str) -> tuple[str, ...]:
         """A list of patterns that has to be there; it may be empty."""
         found = self.texts(key, expected)
-        for pattern in found:
-            if problem := patterns.problem(pattern):
-                raise self.wrong(key, expected, f"{shown(pattern)}: {problem}", patterns.HELP)
+        if len(found) > patterns.MOST_PATTERNS:
+            raise self.wrong(key, f"at most {patterns.MOST_PATTERNS} patterns", f"{len(found)}")
+        if problem := find_pattern_problem(found):
+            raise self.wrong(key, expected, problem, patterns.HELP)
         return found
 
     def tables(self, key: str) -> list["Table"]:
@@ -147,6 +146,14 @@ class Table:
             if key not in self._asked:
                 known = ", ".join(sorted(self._asked))
                 raise self.wrong(key, f"one of the keys {known}", f'"{key}"', "Mend its spelling, or leave it out.")
+
+
+def find_pattern_problem(found: Iterable[str]) -> str:
+    """The first pattern that has a problem, and the problem; "" if none has."""
+    for pattern in found:
+        if problem := patterns.find_problem(pattern):
+            return f"{shown(pattern)}: {problem}"
+    return ""
 
 
 def shown(value: Any) -> str:

@@ -18,8 +18,8 @@ _RULE = re.compile(r"\s*(?:=+|-+|(?:[*_-][ \t]*){3,})$")
 _LINK_TARGET = re.compile(r"\s*\[[^\]]+\]:\s")
 _QUOTED = re.compile(r"^[ \t]*(?:>[ \t]?)+", re.MULTILINE)
 _MARK = re.compile(r"\s*(?:(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?|(?=\|))")
-_LINK = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])")
-_MARKUP = re.compile(r"</?[A-Za-z][^>\n]*>|\*+|\b_+|_+\b|`+|\s*\|\s*")
+_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])")
+_MARKUP = re.compile(r"</?[A-Za-z][^<>\n]*>|\*+|\b_+|(?<!_)_+\b|`+|(?<!\s)\s*\|\s*")
 _END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z\s])")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -70,7 +70,7 @@ def _blocks(page: str) -> Iterator[tuple[int, str]]:
     """Paragraphs, list items and rows of tables, each on one line, with the line it begins on."""
     start, pieces = 0, list[str]()
     for number, line in enumerate((*page.split("\n"), ""), 1):
-        ends = not line.strip() or any(pattern.match(line) for pattern in (_RULE, _HEADING, _LINK_TARGET))
+        ends = not line.strip() or bool(_RULE.match(line) or _HEADING.match(line) or _LINK_TARGET.match(line))
         mark = None if ends else _MARK.match(line)
         if _UNDERLINE.match(line):
             pieces = []  # what stood above was a heading

@@ -11,10 +11,11 @@ from typing import NamedTuple
 Path = tuple[str | int, ...]
 
 _TOKEN = re.compile(
-    r'(?P<string>"""(?:[^\\]|\\.)*?"""(?:"{0,2})|'
-    r"'''.*?'''(?:'{0,2})|"
-    r'"(?:[^"\\\n]|\\.)*"|'
-    r"'[^'\n]*')|"
+    # A string that nothing ends goes to the end, lest what stands in it begins others: TOML has none.
+    r'(?P<string>"""(?:[^\\]|\\.)*?(?:"""(?:"{0,2})|\\?\Z)|'
+    r"'''.*?(?:'''(?:'{0,2})|\Z)|"
+    r'"(?:[^"\\\n]|\\.)*"?|'
+    r"'[^'\n]*'?)|"
     r"(?P<nothing>[ \t\r]+|\#[^\n]*)|"
     r"(?P<plain>[A-Za-z0-9_+:-]+|.)",
     re.DOTALL,

@@ -43,7 +43,7 @@ def access(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@requires(Action.OWN_ACCOUNT, own)
+@requires(Action.MANAGE_OWN_ACCOUNT, own)
 def glossary(request: HttpRequest) -> HttpResponse:
     """All of them."""
     return render(request, "glossary.html", {"words": WORDS})

@@ -1,12 +1,10 @@
 """What every page has, and what makes a page of a form: who looks, where they may go, what waits for them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from django.contrib import messages
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
@@ -27,7 +25,7 @@ class Place(NamedTuple):
 
 
 MENU = (
-    Place("products", _("Products"), Action.SEE_STATE),
+    Place("products", _("Products"), Action.SEE_PRODUCT),
     Place("exceptions", _("Exceptions"), Action.SEE_EXCEPTIONS),
     Place("incidents", _("Incidents"), Action.SEE_INCIDENTS),
     Place("policy", _("Policy"), Action.SEE_POLICY),
@@ -35,7 +33,7 @@ MENU = (
     Place("connections", _("Connections"), Action.SEE_CONNECTIONS),
     Place("activity", _("Activity"), Action.SEE_ACTIVITY),
     Place("ledger", _("Ledger"), Action.SEE_LEDGER),
-    Place("work", _("Work"), Action.SEE_WORK),
+    Place("work", _("Work"), Action.SEE_JOBS),
     Place("settings", _("Settings"), Action.CHANGE_SETTINGS),
 )
 
@@ -45,7 +43,7 @@ def common(request: HttpRequest) -> dict[str, Any]:
     if not hasattr(request, "actor") or not acting(request).person:
         return {"menu": ()}
     menu = tuple(place for place in MENU if somewhere(acting(request), place.action) is Why.YES)
-    return {"menu": menu, "unread": Message.objects.filter(person=me(request), read=None).count()}
+    return {"menu": menu, "unread": Message.objects.filter(person=me(request), read_at=None).count()}
 
 
 def me(request: HttpRequest) -> Person:
@@ -57,10 +55,11 @@ def me(request: HttpRequest) -> Person:
 
 
 class Page(NamedTuple):
-    """Some rows of a list, and the number that the next ones begin below; 0 if there are none."""
+    """Some rows of a list, and where the next ones begin: `?below=` a number, `?after=` a handle; blank at the end."""
 
     rows: list[Any]
-    next: int
+    next: int | str
+    parameter: str = "below"
 
 
 def page(request: HttpRequest, rows: "QuerySet[_T, Any]", *, size: int = PAGE) -> Page:
@@ -72,18 +71,13 @@ def page(request: HttpRequest, rows: "QuerySet[_T, Any]", *, size: int = PAGE) -
     return Page(found[:size], found[size - 1].pk if len(found) > size else 0)
 
 
-def tried(request: HttpRequest, act: Callable[[], Any], done: str, back: str, *args: Any) -> HttpResponse:
-    """Do it; tell what was done, or why it could not be; then go back. What was refused by a sentence stays undone."""
-    from django.db import transaction
-
-    try:
-        with transaction.atomic():
-            waits = act()
-    except ValueError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, done if waits is None else str(_("It waits for a second person now.")))
-    return redirect(back, *args)
+def page_by_name(request: HttpRequest, rows: "QuerySet[_T, Any]", *, size: int = PAGE) -> Page:
+    """The rows of a list of named things by name, after the one whose handle is `?after=HANDLE`."""
+    last = rows.model._default_manager.filter(slug=request.GET.get("after", "")).values_list("name", "slug").first()
+    if last is not None:
+        rows = rows.filter(Q(name__gt=last[0]) | Q(name=last[0], slug__gt=last[1]))
+    found: list[Any] = list(rows.order_by("name", "slug")[: size + 1])
+    return Page(found[:size], found[size - 1].slug if len(found) > size else "", "after")
 
 
 def given(request: HttpRequest, names: Iterable[str]) -> dict[str, str]:

@@ -16,13 +16,13 @@ from muniment.server.changes.models import Change
 from muniment.server.deployments.models import Deployment
 from muniment.server.guarding.mediation import acting, anywhere, requires
 from muniment.server.incidents.models import Incident
-from muniment.server.incidents.views import seen as incidents_seen
+from muniment.server.incidents.visibility import visible_incidents
 from muniment.server.people.models import Person
 from muniment.server.policies.current import clauses
-from muniment.server.policies.models import Leave
+from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.reach import seen
-from muniment.server.record.models import Entry
+from muniment.server.records.models import Record
 
 _MOST = 30  # of each kind
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -30,7 +30,7 @@ _PLACE = re.compile(r"[0-9]{1,18}")
 
 
 @require_GET
-@requires(Action.SEE_STATE, anywhere)
+@requires(Action.SEE_PRODUCT, anywhere)
 def search(request: HttpRequest) -> HttpResponse:
     """Everything that has what was typed in its name or words, or, of a commit or digest, at its beginning."""
     text = request.GET.get("q", "").strip()[:200]
@@ -64,19 +64,19 @@ def _of(actor: Actor, action: Action, path: str) -> Q:
 def _changes(actor: Actor, text: str) -> Any:
     words = Q(title__icontains=text) | Q(head__startswith=text) | Q(name__icontains=text)
     rows = Change.objects.select_related("repository__product", "decision")
-    return rows.filter(words, _of(actor, Action.SEE_CHANGE, "repository__product")).order_by("-time", "-id")
+    return rows.filter(words, _of(actor, Action.SEE_CHANGE, "repository__product")).order_by("-updated_at", "-id")
 
 
 def _exceptions(actor: Actor, text: str) -> Any:
     words = Q(clause__icontains=text) | Q(reason__icontains=text) | Q(slug=text) | Q(head__startswith=text)
-    rows = Leave.objects.select_related("repository__product")
+    rows = PolicyException.objects.select_related("repository__product")
     return rows.filter(words, _of(actor, Action.SEE_EXCEPTIONS, "repository__product")).order_by("-id")
 
 
 def _incidents(actor: Actor, text: str) -> Any:
-    words = Q(told__icontains=text) | Q(cause__icontains=text) | Q(subject__icontains=text)
+    words = Q(summary__icontains=text) | Q(cause__icontains=text) | Q(subject__icontains=text)
     rows = Incident.objects.select_related("product", "owner")
-    return rows.filter(words, incidents_seen(actor)).order_by("-id")
+    return rows.filter(words, visible_incidents(actor)).order_by("-id")
 
 
 def _deployments(actor: Actor, text: str) -> Any:
@@ -86,7 +86,7 @@ def _deployments(actor: Actor, text: str) -> Any:
 
 
 def _environments(actor: Actor, text: str) -> Any:
-    rows = Environment.objects.select_related("product").filter(ended=None, name__icontains=text)
+    rows = Environment.objects.select_related("product").filter(ended_at=None, name__icontains=text)
     return rows.filter(_of(actor, Action.SEE_DEPLOYMENTS, "product"))
 
 
@@ -98,6 +98,6 @@ def _clauses(text: str) -> list[Clause]:
 def _entries(text: str) -> Any:
     """By its place, or by the digest of what lies beside it."""
     if _PLACE.fullmatch(text):
-        return Entry.objects.filter(place=int(text))
+        return Record.objects.filter(position=int(text))
     digest = _DIGEST.fullmatch(text)
-    return Entry.objects.filter(object=f"sha256:{digest[1]}") if digest else Entry.objects.none()
+    return Record.objects.filter(details_digest=f"sha256:{digest[1]}") if digest else Record.objects.none()

@@ -1,5 +1,6 @@
 """How the service is set up. Everything that differs between installations comes from the environment.
 
+MUNIMENT_WORKER  the name of the workers of this home, unlike that of any other home (host and folder)
 MUNIMENT_HOME    the folder with the keys, made by `muniment up`
 MUNIMENT_ROLE    which of the database's roles this process is: owner, web or worker
 MUNIMENT_LOG     "json" for logs that programs read
@@ -11,6 +12,7 @@ MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so t
 """
 
 import os
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +26,7 @@ URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
 _ADDRESS = urlsplit(URL)
 _SECURE = _ADDRESS.scheme == "https"
 
+WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 SECRET_KEY = keys.web_key(HOME)
 DEBUG = False
 ALLOWED_HOSTS = [_ADDRESS.hostname or "localhost", "127.0.0.1"]  # a supervisor on this machine asks by number
@@ -39,16 +42,17 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    "muniment.server.record",
-    "muniment.server.people",
+    # ours: the models of one refer to those above it alone (tests/server/test_schema.py)
+    "muniment.server.records",
     "muniment.server.products",
+    "muniment.server.people",
+    "muniment.server.policies",
+    "muniment.server.incidents",
     "muniment.server.changes",
     "muniment.server.connections",
-    "muniment.server.policies",
-    "muniment.server.proposals",
     "muniment.server.secrets",
-    "muniment.server.incidents",
     "muniment.server.deployments",
+    "muniment.server.requests",
     "django_htmx",
     "allauth",
     "allauth.account",

@@ -1,23 +1,23 @@
 """Speaks with the vault: one identity, one session, and each failure told apart, without a word of a secret.
 
-Addresses: `https://host[:port]`, `http://` on this machine alone, and `unix:/path/of/socket`. Nothing is taken from
-the environment (no VAULT_TOKEN, no proxy), and no redirection is followed.
+Addresses: `https://host[:port]`, `http://` on this machine alone, and `unix:/path/of/socket`. No token is taken from
+the environment (VAULT_TOKEN), and no redirection is followed.
 """
 
-import http.client
 import json
-import ssl
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from muniment.errors import VaultCode, VaultError
+from muniment.errors import HttpError, VaultCode, VaultError
+from muniment.http.addresses import parse_address
+from muniment.http.client import Client
 from muniment.vault import layout
-from muniment.vault.connecting import connection_to, parsed
-from muniment.vault.failures import failed, of_answer
+from muniment.vault.failures import failed, of_answer, of_failure
 
-_LONGEST_ANSWER = 8 << 20
+_LARGEST = 8 << 20  # bytes of an answer
+_PORT = 8200  # of a vault without TLS
 _MERGE = "application/merge-patch+json"
 
 
@@ -35,10 +35,15 @@ class Metadata(Struct, frozen=True):
 class Vault:
     """A vault at an address. `ca` is a file of the authorities to trust there, "" for the system's."""
 
-    def __init__(self, address: str, *, ca: str = "", seconds: float = 10.0) -> None:
-        self._address = parsed(address)
-        self._ca = ca
-        self._seconds = seconds
+    def __init__(self, address: str, *, ca: str = "", seconds: float = 10.0, proxy: str = "") -> None:
+        """Raises VaultError for an address that is none, or would send secrets in the clear."""
+        try:
+            server = parse_address(address, port=_PORT)
+        except HttpError as error:
+            raise _unusable(error.message) from None
+        if server.path:
+            raise _unusable("it has a path")
+        self._client = Client(server, seconds=seconds, largest=_LARGEST, ca=ca, proxy=proxy, reuse=1)
 
     def sign_in(self, mount: str, role: str, jwt: str) -> "Session":
         """A session for an identity's proof. Raises VaultError."""
@@ -59,22 +64,12 @@ class Vault:
     ) -> dict[str, Any]:
         """What the vault answers; {} to what it has nothing to say. Raises VaultError."""
         headers = {"X-Vault-Request": "true", "Content-Type": kind} | ({"X-Vault-Token": token} if token else {})
-        sent = None if body is None else json.dumps(body)
+        sent = None if body is None else json.dumps(body).encode()
         try:
-            connection = connection_to(self._address, self._ca, self._seconds)
-            try:
-                connection.request(method, f"/v1/{path}", sent, headers)
-                answer = connection.getresponse()
-                status, data = answer.status, answer.read(_LONGEST_ANSWER + 1)
-            finally:
-                connection.close()
-        except TimeoutError:
-            raise failed(VaultCode.HUNG) from None
-        except ssl.SSLError:
-            raise failed(VaultCode.UNTRUSTED) from None
-        except (OSError, http.client.HTTPException, ValueError):
-            raise failed(VaultCode.DOWN) from None
-        return _answer(status, data)
+            answer = self._client.request(method, f"/v1/{path}", sent, headers)
+        except HttpError as error:
+            raise of_failure(error) from None
+        return _answer(answer.status, answer.body)
 
 
 class Session:
@@ -160,8 +155,6 @@ class Session:
 def _answer(status: int, data: bytes) -> dict[str, Any]:
     if status == 204:
         return {}
-    if len(data) > _LONGEST_ANSWER:
-        raise failed(VaultCode.FAILED)
     if status != 200:
         raise of_answer(status, data)
     try:
@@ -192,3 +185,11 @@ def _number(answer: dict[str, Any], *names: str) -> int:
     if not isinstance(found, int):
         raise failed(VaultCode.FAILED)
     return found
+
+
+def _unusable(why: str) -> VaultError:
+    return VaultError(
+        VaultCode.ADDRESS,
+        f"the address of the vault cannot be used: {why}",
+        "Set MUNIMENT_VAULT_URL to https://host:port, or to unix:/path/of/the/socket.",
+    )

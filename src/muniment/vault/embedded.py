@@ -10,14 +10,18 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from muniment.errors import VaultCode, VaultError
-from muniment.home import durable, sockets, taking
+from muniment.http import authorities, proxies
+from muniment.programs.catalogue import Program
+from muniment.programs.command import build_command
+from muniment.programs.environment import minimal_environment
+from muniment.programs.service import Service
+from muniment.store import durable, sockets, taking
 from muniment.vault import hcl, layout, program, tokens
 from muniment.vault.client import Vault
 from muniment.vault.pieces import Wanted, kept, own, people
@@ -48,7 +52,7 @@ class Embedded:
         self._folder = self._home / "vault"
         self._environment = environment
         self._listen = listen
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Service | None = None
         self._lock: int | None = None
         self._program: Path | None = None
         self._fresh = ""
@@ -73,7 +77,7 @@ class Embedded:
     @property
     def pid(self) -> int:
         """Its process. Raises VaultError if it does not run."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or self._process.code is not None:
             raise _failed("it does not run", "Start it again: muniment up")
         return self._process.pid
 
@@ -83,7 +87,7 @@ class Embedded:
         return told
 
     def start(self) -> None:
-        """Start it, made anew if there is none. Raises VaultError or HomeError; nothing then runs."""
+        """Start it, made anew if there is none. Raises VaultError or StoreError; nothing then runs."""
         self._lock = taking.take(self._folder, _own, _failed)
         try:
             self._prepare()
@@ -100,7 +104,7 @@ class Embedded:
         """
         if self._process is None:
             return
-        if self._process.poll() is not None:
+        if self._process.code is not None:
             self._begin("")
         elif self.audit.exists() and self.audit.stat().st_size > LARGEST_LOG:
             self._put_aside()
@@ -160,8 +164,7 @@ class Embedded:
             seal = stack.enter_context(_in_memory(self._seal()))
             config = stack.enter_context(_in_memory(self._configuration(seal, first).encode()))
             self._program = self._program or program.find(self._environment)
-            command = [str(self._program), "server", f"-config=/proc/self/fd/{config}", "-log-level=warn"]
-            self._process = self._run(command, (seal, config))
+            self._process = self._run(self._program, (seal, config))
             self._ready()
 
     def _seal(self) -> bytes:
@@ -180,26 +183,27 @@ class Embedded:
         audit = self.audit.name  # the store remembers it, and may be moved: so it is told from the folder it runs in
         return hcl.server(store=store, socket=socket, audit=audit, seal=at, listener=listener) + first
 
-    def _run(self, command: Sequence[str], passed: Sequence[int]) -> "subprocess.Popen[bytes]":
-        before = ["setpriv", "--pdeathsig", "TERM", "--no-new-privs", "prlimit", "--core=0"]  # ends with us; no dumps
+    def _run(self, bao: Path, passed: tuple[int, int]) -> Service:
+        """`passed`: open files that hold the seal's key and the configuration."""
+        options = ("server", ("-config", f"/proc/self/fd/{passed[1]}"), "-log-level=warn")
+        command = build_command(Program.BAO, options, _failed, bao)
         try:
             log = os.open(self._folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                return subprocess.Popen(
-                    [*before, *command],
-                    env=_environment(),
-                    cwd=self._folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                    pass_fds=passed,
-                    umask=0o077,
-                )
-            finally:
-                os.close(log)
         except OSError as error:
-            raise _failed(f"{command[0]} cannot be started ({error.strerror})", "See: muniment doctor") from error
+            raise _failed(f"{error.filename} cannot be written ({error.strerror})", "Make it writable.") from error
+        try:
+            return Service(
+                command,
+                _environment(),
+                _failed,
+                ended_by=signal.SIGTERM,
+                cwd=str(self._folder),
+                log=log,
+                passed=passed,
+                secret=True,
+            )
+        finally:
+            os.close(log)
 
     def _ready(self) -> None:
         """Until it is unsealed. What it says at its first start is not repeated: it may hold what it was told."""
@@ -208,7 +212,7 @@ class Embedded:
         end = time.monotonic() + _START_SECONDS
         opened = time.monotonic() + _UNSEAL_SECONDS
         while time.monotonic() < end:
-            if self._process.poll() is not None:
+            if self._process.code is not None:
                 raise _failed("it ended at once", f"See {self._folder / 'log'}")
             try:
                 vault.request("GET", "sys/health")
@@ -223,13 +227,9 @@ class Embedded:
     def _end(self) -> None:
         if self._process is None:
             return
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:  # stopped by somebody, perhaps: what it acknowledged is on the disk
-                self._process.kill()
-                self._process.wait()
+        self._process.send(signal.SIGTERM)
+        if self._process.wait(_STOP_SECONDS) is None:
+            self._process.kill()  # stopped by somebody, perhaps: what it acknowledged is on the disk
         self._process = None
 
 
@@ -251,10 +251,11 @@ def _own(folder: Path) -> None:
 
 
 def _failed(why: str, remedy: str) -> VaultError:
-    return VaultError(VaultCode.DOWN, f"the vault cannot be used: {why}", remedy)
+    return VaultError(VaultCode.UNREACHABLE, f"the vault cannot be used: {why}", remedy)
 
 
 def _environment() -> dict[str, str]:
-    """The vault's whole environment: of ours, only where programs are and which authorities vouch for issuers."""
-    found = {name: os.environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC", "HOME": "/", **found}
+    """The vault's whole environment: of ours, only where programs are, and how it reaches issuers and trusts them."""
+    names = (*authorities.VARIABLES, *proxies.VARIABLES)
+    found = {name: os.environ[name] for name in names if name in os.environ}
+    return minimal_environment(TZ="UTC", HOME="/", **found)

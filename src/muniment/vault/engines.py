@@ -45,7 +45,9 @@ def installed() -> Engine:
             continue
         return engine
     raise RunError(
-        RunCode.MASKING, "nothing that masks secrets is installed", "Install it: pip install 'muniment[pipeline]'"
+        RunCode.MASKING_UNAVAILABLE,
+        "nothing that masks secrets is installed",
+        "Install it: pip install 'muniment[pipeline]'",
     )
 
 

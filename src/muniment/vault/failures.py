@@ -1,15 +1,18 @@
 """What the vault's failures mean, in one sentence each. What it answered goes no further than here."""
 
-from muniment.errors import VaultCode, VaultError
+from muniment.errors import HttpCode, HttpError, VaultCode, VaultError
 
 _TOLD = {
     VaultCode.ADDRESS: ("the address of the vault is missing", "Set MUNIMENT_VAULT_URL."),
-    VaultCode.DOWN: ("the vault cannot be reached", "Start it (muniment up), or see that MUNIMENT_VAULT_URL is right."),
+    VaultCode.UNREACHABLE: (
+        "the vault cannot be reached",
+        "Start it (muniment up), or see that MUNIMENT_VAULT_URL is right.",
+    ),
     VaultCode.UNTRUSTED: (
         "whoever answers at the vault's address cannot prove to be it",
         "Name the authority that signed its certificate in MUNIMENT_VAULT_CA; do not switch the check off.",
     ),
-    VaultCode.HUNG: ("the vault does not answer in time", "See that its machine is well, then try again."),
+    VaultCode.TIMED_OUT: ("the vault does not answer in time", "See that its machine is well, then try again."),
     VaultCode.SEALED: ("the vault is sealed", "Whoever keeps the vault has to unseal it. Ours: restart muniment up."),
     VaultCode.AUDIT: (
         "the vault does nothing, as when it cannot write its audit log",
@@ -24,9 +27,18 @@ _TOLD = {
         "Ask for a new one just before using it, and see that the clocks of both machines are right.",
     ),
     VaultCode.MISSING: ("the vault has nothing there", "Set it first: muniment secret set"),
-    VaultCode.CHANGED: ("somebody else wrote there meanwhile", "Try again."),
+    VaultCode.CHANGED_MEANWHILE: ("somebody else wrote there meanwhile", "Try again."),
     VaultCode.BUSY: ("the vault is still getting ready", "Try again in a moment."),
     VaultCode.FAILED: ("the vault failed, or answered what cannot be read", "See the vault's own log, then try again."),
+}
+_WITHOUT_ANSWER = {
+    HttpCode.TIMED_OUT: VaultCode.TIMED_OUT,
+    HttpCode.UNTRUSTED: VaultCode.UNTRUSTED,
+    HttpCode.AUTHORITIES: VaultCode.UNTRUSTED,
+    HttpCode.UNREACHABLE: VaultCode.UNREACHABLE,
+    HttpCode.MALFORMED: VaultCode.UNREACHABLE,
+    HttpCode.PROXY: VaultCode.UNREACHABLE,
+    HttpCode.REQUEST: VaultCode.REFUSED,  # a token that is none
 }
 _TIMES = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
 
@@ -34,6 +46,14 @@ _TIMES = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
 def failed(code: VaultCode) -> VaultError:
     """The error of that code."""
     return VaultError(code, *_TOLD[code])
+
+
+def of_failure(error: HttpError) -> VaultError:
+    """What it means that no answer came."""
+    code = _WITHOUT_ANSWER.get(error.code, VaultCode.FAILED)
+    if error.code in (HttpCode.PROXY, HttpCode.AUTHORITIES):  # what is wrong lies before the vault
+        return VaultError(code, f"the vault cannot be reached: {error.message}", error.remedy)
+    return failed(code)
 
 
 def of_answer(status: int, data: bytes) -> VaultError:
@@ -45,7 +65,7 @@ def _code(status: int, text: str) -> VaultCode:
     match status:
         case 400:
             if "check-and-set" in text:
-                return VaultCode.CHANGED
+                return VaultCode.CHANGED_MEANWHILE
             if "upgrading" in text:  # what a new key-value mount says in its first moments
                 return VaultCode.BUSY
             return VaultCode.EXPIRED if any(word in text for word in _TIMES) else VaultCode.REFUSED

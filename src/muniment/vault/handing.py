@@ -80,7 +80,9 @@ def _in_folder(values: Mapping[str, str]) -> Iterator[dict[str, str]]:
                 os.close(handle)
         yield paths
     except FileExistsError:
-        raise RunError(RunCode.HIDING, f"{folder} is there already", "Somebody plays tricks: find out who.") from None
+        raise RunError(
+            RunCode.NO_FILE_IN_MEMORY, f"{folder} is there already", "Somebody plays tricks: find out who."
+        ) from None
     finally:
         for path in paths.values():
             with suppress(OSError):
@@ -94,7 +96,7 @@ def _place() -> str:
         if folder and os.access(folder, os.W_OK | os.X_OK) and _kind(folder) in _IN_MEMORY:
             return folder
     raise RunError(
-        RunCode.HIDING,
+        RunCode.NO_FILE_IN_MEMORY,
         "there is no place for a file that is on no disk",
         "Mount /proc, or a tmpfs at /dev/shm, in the runner's container; or hand secrets over with --variable.",
     )

@@ -8,10 +8,12 @@ import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
+from urllib.parse import quote
 
-from muniment.errors import RunCode, RunError
+import msgspec
+
+from muniment.errors import HttpCode, HttpError, RunCode, RunError
 from muniment.vault import layout
 
 if TYPE_CHECKING:
@@ -84,6 +86,15 @@ def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((environment[name] for name in names if environment.get(name)), "")
 
 
+class _Issued(msgspec.Struct, frozen=True):
+    """What GitHub answers: the token."""
+
+    value: Annotated[str, msgspec.Meta(min_length=1)]
+
+    def __repr__(self) -> str:
+        return "_Issued(...)"
+
+
 class GitHub(NamedTuple):
     """A job of GitHub Actions, which may ask for tokens (permissions: id-token: write)."""
 
@@ -103,25 +114,20 @@ class GitHub(NamedTuple):
         return self._asked(url)
 
     def _asked(self, audience: str) -> str:
-        import json
-        from urllib import request
+        from muniment.http.client import send_request
 
-        class Stay(request.HTTPRedirectHandler):
-            def redirect_request(self, *_: object) -> None:
-                """Its token is for GitHub alone."""
-
-        if urlsplit(self.url).scheme not in ("https", "http"):
-            raise _nobody(f"{GITHUB_URL} is no address", "It is GitHub's to set: leave it as it is.")
-        asked = request.Request(f"{self.url}&audience={quote(audience, safe='')}")  # noqa: S310 -- looked at above
-        asked.add_header("Authorization", f"Bearer {self.token}")
+        url = f"{self.url}&audience={quote(audience, safe='')}"
         try:
-            with request.build_opener(Stay).open(asked, timeout=_SECONDS) as answer:
-                value = json.loads(answer.read(_LONGEST)).get("value")
-        except (OSError, ValueError, AttributeError):
-            value = None
-        if not isinstance(value, str) or not value:
-            raise _nobody("GitHub gave this job no identity", "Try again; its status is at githubstatus.com.")
-        return value
+            answer = send_request("GET", url, headers={"Authorization": f"Bearer {self.token}"}, seconds=_SECONDS)
+        except HttpError as error:
+            if error.code is HttpCode.ADDRESS:
+                raise _nobody(f"{GITHUB_URL} is no address", "It is GitHub's to set: leave it as it is.") from None
+            raise _nobody(f"GitHub gave this job no identity: {error.message}", error.remedy) from None
+        try:
+            return msgspec.json.decode(answer.body, type=_Issued).value
+        except msgspec.MsgspecError:
+            told = f"GitHub gave this job no identity ({answer.status})"
+            raise _nobody(told, "Try again; its status is at githubstatus.com.") from None
 
 
 class GitLab(NamedTuple):

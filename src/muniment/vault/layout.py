@@ -2,6 +2,8 @@
 
 import re
 
+from muniment.errors import ParseError
+
 SECRETS = "muniment"  # key-value, version 2: one path per product and environment, all its names in one version
 FORGES = "muniment-forges"  # key-value, version 2: credentials of forges, one path per connection
 
@@ -21,16 +23,17 @@ PERSON = "admin"  # the person that the first start makes
 SECONDS = 300  # that a token lives, at most
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+LONGEST_NAME = 128  # characters of a secret's name
+NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]{0,127}"  # a secret's name is that of an environment variable
 
 
 def place(product: str, environment: str) -> str:
-    """The path of an environment's secrets, below SECRETS. ValueError for what is no slug."""
+    """The path of an environment's secrets, below SECRETS. Raises ParseError for what is no slug."""
     return f"{_slug(product)}/{_slug(environment)}"
 
 
 def role(product: str, environment: str) -> str:
-    """The role of an environment's pipelines, on the mount of their issuer. ValueError for what is no slug."""
+    """The role of an environment's pipelines, on the mount of their issuer. Raises ParseError for what is no slug."""
     return f"{_slug(product)}.{_slug(environment)}"
 
 
@@ -45,19 +48,16 @@ def runner(product: str, environment: str) -> str:
 
 
 def connection(name: str) -> str:
-    """The path of a forge's credentials, below FORGES. ValueError for what is no slug."""
+    """The path of a forge's credentials, below FORGES. Raises ParseError for what is no slug."""
     return _slug(name)
-
-
-def secret_name(name: str) -> str:
-    """The name, if a secret can have it: that of an environment variable. ValueError if not."""
-    if not _NAME.fullmatch(name):
-        raise ValueError("A secret's name has letters, digits and underscores, such as DATABASE_URL.")
-    return name
 
 
 def _slug(text: str) -> str:
     """What cannot name another path: no dot, no slash, no wildcard."""
     if not _SLUG.fullmatch(text):
-        raise ValueError(f"{text!r} cannot name a product or an environment in the vault: use a-z, 0-9, - and _.")
+        raise ParseError(
+            "vault-name",
+            f"{text!r} cannot name a product or an environment in the vault",
+            "Use its name as its page has it: a-z, 0-9, - and _.",
+        )
     return text

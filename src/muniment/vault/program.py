@@ -43,4 +43,4 @@ def _digest(file: Path) -> str:
 
 
 def _failed(why: str, remedy: str) -> VaultError:
-    return VaultError(VaultCode.DOWN, f"the vault cannot be started: {why}", remedy)
+    return VaultError(VaultCode.UNREACHABLE, f"the vault cannot be started: {why}", remedy)

@@ -5,14 +5,19 @@ The language is HCL, or JSON: `path "a/+/b*" { capabilities = ["read"] }`, or th
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
 
+from muniment.errors import NotCanonicalError
+from muniment.facts import canonical
+
 _TOKEN = re.compile(
     r'\s+|#[^\n]*|//[^\n]*|/\*.*?\*/|("(?:[^"\\\n]|\\.)*")|([A-Za-z_][\w-]*|-?\d+)|([{}\[\]=,:])', re.DOTALL
 )
+_PLACEHOLDER = re.compile(r"\{\{.*?(?:\}\}|\Z)", re.DOTALL)
 _OLD = {"read": ("read", "list"), "write": ("create", "read", "update", "delete", "list"), "sudo": ("sudo", "read")}
 _OLD |= {"deny": ("deny",)}
 
@@ -30,10 +35,17 @@ EVERYTHING = (Rule("*", frozenset({"read"})),)
 def rules_of(text: str) -> tuple[Rule, ...]:
     """The rules of a policy; EVERYTHING for one that cannot be read."""
     try:
-        found = json.loads(text) if text.lstrip().startswith("{") else _parsed(text)
+        found = _decode_json(text) if text.lstrip().startswith("{") else _parsed(text)
         return tuple(_rules(found))
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+    except (NotCanonicalError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         return EVERYTHING
+
+
+def _decode_json(text: str) -> dict[str, Any]:
+    """A policy in JSON. A path that is named twice would hide what the first one lets read."""
+    canonical.refuse_repeated_keys(text.encode())
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def reads(rules: tuple[Rule, ...], path: str) -> bool:
@@ -48,13 +60,24 @@ def reads(rules: tuple[Rule, ...], path: str) -> bool:
 
 def _matches(pattern: str, path: str) -> bool:
     """A placeholder in braces can come to be anything."""
-    words = re.sub(r"\{\{.*?\}\}", "+", pattern.lstrip("/"))
-    glob = words.endswith("*")
-    parts = [
-        ".*" if "+" in part and part != "+" else ("[^/]+" if part == "+" else re.escape(part))
-        for part in words.removesuffix("*").split("/")
-    ]
-    return re.fullmatch("/".join(parts) + (".*" if glob else ""), path, re.DOTALL) is not None
+    return re.fullmatch(_translate(pattern), path, re.DOTALL) is not None
+
+
+def _translate(pattern: str) -> str:
+    """A regular expression that takes linear time: behind what can be anything, the first fitting place is the best."""
+    words = _PLACEHOLDER.sub(lambda found: "+" if found[0].endswith("}}") else "++", pattern.lstrip("/"))
+    pieces = [""]
+    for number, part in enumerate(words.removesuffix("*").split("/")):
+        pieces[-1] += "/" if number else ""
+        if "+" in part and part != "+":
+            pieces.append("")
+        else:
+            pieces[-1] += "[^/]+" if part == "+" else re.escape(part)
+    if words.endswith("*"):
+        pieces.append("")
+    first, *rest = pieces
+    last = ".*" + rest.pop() if rest else ""
+    return first + "".join(f"(?>.*?{piece})" for piece in rest) + last
 
 
 def _nearness(pattern: str) -> tuple[int, bool, int, int]:
@@ -84,48 +107,52 @@ def _parsed(text: str) -> dict[str, Any]:
     words = _words(text)
     paths = []
     while words:
-        kind = words.pop(0)
+        kind = words.popleft()
         if kind == "path":
-            path = json.loads(words.pop(0))
+            path = json.loads(words.popleft())
             paths.append({path: _block(words)})
         elif kind == "name":
-            words = words[2:]
+            words.popleft()
+            words.popleft()
         else:
             raise ValueError
     return {"path": paths}
 
 
-def _block(words: list[str]) -> dict[str, Any]:
-    if words.pop(0) != "{":
+def _block(words: deque[str]) -> dict[str, Any]:
+    if words.popleft() != "{":
         raise ValueError
     found: dict[str, Any] = {}
-    while (name := words.pop(0)) != "}":
+    while (name := words.popleft()) != "}":
         if name == ",":
             continue
         if words[0] in ("=", ":"):
-            words.pop(0)
-        found[json.loads(name) if name.startswith('"') else name] = _value(words)
+            words.popleft()
+        key = json.loads(name) if name.startswith('"') else name
+        if key in found:
+            raise ValueError("a key is named twice")
+        found[key] = _value(words)
     return found
 
 
-def _value(words: list[str]) -> Any:
+def _value(words: deque[str]) -> Any:
     if words[0] == "{":
         return _block(words)
-    word = words.pop(0)
+    word = words.popleft()
     if word != "[":
         return json.loads(word) if word.startswith('"') else word
     found = []
     while words[0] != "]":
         if words[0] == ",":
-            words.pop(0)
+            words.popleft()
         else:
             found.append(_value(words))
-    words.pop(0)
+    words.popleft()
     return found
 
 
-def _words(text: str) -> list[str]:
-    found, at = [], 0
+def _words(text: str) -> deque[str]:
+    found, at = deque[str](), 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:

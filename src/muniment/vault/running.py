@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 
 from muniment.errors import RunCode, RunError
+from muniment.programs.replacement import replace_process_with
 from muniment.vault.masking import Masker
 from muniment.vault.streams import Stream
 from muniment.vault.terminal import Terminal
@@ -143,7 +144,7 @@ def _wake(stack: ExitStack) -> int:
 def cannot_start(program: str, number: int) -> RunError:
     """The refusal for a program that the system does not start."""
     return RunError(
-        RunCode.COMMAND,
+        RunCode.COMMAND_NOT_FOUND,
         f"{program} cannot be started ({os.strerror(number)})",
         "See that it is installed here, is executable, and stands on PATH.",
     )
@@ -163,7 +164,7 @@ def _become(
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-        os.execvpe(command[0], list(command), dict(environment))  # noqa: S606 -- it is what we are asked to start
+        replace_process_with(command, environment)
     except (OSError, ValueError) as error:  # such as a null byte in what it would get
         os.write(tell, str(getattr(error, "errno", errno.EINVAL)).encode())
     finally:

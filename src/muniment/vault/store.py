@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from muniment.errors import VaultCode, VaultError
-from muniment.home import durable
+from muniment.store import durable
 
 _STORE, _MADE = "store", "made"
 _TRIES, _PAUSE_SECONDS = 100, 0.05

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from muniment.errors import NotCanonicalError
+from muniment.facts import canonical
 from muniment.vault import identity, layout
 
 _TOKENS = frozenset(
@@ -55,12 +57,15 @@ def forget(kept: Mapping[str, str]) -> None:
 
 
 def _for_vault(value: str) -> bool:
-    """Whether it is a JWT with the vault as its audience."""
+    """Whether it is a JWT with the vault as its audience, or one that readers understand differently."""
     pieces = value.split(".")
     if len(pieces) != 3 or not value.startswith("eyJ"):
         return False
     try:
-        claims: Any = json.loads(base64.urlsafe_b64decode(pieces[1] + "=" * (-len(pieces[1]) % 4)))
+        text = base64.urlsafe_b64decode(pieces[1] + "=" * (-len(pieces[1]) % 4))
+        claims: Any = json.loads(text, object_pairs_hook=canonical.make_object)
+    except (NotCanonicalError, RecursionError):
+        return True  # whether the vault would take it cannot be known
     except ValueError:
         return False
     audience = claims.get("aud") if isinstance(claims, dict) else None

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from muniment.errors import HomeError
-from muniment.home import durable
+from muniment.errors import StoreError
+from muniment.store import durable
 from muniment.vault import layout
 
 _LASTS = 60  # seconds
@@ -23,7 +23,7 @@ def key_file(home: Path, name: str) -> Path:
 
 
 def make_keys(home: Path) -> None:
-    """Both keys, each unless it is there. Raises HomeError."""
+    """Both keys, each unless it is there. Raises StoreError."""
     for name in (layout.WEB, layout.WORKER):
         if not key_file(home, name).exists():
             key = ec.generate_private_key(ec.SECP256R1())
@@ -32,13 +32,13 @@ def make_keys(home: Path) -> None:
 
 
 def public(home: Path, name: str) -> str:
-    """The public key, PEM. Raises HomeError."""
+    """The public key, PEM. Raises StoreError."""
     kind = serialization.PublicFormat.SubjectPublicKeyInfo
     return _key(home, name).public_key().public_bytes(serialization.Encoding.PEM, kind).decode().strip()
 
 
 def identity(home: Path, name: str, now: int) -> str:
-    """A JWT by which that process signs in, at `now` (seconds since 1970). Raises HomeError."""
+    """A JWT by which that process signs in, at `now` (seconds since 1970). Raises StoreError."""
     claims = {"iss": layout.MUNIMENT, "sub": name, "aud": layout.AUDIENCE, "iat": now, "nbf": now, "exp": now + _LASTS}
     return signed(claims, _key(home, name))
 
@@ -56,9 +56,9 @@ def _key(home: Path, name: str) -> ec.EllipticCurvePrivateKey:
     try:
         found = serialization.load_pem_private_key(file.read_bytes(), None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        raise HomeError(f"{file} cannot be read as a key", "Make it with: muniment up") from None
+        raise StoreError(f"{file} cannot be read as a key", "Make it with: muniment up") from None
     if not isinstance(found, ec.EllipticCurvePrivateKey) or not isinstance(found.curve, ec.SECP256R1):
-        raise HomeError(f"{file} is no ES256 key", "Delete it, then run: muniment up")
+        raise StoreError(f"{file} is no ES256 key", "Delete it, then run: muniment up")
     return found
 
 

@@ -20,9 +20,9 @@ class State(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    UNDONE = "undone"
-    UNDO_FAILED = "undo-failed"
-    DIED = "died"
+    ROLLED_BACK = "rolled-back"
+    ROLLBACK_FAILED = "rollback-failed"
+    CRASHED = "crashed"
 
 
 class Act(Struct, frozen=True):
@@ -53,7 +53,7 @@ def deploy(ready: AbstractContextManager[Act], not_started: Callable[[Outcome], 
             if ended.code == 0:
                 return Left(State.SUCCEEDED, ended)
             if act.undo is None:
-                return Left(State.DIED if ended.signal else State.FAILED, ended)
+                return Left(State.CRASHED if ended.signal else State.FAILED, ended)
             return _undone(ended, act.undo)
     except RunError as error:
         not_started(Outcome(State.FAILED.value, error.exit_code))
@@ -64,5 +64,5 @@ def _undone(ended: Ended, undo: Callable[[], Ended]) -> Left:
     try:
         undone = undo()
     except RunError:  # it could not even be started
-        return Left(State.UNDO_FAILED, ended)
-    return Left(State.UNDO_FAILED if undone.code else State.UNDONE, ended, undone)
+        return Left(State.ROLLBACK_FAILED, ended)
+    return Left(State.ROLLBACK_FAILED if undone.code else State.ROLLED_BACK, ended, undone)

@@ -4,31 +4,44 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from muniment.errors import GitError, UsageError
+from muniment.errors import ForgeError, GitError, HttpError, UsageError
 from muniment.facts import moments
-from muniment.facts.change import Because, Hand
-from muniment.facts.maybe import Maybe
+from muniment.facts.change import Contributor, ContributorRole
+from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.people import email_identity
 from muniment.facts.statements import Approval, Freeze
 from muniment.forges.collect import ForgeCollector, commits_to_keep
 from muniment.forges.connecting import Connection
+from muniment.forges.first_pushes import FirstPush, ReadFirstPushes, find_first_pushes
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change, Reading, Repo
 from muniment.git import history, landing, machine
 from muniment.git.approvals import PREFIX
+from muniment.git.collect import ReadLandedHeads
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
+from muniment.http.addresses import parse_address
+from muniment.http.proxies import select_proxy
 from muniment.policy.model import Point
 from muniment.workflows.forge_facts import facts_at_merge
 from muniment.workflows.judge_change import NOTHING_FROZEN, Judgement, judge_change
 from muniment.workflows.sources import Rules
 
+PUSHES_DAYS = 30  # before a change was opened, for which pushes to other branches are looked through
+
 RulesAt = Callable[[Repository, str], Rules]  # those that hold for a branch with this tip
 
 
-def mirror_of(folder: str | Path, forge: Forge, repository: Repo) -> Mirror:
-    """The copy of a repository in `folder`, fetched with the connection's own token."""
-    return Mirror(folder, repository.clone, forge.reader.fetch_header())
+def mirror_of(folder: str | Path, forge: Forge, repository: Repo, proxy: str = "") -> Mirror:
+    """The copy of a repository in `folder`, fetched with the connection's own token through its proxy.
+
+    `proxy` is the connection's setting (`http.proxies.select_proxy`). Raises GitError.
+    """
+    try:
+        through = select_proxy(parse_address(repository.clone, plain=True), proxy)
+    except HttpError as error:
+        raise GitError(f"the repository cannot be fetched: {error.message}", error.remedy) from None
+    return Mirror(folder, repository.clone, forge.reader.fetch_header(), through.url if through is not None else "")
 
 
 def bring(forge: Forge, mirror: Mirror, reading: Reading) -> str:
@@ -70,9 +83,12 @@ def judge_open(
     """
     change = reading.change
     tip = tip_of(mirror, change.target)
+    first_pushes = read_first_pushes(forge, mirror, repository, change)
     with mirror.open() as git:
         rules = rules_at(git, tip)
-        collector = collector_of(connection, forge, repository, reading, git, rules, now, statements)
+        collector = collector_of(
+            connection, forge, repository, reading, git, rules, now, statements, first_pushes=first_pushes
+        )
         return _judged(forge, repository, git, collector, rules, change.target, tip, change.head, now, freezes), rules
 
 
@@ -88,10 +104,13 @@ def landed(
 ) -> tuple[Judgement, Rules]:
     """The judgement of what a branch took from a merged change, as if it were proposed now; else like `judge_open`."""
     change = reading.change
+    first_pushes = read_first_pushes(forge, mirror, repository, change)
     with mirror.open() as git:
         base = landing.before(git, change.merged, change.head, change.base)
         rules = rules_at(git, base)
-        collector = collector_of(connection, forge, repository, reading, git, rules, now, statements)
+        collector = collector_of(
+            connection, forge, repository, reading, git, rules, now, statements, first_pushes=first_pushes
+        )
         return _judged(forge, repository, git, collector, rules, change.target, base, change.merged, now), rules
 
 
@@ -144,7 +163,7 @@ def _see_that_it_names(git: Repository, commit: str, asker: str, source: str) ->
     """That the change that is there counts `asker` among those who made it. Raises UsageError if it does not."""
     (found,) = history.read(git, [commit])
     address = asker.rpartition("<")[2].removesuffix(">")
-    if Hand(email_identity(address), Because.ASKED) not in found.hands:
+    if Contributor(email_identity(address), ContributorRole.REQUESTER) not in found.contributors:
         branch = source.removeprefix("refs/heads/")
         raise UsageError(
             f"somebody else asked for it: the branch {branch} is there already",
@@ -161,8 +180,14 @@ def collector_of(
     rules: Rules,
     now: str,
     statements: Iterable[Approval] = (),
+    landed: ReadLandedHeads | None = None,
+    merged_at: str = "",
+    first_pushes: ReadFirstPushes | None = None,
 ) -> ForgeCollector:
-    """What reads the facts of this change. What others say of its head is asked only if a clause wants it."""
+    """What reads the facts of this change. What others say of its head is asked only if a clause wants it.
+
+    Of a change that was `merged_at` a moment ("" for one that was not), what they said of its head until then.
+    """
     return ForgeCollector(
         connection.name,
         reading,
@@ -172,6 +197,29 @@ def collector_of(
         noreply=connection.domains,
         numbered=connection.numbered,
         statements=statements,
-        statuses=partial(forge.reader.statuses, repository),
+        statuses=partial(forge.reader.statuses, repository, until=merged_at),
         may_write=partial(forge.reader.may_write, repository),
+        landed=landed,
+        first_pushes=first_pushes,
     )
+
+
+def read_first_pushes(forge: Forge, mirror: Mirror, repository: Repo, change: Change) -> ReadFirstPushes:
+    """What tells who pushed first: from the pushes to all branches, of the repository and of a change's fork.
+
+    Their commits are fetched where the forge still gives them out.
+    """
+    since = moments.later(change.opened, days=-PUSHES_DAYS)
+    places: tuple[Repo | str, ...] = (repository, *forks_of(repository, change))
+    try:
+        found = [push for place in places for push in forge.reader.all_pushes(place, since)]
+        mirror.fetch((), (), [push.new for push in found])
+    except (ForgeError, GitError) as error:
+        unknown = FirstPush(Unknown(f"who pushed to other branches could not be read: {error.message}"), "")
+        return lambda _git, commits, _base: dict.fromkeys(commits, unknown)
+    return lambda git, commits, base: find_first_pushes(git, found, commits, base)
+
+
+def forks_of(repository: Repo, change: Change) -> tuple[str, ...]:
+    """The repository that a change comes from, as the forge names it, if it is another one."""
+    return tuple({change.source_repository} - {"", repository.path, repository.id})

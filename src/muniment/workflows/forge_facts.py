@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.judge import biting, needed
+from muniment.decision.judge import clauses_at, needed
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
@@ -24,7 +24,7 @@ def facts_at_merge(
     forge: Forge, repository: Repo, git: Repository, policy: BoundPolicy, target: str, tip: str, now: str
 ) -> dict[str, Fact]:
     """Those that the clauses need which bite when something is merged into `target`, whose tip is `tip`."""
-    names = needed(biting(policy, Point.MERGE, target))
+    names = needed(clauses_at(policy, Point.MERGE, target))
     return facts_at_forge(forge, repository, git, target, tip, policy, names, now)
 
 
@@ -58,7 +58,7 @@ def runs_at(forge: Forge, repository: Repo, collector: GitCollector, revision: R
     if isinstance(told, Unknown):
         return {kind.name: fact(told, forge.name, now)}
     head = (*signed.value.head, *checks.runs(forge.name, told.value, revision.head))
-    return {kind.name: fact(Known(Runs(head, signed.value.before)), forge.name, now)}
+    return {kind.name: fact(Known(Runs(head, signed.value.base)), forge.name, now)}
 
 
 def _rules(forge: Forge, repository: Repo, target: str, policy: BoundPolicy, now: str) -> BranchRules:

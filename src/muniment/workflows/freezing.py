@@ -1,35 +1,41 @@
-"""Stop all merges at once, and let them go on: one person with the security role stops, two lift.
+"""Freeze merges and deployments, and lift a freeze: one person with the security role freezes, two lift.
 
-Both are signed statements (SSH, namespace `muniment-freeze`), kept with their signatures beside the ledger.
+Each person's statement is recorded with its proof: an SSH signature (namespace `muniment-freeze`) on a plain git
+server, the digest of the recorded act in the service. Who may is decided before: by `check_may_freeze`, or by the
+service's access rules.
 """
 
 import secrets
-from collections.abc import Callable
 
 from msgspec import Struct
 
+from muniment.decision.freezes import is_over
 from muniment.errors import UsageError
 from muniment.facts import canonical
-from muniment.facts.people import SECURITY, Person
-from muniment.facts.statements import Freeze
+from muniment.facts.people import SECURITY, People, Person
+from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.ledger import entries, objects
-from muniment.workflows.record import Record
+from muniment.store.store import Store
 
 NAMESPACE = "muniment-freeze"
-NEEDED = 2  # people to lift a freeze
-
-Sign = Callable[[bytes], str]
 
 
 class Statement(Struct, frozen=True):
-    """What is signed, as canonical JSON. `action` is `freeze` or `lift`; `time` RFC 3339, UTC."""
+    """What is signed, as canonical JSON: a freeze with its scope, start and end, or that one is lifted.
+
+    `action` is `freeze` or `lift-freeze`; moments are RFC 3339 in UTC.
+    """
 
     action: str
     freeze: str
     person: str
     reason: str
-    rehearsal: bool
+    drill: bool
     time: str
+    since: str = ""
+    until: str = ""
+    product: str = ""
+    environment: str = ""
 
 
 class Lifting(Struct, frozen=True):
@@ -40,64 +46,98 @@ class Lifting(Struct, frozen=True):
     complete: bool
 
 
-def freeze(record: Record, person: Person, reason: str, now: str, sign: Sign, *, rehearsal: bool) -> Freeze:
-    """Stop all merges that this home judges. Raises UsageError for somebody who may not."""
-    _may(person)
-    name = secrets.token_hex(4)
-    said = _said(Statement("freeze", name, person.id, reason, rehearsal, now), sign)
-    entry = entries.Frozen(
+def new_id() -> str:
+    """The id of a new freeze."""
+    return secrets.token_hex(4)
+
+
+def freeze_statement(freeze: Freeze, now: str) -> Statement:
+    """The statement of `freeze.person`, made at `now`, that starts a freeze."""
+    return Statement(
+        "freeze",
+        freeze.id,
+        freeze.person,
+        freeze.reason,
+        freeze.drill,
+        now,
+        freeze.since,
+        freeze.until,
+        freeze.product,
+        freeze.environment,
+    )
+
+
+def check_period(since: str, until: str, now: str) -> None:
+    """Raise UsageError for a freeze that would begin in the past, or be over before it begins."""
+    if since < now:
+        raise UsageError("a freeze cannot begin in the past", "Leave out its start: then it begins now.")
+    if until and until <= since:
+        raise UsageError("the freeze would be over before it begins", "Give an end that is later than its start.")
+
+
+def record_freeze(store: Store, freeze: Freeze, now: str, proof: str) -> None:
+    """Record that `freeze.person` froze merges and deployments. `proof` is the signature or the act."""
+    said = objects.PersonStatement(freeze.person, freeze.reason, proof, objects.salt())
+    limited = freeze.product or freeze.environment
+    scope = objects.FreezeScope(freeze.product, freeze.environment, objects.salt()) if limited else None
+    entry = entries.FreezeRecord(
         time=now,
         object=canonical.digest_of(said),
-        freeze=name,
-        rehearsal=rehearsal,
-        person=objects.commitment(person.id, said.salt),
+        freeze=freeze.id,
+        drill=freeze.drill,
+        since=freeze.since,
+        until=freeze.until,
+        scope=canonical.digest_of(scope) if scope is not None else "",
+        person=objects.commitment(freeze.person, said.salt),
     )
-    with record.held() as held:
-        record.append(held, [(entry, (said,))])
-    return Freeze(name, person.id, reason, now, rehearsal)
+    with store.exclusive():
+        store.append([(entry, (said, *((scope,) if scope is not None else ())))])
 
 
-def lift(record: Record, name: str, person: Person, reason: str, now: str, sign: Sign) -> Lifting:
-    """One person's word for lifting a freeze; with the second person's it is lifted. Raises UsageError."""
-    _may(person)
-    with record.held():
-        rehearsal = _found(record, name).rehearsal
-    said = _said(Statement("lift", name, person.id, reason, rehearsal, now), sign)
-    with record.held() as held:
-        _found(record, name)
-        before = record.index.lifts(name)
-        if person.id in before:
+def record_lift(store: Store, freeze: str, person: str, reason: str, now: str, proof: str) -> Lifting:
+    """Record that a person lifts a freeze; with the second person it is lifted.
+
+    Raises UsageError for a freeze that is not in force, and for a person who lifts it already.
+    """
+    with store.exclusive():
+        find_freeze(store, freeze, now)
+        before = store.lifts(freeze)
+        if person in before:
             raise UsageError(
-                f"{person.id} is for lifting {name} already", "Have somebody else with the security role run this too."
+                f"{person} is for lifting {freeze} already", "Have somebody else with the security role run this too."
             )
-        people = (*before, person.id)
-        complete = len(people) >= NEEDED
-        entry = entries.Lifted(
+        people = (*before, person)
+        complete = len(people) >= PEOPLE_TO_LIFT
+        said = objects.PersonStatement(person, reason, proof, objects.salt())
+        entry = entries.FreezeLiftRecord(
             time=now,
             object=canonical.digest_of(said),
-            freeze=name,
+            freeze=freeze,
             complete=complete,
-            person=objects.commitment(person.id, said.salt),
+            person=objects.commitment(person, said.salt),
         )
-        record.append(held, [(entry, (said,))])
-    return Lifting(name, people, complete)
+        store.append([(entry, (said,))])
+    return Lifting(freeze, people, complete)
 
 
-def _may(person: Person) -> None:
+def missing_lifters(people: People) -> int:
+    """How many more people need the security role before a freeze can be lifted."""
+    return max(0, PEOPLE_TO_LIFT - len(people.security_officers))
+
+
+def find_freeze(store: Store, name: str, now: str) -> Freeze:
+    """A freeze that is neither lifted nor over. Raises UsageError if there is none of that name."""
+    found = tuple(freeze for freeze in store.freezes() if not is_over(freeze, now))
+    for freeze in found:
+        if freeze.id == name:
+            return freeze
+    names = ", ".join(freeze.id for freeze in found) or "none"
+    raise UsageError(f"there is no freeze {name}", f"Those that hold now: {names}.")
+
+
+def check_may_freeze(person: Person) -> None:
+    """Raise UsageError unless the person is active and has the security role."""
     if SECURITY not in person.roles or not person.active:
         raise UsageError(
             f"{person.id} does not have the security role", "Ask somebody whom people.toml gives that role."
         )
-
-
-def _found(record: Record, name: str) -> Freeze:
-    found = record.index.freezes()
-    for frozen in found:
-        if frozen.id == name:
-            return frozen
-    names = ", ".join(frozen.id for frozen in found) or "none"
-    raise UsageError(f"there is no freeze {name}", f"Those that hold now: {names}.")
-
-
-def _said(statement: Statement, sign: Sign) -> objects.Said:
-    return objects.Said(statement.person, statement.reason, sign(canonical.encode(statement)), objects.salt())

@@ -1,6 +1,7 @@
 """Judge a change where people work: a forge never shows more on a head than a complete reading of it allows.
 
-- Pending is shown before anything is read again, and then the verdict, on exactly the head that was judged.
+- What is green is shown as pending before it is read again, and then the verdict, on exactly the head that was judged.
+  What is denied stays so meanwhile.
 - A verdict is recorded before it is shown, and stands only if nobody else read the change meanwhile. On a head stands
   the worst of what stands for all open changes that have it, in one context; where none has it any more, no yes stands
   either.
@@ -57,7 +58,7 @@ class Keeper(Protocol):
         """Whether changes for that branch are judged at all: whether it is protected."""
 
     def due(self, number: int, now: str) -> Due:
-        """A reading is due: a verdict that stood makes room for pending; what was denied unread stays so."""
+        """A reading is due: an allowance that stood makes room for pending; what is denied stays so until then."""
 
     def opened(self, change: Change, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
@@ -149,6 +150,13 @@ class Judging:
         """Show what stands on a head ("" for none), unless it surely is shown. Nothing stands: nothing is shown."""
         if head:
             self._show(head, context)
+
+    def show_last(self, head: str, status: Status) -> None:
+        """Show a status on the head of a merged change, unless an open change has that head too."""
+        with self._keeper.alone(head):
+            for place in (status.context, *self._keeper.shared(status.context)):
+                if not self._keeper.standing(head, place):
+                    self._say(head, structs.replace(status, context=place))
 
     def look_at_group(
         self, target: str, head: str, now: str, carries: Carries, url: str, *, again: bool = False
@@ -279,7 +287,7 @@ class Judging:
         self._keeper.comment(number, text)
 
 
-MARKER = "muniment-verdict"
+MARKER = "muniment-decision"
 
 
 def _late(since: str, now: str) -> bool:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.decision import Decision
-from muniment.decision.judge import biting, judge, needed
+from muniment.decision.judge import clauses_at, judge, needed
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact, Facts
@@ -16,6 +16,7 @@ from muniment.facts.maybe import Known, Maybe
 from muniment.facts.statements import Freeze
 from muniment.policy.model import Point
 from muniment.workflows.sources import Rules
+from muniment.workflows.supplies import fact
 
 NOTHING_FROZEN: Maybe[tuple[Freeze, ...]] = Known(())
 
@@ -48,10 +49,10 @@ def judge_change(
 
     `given` are facts that others have read (`workflows.supplies`): of the product, and at `deploy` of the delivery.
     """
-    names = needed(biting(rules.policy, point, revision.target))
+    names = needed(clauses_at(rules.policy, point, revision.target))
     known: dict[str, Maybe[Any] | Fact] = {
-        **{name: fact for name, fact in given.items() if name in names},
-        kinds.PEOPLE.name: Known(rules.people),
+        **{name: read for name, read in given.items() if name in names},
+        kinds.PEOPLE.name: fact(rules.known_people, "given", now, rules.people_reference),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
         kinds.FREEZES.name: freezes,
     }

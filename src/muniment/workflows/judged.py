@@ -1,26 +1,27 @@
 """A judgement as it is recorded: an entry of codes and digests, and beside it all that it takes to judge again."""
 
 from muniment.controls.control import Status
+from muniment.controls.included_heads import included_heads
 from muniment.decision.decision import Decision
 from muniment.facts import canonical
 from muniment.ledger import entries, objects
+from muniment.policy.model import Point
+from muniment.store.store import LedgerRecord
 from muniment.workflows.judge_change import Judgement
-from muniment.workflows.record import Entry
-from muniment.workflows.sources import Rules
 
 
-def judged(place: str, judgement: Judgement, rules: Rules, push: str, *, enforced: bool) -> Entry:
+def judged(place: str, judgement: Judgement, push: str, *, enforced: bool) -> LedgerRecord:
     """The entry, with the objects that lie beside it. A preview is said to be one, and never enforced."""
     decision, facts = judgement.decision, judgement.facts.items()
-    policies = objects.Policies(*rules.texts)
     digests = {name: fact.digest for name, fact in facts.items()}
-    kept = objects.Kept(decision, digests, canonical.digest_of(policies), objects.salt())
+    kept = objects.DecisionInputs(decision, digests, objects.salt())
+    included = included_in(judgement)
     used = sorted({result.exception for result in decision.results if result.exception})
-    shape = entries.Previewed if decision.preview else entries.Judged
+    shape = entries.DecisionPreviewRecord if decision.preview else entries.DecisionRecord
     entry = shape(
         time=decision.time,
         object=canonical.digest_of(kept),
-        place=place,
+        repository_location=place,
         point=decision.point.value,
         repository=decision.repository,
         target=decision.target,
@@ -31,12 +32,20 @@ def judged(place: str, judgement: Judgement, rules: Rules, push: str, *, enforce
         policy=decision.policy,
         facts=decision.facts,
         results=canonical.digest_of(decision.results),
-        codes=_codes(decision),
-        more=0,
+        reason_codes=_codes(decision),
+        omitted_reason_codes=0,
         exceptions=tuple(objects.commitment(name, kept.salt) for name in used),
-        push=push,
+        trigger=push,
+        included_heads=canonical.digest_of(included) if included is not None else "",
     )
-    return entry, (*facts.values(), policies, kept)
+    more = (included,) if included is not None else ()
+    return entry, (*(fact.stored for fact in facts.values()), judgement.policy.policy, kept, *more)
+
+
+def included_in(judgement: Judgement) -> objects.IncludedHeads | None:
+    """The heads that an evaluation included, None if they are not known, or it is not about a merge."""
+    heads = included_heads(judgement.facts) if judgement.decision.point is Point.MERGE else None
+    return objects.IncludedHeads(heads) if heads is not None else None
 
 
 def _codes(decision: Decision) -> tuple[str, ...]:

@@ -17,11 +17,12 @@ from muniment.facts.statements import Freeze
 from muniment.git import receiving
 from muniment.git.receiving import Update
 from muniment.git.repository import Repository
-from muniment.home.files import FilesHome
 from muniment.ledger import entries, objects
+from muniment.store.files import FilesStore
+from muniment.store.store import LedgerRecord
+from muniment.workflows.bypass_heads import find_bypass_heads
 from muniment.workflows.judge_push import STATEMENTS, Answer, Judging
 from muniment.workflows.judged import judged
-from muniment.workflows.record import Entry, Record
 from muniment.workflows.standing import Standing
 
 Identify = Callable[[Maybe[People]], Maybe[str]]  # who pushes, as an identity, among these people
@@ -44,43 +45,41 @@ class Received(Struct, frozen=True):
 class Gate:
     """The gate of one repository: `with Gate(repository, home) as gate`."""
 
-    def __init__(self, repository: Repository, home: FilesHome) -> None:
+    def __init__(self, repository: Repository, home: FilesStore) -> None:
         self._repository = repository
         self._home = home
-        self._record = Record(home)
-        self._index = self._record.index
-        self._place = objects.place(repository.git_dir)
+        self._place = objects.repository_location(repository.git_dir)
 
     def __enter__(self) -> "Gate":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._record.close()
+        self._home.close()
 
     def ready(self) -> None:
         """Raises MunimentError if nothing could be recorded."""
-        with self._record.held():
+        with self._home.exclusive():
             pass
 
     def install(self, now: str) -> int:
         """Record what the repository holds, or how it differs from what was recorded. How long the ledger is then."""
-        with self._record.held() as held:
+        with self._home.exclusive():
             refs = receiving.refs(self._repository)
-            known = self._index.has_baseline(self._place)
-            self._record.append(held, self._settled(refs, now) if known else [self._baseline(refs, now)])
-            return held.size
+            known = self._home.index.has_baseline(self._place)
+            self._home.append(self._settled(refs, now) if known else [self._baseline(refs, now)])
+            return self._home.log().head().size
 
     def settle(self, now: str) -> tuple[int, int]:
         """Record what became of the refs since the last push: how many landed, and how many moved past the gate."""
-        with self._record.held() as held:
-            if not self._index.has_baseline(self._place):
+        with self._home.exclusive():
+            if not self._home.index.has_baseline(self._place):
                 return 0, 0
             found = self._settled(receiving.refs(self._repository), now)
-            self._record.append(held, found)
+            self._home.append(found)
         made = [entry for entry, _ in found]
         return (
-            sum(entry.refs for entry in made if isinstance(entry, entries.Landed)),
-            sum(entry.refs for entry in made if isinstance(entry, entries.Moved)),
+            sum(entry.ref_count for entry in made if isinstance(entry, entries.RefUpdateRecord)),
+            sum(entry.ref_count for entry in made if isinstance(entry, entries.HookBypassRecord)),
         )
 
     def receive(self, updates: Iterable[Update], identify: Identify, now: str, *, enforced: bool) -> Received:
@@ -93,9 +92,9 @@ class Gate:
         own = self._intend(push, now)
         answers: tuple[Answer, ...] | None = None
         while answers is None:
-            frozen = self._index.freezes()
+            frozen = self._home.freezes()
             judging = Judging(
-                self._repository, self._index, self._place, refs, wanted, own, frozen, now, enforced=enforced
+                self._repository, self._home.index, self._place, refs, wanted, own, frozen, now, enforced=enforced
             )
             judged = tuple(judging.answer(update, standing) for update in wanted)
             answers = self._recorded(judged, frozen, canonical.digest_of(push), now, enforced=enforced)
@@ -104,7 +103,7 @@ class Gate:
     def _standing(self, refs: Mapping[str, str]) -> "Standing | MunimentError":
         try:
             head = receiving.named(self._repository.head_branch())
-            return Standing(self._repository, self._home, refs, head)
+            return Standing(self._repository, self._home, refs, head, self._home.put_people)
         except (ConfigurationError, GitError, SignatureError) as error:
             return error
 
@@ -120,30 +119,29 @@ class Gate:
 
     def _intend(self, push: objects.Push, now: str) -> int:
         """Record who means to push what; the place of that entry."""
-        with self._record.held() as held:
+        with self._home.exclusive():
             refs = receiving.refs(self._repository)
-            if self._index.has_baseline(self._place):
+            if self._home.index.has_baseline(self._place):
                 found = self._settled(refs, now)
             elif refs:
                 raise LedgerError("nobody recorded what this repository held before the gate was here", _INSTALL)
             else:
                 found = [self._baseline(refs, now)]
-            entry = entries.Pushed(
+            entry = entries.PushRecord(
                 time=now,
                 object=canonical.digest_of(push),
-                place=self._place,
+                repository_location=self._place,
                 pusher=objects.committed(push.pusher, push.salt),
-                updates=len(push.updates),
-                commits=len(push.commits),
+                update_count=len(push.updates),
+                commit_count=len(push.commits),
             )
-            first = self._record.append(held, [*found, (entry, (push,))])
-        return first + len(found)
+            return self._home.append([*found, (entry, (push,))])[-1]
 
     def _recorded(
         self, answers: tuple[Answer, ...], frozen: tuple[Freeze, ...], push: str, now: str, *, enforced: bool
     ) -> tuple[Answer, ...] | None:
         """The answers with their entries' places; None if a freeze came or went while they were made."""
-        found: list[Entry] = []
+        found: list[LedgerRecord] = []
         counts: list[int] = []
         for answer in answers:
             made = list(self._entries(answer, push, now, enforced=enforced))
@@ -151,58 +149,80 @@ class Gate:
             found += made
         if not found:
             return answers
-        with self._record.held() as held:
-            if self._index.freezes() != frozen:
+        with self._home.exclusive():
+            if self._home.freezes() != frozen:
                 return None
-            at = self._record.append(held, found)
+            at = self._home.append(found)[0]
         placed: list[Answer] = []
         for answer, count in zip(answers, counts, strict=True):
             placed.append(structs.replace(answer, entry=at) if count else answer)
             at += count
         return tuple(placed)
 
-    def _entries(self, answer: Answer, push: str, now: str, *, enforced: bool) -> Iterator[Entry]:
+    def _entries(self, answer: Answer, push: str, now: str, *, enforced: bool) -> Iterator[LedgerRecord]:
         if answer.refusal is not None:
             why = answer.refusal
             stopping = enforced or not answer.learnt
-            kept = objects.Refusal(answer.update.ref, why.code, why.subject, why.details, objects.salt())
+            kept = objects.PushRefusal(answer.update.ref, why.code, why.subject, why.details, objects.salt())
             digest = canonical.digest_of(kept)
-            entry = entries.Refused(
-                time=now, object=digest, place=self._place, code=why.code, enforced=stopping, push=push
+            entry = entries.PushRefusalRecord(
+                time=now, object=digest, repository_location=self._place, code=why.code, enforced=stopping, push=push
             )
             yield entry, (kept,)
-        if answer.judgement is not None and answer.rules is not None:
-            yield judged(self._place, answer.judgement, answer.rules, push, enforced=enforced)
+        if answer.judgement is not None:
+            yield judged(self._place, answer.judgement, push, enforced=enforced)
         for said in answer.statements:
-            who = objects.Said(said.ref_person, said.verdict.value, "", objects.salt())
+            who = objects.PersonStatement(said.ref_person, said.action.value, "", objects.salt())
             yield (
-                entries.Approved(
+                entries.CodeReviewRecord(
                     time=now,
                     object=canonical.digest_of(who),
-                    place=self._place,
+                    repository_location=self._place,
                     head=said.ref_head,
-                    statement=said.id,
+                    statement_commit=said.id,
+                    statement=said.digest,
                     person=objects.commitment(who.person, who.salt),
                     push=push,
                 ),
                 (who,),
             )
 
-    def _settled(self, refs: Mapping[str, str], now: str) -> list[Entry]:
+    def _settled(self, refs: Mapping[str, str], now: str) -> list[LedgerRecord]:
         """What became of the refs. Where it was erased what they were, they are recorded anew."""
-        if not self._index.is_whole(self._place):
+        if not self._home.index.is_whole(self._place):
             return [self._baseline(refs, now)]
-        landed, moved = self._index.settle(self._place, refs)
-        found: list[Entry] = []
-        for shape, updates in ((entries.Landed, landed), (entries.Moved, moved)):
-            if updates:
-                became = objects.Refs(self._place, updates, objects.salt())
-                digest = canonical.digest_of(became)
-                found.append((shape(time=now, object=digest, place=self._place, refs=len(updates)), (became,)))
+        landed, moved = self._home.index.settle(self._place, refs)
+        found: list[LedgerRecord] = []
+        if landed:
+            became = objects.RefUpdates(self._place, landed, objects.salt())
+            took = entries.RefUpdateRecord(
+                time=now,
+                object=canonical.digest_of(became),
+                repository_location=self._place,
+                ref_count=len(landed),
+            )
+            found.append((took, (became,)))
+        if moved:
+            found.append(self._bypassed(moved, refs, now))
         return found
 
-    def _baseline(self, refs: Mapping[str, str], now: str) -> Entry:
+    def _bypassed(self, moved: tuple[objects.RefUpdate, ...], refs: Mapping[str, str], now: str) -> LedgerRecord:
+        became = objects.RefUpdates(self._place, moved, objects.salt())
+        standing = self._standing(refs)
+        included = find_bypass_heads(self._repository, self._home.index, self._place, refs, moved, standing)
+        entry = entries.HookBypassRecord(
+            time=now,
+            object=canonical.digest_of(became),
+            repository_location=self._place,
+            ref_count=len(moved),
+            included_heads=canonical.digest_of(included) if included is not None else "",
+        )
+        return entry, (became, *((included,) if included is not None else ()))
+
+    def _baseline(self, refs: Mapping[str, str], now: str) -> LedgerRecord:
         updates = tuple(objects.RefUpdate(ref, "", value) for ref, value in sorted(refs.items()))
-        there = objects.Refs(self._place, updates, objects.salt())
+        there = objects.RefUpdates(self._place, updates, objects.salt())
         digest = canonical.digest_of(there)
-        return entries.Baseline(time=now, object=digest, place=self._place, refs=len(refs)), (there,)
+        return entries.BaselineRecord(time=now, object=digest, repository_location=self._place, ref_count=len(refs)), (
+            there,
+        )

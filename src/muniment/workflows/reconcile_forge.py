@@ -4,7 +4,7 @@ It judges nothing: it names what has to be looked at again. A list that is not w
 taken to be well.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from msgspec import Struct
@@ -68,10 +68,10 @@ def _same(change: Change, kept: Kept) -> bool:
 
 
 def statuses(
-    reader: Reader, repository: Repo, head: str, contexts: Iterable[str], shown: Shown, ours: Account
+    posted: Collection[Check], head: str, contexts: Iterable[str], shown: Shown, ours: Account
 ) -> tuple[tuple[tuple[str, str], ...], tuple[Forged, ...]]:
-    """Of one head: the places where the forge shows other than we believe, and what others posted in our name."""
-    posted = reader.statuses(repository, head)
+    """Of what is `posted` on one head: the places where the forge shows other than we believe, and what others posted
+    in our name."""
     lost: list[tuple[str, str]] = []
     forged: list[Forged] = []
     for context in contexts:

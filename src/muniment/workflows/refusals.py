@@ -32,23 +32,52 @@ class Refusals(Codes):
     )
     NO_APPROVAL_REF = violated(
         "{name} does not name an approval: refs/muniment/approvals/COMMIT/PERSON does.",
-        "Make approvals with: muniment approve COMMIT",
+        "Make approvals with muniment approve, as the push says that was denied.",
     )
     APPROVAL_STAYS = violated(
         "An approval is never deleted.",
-        "Take it back with: muniment approve COMMIT --withdraw, then push that.",
+        "Take it back with another statement, and push that.\n{command}",
     )
     APPROVAL_REWOUND = violated(
         "What {person} said before of {head} would be lost.",
-        "Fetch it, then say it again: git fetch origin '+refs/muniment/approvals/*:refs/muniment/approvals/*'",
+        "Fetch it, then say it again.\ngit fetch origin '+refs/muniment/*:refs/muniment/*'",
     )
     APPROVAL_NOT_SIGNED = violated(
         "The statement {statement} is not validly signed by {person} ({signature}).",
-        "Sign it with a key that people.toml has for {person}: muniment approve {head} --key FILE",
+        "Sign it again with a key of {person} (--key FILE), after fetching what is here.\n"
+        "git fetch origin '+refs/muniment/*:refs/muniment/*'\n{command}",
+    )
+    APPROVAL_BY_NOBODY = violated(
+        "The signer of the statement {statement} is not known: {signer}.",
+        "Ask whoever runs this server to add your SSH public key to people.toml, then push the statement again.",
     )
     APPROVAL_ELSEWHERE = violated(
         "The statement {statement} is about {about}, and lies at {head}.",
-        "Make approvals with: muniment approve COMMIT",
+        "Make it again, for the commit itself.\n{command}",
+    )
+    APPROVAL_OTHER_REPOSITORY = violated(
+        "The statement {statement} is for the repository {about}. This one is {repository}.",
+        "Make it again, for this repository.\n{command}",
+    )
+    APPROVAL_UNPROTECTED = violated(
+        "The statement {statement} is for {about}, which is not protected here: nothing asks for it.",
+        "Name a protected branch or tag with --onto. Protected here: {protected}.",
+    )
+    APPROVAL_OTHER_TREE = violated(
+        "The statement {statement} names other files than {head} has.",
+        "Make it again, for the commit itself.\n{command}",
+    )
+    APPROVAL_NOT_ENTITLED = violated(
+        "{person} may not write to {repository}, or is not active here, so nothing that {person} says of it counts.",
+        "Ask somebody else; or have people.toml changed: active = true, and write_access for {repository}.",
+    )
+    ATTESTATION_NOT_ENTITLED = violated(
+        "{person} does not have the security role: the attestation would not count.",
+        "Ask somebody with the security role: {ask}.",
+    )
+    ATTESTED_NOBODY = violated(
+        "The statement {statement} attests {about}, which is no person's id.",
+        "Make it again, with a person's id behind each =.\n{command}",
     )
     NO_RUN_REF = violated(
         "{name} does not name a run of tests: refs/muniment/runs/COMMIT/PIPELINE does.",

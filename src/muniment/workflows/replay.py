@@ -9,17 +9,19 @@ from msgspec import Struct
 from muniment.controls.control import Codes, Reason, Status
 from muniment.decision.binding import BoundClause, BoundPolicy
 from muniment.decision.decision import Decision, Outcome, Reasons, Result, sentences
-from muniment.decision.judge import biting, judge, needed
+from muniment.decision.judge import clauses_at, judge, needed
 from muniment.facts import kinds
 from muniment.facts.facts import Facts
 from muniment.policy.model import Point
 
 NOTHING_KNOWN = Facts({})
-_ALWAYS = tuple(kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS))
+_ALWAYS = tuple(
+    kind.name for kind in (kinds.REVISION, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS, kinds.LANDED_HEADS)
+)
 _EXAMPLES = 3
 
 
-class Row(Struct, frozen=True):
+class ClauseSummary(Struct, frozen=True):
     """One clause over all judged changes: how many had which status, and its commonest reasons. `excepted` of those
     that did not hold were covered by an exception.
 
@@ -29,17 +31,17 @@ class Row(Struct, frozen=True):
     clause: str
     text: str
     control: str
-    counts: dict[str, int]
-    excepted: int
-    today: str
-    reasons: tuple["Common", ...]
+    result_counts: dict[str, int]
+    exception_count: int
+    current_result: str
+    reasons: tuple["CommonReason", ...]
 
 
-class Common(Struct, frozen=True):
+class CommonReason(Struct, frozen=True):
     """One reason: how often, in words of its latest case, and the latest commits that it was said of."""
 
     code: str
-    status: str
+    result: str
     count: int
     message: str
     commits: tuple[str, ...]
@@ -51,12 +53,12 @@ class Summary(Struct, frozen=True):
     repository: str
     target: str
     policy: str
-    changes: int
-    allowed: int
-    denied: int
-    first: str
-    last: str
-    rows: tuple[Row, ...]
+    change_count: int
+    allowed_count: int
+    denied_count: int
+    first_commit: str
+    last_commit: str
+    clauses: tuple[ClauseSummary, ...]
 
 
 class _Tally:
@@ -80,9 +82,9 @@ class _Tally:
                     self.commits[key].append(head)
                 self.latest[key] = reason
 
-    def common(self) -> tuple[Common, ...]:
+    def common(self) -> tuple[CommonReason, ...]:
         return tuple(
-            Common(
+            CommonReason(
                 code,
                 status,
                 count,
@@ -102,7 +104,7 @@ class Replay:
     def __init__(self, policy: BoundPolicy, target: str) -> None:
         self._policy = policy
         self._target = target
-        self.names = frozenset((*_ALWAYS, *needed(biting(policy, Point.MERGE, target))))
+        self.names = frozenset((*_ALWAYS, *needed(clauses_at(policy, Point.MERGE, target))))
         self._outcomes: Counter[Outcome] = Counter()
         self._heads: list[str] = []
         self._tallies = {
@@ -122,35 +124,35 @@ class Replay:
 
     def summary(self, now: str, today: Facts = NOTHING_KNOWN) -> Summary:
         """Everything judged so far; and for the clauses that judge no change, their state by the facts of `today`."""
-        report = {r.clause: r for r in judge(self._policy, today, Point.REPORT, now).results}
+        report = {r.clause: r for r in judge(self._policy, today, Point.STATE, now).results}
         return Summary(
             repository=self._policy.policy.repository,
             target=self._target,
             policy=self._policy.policy.digest,
-            changes=self._outcomes.total(),
-            allowed=self._outcomes[Outcome.ALLOW],
-            denied=self._outcomes[Outcome.DENY],
-            first=self._heads[0] if self._heads else "",
-            last=self._heads[-1] if self._heads else "",
-            rows=tuple(self._row(bound, report.get(bound.clause.id)) for bound in self._policy.clauses),
+            change_count=self._outcomes.total(),
+            allowed_count=self._outcomes[Outcome.ALLOW],
+            denied_count=self._outcomes[Outcome.DENY],
+            first_commit=self._heads[0] if self._heads else "",
+            last_commit=self._heads[-1] if self._heads else "",
+            clauses=tuple(self._row(bound, report.get(bound.clause.id)) for bound in self._policy.clauses),
         )
 
-    def _row(self, bound: BoundClause, report: Result | None) -> Row:
+    def _row(self, bound: BoundClause, report: Result | None) -> ClauseSummary:
         clause, tally = bound.clause, self._tallies[bound.clause.id]
-        return Row(
+        return ClauseSummary(
             clause=clause.id,
             text=clause.text,
             control=clause.control,
-            counts={status.value: tally.statuses[status.value] for status in Status},
-            excepted=tally.excepted,
-            today=_today(bound, report) if Point.MERGE not in clause.bites else "",
+            result_counts={status.value: tally.statuses[status.value] for status in Status},
+            exception_count=tally.excepted,
+            current_result=_today(bound, report) if Point.MERGE not in clause.enforce else "",
             reasons=tally.common(),
         )
 
 
 def state_names(policy: BoundPolicy, target: str) -> frozenset[str]:
     """Names of the facts by which the clauses that judge no change have their state, and of those that all judge by."""
-    return needed((*biting(policy, Point.REPORT, target), *biting(policy, Point.MERGE, target)))
+    return needed((*clauses_at(policy, Point.STATE, target), *clauses_at(policy, Point.MERGE, target)))
 
 
 def _today(bound: BoundClause, report: Result | None) -> str:

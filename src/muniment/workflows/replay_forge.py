@@ -29,7 +29,10 @@ Learnt = Mapping[str, Maybe[Any] | Fact]
 
 _NEEDED = tuple(
     kind.name
-    for kind in (kinds.REVISION, kinds.COMMITS, kinds.FILES, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS)
+    for kind in (
+        *(kinds.REVISION, kinds.COMMITS, kinds.FILES, kinds.PUSHES, kinds.APPROVED_HEADS, kinds.APPROVALS),
+        kinds.LANDED_HEADS,
+    )
 )
 _RUNS = kinds.TEST_RUNS.name
 _ELSEWHERE = "only the service knows it, no forge does"
@@ -84,7 +87,7 @@ class Trial(NamedTuple):
 
     def _read(self, replay: Replay, each: Brought, known: Learnt) -> Facts:
         if isinstance(each.reading, Unknown):
-            raise GitError(each.reading.why, "Try again.")
+            raise GitError(each.reading.reason, "Try again.")
         reading, change, where = each.reading.value, each.change, self.connection
         people = _people(known)
         among = people.value if isinstance(people, Known) else People((), ())
@@ -130,7 +133,7 @@ def supposed(name: str, found: Iterable[Brought]) -> People:
     known = {account.id: account for account in accounts if account.login}
     persons = tuple(_person(name, account) for account in known.values() if not account.machine)
     machines = tuple(
-        Machine(f"m{account.id}", (), (), (f"{name}/{account.login}",), asked=False)
+        Machine(f"m{account.id}", (), (), (f"{name}/{account.login}",), needs_requester=False)
         for account in known.values()
         if account.machine
     )
@@ -164,5 +167,5 @@ def _person(name: str, account: Account) -> Person:
         accounts=(f"{name}/{account.login}",),
         roles=(),
         active=True,
-        writes=("*",),
+        write_access=("*",),
     )

@@ -7,11 +7,11 @@ from msgspec import Struct
 
 from muniment.controls import tests_passed
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.judge import biting, needed
+from muniment.decision.judge import clauses_at, needed
 from muniment.facts import kinds, moments
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import BranchRules, Way
+from muniment.facts.pipeline import BranchRules, BypassPath
 from muniment.git.repository import Repository
 from muniment.policy.model import Point
 from muniment.workflows.supplies import fact
@@ -21,7 +21,7 @@ class Guard(Struct, frozen=True):
     """A gate before the repository. `enforced`: what it denies does not get in. `around` are ways past it."""
 
     enforced: bool
-    around: Maybe[tuple[Way, ...]] = Known(())
+    around: Maybe[tuple[BypassPath, ...]] = Known(())
 
 
 _OF_FILES = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
@@ -32,7 +32,7 @@ def facts_at_merge(
     repository: Repository, policy: BoundPolicy, target: str, tip: str, now: str, guard: Maybe[Guard] = NOBODY_SAID
 ) -> dict[str, Fact]:
     """Those that the clauses need which bite when something is merged into `target`."""
-    names = needed(biting(policy, Point.MERGE, target))
+    names = needed(clauses_at(policy, Point.MERGE, target))
     return repository_facts(repository, target, tip, policy, names, now, guard)
 
 
@@ -80,9 +80,8 @@ def _rules(target: str, policy: BoundPolicy, now: str, guard: Maybe[Guard]) -> M
 def required(target: str, policy: BoundPolicy, now: str) -> tuple[str, ...]:
     """The pipelines that the policy lets nothing in without, on this branch and today, whatever paths are touched."""
     found: dict[str, None] = {}
-    for bound in biting(policy, Point.MERGE, target):
-        until = bound.clause.report_until
-        reports = until is not None and moments.day(now) <= until
-        if bound.control is tests_passed.CONTROL and not bound.clause.paths and not reports:
+    for bound in clauses_at(policy, Point.MERGE, target):
+        monitored = bound.clause.is_monitored(moments.day(now))
+        if bound.control is tests_passed.CONTROL and not bound.clause.paths and not monitored:
             found.update(dict.fromkeys(bound.parameters.pipelines))
     return tuple(found)

@@ -4,43 +4,42 @@ Never those of the change, and never those of an older base that its author chos
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
 
-from muniment.decision.binding import BoundPolicy, bind
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.binding import BoundPolicy
 from muniment.decision.comparison import Difference
-from muniment.decision.tightening import tighten
+from muniment.decision.policies import tighten_policy
 from muniment.errors import ExceptionFileError, PeopleError, PolicyError
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People, Person
 from muniment.facts.statements import PolicyException, Signature, Signed
-from muniment.policy.document import read_policy
 from muniment.policy.exceptions import NAMESPACE, ArmoredSignature, fact, read_exception
-from muniment.policy.people import read_people
 
 Verify = Callable[[bytes, str, str, Person], Signature]  # data, what proves it, namespace, by whom it should be
+PutPeople = Callable[[People], str]  # `Store.put_people`
 
 
-class Written(Protocol):
-    """A place where a company's documents lie: a home, or `.muniment/` at a branch's tip."""
+class RuleSource(Protocol):
+    """A place that has a company's rules: a store, one product's view of it, or `.muniment/` at a branch's tip."""
 
-    def policy_text(self) -> str | None:
-        """policy.toml, None if there is none."""
+    def policy(self) -> BoundPolicy | None:
+        """The policy, bound to its controls, None if there is none. Raises PolicyError for one that is wrong."""
 
-    def people_text(self) -> str | None:
-        """people.toml, None if there is none."""
+    def people(self) -> People | None:
+        """Everybody who is known, None if nobody wrote that down. Raises PeopleError for a list that is wrong."""
 
     def exceptions(self) -> tuple[tuple[str, bytes], ...]:
-        """(id, content) of every file in exceptions/."""
+        """(id, content) of every exception, by id."""
 
 
 class Rules(Struct, frozen=True):
     """What holds. `weaker` are attempts of the branch's own policy to be weaker than the home's: they are void.
 
-    `spoilt` are exception files that cannot be read, with what is wrong: they cover nothing. `texts` are the home's
-    policy and the branch's, as they were written.
+    `spoilt` are exception files that cannot be read, with what is wrong: they cover nothing. `branch_policy` is the
+    branch's own policy before it was laid over the home's, None if it carries none. `people_reference` is what a fact
+    about these people commits to (`facts.Fact.reference`). `people_unknown`: why they are not known here, else "".
     """
 
     policy: BoundPolicy
@@ -48,49 +47,58 @@ class Rules(Struct, frozen=True):
     exceptions: tuple[PolicyException, ...]
     weaker: tuple[Difference, ...]
     spoilt: tuple[str, ...]
-    texts: tuple[str | None, str | None]
+    branch_policy: BoundPolicy | None
+    people_reference: str
+    people_unknown: str = ""
+
+    @property
+    def known_people(self) -> Maybe[People]:
+        """The people, as a fact."""
+        return Unknown(self.people_unknown) if self.people_unknown else Known(self.people)
 
 
-def rules(home: Written | None, branch: Written | None, verify: Verify) -> Rules:
+def rules(
+    home: RuleSource | None, branch: RuleSource | None, verify: Verify, put_people: PutPeople | None = None
+) -> Rules:
     """The rules from a home, a branch's own documents, or both.
 
-    Raises PolicyError or PeopleError where one is missing in both or wrong in either.
+    `put_people` stores the people for a decision that is recorded, None for one that is only shown. Raises PolicyError
+    or PeopleError where one is missing in both or wrong in either.
     """
-    own, theirs = (place.policy_text() if place is not None else None for place in (home, branch))
-    policy, weaker = policy_from(own, theirs)
+    own = branch.policy() if branch is not None else None
+    policy, weaker = effective_policy(home.policy() if home is not None else None, own)
     people = people_of(home, branch)
     exceptions, spoilt = exceptions_of((home, branch), people, verify)
-    return Rules(policy, people, exceptions, weaker, spoilt, (own, theirs))
+    reference = put_people(people) if put_people is not None else people.digest
+    return Rules(policy, people, exceptions, weaker, spoilt, own, reference)
 
 
-def policy_of(home: Written | None, branch: Written | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
+def policy_of(home: RuleSource | None, branch: RuleSource | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
     """The effective policy, bound to its controls, and where the branch's own tried to be weaker."""
-    return policy_from(*(place.policy_text() if place is not None else None for place in (home, branch)))
+    return effective_policy(*(source.policy() if source is not None else None for source in (home, branch)))
 
 
-def policy_from(home: str | None, branch: str | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
-    """The same from the texts alone; None where there is none."""
-    floor = None if home is None else bound(home, "policy.toml of the home")
-    own = None if branch is None else bound(branch, ".muniment/policy.toml")
+def effective_policy(floor: BoundPolicy | None, own: BoundPolicy | None) -> tuple[BoundPolicy, tuple[Difference, ...]]:
+    """Lay a branch's own policy over the home's, and say where it tried to be weaker. Raises PolicyError for none."""
     if floor is not None and own is not None:
-        return tighten(floor, own, CONTROLS, LATER)
+        return tighten_policy(floor, own)
     found = floor or own
     if found is None:
         raise PolicyError(
             "policy.toml",
             "",
             "there is no policy here: neither in .muniment/ at the tip of the branch nor in a home",
-            "Make one with: muniment init --home DIR, then check with --home DIR",
+            "In a clone, fetch what the server published: git fetch origin '+refs/muniment/*:refs/muniment/*'. "
+            "At a server, make one with: muniment init --home DIR, and name it with --home DIR",
         )
     return found, ()
 
 
-def people_of(home: Written | None, branch: Written | None) -> People:
-    """The people: the home's if it has any document of them, else the branch's."""
-    for place, name in ((home, "people.toml of the home"), (branch, ".muniment/people.toml")):
-        text = place.people_text() if place is not None else None
-        if text is not None:
-            return _people(text, name)
+def people_of(home: RuleSource | None, branch: RuleSource | None) -> People:
+    """The people: the home's if it names anybody, else the branch's. A list that names nobody hides no other."""
+    found = [people for source in (home, branch) if source is not None and (people := source.people()) is not None]
+    for people in (*filter(lambda people: people.holders, found), *found):
+        return people
     raise PeopleError(
         "people.toml",
         "",
@@ -99,19 +107,8 @@ def people_of(home: Written | None, branch: Written | None) -> People:
     )
 
 
-@lru_cache(maxsize=16)
-def _people(text: str, name: str) -> People:
-    return read_people(text, name)
-
-
-@lru_cache(maxsize=64)
-def bound(text: str, name: str) -> BoundPolicy:
-    """The text of a policy, read and bound: once for each text. Raises PolicyError."""
-    return bind(read_policy(text, name), CONTROLS, LATER, name, text)
-
-
 def exceptions_of(
-    places: Iterable[Written | None], people: People, verify: Verify
+    places: Iterable[RuleSource | None], people: People, verify: Verify
 ) -> tuple[tuple[PolicyException, ...], tuple[str, ...]]:
     """The exceptions of all places with their signatures verified, and what is wrong with files that are none."""
     found: list[PolicyException] = []

@@ -23,9 +23,12 @@ class Supplier(Protocol):
         """
 
 
-def fact(value: Maybe[Any], source: str, now: str) -> Fact:
-    """A fact that was read at `now` from `source` (a word, such as `vault`), with a salt of its own."""
-    return Fact(value=value, source=source, read_at=now, salt=secrets.token_hex(16))
+def fact(value: Maybe[Any], source: str, now: str, reference: str = "") -> Fact:
+    """A fact that was read at `now` from `source` (a word, such as `vault`), with a salt of its own.
+
+    `reference` is the digest by which a value is committed to that is stored as objects of its own.
+    """
+    return Fact(value=value, source=source, read_at=now, salt=secrets.token_hex(16), reference=reference)
 
 
 def gather(suppliers: Iterable[Supplier], product: str, names: Collection[str], now: str) -> dict[str, Fact]:

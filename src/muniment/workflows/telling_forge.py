@@ -6,10 +6,11 @@ What a change says of itself (names, paths) is an attacker's: it stands there as
 import re
 from collections.abc import Iterable, Iterator
 
-from muniment.decision.account import Account, ReasonTold, ResultTold
+from muniment.decision.account import DecisionReport, ReasonReport, ResultReport
 from muniment.decision.decision import Outcome
 from muniment.errors import MunimentError
 from muniment.facts import paths
+from muniment.facts.statements import ReviewAction
 from muniment.forges.statuses import Annotation, Saying, Status
 
 PENDING = "It is being judged."
@@ -17,12 +18,6 @@ PENDING = "It is being judged."
 _LINE = 140  # characters that every forge shows of one line
 _MOST = 30  # reasons in one text
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
-_COMMAND = re.compile(r"(?:again )?(?:run|with(?: the reason)?): muniment approve \S+ --onto \S+(.*)", re.DOTALL)
-_HERE = (  # what a person does at a forge in place of a command with this option
-    ("--attest", "say on the page behind Details who it was"),
-    ("--answer", "approve it here, with its questions answered on the page behind Details"),
-    ("--withdraw", "take it back here"),
-)
 _STOPPING = ("violated", "unknown")
 
 
@@ -37,7 +32,13 @@ def unread(context: str, url: str, error: MunimentError) -> Status:
     return Status(context, Saying.DENIED, summary, url)
 
 
-def verdict(told: Account, context: str, url: str) -> Status:
+def bypass(context: str, url: str, reason: str) -> Status:
+    """What stands on a head that was merged although it was not allowed then."""
+    summary = f"{_cut(f'Bypass: {reason}.')}\nReview it, or revert it: the page behind Details says how."
+    return Status(context, Saying.DENIED, summary, url)
+
+
+def verdict(told: DecisionReport, context: str, url: str) -> Status:
     """What stands now that it is judged."""
     allowed = told.decision is Outcome.ALLOW
     return Status(
@@ -50,11 +51,11 @@ def verdict(told: Account, context: str, url: str) -> Status:
     )
 
 
-def comment(told: Account, url: str) -> str:
+def comment(told: DecisionReport, url: str) -> str:
     """The one comment; "" while nothing is wrong."""
     if told.decision is Outcome.ALLOW:
         return ""
-    asked = _people(told.could_approve)
+    asked = _people(told.names.get(person, person) for person in told.eligible_reviewers)
     who = f"\n\nWho could approve: {asked}." if asked else ""
     return "\n".join((f"**Muniment does not allow this yet.** [Details]({url})", "", *_details(told))) + who
 
@@ -65,52 +66,52 @@ def plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", shown).replace("@", "@\N{ZERO WIDTH SPACE}").replace("://", ":\N{ZERO WIDTH SPACE}//")
 
 
-def here(remedy: str) -> str:
-    """What to do next, for somebody who is at the forge: there nobody needs a command."""
-    found = _COMMAND.search(remedy)
-    if found is None:
-        return remedy
-    deed = next((said for option, said in _HERE if option in found[1]), "approve it here")
-    before = remedy[: found.start()].replace("approve it ", "").replace("approve ", "")
-    return f"{before}{deed}."
+def remedy_at_forge(reason: ReasonReport) -> str:
+    """What to do next, for somebody who is at the forge: what cannot be said there is on the page behind Details."""
+    if reason.settled_by == ReviewAction.ATTEST or reason.details.get("questions"):
+        return f"{reason.remedy} The page behind Details has the form."
+    return reason.remedy
 
 
-def stopping(told: Account) -> tuple[ResultTold, ...]:
+def stopping(told: DecisionReport) -> tuple[ResultReport, ...]:
     """The clauses that stop it."""
     return tuple(one for one in told.results if one.status in _STOPPING and one.enforced and not one.exception)
 
 
-def _allowed(told: Account) -> str:
+def _allowed(told: DecisionReport) -> str:
     used = sum(1 for one in told.results if one.exception)
     more = f"\n{used} of them by an exception." if used else ""
     return f"All {len(told.results)} clauses allow it.{more}"
 
 
-def _denied(told: Account) -> str:
-    reasons = list(_reasons(told))
-    first = reasons[0] if reasons else ReasonTold("", "It is not allowed.", "", "")
+def _denied(told: DecisionReport) -> str:
+    reasons = blocking_reasons(told)
+    first = reasons[0] if reasons else ReasonReport("", "It is not allowed.", "", "")
     left = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-    return f"{_cut(first.message, _LINE - len(left))}{left}\n{_cut(here(first.remedy))}".strip()
+    return f"{_cut(first.message, _LINE - len(left))}{left}\n{_cut(remedy_at_forge(first))}".strip()
 
 
-def _reasons(told: Account) -> Iterator[ReasonTold]:
-    for result in stopping(told):
-        yield from (reason for reason in result.reasons if reason.remedy or len(result.reasons) == 1)
-    yield from (reason for reason in told.reasons if reason.remedy)
+def blocking_reasons(told: DecisionReport) -> list[ReasonReport]:
+    """What stops it, the worst first: a freeze, which no approval lifts; an objection; the rest as evaluated."""
+    of_clauses = [
+        reason for result in stopping(told) for reason in result.reasons if reason.remedy or len(result.reasons) == 1
+    ]
+    of_clauses.sort(key=lambda reason: reason.settled_by != ReviewAction.WITHDRAW)
+    return [*(reason for reason in told.reasons if reason.remedy), *of_clauses]
 
 
-def _details(told: Account) -> Iterator[str]:
-    found = list(_reasons(told))
+def _details(told: DecisionReport) -> Iterator[str]:
+    found = blocking_reasons(told)
     for reason in found[:_MOST]:
         yield f"- {plain(reason.message)}"
         if reason.remedy:
-            yield f"  Next: {plain(here(reason.remedy))}"
+            yield f"  Next: {plain(remedy_at_forge(reason))}"
     if len(found) > _MOST:
         yield f"- and {len(found) - _MOST} more"
 
 
-def _annotations(told: Account) -> Iterator[Annotation]:
-    for reason in list(_reasons(told))[:_MOST]:
+def _annotations(told: DecisionReport) -> Iterator[Annotation]:
+    for reason in blocking_reasons(told)[:_MOST]:
         kind, _, path = reason.subject.partition(":")
         if kind == "path":
             yield Annotation(paths.to_bytes(path).decode("utf-8", "replace"), 1, 1, reason.message, reason.code)

@@ -10,7 +10,8 @@ from functools import partial
 from msgspec import Struct
 
 from muniment.controls.carrying import carried
-from muniment.facts.change import Revision, Update
+from muniment.errors import GitError
+from muniment.facts.change import ApprovedHead, Revision, Update
 from muniment.facts.maybe import Known
 from muniment.git import files, machine
 from muniment.git.approved import approved_heads
@@ -83,30 +84,69 @@ def _allowing(repository: Repository, target: str, before: str, commit: str, hea
         return commit
     if len(_brought(repository, before, commit)) > LIMIT:
         return ""  # nothing as large was ever allowed: it cannot be judged
+    whole = next((one.head for one in _carried(repository, target, before, commit, heads)), "")
+    return whole or _merged_copy(repository, target, before, commit, heads)
+
+
+def _merged_copy(repository: Repository, target: str, before: str, commit: str, heads: frozenset[str]) -> str:
+    """The allowed head of which a machine made a copy, by a replay or a squash, and then merged the copy into `before`.
+
+    Forges merge so by "rebase, then merge commit", and by "squash" where each merge has a commit. "" if `commit` is
+    anything else.
+    """
+    (made,) = read(repository, [commit])
+    if len(made.parents) != 2 or made.parents[0] != before:
+        return ""
+    copy = made.parents[1]
+    if machine.merged(repository, before, copy) != made.tree:
+        return ""
+    fork = repository.run("merge-base", values=(before, copy), codes=(0, 1)).decode("ascii").strip()
+    if not fork or fork == copy:
+        return ""
+    return next((one.head for one in _carried(repository, target, fork, copy, heads)), "")
+
+
+def heads_of_bypass(repository: Repository, target: str, step: Step, heads: Collection[str]) -> tuple[str, ...] | None:
+    """What a step that nothing allowed includes: its commits, and those of `heads` that a machine alone stands before,
+    with their commits. None if that is more than anybody could tell, or git fails."""
+    if len(step.brought) > LIMIT:
+        return None
+    if not step.commit or not step.brought:
+        return (step.commit,) if step.commit else ()
+    try:
+        kept = [] if step.rewound else list(_carried(repository, target, step.before, step.commit, heads))
+    except GitError:
+        return None
+    return tuple(sorted({step.commit, *step.brought, *(commit.id for one in kept for commit in one.commits)}))
+
+
+def _carried(
+    repository: Repository, target: str, before: str, commit: str, heads: Collection[str]
+) -> Iterator[ApprovedHead]:
+    """Those of `heads` whose approvals `commit` keeps."""
     change = between(repository, before, commit)
-    revision = Revision("", target, before, commit, Known(Update.FORWARD))
+    revision = Revision("", target, before, commit, Known(Update.FAST_FORWARD))
     touched = partial(files.changed, repository, change.bases, commit)
     for approved in approved_heads(repository, revision, change, touched, heads):
         if carried(change.commits, commit, approved) is not None:
-            return approved.head
-    return ""
+            yield approved
 
 
 def _chain(repository: Repository, old: str, new: str) -> list[str] | None:
     """The commits that the branch stood at one after the other; None if it did not grow out of `old`."""
     if not old:
         return [new]
-    asked = ("rev-list", "--first-parent", "--reverse", f"--max-count={LIMIT + 1}", new, f"^{old}", "--")
-    found = repository.run(*asked, timeout=60).decode("ascii").split()
+    options = ("--first-parent", "--reverse", f"--max-count={LIMIT + 1}")
+    found = repository.run("rev-list", *options, values=(new, f"^{old}"), timeout=60).decode("ascii").split()
     if len(found) > LIMIT:
         return [new]  # too many to be told one by one
     if not found or old not in read(repository, found[:1])[0].parents[:1]:
-        grown = repository.run("rev-list", "--max-count=1", old, f"^{new}", "--").strip() == b""
+        grown = repository.run("rev-list", "--max-count=1", values=(old, f"^{new}")).strip() == b""
         return [new] if grown and found else None
     return found
 
 
 def _brought(repository: Repository, before: str, commit: str) -> tuple[str, ...]:
-    known = [f"^{before}"] if before else []
-    asked = ("rev-list", f"--max-count={LIMIT + 1}", commit, *known, "--")
-    return tuple(repository.run(*asked, timeout=60).decode("ascii").split())
+    values = [commit, *([f"^{before}"] if before else [])]
+    out = repository.run("rev-list", f"--max-count={LIMIT + 1}", values=values, timeout=60)
+    return tuple(out.decode("ascii").split())

@@ -44,20 +44,20 @@ def weakened(before: BranchRules, now: BranchRules) -> tuple[str, ...]:
 def others_of_ours(rules: BranchRules) -> tuple[str, ...]:
     """The contexts of ours that the branch's rule demands beside the branch's own."""
     own = context_for(rules.ref)
-    found = {one.context for one in rules.required if one.context.startswith(OURS)}
+    found = {one.context for one in rules.required_statuses if one.context.startswith(OURS)}
     return tuple(sorted(found - {own}))
 
 
 def undemanded(rules: BranchRules) -> tuple[str, ...]:
     """What is to be said of a branch whose rule does not ask for our verdict."""
     own = context_for(rules.ref)
-    asked = any(one.context == own for one in rules.required) or others_of_ours(rules)
+    asked = any(one.context == own for one in rules.required_statuses) or others_of_ours(rules)
     return () if asked or not rules.protected else (f"{own} is not required",)
 
 
 def _statuses(before: BranchRules, now: BranchRules) -> Iterator[str]:
-    required = {one.context: one.by for one in now.required}
-    for one in before.required:
+    required = {one.context: one.by for one in now.required_statuses}
+    for one in before.required_statuses:
         if one.context not in required:
             yield f"{one.context} is not required any more"
         elif one.by and required[one.context] != one.by:

@@ -1,13 +1,14 @@
 """What people do at a forge, as a story needs it: they push, open, review, merge. One class for each vendor."""
 
 import base64
+import json
 import os
 import secrets
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, Protocol
-
-import requests
 
 from tests.support.repos import Repo
 
@@ -110,8 +111,7 @@ class GiteaActing:
     def __init__(self, url: str, administrator: str) -> None:
         self.url = url.rstrip("/")
         self._admin = administrator
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._suffix = secrets.token_hex(3)
         self._tokens: dict[str, str] = {}
         self.path = f"org-{self._suffix}/shop"
@@ -135,12 +135,15 @@ class GiteaActing:
 
     def _call(self, method: str, path: str, token: str, body: Any = None) -> Any:
         header = token if " " in token else f"token {token}"
-        answer = self._session.request(
-            method, f"{self.url}/api/v1/{path}", json=body, headers={"Authorization": header}, timeout=30
-        )
-        if not answer.ok:
-            raise Refused(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-        return answer.json() if answer.content else None
+        headers = {"Authorization": header, "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/api/v1/{path}", data, headers, method=method)
+        try:
+            with self._opener.open(request, timeout=30) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            raise Refused(f"{method} {path}: {error.code} {error.read(200)!r}") from None
+        return json.loads(content) if content else None
 
     def _at(self, method: str, path: str, token: str, body: Any = None) -> Any:
         return self._call(method, f"repos/{self.path}/{path}", token, body)
@@ -192,6 +195,7 @@ class GiteaActing:
         body = {"rule_name": rule, "enable_status_check": True, "status_check_contexts": [context]}
         self._at("POST", "branch_protections", self._admin, {**body, "enable_push": False})
 
-    def branch(self, name: str) -> None:
-        """A new branch at main's tip."""
-        self._at("POST", "branches", self._admin, {"new_branch_name": name, "old_branch_name": "main"})
+    def branch(self, name: str, old: str = "main", who: str = "") -> None:
+        """A new branch at another's tip, made by the API."""
+        token = self.token(who) if who else self._admin
+        self._at("POST", "branches", token, {"new_branch_name": name, "old_branch_name": old})

@@ -35,6 +35,7 @@ class FakeGitea(Pulls):
         self.passwords: dict[str, str] = {}
         self.secrets: dict[str, list[str] | None] = {"shop": []}  # by repository, and by organisation
         self.actions = True
+        self.scopes = {"user", "repository", "issue", "organization"}  # of every token, to write
         self.moved: dict[str, str] = {}
         self.administrator = self._user("root1", admin=True)
 
@@ -73,6 +74,8 @@ class FakeGitea(Pulls):
             return Reply(401, {"message": "invalid username, password or token"})
         if path not in self.repos or self.level(path, self.login(request)) < 1:
             return NOT_FOUND
+        if refused := self.scoped(request, "issue" if "/issues" in request.path else "repository"):
+            return refused
         return None if self.level(path, self.login(request)) >= _LEVELS.index(level) else FORBIDDEN
 
     # people and repositories
@@ -80,7 +83,15 @@ class FakeGitea(Pulls):
     def about(self, request: Request) -> Reply:
         return Reply(200, {"version": self.version})
 
+    def scoped(self, request: Request, scope: str) -> Reply | None:
+        """None if the tokens have that scope (`repository`, or `read:repository` for reading alone)."""
+        enough = {scope} if request.method != "GET" else {scope, f"read:{scope}"}
+        text = f"token does not have at least one of required scope(s): [{scope}]"
+        return None if enough & self.scopes else Reply(403, {"message": text})
+
     def me(self, request: Request) -> Reply:
+        if refused := self.scoped(request, "user"):
+            return refused
         return Reply(200, self.users[login]) if (login := self.login(request)) else Reply(401, {"message": "token"})
 
     def make_user(self, request: Request) -> Reply:
@@ -225,7 +236,8 @@ class FakeGitea(Pulls):
     def drop_rule(self, request: Request) -> Reply:
         if refused := self.may(request, "admin"):
             return refused
-        self.rules[request.found[0]].pop(unquote(request.found[1]))
+        if self.rules.get(request.found[0], {}).pop(unquote(request.found[1]), None) is None:
+            return NOT_FOUND
         self._protect(request.found[0])
         return Reply(204)
 
@@ -272,6 +284,18 @@ class FakeGitea(Pulls):
         if refused := self.may(request, "admin"):
             return refused
         return self.listed(request, self.hooked.setdefault(request.found[0], []))
+
+    def drop_hook(self, request: Request) -> Reply:
+        return self.may(request, "admin") or NOT_FOUND
+
+    def drop_branch(self, request: Request) -> Reply:
+        return self.may(request, "write") or NOT_FOUND
+
+    def issues(self, request: Request) -> Reply:
+        return self.may(request, "read") or self.listed(request, [])
+
+    def organisation(self, request: Request) -> Reply:
+        return self.scoped(request, "organization") or NOT_FOUND
 
     def set_hook(self, request: Request) -> Reply:
         if refused := self.may(request, "admin"):
@@ -320,6 +344,10 @@ class FakeGitea(Pulls):
         Route("GET", _R + "/actions/secrets", "secrets", secret_names),
         Route("GET", "/api/v1/orgs/([^/]+)/actions/secrets", "organisation's secrets", organisation_secrets),
         Route("GET", _R + "/hooks", "hooks", hooks),
+        Route("DELETE", _R + "/hooks/([0-9]+)", "drop hook", drop_hook),
+        Route("DELETE", _R + "/branches/(.+)", "drop branch", drop_branch),
+        Route("GET", _R + "/issues", "issues", issues),
+        Route("GET", "/api/v1/orgs/([^/]+)", "organisation", organisation),
         Route("POST", _R + "/hooks()", "make hook", set_hook),
         Route("PATCH", _R + "/hooks/([0-9]+)", "change hook", set_hook),
         Route("*", r"/([^/]+/[^/]+\.git)/(.*)", "git", git),

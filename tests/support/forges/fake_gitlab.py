@@ -49,6 +49,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         self.hooked: list[dict[str, Any]] = []
         self.train: list[dict[str, Any]] = []
         self.refresh = "first"
+        self.scopes = ["api"]  # of the token
         self.variables: dict[str, list[str] | None] = {"ciVariables": [], "inheritedCiVariables": [], "all": None}
 
     # who asks
@@ -65,6 +66,8 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
             return Reply(401, {"message": "401 Unauthorized"})
         if request.found and unquote(request.found[0]) not in ("5", self.world.path):
             return NOT_FOUND
+        if "api" not in self.scopes and (request.method != "GET" or "read_api" not in self.scopes):
+            return Reply(403, {"error": "insufficient_scope"})
         tiers = ("free", "premium", "ultimate")
         if tiers.index(self.tier) < tiers.index(tier):
             return NOT_FOUND
@@ -78,7 +81,9 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         return Reply(200, {**user_json(user), "bot": True}) if user else Reply(401, {"message": "401 Unauthorized"})
 
     def own_token(self, request: Request) -> Reply:
-        return self.may(request) or Reply(200, {"id": 1, "scopes": ["api"]})
+        if self.asker(request) is None:
+            return Reply(401, {"message": "401 Unauthorized"})
+        return Reply(200, {"id": 1, "scopes": self.scopes})
 
     def users(self, request: Request) -> Reply:
         name = request.query["username"]
@@ -213,7 +218,9 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def change_protected(self, request: Request) -> Reply:
         if refused := self.may(request, 40):
             return refused
-        rule = next(one for one in self.protected if one["name"] == unquote(request.found[1]))
+        rule = next((one for one in self.protected if one["name"] == unquote(request.found[1])), None)
+        if rule is None:
+            return NOT_FOUND
         if request.method == "DELETE":
             self.protected.remove(rule)
             return Reply(204)
@@ -256,6 +263,10 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         there |= row
         return Reply(200, there)
 
+    def absent(self, request: Request) -> Reply:
+        least = 40 if "hooks" in request.path else 20
+        return self.may(request, least) or NOT_FOUND
+
     def cars(self, request: Request) -> Reply:
         return self.may(request, 30, "premium") or self.listed(request, self.train)
 
@@ -266,6 +277,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         return Reply(200, json.loads(json.dumps(body)), {"X-Total": str(len(items))})
 
     routes = (
+        Route("DELETE", _P + "/(repository/branches/[^/]+|merge_requests/0/notes/0|hooks/0)", "absent", absent),
         Route("GET", "/api/v4/metadata", "metadata", metadata),
         Route("GET", "/api/v4/user", "me", me),
         Route("GET", "/api/v4/users", "users", users),

@@ -174,7 +174,8 @@ class Pulls(Faulty):
     def commits(self, request: Request) -> Reply:
         pull = self._pull(request)
         git: Repo = self.repos[pull["path"]]["git"]
-        listed = git.git("rev-list", f"refs/pull/{pull['number']}/head", f"^{pull['target']}").split()
+        base = pull["merge_base"] if pull["merged"] else pull["target"]
+        listed = git.git("rev-list", f"refs/pull/{pull['number']}/head", f"^{base}").split()
         return self.listed(request, [self._commit(git, one) for one in listed])
 
     def _commit(self, git: Repo, name: str) -> dict[str, Any]:
@@ -282,6 +283,8 @@ class Pulls(Faulty):
         return Reply(201, row)
 
     def edit(self, request: Request) -> Reply:
+        if refused := self.may(request, "read"):
+            return refused
         for pull in self.pulls.values():
             for row in pull["comments"]:
                 if str(row["id"]) == request.found[1]:
@@ -311,6 +314,8 @@ class Pulls(Faulty):
             author = f"{pull['by']} <{pull['by']}@example.test>"
             merged = git.raw_commit(tree, [base], author=author, committer=who, message="squash\n")
         else:
+            if style == "rebase-merge":  # of a change of one commit
+                head = git.raw_commit(tree, [base], author=who, committer=who, message="replay\n")
             merged = git.raw_commit(tree, [base, head], author=who, committer=who, message="merge\n")
         git.branch(target, merged)
         at = self.moment()

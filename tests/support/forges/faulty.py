@@ -30,6 +30,9 @@ class Fault(Enum):
     UNAUTHORIZED = "401"
     LIMITED = "429, X-RateLimit"
     LIMITED_OTHERWISE = "403, Retry-After"
+    LIMITED_BESIDE = "403, a message about a secondary rate limit, and requests left"
+    LIMITED_FOR_A_WHILE = "429, Retry-After"
+    LIMITED_ALONE = "429, and nothing else"
     FAILED = "500"
     SLOW = "slow"
     CUT = "the connection ends in the middle"
@@ -38,6 +41,9 @@ class Fault(Enum):
     STALE = "as it was before the last write"
     ELSEWHERE = "a redirect to another host"
     LOST = "a write is done, and its answer lost"
+
+
+LIMITS = tuple(fault for fault in Fault if fault.name.startswith("LIMITED"))
 
 
 class Request(NamedTuple):
@@ -74,6 +80,7 @@ class Faulty:
     routes: tuple[Route, ...] = ()
     slow = 10.0  # seconds; clients in tests wait less
     reads: tuple[str, ...] = ()  # calls that only read, although they are no GET
+    headers: Mapping[str, str] = MappingProxyType({})  # of every answer that has not got them by itself
     tagged = False  # whether answers have validators, by which they are asked for again
 
     def __init__(self) -> None:
@@ -174,6 +181,7 @@ class Faulty:
             if fault is Fault.CUT:
                 handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[")
             return
+        reply = reply._replace(headers={**self.headers, **reply.headers})
         try:
             _send(handler, self._tagged(request, reply) if self.tagged and fault is None else reply)
         except (BrokenPipeError, ConnectionResetError):  # a client that waits no longer
@@ -226,6 +234,13 @@ _REPLIES = {
         },
     ),
     Fault.LIMITED_OTHERWISE: Reply(403, {"message": "secondary limit"}, {"Retry-After": "30"}),
+    Fault.LIMITED_BESIDE: Reply(
+        403,
+        {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."},
+        {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4987"},
+    ),
+    Fault.LIMITED_FOR_A_WHILE: Reply(429, {"message": "slow down"}, {"Retry-After": "30"}),
+    Fault.LIMITED_ALONE: Reply(429, b"Retry later\n", {"Content-Type": "text/plain"}),
     Fault.FAILED: Reply(500, {"message": "it broke"}),
     Fault.MALFORMED: Reply(200, b"<html>sign in</html>"),
     Fault.ELSEWHERE: Reply(302, None, {"Location": "http://127.0.0.2:9/"}),

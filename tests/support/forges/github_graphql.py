@@ -29,7 +29,10 @@ class GitHubGraphQL(Faulty):
         variables = request.body["variables"]
         if f"{variables['owner']}/{variables['name']}" != self.world.path:
             return Reply(200, {"data": {"repository": None}, "errors": [shown.error("shown.NOT_FOUND", "repository")]})
-        data = self._queue_data(variables) if "mergeQueue(" in request.body["query"] else self._pull_data(variables)
+        asked = request.body["query"]
+        data = self._queue_data(variables) if "mergeQueue(" in asked else self._pull_data(variables)
+        if asked.lstrip().startswith("query Reviews("):
+            data = {f"p{number}": self._standing(one) for number, one in self.world.changes.items()}
         answer: dict[str, Any] = {
             "data": {"repository": selected(request.body["query"], {"repository": data})["repository"]}
         }
@@ -42,7 +45,7 @@ class GitHubGraphQL(Faulty):
         return {"mergeQueue": {"entries": self._part(self.queue, variables.get("after"))} if self.queue else None}
 
     def _pull_data(self, variables: dict[str, Any]) -> dict[str, Any]:
-        change = self.world.changes.get(variables["number"])
+        change = self.world.changes.get(variables.get("number", 0))
         if change is None:
             return {"pullRequest": None}
         commits = [self._commit(one) for one in self.world.commits(change)]
@@ -62,6 +65,15 @@ class GitHubGraphQL(Faulty):
             "tip": {"nodes": [{"commit": {"oid": change.head, "statusCheckRollup": rollup}}]},
         }
         return {"pullRequest": pull}
+
+    def _standing(self, change: Change) -> dict[str, Any]:
+        """The reviews of one change that stand, and who of their authors may write."""
+        there = [
+            {**shown.review(one), "authorCanPushToRepository": self.world.writes(one.by.login)}
+            for one in change.reviews
+            if shown.review(one)["state"] in ("APPROVED", "CHANGES_REQUESTED")
+        ]
+        return {"number": change.number, "reviews": self._part(there, None)}
 
     def _itself(self, change: Change) -> dict[str, Any]:
         """What REST tells too."""

@@ -4,7 +4,7 @@ A call can fail before it does anything, after it did it (the answer got lost), 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from msgspec import structs
@@ -14,7 +14,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.events import Event
 from muniment.forges.forge import Forge
-from muniment.forges.limits import Limits
+from muniment.forges.reviews import standing
 from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
 from muniment.forges.shapes import (
     About,
@@ -26,13 +26,16 @@ from muniment.forges.shapes import (
     Merging,
     Move,
     Reading,
+    RefusedRequest,
     Repo,
     Review,
     Said,
+    StandingReviews,
     State,
     Vendor,
 )
 from muniment.forges.statuses import Saying, Status
+from muniment.http.rate_limits import RateLimit
 from muniment.workflows.judge_at_forge import Due, Verdict
 from muniment.workflows.reconcile_forge import Kept
 
@@ -142,14 +145,20 @@ class Reader:
     def about(self) -> About:
         return About(Vendor.GITEA, "1.22", "", OURS)
 
-    def limits(self) -> Limits:
-        return Limits()
+    def limits(self) -> dict[str, RateLimit]:
+        return {}
+
+    def requests(self) -> dict[str, int]:
+        return {"rest": len(self._world.calls)}
 
     def repositories(self) -> tuple[Listed, ...]:
         return self._world.call("repositories", lambda: (Listed(REPO, ()),))  # type: ignore[no-any-return]
 
     def repository(self, path: str) -> Listed:
         return self._world.call("repository", lambda: Listed(REPO, ()))  # type: ignore[no-any-return]
+
+    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
+        return ()
 
     def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
         def listed() -> tuple[Change, ...]:
@@ -190,13 +199,16 @@ class Reader:
     def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
         return self._world.call("pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
 
+    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
+        return self._world.call("all_pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
+
     def rules(self, repository: Repo, ref: str) -> BranchRules:
         return self._world.call("rules", lambda: self._world.rules or BranchRules(ref))  # type: ignore[no-any-return]
 
     def settings(self, repository: Repo) -> ForgeSettings:
         return self._world.call("settings", lambda: self._world.settings)  # type: ignore[no-any-return]
 
-    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
         def listed() -> tuple[Check, ...]:
             newest = {(s.context, by.id): (s, by) for at, s, by in self._world.posted if at == head}
             return tuple(
@@ -204,6 +216,13 @@ class Reader:
             )
 
         return self._world.call("statuses", listed)  # type: ignore[no-any-return]
+
+    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> dict[int, StandingReviews]:
+        def listed() -> dict[int, StandingReviews]:
+            there = {number: self._world.changes[number] for number in numbers if number in self._world.changes}
+            return {number: StandingReviews(standing(self._world.reviews(one))) for number, one in there.items()}
+
+        return self._world.call("standing_reviews", listed)  # type: ignore[no-any-return]
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         return self._world.call("group", lambda: self._world.groups[head])  # type: ignore[no-any-return]
@@ -275,7 +294,8 @@ class Row:
         """A reading is due."""
         if self.since is None:
             self.since = since
-            if self.context:
+            denied = self.status is not None and self.status.saying is Saying.DENIED
+            if self.context and not denied:
                 self.status = pending(self.context)
 
 

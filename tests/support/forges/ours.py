@@ -5,6 +5,7 @@ from collections.abc import Callable
 from muniment.forges.forge import Forge
 from muniment.forges.github import connect
 from muniment.forges.gitlab import connect as gitlab_connect
+from muniment.forges.http import ALONE, Transport
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 from tests.support.forges.faulty import Fault
@@ -13,10 +14,16 @@ from tests.support.forges.github_shown import APP
 NOW = "2026-11-24T09:00:00.000000Z"
 
 
-def github(fake: FakeGitHub, *, seconds: float = 30, now: Callable[[], str] = lambda: NOW) -> Forge:
+def github(
+    fake: FakeGitHub,
+    *,
+    seconds: float = 30,
+    now: Callable[[], str] = lambda: NOW,
+    transport: Transport = ALONE,
+) -> Forge:
     """As the App."""
     credential = {"app_id": str(APP), "pem": fake.pem}
-    return connect.app("github", fake.url, credential, now, seconds=seconds)
+    return connect.app("github", fake.url, credential, now, seconds=seconds, transport=transport)
 
 
 def gitlab(
@@ -25,9 +32,12 @@ def gitlab(
     seconds: float = 30,
     now: Callable[[], str] = lambda: NOW,
     clock: Callable[[], float] = lambda: 0.0,
+    transport: Transport = ALONE,
 ) -> Forge:
     """With the project's token. By `clock` each answer comes at once, however busy the machine is."""
-    return gitlab_connect.forge("gitlab", fake.url, lambda: TOKEN, now, seconds=seconds, clock=clock)
+    return gitlab_connect.forge(
+        "gitlab", fake.url, lambda: TOKEN, now, seconds=seconds, clock=clock, transport=transport
+    )
 
 
 def patience(fault: Fault) -> float:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from muniment.decision.binding import BoundPolicy
 from muniment.decision.decision import Outcome
+from muniment.decision.policies import read_bound_policy
 from muniment.errors import ForgeError
 from muniment.facts import moments
+from muniment.facts.people import People
 from muniment.forges.connecting import Connection, connect
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Reading, Repo, Vendor
@@ -16,6 +19,7 @@ from muniment.git import documents, signatures
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
 from muniment.policy.pack import pack_text
+from muniment.policy.people import read_people
 from muniment.workflows import forge_changes, sources
 from muniment.workflows.judge_change import Judgement
 from tests.support.forges.acting import NAMES, Acting, Work
@@ -32,14 +36,14 @@ def now() -> str:
 class Texts(Struct, frozen=True):
     """A home with nothing but a policy and people."""
 
-    policy: str
-    people: str
+    policy_text: str
+    people_text: str
 
-    def policy_text(self) -> str:
-        return self.policy
+    def policy(self) -> BoundPolicy:
+        return read_bound_policy(self.policy_text, "policy.toml")
 
-    def people_text(self) -> str:
-        return self.people
+    def people(self) -> People:
+        return read_people(self.people_text, "people.toml")
 
     def exceptions(self) -> tuple[tuple[str, bytes], ...]:
         return ()
@@ -56,7 +60,7 @@ def everybody(acting: Acting) -> str:
         roles = '["developer", "security"]' if name == "dave" else '["developer"]'
         entries.append(
             f'[[person]]\nid = "{name}"\nname = "{name.title()}"\nemails = ["{login}@example.test"]\nkeys = []\n'
-            f'roles = {roles}\nactive = true\nwrites = ["*"]\n[person.accounts]\n{FORGE} = "{login}"\n'
+            f'roles = {roles}\nactive = true\nwrite_access = ["*"]\n[person.accounts]\n{FORGE} = "{login}"\n'
         )
     return "\n".join(entries)
 
@@ -118,7 +122,7 @@ class Stage:
         status = Status(context_for(ref), saying, f"{saying.value} by policy", "https://muniment.example/changes/1")
         self.forge.publisher.publish(self.repository, head, status)
 
-    def codes(self, judgement: Judgement, clause: str = "review.two-others") -> list[str]:
+    def codes(self, judgement: Judgement, clause: str = "review.two-reviewers") -> list[str]:
         """The codes of one clause's reasons."""
         found = next(result for result in judgement.decision.results if result.clause == clause)
         return [

@@ -37,7 +37,7 @@ def settle(stage: Stage) -> None:
 
 def connect(stage: Stage) -> None:
     """Our account sees the repository and misses nothing; one that may only read misses nearly everything."""
-    assert stage.listed.missing == ()
+    assert stage.listed.missing_abilities == ()
     assert stage.repository.path in [listed.repository.path for listed in stage.forge.reader.repositories()]
     about = stage.forge.reader.about()
     assert about.ours.login == stage.acting.login("muniment")
@@ -51,7 +51,7 @@ def protect(stage: Stage) -> None:
     assert plan.steps
     after = stage.forge.protector.apply(stage.repository, plan)
     assert after.protected
-    assert [required.context for required in after.required] == [context_for(MAIN)]
+    assert [required.context for required in after.required_statuses] == [context_for(MAIN)]
     assert after.stale_dismissed
     assert after.pushers == ()
     assert after.bypass == ()
@@ -135,13 +135,19 @@ def changes_requested(stage: Stage, number: int) -> None:
 
 
 def retarget(stage: Stage, number: int) -> None:
-    """An approval is for one branch."""
+    """An approval is for one branch, and ends when the change is pointed at another: also once it points back."""
     stage.work.push("ada", stage.work.tip("main"), "release")
     settle(stage)
     stage.acting.retarget("ada", number, "release")
     assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
     settle(stage)
     stage.acting.retarget("ada", number, "main")
+    judgement = stage.judge(number)
+    assert stage.codes(judgement) == ["too-few-approvals"]
+    assert stage.verdict(number) is Outcome.DENY
+    settle(stage)
+    for name in ("bob", "dave"):
+        stage.acting.approve(name, number)
     assert stage.verdict(number) is Outcome.ALLOW
 
 
@@ -293,6 +299,7 @@ def tell(stage: Stage) -> None:
     force_push(stage, number)
     changes_requested(stage, number)
     retarget(stage, number)
+    first_pusher_elsewhere(stage)
     comment(stage, number)
     squash(stage, number)
     merge(stage)
@@ -307,3 +314,20 @@ def open_another(stage: Stage) -> int:
     head = stage.work.commit("bob", {"third.py": "z = 1\n"}, stage.work.tip("main"))
     stage.work.push("bob", head, "third")
     return stage.acting.open("bob", "third", "main", "third")
+
+
+def first_pusher_elsewhere(stage: Stage) -> None:
+    """Whoever pushed a commit first, in another's name and to another branch, is a contributor: they cannot approve."""
+    base = stage.work.tip("main")
+    head = stage.work.commit("ada", {"disguised.py": "z = 1\n"}, base)
+    stage.work.push("bob", head, "bobs")
+    settle(stage)
+    stage.work.push("ada", head, "adas")
+    number = stage.acting.open("ada", "adas", "main", "disguised")
+    eventually(lambda: pushers(stage, number) == {"ada"}, "it is known who pushed")
+    for name in ("bob", "carol"):
+        stage.acting.approve(name, number)
+    assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
+    assert stage.verdict(number) is Outcome.DENY
+    stage.acting.approve("dave", number)
+    assert stage.verdict(number) is Outcome.ALLOW

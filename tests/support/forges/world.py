@@ -100,6 +100,7 @@ class Change:
     merged_at: str = ""
     automatic: User | None = None
     queued: str = ""  # the group's head
+    landed: list[str] | None = None  # its commits once it is merged, oldest first
 
 
 class World:
@@ -232,7 +233,7 @@ class World:
     def merge(self, login: str, number: int, method: str = "merge") -> str:
         change, at = self._touch(number)
         branch = change.target.removeprefix("refs/heads/")
-        tip = self.repo.tip(branch)
+        tip, change.landed = self.repo.tip(branch), self.commits(change)
         tree = self.repo.merged_tree(tip, change.head)
         parents = [tip, change.head] if method == "merge" else [tip]
         merger, author = (f"{one} <{one}@example.test>" for one in (login, change.by.login))
@@ -265,6 +266,8 @@ class World:
 
     def commits(self, change: Change) -> list[str]:
         """The commits of a change, oldest first."""
+        if change.landed is not None:
+            return change.landed
         key = f"{change.head} {self.repo.tip(change.target)}"
         if key not in self._told:
             self._told[key] = self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}")

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.http import Cache, Client, malformed, moment
+from muniment.forges.http import ALONE, Client, Transport, malformed, moment
 from muniment.forges.kept import Kept
 from muniment.forges.shapes import Account, Change, Check, Repo, State, Vendor
 
@@ -19,12 +19,14 @@ _STATES = {"success": "success", "pending": "pending", "failure": "failure", "er
 class Gitea:
     """One installation, spoken to with one token."""
 
-    def __init__(self, url: str, token: Callable[[], str], *, cache: Cache | None = None, seconds: float = 15) -> None:
+    def __init__(
+        self, url: str, token: Callable[[], str], *, transport: Transport = ALONE, seconds: float = 15
+    ) -> None:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).hostname or ""
         self._token = token
-        self.client = Client(f"{self.url}/api/v1", self.header, cache=cache, seconds=seconds)
-        self.kept = Kept(cache)
+        self.client = Client(f"{self.url}/api/v1", self.header, transport=transport, seconds=seconds)
+        self.kept = Kept(transport.cache)
 
     def header(self) -> Mapping[str, str]:
         """What opens the door; nothing without a token."""

@@ -3,7 +3,7 @@
 The change and its timeline are read each time, and who may write; what they show to be as it was is not asked again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -14,11 +14,13 @@ from muniment.facts.pipeline import ForgeSettings
 from muniment.forges import pushed
 from muniment.forges.gitea import moves, timeline
 from muniment.forges.gitea.client import Gitea, account, branch, change, check, needed, place, repository, short
+from muniment.forges.gitea.probes import probes
 from muniment.forges.gitea.rules import effective
 from muniment.forges.gitea.settings import settings
-from muniment.forges.http import Proof, elsewhere, malformed
+from muniment.forges.http import CONCERNS_ALL, Proof, elsewhere, malformed
 from muniment.forges.learning import learnt, value
-from muniment.forges.limits import Limits
+from muniment.forges.permission_checks import find_refused_requests
+from muniment.forges.reviews import standing
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
     NOT_ASKED,
@@ -33,12 +35,15 @@ from muniment.forges.shapes import (
     Merging,
     Move,
     Reading,
+    RefusedRequest,
     Repo,
     Retarget,
     Review,
+    StandingReviews,
     State,
 )
 from muniment.git.signatures import embedded_key
+from muniment.http.rate_limits import RateLimit
 
 T = TypeVar("T")
 Rows = tuple[Any, ...]
@@ -67,8 +72,12 @@ class GiteaReader:
     def about(self) -> About:
         return About(self._gitea.vendor, self._gitea.version, "", self._gitea.ours)
 
-    def limits(self) -> Limits:
-        return self._client.limits
+    def limits(self) -> Mapping[str, RateLimit]:
+        """All rate limits of our account as last told, by resource."""
+        return self._client.limits()
+
+    def requests(self) -> Mapping[str, int]:
+        return {self._client.resource: self._client.asked}
 
     def repositories(self) -> tuple[Listed, ...]:
         return tuple(_listed(row, "user/repos") for row in self._client.listed("user/repos", Proof.TOTAL))
@@ -76,6 +85,9 @@ class GiteaReader:
     def repository(self, path: str) -> Listed:
         where = place(path)
         return _listed(self._client.get(where), where)
+
+    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
+        return find_refused_requests(probes(self._gitea, repository))
 
     def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
         where = place(repository.path, "pulls")
@@ -135,6 +147,12 @@ class GiteaReader:
         rows = self._client.listed(where, Proof.TOTAL, until=lambda row: moves.over(row, ref, base, since, where))
         return tuple(move for move in moves.told(rows, ref, where) if not pushed.over(move, base, since))
 
+    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
+        path = repository if isinstance(repository, str) else repository.path
+        where = place(path, "activities", "feeds")
+        rows = self._client.listed(where, Proof.TOTAL, until=lambda row: moves.is_before(row, since, where))
+        return moves.of_all_branches(rows, since, where)
+
     def tip(self, repository: Repo, ref: str) -> str:
         where = place(repository.path, "branches", short(ref))
         return _tip(self._client.get(where), where).commit
@@ -145,13 +163,14 @@ class GiteaReader:
     def settings(self, repository: Repo) -> ForgeSettings:
         return settings(self._gitea, repository)
 
-    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
         where = place(repository.path, "commits", head, "statuses")
         rows = self._client.listed(where, Proof.TOTAL, sort="recentupdate")
         newest: dict[tuple[str, str], Check] = {}
         for row in sorted(rows, key=lambda row: -int(needed(row, "id", int, where))):
             found = check(row, where)
-            newest.setdefault((found.context, found.by.id), found)
+            if not until or found.at <= until:
+                newest.setdefault((found.context, found.by.id), found)
         return tuple(newest.values())
 
     def may_write(self, repository: Repo, account: Account) -> bool:
@@ -163,6 +182,18 @@ class GiteaReader:
         if account.id and str(who.get("id")) != account.id:
             raise malformed(where)  # the login has another owner meanwhile
         return needed(found, "permission", str, where) in _WRITES
+
+    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
+        found: dict[int, StandingReviews] = {}
+        for number in numbers:
+            where = place(repository.path, "pulls", number, "reviews")
+            try:
+                rows = self._client.listed(where, Proof.TOTAL)
+                found[number] = StandingReviews(standing(timeline.reviews(rows, (), where)))
+            except ForgeError as error:
+                if error.code in CONCERNS_ALL:
+                    raise
+        return found
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         told = f"{target} of {repository.path} has no merge queue, and {head[:12]} is no group of one"
@@ -182,15 +213,9 @@ class GiteaReader:
         return rows
 
     def _reviews(self, repository: Repo, found: Change, events: Rows) -> tuple[Review, ...]:
-        """The reviews: whatever becomes of one leaves something in the timeline, but for one that is taken back in."""
+        """The reviews, asked for each time: not all that becomes of one leaves something in the timeline."""
         where = place(repository.path, "pulls", found.number, "reviews")
-        rows = self._gitea.kept.once(
-            Rows,
-            ("reviews", repository.id, str(found.number)),
-            timeline.of_reviews(events),
-            lambda: self._client.listed(where, Proof.TOTAL),
-            lambda listed: timeline.settled(listed, events),
-        )
+        rows = self._client.listed(where, Proof.TOTAL)
         return timeline.reviews(rows, events, where)
 
     def _retargets(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:

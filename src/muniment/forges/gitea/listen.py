@@ -45,6 +45,7 @@ class GiteaListener:
             number=_number(found),
             ref=_ref(name, found),
             head=str(found.get("sha") or found.get("after") or ""),
+            context=str(found.get("context") or ""),
             actor=_actor(_table(found, "sender")),
         )
 

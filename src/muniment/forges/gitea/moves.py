@@ -6,10 +6,10 @@ both ends. Where two pushes do not meet, one that nobody told of lies between th
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -18,7 +18,6 @@ from muniment.forges.gitea.client import account, needed
 from muniment.forges.http import malformed, moment
 from muniment.forges.shapes import Account, Move
 
-_ENDS = re.compile(r"/compare/(.*)\.\.\.([0-9a-f]{40}|[0-9a-f]{64})")
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PUSHED = "commit_repo"
 _BEFORE = 90  # days
@@ -67,10 +66,26 @@ def told(rows: Iterable[Any], ref: str, where: str) -> list[Move]:
     return [move for move in found if move is not None]
 
 
+def of_all_branches(rows: Iterable[Any], since: str, where: str) -> tuple[Move, ...]:
+    """The pushes to any branch at or after `since` among a feed's rows, oldest first. Raises MALFORMED."""
+    listed = list(rows)
+    refs = {row.get("ref_name") for row in listed if row.get("op_type") == _PUSHED}
+    found = [structs.replace(move, ref=ref) for ref in refs if _is_branch(ref) for move in told(listed, ref, where)]
+    return tuple(sorted((move for move in found if move.at >= since), key=lambda move: move.at))
+
+
+def _is_branch(ref: Any) -> TypeGuard[str]:
+    return isinstance(ref, str) and ref.startswith("refs/heads/")
+
+
+def is_before(row: Any, since: str, where: str) -> bool:
+    """Whether a feed's row is from before a moment. Raises MALFORMED."""
+    return moment(row.get("created") if isinstance(row, dict) else None, where) < since
+
+
 def over(row: Any, ref: str, base: str, since: str, where: str) -> bool:
     """Whether a feed has come to what was before (`pushed.over`). Raises MALFORMED."""
-    at = moment(row.get("created") if isinstance(row, dict) else None, where)
-    return at < since or any(pushed.over(move, base, since) for move in told([row], ref, where))
+    return is_before(row, since, where) or any(pushed.over(move, base, since) for move in told([row], ref, where))
 
 
 def _about(row: Any, ref: str) -> bool:
@@ -90,14 +105,16 @@ def _move(row: Any, where: str) -> Move | None:
         said = msgspec.json.decode(content, type=_Pushed)
     except msgspec.MsgspecError:
         raise malformed(where) from None
-    ends = _ENDS.search(said.CompareURL)
-    new = ends[2] if ends else (said.HeadCommit or {}).get("Sha1", "")
-    old = ends[1] if ends and _ID.fullmatch(ends[1]) else ""
+    old, _, new = said.CompareURL.rpartition("/compare/")[2].partition("...")
+    if not _ID.fullmatch(new):
+        old, new = "", (said.HeadCommit or {}).get("Sha1", "")
     if not _ID.fullmatch(new):
         raise malformed(where)
     commits = [one.get("Sha1", "") for one in said.Commits or ()]
     known = tuple(one for one in reversed(commits) if isinstance(one, str) and _ID.fullmatch(one))
-    return Move(old, new, known, False, _who(row, where), moment(row.get("created"), where))
+    return Move(
+        old if _ID.fullmatch(old) else "", new, known, False, _who(row, where), moment(row.get("created"), where)
+    )
 
 
 def _who(row: Any, where: str) -> Maybe[Account]:

@@ -6,7 +6,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitea.client import Gitea, change, needed, place, short
 from muniment.forges.http import Proof, malformed
 from muniment.forges.shapes import Change, Repo, State
-from muniment.forges.statuses import Saying, Status, hidden
+from muniment.forges.statuses import Saying, Status, describe, hidden
 
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failure"}
 _LONGEST = 255  # characters of a description
@@ -25,7 +25,7 @@ class GiteaPublisher:
         body = {
             "context": status.context,
             "state": _STATES[status.saying],
-            "description": " ".join(status.summary.split())[:_LONGEST],
+            "description": describe(status.summary, _LONGEST),
             "target_url": status.url,
         }
         answer = self._client.send("POST", where, body)

@@ -33,7 +33,7 @@ def shaped(ref: str, fields: Fields, vendor: Vendor) -> BranchRules:
     return BranchRules(
         ref=ref,
         protected=True,
-        required=tuple(Required(context) for context in contexts) if fields.get("enable_status_check") else (),
+        required_statuses=tuple(Required(context) for context in contexts) if fields.get("enable_status_check") else (),
         approvals=int(fields.get("required_approvals") or 0),
         stale_dismissed=fields.get("dismiss_stale_approvals") is True,
         rejection_blocks=fields.get("block_on_rejected_reviews") is True,
@@ -43,7 +43,7 @@ def shaped(ref: str, fields: Fields, vendor: Vendor) -> BranchRules:
         force_push=fields.get("enable_force_push") is True,
         deletable=False,
         bypass=_bypass(fields, admins),
-        unread=unread,
+        unread_settings=unread,
     )
 
 
@@ -85,7 +85,7 @@ def steps(fields: Fields, asked: Fields) -> Iterator[Step]:
 
 def certain(fields: Fields, asked: Fields) -> None:
     """Raises REFUSED if the forge did not take what it was asked."""
-    left = [step.what for step in steps(fields, asked)]
+    left = [step.setting for step in steps(fields, asked)]
     if left:
         raise ForgeError(
             ForgeCode.REFUSED,

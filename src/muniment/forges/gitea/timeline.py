@@ -24,27 +24,12 @@ def of_branch(rows: Iterable[Any]) -> list[Any]:
     return [_still(row) for row in rows if row.get("type") not in _NOT_OF_BRANCHES]
 
 
-def of_reviews(rows: Iterable[Any]) -> list[Any]:
-    """What may tell of reviews, plain, and of a kind nobody knows too."""
-    return [_still(row) for row in rows if row.get("type") not in _OF_TEXTS]
-
-
 def _still(value: Any) -> Any:
     """The same without what is told of people beside who they are, such as when they were here last."""
     if isinstance(value, dict):
         found = {key: _still(one) for key, one in value.items()}
         return {key: found[key] for key in ("id", "login")} if {"id", "login"} <= found.keys() else found
     return [_still(one) for one in value] if isinstance(value, list) else value
-
-
-def settled(reviews: Iterable[Any], rows: Iterable[Any]) -> bool:
-    """Whether a list of reviews has all that the timeline tells of, and none is dismissed.
-
-    One of a moment ago may be told before the list has it. To take a dismissal back leaves nothing in the timeline.
-    """
-    there = {row.get("id"): bool(row.get("dismissed")) for row in reviews if isinstance(row, dict)}
-    told = {row.get("review_id") for row in rows if row.get("type") in _OF_REVIEWS}
-    return told <= there.keys() and not any(there.values())
 
 
 class Dismissal(Struct, frozen=True):

@@ -21,7 +21,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.github import shaped, wire
 from muniment.forges.github.client import Hub
-from muniment.forges.http import Cache, malformed
+from muniment.forges.http import ALONE, Transport, malformed
 from muniment.forges.shapes import Account
 
 _JWT_SECONDS = 540
@@ -52,6 +52,7 @@ class Identity(Protocol):
 
     hub: Hub
     itself: Hub
+    publishes: bool  # whether it is our App, which posts, comments and protects
 
     def token(self) -> str:
         """What opens the door; keep it nowhere."""
@@ -69,9 +70,13 @@ class Identity(Protocol):
 class Guest:
     """A read-only token, to try before connecting: it publishes and protects nothing."""
 
-    def __init__(self, url: str, token: Callable[[], str], *, seconds: float = 15, cache: Cache | None = None) -> None:
+    publishes = False
+
+    def __init__(
+        self, url: str, token: Callable[[], str], *, seconds: float = 15, transport: Transport = ALONE
+    ) -> None:
         self.token = token
-        self.hub = Hub(url, lambda: f"Bearer {token()}", seconds=seconds, cache=cache)
+        self.hub = Hub(url, lambda: f"Bearer {token()}", seconds=seconds, transport=transport)
         self.itself = self.hub
 
     def permissions(self) -> dict[str, str]:
@@ -90,6 +95,8 @@ class Guest:
 class App:
     """Our App at the GitHub that people see at `url`. `installation` "" is the only one there is."""
 
+    publishes = True
+
     def __init__(
         self,
         url: str,
@@ -98,7 +105,7 @@ class App:
         *,
         installation: str = "",
         seconds: float = 15,
-        cache: Cache | None = None,
+        transport: Transport = ALONE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._id = app_id
@@ -108,8 +115,9 @@ class App:
         self._lock = threading.Lock()
         self._itself: wire.App | None = None
         self._issued: tuple[Issued, float] | None = None
-        self.itself = Hub(url, self._proof, seconds=seconds)
-        self.hub = Hub(url, lambda: f"Bearer {self.token()}", seconds=seconds, cache=cache)
+        transport = transport.share_limits()
+        self.itself = Hub(url, self._proof, seconds=seconds, transport=transport._replace(cache=None), resource="app")
+        self.hub = Hub(url, lambda: f"Bearer {self.token()}", seconds=seconds, transport=transport)
 
     def __repr__(self) -> str:
         return f"App({self._id})"

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.github.wire import decoded
-from muniment.forges.http import Cache, Client, malformed, next_page, truncated
+from muniment.forges.http import ALONE, REST, Client, Transport, decode_json, malformed, next_page, truncated
 from muniment.forges.kept import Kept
 from muniment.forges.shapes import Repo
 
@@ -67,15 +67,22 @@ class Hub:
         authorization: Callable[[], str],
         *,
         seconds: float = 15,
-        cache: Cache | None = None,
+        transport: Transport = ALONE,
+        resource: str = REST,
     ) -> None:
         base, self._graphql = api(url)
+        transport = transport.share_limits()
 
         def headers() -> Mapping[str, str]:
             return {**_SAYS, "Authorization": authorization()}
 
-        self.rest = Client(base, headers, seconds=seconds, cache=cache)
-        self.kept = Kept(cache)
+        self.rest = Client(base, headers, seconds=seconds, transport=transport, resource=resource)
+        self._questions = Client(self._graphql, headers, seconds=seconds, transport=transport, resource="graphql")
+        self.kept = Kept(transport.cache)
+
+    def requests(self) -> Mapping[str, int]:
+        """How many were sent so far, by resource."""
+        return {client.resource: client.asked for client in (self.rest, self._questions)}
 
     def one(self, kind: type[T], path: str, **query: Any) -> T:
         """The thing at `path`."""
@@ -88,7 +95,7 @@ class Hub:
         found: list[T] = []
         for number in range(_MOST_PAGES):
             answer = self.rest.fetch(path, {} if number else {**query, "per_page": _SIZE})
-            for item in decoded(list[Any], answer.json(path), path):
+            for item in decoded(list[Any], decode_json(answer, path), path):
                 found.append(decoded(kind, item, path))
                 if until is not None and until(found[-1]):
                     return tuple(found[:-1])
@@ -115,13 +122,18 @@ class Hub:
 
     def query(self, document: str, **variables: Any) -> Answered:
         """What GraphQL answers. Raises if it answers nothing."""
-        answer = self.rest.send("POST", self._graphql, {"query": document, "variables": variables})
+        response = self._questions.post("POST", self._graphql, {"query": document, "variables": variables})
+        answer = decode_json(response, self._graphql)
         if not isinstance(answer, dict):
             raise malformed(self._graphql)
         errors = answer.get("errors") or []
         if not isinstance(errors, list) or not all(isinstance(error, dict) for error in errors):
             raise malformed(self._graphql)
         data = answer.get("data")
+        if any(_code(error) is ForgeCode.RATE_LIMITED for error in errors):
+            limited = self._questions.refuse(response.headers, "GraphQL")  # the status of such an answer is 200
+            if not isinstance(data, dict):
+                raise limited
         if not isinstance(data, dict):
             raise _refusal(errors)
         return Answered(data, {_path(error): _why(error) for error in errors})

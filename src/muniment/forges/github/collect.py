@@ -6,21 +6,21 @@ is known.
 """
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 from urllib.parse import quote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges import checks, pushed
-from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, wire
+from muniment.forges.github import app, manifest, moves, parts, protection, queue, settings, shaped, standing, wire
 from muniment.forges.github.client import at
+from muniment.forges.github.probes import refused_requests
 from muniment.forges.http import malformed
 from muniment.forges.learning import unlearnt
-from muniment.forges.limits import Limits
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
     About,
@@ -34,10 +34,13 @@ from muniment.forges.shapes import (
     Merging,
     Move,
     Reading,
+    RefusedRequest,
     Repo,
+    StandingReviews,
     State,
     Vendor,
 )
+from muniment.http.rate_limits import RateLimit
 
 T = TypeVar("T")
 
@@ -66,9 +69,13 @@ class GitHubReader:
         scopes = tuple(sorted(f"{name}:{level}" for name, level in self._app.permissions().items()))
         return About(Vendor.GITHUB, version, "enterprise-server" if version else "", self._app.account(), scopes)
 
-    def limits(self) -> Limits:
-        """The rate limit as last heard."""
-        return self._hub.rest.limits
+    def limits(self) -> Mapping[str, RateLimit]:
+        """All rate limits of our account as last told, by resource."""
+        return self._hub.rest.limits()
+
+    def requests(self) -> Mapping[str, int]:
+        """How many were sent so far, by resource."""
+        return self._hub.requests()
 
     def repositories(self) -> tuple[Listed, ...]:
         """Those that the App was installed for."""
@@ -79,6 +86,10 @@ class GitHubReader:
         """One of them."""
         found = shaped.repo(self._hub.one(wire.Repository, at(path)))
         return Listed(found, manifest.missing(self._app.permissions()))
+
+    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
+        """By the permissions that the App's token tells, and by trying."""
+        return refused_requests(self._app, repository)
 
     def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
         """Newest update first; pages are read only as far back as `since`."""
@@ -147,7 +158,7 @@ class GitHubReader:
         """
         forced = parts.known(told.events, parts.forced)
         if isinstance(forced, Unknown) or isinstance(told.events, Unknown):
-            return Unknown(f"who pushed could not be read: {forced.why}")
+            return Unknown(f"who pushed could not be read: {forced.reason}")
         where = (change.source_repository, change.source, change.head, change.opened)
         elsewhere = parts.of_branch(told.events.value)
         return Known(
@@ -168,6 +179,14 @@ class GitHubReader:
 
         listed = self._hub.many(wire.Activity, f"{at(repository)}/activity", until=over, ref=ref)
         return tuple(moves.move(one) for one in reversed(listed) if one.ref == ref)
+
+    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
+        """As GitHub's list of the repository's activity has them."""
+        listed = self._hub.many(
+            wire.Activity, f"{at(repository)}/activity", until=lambda one: moves.move(one).at < since
+        )
+        found = ((one.ref, moves.move(one)) for one in reversed(listed) if one.ref.startswith("refs/heads/"))
+        return tuple(structs.replace(move, ref=ref) for ref, move in found if move.at >= since)
 
     def _activity(self, change: Change) -> Maybe[tuple[wire.Activity, ...]]:
         if not change.source_repository:
@@ -237,13 +256,14 @@ class GitHubReader:
         """What it keeps for jobs, and lets them do."""
         return settings.settings(self._hub, repository)
 
-    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
         """The newest of each name and poster."""
         base = f"{at(repository)}/commits/{quote(head, safe='')}"
-        runs = self._hub.counted(wire.CheckRun, f"{base}/check-runs", "check_runs", filter="latest")
-        found = [shaped.check_run(run) for run in runs]
+        wanted = "all" if until else "latest"
+        runs = self._hub.counted(wire.CheckRun, f"{base}/check-runs", "check_runs", filter=wanted)
+        found = [shaped.check_run(run, until) for run in runs]
         found += [shaped.status(one) for one in self._hub.many(wire.CommitStatus, f"{base}/statuses")]
-        return checks.newest(found)
+        return checks.newest(found, until)
 
     def may_write(self, repository: Repo, account: Account) -> bool:
         """Whether that account may write now."""
@@ -253,6 +273,10 @@ class GitHubReader:
             told = f"the login {account.login} belongs to another account now"
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
         return found.permission in ("admin", "write")
+
+    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
+        """By one question for a hundred changes, which tells who may write too."""
+        return standing.reviews(self._hub, repository.path, sorted(numbers))
 
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """A group of the merge queue, with its members."""

@@ -9,7 +9,7 @@ from muniment.forges.github.collect import GitHubReader
 from muniment.forges.github.listen import GitHubListener
 from muniment.forges.github.protect import GitHubProtector
 from muniment.forges.github.publish import GitHubPublisher
-from muniment.forges.http import Cache
+from muniment.forges.http import ALONE, Transport
 
 
 def guest(
@@ -18,11 +18,11 @@ def guest(
     token: Callable[[], str],
     now: Callable[[], str],
     *,
-    cache: Cache | None = None,
+    transport: Transport = ALONE,
     seconds: float = 15,
 ) -> Forge:
     """With somebody's token: it reads, and nothing that it publishes would bind."""
-    return _forge(name, Guest(url, token, cache=cache, seconds=seconds), now)
+    return _forge(name, Guest(url, token, transport=transport, seconds=seconds), now)
 
 
 def app(
@@ -31,7 +31,7 @@ def app(
     credential: Mapping[str, str],
     now: Callable[[], str],
     *,
-    cache: Cache | None = None,
+    transport: Transport = ALONE,
     seconds: float = 15,
 ) -> Forge:
     """As our App. `credential`: its `app_id` and `pem`, and `installation` where it is installed more than once."""
@@ -41,7 +41,7 @@ def app(
             ForgeCode.NOT_SIGNED_IN, "there is no App's number and private key", "Connect GitHub again, as an App."
         )
     where = credential.get("installation", "")
-    ours = App(url, number, pem, installation=where, cache=cache, seconds=seconds)
+    ours = App(url, number, pem, installation=where, transport=transport, seconds=seconds)
     return _forge(name, ours, now)
 
 

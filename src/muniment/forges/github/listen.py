@@ -48,6 +48,7 @@ class GitHubListener:
             ref=found.get("ref", ""),
             head=found.get("head", ""),
             updated=found.get("updated", ""),
+            context=found.get("context", ""),
             actor=shaped.account(payload.sender),
         )
 
@@ -95,6 +96,7 @@ class _Payload(Struct, frozen=True):
     ref_type: str = ""
     after: str = ""
     sha: str = ""
+    context: str = ""
 
 
 Found = dict[str, Any]
@@ -154,17 +156,18 @@ def _check_run(payload: _Payload) -> Found:
         raise malformed("delivery")
     pressed = payload.requested_action is not None and payload.requested_action.identifier == JUDGE_AGAIN
     asked = payload.action == "rerequested" or (payload.action == "requested_action" and pressed)
-    return {"happened": Happened.ASKED if asked else Happened.STATUS, "head": run.head_sha}
+    return {"happened": Happened.ASKED if asked else Happened.STATUS, "head": run.head_sha, "context": run.name}
 
 
 def _check_suite(payload: _Payload) -> Found:
-    if payload.check_suite is None or payload.action != "rerequested":
+    if payload.check_suite is None or payload.action not in ("rerequested", "completed"):
         return {}
-    return {"happened": Happened.ASKED, "head": payload.check_suite.head_sha}
+    asked = payload.action == "rerequested"
+    return {"happened": Happened.ASKED if asked else Happened.STATUS, "head": payload.check_suite.head_sha}
 
 
 def _status(payload: _Payload) -> Found:
-    return {"happened": Happened.STATUS, "head": payload.sha}
+    return {"happened": Happened.STATUS, "head": payload.sha, "context": payload.context}
 
 
 def _rules(payload: _Payload) -> Found:  # noqa: ARG001 -- one shape for all

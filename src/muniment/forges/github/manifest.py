@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from muniment.forges.github import wire
 from muniment.forges.github.client import api
-from muniment.forges.http import Client
+from muniment.forges.http import ALONE, Client, Transport
 from muniment.forges.shapes import Ability
 
 # What the App asks for, and which of our abilities rests on it.
@@ -63,13 +63,21 @@ _LEVELS = ("", "read", "write", "admin")
 
 def missing(permissions: dict[str, str]) -> tuple[Ability, ...]:
     """What an App with these permissions cannot do."""
+    return tuple(dict.fromkeys(ability for ability, _name, _level in lacking_permissions(permissions)))
+
+
+def lacking_permissions(permissions: dict[str, str]) -> tuple[tuple[Ability, str, str], ...]:
+    """The permissions that an App with these ones lacks: the ability that rests on it, its name and its level."""
 
     def has(name: str, level: str) -> bool:
         given = permissions.get(name, "")
         return given in _LEVELS and _LEVELS.index(given) >= _LEVELS.index(level)
 
     return tuple(
-        ability for ability, needed in ABILITIES.items() if not all(has(name, level) for name, level in needed)
+        (ability, name, level)
+        for ability, needed in ABILITIES.items()
+        for name, level in needed
+        if not has(name, level)
     )
 
 
@@ -111,8 +119,8 @@ def form(url: str, organisation: str, state: str) -> str:
     return f"{url.rstrip('/')}/{owner}settings/apps/new?{urlencode({'state': state})}"
 
 
-def convert(url: str, code: str) -> Made:
+def convert(url: str, code: str, transport: Transport = ALONE) -> Made:
     """The App made of the code, which GitHub takes once and for an hour."""
-    client = Client(api(url)[0], lambda: {"Accept": "application/vnd.github+json"})
+    client = Client(api(url)[0], lambda: {"Accept": "application/vnd.github+json"}, transport=transport)
     path = f"app-manifests/{quote(code, safe='')}/conversions"
     return wire.decoded(Made, client.send("POST", path), "app-manifests")

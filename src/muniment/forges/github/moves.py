@@ -14,7 +14,7 @@ def of_change(change: Change, activity: Maybe[tuple[Activity, ...]], forced: Seq
 
     `activity`: newest first; where it cannot be read, the force pushes are known, and that somebody pushed the head.
     """
-    why = activity.why if isinstance(activity, Unknown) else ""
+    why = activity.reason if isinstance(activity, Unknown) else ""
     listed = activity.value if isinstance(activity, Known) else ()
     moves = since_created([move(one) for one in reversed(listed) if one.ref == change.source], change.opened)
     found = [*(other for other in forced if not _among(other, moves)), *moves]

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts.change import Because
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.github import queries, shaped
 from muniment.forges.github.client import Answered, Hub
@@ -200,7 +200,7 @@ def retargets(events: Iterable[Happening]) -> tuple[Retarget, ...]:
     return tuple(sorted(found, key=lambda retarget: retarget.at))
 
 
-_SAID = {"APPROVED": Said.APPROVED, "CHANGES_REQUESTED": Said.CHANGES_REQUESTED}
+SAID = {"APPROVED": Said.APPROVED, "CHANGES_REQUESTED": Said.CHANGES_REQUESTED}
 
 
 def reviews(given: Iterable[Reviewed], events: tuple[Happening, ...]) -> tuple[Review, ...]:
@@ -208,7 +208,7 @@ def reviews(given: Iterable[Reviewed], events: tuple[Happening, ...]) -> tuple[R
     found = []
     for review in given:
         ended = _dismissal(review, events) if review.state == "DISMISSED" else None
-        said = _SAID.get(ended.previous_review_state if ended else review.state)
+        said = SAID.get(ended.previous_review_state if ended else review.state)
         if said is None:
             continue
         if review.commit is None or not review.submitted_at:
@@ -260,7 +260,7 @@ def _asked_again(author: Who | None, at: str, events: Iterable[Happening]) -> st
         and event.requested_reviewer is not None
         and event.requested_reviewer.database_id == author.database_id
     ]
-    return max((moment for moment in asked if moment > at), default="")
+    return min((moment for moment in asked if moment > at), default="")
 
 
 def own_commits(commits: tuple[Committed, ...], addresses: Iterable[str]) -> tuple[ForgeCommit, ...]:
@@ -305,7 +305,7 @@ def of_branch(events: Iterable[Happening]) -> tuple[Happening, ...]:
 def asked(machines: Mapping[str, Account], events: Iterable[Happening]) -> tuple[ForgeHand, ...]:
     """Whoever assigned the change to a machine that had a hand in it."""
     return tuple(
-        ForgeHand("", shaped.who(event.actor), Because.ASKED)
+        ForgeHand("", shaped.who(event.actor), ContributorRole.REQUESTER)
         for event in events
         if event.typename == "AssignedEvent"
         and event.assignee is not None
@@ -323,7 +323,7 @@ def mentioned(machines: Iterable[Account], said: Iterable[tuple[Account, str]]) 
     logins = {machine.login.removesuffix("[bot]").casefold() for machine in machines}
     names = {f"@{name}" for login in logins for name in (login, _CALLED.get(login, login))}
     return tuple(
-        ForgeHand("", by, Because.ASKED)
+        ForgeHand("", by, ContributorRole.REQUESTER)
         for by, text in said
         if not by.machine and by.login and any(name in text.casefold() for name in names)
     )

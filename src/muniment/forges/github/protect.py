@@ -34,7 +34,7 @@ class GitHubProtector:
         before = protection.rules(self._hub, repository, wanted.ref)
         allowed = tuple(sorted(self._named(name)[0] for name in wanted.break_glass))
         steps = tuple(_steps(before, wanted, self._app.account().id, allowed))
-        ends = (*(f"Not read: {what}." for what in before.unread), *OPEN_ENDS)
+        ends = (*(f"Not read: {what}." for what in before.unread_settings), *OPEN_ENDS)
         return Plan(repository.path, wanted, before, steps, ends)
 
     def apply(self, repository: Repo, plan: Plan) -> BranchRules:
@@ -129,7 +129,7 @@ def _checks(wanted: Wanted, number: int) -> dict[str, Any]:
 
 def _steps(before: BranchRules, wanted: Wanted, us: str, allowed: tuple[str, ...]) -> list[Step]:
     """What differs from what is wanted; each, left undone, weakens."""
-    given = {required.context: required.by or "anybody" for required in before.required}
+    given = {required.context: required.by or "anybody" for required in before.required_statuses}
     extra = sorted(set(before.bypass) - set(allowed))
     compared = (
         (

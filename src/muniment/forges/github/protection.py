@@ -54,7 +54,7 @@ def together(ref: str, sources: list[Source], methods: tuple[str, ...], unread: 
     return BranchRules(
         ref=ref,
         protected=bool(sources),
-        required=_required(sources),
+        required_statuses=_required(sources),
         approvals=approvals,
         stale_dismissed=any(pull.get("dismiss_stale_reviews_on_push") is True for pull in pulls),
         rejection_blocks=approvals > 0,
@@ -65,7 +65,7 @@ def together(ref: str, sources: list[Source], methods: tuple[str, ...], unread: 
         bypass=_bypass(sources),
         queue="merge_queue" in kinds,
         methods=methods,
-        unread=tuple(unread),
+        unread_settings=tuple(unread),
     )
 
 

@@ -3,6 +3,8 @@
 Each list is asked for with its length (`totalCount`), page after page: a list that is shorter is not taken.
 """
 
+from collections.abc import Iterable
+
 _ACTOR = """
 fragment who on Actor {
   __typename
@@ -105,6 +107,25 @@ query Change($owner: String!, $name: String!, $number: Int!,
 """
     + _ACTOR
 )
+
+_REVIEWS = """
+  p{number}: pullRequest(number: {number}) {
+    number
+    reviews(first: 100, states: [APPROVED, CHANGES_REQUESTED]) {
+      totalCount
+      pageInfo { hasNextPage endCursor }
+      nodes { id fullDatabaseId state authorCanPushToRepository commit { oid } author { ...who } }
+    }
+  }
+"""
+
+
+def reviews(numbers: Iterable[int]) -> str:
+    """The question for the reviews that stand of several changes, each under a name of its own."""
+    asked = "".join(_REVIEWS.replace("{number}", str(number)) for number in numbers)
+    head = "query Reviews($owner: String!, $name: String!) {\n  repository(owner: $owner, name: $name) {"
+    return f"{head}{asked}  }}\n}}\n{_ACTOR}"
+
 
 QUEUE = """
 query Queue($owner: String!, $name: String!, $branch: String!, $after: String) {

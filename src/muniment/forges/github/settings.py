@@ -50,9 +50,9 @@ def settings(hub: Hub, repository: Repo) -> ForgeSettings:
     return ForgeSettings(
         forge=Vendor.GITHUB.value,
         secrets=secrets,
-        writes=learnt(lambda: _writes(hub, base), "what a job's token may", _RULES),
-        unpinned=jobs if isinstance(jobs, Unknown) else learnt(lambda: _unpinned(jobs.value)),
-        forks=learnt(lambda: _forks(hub, base), "what jobs of forks get", _RULES),
+        job_token_writes=learnt(lambda: _writes(hub, base), "what a job's token may", _RULES),
+        unpinned_allowed=jobs if isinstance(jobs, Unknown) else learnt(lambda: _unpinned(jobs.value)),
+        forks_trusted=learnt(lambda: _forks(hub, base), "what jobs of forks get", _RULES),
     )
 
 

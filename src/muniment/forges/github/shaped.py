@@ -4,7 +4,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges import http
+from muniment.forges import checks, http
 from muniment.forges.github.wire import (
     App,
     Branch,
@@ -103,11 +103,14 @@ def tip(branch: Branch) -> Tip:
 _PASSED = ("success", "neutral", "skipped")  # what GitHub itself counts as passed
 
 
-def check_run(run: CheckRun) -> Check:
-    """A check run: whatever is not completed is pending."""
-    state = "pending" if run.status != "completed" else "success" if run.conclusion in _PASSED else "failure"
-    at = run.completed_at or run.started_at or ""
-    return Check(run.name, state, app_account(run.app), "", run.details_url or "", moment(at) if at else "")
+def check_run(run: CheckRun, until: str = "") -> Check:
+    """A check run as it was at `until` ("" for now): whatever is not completed is pending."""
+    completed = moment(run.completed_at) if run.completed_at else ""
+    ended = run.status == "completed" and (not until or checks.is_ended(completed, until))
+    state = "pending" if not ended else "success" if run.conclusion in _PASSED else "failure"
+    started = moment(run.started_at) if run.started_at else ""
+    at = (completed or started) if ended else (started or completed)
+    return Check(run.name, state, app_account(run.app), "", run.details_url or "", at)
 
 
 def status(found: CommitStatus) -> Check:

@@ -11,9 +11,9 @@ import msgspec
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges import http
+from muniment.forges import checks, http
 from muniment.forges.gitlab import wire
-from muniment.forges.http import Cache, Client, Proof, malformed
+from muniment.forges.http import ALONE, Client, Proof, Transport, malformed
 from muniment.forges.kept import Kept
 from muniment.forges.shapes import NOBODY, Account, Change, Check, Repo, State
 
@@ -35,12 +35,14 @@ _STATES = {"success": "success", "failed": "failure", "canceled": "error", "skip
 class Lab:
     """One installation, spoken to with one token."""
 
-    def __init__(self, url: str, token: Callable[[], str], *, cache: Cache | None = None, seconds: float = 15) -> None:
+    def __init__(
+        self, url: str, token: Callable[[], str], *, transport: Transport = ALONE, seconds: float = 15
+    ) -> None:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).hostname or ""
         self.token = token
-        self.rest = Client(f"{self.url}/api/v4", self._headers, cache=cache, seconds=seconds)
-        self.kept = Kept(cache)
+        self.rest = Client(f"{self.url}/api/v4", self._headers, transport=transport, seconds=seconds)
+        self.kept = Kept(transport.cache)
         self.asked = 0  # how often, by this one and not by those apart from it
 
     def apart(self) -> "Lab":
@@ -211,12 +213,13 @@ def change(found: wire.MergeRequest) -> Change:
     )
 
 
-def check(found: wire.CommitStatus) -> Check:
-    """A commit status: only success has passed."""
-    when = found.finished_at or found.created_at
+def check(found: wire.CommitStatus, until: str = "") -> Check:
+    """A commit status as it was at `until` ("" for now): only success has passed."""
+    late = found.finished_at is not None and not checks.is_ended(moment(found.finished_at), until)
+    when = found.created_at if late else found.finished_at or found.created_at
     return Check(
         found.name,
-        _STATES.get(found.status, "pending"),
+        "pending" if late else _STATES.get(found.status, "pending"),
         account(found.author),
         found.description or "",
         found.target_url or "",

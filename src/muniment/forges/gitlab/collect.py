@@ -2,16 +2,19 @@
 
 import base64
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 from urllib.parse import quote
 
+from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges import checks, pushed
 from muniment.forges.gitlab import merging, moves, protection, settings, telling, wire
 from muniment.forges.gitlab.client import Lab, account, at, change, check, repo, request, tip
+from muniment.forges.gitlab.probes import probes
 from muniment.forges.gitlab.reading import Readings
-from muniment.forges.limits import Limits
+from muniment.forges.permission_checks import find_refused_requests
 from muniment.forges.rules import BranchRules, Tip
 from muniment.forges.shapes import (
     Ability,
@@ -23,10 +26,13 @@ from muniment.forges.shapes import (
     Listed,
     Move,
     Reading,
+    RefusedRequest,
     Repo,
+    StandingReviews,
     State,
     Vendor,
 )
+from muniment.http.rate_limits import RateLimit
 
 _NEEDS = {  # the least access for each
     Ability.READ: 20,
@@ -62,9 +68,13 @@ class GitLabReader:
         )
         return tuple(sorted(own.scopes))
 
-    def limits(self) -> Limits:
-        """The rate limit as last heard."""
-        return self._lab.rest.limits
+    def limits(self) -> Mapping[str, RateLimit]:
+        """All rate limits of our account as last told, by resource."""
+        return self._lab.rest.limits()
+
+    def requests(self) -> Mapping[str, int]:
+        """How many were sent so far."""
+        return {self._lab.rest.resource: self._lab.rest.asked}
 
     def repositories(self) -> tuple[Listed, ...]:
         """Those that our account is a member of."""
@@ -73,6 +83,10 @@ class GitLabReader:
     def repository(self, path: str) -> Listed:
         """One of them."""
         return _listed(self._lab.one(wire.Project, at(path)))
+
+    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
+        """By trying each, and by the scopes that the token tells."""
+        return find_refused_requests(probes(self._lab, self._scopes(), repository))
 
     def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
         """Newest update first."""
@@ -102,6 +116,11 @@ class GitLabReader:
     def _called(self, login: str) -> tuple[wire.User, ...]:
         return self._lab.many(wire.User, "users", username=login)
 
+    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
+        """GitLab tells of each by an event."""
+        told = f"GitLab tells of an approval that ends by an event ({len(numbers)} changes of {repository.path})"
+        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Nothing has to be done.")
+
     def group(self, repository: Repo, target: str, head: str) -> Group:
         """The part of a merge train up to the place whose pipeline runs on `head`."""
         return merging.group(self._lab, repository, target, head)
@@ -124,6 +143,13 @@ class GitLabReader:
         found = (move for event in reversed(listed) for move in moves.of_event(event, ref))
         return tuple(move for move in found if not pushed.over(move, base, since))
 
+    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
+        """As the project's push events have them; of one push of many branches only who pushed is told."""
+        after: dict[str, Any] = {"after": moments.day(moments.later(since, days=-1)).isoformat()} if since else {}
+        listed = self._lab.many(wire.Event, f"{at(repository)}/events", action="pushed", sort="desc", **after)
+        found = (move for event in reversed(listed) for move in moves.of_any_branch(event))
+        return tuple(move for move in found if move.at >= since)
+
     def tip(self, repository: Repo, ref: str) -> str:
         """Where a branch is now."""
         return tip(self._lab, repository, ref)
@@ -136,10 +162,12 @@ class GitLabReader:
         """What it keeps for jobs, and lets them do."""
         return settings.settings(self._lab, repository)
 
-    def statuses(self, repository: Repo, head: str) -> tuple[Check, ...]:
+    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
         """The newest of each name and poster."""
         path = f"{at(repository)}/repository/commits/{quote(head, safe='')}/statuses"
-        return checks.newest(map(check, self._lab.many(wire.CommitStatus, path)))
+        every: dict[str, Any] = {"all": "true"} if until else {}
+        listed = self._lab.many(wire.CommitStatus, path, **every)
+        return checks.newest((check(one, until) for one in listed), until)
 
     def fetch_header(self) -> Mapping[str, str]:
         """For git over HTTP: any name, and the token as password."""

@@ -16,7 +16,7 @@ from muniment.forges.gitlab.collect import GitLabReader
 from muniment.forges.gitlab.listen import GitLabListener
 from muniment.forges.gitlab.protect import GitLabProtector
 from muniment.forges.gitlab.publish import GitLabPublisher
-from muniment.forges.http import Cache, Client
+from muniment.forges.http import ALONE, Client, Transport
 
 _BEFORE_THE_END = 300  # seconds before its end at which a token is no longer used
 
@@ -27,12 +27,12 @@ def forge(
     token: Callable[[], str],
     now: Callable[[], str],
     *,
-    cache: Cache | None = None,
+    transport: Transport = ALONE,
     seconds: float = 15,
     clock: Callable[[], float] = time.monotonic,
 ) -> Forge:
     """The forge; `token` is asked for each request, `clock` counts seconds."""
-    lab = Lab(url, token, cache=cache, seconds=seconds)
+    lab = Lab(url, token, transport=transport, seconds=seconds)
     return Forge(name, GitLabReader(lab, now, clock), GitLabPublisher(lab), GitLabProtector(lab), GitLabListener())
 
 
@@ -62,9 +62,10 @@ class OAuth:
         keep: Callable[[Mapping[str, str]], None],
         *,
         seconds: float = 15,
+        transport: Transport = ALONE,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = Client(url, dict, seconds=seconds)
+        self._client = Client(url, dict, seconds=seconds, transport=transport._replace(cache=None), resource="oauth")
         self._credential = dict(credential)
         self._keep = keep
         self._clock = clock

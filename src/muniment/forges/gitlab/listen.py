@@ -52,6 +52,7 @@ class GitLabListener:
             ref=found.get("ref", ""),
             head=found.get("head", ""),
             updated=found.get("updated", ""),
+            context=found.get("context", ""),
             actor=_actor(payload),
         )
 
@@ -131,6 +132,12 @@ def _pipeline(payload: Mapping[str, Any]) -> Found:
     return {"happened": Happened.STATUS, "head": head}
 
 
+def _job(payload: Mapping[str, Any]) -> Found:
+    """A job came to another state, which the pipeline may not have."""
+    head, name = str(payload.get("sha") or ""), str(payload.get("build_name") or "")
+    return {"happened": Happened.STATUS, "head": head, "context": name}
+
+
 def _rules(payload: Mapping[str, Any]) -> Found:  # noqa: ARG001 -- one shape for all
     return {"happened": Happened.RULES}
 
@@ -140,6 +147,7 @@ def _repository(payload: Mapping[str, Any]) -> Found:  # noqa: ARG001 -- one sha
 
 
 _MEANINGS = {
+    "build": _job,
     "merge_request": _change,
     "note": _note,
     "push": _push,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from msgspec import structs
+
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitlab.client import commit, ended, known, moment, short
 from muniment.forges.gitlab.wire import Event, User, Version
@@ -17,7 +19,7 @@ def of_change(
 ) -> tuple[Move, ...]:
     """All moves, oldest first. Events are newest first, versions oldest first."""
     listed = events.value if isinstance(events, Known) else ()
-    why = events.why if isinstance(events, Unknown) else ""
+    why = events.reason if isinstance(events, Unknown) else ""
     moves = since_created(
         [move for event in reversed(listed) for move in of_event(event, change.source)], ended(change.opened)
     )
@@ -31,6 +33,18 @@ def created(event: Event, change: Change) -> bool:
     data = event.push_data
     made = data is not None and data.ref == short(change.source) and data.action == "created"
     return made and moment(event.created_at) <= ended(change.opened)
+
+
+def of_any_branch(event: Event) -> Iterable[Move]:
+    """The move of a branch that an event tells of; one without a branch where it moved many."""
+    data = event.push_data
+    if data is None or data.ref_type != "branch":
+        return
+    if data.ref is None:
+        yield Move("", "", (), forced=False, who=known(event.author), at=moment(event.created_at))
+        return
+    for move in of_event(event, data.ref):
+        yield structs.replace(move, ref=f"refs/heads/{data.ref}")
 
 
 def of_event(event: Event, ref: str) -> Iterable[Move]:

@@ -161,7 +161,7 @@ def _surely_before(note: Note, when: str) -> bool:
 
 
 def _asked_again(user: User, when: str, notes: Iterable[Note]) -> str:
-    name = re.compile(rf"@{re.escape(user.username)}(?![\w.-]*\w)", re.IGNORECASE)
+    name = _mention(user.username)
     asked = [
         _ended(note)
         for note in notes
@@ -169,7 +169,11 @@ def _asked_again(user: User, when: str, notes: Iterable[Note]) -> str:
         and not _surely_before(note, when)
         and name.search(note.body.partition(" and removed ")[0])
     ]
-    return max(asked, default="")
+    return min(asked, default="")
+
+
+def _mention(username: str) -> re.Pattern[str]:
+    return re.compile(rf"@{re.escape(username)}(?![\w.-]*\w)", re.IGNORECASE)
 
 
 def _unbound(what: str) -> ForgeError:

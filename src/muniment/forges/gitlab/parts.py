@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
-from muniment.facts.change import Because
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitlab import moves, notes, wire
 from muniment.forges.gitlab.client import Lab, account, at, request_at
@@ -105,7 +105,7 @@ def hands(found: Change, said: tuple[wire.Note, ...], chain: tuple[Move, ...]) -
     names = [f"@{one.login}".casefold() for one in had if one.machine]
     return tuple(
         dict.fromkeys(
-            ForgeHand("", account(note.author), Because.ASKED)
+            ForgeHand("", account(note.author), ContributorRole.REQUESTER)
             for note in said
             if note.author and not account(note.author).machine and any(name in note.body.casefold() for name in names)
         )

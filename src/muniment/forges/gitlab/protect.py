@@ -15,7 +15,7 @@ from muniment.forges.rules import BranchRules, Plan, Step, Wanted
 from muniment.forges.shapes import Repo
 
 _RULE = "Muniment"
-_HEARD = ("push_events", "merge_requests_events", "note_events", "pipeline_events")
+_HEARD = ("push_events", "merge_requests_events", "note_events", "pipeline_events", "job_events")
 _MAINTAINERS = (
     "Maintainers can change all of this, and administrators of GitLab too: a weakened rule is an incident, found at "
     "the next pass."

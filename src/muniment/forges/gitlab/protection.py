@@ -4,7 +4,6 @@ Of several patterns that fit a branch the most permissive counts, as GitLab has 
 not a failure: approval rules and settings come with Premium, external status checks with Ultimate.
 """
 
-import re
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -50,7 +49,16 @@ def found(lab: Lab, repository: Repo, ref: str) -> Found:
 
 def fits(pattern: str, branch: str) -> bool:
     """Whether a pattern of GitLab's fits: `*` stands for anything, slashes too."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), branch, re.DOTALL) is not None
+    first, *rest = pattern.split("*")
+    if not rest:
+        return branch == pattern
+    last, at = rest.pop(), len(first)
+    for text in rest:  # behind a `*`, the first place where a text fits is the best
+        at = branch.find(text, at)
+        if at < 0:
+            return False
+        at += len(text)
+    return branch.startswith(first) and branch.endswith(last) and at + len(last) <= len(branch)
 
 
 def rules(lab: Lab, repository: Repo, ref: str) -> BranchRules:
@@ -66,7 +74,7 @@ def effective(one: Found) -> BranchRules:
     return BranchRules(
         ref=one.ref,
         protected=protected,
-        required=required(one),
+        required_statuses=required(one),
         approvals=max((rule.approvals_required for rule in one.needed if _applies(rule, one.ref)), default=0),
         stale_dismissed=one.settings is not None and one.settings.reset_approvals_on_push,
         pushers=pushers if protected else (ANYBODY,),

@@ -12,7 +12,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import Lab, at, change, decoded, short
 from muniment.forges.shapes import Change, Repo
-from muniment.forges.statuses import Saying, Status, context_for, hidden
+from muniment.forges.statuses import Saying, Status, context_for, describe, hidden
 
 _STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failed"}
 _ANSWERS = {Saying.PENDING: "pending", Saying.ALLOWED: "passed", Saying.DENIED: "failed"}
@@ -36,7 +36,7 @@ class GitLabPublisher:
         body = {
             "state": _STATES[status.saying],
             "name": status.context,
-            "description": status.summary.replace("\n", " ")[:_LONGEST],
+            "description": describe(status.summary, _LONGEST),
             "target_url": status.url,
         }
         try:

@@ -31,9 +31,11 @@ def settings(lab: Lab, repository: Repo) -> ForgeSettings:
     return ForgeSettings(
         forge=Vendor.GITLAB.value,
         secrets=secrets,
-        writes=_told(project.ci_push_repository_for_job_token_allowed, "whether a job's token may push"),
-        unpinned=_UNPINNED,
-        forks=_told(project.ci_allow_fork_pipelines_to_run_in_parent_project, "whether pipelines of forks run here"),
+        job_token_writes=_told(project.ci_push_repository_for_job_token_allowed, "whether a job's token may push"),
+        unpinned_allowed=_UNPINNED,
+        forks_trusted=_told(
+            project.ci_allow_fork_pipelines_to_run_in_parent_project, "whether pipelines of forks run here"
+        ),
     )
 
 

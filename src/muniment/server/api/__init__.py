@@ -11,14 +11,15 @@ from django.db import transaction
 from muniment.server.api import (
     accounts,
     changes,
+    connections,
     deployments,
     environments,
     incidents,
     people,
     policies,
     products,
-    proposals,
-    record,
+    records,
+    requests,
     secrets,
 )
 from muniment.server.api.serving import api
@@ -27,7 +28,7 @@ __all__ = ["addresses", "api"]
 
 _PRODUCTS = (products, changes, environments, secrets, deployments)
 
-for noun in (*_PRODUCTS, people, accounts, proposals, policies, incidents, record):
+for noun in (*_PRODUCTS, people, accounts, requests, policies, connections, incidents, records):
     api.add_router("", noun.router)
 
 

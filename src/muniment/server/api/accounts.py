@@ -3,40 +3,32 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.server.api.operations import Cursor, does, once, outcome, page
+from muniment.server.acts.schemas import body_of
+from muniment.server.api.operations import Cursor, does, page, run_act
 from muniment.server.guarding.mediation import acting, may
+from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
 from muniment.server.people.models import Account, Person
-from muniment.server.people.privacy import kept_of
-from muniment.server.proposals.doing import ask
-from muniment.server.record.entering import act
+from muniment.server.people.person_acts import ChangeHandle, ChangePerson, DeactivatePerson, ReactivatePerson
+from muniment.server.people.personal_data_acts import (
+    ErasePersonalData,
+    ExportPersonalData,
+    LiftLegalHold,
+    PlaceLegalHold,
+)
+from muniment.server.requests.execution import perform_act
 
 router = Router()
 
 
-class PersonPatch(Schema):
-    """What to change of somebody. Fields that are left out stay."""
-
-    model_config = {"extra": "forbid"}
-
-    name: str | None = Field(None, max_length=200)
-    email: str | None = Field(None, max_length=254)
-
-
-class AccountIn(Schema):
-    """An address, key or login that the token's person vouches for."""
-
-    kind: str = Field(pattern="^(email|key|login)$")
-    value: str = Field(max_length=2000)
-
-
-class Reason(Schema):
-    """Why."""
-
-    reason: str = Field("", max_length=2000)
+# types that are made at run time, from the fields of the acts
+PersonPatch = body_of(ChangePerson, fixed=("person",), optional=True)
+HandleBody = body_of(ChangeHandle, fixed=("person",))
+AccountBody = body_of(VouchForAccount, fixed=("person",))
+HoldBody = body_of(PlaceLegalHold, fixed=("person",))
+EraseBody = body_of(ErasePersonalData, fixed=("person",))
 
 
 @router.get("/people/{slug}")
@@ -44,9 +36,9 @@ class Reason(Schema):
 def get_person(request: HttpRequest, slug: str) -> dict[str, Any]:
     """One person, with every role that they hold or held."""
     row = _person(slug)
-    grants = row.grants.select_related("product", "by", "second").order_by("-pk")
-    found = {"id": row.slug, "name": row.name, "active": row.active, "roles": [_grant(one) for one in grants]}
-    if may(request, Action.SEE_PERSONAL) or slug == acting(request).person:
+    grants = row.role_grants.select_related("product", "granted_by", "approver").order_by("-pk")
+    found = {"handle": row.slug, "name": row.name, "active": row.active, "roles": [_grant(one) for one in grants]}
+    if may(request, Action.SEE_PERSONAL_DATA) or row.pk == acting(request).person:
         found["email"] = row.email
     return found
 
@@ -55,50 +47,49 @@ def _grant(row: Any) -> dict[str, Any]:
     return {
         "role": row.role,
         "product": row.product.slug if row.product else "",
-        "since": row.since.isoformat(),
-        "ended": row.ended.isoformat() if row.ended else None,
-        "by": row.by.slug if row.by else None,
-        "second": row.second.slug if row.second else None,
-        "group": row.group,
+        "granted_at": row.granted_at.isoformat(),
+        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+        "granted_by": row.granted_by.slug if row.granted_by else None,
+        "approver": row.approver.slug if row.approver else None,
+        "group": row.company_group,
         "bootstrap": row.bootstrap,
     }
 
 
 @router.patch("/people/{slug}")
 @does(Action.CHANGE_PERSON)
-def change_person(request: HttpRequest, slug: str, body: PersonPatch) -> dict[str, Any]:
-    """Change name or address."""
+def change_person(request: HttpRequest, slug: str, body: PersonPatch) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Change name or address. Fields that are left out stay."""
     row = _person(slug)
-    kept = {"name": row.name, "email": row.email or ""}
-    what = {**kept, **body.model_dump(exclude_none=True), "id": slug, "do": "change"}
-    told = f"change the particulars of {slug}"
-    return once(request, lambda: outcome(ask(acting(request), Action.CHANGE_PERSON, what, told)))
+    return run_act(request, ChangePerson, {"person": slug}, {"name": row.name, "email": row.email or ""})
 
 
-@router.post("/people/{slug}/leave")
+@router.put("/people/{slug}/handle")
 @does(Action.CHANGE_PERSON)
-def let_leave(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """They leave: everything of theirs ends at once."""
-    return _step(request, slug, "leave", f"let leave: {slug}")
+def change_handle(request: HttpRequest, slug: str, body: HandleBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Change the handle of a person; what refers to the person stays theirs."""
+    return run_act(request, ChangeHandle, {"person": slug})
 
 
-@router.post("/people/{slug}/return")
+@router.post("/people/{slug}/deactivate")
 @does(Action.CHANGE_PERSON)
-def let_return(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """They come back, without roles."""
-    return _step(request, slug, "return", f"let come back: {slug}")
+def deactivate_person(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """Deactivate a person who leaves: everything of theirs ends at once."""
+    return run_act(request, DeactivatePerson, {"person": slug})
 
 
-def _step(request: HttpRequest, slug: str, do: str, told: str) -> dict[str, Any]:
-    what = {"id": _person(slug).slug, "do": do}
-    return once(request, lambda: outcome(ask(acting(request), Action.CHANGE_PERSON, what, told)))
+@router.post("/people/{slug}/reactivate")
+@does(Action.CHANGE_PERSON)
+def reactivate_person(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """Reactivate a person who comes back, without roles."""
+    return run_act(request, ReactivatePerson, {"person": slug})
 
 
 @router.get("/people/{slug}/accounts")
-@does(Action.SEE_PERSONAL)
+@does(Action.SEE_PERSONAL_DATA)
 def list_accounts(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
     """What is theirs, and how that is known: proven, or vouched for by whom."""
-    return page(Account.objects.filter(person=_person(slug)).select_related("by"), cursor, _account)
+    return page(Account.objects.filter(person=_person(slug)).select_related("vouched_by"), cursor, _account)
 
 
 def _account(row: Account) -> dict[str, Any]:
@@ -106,57 +97,54 @@ def _account(row: Account) -> dict[str, Any]:
         "number": row.pk,
         "kind": row.kind,
         "value": row.value,
-        "proof": row.proof,
-        "by": row.by.slug if row.by else None,
-        "since": row.since.isoformat(),
+        "proof": row.verification,
+        "vouched_by": row.vouched_by.slug if row.vouched_by else None,
+        "since": row.linked_at.isoformat(),
     }
 
 
 @router.post("/people/{slug}/accounts")
 @does(Action.CHANGE_PERSON)
-def add_account(request: HttpRequest, slug: str, body: AccountIn) -> dict[str, Any]:
-    """Vouch that something is theirs."""
-    what = {"id": _person(slug).slug, "do": "account", **body.model_dump()}
-    told = f"add an account of {slug}"
-    return once(request, lambda: outcome(ask(acting(request), Action.CHANGE_PERSON, what, told)))
+def vouch_for_account(request: HttpRequest, slug: str, body: AccountBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Vouch that an account is a person's."""
+    return run_act(request, VouchForAccount, {"person": slug})
 
 
 @router.delete("/people/{slug}/accounts/{number}")
 @does(Action.CHANGE_PERSON)
-def drop_account(request: HttpRequest, slug: str, number: int) -> dict[str, Any]:
-    """It is theirs no longer."""
+def unlink_account(request: HttpRequest, slug: str, number: int) -> dict[str, Any]:
+    """Unlink an account from a person."""
     if not Account.objects.filter(person=_person(slug), pk=number).exists():
         raise Http404
-    what = {"id": slug, "do": "drop", "account": number}
-    told = f"drop an account of {slug}"
-    return once(request, lambda: outcome(ask(acting(request), Action.CHANGE_PERSON, what, told)))
+    return run_act(request, UnlinkAccount, {"person": slug, "account": number})
 
 
 @router.get("/people/{slug}/export")
-@does(Action.EXPORT_PERSONAL)
-def export_person(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """All that is kept of somebody, to be handed to them."""
-    row = _person(slug)
-    act(acting(request), Action.EXPORT_PERSONAL, f"person:{slug}", {"step": "exported"})
-    return kept_of(row)
+@does(Action.EXPORT_PERSONAL_DATA)
+def export_person(request: HttpRequest, slug: str) -> Any:
+    """Export all that is stored about a person, to be handed to them."""
+    return perform_act(acting(request), ExportPersonalData(person=_person(slug).pk)).result
 
 
-@router.post("/people/{slug}/hold")
-@does(Action.HOLD_PERSONAL)
-def hold_person(request: HttpRequest, slug: str, body: Reason) -> dict[str, Any]:
-    """Keep what is kept of them for a legal claim; without a reason, no longer."""
-    what = {"id": _person(slug).slug, "reason": body.reason}
-    told = f"keep what is kept of {slug} for a claim" if body.reason else f"no longer keep what is kept of {slug}"
-    return once(request, lambda: outcome(ask(acting(request), Action.HOLD_PERSONAL, what, told)))
+@router.put("/people/{slug}/hold")
+@does(Action.PLACE_LEGAL_HOLD)
+def place_hold(request: HttpRequest, slug: str, body: HoldBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Place a legal hold on the personal data of a person."""
+    return run_act(request, PlaceLegalHold, {"person": slug})
+
+
+@router.delete("/people/{slug}/hold")
+@does(Action.PLACE_LEGAL_HOLD)
+def lift_hold(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """Lift the legal hold on the personal data of a person."""
+    return run_act(request, LiftLegalHold, {"person": slug})
 
 
 @router.post("/people/{slug}/erase")
-@does(Action.ERASE_PERSONAL)
-def erase_person(request: HttpRequest, slug: str, body: Reason) -> dict[str, Any]:
-    """Ask for everything of somebody who left to be erased; an administrator agrees."""
-    what = {"id": _person(slug).slug}
-    told = f"erase what is kept of {slug}"
-    return once(request, lambda: outcome(ask(acting(request), Action.ERASE_PERSONAL, what, told, body.reason)))
+@does(Action.ERASE_PERSONAL_DATA)
+def erase_person(request: HttpRequest, slug: str, body: EraseBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Request that the personal data of somebody who left is erased; an administrator approves it."""
+    return run_act(request, ErasePersonalData, {"person": slug})
 
 
 def _person(slug: str) -> Person:

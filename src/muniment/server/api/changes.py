@@ -1,4 +1,4 @@
-"""Products from a file, their gates, their end; and one change, as programs see them."""
+"""Products from a file, the logs of their server hooks, their end; and one change, as programs see them."""
 
 from typing import Any
 
@@ -8,17 +8,24 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from muniment.access.actions import Action
-from muniment.decision.account import Account
-from muniment.server.api.operations import Cursor, does, of, once, outcome, page
+from muniment.decision.account import DecisionReport
+from muniment.server.acts.schemas import body_of
+from muniment.server.api.operations import Cursor, does, of, once, page, run_act
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.views import of as of_change
+from muniment.server.connections.change_acts import MergeChange, RequestReview
 from muniment.server.guarding.mediation import acting
-from muniment.server.products.importing import read, take
-from muniment.server.proposals.doing import ask
-from muniment.server.record.reading import beside
+from muniment.server.people.names import with_handles
+from muniment.server.products.importing import import_products, read_products
+from muniment.server.products.product_acts import RetireProduct
+from muniment.server.products.repository_acts import AddServerHookLog
+from muniment.server.records.reading import beside
 
 router = Router()
+
+# a type that is made at run time, from the fields of the act
+MergeBody = body_of(MergeChange, fixed=("change",))
 
 
 class FileIn(Schema):
@@ -28,49 +35,34 @@ class FileIn(Schema):
     text: str = Field(max_length=1 << 20)
 
 
-class GateIn(Schema):
-    """The log of a gate: a repository's name, a path on the worker's machine, the ledger's public key."""
-
-    repository: str = Field(max_length=200)
-    path: str = Field(max_length=1000)
-    key: str = Field(max_length=500)
-
-
-class Retiring(Schema):
-    """Why a product is retired."""
-
-    reason: str = Field(min_length=1, max_length=2000)
+# types that are made at run time, from the fields of the acts
+HookLogBody = body_of(AddServerHookLog, fixed=("product",))
+RetireBody = body_of(RetireProduct, fixed=("product",))
 
 
 @router.post("/imports")
 @does(Action.ADD_PRODUCT)
-def import_products(request: HttpRequest, body: FileIn) -> dict[str, Any]:
+def import_file(request: HttpRequest, body: FileIn) -> dict[str, Any]:
     """Add the products of a file, all of them or none."""
 
     def act() -> dict[str, Any]:
-        return {"added": take(acting(request), read(body.name, body.text.encode()))}
+        return {"added": import_products(acting(request), read_products(body.name, body.text.encode()))}
 
     return once(request, act)
 
 
 @router.post("/products/{slug}/retire")
 @does(Action.RETIRE_PRODUCT, of)
-def retire_product(request: HttpRequest, slug: str, body: Retiring) -> dict[str, Any]:
-    """Ask for a product to be retired; a second person agrees."""
-    what, told = {"id": slug}, f"retire the product {slug}"
-    return once(
-        request,
-        lambda: outcome(ask(acting(request), Action.RETIRE_PRODUCT, what, told, body.reason, product=slug)),
-    )
+def retire_product(request: HttpRequest, slug: str, body: RetireBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Request that a product is retired; a second person approves it."""
+    return run_act(request, RetireProduct, {"product": slug})
 
 
-@router.post("/products/{slug}/gates")
+@router.post("/products/{slug}/server-hook-logs")
 @does(Action.CHANGE_PRODUCT, of)
-def add_gate(request: HttpRequest, slug: str, body: GateIn) -> dict[str, Any]:
-    """Have the log of a gate read."""
-    what = {"id": slug, "do": "gate", "name": body.repository, "path": body.path, "key": body.key}
-    told = f"gate of {slug}: {body.repository}"
-    return once(request, lambda: outcome(ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug)))
+def add_hook_log(request: HttpRequest, slug: str, body: HookLogBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Have the log of the server hook on a repository read."""
+    return run_act(request, AddServerHookLog, {"product": slug})
 
 
 @router.get("/changes/{number}")
@@ -79,28 +71,46 @@ def get_change(request: HttpRequest, number: int) -> dict[str, Any]:
     """One change, with the verdict on it as `muniment check --format json` tells it; null if it was erased."""
     row = Change.objects.select_related("repository__product", "decision").get(pk=number)
     decision = row.decision
-    told: Any = beside(decision.account, Account) if decision is not None and decision.account else None
+    told: Any = (
+        beside(decision.explanation_digest, DecisionReport)
+        if decision is not None and decision.explanation_digest
+        else None
+    )
     return {
         "number": row.pk,
         "product": row.repository.product.slug,
         "repository": row.repository.name,
         "target": row.target,
         "head": row.head,
-        "where": row.where,
+        "state": row.state,
         "title": row.title,
         "decision": _decision(decision) if decision is not None else None,
-        "account": msgspec.to_builtins(told) if isinstance(told, Account) else None,
+        "account": msgspec.to_builtins(with_handles(told)) if isinstance(told, DecisionReport) else None,
     }
+
+
+@router.post("/changes/{number}/request-review")
+@does(Action.REQUEST_REVIEW, of_change)
+def request_review(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Request reviews, at the forge, from people whose approval would count."""
+    return run_act(request, RequestReview, {"change": number})
+
+
+@router.post("/changes/{number}/merge")
+@does(Action.REQUEST_REVIEW, of_change)
+def merge_change(request: HttpRequest, number: int, body: MergeBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Merge a change at its forge, if it has this head still and is allowed then."""
+    return run_act(request, MergeChange, {"change": number})
 
 
 @router.get("/changes/{number}/decisions")
 @does(Action.SEE_CHANGE, of_change)
 def list_decisions(request: HttpRequest, number: int, cursor: Query[Cursor]) -> dict[str, Any]:
     """Every decision on it, the newest first; `binds` if a gate made it."""
-    return page(Decision.objects.filter(change=number).select_related("entry"), cursor, _decision)
+    return page(Decision.objects.filter(change=number).select_related("record"), cursor, _decision)
 
 
-@router.post("/changes/{number}/again")
+@router.post("/changes/{number}/reevaluate")
 @does(Action.SEE_CHANGE, of_change)
 def judge_change_again(request: HttpRequest, number: int) -> dict[str, Any]:
     """Have it judged again, in the background."""
@@ -117,8 +127,8 @@ def _decision(row: Decision) -> dict[str, Any]:
         "head": row.head,
         "base": row.base,
         "allowed": row.allowed,
-        "time": row.time.isoformat(),
-        "policy": row.policy,
-        "binds": row.gate_id is not None,
-        "entry": row.entry_id,
+        "decided_at": row.decided_at.isoformat(),
+        "policy": row.policy_digest,
+        "binding": row.hook_record_id is not None,
+        "record": row.record_id,
     }

@@ -12,18 +12,20 @@ from typing import Any, Literal
 
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Router, Schema, Status
 from ninja.security import HttpBearer
 from pydantic import Field
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource, Why, authorize
-from muniment.errors import IdentityError
+from muniment.errors import IdentityCode, IdentityError
+from muniment.facts import canonical
 from muniment.pipelines.identities import Identity
 from muniment.server.api.serving import Problem
 from muniment.server.deployments import asking, telling
 from muniment.server.deployments.identifying import actor_of, identified, place, use
-from muniment.server.deployments.models import Deployment, Pipeline
+from muniment.server.deployments.models import Deployment, PipelineIdentity
 from muniment.server.guarding.mediation import allowing
 from muniment.server.products.models import Environment
 
@@ -60,7 +62,7 @@ class OutcomeIn(Schema):
 
     model_config = {"extra": "forbid"}
 
-    state: Literal["succeeded", "failed", "undone", "undo-failed", "died"]
+    state: Literal["succeeded", "failed", "rolled-back", "rollback-failed", "crashed"]
     exit_code: int | None = Field(None, ge=-(2**31), lt=2**31)
     digest_seen: str | None = Field(None, pattern=_DIGEST)
 
@@ -87,16 +89,18 @@ def pipes(operation: Callable[..., Any]) -> Any:
     return guarded
 
 
-def _identified(request: HttpRequest, product: str, environment: str) -> tuple[Environment, Pipeline, Identity]:
+def _identified(request: HttpRequest, product: str, environment: str) -> tuple[Environment, PipelineIdentity, Identity]:
     """Who asks, for that environment. One that is not there is refused in the words of one where nobody may deploy."""
-    rows = Environment.objects.filter(product__slug=product, name=environment, ended=None, product__retired=None)
+    rows = Environment.objects.filter(product__slug=product, name=environment, ended_at=None, product__retired_at=None)
     found = rows.select_related("product").first()
     if found is None:
-        raise Problem(403, "identity-untrusting", "No pipeline may deploy to this environment.")
+        raise Problem(
+            403, f"identity-{IdentityCode.INCOMPLETE_TRUST}", _("No pipeline may deploy to this environment.")
+        )
     pipeline, identity = identified(found, request.auth)  # type: ignore[attr-defined]
     about = Resource(product=found.product.slug, environment=place(found))
     if authorize(actor_of(found), Action.DEPLOY, about) is not Why.YES:
-        raise Problem(403, "not-allowed", "It may not do that.")
+        raise Problem(403, "not-allowed", _("It may not do that."))
     with allowing(Action.DEPLOY), transaction.atomic():
         use(pipeline, request.auth, _digest(request))  # type: ignore[attr-defined]
     return found, pipeline, identity
@@ -112,12 +116,14 @@ def _own(request: HttpRequest, number: int) -> Deployment:
     """The deployment of that number, if this very run of this very pipeline asked for it."""
     row = Deployment.objects.select_related("environment__product", "pipeline", "permission").filter(pk=number).first()
     if row is None:
-        raise Problem(404, "not-found", "There is no such deployment.")
-    _, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
+        raise Problem(404, "not-found", _("There is no such deployment."))
+    _found, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
     if pipeline.pk != row.pipeline_id:
-        raise Problem(404, "not-found", "There is no such deployment.")
+        raise Problem(404, "not-found", _("There is no such deployment."))
     if not identity.run or identity.run != row.identity["run"]:
-        raise Problem(403, "another-run", "Only the run that asked for it is answered, and this is not known to be it.")
+        raise Problem(
+            403, "another-run", _("Only the run that asked for it is answered, and this is not known to be it.")
+        )
     return row
 
 
@@ -127,8 +133,9 @@ def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
     """Ask to bring an artifact to an environment. An Idempotency-Key has to be sent along."""
     key = request.headers.get("Idempotency-Key", "")
     if not 0 < len(key) <= 200:
-        raise Problem(400, "malformed-key", "Send an Idempotency-Key of at most 200 characters.")
+        raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
     environment, pipeline, identity = _identified(request, body.product, body.environment)
+    canonical.refuse_repeated_keys(request.body)  # the envelopes in it are read and digested as this one reading
     with allowing(Action.DEPLOY), transaction.atomic():
         wish = asking.Wish(body.artifact, body.commit, body.provenance, key)
         row = asking.ask(environment, pipeline, identity, wish)
@@ -157,8 +164,8 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
 def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
     """Report what came of it, once. Only the run that asked may: another one may know nothing of it."""
     row = _own(request, number)
-    if row.state in ("asked", "denied"):
-        raise Problem(409, "not-allowed-yet", "It was not allowed, so nothing can have come of it.")
+    if row.state in ("pending", "denied"):
+        raise Problem(409, "not-allowed-yet", _("It was not allowed, so nothing can have come of it."))
     with allowing(Action.DEPLOY), transaction.atomic():
         asking.report(row, body.state, body.exit_code, body.digest_seen or "")
     return Status(202, {"id": row.pk, "state": body.state})

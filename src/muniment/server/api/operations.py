@@ -3,23 +3,32 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
 from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
 from ninja import Schema
 from pydantic import Field
 
 from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Actor, Resource, Why, authorize, products, somewhere
+from muniment.errors import ActInputError
+from muniment.server.acts.act import Act
+from muniment.server.acts.inputs import InputCode
+from muniment.server.acts.parser import merge_fields, parse_act, refuse_repeated
 from muniment.server.api.serving import Problem
 from muniment.server.guarding.mediation import Find, acting, allowing
-from muniment.server.people.models import Token
+from muniment.server.people.models import ApiToken
 from muniment.server.products.models import Product
-from muniment.server.proposals.models import Answer
+from muniment.server.requests.execution import perform_act
+from muniment.server.requests.models import IdempotentResponse
 
 _MOST = 100
+_MOST_DIGITS = 1000
 
 
 def does(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
@@ -34,7 +43,7 @@ def does(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
             if why is not Why.YES:
                 if resource is not None and resource.product and not _sees(actor, resource):
                     raise Http404
-                raise Problem(403, why.value, "Your roles, or the token's, do not allow this.")
+                raise Problem(403, why.value, _("Your roles, or the token's, do not allow this."))
             with allowing(action), transaction.atomic():
                 return operation(request, *args, **kwargs)
 
@@ -45,7 +54,7 @@ def does(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
 
 
 def _sees(actor: Actor, resource: Resource) -> bool:
-    return authorize(actor, Action.SEE_STATE, resource) is Why.YES
+    return authorize(actor, Action.SEE_PRODUCT, resource) is Why.YES
 
 
 def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
@@ -58,6 +67,21 @@ class Cursor(Schema):
 
     below: int | None = Field(None, ge=1, lt=2**63)
     limit: int = Field(50, ge=1, le=_MOST)
+
+
+class HandleCursor(Schema):
+    """Where a page of a list of people begins: after a handle, in the order of handles."""
+
+    after: str = Field("", max_length=64)
+    limit: int = Field(50, ge=1, le=_MOST)
+
+
+def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """One page of a list of people, each row as `shape` tells it, and the handle that the next page begins after."""
+    found = list(rows.filter(slug__gt=cursor.after).order_by("slug")[: cursor.limit + 1])
+    shown = found[: cursor.limit]
+    following = shown[-1].slug if len(found) > cursor.limit else None
+    return {"items": [shape(row) for row in shown], "next": following}
 
 
 def page(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -78,7 +102,7 @@ def unchanged(request: HttpRequest, body: dict[str, Any]) -> None:
     """Refuses to go on if the request names, in If-Match, another state than this one."""
     wanted = request.headers.get("If-Match", "")
     if wanted and wanted != etag(body):
-        raise Problem(412, "changed-meanwhile", "It was changed since you read it: read it again.")
+        raise Problem(412, "changed-meanwhile", _("It was changed since you read it: read it again."))
 
 
 def shown(request: HttpRequest, action: Action) -> Any:
@@ -93,19 +117,92 @@ def once(request: HttpRequest, act: Callable[[], dict[str, Any]]) -> dict[str, A
     if not key:
         return act()
     if len(key) > 200:
-        raise Problem(400, "malformed-key", "An Idempotency-Key has at most 200 characters.")
+        raise Problem(400, "malformed-key", _("An Idempotency-Key has at most 200 characters."))
     digest = hashlib.sha256(f"{request.method} {request.path} ".encode() + request.body).hexdigest()
-    token: Token = request.token  # type: ignore[attr-defined]
-    row, new = Answer.objects.get_or_create(token=token, key=key, defaults={"request": digest})
-    if row.request != digest:
-        raise Problem(422, "key-used", "This Idempotency-Key was used for another request.")
+    token: ApiToken = request.token  # type: ignore[attr-defined]
+    row, new = IdempotentResponse.objects.get_or_create(
+        token=token, idempotency_key=key, defaults={"request_digest": digest}
+    )
+    if row.request_digest != digest:
+        raise Problem(422, "key-used", _("This Idempotency-Key was used for another request."))
     if not new:
         return dict(row.body)
     body = act()
-    Answer.objects.filter(pk=row.pk).update(body=body)
+    IdempotentResponse.objects.filter(pk=row.pk).update(body=body)
     return body
 
 
+def run_act(
+    request: HttpRequest,
+    cls: type[Act],
+    fixed: Mapping[str, object],
+    current: Mapping[str, object] | None = None,
+    answer: Callable[[Any], dict[str, Any]] | None = None,
+    value_field: str = "",
+) -> dict[str, Any]:
+    """Perform an act: what was sent, and the fields that the address has. `current` are the values of fields that may
+    be left out, as in a PATCH. Http404 for an address of nothing.
+
+    `answer` gives the body for what the execution returned, for an act that never waits. The value of `value_field`
+    accompanies the act and is stored nowhere: such a request is carried out as often as it is sent.
+    """
+    sent = read_fields(request)
+    secret = sent.pop(value_field, None)
+    try:
+        values = merge_fields({**(current or {}), **sent}, fixed)
+        act = parse_act(cls, values, acting(request))
+    except ActInputError as error:
+        if any(problem.field in fixed and problem.code == InputCode.NOT_FOUND for problem in error.problems):
+            raise Http404 from None
+        raise
+
+    def perform() -> dict[str, Any]:
+        found = perform_act(acting(request), act, secret=secret)
+        return outcome(found.request) if answer is None else answer(found.result)
+
+    return perform() if value_field else once(request, perform)
+
+
+def read_fields(request: HttpRequest) -> dict[str, Any]:
+    """The fields of the request's body itself, since the operation's schema keeps no unknown ones; none without a body.
+
+    Raises ActInputError for a key that is named twice, Problem for a body that is no JSON object: the schema takes a
+    list too, as a thing without attributes, and an operation without a schema looks at no body.
+    """
+    repeated: list[str] = []
+
+    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            counts = Counter(name for name, _value in pairs)
+            repeated.extend(name for name, count in counts.items() if count > 1)
+        return found
+
+    try:
+        sent = json.loads(
+            request.body or b"{}",
+            object_pairs_hook=make_object,
+            parse_int=_read_integer,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed", _("Send JSON.")) from None
+    if not isinstance(sent, dict):
+        raise Problem(422, "malformed", _("Send one JSON object."))
+    refuse_repeated(repeated)
+    return sent
+
+
+def _read_integer(digits: str) -> int | float:
+    """A number of JSON; one with more digits than any field takes is not computed."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+
+def _refuse_constant(name: str) -> float:
+    """NaN and the infinities: JSON has none."""
+    raise json.JSONDecodeError("constant", name, 0)
+
+
 def outcome(waits: Any) -> dict[str, Any]:
-    """Whether an act was done, or which proposal waits for a second person."""
-    return {"done": True, "proposal": None} if waits is None else {"done": False, "proposal": waits.pk}
+    """Whether an act was done, or which request waits for a second person."""
+    return {"done": True, "request": None} if waits is None else {"done": False, "request": waits.pk}

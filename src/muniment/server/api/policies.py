@@ -1,69 +1,41 @@
-"""The policy, its versions, the exceptions from it, and stops, as programs see them."""
+"""The policy, its versions, the exceptions from it, and freezes, as programs see them."""
 
 from typing import Any
 
 import msgspec
 from django.http import Http404, HttpRequest
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
-from muniment.server.api.operations import Cursor, does, of, once, outcome, page, shown
-from muniment.server.guarding.mediation import acting, anywhere
-from muniment.server.policies import acts, asking
-from muniment.server.policies.models import Freeze, Leave, Source, Trial, Version
-from muniment.server.policies.views import of_exception
+from muniment.server.acts.schemas import body_of
+from muniment.server.api.operations import Cursor, does, of, page, run_act, shown
+from muniment.server.guarding.mediation import anywhere
+from muniment.server.policies.differences import find_differences
+from muniment.server.policies.exception_acts import EndException, RequestException
+from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
+from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
+from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
+from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
+from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
+from muniment.server.policies.views import of_exception, of_monitoring
 
 router = Router()
 
 
-class VersionIn(Schema):
-    """A policy, as policy.toml."""
-
-    text: str = Field(max_length=asking.LARGEST)
-    note: str = Field("", max_length=2000)
-
-
-class SourceIn(Schema):
-    """The branch that policies are read from; no repository for none."""
-
-    repository: str = Field("", max_length=200)
-    branch: str = Field("main", max_length=300)
-    path: str = Field("policy.toml", max_length=300)
-
-
-class ExceptionIn(Schema):
-    """Leave to proceed although one clause says no; `head` "" for any commit of the branch."""
-
-    repository: str = Field(max_length=200)
-    clause: str = Field(max_length=100)
-    branch: str = Field("refs/heads/main", max_length=300)
-    head: str = Field("", max_length=64)
-    reason: str = Field(max_length=2000)
-    days: int = Field(14, ge=1, le=90)
-
-
-class GentlyIn(Schema):
-    """A clause that only reports through a day, such as 2027-01-31."""
-
-    clause: str = Field(max_length=100)
-    until: str = Field(max_length=10)
-    reason: str = Field(max_length=2000)
-
-
-class FreezeIn(Schema):
-    """A stop of all merges."""
-
-    reason: str = Field(max_length=2000)
-    rehearsal: bool = False
+# types that are made at run time, from the fields of the acts
+DraftBody = body_of(DraftPolicy)
+SourceBody = body_of(SetPolicySource)
+ExceptionBody = body_of(RequestException)
+MonitoringBody = body_of(StartMonitoring, fixed=("product",))
+FreezeBody = body_of(StartFreeze)
 
 
 @router.get("/policy")
 @does(Action.SEE_POLICY)
 def get_policy(request: HttpRequest) -> dict[str, Any]:
     """The policy in force."""
-    row = Version.objects.filter(holds=True).first()
+    row = PolicyVersion.objects.filter(in_force=True).first()
     if row is None:
         raise Http404
     return {"version": row.pk, "digest": row.digest, "text": row.text}
@@ -73,7 +45,7 @@ def get_policy(request: HttpRequest) -> dict[str, Any]:
 @does(Action.SEE_POLICY)
 def list_versions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """Every version, the newest first."""
-    return page(Version.objects.select_related("by", "second"), cursor, _version)
+    return page(PolicyVersion.objects.select_related("proposed_by", "approver"), cursor, _version)
 
 
 @router.get("/policy/versions/{number}")
@@ -81,8 +53,8 @@ def list_versions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]
 def get_version(request: HttpRequest, number: int) -> dict[str, Any]:
     """One, with its text; of one that does not hold yet, what it would change, and would have done to the last days."""
     row = _found(number)
-    trials = Trial.objects.filter(version=row, repository__product__in=shown(request, Action.SEE_STATE))
-    differences = acts.differences(row.text) if row.applied is None else ()
+    trials = PolicyTrial.objects.filter(version=row, repository__product__in=shown(request, Action.SEE_PRODUCT))
+    differences = find_differences(row.text) if row.applied_at is None else ()
     return {
         **_version(row),
         "text": row.text,
@@ -92,63 +64,67 @@ def get_version(request: HttpRequest, number: int) -> dict[str, Any]:
 
 
 @router.post("/policy/versions")
-@does(Action.PROPOSE_POLICY)
-def propose_version(request: HttpRequest, body: VersionIn) -> dict[str, Any]:
-    """Propose one. Nothing holds by it."""
-    return once(request, lambda: _version(asking.propose(acting(request), body.text, body.note)))
+@does(Action.DRAFT_POLICY)
+def propose_version(request: HttpRequest, body: DraftBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Draft one. Nothing is in force by it."""
+    return run_act(request, DraftPolicy, {}, answer=_version)
 
 
 @router.post("/policy/versions/{number}/apply")
 @does(Action.APPLY_POLICY)
 def apply_version(request: HttpRequest, number: int) -> dict[str, Any]:
-    """Have it hold; one that is weaker waits for a second officer."""
-    row = _found(number)
-    if row.applied is not None:
-        raise ValueError("That version was applied already.")
-    return once(request, lambda: outcome(asking.apply(acting(request), row)))
+    """Put it in force; one that is weaker waits for a second officer."""
+    return run_act(request, ApplyPolicy, {"version": number})
 
 
 @router.get("/policy/source")
 @does(Action.SEE_POLICY)
 def get_source(request: HttpRequest) -> dict[str, Any]:
     """The branch that policies are read from; no repository for none."""
-    row = Source.objects.select_related("repository").first()
+    row = PolicySource.objects.select_related("repository").first()
     if row is None:
-        return {"repository": "", "branch": "", "path": "", "seen": "", "problem": ""}
+        return {"repository": "", "branch": "", "path": "", "last_commit": "", "problem": ""}
     where = {"repository": row.repository.name, "branch": row.branch, "path": row.path}
-    return {**where, "seen": row.seen, "problem": row.problem}
+    return {**where, "last_commit": row.last_commit, "problem": row.problem}
 
 
 @router.put("/policy/source")
-@does(Action.PROPOSE_POLICY)
-def put_source(request: HttpRequest, body: SourceIn) -> dict[str, Any]:
-    """Name it, or none."""
-    return once(request, lambda: outcome(asking.read_from(acting(request), body.repository, body.branch, body.path)))
+@does(Action.DRAFT_POLICY)
+def put_source(request: HttpRequest, body: SourceBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Name it."""
+    return run_act(request, SetPolicySource, {})
 
 
-def _found(number: int) -> Version:
-    row = Version.objects.select_related("by", "second").filter(pk=number).first()
+@router.delete("/policy/source")
+@does(Action.DRAFT_POLICY)
+def delete_source(request: HttpRequest) -> dict[str, Any]:
+    """Read policies from no branch."""
+    return run_act(request, RemovePolicySource, {})
+
+
+def _found(number: int) -> PolicyVersion:
+    row = PolicyVersion.objects.select_related("proposed_by", "approver").filter(pk=number).first()
     if row is None:
         raise Http404
     return row
 
 
-def _version(row: Version) -> dict[str, Any]:
+def _version(row: PolicyVersion) -> dict[str, Any]:
     return {
         "number": row.pk,
         "digest": row.digest,
         "note": row.note,
-        "commit": row.commit,
-        "holds": row.holds,
-        "proposed": row.proposed.isoformat(),
-        "applied": row.applied.isoformat() if row.applied else None,
-        "by": row.by.slug if row.by else None,
-        "second": row.second.slug if row.second else None,
+        "commit": row.source_commit,
+        "in_force": row.in_force,
+        "proposed_at": row.proposed_at.isoformat(),
+        "applied_at": row.applied_at.isoformat() if row.applied_at else None,
+        "proposed_by": row.proposed_by.slug if row.proposed_by else None,
+        "approver": row.approver.slug if row.approver else None,
     }
 
 
-def _trial(row: Trial) -> dict[str, Any]:
-    names = ("changes", "now_allowed", "then_allowed", "other", "clauses", "problem")
+def _trial(row: PolicyTrial) -> dict[str, Any]:
+    names = ("change_count", "allowed_now", "allowed_then", "differing_changes", "unmet_by_clause", "problem")
     return {"repository": row.repository.name, **{name: getattr(row, name) for name in names}}
 
 
@@ -156,23 +132,33 @@ def _trial(row: Trial) -> dict[str, Any]:
 @does(Action.SEE_EXCEPTIONS, anywhere)
 def list_exceptions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """Exceptions of the products that the token may see."""
-    rows = Leave.objects.filter(repository__product__in=shown(request, Action.SEE_EXCEPTIONS))
-    return page(rows.select_related("repository", "asker", "granter"), cursor, _exception)
+    rows = PolicyException.objects.filter(repository__product__in=shown(request, Action.SEE_EXCEPTIONS))
+    return page(rows.select_related("repository", "requester", "approver"), cursor, _exception)
 
 
 @router.post("/exceptions")
-@does(Action.ASK_EXCEPTION, anywhere)
-def ask_exception(request: HttpRequest, body: ExceptionIn) -> dict[str, Any]:
-    """Ask for one; a security officer agrees, who is somebody else and signed in."""
-    fields = {name: str(value) for name, value in body.model_dump().items()}
-    return once(request, lambda: outcome(asking.exception(acting(request), fields)))
+@does(Action.REQUEST_EXCEPTION, anywhere)
+def request_exception(request: HttpRequest, body: ExceptionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Request one; a security officer approves, who is somebody else and signed in."""
+    return run_act(request, RequestException, {})
 
 
-@router.post("/products/{slug}/gently")
-@does(Action.REPORT_ONLY, of)
-def begin_gently(request: HttpRequest, slug: str, body: GentlyIn) -> dict[str, Any]:
-    """Have a clause only report for a product until a day; a second person agrees."""
-    return once(request, lambda: outcome(asking.gently(acting(request), slug, body.clause, body.until, body.reason)))
+@router.post("/products/{slug}/monitoring")
+@does(Action.START_MONITORING, of)
+def start_monitoring(request: HttpRequest, slug: str, body: MonitoringBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Put a clause into monitoring for a product, through a day; a second person approves."""
+    return run_act(request, StartMonitoring, {"product": slug})
+
+
+def _of_monitoring(request: HttpRequest, name: str) -> Resource:
+    return of_monitoring(request, name)
+
+
+@router.post("/monitoring/{name}/end")
+@does(Action.END_EXCEPTION, _of_monitoring)
+def end_monitoring(request: HttpRequest, name: str) -> dict[str, Any]:
+    """End a monitoring period early: the clause blocks again."""
+    return run_act(request, EndMonitoring, {"period": name})
 
 
 def _of_exception(request: HttpRequest, name: str) -> Resource:
@@ -183,52 +169,54 @@ def _of_exception(request: HttpRequest, name: str) -> Resource:
 @does(Action.END_EXCEPTION, _of_exception)
 def end_exception(request: HttpRequest, name: str) -> dict[str, Any]:
     """End one early."""
-    product = of_exception(request, name).product
-    return once(request, lambda: outcome(asking.end_exception(acting(request), name, product)))
+    return run_act(request, EndException, {"exception": name})
 
 
-def _exception(row: Leave) -> dict[str, Any]:
+def _exception(row: PolicyException) -> dict[str, Any]:
     return {
         "id": row.slug,
         "repository": row.repository.name,
         "clause": row.clause,
         "branch": row.branch,
         "head": row.head,
-        "asker": row.asker.slug,
-        "granter": row.granter.slug,
-        "granted": row.granted.isoformat(),
-        "expires": row.expires.isoformat(),
-        "ended": row.ended.isoformat() if row.ended else None,
+        "requester": row.requester.slug,
+        "approver": row.approver.slug,
+        "approved_at": row.approved_at.isoformat(),
+        "expires_at": row.expires_at.isoformat(),
+        "ended_at": row.ended_at.isoformat() if row.ended_at else None,
     }
 
 
 @router.get("/freezes")
 @does(Action.SEE_POLICY)
 def list_freezes(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
-    """Stops of all merges, the newest first; `lifted` is null while one holds."""
-    return page(Freeze.objects.select_related("person"), cursor, _freeze)
+    """Freezes, the newest first; `lifted` is null for one that is not lifted, `until` for one without an end."""
+    return page(Freeze.objects.select_related("started_by", "product", "environment"), cursor, _freeze)
 
 
 @router.post("/freezes")
 @does(Action.FREEZE)
-def add_freeze(request: HttpRequest, body: FreezeIn) -> dict[str, Any]:
-    """Stop all merges, or rehearse it."""
-    return once(request, lambda: outcome(asking.freeze(acting(request), body.reason, rehearsal=body.rehearsal)))
+def start_freeze(request: HttpRequest, body: FreezeBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Freeze merges and deployments: all, of a product or to an environment, now or later; or drill it."""
+    return run_act(request, StartFreeze, {})
 
 
 @router.post("/freezes/{name}/lift")
-@does(Action.UNFREEZE)
+@does(Action.LIFT_FREEZE)
 def lift_freeze(request: HttpRequest, name: str) -> dict[str, Any]:
-    """Ask for merges to go on; a second officer agrees."""
-    return once(request, lambda: outcome(asking.lift(acting(request), name)))
+    """Request that a freeze is lifted; a second officer approves."""
+    return run_act(request, LiftFreeze, {"freeze": name})
 
 
 def _freeze(row: Freeze) -> dict[str, Any]:
     return {
         "id": row.slug,
-        "person": row.person.slug,
+        "person": row.started_by.slug,
         "reason": row.reason,
-        "rehearsal": row.rehearsal,
+        "drill": row.drill,
+        "product": row.product.slug if row.product else None,
+        "environment": row.environment.name if row.environment else None,
         "since": row.since.isoformat(),
-        "lifted": row.lifted.isoformat() if row.lifted else None,
+        "until": row.until.isoformat() if row.until else None,
+        "lifted": row.lifted_at.isoformat() if row.lifted_at else None,
     }

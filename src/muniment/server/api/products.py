@@ -3,70 +3,47 @@
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.server.api.operations import Cursor, does, etag, of, once, outcome, page, shown, unchanged
+from muniment.server.acts.schemas import body_of
+from muniment.server.api.operations import Cursor, does, etag, of, page, run_act, shown, unchanged
 from muniment.server.changes.models import Change
-from muniment.server.guarding.mediation import acting, anywhere
-from muniment.server.products.models import SIGNALS, Product, Repository
-from muniment.server.proposals.doing import ask
+from muniment.server.guarding.mediation import anywhere
+from muniment.server.products.models import SIGNALS, ClauseResult, Product, Repository
+from muniment.server.products.product_acts import AddProduct, ChangeProduct
+from muniment.server.products.repository_acts import AddRepository
 
 router = Router()
 
 
-class ProductIn(Schema):
-    """A new product."""
-
-    id: str = Field(max_length=64)
-    name: str = Field(max_length=200)
-
-
-class ProductPatch(Schema):
-    """What to change of one. A signal is "yes", "no", or "" for not known."""
-
-    model_config = {"extra": "forbid"}
-
-    name: str | None = Field(None, max_length=200)
-    sensitive: str | None = Field(None, max_length=20_000)
-    deployed: str | None = None
-    has_users: str | None = None
-    holds_personal_data: str | None = None
-    supported: str | None = None
-
-
-class RepositoryIn(Schema):
-    """A repository, by the path where the worker finds it."""
-
-    name: str = Field(max_length=200)
-    path: str = Field(max_length=1000)
+# types that are made at run time, from the fields of the acts
+ProductBody = body_of(AddProduct)
+ProductPatch = body_of(ChangeProduct, fixed=("product",), optional=True)
+RepositoryBody = body_of(AddRepository, fixed=("product",))
 
 
 def _product(row: Product) -> dict[str, Any]:
     signals = {name: {True: "yes", False: "no", None: ""}[getattr(row, name)] for name in SIGNALS}
-    return {"id": row.slug, "name": row.name, "active": row.active, "sensitive": row.sensitive, **signals}
+    return {"id": row.slug, "name": row.name, "active": row.active, "sensitive": row.sensitive_patterns, **signals}
 
 
 @router.get("/products")
-@does(Action.SEE_STATE, anywhere)
+@does(Action.SEE_PRODUCT, anywhere)
 def list_products(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """The products that the token may see."""
-    return page(shown(request, Action.SEE_STATE), cursor, _product)
+    return page(shown(request, Action.SEE_PRODUCT), cursor, _product)
 
 
 @router.post("/products")
 @does(Action.ADD_PRODUCT)
-def add_product(request: HttpRequest, body: ProductIn) -> dict[str, Any]:
-    """Add one."""
-    what = body.model_dump()
-    return once(
-        request, lambda: outcome(ask(acting(request), Action.ADD_PRODUCT, what, f"add the product {body.name}"))
-    )
+def add_product(request: HttpRequest, body: ProductBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Add a product."""
+    return run_act(request, AddProduct, {})
 
 
 @router.get("/products/{slug}")
-@does(Action.SEE_STATE, of)
+@does(Action.SEE_PRODUCT, of)
 def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict[str, Any]:
     """One, with how it stands against each clause."""
     row = Product.objects.filter(slug=slug).first()
@@ -74,11 +51,13 @@ def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict
         raise Http404
     body = _product(row)
     response["ETag"] = etag(body)
-    repositories = row.repositories.prefetch_related("states")
+    repositories = row.repositories.prefetch_related("clause_states")
     body["repositories"] = [
         {
             "name": repository.name,
-            "states": {state.clause: state.get_state_display() for state in repository.states.all()},
+            "states": {
+                state.clause: ClauseResult(state.state).name.lower() for state in repository.clause_states.all()
+            },
         }
         for repository in repositories
     ]
@@ -87,46 +66,43 @@ def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict
 
 @router.patch("/products/{slug}")
 @does(Action.CHANGE_PRODUCT, of)
-def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[str, Any]:
-    """Describe one anew. Fields that are left out stay."""
+def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Describe a product anew. Fields that are left out stay."""
     row = Product.objects.select_for_update().filter(slug=slug).first()
     if row is None:
         raise Http404
-    unchanged(request, _product(row))
-    kept = {name: value for name, value in _product(row).items() if name in ProductPatch.model_fields}
-    what = {**kept, **body.model_dump(exclude_none=True), "id": slug, "do": "describe"}
-    told = f"describe of {slug}: {what['name']}"
-    return outcome(ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug))
+    current = _product(row)
+    unchanged(request, current)
+    described = {name: value for name, value in current.items() if name not in ("id", "active")}
+    return run_act(request, ChangeProduct, {"product": slug}, described)
 
 
 @router.get("/products/{slug}/repositories")
-@does(Action.SEE_STATE, of)
+@does(Action.SEE_PRODUCT, of)
 def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
     """Its repositories, and how far each is judged."""
-    rows = Repository.objects.filter(product__slug=slug).select_related("reading", "gate_log")
+    rows = Repository.objects.filter(product__slug=slug).select_related("scan", "hook_log")
     return page(rows, cursor, _repository)
 
 
 def _repository(row: Repository) -> dict[str, Any]:
-    reading, gate = getattr(row, "reading", None), getattr(row, "gate_log", None)
+    reading, gate = getattr(row, "scan", None), getattr(row, "hook_log", None)
     return {
         "name": row.name,
         "path": row.path,
         "branch": reading.branch if reading else "",
-        "done": reading.done if reading else 0,
-        "total": reading.total if reading else 0,
+        "evaluated_count": reading.evaluated_count if reading else 0,
+        "total": reading.change_count if reading else 0,
         "problem": reading.problem if reading else "",
-        "gate": {"entries": gate.size, "problem": gate.problem} if gate else None,
+        "hook_log": {"record_count": gate.verified_size, "problem": gate.problem} if gate else None,
     }
 
 
 @router.post("/products/{slug}/repositories")
 @does(Action.CHANGE_PRODUCT, of)
-def add_repository(request: HttpRequest, slug: str, body: RepositoryIn) -> dict[str, Any]:
+def add_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, Any]:  # type: ignore[valid-type]
     """Add a repository."""
-    what = {"id": slug, "do": "repository", **body.model_dump()}
-    told = f"repository of {slug}: {body.name}"
-    return once(request, lambda: outcome(ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=slug)))
+    return run_act(request, AddRepository, {"product": slug})
 
 
 @router.get("/products/{slug}/changes")
@@ -143,6 +119,6 @@ def _change(row: Change) -> dict[str, Any]:
         "repository": row.repository.name,
         "target": row.target,
         "head": row.head,
-        "where": row.where,
+        "state": row.state,
         "allowed": None if row.decision is None else row.decision.allowed,
     }

@@ -9,8 +9,8 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
-from muniment.errors import ConfigurationError
-from muniment.server.people.models import Token
+from muniment.errors import ActInputError, ConfigurationError, NotCanonicalError, ParseError, RefusedError
+from muniment.server.people.models import ApiToken
 from muniment.server.people.tokens import actor_of_token
 
 _PROBLEM = "application/problem+json"
@@ -25,8 +25,8 @@ class Problem(Exception):
 
 
 class _Token(HttpBearer):
-    def authenticate(self, request: HttpRequest, token: str) -> Token | None:
-        found: Token | None = Token.valid(token).first()
+    def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
+        found: ApiToken | None = ApiToken.valid(token).first()
         if found is not None:
             request.actor = actor_of_token(found)  # type: ignore[attr-defined]
             request.token = found  # type: ignore[attr-defined]
@@ -36,8 +36,9 @@ class _Token(HttpBearer):
 api = NinjaAPI(title="Muniment", version="1", auth=_Token(), docs_url=None, urls_namespace="api")
 
 
-def _problem(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+def _problem(request: HttpRequest, status: int, code: str, detail: str, **more: object) -> HttpResponse:
     body = {"type": f"urn:muniment:{code}", "title": code.replace("-", " "), "status": status, "detail": detail}
+    body |= more
     return HttpResponse(json.dumps(body), status=status, content_type=_PROBLEM)
 
 
@@ -79,11 +80,30 @@ def _wrong(request: HttpRequest, error: ConfigurationError) -> HttpResponse:
     return _problem(request, 422, "malformed", f"{error.message}. {error.remedy}")
 
 
+@api.exception_handler(ActInputError)
+def _invalid(request: HttpRequest, error: ActInputError) -> HttpResponse:
+    """The problem of each field, so that a program can show it where it was typed."""
+    fields = [
+        {"field": one.field, "code": one.code, "detail": one.message, "remedy": one.remedy} for one in error.problems
+    ]
+    return _problem(request, 422, "malformed", f"{error.message} {error.remedy}", errors=fields)
+
+
+@api.exception_handler(ParseError)
+def _not_of_its_form(request: HttpRequest, error: ParseError) -> HttpResponse:
+    return _problem(request, 422, error.code, f"{error.message}. {error.remedy}", remedy=error.remedy)
+
+
+@api.exception_handler(NotCanonicalError)
+def _not_canonical(request: HttpRequest, error: NotCanonicalError) -> HttpResponse:
+    return _problem(request, 422, "not-canonical", f"{error.message}. {error.remedy}", remedy=error.remedy)
+
+
+@api.exception_handler(RefusedError)
+def _not_carried_out(request: HttpRequest, error: RefusedError) -> HttpResponse:
+    return _problem(request, 409, error.code, f"{error.message} {error.remedy}", remedy=error.remedy)
+
+
 @api.exception_handler(DataError)
 def _unkeepable(request: HttpRequest, error: DataError) -> HttpResponse:
     return _problem(request, 422, "malformed", "The database cannot hold such a value.")
-
-
-@api.exception_handler(ValueError)
-def _impossible(request: HttpRequest, error: ValueError) -> HttpResponse:
-    return _problem(request, 409, "impossible", str(error))

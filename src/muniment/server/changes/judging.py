@@ -8,22 +8,21 @@ from django.db import transaction
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
-from muniment.decision.judge import biting, needed
-from muniment.errors import ConfigurationError, GitError, UsageError
+from muniment.decision.judge import clauses_at, needed
+from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
 from muniment.git.collect import GitCollector
 from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
-from muniment.server.changes.rules import freezes
+from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.scene import facts_of, open_heads, scene
-from muniment.server.installation import home
+from muniment.server.installation import store
 from muniment.server.products.models import Repository
-from muniment.server.record.entering import enter
+from muniment.server.records.entering import enter
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
-from muniment.workflows.sources import Rules
 
 
 def judge_open(repository: Repository, ref: str) -> bool:
@@ -33,8 +32,8 @@ def judge_open(repository: Repository, ref: str) -> bool:
     """
     try:
         return _judge_open(repository, ref)
-    except (GitError, ConfigurationError, UsageError):
-        Change.objects.filter(repository=repository, name=ref, where=Change.Where.OPEN).update(decision=None)
+    except (GitError, ConfigurationError, RefusedError, UsageError):
+        Change.objects.filter(repository=repository, name=ref, state=Change.State.OPEN).update(decision=None)
         raise
 
 
@@ -43,26 +42,27 @@ def _judge_open(repository: Repository, ref: str) -> bool:
     with scene(repository) as found:
         head = open_heads(found).get(ref)
         if head is None:
-            Change.objects.filter(repository=repository, name=ref, where=Change.Where.OPEN).update(
-                where=Change.Where.GONE
+            Change.objects.filter(repository=repository, name=ref, state=Change.State.OPEN).update(
+                state=Change.State.CLOSED
             )
             return False
         collector = GitCollector(found.git, Known(found.rules.people), now)
         target = found.main
         revision = collector.revision(repository.name, target, found.branches[target], head)
-        names = needed(biting(found.rules.policy, Point.MERGE, target))
+        names = needed(clauses_at(found.rules.policy, Point.MERGE, target))
         given = facts_of(found, names, now)
-        judgement = judge_change(collector, found.rules, revision, Point.MERGE, now, Known(freezes()), given)
-        title = found.git.run("log", "-1", "--format=%s", head, "--").decode("utf-8", "replace").strip()
+        freezes = Known(read_freezes(repository.product.slug, now))
+        judgement = judge_change(collector, found.rules, revision, Point.MERGE, now, freezes, given)
+        title = found.git.run("log", "--max-count=1", "--format=%s", values=(head,)).decode("utf-8", "replace").strip()
     with transaction.atomic():
-        change = _change(repository, ref, target, head, now, Change.Where.OPEN, title)
-        return decided(change, judgement, found.rules) is not None
+        change = _change(repository, ref, target, head, now, Change.State.OPEN, title)
+        return decided(change, judgement) is not None
 
 
 def _change(
-    repository: Repository, name: str, target: str, head: str, time: str, where: Change.Where, title: str
+    repository: Repository, name: str, target: str, head: str, time: str, state: Change.State, title: str
 ) -> Change:
-    values = {"head": head, "time": moments.read(time), "where": where, "title": cleaned(title)}
+    values = {"head": head, "updated_at": moments.read(time), "state": state, "title": cleaned(title)}
     found, _ = Change.objects.select_for_update().update_or_create(
         repository=repository, target=target[:300], name=name[:300], defaults=values
     )
@@ -74,28 +74,28 @@ def cleaned(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:300]
 
 
-def decided(change: Change, judgement: Judgement, rules: Rules, *, enforced: bool = False) -> Decision | None:
+def decided(change: Change, judgement: Judgement, *, enforced: bool = False) -> Decision | None:
     """The decision, kept with its entry and made the newest; None if the same was there."""
     decision = judgement.decision
     inputs = inputs_of(judgement)
-    known = change.decisions.filter(inputs=inputs).first()
+    known = change.decisions.filter(inputs_digest=inputs).first()
     if known is not None:
         if change.decision_id != known.pk:
             change.decision = known
             change.save(update_fields=["decision"])
         return None
-    entry, kept = judged(change.repository.place, judgement, rules, "", enforced=enforced)
-    told = home().put(canonical.encode(account(decision, judgement.policy, judgement.facts)))
+    entry, kept = judged(change.repository.place, judgement, "", enforced=enforced)
+    told = store().put(canonical.encode(account(decision, judgement.policy, judgement.facts)))
     row = Decision.objects.create(
         change=change,
-        entry=enter(entry, kept),
+        record=enter(entry, kept),
         head=decision.head,
         base=decision.base,
         allowed=decision.outcome is Outcome.ALLOW,
-        time=moments.read(decision.time),
-        policy=decision.policy,
-        inputs=inputs,
-        account=told,
+        decided_at=moments.read(decision.time),
+        policy_digest=decision.policy,
+        inputs_digest=inputs,
+        explanation_digest=told,
     )
     change.decision = row
     change.save(update_fields=["decision"])
@@ -103,8 +103,16 @@ def decided(change: Change, judgement: Judgement, rules: Rules, *, enforced: boo
 
 
 def inputs_of(judgement: Judgement) -> str:
-    """What tells whether two judgements are of the same: policy, facts without salt and moment, and what came of it."""
-    facts = {name: fact.value for name, fact in judgement.facts.items().items()}
+    """What tells whether two judgements are of the same: policy, facts without salt and moment, and what came of it.
+
+    The same freeze denies nothing before it begins, so that the reasons belong to it.
+    """
+    facts = {name: fact.reference or fact.value for name, fact in judgement.facts.items().items()}
     return canonical.digest_of(
-        {"policy": judgement.decision.policy, "facts": facts, "results": judgement.decision.results}
+        {
+            "policy": judgement.decision.policy,
+            "facts": facts,
+            "results": judgement.decision.results,
+            "reasons": judgement.decision.reasons,
+        }
     )

@@ -13,27 +13,27 @@ class Change(models.Model):
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
 
-    class Where(models.TextChoices):
+    class State(models.TextChoices):
         """What became of it."""
 
         OPEN = "open", _("open")
-        PAST = "past", _("on the branch")
-        GONE = "gone", _("gone")
+        MERGED = "merged", _("on the branch")
+        CLOSED = "closed", _("gone")
 
     repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="changes")
     name = models.CharField(max_length=300)
     target = models.CharField(max_length=300)
-    where = models.CharField(max_length=8, choices=Where)
+    state = models.CharField(max_length=8, choices=State)
     title = models.CharField(max_length=300, blank=True)
     head = models.CharField(max_length=64)
-    time = models.DateTimeField()
-    decision = models.OneToOneField("Decision", models.PROTECT, null=True, related_name="newest_of")
+    updated_at = models.DateTimeField()
+    decision = models.OneToOneField("Decision", models.PROTECT, null=True, related_name="latest_of")
 
     class Meta:
         """One of each name; a page shows the newest first."""
 
-        constraints = [models.UniqueConstraint(fields=["repository", "target", "name"], name="change_once")]
-        indexes = [models.Index(fields=["repository", "where", "-time", "-id"])]
+        constraints = [models.UniqueConstraint(fields=["repository", "target", "name"], name="unique_change")]
+        indexes = [models.Index(fields=["repository", "state", "-updated_at", "-id"], name="change_newest")]
 
 
 class Decision(models.Model):
@@ -43,51 +43,55 @@ class Decision(models.Model):
     written_by: frozenset[Action] = frozenset()
 
     change = models.ForeignKey(Change, models.CASCADE, related_name="decisions")
-    entry = models.OneToOneField("record.Entry", models.PROTECT, null=True, related_name="decision")
-    gate = models.OneToOneField("GateEntry", models.PROTECT, null=True, related_name="decision")  # it binds
+    record = models.OneToOneField("records.Record", models.PROTECT, null=True, related_name="decision")
+    hook_record = models.OneToOneField(
+        "ServerHookRecord", models.PROTECT, null=True, related_name="decision"
+    )  # it binds
     head = models.CharField(max_length=64)
     base = models.CharField(max_length=64, blank=True)
     allowed = models.BooleanField()
-    time = models.DateTimeField()
-    policy = models.CharField(max_length=71)
-    inputs = models.CharField(max_length=71)  # digest of all that went in, but for the moment
-    account = models.CharField(max_length=71, blank=True)  # the object that tells it, "" if it was not given
+    decided_at = models.DateTimeField()
+    policy_digest = models.CharField(max_length=71)
+    inputs_digest = models.CharField(max_length=71)  # digest of all that went in, but for the moment
+    explanation_digest = models.CharField(max_length=71, blank=True)  # the object that tells it, "" if it was not given
 
     class Meta:
         """The same state, judged from the same facts, is one decision."""
 
-        constraints = [models.UniqueConstraint(fields=["change", "inputs"], name="decision_once")]
-        indexes = [models.Index(fields=["change", "-time", "-id"])]
+        constraints = [models.UniqueConstraint(fields=["change", "inputs_digest"], name="unique_decision")]
+        indexes = [models.Index(fields=["change", "-decided_at", "-id"], name="decision_newest")]
 
 
-class GateLog(models.Model):
+class ServerHookLog(models.Model):
     """The log of a gate on a git server (docs/gate.md), in a folder, and how far it was verified with its key."""
 
-    privileges = Privileges((READ, ADD, DROP), (READ,), worker_changes=("size", "root", "problem", "read"))
+    privileges = Privileges(
+        (READ, ADD, DROP), (READ,), worker_changes=("verified_size", "verified_root", "problem", "read_at")
+    )
     written_by = frozenset({Action.CHANGE_PRODUCT})
 
-    repository = models.OneToOneField("products.Repository", models.CASCADE, related_name="gate_log")
+    repository = models.OneToOneField("products.Repository", models.CASCADE, related_name="hook_log")
     path = models.CharField(max_length=1000)
-    key = models.CharField(max_length=500)
-    size = models.BigIntegerField(default=0)
-    root = models.CharField(max_length=64, blank=True)
+    public_key = models.CharField(max_length=500)
+    verified_size = models.BigIntegerField(default=0)
+    verified_root = models.CharField(max_length=64, blank=True)
     problem = models.TextField(blank=True)
-    read = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
 
 
-class GateEntry(models.Model):
+class ServerHookRecord(models.Model):
     """One entry of such a log, as it was signed."""
 
     privileges = Privileges((READ,), (READ, ADD))
     written_by: frozenset[Action] = frozenset()
 
-    log = models.ForeignKey(GateLog, models.PROTECT, related_name="entries")
-    place = models.BigIntegerField()
+    log = models.ForeignKey(ServerHookLog, models.PROTECT, related_name="records")
+    position = models.BigIntegerField()
     kind = models.CharField(max_length=32)
-    time = models.DateTimeField()
+    recorded_at = models.DateTimeField()
     data = models.BinaryField()
 
     class Meta:
         """Each once."""
 
-        constraints = [models.UniqueConstraint(fields=["log", "place"], name="gate_entry_once")]
+        constraints = [models.UniqueConstraint(fields=["log", "position"], name="unique_hook_record")]

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
-from muniment.errors import ConfigurationError, GitError, UsageError
+from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
 from muniment.facts import canonical, kinds
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known
@@ -23,9 +23,10 @@ from muniment.server.changes.judging import cleaned, inputs_of
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.scene import Scene, facts_of, known_of, scene
 from muniment.server.changes.states import all_unknown, keep_states, keep_today
-from muniment.server.installation import home
-from muniment.server.products.models import Reading, Repository
-from muniment.server.record.entering import enter
+from muniment.server.error_text import error_text
+from muniment.server.installation import store
+from muniment.server.products.models import Repository, RepositoryScan
+from muniment.server.records.entering import enter
 from muniment.workflows.judge_change import Judgement
 from muniment.workflows.replay import Replay, Summary, state_names
 
@@ -37,15 +38,15 @@ _PROGRESS = 50  # changes between two reports of how far it is
 def judge_past(repository: Repository) -> None:
     """Judge what the main branch took, by the policy of now: for the states of the clauses, and for pages.
 
-    What cannot be read is told in `Reading.problem`, and every clause is then unknown.
+    What cannot be read is told in `RepositoryScan.problem`, and every clause is then unknown.
     """
-    reading, _ = Reading.objects.get_or_create(repository=repository)
+    reading, _ = RepositoryScan.objects.get_or_create(repository=repository)
     try:
         with scene(repository) as found:
             _study(found, reading)
-    except (GitError, ConfigurationError, UsageError) as error:
+    except (GitError, ConfigurationError, RefusedError, UsageError) as error:
         with transaction.atomic():
-            reading.problem = f"{error.message}. {error.remedy}".strip()
+            reading.problem = error_text(error)
             reading.save()
             all_unknown(repository, reading.problem)
 
@@ -58,7 +59,7 @@ class _Past(Struct, frozen=True):
     told: bytes
 
 
-def _study(found: Scene, reading: Reading) -> None:
+def _study(found: Scene, reading: RepositoryScan) -> None:
     now, repository, rules = moments.now(), found.repository, found.rules
     target = found.main
     tip = found.branches[target]
@@ -66,7 +67,7 @@ def _study(found: Scene, reading: Reading) -> None:
         {
             "tip": tip,
             "policy": rules.policy.policy.digest,
-            "people": rules.people,
+            "people": rules.people_reference,
             "exceptions": rules.exceptions,
             "day": now[:10],  # exceptions end, and clauses that only report begin to bite
         }
@@ -75,14 +76,14 @@ def _study(found: Scene, reading: Reading) -> None:
     given = facts_of(found, names, now)
     replay = Replay(rules.policy, target)
     today = _today(found, names, given, now)
-    if reading.inputs == inputs and not reading.problem:
+    if reading.inputs_digest == inputs and not reading.problem:
         with transaction.atomic():
-            Reading.objects.filter(pk=reading.pk).update(finished=moments.read(now))
+            RepositoryScan.objects.filter(pk=reading.pk).update(finished_at=moments.read(now))
             keep_today(repository, replay.summary(now, today))
         return
     past = History(found.git, repository.name, target, tip)
-    known = {**{name: fact for name, fact in given.items() if name in replay.names}, **known_of(rules)}
-    reading.branch, reading.done, reading.total, reading.problem = target, 0, len(past), ""
+    known = {**{name: fact for name, fact in given.items() if name in replay.names}, **known_of(rules, now)}
+    reading.branch, reading.evaluated_count, reading.change_count, reading.problem = target, 0, len(past), ""
     reading.save()
     collector = GitCollector(found.git, Known(rules.people), now)
     newest: list[_Past] = []
@@ -94,15 +95,15 @@ def _study(found: Scene, reading: Reading) -> None:
             judgement = Judgement(decision, rules.policy, facts)
             newest.append(_Past(step, judgement, canonical.encode(account(decision, rules.policy, facts))))
         if number % _PROGRESS == 0:
-            Reading.objects.filter(pk=reading.pk).update(done=number)
+            RepositoryScan.objects.filter(pk=reading.pk).update(evaluated_count=number)
     summary = replay.summary(now, today)
     titles = _titles(found.git, tip, len(newest))
     with transaction.atomic():
         _keep_past(repository, target, newest, titles)
         _enter_study(repository, summary, tip, now)
-        reading.tip, reading.policy, reading.done = tip, summary.policy, reading.total
-        reading.inputs = inputs
-        reading.finished = moments.read(now)
+        reading.tip, reading.policy_digest, reading.evaluated_count = tip, summary.policy, reading.change_count
+        reading.inputs_digest = inputs
+        reading.finished_at = moments.read(now)
         reading.save()
         keep_states(repository, summary)
 
@@ -111,20 +112,20 @@ def _today(found: Scene, names: Collection[str], given: Mapping[str, Fact], now:
     """What the clauses that judge no change have their state by: the product, and the newest commit of the branch."""
     collector = GitCollector(found.git, Known(found.rules.people), now)
     newest = collector.landed(found.repository.name, found.main, found.branches[found.main])
-    return collector.collect(newest, names, {**given, **known_of(found.rules)})
+    return collector.collect(newest, names, {**given, **known_of(found.rules, now)})
 
 
 def _enter_study(repository: Repository, summary: Summary, tip: str, now: str) -> None:
-    kept = objects.Study(summary, objects.salt())
-    entry = entries.Studied(
+    kept = objects.ReplaySummary(summary, objects.salt())
+    entry = entries.ReplayRecord(
         time=now,
         object=canonical.digest_of(kept),
-        place=repository.place,
+        repository_location=repository.place,
         target=summary.target,
         policy=summary.policy,
         head=tip,
-        changes=summary.changes,
-        allowed=summary.allowed,
+        change_count=summary.change_count,
+        allowed_count=summary.allowed_count,
     )
     enter(entry, (kept,))
 
@@ -133,23 +134,24 @@ def _titles(git: Git, tip: str, most: int) -> dict[str, str]:
     """The first lines of the newest commits of a branch, by id."""
     if not most:
         return {}
-    out = git.run("log", "--first-parent", f"--max-count={most}", "-z", "--format=%H %s", tip, "--", timeout=60)
+    options = ("--first-parent", f"--max-count={most}", "-z", "--format=%H %s")
+    out = git.run("log", *options, values=(tip,), timeout=60)
     rows = (row.partition(" ") for row in out.decode("utf-8", "replace").split("\0") if row)
     return {head: title for head, _, title in rows}
 
 
 def _keep_past(repository: Repository, target: str, steps: list[_Past], titles: dict[str, str]) -> None:
     """One change and one decision for each. What came out the same before stays as it is."""
-    home().put_all([step.told for step in steps])
+    store().put_all([step.told for step in steps])
     rows = [
         Change(
             repository=repository,
             name=past.step.revision.head,
             target=target,
-            where=Change.Where.PAST,
+            state=Change.State.MERGED,
             title=cleaned(titles.get(past.step.revision.head, "")),
             head=past.step.revision.head,
-            time=moments.read(past.step.date),
+            updated_at=moments.read(past.step.date),
         )
         for past in steps
     ]
@@ -162,16 +164,16 @@ def _keep_past(repository: Repository, target: str, steps: list[_Past], titles: 
             head=past.step.revision.head,
             base=past.step.revision.base,
             allowed=past.decision.decision.outcome is Outcome.ALLOW,
-            time=moments.read(past.step.date),
-            policy=past.decision.decision.policy,
-            inputs=inputs_of(past.decision),
-            account=canonical.digest(past.told),
+            decided_at=moments.read(past.step.date),
+            policy_digest=past.decision.decision.policy,
+            inputs_digest=inputs_of(past.decision),
+            explanation_digest=canonical.digest(past.told),
         )
         for past in steps
     ]
     Decision.objects.bulk_create(decisions, ignore_conflicts=True)
-    wanted = {decision.inputs for decision in decisions}
-    there = Decision.objects.filter(change__in=changes.values(), inputs__in=wanted)
+    wanted = {decision.inputs_digest for decision in decisions}
+    there = Decision.objects.filter(change__in=changes.values(), inputs_digest__in=wanted)
     newest = {decision.change_id: decision for decision in there.only("id", "change_id")}
     bound = _bound(changes)
     supposed = [change for change in changes.values() if change.pk not in bound]
@@ -182,5 +184,5 @@ def _keep_past(repository: Repository, target: str, steps: list[_Past], titles: 
 
 def _bound(changes: dict[str, Change]) -> set[int]:
     """Those that a gate decided on: nothing supposed takes its place."""
-    rows = Change.objects.filter(pk__in=[change.pk for change in changes.values()], decision__gate__isnull=False)
+    rows = Change.objects.filter(pk__in=[change.pk for change in changes.values()], decision__hook_record__isnull=False)
     return set(rows.values_list("pk", flat=True))

@@ -4,18 +4,21 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
-from muniment.errors import UsageError
+from muniment.errors import RefusedError
 from muniment.facts import kinds
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe
 from muniment.git.repository import Repository as Git
 from muniment.policy.patterns import matches
+from muniment.server.changes.locations import open_repository
 from muniment.server.changes.rules import rules_of
 from muniment.server.changes.standing import product_facts
 from muniment.server.products.models import Repository
 from muniment.workflows.sources import Rules
+from muniment.workflows.supplies import fact
 
 HEADS = "refs/heads/"
 
@@ -37,18 +40,22 @@ class Scene(Struct, frozen=True):
 
 @contextmanager
 def scene(repository: Repository) -> Iterator[Scene]:
-    """Raises GitError, ConfigurationError or UsageError if the repository or its rules cannot be read."""
-    with Git.open(repository.folder) as git:
+    """Raises GitError, ConfigurationError or UsageError if the repository or its rules cannot be read.
+
+    Raises OtherWorker for a repository that another worker has.
+    """
+    with open_repository(repository) as git:
         heads = git.refs(HEADS)
         head = git.head_branch()
         tip = heads.get(head) or next(iter(heads.values()), "")
         if not tip:
-            raise UsageError("there is no branch yet", "Push the first commit.")
+            raise RefusedError("no-branch", _("There is no branch yet."), _("Push the first commit."))
         found = rules_of(repository, git, tip)
-        protected = found.policy.policy.protected
+        protected = found.policy.policy.protected_branches
         branches = {ref: at for ref, at in heads.items() if matches(ref.removeprefix(HEADS), protected)}
         if not branches:
-            raise UsageError(f"the policy protects no branch here ({', '.join(protected)})", "Name them in the policy.")
+            sentence = _("The policy protects no branch here (%(protected)s).") % {"protected": ", ".join(protected)}
+            raise RefusedError("no-protected-branch", sentence, _("Name the branches in the policy."))
         yield Scene(repository, git, branches, found)
 
 
@@ -57,7 +64,8 @@ def open_heads(found: Scene) -> dict[str, str]:
     heads = found.git.refs(HEADS)
     main = found.branches[found.main]
     new = {ref: tip for ref, tip in heads.items() if ref not in found.branches and tip != main}
-    merged = found.git.run("for-each-ref", "--merged", main, "--format=%(refname)", HEADS).decode().split()
+    out = found.git.in_place("for-each-ref", f"--merged={main}", "--format=%(refname)", values=(HEADS,))
+    merged = set(out.decode("utf-8", "surrogateescape").split("\n"))
     return {ref: tip for ref, tip in new.items() if ref not in merged}
 
 
@@ -67,10 +75,10 @@ def facts_of(found: Scene, names: Collection[str], now: str) -> dict[str, Fact]:
     return product_facts(found.repository, found.git, target, found.branches[target], found.rules.policy, names, now)
 
 
-def known_of(rules: Rules) -> dict[str, Maybe[Any]]:
+def known_of(rules: Rules, now: str) -> dict[str, Maybe[Any] | Fact]:
     """The facts that git does not have. What was merged was not stopped."""
     return {
-        kinds.PEOPLE.name: Known(rules.people),
+        kinds.PEOPLE.name: fact(Known(rules.people), "given", now, rules.people_reference),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
         kinds.FREEZES.name: Known(()),
     }

@@ -10,11 +10,11 @@ from muniment.errors import LedgerError, MunimentError
 from muniment.facts import kinds
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import Way
+from muniment.facts.pipeline import BypassPath
 from muniment.git.repository import Repository as Git
 from muniment.ledger import entries
-from muniment.server.changes.models import GateLog
-from muniment.server.connections.models import Connected
+from muniment.server.changes.models import ServerHookLog
+from muniment.server.connections.models import RepositoryLink
 from muniment.server.connections.reaching import connected_of, forge_of, repo_of
 from muniment.server.products.models import Repository
 from muniment.server.products.supplying import SUPPLIERS
@@ -44,7 +44,7 @@ def product_facts(
 
 
 def _at_forge(
-    connected: Connected, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
+    connected: RepositoryLink, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
 ) -> dict[str, Fact]:
     """A forge that is not reached tells nothing of its rules and settings; its repository is read all the same."""
     where = (git, target, tip, policy, names, now)
@@ -59,7 +59,7 @@ def _at_forge(
 
 def guard_of(repository: Repository, target: str) -> Maybe[Guard]:
     """The gate before a repository, by what its log says of a branch."""
-    log = GateLog.objects.filter(repository=repository).first()
+    log = ServerHookLog.objects.filter(repository=repository).first()
     if log is None:
         return NOBODY_SAID
     if log.problem:
@@ -73,17 +73,17 @@ def guard_of(repository: Repository, target: str) -> Maybe[Guard]:
     return Known(Guard(newest.enforced, Known(_around(log))))
 
 
-def _newest(log: GateLog, target: str) -> entries.Judged | None:
-    for row in log.entries.filter(kind="decision").order_by("-place")[:200]:
-        entry = entries.decode(bytes(row.data), row.place)
-        if isinstance(entry, entries.Judged) and entry.target == target:
+def _newest(log: ServerHookLog, target: str) -> entries.DecisionRecord | None:
+    for row in log.records.filter(kind="decision").order_by("-position")[:200]:
+        entry = entries.decode(bytes(row.data), row.position)
+        if isinstance(entry, entries.DecisionRecord) and entry.target == target:
             return entry
     return None
 
 
-def _around(log: GateLog) -> tuple[Way, ...]:
+def _around(log: ServerHookLog) -> tuple[BypassPath, ...]:
     since = timezone.now() - timedelta(days=_DAYS)
-    moved = log.entries.filter(kind="moved", time__gte=since).order_by("-place").first()
+    moved = log.records.filter(kind="hook-bypass", recorded_at__gte=since).order_by("-position").first()
     if moved is None:
         return ()
-    return (Way("Somebody", f"refs moved past the gate on {moved.time:%Y-%m-%d}, as its log says"),)
+    return (BypassPath("Somebody", f"refs moved past the gate on {moved.recorded_at:%Y-%m-%d}, as its log says"),)

@@ -1,17 +1,18 @@
-"""What came of judging a repository's past, for a terminal."""
+"""The summary of a repository's evaluated history, for a terminal."""
 
 from collections.abc import Iterator
 
-from muniment.server.products.models import Repository, State
+from muniment.server.products.models import ClauseResult, Repository
 
 
 def lines(repository: Repository) -> Iterator[str]:
-    """A line for the whole, and one for each clause that does not hold."""
-    reading = repository.reading
+    """A line for the repository, and one for each clause: its result, how many changes met it, of how many."""
+    reading = repository.scan
     if reading.problem:
-        yield f"{repository.name}: could not be judged: {reading.problem}"
+        yield f"{repository.name}: not evaluated: {reading.problem}"
         return
-    yield f"{repository.name}: {reading.total} changes of {reading.branch} judged"
-    for row in repository.states.order_by("-state", "clause"):
-        count = f"{row.held} of {row.judged}" if row.judged else ""
-        yield f"  {State(row.state).label!s:<18} {row.clause:<32} {count}"
+    changes = "1 change" if reading.change_count == 1 else f"{reading.change_count} changes"
+    yield f"{repository.name}: {changes} of {reading.branch} evaluated"
+    for row in repository.clause_states.order_by("-state", "clause"):
+        count = f"{row.met_count} of {row.evaluated_count}" if row.evaluated_count else ""
+        yield f"  {ClauseResult(row.state).label!s:<18} {row.clause:<32} {count}"

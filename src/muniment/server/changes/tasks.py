@@ -1,7 +1,9 @@
 """Work in the background for changes."""
 
 from datetime import timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from msgspec import structs
@@ -9,17 +11,17 @@ from msgspec import structs
 from muniment.errors import MunimentError
 from muniment.server.changes import gates, judging, past, trying
 from muniment.server.changes.again import read_as
-from muniment.server.changes.models import Change, GateLog
+from muniment.server.changes.models import Change, ServerHookLog
 from muniment.server.changes.scene import open_heads, scene
-from muniment.server.policies.models import Trial, Version
-from muniment.server.products.models import FORGE, Reading, Repository
-from muniment.server.work import soon, task
+from muniment.server.policies.models import PolicyTrial, PolicyVersion
+from muniment.server.products.models import FORGE, Repository, RepositoryScan
+from muniment.server.work import LONG_SECONDS, OtherWorker, in_bulk, soon, task
 
 _DAYS = 90
 _FRESH = timedelta(hours=1)  # after which what is known of a product is read again
 
 
-@task("judge-past")
+@task("evaluate-history", LONG_SECONDS)
 def judge_past(repository: int) -> None:
     """Judge what a branch took in the past."""
     row = Repository.objects.select_related("product").filter(pk=repository).first()
@@ -27,7 +29,7 @@ def judge_past(repository: int) -> None:
         past.judge_past(row)
 
 
-@task("judge-change")
+@task("evaluate-change")
 def judge_change(repository: int, ref: str) -> None:
     """Judge the newest state of an open change."""
     row = Repository.objects.select_related("product").filter(pk=repository).first()
@@ -35,21 +37,24 @@ def judge_change(repository: int, ref: str) -> None:
         judging.judge_open(row, ref)
 
 
-@task("read-gate")
+@task("import-hook-log", LONG_SECONDS)
 def read_gate(log: int) -> None:
     """Read what is new in the log of a gate."""
-    row = GateLog.objects.select_related("repository").filter(pk=log).first()
+    row = ServerHookLog.objects.select_related("repository").filter(pk=log).first()
     if row is not None:
+        owner = row.repository.worker
+        if owner not in ("", settings.WORKER_NAME) and not Path(row.path).exists():
+            raise OtherWorker(owner)  # the log lies beside the repository
         gates.read_on(row)
 
 
-@task("look")
+@task("scan-repository", LONG_SECONDS)
 def look(repository: int) -> None:
     """See what is new in a repository, and have it judged."""
     row = Repository.objects.select_related("product").filter(pk=repository).first()
-    if row is None or row.at_forge or row.product.retired is not None:
+    if row is None or row.at_forge or row.product.retired_at is not None:
         return
-    reading, _ = Reading.objects.get_or_create(repository=row)
+    reading, _ = RepositoryScan.objects.get_or_create(repository=row)
     try:
         with scene(row) as found:
             heads = open_heads(found)
@@ -57,40 +62,53 @@ def look(repository: int) -> None:
     except MunimentError:
         state, heads = ("", ""), {}
     at = timezone.now()
-    today = reading.finished is not None and reading.finished.date() == at.date() and at - reading.finished < _FRESH
-    moved = (reading.tip, reading.policy) != state or bool(reading.problem) or not today
-    known = dict(Change.objects.filter(repository=row, where=Change.Where.OPEN).values_list("name", "head"))
+    today = (
+        reading.finished_at is not None
+        and reading.finished_at.date() == at.date()
+        and at - reading.finished_at < _FRESH
+    )
+    moved = (reading.tip, reading.policy_digest) != state or bool(reading.problem) or not today
+    known = dict(Change.objects.filter(repository=row, state=Change.State.OPEN).values_list("name", "head"))
     with transaction.atomic():
         if moved:
-            soon("judge-past", repository=row.pk)
+            soon("evaluate-history", repository=row.pk)
         for ref in sorted({**heads, **known}):
             if moved or heads.get(ref) != known.get(ref):
-                soon("judge-change", repository=row.pk, ref=ref)
+                soon("evaluate-change", repository=row.pk, ref=ref)
 
 
-@task("rejudge-all")
+@task("reevaluate-all", LONG_SECONDS)
 def rejudge_all() -> None:
     """Have everything judged again: the policy, people or exceptions are other than they were."""
-    here = Repository.objects.filter(product__retired=None).exclude(path__startswith=FORGE)
+    here = Repository.objects.filter(product__retired_at=None).exclude(path__startswith=FORGE)
     for repository in here.values_list("pk", flat=True):
-        soon("judge-past", repository=repository)
-    open_ = Change.objects.filter(repository__product__retired=None, where=Change.Where.OPEN)
-    for repository, ref in open_.filter(at_forge=None).values_list("repository", "name"):
-        soon("judge-change", repository=repository, ref=ref)
-    there = open_.exclude(at_forge=None)
-    for repository, number, saying in there.values_list("repository", "at_forge__number", "at_forge__status__saying"):
-        read_as(repository, number, saying)
+        in_bulk("evaluate-history", repository=repository)
+    open_ = Change.objects.filter(repository__product__retired_at=None, state=Change.State.OPEN)
+    for repository, ref in open_.filter(forge_change=None).values_list("repository", "name"):
+        in_bulk("evaluate-change", repository=repository, ref=ref)
+    there = open_.exclude(forge_change=None)
+    for repository, number, saying in there.values_list(
+        "repository", "forge_change__number", "forge_change__status__saying"
+    ):
+        read_as(repository, number, saying, bulk=True)
 
 
-@task("try-policy")
+@task("replay-policy", LONG_SECONDS)
 def try_policy(version: int) -> None:
     """See what a proposed policy would have done to the last 90 days of every product."""
-    row = Version.objects.filter(pk=version).first()
-    if row is None:
+    for number in Repository.objects.filter(product__retired_at=None).values_list("pk", flat=True):
+        soon("replay-policy-on-repository", repository=number, version=version)
+
+
+@task("replay-policy-on-repository", LONG_SECONDS)
+def replay_policy(repository: int, version: int) -> None:
+    """See what a proposed policy would have done to the last 90 days of one repository."""
+    row = PolicyVersion.objects.filter(pk=version).first()
+    found = Repository.objects.select_related("product").filter(pk=repository).first()
+    if row is None or found is None:
         return
-    for repository in Repository.objects.select_related("product").filter(product__retired=None):
-        try:
-            values = {**structs.asdict(trying.try_policy(repository, row.text, _DAYS)), "problem": ""}
-        except MunimentError as error:
-            values = {**structs.asdict(trying.Tried(0, 0, 0, [], {})), "problem": error.message}
-        Trial.objects.update_or_create(version=row, repository=repository, defaults=values)
+    try:
+        values = {**structs.asdict(trying.try_policy(found, row.text, _DAYS)), "problem": ""}
+    except MunimentError as error:
+        values = {**structs.asdict(trying.Tried(0, 0, 0, [], {})), "problem": error.message}
+    PolicyTrial.objects.update_or_create(version=row, repository=found, defaults=values)

@@ -6,16 +6,18 @@ from django.utils import timezone
 from msgspec import Struct
 
 from muniment.controls.control import Status
+from muniment.decision.policies import read_bound_policy
 from muniment.facts import kinds
 from muniment.facts.maybe import Known
 from muniment.git.collect import GitCollector
 from muniment.git.past import History
 from muniment.server import moments
-from muniment.server.changes.rules import ProductHome
+from muniment.server.changes.rules import ProductRules
 from muniment.server.changes.scene import facts_of, known_of, scene
 from muniment.server.products.models import Repository
+from muniment.server.records.store import POLICY
 from muniment.workflows.replay import Replay, Summary
-from muniment.workflows.sources import policy_from
+from muniment.workflows.sources import effective_policy
 
 _TOLD = 50  # changes that a trial names
 
@@ -25,11 +27,11 @@ class Tried(Struct, frozen=True):
     those that come out otherwise, and of each clause how many did not hold, [now, then], None where there is no such.
     """
 
-    changes: int
-    now_allowed: int
-    then_allowed: int
-    other: list[list[str]]
-    clauses: dict[str, list[int | None]]
+    change_count: int
+    allowed_now: int
+    allowed_then: int
+    differing_changes: list[list[str]]
+    unmet_by_clause: dict[str, list[int | None]]
 
 
 def try_policy(repository: Repository, text: str, days: int) -> Tried:
@@ -39,13 +41,14 @@ def try_policy(repository: Repository, text: str, days: int) -> Tried:
     """
     now = moments.now()
     with scene(repository) as found:
-        other = policy_from(ProductHome(repository.product).completed(text), found.rules.texts[1])[0]
+        tried = ProductRules(repository.product).completed(read_bound_policy(text, POLICY))
+        other = effective_policy(tried, found.rules.branch_policy)[0]
         since = moments.text(timezone.now() - timedelta(days=days))
         target = found.main
         past = History(found.git, repository.name, target, found.branches[target], since=since)
         collector = GitCollector(found.git, Known(found.rules.people), now)
         before, after = Replay(found.rules.policy, target), Replay(other, target)
-        known = {**facts_of(found, before.names | after.names, now), **known_of(found.rules)}
+        known = {**facts_of(found, before.names | after.names, now), **known_of(found.rules, now)}
         differ: list[list[str]] = []
         for step in past:
             read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
@@ -56,8 +59,11 @@ def try_policy(repository: Repository, text: str, days: int) -> Tried:
         one_summary, two_summary = before.summary(now), after.summary(now)
         now_, then = _not_held(one_summary), _not_held(two_summary)
         clauses: dict[str, list[int | None]] = {name: [now_.get(name), then.get(name)] for name in {**then, **now_}}
-        return Tried(len(past), one_summary.allowed, two_summary.allowed, differ, clauses)
+        return Tried(len(past), one_summary.allowed_count, two_summary.allowed_count, differ, clauses)
 
 
 def _not_held(summary: Summary) -> dict[str, int]:
-    return {row.clause: row.counts[Status.VIOLATED] + row.counts[Status.UNKNOWN] - row.excepted for row in summary.rows}
+    return {
+        row.clause: row.result_counts[Status.VIOLATED] + row.result_counts[Status.UNKNOWN] - row.exception_count
+        for row in summary.clauses
+    }

@@ -6,19 +6,22 @@ import secrets
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
 from muniment.errors import ForgeError
 from muniment.forges.github import manifest as app
+from muniment.forges.http import Transport
 from muniment.server.connections import credentials, hearing
+from muniment.server.connections.connection_acts import StoreCredential
 from muniment.server.connections.models import Connection, Vendor
-from muniment.server.connections.views import keep
+from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import requires
-from muniment.server.pages import tried
+from muniment.server.requests.submission import submit_act
 
 _STATE = "forge-app"
 _LONGEST = 200
@@ -61,21 +64,25 @@ def made(request: HttpRequest) -> HttpResponse:
         raise Http404
     found = _github(asked["slug"])
 
-    def act() -> object:
-        try:
-            given = app.convert(found.url, code)
-        except ForgeError as error:
-            raise ValueError(f"{error.message}. {error.remedy}") from None
-        values = {credentials.APP_ID: str(given.id), credentials.PRIVATE_KEY: given.pem}
-        Connection.objects.filter(pk=found.pk).update(more={"page": given.html_url})
-        return keep(request, found, credentials.checked(Vendor.GITHUB, values))
+    try:
+        given = app.convert(found.url, code, Transport(proxy=found.proxy))
+    except ForgeError as error:
+        messages.error(request, error_text(error))
+        return redirect("connection", found.slug)
 
-    told = _("The App is made. Install it in your organisation: then its repositories are seen here.")
-    return tried(request, act, told, "connection", found.slug)
+    def stored(_result: object) -> HttpResponse:
+        Connection.objects.filter(pk=found.pk).update(forge_details={"page": given.html_url})
+        messages.success(request, done)
+        return redirect("connection", found.slug)
+
+    done = _("The App is made. Install it in your organisation: then its repositories are seen here.")
+    fixed: dict[str, object] = {"connection": found.slug}
+    secret = {credentials.APP_ID: str(given.id), credentials.PRIVATE_KEY: given.pem}
+    return submit_act(request, StoreCredential, fixed, done, "connection", found.slug, secret=secret, answer=stored)
 
 
 def _github(slug: str) -> Connection:
-    found = get_object_or_404(Connection, slug=slug, ended=None)
+    found = get_object_or_404(Connection, slug=slug, ended_at=None)
     if found.vendor != Vendor.GITHUB:
         raise Http404
     return found

@@ -9,7 +9,7 @@ from muniment.facts.maybe import Known
 from muniment.git.repository import Repository as Git
 from muniment.policy import guide
 from muniment.server.changes.models import Change
-from muniment.server.connections.models import Attention
+from muniment.server.connections.models import SecurityAttention
 from muniment.workflows.judge_change import Judgement
 
 _MOST_FILES = 50
@@ -35,12 +35,11 @@ def lines(git: Git, judgement: Judgement) -> Lines:
     if not touched:
         return Lines(topics, "")
     named = [paths.to_bytes(path).decode("utf-8", "surrogateescape") for path in touched[:_MOST_FILES]]
-    asked = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--unified=2")
+    options = ("--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--unified=2")
     about = revision.value
     try:
-        out = git.run(
-            *asked, f"{about.base}...{about.head}", "--", *(f":(literal){name}" for name in named), timeout=30
-        )
+        values, literal = (f"{about.base}...{about.head}",), [f":(literal){name}" for name in named]
+        out = git.run("diff", *options, values=values, paths=literal, timeout=30)
     except GitError:
         return Lines(topics, "")
     return Lines(topics, _cut(out.decode("utf-8", "replace")))
@@ -49,7 +48,7 @@ def lines(git: Git, judgement: Judgement) -> Lines:
 def keep(change: Change, head: str, found: Lines) -> None:
     """For its page, while it is open."""
     values = {"head": head, "topics": list(found.topics), "lines": found.text}
-    Attention.objects.update_or_create(change=change, defaults=values)
+    SecurityAttention.objects.update_or_create(change=change, defaults=values)
 
 
 def sensitive(judgement: Judgement) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
 
+from muniment.errors import RefusedError
 from muniment.server.connections.models import Connection, Vendor
 from muniment.server.secrets.access import session
 from muniment.vault import layout
@@ -14,11 +15,15 @@ _LONGEST = 20_000
 
 
 def checked(vendor: str, given: Mapping[str, str]) -> dict[str, str | None]:
-    """What is to be kept: what the vendor takes, the rest of it dropped. ValueError for what cannot be one."""
+    """The values to store: those that the vendor takes, None for the others. Raises RefusedError for missing ones."""
     wanted = (APP_ID, PRIVATE_KEY) if vendor == Vendor.GITHUB and not given.get(TOKEN) else (TOKEN,)
     values = {name: given.get(name, "").strip() for name in wanted}
     if not all(values.values()) or any(len(value) > _LONGEST for value in values.values()):
-        raise ValueError(_("Give the whole credential: nothing of it was kept."))
+        raise RefusedError(
+            "credential-incomplete",
+            _("The credential is not complete, or too long. Nothing of it was stored."),
+            _("Send the whole credential."),
+        )
     return {**dict.fromkeys(NAMES), **values}
 
 
@@ -29,7 +34,7 @@ def keep(connection: Connection, values: Mapping[str, str | None]) -> None:
     path = layout.connection(connection.slug)
     vault = session()
     vault.patch_at(layout.FORGES, path, dict(given))
-    if connection.keyed is not None and dropped:
+    if connection.credential_set_at is not None and dropped:
         vault.patch_at(layout.FORGES, path, dropped)
 
 

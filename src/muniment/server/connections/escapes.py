@@ -12,25 +12,27 @@ from msgspec import Struct
 from muniment.access.roles import Role
 from muniment.errors import ForgeError
 from muniment.facts import moments as times
-from muniment.facts.change import Because
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.people import Machine
 from muniment.facts.people import Person as KnownPerson
+from muniment.forges import shapes
 from muniment.forges.accounts import Accounts
 from muniment.forges.forge import Forge
 from muniment.forges.pushed import movers
 from muniment.forges.shapes import Account
-from muniment.forges.shapes import Change as ForgeChange
 from muniment.git.history import read as read_commits
 from muniment.git.repository import Repository as Git
 from muniment.server import moments
-from muniment.server.connections.models import Arrival, Connected
+from muniment.server.connections.models import BranchUpdate, RepositoryLink
 from muniment.server.connections.reaching import repo_of, where
 from muniment.server.people.messages import holding
 from muniment.workflows.sources import Rules
 
 ENOUGH = 2  # others who have to review an escape
-_HANDS = frozenset({Because.AUTHOR, Because.CO_AUTHOR, Because.SIGNER, Because.ASKED})
+_HANDS = frozenset(
+    {ContributorRole.AUTHOR, ContributorRole.CO_AUTHOR, ContributorRole.SIGNER, ContributorRole.REQUESTER}
+)
 _DAYS = 30  # for which pushes are looked through
 
 Who = tuple[Maybe[Account], ...]
@@ -44,7 +46,7 @@ class Hands(Struct, frozen=True):
     pusher_known: bool = False
 
 
-def told(connected: Connected, forge: Forge, ref: str, base: str, commits: list[str]) -> Mapping[str, Who]:
+def told(connected: RepositoryLink, forge: Forge, ref: str, base: str, commits: list[str]) -> Mapping[str, Who]:
     """Who moved a branch from `base` to each of `commits`, as the forge tells; nobody if it does not.
 
     An escape is told of all the same: whatever keeps us from learning who pushed it must not hide it.
@@ -57,11 +59,11 @@ def told(connected: Connected, forge: Forge, ref: str, base: str, commits: list[
 
 
 def hands_of(
-    connected: Connected,
+    connected: RepositoryLink,
     git: Git,
     rules: Rules,
     commits: tuple[str, ...],
-    change: ForgeChange | None,
+    change: shapes.Change | None,
     who: Who,
 ) -> Hands:
     """Who had a hand in it. Of a machine that pushed it is not known who had it do so."""
@@ -70,8 +72,8 @@ def hands_of(
     found = {
         accounts.address(hand.identity)
         for commit in (read_commits(git, commits) if commits else ())
-        for hand in commit.hands
-        if hand.because in _HANDS
+        for hand in commit.contributors
+        if hand.role in _HANDS
     }
     if change is not None:
         found.add(accounts.identity(change.opener))
@@ -83,23 +85,27 @@ def hands_of(
     return Hands(tuple(sorted(people)), sum(holder is None for holder in holders), known and not machines)
 
 
-def needed(row: Arrival) -> int:
+def needed(row: BranchUpdate) -> int:
     """How many have to review an escape."""
     return ENOUGH if row.pusher_known else ENOUGH + 1
 
 
-def counted(row: Arrival) -> list[str]:
+def counted(row: BranchUpdate) -> list[str]:
     """Ids of those whose review of an escape counts: who is active, and had no hand in it."""
-    found = row.reviews.filter(person__active=True).exclude(person__slug__in=row.hands)
-    return list(found.values_list("person__slug", flat=True))
+    found = row.bypass_reviews.filter(reviewer__active=True).exclude(reviewer__in=row.contributors)
+    return list(found.values_list("reviewer", flat=True))
 
 
-def enough(row: Arrival) -> bool:
+def enough(row: BranchUpdate) -> bool:
     """Whether it may stay."""
     people = counted(row)
-    return not row.strangers and len(people) >= needed(row) and (row.pusher_known or _secures(row, people))
+    return (
+        not row.unlinked_contributor_count
+        and len(people) >= needed(row)
+        and (row.pusher_known or _secures(row, people))
+    )
 
 
-def _secures(row: Arrival, people: Iterable[str]) -> bool:
+def _secures(row: BranchUpdate, people: Iterable[str]) -> bool:
     rows: Any = holding((Role.SECURITY,), row.repository.product)
-    return bool(rows.filter(slug__in=people).exists())
+    return bool(rows.filter(pk__in=people).exists())

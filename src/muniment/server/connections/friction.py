@@ -9,7 +9,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from muniment.server.connections.models import AtForge
+from muniment.server.connections.models import ForgeChange
 from muniment.server.products.models import Product
 
 WEEKS, FEWEST = 12, 3
@@ -41,11 +41,11 @@ class Bar(Struct, frozen=True):
 def weeks(product: Product, now: datetime) -> list[Week]:
     """The last twelve, the oldest first; those before the first change are left out."""
     first = (now - timedelta(days=now.weekday(), weeks=WEEKS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = AtForge.objects.filter(repository__product=product, opened__gte=first).order_by("-pk")[:_MOST]
-    found: dict[int, list[AtForge]] = {number: [] for number in range(WEEKS)}
+    rows = ForgeChange.objects.filter(repository__product=product, opened_at__gte=first).order_by("-pk")[:_MOST]
+    found: dict[int, list[ForgeChange]] = {number: [] for number in range(WEEKS)}
     for row in rows:
-        if row.opened is not None:
-            found.setdefault((row.opened - first).days // 7, []).append(row)
+        if row.opened_at is not None:
+            found.setdefault((row.opened_at - first).days // 7, []).append(row)
     begun = min((number for number, opened in found.items() if opened), default=WEEKS - 1)
     return [_week((first + timedelta(weeks=number)).date(), found[number]) for number in range(begun, WEEKS)]
 
@@ -74,17 +74,17 @@ def bars(found: Sequence[Week]) -> list[Bar]:
     return drawn
 
 
-def _week(begins: date, rows: Sequence[AtForge]) -> Week:
-    verdicts = [_minutes(row.opened, row.first_verdict) for row in rows if row.opened and row.first_verdict]
-    merges = [_minutes(row.last_approval, row.merged_at) for row in rows if row.last_approval and row.merged_at]
+def _week(begins: date, rows: Sequence[ForgeChange]) -> Week:
+    verdicts = [_minutes(row.opened_at, row.first_decided_at) for row in rows if row.opened_at and row.first_decided_at]
+    merges = [_minutes(row.last_approved_at, row.merged_at) for row in rows if row.last_approved_at and row.merged_at]
     return Week(
         begins,
         len(rows),
         _median(verdicts) if len(verdicts) >= FEWEST else None,
         _median(merges) if len(merges) >= FEWEST else None,
-        sum(row.denials for row in rows),
-        sum(row.excepted for row in rows),
-        sum(row.reapprovals for row in rows),
+        sum(row.denial_count for row in rows),
+        sum(row.excepted_denial_count for row in rows),
+        sum(row.reapproval_count for row in rows),
     )
 
 

@@ -1,18 +1,23 @@
 """Judges a reading of a change at a forge: git comes from a copy, the decision is on the record before it is shown."""
 
+from functools import partial
+
 from django.db import transaction
 from msgspec import Struct
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.decision.ending import ending
-from muniment.decision.judge import biting, needed
+from muniment.decision.judge import clauses_at, needed
+from muniment.facts import canonical, kinds
 from muniment.facts.maybe import Known, Unknown
-from muniment.facts.statements import Approval, Signature
-from muniment.facts.statements import Verdict as Word
+from muniment.facts.statements import Approval, Freeze, Signature
+from muniment.facts.statements import ReviewAction as Word
 from muniment.forges.collect import accounts_in
+from muniment.forges.first_pushes import ReadFirstPushes
 from muniment.forges.forge import Forge
-from muniment.forges.shapes import Group, Reading, Said
+from muniment.forges.reviews import standing
+from muniment.forges.shapes import Account, Group, Reading, Said
 from muniment.forges.statuses import context_for
 from muniment.git.history import read as read_commits
 from muniment.git.mirror import Mirror
@@ -21,15 +26,17 @@ from muniment.ledger import objects
 from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.changes.judging import decided
-from muniment.server.changes.rules import freezes, rules_of
+from muniment.server.changes.models import Change
+from muniment.server.changes.rules import read_freezes, rules_of
 from muniment.server.changes.standing import product_facts
-from muniment.server.connections import attention, numbering
-from muniment.server.connections.acts import terms
-from muniment.server.connections.keeping import locked, page_of
-from muniment.server.connections.models import AtForge, Connected, Statement
+from muniment.server.connections import attention, first_pushes, numbering
+from muniment.server.connections.change_acts import act_of_statement
+from muniment.server.connections.keeping import locked, status_page_of
+from muniment.server.connections.landed_heads import read_landed_heads, record_statements
+from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.connections.reaching import repo_of, where
-from muniment.server.record.models import Entry
-from muniment.server.record.reading import beside
+from muniment.server.records.models import Record
+from muniment.server.records.reading import beside
 from muniment.workflows import forge_changes, telling_forge
 from muniment.workflows.forge_changes import bring, collector_of
 from muniment.workflows.judge_at_forge import Verdict
@@ -41,60 +48,129 @@ from muniment.workflows.watch_branch import steps
 class Court:
     """The judge of one repository's changes (`workflows.judge_at_forge.Judge`)."""
 
-    def __init__(self, connected: Connected, forge: Forge) -> None:
+    def __init__(self, connected: RepositoryLink, forge: Forge) -> None:
         self._connected = connected
         self._forge = forge
 
     def __call__(self, reading: Reading, now: str) -> Verdict:
         """The verdict, on the record. Raises MunimentError if it could not be judged."""
+        mirror, tip, pushers = self._bring(reading)
+        proposal = Proposal(reading.change.target, tip, reading.change.head)
+        with mirror.open() as git:
+            judged = self._judged(git, reading, proposal, pushers, now)
+            lines = attention.lines(git, judged.judgement)
+        with transaction.atomic():
+            rows = ForgeChange.objects.select_related("change__repository")
+            row = rows.get(repository=self._connected.repository, number=reading.change.number)
+            return self._recorded(row, reading, judged, lines)
+
+    def evaluate_merged(self, reading: Reading, merged: "Proposal", now: str, merged_at: str) -> Judgement:
+        """The evaluation of what a branch took from a change, for the moment `now`, with nothing of it kept.
+
+        `reading` is as the change was when it was merged (`merged_at`, "" if the forge does not say that it was).
+        Raises MunimentError if it cannot be evaluated.
+        """
+        mirror, _, pushers = self._bring(reading, merged.base)
+        with mirror.open() as git:
+            return self._judged(git, reading, merged, pushers, now, merged_at).judgement
+
+    def _bring(self, reading: Reading, base: str = "") -> tuple[Mirror, str, ReadFirstPushes]:
+        """The copy of the repository, with all that an evaluation reads, and the tip of the change's branch.
+
+        Beside them what tells who pushed the commits first that the change's head has over `base`, or over the tip.
+        """
         numbering.note(self._connected.connection, accounts_in(reading))
         mirror = mirror_of(self._connected, self._forge)
         with locked(f"mirror:{self._connected.pk}"):
             tip = bring(self._forge, mirror, reading)
-        with mirror.open() as git:
-            judged = self._judged(git, reading, tip, now)
-            lines = attention.lines(git, judged.judgement)
-        with transaction.atomic():
-            rows = AtForge.objects.select_related("change__repository")
-            row = rows.get(repository=self._connected.repository, number=reading.change.number)
-            return self._recorded(row, reading, judged, lines)
+            pushers = first_pushes.find_pushers(self._connected, self._forge, mirror, reading.change, base or tip)
+            return mirror, tip, pushers
 
-    def _judged(self, git: Git, reading: Reading, tip: str, now: str) -> "Judged":
-        """What comes of it, nothing of it kept yet."""
-        change, repository = reading.change, self._connected.repository
-        rules = rules_of(repository, git, tip)
-        said = statements(repository.name, git, change.number, self._connected)
+    def _judged(
+        self,
+        git: Git,
+        reading: Reading,
+        proposal: "Proposal",
+        pushers: ReadFirstPushes,
+        now: str,
+        merged_at: str = "",
+    ) -> "Judged":
+        """What comes of it, nothing of it kept yet. Of what was `merged_at` a moment, nothing later counts."""
+        repository, number, target = self._connected.repository, reading.change.number, proposal.target
+        rules = rules_of(repository, git, proposal.base)
+        said = statements(repository.name, git, number, self._connected, now if merged_at else "")
         connection, repo = where(self._connected.connection), repo_of(self._connected)
-        collector = collector_of(connection, self._forge, repo, reading, git, rules, now, said)
-        revision = collector.revision(repository.name, change.target, tip, change.head)
-        names = needed(biting(rules.policy, Point.MERGE, change.target))
-        given = product_facts(repository, git, change.target, tip, rules.policy, names, now)
-        return Judged(judge_change(collector, rules, revision, Point.MERGE, now, Known(freezes()), given), rules)
+        row = ForgeChange.objects.select_related("change__repository").get(repository=repository, number=number)
+        landed = partial(read_landed_heads, _opened(row))
+        collector = collector_of(
+            connection, self._forge, repo, reading, git, rules, now, said, landed, merged_at, pushers
+        )
+        revision = collector.revision(repository.name, target, proposal.base, proposal.head)
+        names = needed(clauses_at(rules.policy, Point.MERGE, target))
+        given = product_facts(repository, git, target, proposal.base, rules.policy, names, now)
+        freezes = read_freezes(repository.product.slug, now)
+        judgement = judge_change(collector, rules, revision, Point.MERGE, now, Known(freezes), given)
+        return Judged(judgement, rules, freezes, collector.writers())
 
-    def _recorded(self, row: AtForge, reading: Reading, judged: "Judged", lines: attention.Lines) -> Verdict:
-        change = row.change
-        if change is None:
-            raise RuntimeError("a change is judged once it was opened")
+    def _recorded(self, row: ForgeChange, reading: Reading, judged: "Judged", lines: attention.Lines) -> Verdict:
+        change = _opened(row)
         told = account(judged.judgement.decision, judged.judgement.policy, judged.judgement.facts)
-        new = decided(change, judged.judgement, judged.rules, enforced=True) is not None
+        new = decided(change, judged.judgement, enforced=True)
+        if new is not None:
+            record_statements(change, judged.judgement, new)
         attention.keep(change, reading.change.head, lines)
-        _measure(row, reading, denied=new and told.decision is Outcome.DENY, excepted=_excepted(told))
-        address = page_of(change)
+        note_inputs(row, reading, judged)
+        _measure(row, reading, denied=new is not None and told.decision is Outcome.DENY, excepted=_excepted(told))
+        address = status_page_of(row)
         return Verdict(
             telling_forge.verdict(told, context_for(reading.change.target), address),
             telling_forge.comment(told, address),
-            ending(judged.judgement.decision, judged.judgement.policy, judged.rules.exceptions),
+            ending(
+                judged.judgement.decision,
+                judged.judgement.policy,
+                judged.rules.exceptions,
+                judged.freezes,
+                judged.judgement.facts,
+            ),
         )
 
 
+def note_inputs(row: ForgeChange, reading: Reading, judged: "Judged") -> None:
+    """Keep which inputs the evaluation rests on, to find out later whether they are other ones."""
+    read = judged.judgement.facts.items()
+    row.reads_checks = kinds.TEST_RUNS.name in read
+    row.reviews_digest, row.writers = "", []
+    if kinds.APPROVALS.name in read and isinstance(reading.reviews, Known):
+        row.reviews_digest = canonical.digest_of(standing(reading.reviews.value))
+    if kinds.APPROVALS.name in read:
+        row.writers = [[one.id, one.login] for one in judged.writers]
+    row.save(update_fields=["reads_checks", "reviews_digest", "writers"])
+
+
+def _opened(row: ForgeChange) -> Change:
+    if row.change is None:
+        raise RuntimeError("a change is judged once it was opened")
+    return row.change
+
+
+class Proposal(Struct, frozen=True):
+    """What is evaluated: `head` for the branch `target`, whose tip is `base`."""
+
+    target: str
+    base: str
+    head: str
+
+
 class Judged(Struct, frozen=True):
-    """A judgement with the rules that it was made by."""
+    """A judgement with the rules and the freezes that it was made by, and the accounts of reviewers who may write."""
 
     judgement: Judgement
     rules: Rules
+    freezes: tuple[Freeze, ...]
+    writers: tuple[Account, ...]
 
 
-def carries(connected: Connected, forge: Forge, group: Group, heads: frozenset[str]) -> bool:
+def carries(connected: RepositoryLink, forge: Forge, group: Group, heads: frozenset[str]) -> bool:
     """Whether each step of a group, base to head, is what a machine makes of these heads. Raises MunimentError."""
     mirror = mirror_of(connected, forge)
     with locked(f"mirror:{connected.pk}"):
@@ -106,15 +182,16 @@ def carries(connected: Connected, forge: Forge, group: Group, heads: frozenset[s
     return bool(found) and {step.allowed for step in found} == heads and not any(step.rewound for step in found)
 
 
-def mirror_of(connected: Connected, forge: Forge) -> Mirror:
+def mirror_of(connected: RepositoryLink, forge: Forge) -> Mirror:
     """The copy of the repository. Whoever fetches into it holds its lock."""
-    return forge_changes.mirror_of(connected.repository.folder, forge, repo_of(connected))
+    return forge_changes.mirror_of(connected.repository.folder, forge, repo_of(connected), connected.connection.proxy)
 
 
-def statements(name: str, git: Git, number: int, connected: Connected) -> tuple[Approval, ...]:
-    """What people said of the change in a session of ours, for heads that git has."""
-    rows = Statement.objects.filter(change__at_forge__number=number, change__repository=connected.repository)
-    found = list(rows.select_related("person", "change__repository").order_by("at", "pk"))
+def statements(name: str, git: Git, number: int, connected: RepositoryLink, until: str = "") -> tuple[Approval, ...]:
+    """What people said of the change in a session of ours until a moment ("" for now), for heads that git has."""
+    rows = ReviewStatement.objects.filter(change__forge_change__number=number, change__repository=connected.repository)
+    rows = rows.filter(stated_at__lte=moments.read(until)) if until else rows
+    found = list(rows.select_related("person", "change__repository").order_by("stated_at", "pk"))
     there = git.objects.kinds([row.head for row in found]) if found else []
     return tuple(
         _said(name, git, row, order)
@@ -123,45 +200,47 @@ def statements(name: str, git: Git, number: int, connected: Connected) -> tuple[
     )
 
 
-def _said(name: str, git: Git, row: Statement, order: int) -> Approval:
-    attests = row.verdict == Word.ATTEST.value
+def _said(name: str, git: Git, row: ReviewStatement, order: int) -> Approval:
+    attests = row.kind == Word.ATTEST.value
     return Approval(
         ref_head=row.head,
-        ref_person=row.person.slug,
-        id=row.proof,
+        ref_person=row.person_id,
+        id=row.act_digest,
         order=order,
         signature=Signature.RECORDED if _recorded(row) else Signature.BAD,
         repository=name,
         target=row.target,
         head=row.head,
         tree=read_commits(git, [row.head])[0].tree,
-        verdict=Word(row.verdict),
-        answers={} if attests else row.words,
-        attests=row.words if attests else {},
-        time=moments.text(row.at),
+        action=Word(row.kind),
+        answers={} if attests else row.answers,
+        attests=row.answers if attests else {},
+        time=moments.text(row.stated_at),
     )
 
 
-def _recorded(row: Statement) -> bool:
-    """Whether the record has an act of that person that says the same."""
-    if not Entry.objects.filter(kind="act", object=row.proof).exists():
+def _recorded(row: ReviewStatement) -> bool:
+    """Whether the record has exactly this act, performed by this person."""
+    act = act_of_statement(row)
+    if act is None or not Record.objects.filter(kind="person-action", details_digest=row.act_digest).exists():
         return False
-    said = beside(row.proof, objects.Act)
-    wanted = terms(row.change, row.head, Word(row.verdict), row.words)
-    return isinstance(said, objects.Act) and (said.person, said.details.get("terms")) == (row.person.slug, wanted)
+    said = beside(row.act_digest, objects.PersonAction)
+    if not isinstance(said, objects.PersonAction) or said.person != row.person_id:
+        return False
+    return (said.details.get("step"), said.details.get("act_digest")) == ("performed", act.digest())
 
 
 def _excepted(told: object) -> bool:
     return any(one.exception for one in getattr(told, "results", ()))
 
 
-def _measure(row: AtForge, reading: Reading, *, denied: bool, excepted: bool) -> None:
+def _measure(row: ForgeChange, reading: Reading, *, denied: bool, excepted: bool) -> None:
     """For the page about friction: moments and numbers of the change, of nobody."""
     given = reading.reviews.value if not isinstance(reading.reviews, Unknown) else ()
     yes = [review for review in given if review.said is Said.APPROVED and not review.dismissed]
-    row.last_approval = max((moments.read(review.at) for review in yes), default=row.last_approval)
+    row.last_approved_at = max((moments.read(review.at) for review in yes), default=row.last_approved_at)
     people = [review.by.id for review in given if review.said is Said.APPROVED]
-    row.reapprovals = len(people) - len(set(people))
-    row.denials += denied
-    row.excepted = row.denials if excepted and not denied else row.excepted
-    row.save(update_fields=["last_approval", "reapprovals", "denials", "excepted"])
+    row.reapproval_count = len(people) - len(set(people))
+    row.denial_count += denied
+    row.excepted_denial_count = row.denial_count if excepted and not denied else row.excepted_denial_count
+    row.save(update_fields=["last_approved_at", "reapproval_count", "denial_count", "excepted_denial_count"])

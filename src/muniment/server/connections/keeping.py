@@ -14,14 +14,22 @@ from django.utils import timezone
 from msgspec import structs
 
 from muniment.errors import MunimentError
-from muniment.forges.shapes import Change as ForgeChange
+from muniment.forges import shapes
 from muniment.forges.shapes import State
 from muniment.forges.statuses import Saying, Status, ref_of
 from muniment.policy.patterns import matches
 from muniment.server import moments
 from muniment.server.changes.judging import cleaned
 from muniment.server.changes.models import Change
-from muniment.server.connections.models import Arrival, AtForge, Branch, Connected, Delivery, Shown
+from muniment.server.connections.models import (
+    BranchUpdate,
+    Connection,
+    ForgeChange,
+    PostedStatus,
+    ProtectedBranch,
+    RepositoryLink,
+    WebhookDelivery,
+)
 from muniment.server.policies.current import protected
 from muniment.server.products.models import Repository
 from muniment.workflows import telling_forge
@@ -34,9 +42,9 @@ _JUST_NOW = timedelta(minutes=1)  # in which a forge's answers may lag behind it
 _QUEUED = timedelta(days=1)  # that a group stands in a queue at most
 
 
-def page_of(change: Change | None) -> str:
-    """Our page of a change, as an address."""
-    return f"{settings.URL.rstrip('/')}/changes/{change.pk}" if change is not None else settings.URL
+def status_page_of(row: ForgeChange) -> str:
+    """The address of the page behind the status of a change: it shows what is missing to whoever sees the status."""
+    return f"{settings.URL.rstrip('/')}/change-status/{row.status_token}"
 
 
 class PostgresKeeper:
@@ -47,80 +55,85 @@ class PostgresKeeper:
 
     def judges(self, ref: str) -> bool:
         """Whether the policy protects that branch, or it was found protected before."""
-        known = Branch.objects.filter(repository=self._repository, ref=ref).exists()
+        known = ProtectedBranch.objects.filter(repository=self._repository, ref=ref).exists()
         return known or matches(ref.removeprefix(HEADS), protected())
 
     def due(self, number: int, now: str) -> Due:
-        """A reading is due: a verdict that stood makes room for pending; what was denied unread stays so."""
+        """A reading is due: an allowance that stood makes room for pending; what is denied stays so until then."""
         with transaction.atomic():
             row = self._row(number)
             since = _owe(row, moments.read(now))
-            return Due(moments.text(since), row.head, row.context, self._heard(row))
+            return Due(moments.text(since), row.head, row.status_context, self._heard(row))
 
-    def opened(self, change: ForgeChange, context: str) -> None:
+    def opened(self, change: shapes.Change, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
         with transaction.atomic():
             row = self._row(change.number)
-            moved = (row.head, row.context) != (change.head, context)
+            moved = (row.head, row.status_context) != (change.head, context)
             row.change = self._change(row, change)
             if moved or row.status is None:
-                row.status = _kept(telling_forge.pending(context, page_of(row.change)))
-            row.head, row.context, row.updated, row.url = change.head, context, change.updated, change.url[:500]
-            row.opened = row.opened or _moment(change.opened)
-            row.merged, row.merged_at = "", None
+                row.status = _kept(telling_forge.pending(context, status_page_of(row)))
+            row.head, row.status_context, row.forge_updated_at, row.url = (
+                change.head,
+                context,
+                change.updated,
+                change.url[:500],
+            )
+            row.opened_at = row.opened_at or _moment(change.opened)
+            row.merge_commit, row.merged_at = "", None
             row.save()
 
-    def judged(self, change: ForgeChange, verdict: Verdict, since: str) -> bool:
+    def judged(self, change: shapes.Change, verdict: Verdict, since: str) -> bool:
         """This stands for it now, and the reading that was due `since` then is so no more.
 
         False if another judged it meanwhile, or read another head or target: nothing is known but that one is due.
         """
         with transaction.atomic():
             row = self._row(change.number)
-            as_read = (row.head, row.context) == (change.head, verdict.status.context)
-            if not as_read or row.due != moments.read(since):
+            as_read = (row.head, row.status_context) == (change.head, verdict.status.context)
+            if not as_read or row.read_due_at != moments.read(since):
                 _owe(row, timezone.now())
                 return False
-            row.status, row.due = _kept(verdict.status), None
-            row.until = moments.read(verdict.until) if verdict.until else None
-            row.first_verdict = row.first_verdict or timezone.now()
-            row.save(update_fields=["status", "due", "until", "first_verdict"])
+            row.status, row.read_due_at = _kept(verdict.status), None
+            row.reevaluate_at = moments.read(verdict.until) if verdict.until else None
+            row.first_decided_at = row.first_decided_at or timezone.now()
+            row.save(update_fields=["status", "read_due_at", "reevaluate_at", "first_decided_at"])
         return True
 
     def unread(self, number: int, error: MunimentError) -> Due:
         """Denied, since it could not be read for so long. What is known of it by now."""
         with transaction.atomic():
             row = self._row(number)
-            if row.context:
-                row.status = _kept(telling_forge.unread(row.context, page_of(row.change), error))
+            if row.status_context:
+                row.status = _kept(telling_forge.unread(row.status_context, status_page_of(row), error))
                 row.save(update_fields=["status"])
-                Change.objects.filter(at_forge=row).update(decision=None)
-            return Due(moments.text(row.due or timezone.now()), row.head, row.context)
+                Change.objects.filter(forge_change=row).update(decision=None)
+            return Due(moments.text(row.read_due_at or timezone.now()), row.head, row.status_context)
 
-    def over(self, change: ForgeChange) -> None:
+    def over(self, change: shapes.Change) -> None:
         """It is merged, closed, or for a branch that is not protected: nothing stands for it any more."""
         with transaction.atomic():
             row = self._row(change.number)
-            row.due, row.status, row.updated = None, None, change.updated
+            row.read_due_at, row.status, row.forge_updated_at = None, None, change.updated
             if change.state is State.MERGED:
-                row.merged, row.merged_at = change.merged, _moment(change.merged_at) or timezone.now()
-            row.save(update_fields=["due", "status", "updated", "merged", "merged_at"])
-            where = Change.Where.PAST if change.state is State.MERGED else Change.Where.GONE
-            Change.objects.filter(at_forge=row).update(where=where)
+                row.merge_commit, row.merged_at = change.merged, _moment(change.merged_at) or timezone.now()
+            row.save(update_fields=["read_due_at", "status", "forge_updated_at", "merge_commit", "merged_at"])
+            state = Change.State.MERGED if change.state is State.MERGED else Change.State.CLOSED
+            Change.objects.filter(forge_change=row).update(state=state)
 
     def gone(self, number: int) -> None:
         """The forge has it no more: nothing stands for it."""
         with transaction.atomic():
             row = self._row(number)
-            row.due, row.status = None, None
-            row.save(update_fields=["due", "status"])
-            Change.objects.filter(at_forge=row).update(where=Change.Where.GONE)
+            row.read_due_at, row.status = None, None
+            row.save(update_fields=["read_due_at", "status"])
+            Change.objects.filter(forge_change=row).update(state=Change.State.CLOSED)
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context; in a shared one for all with that head."""
-        rows = AtForge.objects.filter(repository=self._repository, head=head, status__isnull=False)
+        rows = ForgeChange.objects.filter(repository=self._repository, head=head, status__isnull=False)
         if not self._is_shared(context):
-            rows = rows.filter(context=context)
+            rows = rows.filter(status_context=context)
         return tuple(structs.replace(_read(row.status), context=context) for row in rows.order_by("number"))
 
     def shared(self, context: str) -> tuple[str, ...]:
@@ -132,8 +145,8 @@ class PostgresKeeper:
 
     def _demanded(self) -> dict[str, tuple[str, ...]]:
         """For each branch, the contexts of ours that its rule demands beside its own, as the forge was last read."""
-        rows = Branch.objects.filter(repository=self._repository).exclude(demanded=[])
-        return {ref: tuple(found) for ref, found in rows.values_list("ref", "demanded")}
+        rows = ProtectedBranch.objects.filter(repository=self._repository).exclude(shared_contexts=[])
+        return {ref: tuple(found) for ref, found in rows.values_list("ref", "shared_contexts")}
 
     @contextlib.contextmanager
     def alone(self, head: str) -> Iterator[None]:
@@ -143,80 +156,80 @@ class PostgresKeeper:
 
     def shown(self, head: str, context: str) -> Status | None:
         """What the forge surely shows there; None if that is not known."""
-        found = Shown.objects.filter(repository=self._repository, head=head, context=context).first()
+        found = PostedStatus.objects.filter(repository=self._repository, head=head, context=context).first()
         return _read(found.status) if found is not None and found.status is not None else None
 
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         """It is about to be shown, or, `sure`, the forge said that it is."""
-        values = {"status": _kept(status) if sure else None, "at": timezone.now()}
+        values = {"status": _kept(status) if sure else None, "posted_at": timezone.now()}
         place: dict[str, Any] = {"repository": self._repository, "head": head, "context": status.context}
-        if not Shown.objects.filter(**place).update(**values):
-            Shown.objects.update_or_create(**place, defaults=values)
+        if not PostedStatus.objects.filter(**place).update(**values):
+            PostedStatus.objects.update_or_create(**place, defaults=values)
 
     def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
         """A queue's group with that head has to be read; since when. "" if it was, and is not wanted `again`."""
         with transaction.atomic():
-            Shown.objects.get_or_create(repository=self._repository, head=head, context=context)
-            row = Shown.objects.select_for_update().get(repository=self._repository, head=head, context=context)
-            if row.group and row.due is None and row.status is not None and not again:
+            PostedStatus.objects.get_or_create(repository=self._repository, head=head, context=context)
+            row = PostedStatus.objects.select_for_update().get(repository=self._repository, head=head, context=context)
+            if row.merge_group and row.read_due_at is None and row.status is not None and not again:
                 return ""
-            row.group, row.due = True, row.due or moments.read(now)
-            row.save(update_fields=["group", "due"])
-            return moments.text(row.due)
+            row.merge_group, row.read_due_at = True, row.read_due_at or moments.read(now)
+            row.save(update_fields=["merge_group", "read_due_at"])
+            return moments.text(row.read_due_at)
 
     def group_read(self, head: str, context: str) -> None:
         """What is shown there is the verdict on the group, and no reading of it is due."""
-        Shown.objects.filter(repository=self._repository, head=head, context=context).update(due=None)
+        PostedStatus.objects.filter(repository=self._repository, head=head, context=context).update(read_due_at=None)
 
     def green_groups(self, context: str) -> list[str]:
         """Heads of groups that may be merged any moment: shown green of late, or about to be, and not landed."""
-        rows = _waiting(Shown.objects.filter(repository=self._repository, context=context, group=True))
-        green = rows.filter(Q(status__saying=Saying.ALLOWED.value) | Q(due__isnull=False))
-        return list(green.filter(at__gte=timezone.now() - _QUEUED).values_list("head", flat=True))
+        rows = _waiting(PostedStatus.objects.filter(repository=self._repository, context=context, merge_group=True))
+        green = rows.filter(Q(status__saying=Saying.ALLOWED.value) | Q(read_due_at__isnull=False))
+        return list(green.filter(posted_at__gte=timezone.now() - _QUEUED).values_list("head", flat=True))
 
     def forget(self, head: str, context: str) -> None:
         """It is not known any more what is shown there."""
-        Shown.objects.filter(repository=self._repository, head=head, context=context).update(status=None)
+        PostedStatus.objects.filter(repository=self._repository, head=head, context=context).update(status=None)
 
     def contexts(self, head: str) -> list[str]:
         """The contexts in which something stands on that head."""
-        rows = AtForge.objects.filter(repository=self._repository, head=head, status__isnull=False)
-        own = set(rows.values_list("context", flat=True))
+        rows = ForgeChange.objects.filter(repository=self._repository, head=head, status__isnull=False)
+        own = set(rows.values_list("status_context", flat=True))
         return sorted(own.union(*map(self.shared, own)))
 
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""
-        return AtForge.objects.values_list("said", flat=True).get(repository=self._repository, number=number)
+        return ForgeChange.objects.values_list("comment", flat=True).get(repository=self._repository, number=number)
 
     def comment(self, number: int, text: str | None) -> None:
         """What it says from now on; None while that is not sure."""
-        AtForge.objects.filter(repository=self._repository, number=number).update(said=text)
+        ForgeChange.objects.filter(repository=self._repository, number=number).update(comment=text)
 
     def kept(self) -> dict[int, Kept]:
         """What is kept of each open change, for a reconcile pass. What is not shown as it stands is owed."""
-        rows = AtForge.objects.filter(repository=self._repository, status__isnull=False).select_related("change")
+        rows = ForgeChange.objects.filter(repository=self._repository, status__isnull=False).select_related("change")
         shown = {
             (row.head, row.context): row.status
-            for row in Shown.objects.filter(repository=self._repository, head__in=[row.head for row in rows])
+            for row in PostedStatus.objects.filter(repository=self._repository, head__in=[row.head for row in rows])
         }
         return {
             row.number: Kept(
-                row.updated,
+                row.forge_updated_at,
                 row.head,
                 row.change.target if row.change is not None else "",
-                row.due is not None or shown.get((row.head, row.context)) is None or row.said is None,
+                row.read_due_at is not None or shown.get((row.head, row.status_context)) is None or row.comment is None,
             )
             for row in rows
         }
 
-    def _row(self, number: int) -> AtForge:
+    def _row(self, number: int) -> ForgeChange:
         """Locked. One that was not heard of before is made."""
-        rows = AtForge.objects.select_for_update(of=("self",)).select_related("change")
+        rows = ForgeChange.objects.select_for_update(of=("self",)).select_related("change")
         mine = rows.filter(repository=self._repository, number=number)
         found = mine.first()
         if found is not None:
             return found
-        AtForge.objects.get_or_create(repository=self._repository, number=number)
+        ForgeChange.objects.get_or_create(repository=self._repository, number=number)
         return mine.get()
 
     def crowded(self, number: int) -> bool:
@@ -224,66 +237,79 @@ class PostgresKeeper:
 
         What was read then may be older than the second touch, and its moment does not show it.
         """
-        found = list(self._told(number, _JUST_NOW).values_list("updated", flat=True))
+        found = list(self._told(number, _JUST_NOW).values_list("forge_updated_at", flat=True))
         newest = max(found, default="")
         return bool(newest) and found.count(newest) > 1
 
-    def _heard(self, row: AtForge) -> str:
+    def _heard(self, row: ForgeChange) -> str:
         """When it was touched last, if that is later than it was read, and every delivery of late tells it."""
-        found = list(self._told(row.number, _LATELY).values_list("updated", flat=True))
+        found = list(self._told(row.number, _LATELY).values_list("forge_updated_at", flat=True))
         newest = max(found, default="")
-        return newest if all(found) and newest > row.updated else ""
+        return newest if all(found) and newest > row.forge_updated_at else ""
 
-    def _told(self, number: int, lately: timedelta) -> QuerySet[Delivery]:
-        here = Connected.objects.filter(repository=self._repository)
-        return Delivery.objects.filter(
+    def _told(self, number: int, lately: timedelta) -> QuerySet[WebhookDelivery]:
+        here = RepositoryLink.objects.filter(repository=self._repository)
+        return WebhookDelivery.objects.filter(
             connection__in=here.values("connection"),
             forge_id__in=here.values("forge_id"),
             number=number,
-            received__gte=timezone.now() - lately,
+            received_at__gte=timezone.now() - lately,
         )
 
-    def _change(self, row: AtForge, change: ForgeChange) -> Change:
+    def _change(self, row: ForgeChange, change: shapes.Change) -> Change:
         values: dict[str, Any] = {
-            "where": Change.Where.OPEN,
+            "state": Change.State.OPEN,
             "title": cleaned(change.title),
             "target": change.target[:300],
             "head": change.head,
         }
         if row.change is None:
             name = f"#{change.number}"
-            values["time"] = timezone.now()
+            values["updated_at"] = timezone.now()
             return Change.objects.update_or_create(
                 repository=self._repository, target=values.pop("target"), name=name, defaults=values
             )[0]
         found = row.change
         if found.head != change.head or found.target != values["target"]:
-            values |= {"decision": None, "time": timezone.now()}  # an older yes is not left standing
+            values |= {"decision": None, "updated_at": timezone.now()}  # an older yes is not left standing
         for name, value in values.items():
             setattr(found, name, value)
         found.save(update_fields=list(values))
         return found
 
 
-def _owe(row: AtForge, since: datetime) -> datetime:
-    """A reading is due, unless one is already: what stood makes room for pending; since when. Within a transaction."""
-    if row.due is None:
-        row.due = since
-        if row.context:
-            row.status = _kept(telling_forge.pending(row.context, page_of(row.change)))
-        row.save(update_fields=["due", "status"])
-    return row.due
+def _owe(row: ForgeChange, since: datetime) -> datetime:
+    """A reading is due, unless one is already: green makes room for pending; since when. Within a transaction."""
+    if row.read_due_at is None:
+        row.read_due_at = since
+        if row.status_context and not _is_denied(row):
+            row.status = _kept(telling_forge.pending(row.status_context, status_page_of(row)))
+        row.save(update_fields=["read_due_at", "status"])
+    return row.read_due_at
 
 
-def groups_due(before: datetime) -> list[Shown]:
+def _is_denied(row: ForgeChange) -> bool:
+    return row.status is not None and _read(row.status).saying is Saying.DENIED
+
+
+def with_green(connection: Connection) -> QuerySet[RepositoryLink]:
+    """The repositories at a forge with changes that are green."""
+    green = ForgeChange.objects.filter(status__saying=Saying.ALLOWED.value).values("repository")
+    rows = RepositoryLink.objects.filter(connection=connection, repository__product__retired_at=None)
+    return rows.filter(repository__in=green).select_related("repository__product", "connection").order_by("pk")
+
+
+def groups_due(before: datetime) -> list[PostedStatus]:
     """What is shown of groups that have to be read since before then, and may still stand in a queue."""
-    rows = Shown.objects.filter(group=True, due__lt=before, due__gte=timezone.now() - _QUEUED)
-    return list(_waiting(rows.filter(repository__product__retired=None)))
+    rows = PostedStatus.objects.filter(
+        merge_group=True, read_due_at__lt=before, read_due_at__gte=timezone.now() - _QUEUED
+    )
+    return list(_waiting(rows.filter(repository__product__retired_at=None)))
 
 
-def _waiting(rows: QuerySet[Shown]) -> QuerySet[Shown]:
+def _waiting(rows: QuerySet[PostedStatus]) -> QuerySet[PostedStatus]:
     """Those of groups that did not land."""
-    landed = Arrival.objects.filter(repository=OuterRef("repository"), commit=OuterRef("head"))
+    landed = BranchUpdate.objects.filter(repository=OuterRef("repository"), commit=OuterRef("head"))
     return rows.exclude(Exists(landed))
 
 

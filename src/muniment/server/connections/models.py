@@ -1,5 +1,7 @@
 """Connections to forges, and what is kept of repositories, changes and branches there. No credential is among it."""
 
+import secrets
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -9,7 +11,8 @@ from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 _NOBODY: frozenset[Action] = frozenset()  # the worker alone writes it
-SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z", "Small letters, digits and - between them.")
+SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
+_SLUG = RegexValidator(rf"^{SLUG_PATTERN}\Z", "Small letters, digits and - between them.")
 
 
 class Vendor(models.TextChoices):
@@ -31,30 +34,36 @@ class Connection(models.Model):
         (READ, ADD, CHANGE),
         (READ,),
         worker_changes=(
-            *("account", "account_id", "version", "tier", "problem", "looked", "listing"),
-            *("limit", "left", "reset", "more"),
+            *("account", "account_id", "forge_version", "forge_tier", "forge_details"),
+            *("problem", "credential_refused_at", "checked_at", "listed_at"),
+            *("refused_requests", "permissions_checked_at"),
+            *("probed_at", "probe_seconds", "probe_requests"),
         ),
     )
     written_by = frozenset({Action.CHANGE_CONNECTION})
 
-    slug = models.CharField("name", max_length=40, unique=True, validators=[SLUG])
+    slug = models.CharField("name", max_length=40, unique=True, validators=[_SLUG])
     vendor = models.CharField(max_length=10, choices=Vendor)
     url = models.CharField("address", max_length=300)
-    turn = models.IntegerField(default=1)
-    keyed = models.DateTimeField(null=True)
-    made = models.DateTimeField(default=timezone.now)
-    ended = models.DateTimeField(null=True)
+    proxy = models.CharField(max_length=300, blank=True)  # as `http.proxies.select_proxy` takes it: never a password
+    webhook_secret_version = models.IntegerField(default=1)
+    credential_set_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
     account = models.CharField(max_length=100, blank=True)
     account_id = models.CharField(max_length=100, blank=True)
-    version = models.CharField(max_length=60, blank=True)
-    tier = models.CharField(max_length=60, blank=True)
-    more = models.JSONField(default=dict)  # what the vendor's own client has to know again: never a secret
+    forge_version = models.CharField(max_length=60, blank=True)
+    forge_tier = models.CharField(max_length=60, blank=True)
+    forge_details = models.JSONField(default=dict)  # what the vendor's own client has to know again: never a secret
     problem = models.TextField(blank=True)
-    looked = models.DateTimeField(null=True)
-    listing = models.DateTimeField(null=True)  # when what it sees was asked for
-    limit = models.IntegerField(default=-1)
-    left = models.IntegerField(default=-1)
-    reset = models.CharField(max_length=40, blank=True)
+    credential_refused_at = models.DateTimeField(null=True)  # since when the forge does not accept the credential
+    refused_requests = models.JSONField(default=list)  # `forges.shapes.RefusedRequest`
+    permissions_checked_at = models.DateTimeField(null=True)  # when each kind of request was tried last
+    checked_at = models.DateTimeField(null=True)
+    listed_at = models.DateTimeField(null=True)  # when what it sees was asked for
+    probed_at = models.DateTimeField(null=True)  # when the last probe of its green changes began
+    probe_seconds = models.IntegerField(null=True)  # from one probe to the next, by what the last one cost
+    probe_requests = models.IntegerField(null=True)  # that the last probe took
 
     class Meta:
         """In the order of pages."""
@@ -65,30 +74,61 @@ class Connection(models.Model):
         """The name that pages show."""
         return self.slug
 
+    @classmethod
+    def in_trouble(cls) -> "models.QuerySet[Connection]":
+        """Those that do not work, or that are refused requests that we need."""
+        rows = cls.objects.filter(ended_at=None, credential_set_at__isnull=False)
+        return rows.exclude(problem="", refused_requests=[])
 
-class Listed(models.Model):
+
+class ConnectionRateLimit(models.Model):
+    """One rate limit of our account at a forge, as any process was told it last (`http.rate_limits.RateLimit`).
+
+    `resource` is what the forge counts by itself, "" for a refusal that holds for all requests. Unknown numbers are -1.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by = _NOBODY
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="rate_limits")
+    resource = models.CharField(max_length=20, blank=True)
+    request_limit = models.BigIntegerField(default=-1)
+    remaining = models.BigIntegerField(default=-1)
+    reset_at = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)  # nothing is asked before
+    pause_seconds = models.IntegerField(default=0)
+    reason = models.CharField(max_length=30, blank=True)  # `RefusalReason`
+
+    class Meta:
+        """One of each resource."""
+
+        ordering = ("resource",)
+        constraints = [models.UniqueConstraint(fields=["connection", "resource"], name="unique_connection_rate_limit")]
+
+
+class VisibleRepository(models.Model):
     """A repository that a connection sees, and which permissions are missing there (`forges.shapes.Ability`)."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
 
-    connection = models.ForeignKey(Connection, models.CASCADE, related_name="listed")
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="visible_repositories")
     forge_id = models.CharField(max_length=100)
     path = models.CharField(max_length=300)
-    default = models.CharField(max_length=300, blank=True)
-    clone = models.CharField(max_length=500)
+    default_branch = models.CharField(max_length=300, blank=True)
+    clone_url = models.CharField(max_length=500)
     url = models.CharField(max_length=500)
     private = models.BooleanField(default=True)
-    missing = models.JSONField(default=list)
+    missing_permissions = models.JSONField(default=list)
 
     class Meta:
         """One of each."""
 
         ordering = ("path",)
-        constraints = [models.UniqueConstraint(fields=["connection", "forge_id"], name="listed_once")]
+        constraints = [models.UniqueConstraint(fields=["connection", "forge_id"], name="unique_visible_repository")]
 
 
-class Remembered(models.Model):
+class CachedResponse(models.Model):
     """An answer of a forge with its validator, compressed, so that asking again costs little."""
 
     privileges = Privileges((), (READ, ADD, CHANGE, DROP))
@@ -97,44 +137,58 @@ class Remembered(models.Model):
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
     key = models.CharField(max_length=71)
     validator = models.CharField(max_length=200)
-    answer = models.BinaryField()
-    at = models.DateTimeField(default=timezone.now)
+    body = models.BinaryField()
+    cached_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """One for each address."""
 
-        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="remembered_once")]
-        indexes = [models.Index(fields=["at"])]
+        constraints = [models.UniqueConstraint(fields=["connection", "key"], name="unique_cached_response")]
+        indexes = [models.Index(fields=["cached_at"], name="cached_response_age")]
 
 
-class Connected(models.Model):
+class RepositoryLink(models.Model):
     """That a repository of a product lives at a forge. `reconciled`: when it was last gone through."""
 
     privileges = Privileges(
         (READ, ADD, DROP),
         (READ,),
-        worker_changes=("path", "default", "clone", "url", "reconciled", "problem", "hooked"),
+        worker_changes=(
+            "path",
+            "default_branch",
+            "clone_url",
+            "url",
+            "reconciled_at",
+            "problem",
+            "webhook_secret_mark",
+            "statements_digest",
+            "first_pushes_read",
+            "pushes_read_until",
+        ),
     )
     written_by = frozenset({Action.CHANGE_PRODUCT, Action.ADD_PRODUCT})
 
-    repository = models.OneToOneField("products.Repository", models.CASCADE, related_name="connected")
-    connection = models.ForeignKey(Connection, models.PROTECT, related_name="connected")
+    repository = models.OneToOneField("products.Repository", models.CASCADE, related_name="forge_link")
+    connection = models.ForeignKey(Connection, models.PROTECT, related_name="repository_links")
     forge_id = models.CharField(max_length=100)
     path = models.CharField(max_length=300)
-    default = models.CharField(max_length=300, blank=True)
-    clone = models.CharField(max_length=500)
+    default_branch = models.CharField(max_length=300, blank=True)
+    clone_url = models.CharField(max_length=500)
     url = models.CharField(max_length=500)
-    hooked = models.CharField(max_length=16, blank=True)  # which secret its webhook has (`hearing.mark`)
-    reconciled = models.DateTimeField(null=True)
+    webhook_secret_mark = models.CharField(max_length=16, blank=True)  # which secret its webhook has (`hearing.mark`)
+    reconciled_at = models.DateTimeField(null=True)
+    statements_digest = models.CharField(max_length=71, blank=True)  # of the signed approvals that were pushed there
     problem = models.TextField(blank=True)
+    first_pushes_read = models.BooleanField(default=False)  # whether what was there before is among `FirstPush`
+    pushes_read_until = models.CharField(max_length=40, blank=True)  # moment of the newest push that was read
 
     class Meta:
         """A repository of a forge belongs to one product."""
 
-        constraints = [models.UniqueConstraint(fields=["connection", "forge_id"], name="connected_once")]
+        constraints = [models.UniqueConstraint(fields=["connection", "forge_id"], name="unique_repository_link")]
 
 
-class Delivery(models.Model):
+class WebhookDelivery(models.Model):
     """One event that a forge told of, by ids alone: a hint to read again. The same, or the same bytes, count once.
 
     `updated`: when the change was touched last, by then; "" where that is not sure.
@@ -144,29 +198,34 @@ class Delivery(models.Model):
     written_by = _NOBODY  # but for the open address that hears them
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="deliveries")
-    delivery = models.CharField(max_length=100)
+    delivery_id = models.CharField(max_length=100)
     digest = models.CharField(max_length=71)
-    received = models.DateTimeField(default=timezone.now)
-    happened = models.CharField(max_length=16)
+    received_at = models.DateTimeField(default=timezone.now)
+    event = models.CharField(max_length=16)
     forge_id = models.CharField(max_length=100, blank=True)
     number = models.IntegerField(default=0)
     head = models.CharField(max_length=64, blank=True)
-    updated = models.CharField(max_length=40, blank=True)
+    forge_updated_at = models.CharField(max_length=40, blank=True)
 
     class Meta:
         """Each once."""
 
         constraints = [
-            models.UniqueConstraint(fields=["connection", "delivery"], name="delivery_once"),
-            models.UniqueConstraint(fields=["connection", "digest"], name="delivery_not_replayed"),
+            models.UniqueConstraint(fields=["connection", "delivery_id"], name="unique_delivery_id"),
+            models.UniqueConstraint(fields=["connection", "digest"], name="unique_delivery_digest"),
         ]
         indexes = [
-            models.Index(fields=["received"]),
+            models.Index(fields=["received_at"], name="delivery_received"),
             models.Index(fields=["connection", "forge_id", "number"], name="delivery_of_change"),
         ]
 
 
-class AtForge(models.Model):
+def new_status_token() -> str:
+    """A random text of 43 letters, digits, - and _, for an address that nobody guesses."""
+    return secrets.token_urlsafe(32)
+
+
+class ForgeChange(models.Model):
     """A change as it is at its forge, and what stands for it there.
 
     `due`: since when it has to be read; `status` (`forges.statuses.Status`) what stands meanwhile, or since. `until`:
@@ -177,41 +236,53 @@ class AtForge(models.Model):
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by = _NOBODY
 
-    change = models.OneToOneField("changes.Change", models.CASCADE, null=True, related_name="at_forge")
+    change = models.OneToOneField("changes.Change", models.CASCADE, null=True, related_name="forge_change")
     repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="+")
     number = models.IntegerField()
     url = models.CharField(max_length=500, blank=True)
-    updated = models.CharField(max_length=40, blank=True)
+    forge_updated_at = models.CharField(max_length=40, blank=True)
     head = models.CharField(max_length=64, blank=True)
-    context = models.CharField(max_length=320, blank=True)
-    due = models.DateTimeField(null=True)
+    status_context = models.CharField(max_length=320, blank=True)
+    read_due_at = models.DateTimeField(null=True)
     status = models.JSONField(null=True)
-    until = models.DateTimeField(null=True)
-    said = models.TextField(null=True, default="")
-    group = models.CharField(max_length=64, blank=True)
-    merged = models.CharField(max_length=64, blank=True)
+    reevaluate_at = models.DateTimeField(null=True)
+    comment = models.TextField(null=True, default="")
+    # in the address of the page behind the status
+    status_token = models.CharField(max_length=43, unique=True, default=new_status_token, editable=False)
+    reads_checks = models.BooleanField(default=False)  # whether its last evaluation depends on checks of others
+    checks_digest = models.CharField(max_length=71, blank=True)  # of those that its head had when it was verified last
+    reviews_digest = models.CharField(max_length=71, blank=True)  # of those that stood at its last evaluation, if read
+    probed_at = models.DateTimeField(null=True)  # when a probe read its reviews in turn
+    writers = models.JSONField(default=list)  # id and login of each whose approval rested on write access then
+    merge_commit = models.CharField(max_length=64, blank=True)
 
-    opened = models.DateTimeField(null=True)
-    first_verdict = models.DateTimeField(null=True)
-    last_approval = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField(null=True)
+    first_decided_at = models.DateTimeField(null=True)
+    last_approved_at = models.DateTimeField(null=True)
     merged_at = models.DateTimeField(null=True)
-    denials = models.IntegerField(default=0)
-    excepted = models.IntegerField(default=0)  # denials that an exception covered later
-    reapprovals = models.IntegerField(default=0)  # approvals that a rebase made necessary again
+    denial_count = models.IntegerField(default=0)
+    excepted_denial_count = models.IntegerField(default=0)  # denials that an exception covered later
+    reapproval_count = models.IntegerField(default=0)  # approvals that a rebase made necessary again
 
     class Meta:
         """One of each number."""
 
-        constraints = [models.UniqueConstraint(fields=["repository", "number"], name="at_forge_once")]
+        constraints = [models.UniqueConstraint(fields=["repository", "number"], name="unique_forge_change")]
         indexes = [
-            models.Index(fields=["repository", "head"]),
-            models.Index(fields=["repository", "merged"]),
-            models.Index(fields=["due"], condition=models.Q(due__isnull=False), name="at_forge_due"),
-            models.Index(fields=["until"], condition=models.Q(until__isnull=False), name="at_forge_until"),
+            models.Index(fields=["repository", "head"], name="forge_change_of_head"),
+            models.Index(fields=["repository", "merge_commit"], name="forge_change_of_merge"),
+            models.Index(
+                fields=["read_due_at"], condition=models.Q(read_due_at__isnull=False), name="forge_change_read_due"
+            ),
+            models.Index(
+                fields=["reevaluate_at"],
+                condition=models.Q(reevaluate_at__isnull=False),
+                name="forge_change_reevaluate",
+            ),
         ]
 
 
-class Shown(models.Model):
+class PostedStatus(models.Model):
     """What a forge shows of ours on a head, which may be a queue's `group`. `status` is None while that is not sure.
 
     `due`: since when a group has to be read.
@@ -224,119 +295,195 @@ class Shown(models.Model):
     head = models.CharField(max_length=64)
     context = models.CharField(max_length=320)
     status = models.JSONField(null=True)
-    at = models.DateTimeField(default=timezone.now)
-    group = models.BooleanField(default=False)
-    due = models.DateTimeField(null=True)
+    posted_at = models.DateTimeField(default=timezone.now)
+    merge_group = models.BooleanField(default=False)
+    read_due_at = models.DateTimeField(null=True)
 
     class Meta:
         """One for each place."""
 
-        constraints = [models.UniqueConstraint(fields=["repository", "head", "context"], name="shown_once")]
+        constraints = [models.UniqueConstraint(fields=["repository", "head", "context"], name="unique_posted_status")]
 
 
-class Attention(models.Model):
+class SecurityAttention(models.Model):
     """The lines of an open change that touch what protects the product, and the questions on them: for reviewers."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
 
-    change = models.OneToOneField("changes.Change", models.CASCADE, related_name="attention")
+    change = models.OneToOneField("changes.Change", models.CASCADE, related_name="security_attention")
     head = models.CharField(max_length=64)
     topics = models.JSONField(default=list)
     lines = models.TextField(blank=True)
 
 
-class Statement(models.Model):
+class ReviewStatement(models.Model):
     """What a person said of one head in a session of ours; the recorded act `proof` says the same.
 
     `words` are answers to the guide by question, or, where it attests, persons by subject.
     """
 
     privileges = Privileges((READ, ADD), (READ, DROP))
-    written_by = frozenset({Action.REVIEW_CHANGE, Action.ATTEST})
+    written_by = frozenset({Action.REVIEW_CHANGE, Action.ATTEST_CONTRIBUTOR})
 
-    change = models.ForeignKey("changes.Change", models.CASCADE, related_name="statements")
+    change = models.ForeignKey("changes.Change", models.CASCADE, related_name="review_statements")
     person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     head = models.CharField(max_length=64)
     target = models.CharField(max_length=300)
-    verdict = models.CharField(max_length=20)
-    words = models.JSONField(default=dict)
-    at = models.DateTimeField(default=timezone.now)
-    proof = models.CharField(max_length=71)
+    kind = models.CharField(max_length=20)
+    answers = models.JSONField(default=dict)
+    stated_at = models.DateTimeField(default=timezone.now)
+    act_digest = models.CharField(max_length=71)
 
 
-class Branch(models.Model):
+class ProtectedBranch(models.Model):
     """A protected branch that is watched, and where it was when it was last looked at."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
 
-    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="branches")
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="protected_branches")
     ref = models.CharField(max_length=300)
     tip = models.CharField(max_length=64)
     rules = models.JSONField(null=True)  # how the forge protects it, as it was when last found well
-    ruled = models.DateTimeField(null=True)  # when that was
-    loose = models.TextField(blank=True)  # what of it does not bind, in words
-    demanded = models.JSONField(default=list)  # contexts of ours that its rule demands beside the branch's own
+    rules_read_at = models.DateTimeField(null=True)  # when that was
+    rules_checked_at = models.DateTimeField(null=True)  # when it was last asked, whatever it was then
+    rule_gaps = models.TextField(blank=True)  # what of it does not bind, in words
+    shared_contexts = models.JSONField(default=list)  # contexts of ours that its rule demands beside the branch's own
+    evaluation_due_at = models.DateTimeField(null=True)  # since when what it took next could not be evaluated again
 
     class Meta:
         """One of each."""
 
-        constraints = [models.UniqueConstraint(fields=["repository", "ref"], name="branch_once")]
+        constraints = [models.UniqueConstraint(fields=["repository", "ref"], name="unique_protected_branch")]
 
 
-class Arrival(models.Model):
-    """What a protected branch took: its new tip `commit` over `before`, and the decision that allowed it.
+class BypassReason(models.TextChoices):
+    """Why a branch update is a bypass."""
 
-    `how` as `ledger.entries.Arrived`. An escape has an incident, which closes once enough others `reviewed` it.
+    NO_DECISION = "no-decision", _("no decision allowed it")
+    DENIED_AT_MERGE = "denied-at-merge", _("it was allowed before, and would have been denied when it was merged")
+    UNCONFIRMED = "unconfirmed", _("it was allowed before; that it still was when it was merged could not be confirmed")
+
+
+class BranchUpdate(models.Model):
+    """An update of a protected branch: its new tip `commit` over `previous_tip`, and the decision on it.
+
+    `decision` allowed it, or denied it when what was merged was evaluated again. A bypass has a reason and an incident,
+    which closes once enough others reviewed it.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by = _NOBODY
 
-    class How(models.TextChoices):
+    class Outcome(models.TextChoices):
         """What became of it."""
 
-        BEGUN = "begun", _("it was there when we began to watch")
+        BASELINE = "baseline", _("it was there when we began to watch")
         ALLOWED = "allowed", _("a decision allowed it")
-        ESCAPE = "escape", _("no decision allowed it")
+        BYPASS = "bypass", _("it is a bypass")
 
-    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="arrivals")
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="branch_updates")
     ref = models.CharField(max_length=300)
     commit = models.CharField(max_length=64)
-    before = models.CharField(max_length=64, blank=True)
-    how = models.CharField(max_length=8, choices=How)
+    previous_tip = models.CharField(max_length=64, blank=True)
+    outcome = models.CharField(max_length=8, choices=Outcome)
+    bypass_reason = models.CharField(max_length=16, choices=BypassReason, blank=True)
     decision = models.ForeignKey("changes.Decision", models.PROTECT, null=True, related_name="+")
-    incident = models.ForeignKey("incidents.Incident", models.PROTECT, null=True, related_name="arrivals")
-    hands = models.JSONField(default=list)  # ids of those who had a hand in an escape
-    strangers = models.IntegerField(default=0)  # hands of whom nobody knows whose they are
+    incident = models.ForeignKey("incidents.Incident", models.PROTECT, null=True, related_name="branch_updates")
+    contributors = models.JSONField(default=list)  # ids of those who had a hand in an escape
+    unlinked_contributor_count = models.IntegerField(default=0)  # hands of whom nobody knows whose they are
     pusher_known = models.BooleanField(default=False)  # whether those who pushed an escape are among its hands
     title = models.CharField(max_length=300, blank=True)
-    at = models.DateTimeField(default=timezone.now)
-    entry = models.OneToOneField("record.Entry", models.PROTECT, related_name="+")
+    seen_at = models.DateTimeField(default=timezone.now)
+    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
 
     class Meta:
         """The newest of a branch first. One that goes back takes the same again."""
 
         indexes = [
-            models.Index(fields=["repository", "ref", "-at", "-id"]),
-            models.Index(fields=["repository", "ref", "commit"], name="arrival_of_commit"),
+            models.Index(fields=["repository", "ref", "-seen_at", "-id"], name="branch_update_newest"),
+            models.Index(fields=["repository", "ref", "commit"], name="branch_update_of_commit"),
         ]
 
 
-class Afterwards(models.Model):
+class FirstPush(models.Model):
+    """Who pushed a commit first, to whichever branch of whichever repository of a connection.
+
+    `pushed_at` is the forge's moment, "" for what was there before the repository was connected. `account_id` is ""
+    where nobody can tell who pushed it, for the `unknown_reason`.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by = _NOBODY
+    free_texts = ("unknown_reason",)
+
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
+    commit = models.CharField(max_length=64)
+    pushed_at = models.CharField(max_length=40, blank=True)
+    account_id = models.CharField(max_length=100, blank=True)
+    login = models.CharField(max_length=300, blank=True)
+    machine = models.BooleanField(default=False)
+    unknown_reason = models.TextField(blank=True)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """The first of each commit."""
+
+        constraints = [models.UniqueConstraint(fields=["connection", "commit"], name="unique_first_push")]
+
+
+class TakenHead(models.Model):
+    """A head that a protected branch took: approvals of it that were recorded before `record` are spent.
+
+    `head` is "" where nobody knows which heads the branch took: all approvals are spent then.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by = _NOBODY
+
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="+")
+    ref = models.CharField(max_length=300)
+    head = models.CharField(max_length=64, blank=True)
+    record = models.ForeignKey("records.Record", models.PROTECT, related_name="+")
+
+    class Meta:
+        """The newest record of each."""
+
+        constraints = [models.UniqueConstraint(fields=["repository", "ref", "head"], name="unique_taken_head")]
+
+
+class RecordedStatement(models.Model):
+    """A statement on a change (by a digest of it), and the record of the decision that saw it first."""
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by = _NOBODY
+
+    change = models.ForeignKey("changes.Change", models.CASCADE, related_name="recorded_statements")
+    statement = models.CharField(max_length=71)
+    head = models.CharField(max_length=64)
+    record = models.ForeignKey("records.Record", models.PROTECT, related_name="+")
+
+    class Meta:
+        """Each once."""
+
+        constraints = [models.UniqueConstraint(fields=["change", "statement"], name="unique_recorded_statement")]
+        indexes = [models.Index(fields=["head"], name="recorded_statement_of_head")]
+
+
+class BypassReview(models.Model):
     """That somebody reviewed an escape afterwards, and says that it may stay."""
 
     privileges = Privileges((READ, ADD), (READ, DROP), worker_changes=("reason",))
-    written_by = frozenset({Action.REVIEW_AFTERWARDS})
+    written_by = frozenset({Action.REVIEW_BYPASS})
     free_texts = ("reason",)
 
-    arrival = models.ForeignKey(Arrival, models.CASCADE, related_name="reviews")
-    person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    branch_update = models.ForeignKey(BranchUpdate, models.CASCADE, related_name="bypass_reviews")
+    reviewer = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     reason = models.TextField()
-    at = models.DateTimeField(default=timezone.now)
+    reviewed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """One word of each person."""
 
-        constraints = [models.UniqueConstraint(fields=["arrival", "person"], name="afterwards_once")]
+        constraints = [models.UniqueConstraint(fields=["branch_update", "reviewer"], name="unique_bypass_review")]

@@ -7,22 +7,25 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from muniment.decision.account import Account as Told
+from muniment.decision.account import DecisionReport as Told
 from muniment.errors import MunimentError
-from muniment.forges.statuses import Saying, ref_of
+from muniment.forges.statuses import Saying, context_for, ref_of
 from muniment.server import moments
 from muniment.server.changes.again import read_again, read_as
 from muniment.server.changes.models import Change
-from muniment.server.connections import asking, reconciling, watching
-from muniment.server.connections.judging import Court, carries
+from muniment.server.connections import asking, first_pushes, permission_checks, probing, reconciling, watching
+from muniment.server.connections.judging import Court, carries, mirror_of
 from muniment.server.connections.keeping import PostgresKeeper, groups_due, locked
-from muniment.server.connections.models import Arrival, AtForge, Connected, Connection
+from muniment.server.connections.models import BranchUpdate, BypassReason, Connection, ForgeChange, RepositoryLink
 from muniment.server.connections.reaching import following, forge_of, repo_of
+from muniment.server.error_text import error_text
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
-from muniment.server.record.reading import beside
-from muniment.server.work import first, later, soon, task
+from muniment.server.records.reading import beside
+from muniment.server.work import LONG_SECONDS, first, later, periodic, soon, task
+from muniment.workflows import telling_forge
 from muniment.workflows.judge_at_forge import Judging
 
 _AGAIN, _LONGEST = 5, 86_400  # seconds until what was not known is read again: at first, and at most
@@ -34,12 +37,20 @@ _OWED, _LISTED = timedelta(seconds=60), timedelta(hours=1)
 @task("list-repositories")
 def list_repositories(connection: int) -> None:
     """Read what a connection sees."""
-    row = Connection.objects.filter(pk=connection, ended=None, keyed__isnull=False).first()
+    row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
     if row is not None:
         reconciling.list_repositories(row)
 
 
-@task("read-change")
+@task("check-connection-permissions")
+def check_permissions(connection: int) -> None:
+    """Try each kind of request that we need of a connection."""
+    row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
+    if row is not None:
+        permission_checks.check_permissions(row)
+
+
+@task("read-change", LONG_SECONDS, share_slots=True)
 def read_change(repository: int, number: int) -> None:
     """Judge the newest state of a change at a forge, and show the verdict there."""
     row = _connected(repository)
@@ -48,18 +59,18 @@ def read_change(repository: int, number: int) -> None:
     forge = forge_of(row.connection)
     keeper = PostgresKeeper(row.repository)
     try:
-        with following(row.connection, forge):
+        with following(row.connection):
             Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
     finally:
         _look_at_groups(repository, number, keeper)
-    found = AtForge.objects.select_related("change__decision").get(repository=repository, number=number)
-    if found.change is not None and found.change.where == Change.Where.PAST:
-        soon("watch", repository=repository)
+    found = ForgeChange.objects.select_related("change__decision").get(repository=repository, number=number)
+    if found.change is not None and found.change.state == Change.State.MERGED:
+        soon("read-branch-updates", repository=repository)
     elif seconds := _again_in(found.change) or (keeper.crowded(number) and _SETTLED):
         later("read-change", seconds, repository=repository, number=number)
 
 
-@task("read-group")
+@task("read-merge-group", LONG_SECONDS, share_slots=True)
 def read_group(repository: int, target: str, head: str, again: bool = False) -> None:
     """Judge what a merge queue or train is about to merge, and show the verdict on its head."""
     row = _connected(repository)
@@ -74,23 +85,37 @@ def read_group(repository: int, target: str, head: str, again: bool = False) -> 
         judging.look_at_group(target, head, moments.now(), partial(carries, row, forge), page, again=again)
 
 
-@task("watch")
+@task("read-branch-updates", LONG_SECONDS, share_slots=True)
 def watch(repository: int) -> None:
     """See what the protected branches of a repository took."""
     row = _connected(repository)
     if row is not None:
         forge = forge_of(row.connection)
         try:
-            with following(row.connection, forge):
+            with following(row.connection):
                 watching.watch(row, forge)
+                first_pushes.record_if_possible(row, forge, mirror_of(row, forge))
         finally:
             watching.settle(row.repository)
             watching.keep_states(row.repository)
-        if row.repository.branches.filter(rules__isnull=True, loose="").exists():
-            soon("look-at-rules", repository=repository)
+        if row.repository.protected_branches.filter(rules__isnull=True, rule_gaps="").exists():
+            soon("read-branch-rules", repository=repository)
 
 
-@task("settle-escapes")
+@task("post-bypass-status")
+def post_bypass_status(update: int) -> None:
+    """Show on the head of a change that its merge was a bypass, in place of the decision before it."""
+    row = BranchUpdate.objects.select_related("decision__change__forge_change").filter(pk=update).first()
+    connected = _connected(row.repository_id) if row is not None else None
+    if row is None or connected is None or row.decision is None:
+        return
+    forge, url = forge_of(connected.connection), f"{settings.URL.rstrip('/')}/branch-updates/{row.pk}"
+    status = telling_forge.bypass(context_for(row.ref), url, str(BypassReason(row.bypass_reason).label))
+    judging = Judging(forge, repo_of(connected), PostgresKeeper(row.repository), Court(connected, forge))
+    judging.show_last(row.decision.head, status)
+
+
+@task("close-reviewed-bypasses")
 def settle_escapes(repository: int) -> None:
     """Close the escapes that enough others reviewed."""
     row = _connected(repository)
@@ -98,7 +123,7 @@ def settle_escapes(repository: int) -> None:
         watching.settle(row.repository)
 
 
-@task("look-at-rules")
+@task("read-branch-rules")
 def look_at_rules(repository: int) -> None:
     """See that a repository's branches are protected as they were."""
     row = _connected(repository)
@@ -106,51 +131,51 @@ def look_at_rules(repository: int) -> None:
         reconciling.look_at_rules(row, forge_of(row.connection))
 
 
-@task("look-at-statuses")
+@task("verify-statuses")
 def look_at_statuses(repository: int, head: str) -> None:
     """See that what stands on a head is ours."""
     row = _connected(repository)
     if row is not None:
         forge = forge_of(row.connection)
-        with following(row.connection, forge):
+        with following(row.connection):
             reconciling.look_at_statuses(row, forge, head)
 
 
-@task("reconcile")
+@task("reconcile-repository", LONG_SECONDS, share_slots=True)
 def reconcile(repository: int, hook: bool = False) -> None:
     """Go through one repository, whether it is due or not. `hook`: its webhook is made anew, whatever is believed."""
     row = _connected(repository)
     if row is not None:
         if hook:
-            row.hooked = ""  # kept first: if this pass fails before it came to that, the next one does it
-            row.save(update_fields=["hooked"])
+            row.webhook_secret_mark = ""  # kept first: if this pass fails before it came to that, the next one does it
+            row.save(update_fields=["webhook_secret_mark"])
         reconciling.reconcile(row, forge_of(row.connection))
 
 
-@task("go-through")
+@task("poll-connection", LONG_SECONDS)
 def go_through(connection: int) -> None:
     """One pass over what is due at a forge."""
-    row = Connection.objects.filter(pk=connection, ended=None, keyed__isnull=False).first()
+    row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
     if row is not None:
         reconciling.go_through(row)
 
 
-@task("ask-review")
+@task("request-review")
 def ask_review(change: int) -> None:
     """Ask at the forge those who could approve."""
-    row = AtForge.objects.select_related("change__decision").filter(change=change).first()
+    row = ForgeChange.objects.select_related("change__decision").filter(change=change).first()
     connected = _connected(row.repository_id) if row is not None else None
     if row is not None and connected is not None:
         asking.ask_people(row, connected, forge_of(connected.connection))
 
 
-@task("merge-change")
-def merge_change(change: int, head: str, person: int) -> None:
+@task("merge-change", LONG_SECONDS)
+def merge_change(change: int, head: str, person: str) -> None:
     """Merge a change whose head is still this one, if what stands for it after another reading allows it.
 
     It is done now, or not at all: whoever asked is told why not.
     """
-    row = AtForge.objects.select_related("change").filter(change=change).first()
+    row = ForgeChange.objects.select_related("change").filter(change=change).first()
     connected = _connected(row.repository_id) if row is not None else None
     if row is None or connected is None:
         return
@@ -159,34 +184,66 @@ def merge_change(change: int, head: str, person: int) -> None:
         asking.merge(row, connected, forge_of(connected.connection), head)
     except MunimentError as error:
         with transaction.atomic():
-            text = f"{connected.repository.name} #{row.number} was not merged: {error.message}. {error.remedy}"
+            details = {"name": connected.repository.name, "number": row.number, "problem": error_text(error)}
+            text = _("%(name)s #%(number)d was not merged. %(problem)s") % details
             tell(Person.objects.filter(pk=person), text, f"/changes/{change}")
             read_again(row.repository_id, row.number)
 
 
-@task("prepare-revert")
-def prepare_revert(arrival: int, person: int) -> None:
+@task("prepare-revert", LONG_SECONDS)
+def prepare_revert(arrival: int, person: str) -> None:
     """Bring a change that takes an escape back."""
-    row = Arrival.objects.select_related("repository", "incident").filter(pk=arrival).first()
+    row = BranchUpdate.objects.select_related("repository", "incident").filter(pk=arrival).first()
     connected = _connected(row.repository_id) if row is not None else None
     if row is not None and connected is not None:
         asking.revert(row, connected, forge_of(connected.connection), person)
 
 
+@task("probe-connection", LONG_SECONDS)
+def probe_connection(connection: int) -> None:
+    """Re-read what no event reports of the inputs of what is green at a forge, if that is due."""
+    row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
+    if row is not None:
+        probing.probe(row)
+
+
+@task("probe-repository")
+def probe_repository(repository: int) -> None:
+    """The same for one repository at once: the forge told that somebody's access is another."""
+    row = _connected(repository)
+    if row is not None:
+        with following(row.connection):
+            probing.probe_repository(row, forge_of(row.connection))
+
+
+@periodic("probe-connections", every=probing.LEAST_SECONDS)
+def probe_connections() -> None:
+    """Have each connection probed that is due."""
+    for row in Connection.objects.filter(ended_at=None, credential_set_at__isnull=False):
+        if probing.is_due(row):
+            first("probe-connection", connection=row.pk)
+
+
+@periodic("poll-connections", every=60)
 def go_rounds() -> None:
-    """For the rounds: have gone through what is connected, and looked at again what is overdue."""
-    rows = Connection.objects.filter(ended=None, keyed__isnull=False)
-    for number, listing in rows.values_list("pk", "listing"):
-        soon("go-through", connection=number)
-        if listing is None or listing < timezone.now() - _LISTED:
-            soon("list-repositories", connection=number)
-    late = Q(due__lt=timezone.now() - _OWED) | Q(until__lte=timezone.now(), due=None, status__isnull=False)
-    overdue = AtForge.objects.filter(late, repository__product__retired=None).order_by("?")  # none keeps others back
+    """Have gone through what is connected, and looked at again what is overdue."""
+    rows = Connection.objects.filter(ended_at=None, credential_set_at__isnull=False)
+    for found in rows:
+        soon("poll-connection", connection=found.pk)
+        if found.listed_at is None or found.listed_at < timezone.now() - _LISTED:
+            soon("list-repositories", connection=found.pk)
+        permission_checks.ask_for_permission_check(found)
+    late = Q(read_due_at__lt=timezone.now() - _OWED) | Q(
+        reevaluate_at__lte=timezone.now(), read_due_at=None, status__isnull=False
+    )
+    overdue = ForgeChange.objects.filter(late, repository__product__retired_at=None).order_by(
+        "?"
+    )  # none keeps others back
     with transaction.atomic():
         for repository, number, saying in overdue.values_list("repository", "number", "status__saying")[:500]:
             read_as(repository, number, saying)
         for row in groups_due(timezone.now() - _OWED):
-            soon("read-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
+            soon("read-merge-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
 
 
 def _again_in(change: Change | None) -> int:
@@ -196,28 +253,28 @@ def _again_in(change: Change | None) -> int:
     So it is asked soon, and then as long after as it has been so.
     """
     decision = change.decision if change is not None else None
-    if change is None or decision is None or decision.allowed or change.where != Change.Where.OPEN:
+    if change is None or decision is None or decision.allowed or change.state != Change.State.OPEN:
         return 0
-    told = beside(decision.account, Told) if decision.account else None
+    told = beside(decision.explanation_digest, Told) if decision.explanation_digest else None
     if not isinstance(told, Told) or not any(one.status == "unknown" for one in told.results):
         return 0
     now = timezone.now()
-    lately = change.decisions.filter(head=change.head, time__gt=now - _HOUR).count()
-    since = int((now - decision.time).total_seconds())
+    lately = change.decisions.filter(head=change.head, decided_at__gt=now - _HOUR).count()
+    since = int((now - decision.decided_at).total_seconds())
     growing: int = _AGAIN << min(max(lately - 1, 0), 15)
     return min(_LONGEST, max(since, growing))
 
 
 def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> None:
     """A change that is not allowed, or not any more, may be in a group that is green: have those looked at again."""
-    row = AtForge.objects.select_related("change").filter(repository=repository, number=number).first()
+    row = ForgeChange.objects.select_related("change").filter(repository=repository, number=number).first()
     if row is None or row.change is None or row.status is None or row.status["saying"] == Saying.ALLOWED.value:
         return
-    for head in keeper.green_groups(row.context):
-        first("read-group", repository=repository, target=row.change.target, head=head, again=True)
+    for head in keeper.green_groups(row.status_context):
+        first("read-merge-group", repository=repository, target=row.change.target, head=head, again=True)
 
 
-def _connected(repository: int) -> Connected | None:
-    rows = Connected.objects.select_related("repository__product", "connection")
-    found = rows.filter(repository=repository, connection__ended=None, repository__product__retired=None)
+def _connected(repository: int) -> RepositoryLink | None:
+    rows = RepositoryLink.objects.select_related("repository__product", "connection")
+    found = rows.filter(repository=repository, connection__ended_at=None, repository__product__retired_at=None)
     return found.first()

@@ -1,9 +1,12 @@
-"""Connections to forges, as pages: who we are there, what is missing and what that costs, and the credential's door."""
+"""Connections to forges, as pages: who we are there, what is missing and what that costs, and its credential."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -11,122 +14,138 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Why, authorize
-from muniment.errors import VaultError
 from muniment.forges.shapes import WITHOUT, Ability
+from muniment.server.acts.forms import TAG
 from muniment.server.connections import credentials, hearing
-from muniment.server.connections.models import Branch, Connected, Connection, Listed, Vendor
+from muniment.server.connections.connection_acts import (
+    AddConnection,
+    EndConnection,
+    RefreshConnection,
+    RenewWebhookSecret,
+    StoreCredential,
+)
+from muniment.server.connections.models import Connection, ProtectedBranch, RepositoryLink, Vendor, VisibleRepository
+from muniment.server.connections.proxy_acts import SetConnectionProxy
+from muniment.server.connections.rate_limits import current_states
+from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.guarding.mediation import acting, requires
-from muniment.server.pages import given, page, tried
+from muniment.server.pages import given, page
 from muniment.server.products.models import Product
 from muniment.server.products.reach import seen
-from muniment.server.proposals.doing import ask
+from muniment.server.requests.submission import submit_act
+from muniment.server.work import soon
 
-_STEPS = {
-    "turn": "renew the secret of the webhooks of {id}",
-    "look": "look again at {id}",
-    "end": "end the connection {id}",
-}
+_JUST_NOW = timedelta(seconds=30)  # a reading of branch rules that is not older is not repeated
 
 
 @require_GET
 @requires(Action.SEE_CONNECTIONS)
 def connections(request: HttpRequest) -> HttpResponse:
     """Every forge that is connected."""
-    rows = Connection.objects.filter(ended=None).prefetch_related("connected")
-    context = {"connections": rows, "vendors": Vendor.choices, "may_change": _may_change(request)}
+    rows = Connection.objects.filter(ended_at=None).prefetch_related("repository_links", "rate_limits")
+    listed = [(row, current_states(row)) for row in rows]
+    context = {"connections": listed, "may_change": _may_change(request)}
     return render(request, "connections/list.html", context)
 
 
 @require_POST
 @requires(Action.CHANGE_CONNECTION)
 def add(request: HttpRequest) -> HttpResponse:
-    """Say where a forge is. Its credential comes after, on the connection's own page."""
-    what = {"do": "add", **given(request, ("id", "vendor", "url"))}
-    told = f"connect the forge {what['id']} at {what['url']}"
-    act = lambda: ask(acting(request), Action.CHANGE_CONNECTION, what, told)  # noqa: E731 -- short
-    return tried(request, act, _("Now give it the credential, on its own page."), "connections")
+    """Add a connection to a forge. Its credential comes after, on the connection's own page."""
+    return submit_act(request, AddConnection, {}, _("Now store its credential, on its own page."), "connections")
 
 
 @require_GET
 @requires(Action.SEE_CONNECTIONS)
 def connection(request: HttpRequest, slug: str) -> HttpResponse:
     """One: what it sees, what is missing there, and which repositories are judged."""
-    found = get_object_or_404(Connection, slug=slug, ended=None)
-    connected = {row.forge_id: row for row in found.connected.select_related("repository__product")}
+    found = get_object_or_404(Connection, slug=slug, ended_at=None)
+    connected = {row.forge_id: row for row in found.repository_links.select_related("repository__product")}
     find = request.GET.get("find", "").strip()[:100]
-    listed = page(request, found.listed.filter(path__icontains=find))
+    listed = page(request, found.visible_repositories.filter(path__icontains=find))
     rows = [(row, [one.value for one in _without(row)], connected.get(row.forge_id)) for row in listed.rows]
     missing = {ability for row in listed.rows for ability in _without(row)}
     context: dict[str, Any] = {
         "connection": found,
+        "rate_limits": current_states(found),
         "page": listed,
         "rows": rows,
         "costs": [(ability.value, WITHOUT[ability]) for ability in Ability if ability in missing],
         "find": find,
         "more": urlencode({"find": find}) if find else "",
-        "branches": Branch.objects.filter(repository__connected__connection=found).select_related("repository"),
-        "ill": Connected.objects.filter(connection=found).exclude(problem="").select_related("repository"),
+        **_branches(found, reread=True),
+        "ill": RepositoryLink.objects.filter(connection=found).exclude(problem="").select_related("repository"),
         "hook": hearing.address(found),
-        "products": Product.objects.filter(seen(acting(request), Action.CHANGE_PRODUCT), retired=None),
+        "products": Product.objects.filter(seen(acting(request), Action.CHANGE_PRODUCT), retired_at=None),
         "may_change": _may_change(request),
         "app": found.vendor == Vendor.GITHUB,
     }
     return render(request, "connections/connection.html", context)
 
 
+@require_GET
+@requires(Action.SEE_CONNECTIONS)
+def protected_branches(request: HttpRequest, slug: str) -> HttpResponse:
+    """The branches that are watched: a part of the connection's page, asked for until they were read again."""
+    found = get_object_or_404(Connection, slug=slug, ended_at=None)
+    context = {"connection": found, **_branches(found, reread=False)}
+    return render(request, "connections/protected_branches.html", context)
+
+
 @require_POST
 @requires(Action.CHANGE_CONNECTION)
 def change(request: HttpRequest, slug: str) -> HttpResponse:
-    """Renew the webhooks' secret, look again, or end it."""
-    what = {"id": slug, **given(request, ("do",))}
-    if what["do"] not in _STEPS:
-        raise Http404
-    told = _STEPS[what["do"]].format(id=slug)
-    act = lambda: ask(acting(request), Action.CHANGE_CONNECTION, what, told)  # noqa: E731 -- short
-    back = ("connections",) if what["do"] == "end" else ("connection", slug)
-    return tried(request, act, _("Done."), *back)
+    """Renew the webhooks' secret, refresh the connection, or end it."""
+    acts, ends = (RenewWebhookSecret, RefreshConnection, EndConnection), request.POST.get(TAG) == EndConnection.tag()
+    back = ("connections",) if ends else ("connection", slug)
+    return submit_act(request, acts, {"connection": slug}, _("Done."), *back)
+
+
+@require_POST
+@requires(Action.CHANGE_CONNECTION)
+def set_proxy(request: HttpRequest, slug: str) -> HttpResponse:
+    """Set the proxy that a connection is reached through."""
+    done = _("Saved. The connection is being tried.")
+    return submit_act(request, SetConnectionProxy, {"connection": slug}, done, "connection", slug)
 
 
 @sensitive_post_parameters()
 @require_POST
 @requires(Action.CHANGE_CONNECTION)
 def key(request: HttpRequest, slug: str) -> HttpResponse:
-    """Take a credential to the vault. It passes through here once, and nothing of it stays."""
-    found = get_object_or_404(Connection, slug=slug, ended=None)
-
-    def act() -> object:
-        values = credentials.checked(found.vendor, given(request, credentials.NAMES))
-        return keep(request, found, values)
-
-    return tried(request, act, _("It is in the vault. What the connection sees is being read."), "connection", slug)
-
-
-def keep(request: HttpRequest, connection: Connection, values: dict[str, str | None]) -> object:
-    """Record that somebody gives it a credential, then put that into the vault. ValueError if that cannot be done."""
-    what = {"id": connection.slug, "do": "key"}
-    done = ask(acting(request), Action.CHANGE_CONNECTION, what, f"give {connection.slug} a credential")
-    try:
-        credentials.keep(connection, values)
-    except VaultError as error:
-        raise ValueError(f"{error.message[:1].upper()}{error.message[1:]}. {error.remedy}") from None
-    return done
+    """Take a credential to the vault. It passes through here once, and nothing of it is stored."""
+    secret, sent = given(request, credentials.NAMES), request.POST.copy()
+    for name in credentials.NAMES:
+        sent.pop(name, None)
+    done = _("It is in the vault. What the connection sees is being read.")
+    fixed: dict[str, object] = {"connection": slug}
+    place = ("connection", slug)
+    return submit_act(request, StoreCredential, fixed, done, *place, secret=secret, sent=sent, show_again=False)
 
 
 @require_POST
 @requires(Action.CHANGE_CONNECTION)
-def put(request: HttpRequest, slug: str) -> HttpResponse:
-    """Make a repository that a connection sees one of a product."""
-    fields = given(request, ("product", "listed", "name"))
-    what = {"id": fields["product"], "do": "connect", "listed": fields["listed"], "name": fields["name"]}
-    told = f"connect a repository of {slug} to {fields['product']}"
-    product = fields["product"]
-    act = lambda: ask(acting(request), Action.CHANGE_PRODUCT, what, told, product=product)  # noqa: E731 -- short
-    return tried(request, act, _("It is connected, and being read."), "connection", slug)
+def connect_repository(request: HttpRequest, slug: str) -> HttpResponse:
+    """Connect a repository that a connection sees to a product."""
+    return submit_act(request, ConnectRepository, {}, _("It is connected, and being read."), "connection", slug)
 
 
-def _without(row: Listed) -> list[Ability]:
+def _without(row: VisibleRepository) -> list[Ability]:
     """What our account may not do there."""
-    return [ability for ability in Ability if ability.value in row.missing]
+    return [ability for ability in Ability if ability.value in row.missing_permissions]
+
+
+def _branches(connection: Connection, *, reread: bool) -> dict[str, Any]:
+    """The branches that are watched there. With `reread`, how the forge protects them is read again, if it was not
+    just now: somebody may have altered it, and a forge reports that late or not at all.
+    """
+    rows = ProtectedBranch.objects.filter(repository__forge_link__connection=connection).select_related("repository")
+    just_now = timezone.now() - _JUST_NOW
+    old = rows.filter(Q(rules_checked_at=None) | Q(rules_checked_at__lt=just_now))
+    if reread and connection.credential_set_at is not None and not connection.problem:
+        for number in sorted(set(old.values_list("repository", flat=True))):
+            soon("read-branch-rules", repository=number)
+    return {"branches": rows, "reading": not connection.problem and old.exists()}
 
 
 def _may_change(request: HttpRequest) -> bool:

@@ -5,17 +5,19 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
+from muniment.errors import RefusedError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
 from muniment.ledger import entries, objects
 from muniment.pipelines.identities import Identity
 from muniment.server import moments
 from muniment.server.deployments.identifying import told
-from muniment.server.deployments.models import Deployment, Pipeline, Report, Sighting
+from muniment.server.deployments.models import Deployment, DeploymentReport, PipelineIdentity, RunningArtifact
 from muniment.server.products.models import Environment
-from muniment.server.record.entering import enter
+from muniment.server.records.entering import enter
 from muniment.server.work import soon
 
 
@@ -34,14 +36,18 @@ class Wish(Struct, frozen=True):
         return hashlib.sha256(canonical.encode(body)).hexdigest()
 
 
-def ask(environment: Environment, pipeline: Pipeline, identity: Identity, wish: Wish) -> Deployment:
+def ask(environment: Environment, pipeline: PipelineIdentity, identity: Identity, wish: Wish) -> Deployment:
     """Record what was asked, and have it judged. Sent again with the same key it is the same deployment.
 
-    Raises ValueError for a commit that the pipeline does not run on, or a key that was used for something else.
+    Raises RefusedError for a commit that the pipeline does not run on, or a key that was used for something else.
     """
     if isinstance(identity.commit, Known) and identity.commit.value != wish.commit:
-        raise ValueError("The pipeline runs on another commit than the one that it asks for.")
-    rows = Deployment.objects.filter(pipeline=pipeline, key=wish.key).select_related("permission")
+        raise RefusedError(
+            "other-commit",
+            _("The pipeline runs on another commit than the one that it wants to deploy."),
+            _("Deploy the commit that the pipeline runs on."),
+        )
+    rows = Deployment.objects.filter(pipeline=pipeline, idempotency_key=wish.key).select_related("permission")
     found = rows.first()
     if found is None:
         try:
@@ -49,20 +55,24 @@ def ask(environment: Environment, pipeline: Pipeline, identity: Identity, wish: 
                 return _recorded(environment, pipeline, identity, wish)
         except IntegrityError:  # the same was sent twice at this moment
             found = rows.get()
-    if found.request != wish.digest:
-        raise ValueError("This Idempotency-Key was used for another request.")
+    if found.request_digest != wish.digest:
+        raise RefusedError(
+            "key-used",
+            _("This Idempotency-Key was used for another request."),
+            _("Send each request with a key of its own."),
+        )
     return found
 
 
-def _recorded(environment: Environment, pipeline: Pipeline, identity: Identity, wish: Wish) -> Deployment:
+def _recorded(environment: Environment, pipeline: PipelineIdentity, identity: Identity, wish: Wish) -> Deployment:
     by = f"{identity.issuer.value}:{identity.subject}"
     place = environment.product.slug, environment.name
-    beside = objects.Delivery(*place, wish.artifact, wish.commit, by, identity.run, objects.salt())
-    entry = entries.Asked(
+    beside = objects.DeploymentRequest(*place, wish.artifact, wish.commit, by, identity.run, objects.salt())
+    entry = entries.DeploymentRequestRecord(
         time=moments.now(),
         object=canonical.digest_of(beside),
         artifact=wish.artifact,
-        head=wish.commit,
+        commit=wish.commit,
         pipeline=objects.commitment(by, beside.salt),
     )
     row = Deployment.objects.create(
@@ -72,28 +82,32 @@ def _recorded(environment: Environment, pipeline: Pipeline, identity: Identity, 
         commit=wish.commit,
         identity=told(identity),
         provenance=wish.provenance,
-        key=wish.key,
-        request=wish.digest,
-        entry_id=enter(entry, (beside,)).pk,
+        idempotency_key=wish.key,
+        request_digest=wish.digest,
+        record_id=enter(entry, (beside,)).pk,
     )
-    soon("judge-deployment", deployment=row.pk)
+    soon("evaluate-deployment", deployment=row.pk)
     return row
 
 
 def report(deployment: Deployment, state: str, exit_code: int | None, digest: str) -> None:
-    """Keep what the pipeline says came of it. Raises ValueError if it said something else before."""
-    row, new = Report.objects.get_or_create(
-        deployment=deployment, defaults={"state": state, "exit_code": exit_code, "digest": digest}
+    """Keep what the pipeline says came of it. Raises RefusedError if it said something else before."""
+    row, new = DeploymentReport.objects.get_or_create(
+        deployment=deployment, defaults={"state": state, "exit_code": exit_code, "running_digest": digest}
     )
-    if not new and (row.state, row.exit_code, row.digest) != (state, exit_code, digest):
-        raise ValueError(f"It was reported already: {row.state}.")
-    soon("take-report", deployment=deployment.pk)
+    if not new and (row.state, row.exit_code, row.running_digest) != (state, exit_code, digest):
+        raise RefusedError(
+            "reported-already",
+            _("It was reported already: %(state)s.") % {"state": row.state},
+            _("An outcome is reported once, and is not changed."),
+        )
+    soon("record-deployment-outcome", deployment=deployment.pk)
 
 
 def sighted(environment: Environment, digest: str) -> None:
     """Keep what an environment says that it runs."""
-    row, new = Sighting.objects.get_or_create(environment=environment, digest=digest)
+    row, new = RunningArtifact.objects.get_or_create(environment=environment, artifact=digest)
     if not new:
-        row.last = timezone.now()
-        row.save(update_fields=["last"])
-    soon("take-sighting", sighting=row.pk)
+        row.last_seen_at = timezone.now()
+        row.save(update_fields=["last_seen_at"])
+    soon("record-running-artifact", sighting=row.pk)

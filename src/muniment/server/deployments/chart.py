@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from muniment.server.deployments.models import BROKEN, Permission, State
+from muniment.server.deployments.models import BROKEN, DeploymentPermission, DeploymentState
 
 WIDTH, LANE, TOP, LEFT, RIGHT = 720, 34, 22, 120, 16
 
@@ -44,7 +44,7 @@ class Chart(NamedTuple):
     marks: list[Mark]
 
 
-def chart(environments: Iterable[Any], permissions: Sequence[Permission], days: int, now: datetime) -> Chart:
+def chart(environments: Iterable[Any], permissions: Sequence[DeploymentPermission], days: int, now: datetime) -> Chart:
     """The last `days` until `now`."""
     places = list(environments)
     rows = {place.pk: TOP + LANE * (number + 0.5) for number, place in enumerate(places)}
@@ -58,12 +58,16 @@ def chart(environments: Iterable[Any], permissions: Sequence[Permission], days: 
     return Chart(WIDTH, height, LEFT, WIDTH - RIGHT, [Lane(p.name, rows[p.pk]) for p in places], lines, marks)
 
 
-def _mark(one: Permission, rows: dict[int, float], start: datetime, days: int) -> Mark:
-    shape = {State.SUCCEEDED: "good", State.DENIED: "denied", State.ENDED: "denied"}.get(State(one.state), "open")
+def _mark(one: DeploymentPermission, rows: dict[int, float], start: datetime, days: int) -> Mark:
+    shape = {
+        DeploymentState.SUCCEEDED: "good",
+        DeploymentState.DENIED: "denied",
+        DeploymentState.REVOKED: "denied",
+    }.get(DeploymentState(one.state), "open")
     if one.state in BROKEN:
         shape = "bad"
-    title = f"{one.deployment.environment.name}, {one.decided:%Y-%m-%d %H:%M}: {State(one.state).label}"
-    return Mark(_x(one.decided, start, days), rows[one.deployment.environment_id], shape, title)
+    title = f"{one.deployment.environment.name}, {one.decided_at:%Y-%m-%d %H:%M}: {DeploymentState(one.state).label}"
+    return Mark(_x(one.decided_at, start, days), rows[one.deployment.environment_id], shape, title)
 
 
 def _x(moment: datetime, start: datetime, days: int) -> float:

@@ -5,19 +5,22 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
-from muniment.errors import GitError, MunimentError, UsageError
+from muniment.errors import GitError, MunimentError, RefusedError, UsageError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision
 from muniment.server.changes.models import Decision
 from muniment.server.changes.scene import Scene, scene
-from muniment.server.connections.models import Arrival
+from muniment.server.connections.models import BranchUpdate
 from muniment.server.incidents.kinds import REVIEWED
 from muniment.server.products.models import Product
+from muniment.server.work import OtherWorker
 
 _NOBODY = "no decision on it that binds was recorded: put the gate on its server, or connect the forge"
-_BINDS = Q(gate__isnull=False) | Q(entry__kind="decision")  # what nobody recorded then, or was a preview, binds nobody
+# A decision that nobody recorded then, or that was a preview, binds nobody.
+_BINDS = Q(hook_record__isnull=False) | Q(record__kind="decision")
 
 
 class Standing(Struct, frozen=True):
@@ -32,14 +35,20 @@ class Standing(Struct, frozen=True):
 @contextmanager
 def standing(product: Product, commit: str, ref: str = "") -> Iterator[Standing]:
     """The commit in the repository of the product that has it on a protected branch, `ref` before others; else in the
-    first that can be read. Raises MunimentError if none can.
+    first that can be read. Raises MunimentError if none can, OtherWorker if another worker may find it.
     """
-    problem: MunimentError = UsageError("the product has no repository", "Add the one that this is built from.")
+    problem: MunimentError = RefusedError(
+        "no-repository", _("The product has no repository."), _("Add the one that this is built from.")
+    )
     with ExitStack() as stack:
         best: Standing | None = None
+        elsewhere: OtherWorker | None = None
         for repository in product.repositories.select_related("product"):
             try:
                 found = stack.enter_context(scene(repository))
+            except OtherWorker as other:
+                elsewhere = other
+                continue
             except MunimentError as error:
                 problem = error
                 continue
@@ -48,6 +57,8 @@ def standing(product: Product, commit: str, ref: str = "") -> Iterator[Standing]
                 best = here
                 break
             best = best or here
+        if elsewhere is not None and (best is None or best.holds != Known(True)):
+            raise elsewhere
         if best is None:
             raise problem
         yield best
@@ -65,8 +76,8 @@ def _stands(found: Scene, commit: str, ref: str) -> Standing:
 def _holds(found: Scene, branch: str, commit: str) -> Maybe[bool]:
     """Whether a branch reaches a commit."""
     try:
-        found.git.resolve(commit)
-        beyond = found.git.run("rev-list", "--max-count=1", commit, f"^{found.branches[branch]}")
+        values = (found.git.resolve(commit), f"^{found.branches[branch]}")
+        beyond = found.git.run("rev-list", "--max-count=1", values=values)
     except UsageError:
         return Known(False)
     except GitError as error:
@@ -81,22 +92,33 @@ def decision_of(here: Standing) -> tuple[CommitDecision, datetime | None]:
 
 def _arrived(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
     """What was found out when its branch took it at a forge. An escape counts once enough others reviewed it."""
-    rows = Arrival.objects.filter(repository=here.scene.repository, ref=here.target, commit=here.commit)
-    row = rows.exclude(how=Arrival.How.BEGUN).select_related("entry", "incident").order_by("-at", "-id").first()
+    rows = BranchUpdate.objects.filter(repository=here.scene.repository, ref=here.target, commit=here.commit)
+    row = (
+        rows.exclude(outcome=BranchUpdate.Outcome.BASELINE)
+        .select_related("record", "incident")
+        .order_by("-seen_at", "-id")
+        .first()
+    )
     if row is None:
         return None
-    reviewed = row.incident is not None and row.incident.how == REVIEWED
-    return _told(here, Known(row.how == Arrival.How.ALLOWED or reviewed), row.entry.place), row.at
+    reviewed = row.incident is not None and row.incident.resolution == REVIEWED
+    return _told(here, Known(row.outcome == BranchUpdate.Outcome.ALLOWED or reviewed), row.record.position), row.seen_at
 
 
 def _judged(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
     """What was decided of exactly this commit, by a gate or of a change at a forge."""
     about = Decision.objects.filter(_BINDS, change__repository=here.scene.repository, change__target=here.target)
-    row = about.filter(head=here.commit).select_related("entry", "gate").order_by("-time", "-id").first()
+    row = about.filter(head=here.commit).select_related("record", "hook_record").order_by("-decided_at", "-id").first()
     if row is None:
         return None
-    place = row.gate.place if row.gate is not None else row.entry.place if row.entry is not None else None
-    return _told(here, Known(row.allowed), place), row.time
+    place = (
+        row.hook_record.position
+        if row.hook_record is not None
+        else row.record.position
+        if row.record is not None
+        else None
+    )
+    return _told(here, Known(row.allowed), place), row.decided_at
 
 
 def _told(here: Standing, allowed: Maybe[bool], place: int | None) -> CommitDecision:

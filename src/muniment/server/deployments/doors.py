@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from muniment.errors import VaultCode, VaultError
-from muniment.server.deployments.models import Deployment, Permission
+from muniment.server.deployments.models import Deployment, DeploymentPermission
 from muniment.server.secrets import entrances
 from muniment.server.secrets.access import session
 from muniment.vault.client import Session
@@ -43,8 +43,12 @@ def close_door(row: Deployment) -> None:
 
 def end_all() -> None:
     """Shut every door, and end every token that pipelines got lately. Raises VaultError."""
-    lately = Q(door=True) | Q(decided__gt=timezone.now() - _LATELY, deployment__environment__secrets__isnull=False)
-    rows = Permission.objects.filter(lately).select_related("deployment__environment__product", "deployment__pipeline")
+    lately = Q(vault_access=True) | Q(
+        decided_at__gt=timezone.now() - _LATELY, deployment__environment__secrets__isnull=False
+    )
+    rows = DeploymentPermission.objects.filter(lately).select_related(
+        "deployment__environment__product", "deployment__pipeline"
+    )
     doors = {(door.mount, door.role): door for row in rows.distinct() if (door := _door(row.deployment)).opens}
     if doors:
         here = session()

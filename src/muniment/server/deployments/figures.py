@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
-from muniment.server.deployments.models import BROKEN, REPORTED, Permission, State
+from muniment.server.deployments.models import BROKEN, REPORTED, DeploymentPermission, DeploymentState
 
 DAYS = 90
 MOST = 5_000  # deployments that are looked at: the newest
@@ -45,31 +45,35 @@ class Figures(NamedTuple):
         return round(100 * self.broken / self.finished) if self.finished else None
 
 
-def figures(environments: Iterable[Any], permissions: Sequence[Permission]) -> list[Figures]:
+def figures(environments: Iterable[Any], permissions: Sequence[DeploymentPermission]) -> list[Figures]:
     """One row for each environment, from its permissions in the order of time, with their deployments at hand."""
     return [
         _of(place, [one for one in permissions if one.deployment.environment_id == place.pk]) for place in environments
     ]
 
 
-def _of(place: Any, rows: list[Permission]) -> Figures:
-    ended = [row for row in rows if row.state in (*REPORTED, State.LOST) and row.ended is not None]
-    leads = [row.ended - row.merged for row in ended if row.state == State.SUCCEEDED and row.merged and row.ended]
-    known = [row.manual for row in rows if row.manual is not None]
+def _of(place: Any, rows: list[DeploymentPermission]) -> Figures:
+    ended = [row for row in rows if row.state in (*REPORTED, DeploymentState.UNREPORTED) and row.ended_at is not None]
+    leads = [
+        row.ended_at - row.merged_at
+        for row in ended
+        if row.state == DeploymentState.SUCCEEDED and row.merged_at and row.ended_at
+    ]
+    known = [row.manual_steps for row in rows if row.manual_steps is not None]
     broken = sum(row.state in BROKEN for row in ended)
     manual = tuple(known[-1]) if known else None
     return Figures(place, len(ended), broken, _median(leads), _median(_restored(ended)), manual)
 
 
-def _restored(ended: list[Permission]) -> list[timedelta]:
+def _restored(ended: list[DeploymentPermission]) -> list[timedelta]:
     """How long each spell lasted that began with one that failed."""
     found: list[timedelta] = []
     since: datetime | None = None
     for row in ended:
         if row.state in BROKEN:
-            since = since or row.ended
-        elif since is not None and row.ended is not None:
-            found.append(row.ended - since)
+            since = since or row.ended_at
+        elif since is not None and row.ended_at is not None:
+            found.append(row.ended_at - since)
             since = None
     return found
 

@@ -9,24 +9,25 @@ from datetime import timedelta
 import msgspec
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from muniment.access.authorize import Actor
 from muniment.errors import IdentityCode, IdentityError
 from muniment.pipelines import identities
 from muniment.pipelines.identities import Identity, Trust
 from muniment.server import moments
-from muniment.server.deployments.models import Issuer, Pipeline, Used
+from muniment.server.deployments.models import PipelineIdentity, TokenIssuer, UsedRunnerToken
 from muniment.server.products.models import Environment
 
 _GOOD_FOR = timedelta(seconds=identities.LONGEST[identities.Issuer.RUNNER] + identities.SKEW)  # at the most
 _FAR = (IdentityCode.ALGORITHM, IdentityCode.KEY, IdentityCode.SIGNATURE, IdentityCode.ISSUER)  # the farthest first
 
 
-def identified(environment: Environment, token: str) -> tuple[Pipeline, Identity]:
+def identified(environment: Environment, token: str) -> tuple[PipelineIdentity, Identity]:
     """The pipeline of this environment that sent `token`. Raises IdentityError, of the one that it comes closest to."""
     now = moments.now()
     problems: list[IdentityError] = []
-    for row in environment.pipelines.filter(ended=None).order_by("pk"):
+    for row in environment.pipelines.filter(ended_at=None).order_by("pk"):
         try:
             return row, identities.verify(token, trust_of(row, environment), now)
         except IdentityError as error:
@@ -34,23 +35,23 @@ def identified(environment: Environment, token: str) -> tuple[Pipeline, Identity
     raise max(problems, key=_closeness, default=_nobody())
 
 
-def use(row: Pipeline, token: str, request: str) -> None:
+def use(row: PipelineIdentity, token: str, request: str) -> None:
     """Let it stand for the request with this digest. Raises IdentityError if it stood for another.
 
     A forge's token is for a whole job; a plain runner signs as many as it likes, so one of its own is for one request,
     which may be sent again.
     """
-    if row.kind != Pipeline.Kind.RUNNER:
+    if row.kind != PipelineIdentity.Kind.RUNNER:
         return
     now = timezone.now()
-    Used.objects.filter(until__lte=now).delete()
-    values = {"request": request, "until": now + _GOOD_FOR}
-    used, _ = Used.objects.get_or_create(token=identities.mark(token), defaults=values)
-    if used.request != request:
+    UsedRunnerToken.objects.filter(expires_at__lte=now).delete()
+    values = {"request_digest": request, "expires_at": now + _GOOD_FOR}
+    used, _ = UsedRunnerToken.objects.get_or_create(token_digest=identities.mark(token), defaults=values)
+    if used.request_digest != request:
         raise IdentityError(
-            IdentityCode.USED,
-            "this identity does not hold: it was used for another request",
-            "Sign one for each request, with a jti of its own; muniment deploy does.",
+            IdentityCode.ALREADY_USED,
+            gettext("this identity does not hold: it was used for another request"),
+            gettext("Sign one for each request, with a jti of its own; muniment deploy does."),
         )
 
 
@@ -58,15 +59,15 @@ def _closeness(error: IdentityError) -> int:
     return _FAR.index(error.code) if error.code in _FAR else len(_FAR)
 
 
-def trust_of(row: Pipeline, environment: Environment) -> Trust:
+def trust_of(row: PipelineIdentity, environment: Environment) -> Trust:
     """What its identity is held against. One whose issuer's keys were never read has none, and is refused."""
-    if row.kind == Pipeline.Kind.RUNNER:
+    if row.kind == PipelineIdentity.Kind.RUNNER:
         subject = f"{environment.product.slug}.{environment.name}"
         return Trust(
             identities.Issuer.RUNNER,
             identities.RUNNER,
             settings.URL,
-            (row.key,),
+            (row.public_key,),
             environment.name,
             refs=row.patterns,
             subject=subject,
@@ -76,8 +77,8 @@ def trust_of(row: Pipeline, environment: Environment) -> Trust:
         row.issuer,
         settings.URL,
         _keys(row.issuer),
-        row.at or environment.name,
-        row.repository,
+        row.forge_environment or environment.name,
+        row.forge_repository_id,
         row.patterns,
         row.subject,
     )
@@ -105,14 +106,14 @@ def read(kept: dict[str, object]) -> Identity:
 
 
 def _keys(url: str) -> tuple[str, ...]:
-    found = Issuer.objects.filter(url=url).first()
-    keys = found.keys.get("keys", []) if found is not None else []
+    found = TokenIssuer.objects.filter(url=url).first()
+    keys = found.key_set.get("keys", []) if found is not None else []
     return tuple(json.dumps(key) for key in keys if isinstance(key, dict))
 
 
 def _nobody() -> IdentityError:
     return IdentityError(
-        IdentityCode.UNTRUSTING,
-        "no pipeline may deploy to this environment",
-        "Let one be named on the page Environments of the product: two people agree to it.",
+        IdentityCode.INCOMPLETE_TRUST,
+        gettext("no pipeline may deploy to this environment"),
+        gettext("Let one be named on the page Environments of the product: two people agree to it."),
     )

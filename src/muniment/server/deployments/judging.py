@@ -14,30 +14,36 @@ from django.utils import timezone
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
-from muniment.decision.judge import biting, needed
+from muniment.decision.judge import clauses_at, needed
 from muniment.errors import MunimentError, VaultCode, VaultError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import CommitDecision, Delivery
+from muniment.facts.pipeline import CommitDecision, DeploymentRequest
 from muniment.git.collect import GitCollector
 from muniment.ledger import entries
 from muniment.pipelines import provenance, vsa
 from muniment.pipelines.identities import Identity
 from muniment.policy.model import Point
 from muniment.server import moments
-from muniment.server.changes.rules import freezes
+from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.standing import product_facts
 from muniment.server.connections.reaching import connected_of, forge_of, repo_of
 from muniment.server.deployments import doors, identifying
 from muniment.server.deployments.commits import Standing, decision_of, standing
-from muniment.server.deployments.models import Builder, Deployment, Glass, Permission, State
+from muniment.server.deployments.models import (
+    BreakGlassPermission,
+    Deployment,
+    DeploymentPermission,
+    DeploymentState,
+    TrustedBuilder,
+)
 from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.watching import seen_to_hold
-from muniment.server.installation import home
+from muniment.server.installation import store
 from muniment.server.products.models import Repository
-from muniment.server.record.entering import enter
+from muniment.server.records.entering import enter
 from muniment.server.running.keys import deploy_key
 from muniment.workflows.forge_facts import runs_at
 from muniment.workflows.judge_change import Judgement, judge_change
@@ -49,13 +55,13 @@ GOOD_FOR = timedelta(minutes=5)
 
 def judge(row: Deployment) -> None:
     """Decide on it, once, and make it ready if it is allowed. What cannot be judged is denied, and says why."""
-    if not Permission.objects.filter(deployment=row).exists():
+    if not DeploymentPermission.objects.filter(deployment=row).exists():
         try:
             with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
                 _judge(row, here)
         except MunimentError as error:
             with transaction.atomic():
-                _keep(row, None, None, why=f"It could not be judged: {error.message}. {error.remedy}")
+                _keep(row, None, None, reason=f"It could not be judged: {error.message}. {error.remedy}")
     make_ready(row)
 
 
@@ -65,17 +71,25 @@ def _judge(row: Deployment, here: Standing) -> None:
     decided, merged = decision_of(here)
     collector = GitCollector(here.scene.git, Known(rules.people), now)
     revision = collector.landed(repository.name, here.target, row.commit)
-    names = needed(biting(rules.policy, Point.DEPLOY, here.target))
+    names = needed(clauses_at(rules.policy, Point.DEPLOY, here.target))
     files = kinds.PIPELINE_FILES.name
     where = (here.scene.git, here.target, row.commit, rules.policy)
     gathered = product_facts(repository, *where, {*names, files}, now)
     given = {**gathered, **_delivered(row, decided, now), **_checked(repository, collector, revision, names, now)}
-    judgement = judge_change(collector, rules, revision, Point.DEPLOY, now, Known(freezes()), given)
-    entry, beside = judged(repository.place, judgement, rules, row.entry.object, enforced=True)
+    freezes = Known(read_freezes(repository.product.slug, now, row.environment.name))
+    judgement = judge_change(collector, rules, revision, Point.DEPLOY, now, freezes, given)
+    entry, beside = judged(repository.place, judgement, row.record.details_digest, enforced=True)
     told = canonical.encode(account(judgement.decision, judgement.policy, judgement.facts))
     with transaction.atomic():
         recorded = enter(entry, beside)
-        _keep(row, judgement, merged, entry_id=recorded.pk, account=home().put(told), manual=_manual(gathered, files))
+        _keep(
+            row,
+            judgement,
+            merged,
+            record_id=recorded.pk,
+            explanation_digest=store().put(told),
+            manual_steps=_manual(gathered, files),
+        )
 
 
 def _checked(
@@ -98,11 +112,15 @@ def _delivered(row: Deployment, decided: CommitDecision, now: str) -> dict[str, 
     where = row.environment.product.slug, row.environment.name
     by = Known(f"{identity.issuer.value}:{identity.subject}")
     protected = _protected(identity, decided)
-    delivery = Delivery(*where, row.artifact, row.commit, by, protected, Known(reached(where[0], row.artifact)))
-    builders = [provenance.Builder(one.name, one.key) for one in Builder.objects.filter(ended=None)]
+    delivery = DeploymentRequest(
+        *where, row.artifact, row.commit, by, protected, Known(reached(where[0], row.artifact))
+    )
+    builders = [
+        provenance.Builder(one.builder_id, one.public_key) for one in TrustedBuilder.objects.filter(ended_at=None)
+    ]
     made = tuple(provenance.read(canonical.encode(one), row.artifact, builders) for one in row.provenance)
     return {
-        kinds.DELIVERY.name: fact(Known(delivery), "pipeline", now),
+        kinds.DEPLOYMENT_REQUEST.name: fact(Known(delivery), "pipeline", now),
         kinds.PROVENANCE.name: fact(Known(made), "pipeline", now),
         kinds.COMMIT_DECISION.name: fact(Known(decided), "record", now),
     }
@@ -129,22 +147,24 @@ def _keep(row: Deployment, judgement: Judgement | None, merged: datetime | None,
     """The permission, or that there is none. What two people let through is not denied."""
     allowed = judgement is not None and judgement.decision.outcome is Outcome.ALLOW
     glass = None if allowed else _broken(row)
-    state = State.WAITS if allowed or glass is not None else State.DENIED
-    Permission.objects.create(deployment=row, state=state, glass=glass, merged=merged, decided=timezone.now(), **more)
+    state = DeploymentState.PENDING if allowed or glass is not None else DeploymentState.DENIED
+    DeploymentPermission.objects.create(
+        deployment=row, state=state, break_glass=glass, merged_at=merged, decided_at=timezone.now(), **more
+    )
 
 
-def _broken(row: Deployment) -> Glass | None:
+def _broken(row: Deployment) -> BreakGlassPermission | None:
     """The leave of two people for exactly this, used up now."""
-    leaves = Glass.objects.filter(environment=row.environment, artifact=row.artifact, used=None)
-    found = leaves.filter(until__gt=timezone.now()).order_by("pk").first()
-    if found is None or not Glass.objects.filter(pk=found.pk, used=None).update(used=row):
+    leaves = BreakGlassPermission.objects.filter(environment=row.environment, artifact=row.artifact, deployment=None)
+    found = leaves.filter(expires_at__gt=timezone.now()).order_by("pk").first()
+    if found is None or not BreakGlassPermission.objects.filter(pk=found.pk, deployment=None).update(deployment=row):
         return None
     return found
 
 
 def make_ready(row: Deployment) -> None:
     """Open the vault's door and sign, if nothing ended it meanwhile. It waits while another commit's door is open."""
-    found = seen_to_hold(row, State.WAITS)
+    found = seen_to_hold(row, DeploymentState.PENDING)
     if found is None:
         return
     permission, since = found
@@ -156,14 +176,14 @@ def make_ready(row: Deployment) -> None:
             _sign(row, permission, since)
 
 
-def _open(row: Deployment, permission: Permission) -> None:
+def _open(row: Deployment, permission: DeploymentPermission) -> None:
     """Open the vault's door, after it was written down: whatever stops half-way, it is known what has to be shut.
 
     Raises VaultError, after it was written down why it still waits.
     """
     if not doors.has_door(row):
         return
-    Permission.objects.filter(pk=permission.pk).update(door=True)
+    DeploymentPermission.objects.filter(pk=permission.pk).update(vault_access=True)
     try:
         doors.open_door(row)
     except VaultError as error:
@@ -173,35 +193,37 @@ def _open(row: Deployment, permission: Permission) -> None:
         raise
 
 
-def _wait(permission: Permission, why: str) -> None:
+def _wait(permission: DeploymentPermission, why: str) -> None:
     """Whoever asks is told why nothing happens."""
-    Permission.objects.filter(pk=permission.pk, state=State.WAITS).update(why=why)
+    DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING).update(reason=why)
 
 
 def _occupied(row: Deployment) -> bool:
-    others = Permission.objects.filter(deployment__environment=row.environment, door=True, until__gt=timezone.now())
+    others = DeploymentPermission.objects.filter(
+        deployment__environment=row.environment, vault_access=True, expires_at__gt=timezone.now()
+    )
     return others.exclude(deployment__commit=row.commit).exists()
 
 
-def _sign(row: Deployment, permission: Permission, since: datetime) -> None:
+def _sign(row: Deployment, permission: DeploymentPermission, since: datetime) -> None:
     now = timezone.now()
     until = now + GOOD_FOR
     envelope = vsa.make(_summary(row, permission, moments.text(now)), deploy_key(Path(settings.HOME)))
-    leave = "policy" if permission.glass is None else "break-glass"
-    entry = entries.Vouched(
+    leave = "policy" if permission.break_glass is None else "break-glass-deployment"
+    entry = entries.DeploymentPermissionRecord(
         time=moments.text(now),
         object="",
-        asked=row.entry.object,
+        request=row.record.details_digest,
         envelope=canonical.digest(envelope),
-        leave=leave,
-        until=moments.text(until),
+        basis=leave,
+        expires=moments.text(until),
     )
     enter(entry, ())
-    still = Permission.objects.filter(pk=permission.pk, state=State.WAITS)
-    still.update(state=State.ALLOWED, vsa=envelope.decode(), until=until, checked=since, why="")
+    still = DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING)
+    still.update(state=DeploymentState.ALLOWED, vsa=envelope.decode(), expires_at=until, checked_at=since, reason="")
 
 
-def _summary(row: Deployment, permission: Permission, now: str) -> vsa.Permission:
+def _summary(row: Deployment, permission: DeploymentPermission, now: str) -> vsa.Permission:
     return vsa.Permission(
         artifact=row.artifact,
         product=row.environment.product.slug,
@@ -213,11 +235,11 @@ def _summary(row: Deployment, permission: Permission, now: str) -> vsa.Permissio
     )
 
 
-def _policy(permission: Permission) -> str:
+def _policy(permission: DeploymentPermission) -> str:
     """The policy that judged it. Where nothing could be judged, and two let it through, what they said."""
-    if permission.entry is not None:
-        read = entries.decode(bytes(permission.entry.data), 0)
-        if isinstance(read, entries.Judged):
+    if permission.record is not None:
+        read = entries.decode(bytes(permission.record.data), 0)
+        if isinstance(read, entries.DecisionRecord):
             return read.policy
-    glass = permission.glass
-    return canonical.digest_of({"break-glass": glass.reason if glass is not None else ""})
+    glass = permission.break_glass
+    return canonical.digest_of({"break-glass-deployment": glass.reason if glass is not None else ""})

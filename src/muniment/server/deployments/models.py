@@ -12,7 +12,7 @@ from muniment.pipelines.dsse import fingerprint
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 
-class Pipeline(models.Model):
+class PipelineIdentity(models.Model):
     """One pipeline that may deploy to an environment, and how it proves that it is it. It is ended, never deleted.
 
     `issuer` is the address of who speaks for it ("" for a plain runner, which has a `key` of its own), `subject` and
@@ -20,7 +20,7 @@ class Pipeline(models.Model):
     """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.CHANGE_ENVIRONMENT, Action.CLOSE_PIPELINE, Action.CHANGE_PRODUCT})
+    written_by = frozenset({Action.CHANGE_ENVIRONMENT, Action.REVOKE_PIPELINE, Action.CHANGE_PRODUCT})
 
     class Kind(models.TextChoices):
         """Who speaks for it."""
@@ -35,12 +35,12 @@ class Pipeline(models.Model):
     kind = models.CharField(max_length=12, choices=Kind)
     issuer = models.CharField(max_length=300, blank=True)
     subject = models.CharField(max_length=500, blank=True)
-    repository = models.CharField(max_length=64, blank=True)
-    refs = models.TextField(blank=True)
-    at = models.CharField(max_length=200, blank=True)
-    key = models.TextField(blank=True)
-    since = models.DateTimeField(default=timezone.now)
-    ended = models.DateTimeField(null=True, blank=True)
+    forge_repository_id = models.CharField(max_length=64, blank=True)
+    ref_patterns = models.TextField(blank=True)
+    forge_environment = models.CharField(max_length=200, blank=True)
+    public_key = models.TextField(blank=True)
+    trusted_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         """A name, and a key, is used once at a time."""
@@ -48,33 +48,35 @@ class Pipeline(models.Model):
         ordering = ("name", "id")
         constraints = [
             models.UniqueConstraint(
-                fields=["environment", "name"], condition=models.Q(ended=None), name="pipeline_once"
+                fields=["environment", "name"], condition=models.Q(ended_at=None), name="unique_pipeline_name"
             ),
             models.UniqueConstraint(
-                fields=["key"], condition=models.Q(ended=None) & ~models.Q(key=""), name="pipeline_key_once"
+                fields=["public_key"],
+                condition=models.Q(ended_at=None) & ~models.Q(public_key=""),
+                name="unique_pipeline_key",
             ),
         ]
 
     @property
     def patterns(self) -> tuple[str, ...]:
         """The refs that it may deploy from."""
-        return tuple(line.strip() for line in self.refs.splitlines() if line.strip())
+        return tuple(line.strip() for line in self.ref_patterns.splitlines() if line.strip())
 
     @property
     def fingerprint(self) -> str:
         """What people compare of a plain runner's key."""
-        return fingerprint(self.key)
+        return fingerprint(self.public_key)
 
 
-class Issuer(models.Model):
+class TokenIssuer(models.Model):
     """Who speaks for pipelines: its public keys (a JWK set), as the worker read them last, or why not."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()
 
     url = models.CharField(max_length=300, unique=True)
-    keys = models.JSONField(default=dict)
-    read = models.DateTimeField(null=True)
+    key_set = models.JSONField(default=dict)
+    read_at = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
 
 
@@ -88,20 +90,22 @@ class Deployment(models.Model):
     written_by = frozenset({Action.DEPLOY})
 
     environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="deployments")
-    pipeline = models.ForeignKey(Pipeline, models.PROTECT, related_name="deployments")
+    pipeline = models.ForeignKey(PipelineIdentity, models.PROTECT, related_name="deployments")
     artifact = models.CharField(max_length=71)
     commit = models.CharField(max_length=64)
     identity = models.JSONField()
     provenance = models.JSONField(default=list)
-    key = models.CharField(max_length=200)
-    request = models.CharField(max_length=64)
-    asked = models.DateTimeField(default=timezone.now)
-    entry = models.OneToOneField("record.Entry", models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=200)
+    request_digest = models.CharField(max_length=64)
+    requested_at = models.DateTimeField(default=timezone.now)
+    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
 
     class Meta:
         """A request sent again is the same one. A page shows an environment's newest."""
 
-        constraints = [models.UniqueConstraint(fields=["pipeline", "key"], name="deployment_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["pipeline", "idempotency_key"], name="unique_deployment_request")
+        ]
         indexes = [
             models.Index(fields=["environment", "-id"], name="deployment_newest"),
             models.Index(fields=["environment", "artifact"], name="deployment_artifact"),
@@ -111,144 +115,160 @@ class Deployment(models.Model):
     def state(self) -> str:
         """How far it is. Its permission has to be at hand."""
         permission = getattr(self, "permission", None)
-        return "asked" if permission is None or permission.state == State.WAITS else str(permission.state)
+        return "pending" if permission is None or permission.state == DeploymentState.PENDING else str(permission.state)
 
     @property
     def label(self) -> str:
         """The same for people."""
         permission = getattr(self, "permission", None)
-        return str(State.WAITS.label if permission is None else State(permission.state).label)
+        return str(DeploymentState.PENDING.label if permission is None else DeploymentState(permission.state).label)
 
 
-class Used(models.Model):
+class UsedRunnerToken(models.Model):
     """A token that a plain runner signed, and the one request that it was for: digests of both, until it expires."""
 
     privileges = Privileges((READ, ADD, DROP), (READ,))
     written_by = frozenset({Action.DEPLOY})
 
-    token = models.CharField(max_length=64, unique=True)
-    request = models.CharField(max_length=64)
-    until = models.DateTimeField(db_index=True)
+    token_digest = models.CharField(max_length=64, unique=True)
+    request_digest = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
 
 
-class State(models.TextChoices):
-    """How far a deployment is. WAITS: it was decided, and what it needs is being made ready."""
+class DeploymentState(models.TextChoices):
+    """How far a deployment is. PENDING: it was decided, and what it needs is being made ready."""
 
-    WAITS = "waits", "being judged"
+    PENDING = "pending", "being judged"
     ALLOWED = "allowed", "allowed, and under way"
     DENIED = "denied", "denied"
-    ENDED = "ended", "its permission was taken back"
+    REVOKED = "revoked", "its permission was taken back"
     SUCCEEDED = "succeeded", "succeeded"
     FAILED = "failed", "failed"
-    UNDONE = "undone", "failed, and undone"
-    UNDO_FAILED = "undo-failed", "failed, and could not be undone"
-    DIED = "died", "its pipeline died"
-    LOST = "lost", "nobody reported what came of it"
+    ROLLED_BACK = "rolled-back", "failed, and undone"
+    ROLLBACK_FAILED = "rollback-failed", "failed, and could not be undone"
+    CRASHED = "crashed", "its pipeline died"
+    UNREPORTED = "unreported", "nobody reported what came of it"
 
 
-REPORTED = (State.SUCCEEDED, State.FAILED, State.UNDONE, State.UNDO_FAILED, State.DIED)
-BROUGHT = (State.ALLOWED, *REPORTED, State.LOST)  # it may have come to run there with our leave
-BROKEN = (State.FAILED, State.UNDONE, State.UNDO_FAILED, State.DIED, State.LOST)
+REPORTED = (
+    DeploymentState.SUCCEEDED,
+    DeploymentState.FAILED,
+    DeploymentState.ROLLED_BACK,
+    DeploymentState.ROLLBACK_FAILED,
+    DeploymentState.CRASHED,
+)
+BROUGHT = (
+    DeploymentState.ALLOWED,
+    *REPORTED,
+    DeploymentState.UNREPORTED,
+)  # it may have come to run there with our leave
+BROKEN = (
+    DeploymentState.FAILED,
+    DeploymentState.ROLLED_BACK,
+    DeploymentState.ROLLBACK_FAILED,
+    DeploymentState.CRASHED,
+    DeploymentState.UNREPORTED,
+)
 
 
-class Permission(models.Model):
+class DeploymentPermission(models.Model):
     """What the worker decided, and how far it is. `vsa` is what was signed for whoever asks at the door."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
 
     deployment = models.OneToOneField(Deployment, models.PROTECT, related_name="permission")
-    state = models.CharField(max_length=12, choices=State)
-    entry = models.OneToOneField("record.Entry", models.PROTECT, null=True, related_name="+")
-    account = models.CharField(max_length=71, blank=True)  # the object that tells the decision
-    why = models.TextField(blank=True)  # it could not be judged, or ended
+    state = models.CharField(max_length=16, choices=DeploymentState)
+    record = models.OneToOneField("records.Record", models.PROTECT, null=True, related_name="+")
+    explanation_digest = models.CharField(max_length=71, blank=True)  # the object that tells the decision
+    reason = models.TextField(blank=True)  # it could not be judged, or ended
     vsa = models.TextField(blank=True)
-    glass = models.ForeignKey("Glass", models.PROTECT, null=True, related_name="+")
-    merged = models.DateTimeField(null=True)  # when its commit was let onto the branch
-    manual = models.JSONField(null=True)  # steps that people do by hand, from the pipeline files; None: not known
-    door = models.BooleanField(default=False)  # the vault lets its commit in
-    decided = models.DateTimeField()
-    until = models.DateTimeField(null=True)
-    checked = models.DateTimeField(null=True)  # when it was last seen that nothing ends it
-    ended = models.DateTimeField(null=True)
+    break_glass = models.ForeignKey("BreakGlassPermission", models.PROTECT, null=True, related_name="+")
+    merged_at = models.DateTimeField(null=True)  # when its commit was let onto the branch
+    manual_steps = models.JSONField(null=True)  # steps that people do by hand, from the pipeline files; None: not known
+    vault_access = models.BooleanField(default=False)  # the vault lets its commit in
+    decided_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)  # when it was last seen that nothing ends it
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         """What is under way is found without a look at the rest."""
 
         indexes = [
             models.Index(
-                fields=["decided"], condition=models.Q(state__in=["waits", "allowed"]), name="permission_under_way"
+                fields=["decided_at"], condition=models.Q(state__in=["pending", "allowed"]), name="pending_permission"
             )
         ]
 
 
-class Report(models.Model):
+class DeploymentReport(models.Model):
     """What a pipeline said came of its deployment. `digest` is what it then saw running, "" if it did not look."""
 
     privileges = Privileges((READ, ADD), (READ,))
     written_by = frozenset({Action.DEPLOY})
 
     deployment = models.OneToOneField(Deployment, models.PROTECT, related_name="report")
-    state = models.CharField(max_length=12, choices=[(state.value, state.label) for state in REPORTED])
+    state = models.CharField(max_length=16, choices=[(state.value, state.label) for state in REPORTED])
     exit_code = models.IntegerField(null=True)
-    digest = models.CharField(max_length=71, blank=True)
-    at = models.DateTimeField(default=timezone.now)
+    running_digest = models.CharField(max_length=71, blank=True)
+    reported_at = models.DateTimeField(default=timezone.now)
 
 
-class Sighting(models.Model):
+class RunningArtifact(models.Model):
     """What an environment reported to run: each artifact once, with when it was seen last."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
     written_by = frozenset({Action.DEPLOY})
 
-    environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="sightings")
-    digest = models.CharField(max_length=71)
-    first = models.DateTimeField(default=timezone.now)
-    last = models.DateTimeField(default=timezone.now)
+    environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="running_artifacts")
+    artifact = models.CharField(max_length=71)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """Each once."""
 
-        constraints = [models.UniqueConstraint(fields=["environment", "digest"], name="sighting_once")]
+        constraints = [models.UniqueConstraint(fields=["environment", "artifact"], name="unique_running_artifact")]
 
 
-class Builder(models.Model):
+class TrustedBuilder(models.Model):
     """A builder whose word on what artifacts are made of can be checked: its id, its public key. Ended, never deleted.
 
     Whether its word also counts is the policy's to say.
     """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.TRUST_BUILDER, Action.CLOSE_BUILDER})
+    written_by = frozenset({Action.TRUST_BUILDER, Action.REVOKE_BUILDER})
 
-    name = models.CharField("id", max_length=200)
-    key = models.TextField()
-    since = models.DateTimeField(default=timezone.now)
-    ended = models.DateTimeField(null=True, blank=True)
+    builder_id = models.CharField("id", max_length=200)
+    public_key = models.TextField()
+    trusted_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         """In the order of pages; several keys of one builder may hold while it changes them."""
 
-        ordering = ("name", "id")
+        ordering = ("builder_id", "id")
 
     @property
     def fingerprint(self) -> str:
         """What people compare of its key."""
-        return fingerprint(self.key)
+        return fingerprint(self.public_key)
 
 
-class Glass(models.Model):
+class BreakGlassPermission(models.Model):
     """Leave of two people to bring one artifact to one environment although it is denied, once, for some minutes."""
 
-    privileges = Privileges((READ, ADD), (READ,), worker_changes=("used_id", "reason"))
-    written_by = frozenset({Action.BREAK_GLASS})
+    privileges = Privileges((READ, ADD), (READ,), worker_changes=("deployment_id", "reason"))
+    written_by = frozenset({Action.BREAK_GLASS_DEPLOYMENT})
     free_texts = ("reason",)
 
-    environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="glasses")
+    environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="break_glass_permissions")
     artifact = models.CharField(max_length=71)
     reason = models.TextField()
-    asker = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
-    second = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
-    since = models.DateTimeField(default=timezone.now)
-    until = models.DateTimeField()
-    used = models.OneToOneField(Deployment, models.PROTECT, null=True, related_name="glass")
+    requester = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    approver = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    deployment = models.OneToOneField(Deployment, models.PROTECT, null=True, related_name="break_glass_permission")

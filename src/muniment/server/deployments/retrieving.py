@@ -12,8 +12,8 @@ from msgspec import Struct
 from muniment.facts.facts import Fact
 from muniment.facts.kinds import RETRIEVALS
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.vault import How, Retrieval
-from muniment.server.deployments.models import BROUGHT, Permission
+from muniment.facts.vault import Retrieval, RetrievalMethod
+from muniment.server.deployments.models import BROUGHT, DeploymentPermission
 from muniment.server.secrets.fetching import audit_log
 from muniment.server.secrets.models import Secret
 from muniment.vault import audit, layout
@@ -41,22 +41,22 @@ class Retrievals:
         return {name: fact(Known(_retrievals(product)), _SOURCE, now) for name in names}
 
 
-def how(begun: datetime, ended: datetime, place: str, log: Maybe[Log], *, keeps: bool) -> Maybe[How]:
+def how(begun: datetime, ended: datetime, place: str, log: Maybe[Log], *, keeps: bool) -> Maybe[RetrievalMethod]:
     """How a deployment between two moments came by its secrets. `keeps`: the vault has some for its environment."""
     if isinstance(log, Unknown):
         return log
     if any(begun <= read <= ended for read in log.value.reads.get(place, ())):
-        return Known(How.FETCHED)
+        return Known(RetrievalMethod.PIPELINE)
     if log.value.since > begun:
         return Unknown("the vault's audit log begins later")
     if not keeps:
-        return Known(How.NONE)
+        return Known(RetrievalMethod.NONE)
     return Unknown("no pipeline read the vault meanwhile, although it keeps secrets for this environment")
 
 
 def _retrievals(product: str) -> tuple[Retrieval, ...]:
     since = timezone.now() - timedelta(days=_DAYS)
-    rows = Permission.objects.filter(deployment__environment__product__slug=product, decided__gte=since)
+    rows = DeploymentPermission.objects.filter(deployment__environment__product__slug=product, decided_at__gte=since)
     came = list(
         rows.filter(state__in=BROUGHT)
         .select_related("deployment__environment", "deployment__report")
@@ -67,12 +67,12 @@ def _retrievals(product: str) -> tuple[Retrieval, ...]:
     return tuple(_retrieval(row, product, log, keeps=row.deployment.environment_id in keeping) for row in came)
 
 
-def _retrieval(row: Permission, product: str, log: Maybe[Log], *, keeps: bool) -> Retrieval:
+def _retrieval(row: DeploymentPermission, product: str, log: Maybe[Log], *, keeps: bool) -> Retrieval:
     asked = row.deployment
     report = getattr(asked, "report", None)
-    ended = report.at if report is not None else row.decided + _LONGEST
+    ended = report.reported_at if report is not None else row.decided_at + _LONGEST
     name = asked.environment.name
-    found = how(row.decided, ended, layout.place(product, name), log, keeps=keeps)
+    found = how(row.decided_at, ended, layout.place(product, name), log, keeps=keeps)
     return Retrieval(str(asked.pk), name, found)
 
 
@@ -82,8 +82,10 @@ def _log() -> Maybe[Log]:
         return Unknown("no copy of the vault's audit log is named in MUNIMENT_VAULT_AUDIT")
     try:
         return Known(Log(_moment(audit.since(path)), _by_place(audit.reads(path))))
-    except (audit.Broken, ValueError) as error:
+    except audit.Broken as error:
         return Unknown(f"the vault's audit log cannot be read: {error}")
+    except ValueError:  # of a time or number in it
+        return Unknown("the vault's audit log cannot be read: an entry has another form")
 
 
 def _by_place(reads: Iterable[audit.Read]) -> dict[str, tuple[datetime, ...]]:

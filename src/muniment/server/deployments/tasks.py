@@ -3,17 +3,17 @@
 from django.utils import timezone
 
 from muniment.server.deployments import doors, issuers, judging, watching
-from muniment.server.deployments.models import Deployment, Permission, Sighting, State
-from muniment.server.work import soon, task
+from muniment.server.deployments.models import Deployment, DeploymentPermission, DeploymentState, RunningArtifact
+from muniment.server.work import OtherWorker, soon, task
 
-_ROWS = ("environment__product", "pipeline", "entry")
+_ROWS = ("environment__product", "pipeline", "record")
 
 
 def _found(deployment: int) -> Deployment | None:
     return Deployment.objects.select_related(*_ROWS).filter(pk=deployment).first()
 
 
-@task("judge-deployment")
+@task("evaluate-deployment")
 def judge_deployment(deployment: int) -> None:
     """Decide on what was asked."""
     row = _found(deployment)
@@ -29,7 +29,7 @@ def check_deployment(deployment: int) -> None:
         watching.check(row)
 
 
-@task("take-report")
+@task("record-deployment-outcome")
 def take_report(deployment: int) -> None:
     """Record what a pipeline reported."""
     row = _found(deployment)
@@ -37,28 +37,34 @@ def take_report(deployment: int) -> None:
         watching.take_report(row)
 
 
-@task("take-sighting")
+@task("record-running-artifact")
 def take_sighting(sighting: int) -> None:
     """Look whether what runs somewhere came there with leave."""
-    row = Sighting.objects.select_related("environment__product").filter(pk=sighting).first()
+    row = RunningArtifact.objects.select_related("environment__product").filter(pk=sighting).first()
     if row is not None:
         watching.take_sighting(row)
 
 
-@task("stop-deployments")
+@task("revoke-deployments")
 def stop_deployments() -> None:
     """Everything is frozen: permissions end, and the tokens that pipelines got with them."""
-    rows = Permission.objects.filter(state__in=[State.WAITS, State.ALLOWED]).values_list("deployment", flat=True)
+    rows = DeploymentPermission.objects.filter(
+        state__in=[DeploymentState.PENDING, DeploymentState.ALLOWED]
+    ).values_list("deployment", flat=True)
     for number in rows:
         row = _found(number)
-        permission = Permission.objects.select_related("glass").get(deployment=number)
-        why = watching.ending(row, permission) if row is not None else ""
+        permission = DeploymentPermission.objects.select_related("break_glass").get(deployment=number)
+        try:
+            why = watching.ending(row, permission) if row is not None else ""
+        except OtherWorker:  # whether its commit is still there, its own worker sees
+            soon("check-deployment", deployment=number)
+            continue
         if row is not None and why:
             watching.end(row, why)
     doors.end_all()
 
 
-@task("read-issuer")
+@task("read-issuer-keys")
 def read_issuer(url: str) -> None:
     """Read the public keys of who speaks for pipelines."""
     issuers.read(url)
@@ -66,12 +72,14 @@ def read_issuer(url: str) -> None:
 
 def go_on() -> None:
     """For the rounds: what waits for another's door to shut is made ready; what nobody reported is lost."""
-    for number in Permission.objects.filter(state=State.WAITS).values_list("deployment", flat=True):
-        soon("judge-deployment", deployment=number)
+    for number in DeploymentPermission.objects.filter(state=DeploymentState.PENDING).values_list(
+        "deployment", flat=True
+    ):
+        soon("evaluate-deployment", deployment=number)
     watching.find_lost()
 
 
 def read_issuers() -> None:
     """For the rounds: the keys of every issuer that is trusted, again and again."""
     for url in issuers.trusted(timezone.now()):
-        soon("read-issuer", url=url)
+        soon("read-issuer-keys", url=url)

@@ -9,9 +9,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from muniment.decision.account import Account, ReasonTold
-from muniment.server.deployments.models import Deployment, State
-from muniment.server.record.reading import beside
+from muniment.decision.account import DecisionReport, ReasonReport
+from muniment.server.deployments.models import Deployment, DeploymentState
+from muniment.server.records.reading import beside
 from muniment.server.work import soon
 
 _FEW = 3
@@ -28,7 +28,7 @@ def ask_again(row: Deployment) -> datetime:
 
 def waits(row: Deployment, since: datetime) -> bool:
     """Whether it is not decided yet, or was not looked at again since then."""
-    return row.state == "asked" or (_may_end(row) and not _seen(row, since))
+    return row.state == "pending" or (_may_end(row) and not _seen(row, since))
 
 
 def anew(row: Deployment) -> Deployment:
@@ -39,11 +39,11 @@ def anew(row: Deployment) -> Deployment:
 def told(row: Deployment, since: datetime) -> dict[str, Any]:
     """The answer. A permission that was not looked at again since `since` is not told."""
     if waits(row, since):
-        return {"id": row.pk, "state": "asked", "reasons": list(_holding_up(row)), "vsa": None, "until": None}
+        return {"id": row.pk, "state": "pending", "reasons": list(_holding_up(row)), "vsa": None, "until": None}
     permission = row.permission
     reasons = [{"clause": clause, "message": one.message, "remedy": one.remedy} for clause, one in reasons_of(row)]
-    if permission.why:
-        reasons.append({"clause": "", "message": permission.why, "remedy": "Ask again once that is over."})
+    if permission.reason:
+        reasons.append({"clause": "", "message": permission.reason, "remedy": "Ask again once that is over."})
     if _may_end(row):
         reasons += [_of_another(other) for other in _beside(row)]
     return {
@@ -51,20 +51,22 @@ def told(row: Deployment, since: datetime) -> dict[str, Any]:
         "state": row.state,
         "reasons": reasons,
         "vsa": json.loads(permission.vsa) if _may_end(row) and permission.vsa else None,
-        "until": permission.until.isoformat() if permission.until is not None else None,
+        "until": permission.expires_at.isoformat() if permission.expires_at is not None else None,
     }
 
 
 def _holding_up(row: Deployment) -> Iterator[dict[str, str]]:
     """Why it still waits, where that is known."""
     permission = getattr(row, "permission", None)
-    if permission is not None and permission.state == State.WAITS and permission.why:
-        yield {"clause": "", "message": permission.why, "remedy": "It goes on by itself once that is over."}
+    if permission is not None and permission.state == DeploymentState.PENDING and permission.reason:
+        yield {"clause": "", "message": permission.reason, "remedy": "It goes on by itself once that is over."}
 
 
 def _beside(row: Deployment) -> QuerySet[Deployment]:
     """What was let go there before and may still be under way: nobody said what came of it."""
-    others = Deployment.objects.filter(environment=row.environment, pk__lt=row.pk, permission__state=State.ALLOWED)
+    others = Deployment.objects.filter(
+        environment=row.environment, pk__lt=row.pk, permission__state=DeploymentState.ALLOWED
+    )
     return others.filter(report=None).order_by("-pk")[:_FEW]
 
 
@@ -73,10 +75,10 @@ def _of_another(other: Deployment) -> dict[str, str]:
     return {"clause": "", "message": told, "remedy": "See that its command has ended."}
 
 
-def reasons_of(row: Deployment) -> Iterator[tuple[str, ReasonTold]]:
+def reasons_of(row: Deployment) -> Iterator[tuple[str, ReasonReport]]:
     """(clause, reason) of all that stands in the way, "" for what is nobody's clause. What was erased says nothing."""
-    said: Any = beside(row.permission.account, Account) if row.permission.account else None
-    if not isinstance(said, Account):
+    said: Any = beside(row.permission.explanation_digest, DecisionReport) if row.permission.explanation_digest else None
+    if not isinstance(said, DecisionReport):
         return
     for result in said.results:
         if result.status in _STOPPING and result.enforced and not result.exception:
@@ -94,12 +96,12 @@ def clock() -> datetime:
 
 def _may_end(row: Deployment) -> bool:
     """Whether it is a permission that holds, as far as is known."""
-    if row.state != State.ALLOWED:
+    if row.state != DeploymentState.ALLOWED:
         return False
-    until = row.permission.until
+    until = row.permission.expires_at
     return until is not None and timezone.now() < until
 
 
 def _seen(row: Deployment, since: datetime) -> bool:
-    checked = row.permission.checked
+    checked = row.permission.checked_at
     return checked is not None and checked >= since

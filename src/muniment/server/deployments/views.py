@@ -15,21 +15,28 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
-from muniment.decision.account import Account
+from muniment.decision.account import DecisionReport
 from muniment.git import signatures
-from muniment.pipelines.dsse import fingerprint
 from muniment.server.changes.models import Change
-from muniment.server.deployments import figures, glass
+from muniment.server.deployments import figures
+from muniment.server.deployments.break_glass_acts import BreakGlass
+from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
 from muniment.server.deployments.chart import chart
-from muniment.server.deployments.environments import FIELDS, told_of
-from muniment.server.deployments.models import Builder, Deployment, Issuer, Permission, Pipeline
-from muniment.server.guarding.mediation import acting, requires
-from muniment.server.pages import given, tried
-from muniment.server.people import machines
+from muniment.server.deployments.environment_acts import ChangeEnvironment
+from muniment.server.deployments.models import (
+    Deployment,
+    DeploymentPermission,
+    PipelineIdentity,
+    TokenIssuer,
+    TrustedBuilder,
+)
+from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
+from muniment.server.guarding.mediation import requires
+from muniment.server.people.test_runner_acts import runner_keys
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import of, would
-from muniment.server.proposals.doing import ask
-from muniment.server.record.reading import beside
+from muniment.server.records.reading import beside
+from muniment.server.requests.submission import submit_act
 from muniment.server.running import keys
 
 _NEWEST = 10  # deployments of each environment
@@ -48,12 +55,12 @@ class Place(NamedTuple):
 def environments(request: HttpRequest, slug: str) -> HttpResponse:
     """The environments of a product in their order, which pipelines may deploy to each, and what was deployed."""
     found = get_object_or_404(Product, slug=slug)
-    trusted = Prefetch("pipelines", Pipeline.objects.filter(ended=None), to_attr="trusted")
-    places = list(Environment.objects.filter(product=found, ended=None).prefetch_related(trusted))
+    trusted = Prefetch("pipelines", PipelineIdentity.objects.filter(ended_at=None), to_attr="trusted")
+    places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted))
     newest = _newest([place.pk for place in places])
     permissions = _permissions(found)
     now = timezone.now()
-    recent = [one for one in permissions if one.decided > now - timedelta(days=_CHART_DAYS)]
+    recent = [one for one in permissions if one.decided_at > now - timedelta(days=_CHART_DAYS)]
     context: dict[str, Any] = {
         "product": found,
         "environments": [Place(place, newest.get(place.pk, [])) for place in places],
@@ -62,13 +69,13 @@ def environments(request: HttpRequest, slug: str) -> HttpResponse:
         "days": figures.DAYS,
         "chart": chart(places, recent, _CHART_DAYS, now) if recent else None,
         "chart_days": _CHART_DAYS,
-        "issuers": Issuer.objects.filter(url__in={one.issuer for p in places for one in p.trusted}).exclude(problem=""),
-        "kinds": Pipeline.Kind.choices,
-        "longest": glass.LONGEST,
+        "issuers": TokenIssuer.objects.filter(url__in={one.issuer for p in places for one in p.trusted}).exclude(
+            problem=""
+        ),
         "may_add": would(request, Action.CHANGE_PRODUCT, slug),
         "may_change": would(request, Action.CHANGE_ENVIRONMENT, slug),
-        "may_close": would(request, Action.CLOSE_PIPELINE, slug),
-        "may_break": would(request, Action.BREAK_GLASS, slug),
+        "may_close": would(request, Action.REVOKE_PIPELINE, slug),
+        "may_break": would(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
     }
     return render(request, "deployments/environments.html", context)
 
@@ -78,16 +85,16 @@ def _newest(places: list[int]) -> dict[int, list[Deployment]]:
     number = Window(RowNumber(), partition_by=F("environment"), order_by=F("pk").desc())
     rows = Deployment.objects.filter(environment__in=places).annotate(number=number).filter(number__lte=_NEWEST)
     found: dict[int, list[Deployment]] = {}
-    for row in rows.select_related("pipeline", "permission__glass").order_by("-pk"):
+    for row in rows.select_related("pipeline", "permission__break_glass").order_by("-pk"):
         found.setdefault(row.environment_id, []).append(row)
     return found
 
 
-def _permissions(product: Product) -> list[Permission]:
+def _permissions(product: Product) -> list[DeploymentPermission]:
     since = timezone.now() - timedelta(days=figures.DAYS)
-    rows = Permission.objects.filter(deployment__environment__product=product, decided__gt=since)
+    rows = DeploymentPermission.objects.filter(deployment__environment__product=product, decided_at__gt=since)
     newest = rows.select_related("deployment__environment").defer("vsa", "deployment__provenance")
-    return sorted(newest.order_by("-decided")[: figures.MOST], key=lambda one: (one.decided, one.pk))
+    return sorted(newest.order_by("-decided_at")[: figures.MOST], key=lambda one: (one.decided_at, one.pk))
 
 
 def at(request: HttpRequest, number: int) -> Resource:
@@ -103,19 +110,23 @@ def at(request: HttpRequest, number: int) -> Resource:
 def deployment(request: HttpRequest, number: int) -> HttpResponse:
     """One: who asked for what, what allowed or denied it, and what came of it."""
     rows = Deployment.objects.select_related(
-        *("environment__product", "pipeline", "entry", "permission__entry", "permission__glass__asker"),
-        *("permission__glass__second", "report"),
+        *("environment__product", "pipeline", "record", "permission__record", "permission__break_glass__requester"),
+        *("permission__break_glass__approver", "report"),
     )
     found = get_object_or_404(rows, pk=number)
     permission = getattr(found, "permission", None)
-    said: Any = beside(permission.account, Account) if permission is not None and permission.account else None
+    said: Any = (
+        beside(permission.explanation_digest, DecisionReport)
+        if permission is not None and permission.explanation_digest
+        else None
+    )
     changes = Change.objects.filter(repository__product=found.environment.product, head=found.commit)
     context: dict[str, Any] = {
         "deployment": found,
         "product": found.environment.product,
         "permission": permission,
         "report": getattr(found, "report", None),
-        "told": said if isinstance(said, Account) else None,
+        "told": said if isinstance(said, DecisionReport) else None,
         "erased": said if isinstance(said, str) else "",
         "change": changes.order_by("-pk").first(),
     }
@@ -127,13 +138,13 @@ def deployment(request: HttpRequest, number: int) -> HttpResponse:
 def builders(request: HttpRequest) -> HttpResponse:
     """Whose word on artifacts can be checked; and with which key our own word can be."""
     context: dict[str, Any] = {
-        "builders": Builder.objects.filter(ended=None),
-        "machines": [(one, signatures.fingerprint(one.value)) for one in machines.known()],
-        "may_trust_machine": would(request, Action.TRUST_MACHINE),
-        "may_close_machine": would(request, Action.CLOSE_MACHINE),
+        "builders": TrustedBuilder.objects.filter(ended_at=None),
+        "test_runners": [(key, signatures.fingerprint(key.value)) for key in runner_keys()],
+        "may_trust_machine": would(request, Action.TRUST_TEST_RUNNER),
+        "may_close_machine": would(request, Action.REVOKE_TEST_RUNNER),
         "public": keys.deploy_public(Path(settings.HOME)),
         "may_trust": would(request, Action.TRUST_BUILDER),
-        "may_close": would(request, Action.CLOSE_BUILDER),
+        "may_close": would(request, Action.REVOKE_BUILDER),
     }
     return render(request, "deployments/builders.html", context)
 
@@ -141,48 +152,35 @@ def builders(request: HttpRequest) -> HttpResponse:
 @require_POST
 @requires(Action.TRUST_BUILDER)
 def trust_builder(request: HttpRequest) -> HttpResponse:
-    """Ask for one more builder's word to be checked."""
-    what = given(request, ("id", "key"))
-    told = f"have the word of the builder {what['id'].strip()} checked, by the key {fingerprint(what['key'])}"
-    return tried(request, lambda: ask(acting(request), Action.TRUST_BUILDER, what, told), _("Done."), "builders")
+    """Request that another builder's provenance is trusted; a second security officer approves."""
+    return submit_act(request, TrustBuilder, {}, _("Done."), "builders")
 
 
 @require_POST
-@requires(Action.CLOSE_BUILDER)
+@requires(Action.REVOKE_BUILDER)
 def close_builder(request: HttpRequest, number: int) -> HttpResponse:
-    """No longer take a builder's word."""
-    row = get_object_or_404(Builder, pk=number)
-    what, told = {"id": row.name, "number": number}, f"no longer take the word of the builder {row.name}"
-    return tried(request, lambda: ask(acting(request), Action.CLOSE_BUILDER, what, told), _("Done."), "builders")
+    """Stop trusting a builder."""
+    return submit_act(request, RevokeBuilder, {"builder": number}, _("Done."), "builders")
 
 
 @require_POST
 @requires(Action.CHANGE_ENVIRONMENT, of)
 def change(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask for another place of an environment, or for one more pipeline that may deploy there."""
-    what = {"id": slug, **given(request, ("do", "environment", "order", "production", *FIELDS))}
-    if what["do"] not in ("describe", "trust"):
-        raise Http404
-    act = lambda: ask(acting(request), Action.CHANGE_ENVIRONMENT, what, told_of(what), product=slug)  # noqa: E731 -- short
-    return tried(request, act, _("Done."), "environments", slug)
+    """Request a change of an environment, or one more pipeline that may deploy there; a security officer approves."""
+    acts = (ChangeEnvironment, TrustPipeline)
+    return submit_act(request, acts, {"product": slug}, _("Done."), "environments", slug)
 
 
 @require_POST
-@requires(Action.CLOSE_PIPELINE, of)
+@requires(Action.REVOKE_PIPELINE, of)
 def close(request: HttpRequest, slug: str) -> HttpResponse:
-    """Take a pipeline's leave away, at once."""
-    what = {"id": slug, **given(request, ("environment", "pipeline"))}
-    told = f"let {what['pipeline']} no longer deploy to {what['environment']} of {slug}"
-    act = lambda: ask(acting(request), Action.CLOSE_PIPELINE, what, told, product=slug)  # noqa: E731 -- short
-    done = _("It may no longer deploy there. Take its door out of the vault today: muniment vault apply")
-    return tried(request, act, done, "environments", slug)
+    """Revoke a pipeline's permission to deploy, at once."""
+    done = _("It may no longer deploy there. Remove its role from the vault today: muniment vault apply")
+    return submit_act(request, RevokePipeline, {"product": slug}, done, "environments", slug)
 
 
 @require_POST
-@requires(Action.BREAK_GLASS, of)
+@requires(Action.BREAK_GLASS_DEPLOYMENT, of)
 def break_glass(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask for one deployment to be let through although it is denied; a second person agrees."""
-    what = {"id": slug, **given(request, ("environment", "artifact", "minutes", "reason"))}
-    told, reason = glass.told_of(what), what["reason"]
-    act = lambda: ask(acting(request), Action.BREAK_GLASS, what, told, reason, product=slug)  # noqa: E731 -- short
-    return tried(request, act, _("It is let through."), "environments", slug)
+    """Request that one deployment is permitted although it is denied; a second person approves."""
+    return submit_act(request, BreakGlass, {"product": slug}, _("It is permitted."), "environments", slug)

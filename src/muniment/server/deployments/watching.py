@@ -5,54 +5,66 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
+from muniment.decision.freezes import is_in_force, scope_text
 from muniment.errors import GitError
 from muniment.facts import canonical
 from muniment.facts.maybe import Unknown
 from muniment.ledger import entries, objects
 from muniment.server import moments
-from muniment.server.changes.rules import freezes
+from muniment.server.changes.rules import read_freezes
 from muniment.server.deployments import doors, identifying
 from muniment.server.deployments.commits import standing
-from muniment.server.deployments.models import BROUGHT, REPORTED, Deployment, Permission, Report, Sighting, State
+from muniment.server.deployments.models import (
+    BROUGHT,
+    REPORTED,
+    Deployment,
+    DeploymentPermission,
+    DeploymentReport,
+    DeploymentState,
+    RunningArtifact,
+)
 from muniment.server.deployments.telling import clock
 from muniment.server.incidents import kinds
-from muniment.server.incidents.acts import open_incident
+from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.people.messages import holding, tell
-from muniment.server.record.entering import enter
+from muniment.server.records.entering import enter
 
 LOST_AFTER = timedelta(hours=2)
 READY_WITHIN = timedelta(minutes=15)
 
-_UNDER_WAY = (State.WAITS, State.ALLOWED)
+_UNDER_WAY = (DeploymentState.PENDING, DeploymentState.ALLOWED)
 
 
-def ending(row: Deployment, permission: Permission) -> str:
+def ending(row: Deployment, permission: DeploymentPermission) -> str:
     """Why the permission is over, in a sentence; "" if nothing ends it. MunimentError where that is not known."""
     place, pipeline = row.environment, row.pipeline
     pipeline.refresh_from_db()
     place.refresh_from_db()
-    if place.ended is not None or place.product.retired is not None or pipeline.ended is not None:
+    if place.ended_at is not None or place.product.retired_at is not None or pipeline.ended_at is not None:
         return "The pipeline may no longer deploy to this environment."
-    glass = permission.glass
-    for freeze in freezes():
-        before = glass is not None and moments.read(freeze.since) < glass.since
-        if not freeze.rehearsal and not before:
-            return f"Everything is stopped: {freeze.reason}"
+    glass = permission.break_glass
+    now = moments.now()
+    for freeze in read_freezes(place.product.slug, now, place.name):
+        before = glass is not None and moments.read(freeze.since) < glass.created_at
+        if is_in_force(freeze, now) and not freeze.drill and not before:
+            what = f"All deployments{scope_text(freeze)} are stopped" if freeze.product else "Everything is stopped"
+            return f"{what}: {freeze.reason}"
     return "" if glass is not None else _gone(row)
 
 
 def _gone(row: Deployment) -> str:
     with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
         if isinstance(here.holds, Unknown):
-            raise GitError(here.holds.why, "See that the repository can be read.")
+            raise GitError(here.holds.reason, _("See that the repository can be read."))
         return "" if here.holds.value else f"{here.target} does not hold the commit {row.commit[:12]} any more."
 
 
-def seen_to_hold(row: Deployment, state: State) -> tuple[Permission, datetime] | None:
+def seen_to_hold(row: Deployment, state: DeploymentState) -> tuple[DeploymentPermission, datetime] | None:
     """Its permission, if it is that far and nothing ends it, and when that was looked at. What is over is ended."""
-    permission = Permission.objects.select_related("glass").filter(deployment=row, state=state).first()
+    permission = DeploymentPermission.objects.select_related("break_glass").filter(deployment=row, state=state).first()
     if permission is None:
         return None
     since = clock()
@@ -65,48 +77,56 @@ def seen_to_hold(row: Deployment, state: State) -> tuple[Permission, datetime] |
 
 def check(row: Deployment) -> None:
     """Look once more at a permission: it is over, or was seen to hold at this moment."""
-    found = seen_to_hold(row, State.ALLOWED)
+    found = seen_to_hold(row, DeploymentState.ALLOWED)
     if found is not None:
         permission, since = found
-        Permission.objects.filter(pk=permission.pk).update(checked=since)
+        DeploymentPermission.objects.filter(pk=permission.pk).update(checked_at=since)
 
 
 def end(row: Deployment, why: str) -> None:
     """Take a permission back, if it is one; then shut the vault's door."""
     with transaction.atomic():
-        permission = Permission.objects.select_for_update().get(deployment=row)
+        permission = DeploymentPermission.objects.select_for_update().get(deployment=row)
         if permission.state not in _UNDER_WAY:
             return
-        permission.state, permission.why, permission.ended = State.ENDED, why, timezone.now()
-        permission.save(update_fields=["state", "why", "ended"])
-        _entered(row, State.ENDED, objects.Outcome("", None, why, objects.salt()))
+        permission.state, permission.reason, permission.ended_at = DeploymentState.REVOKED, why, timezone.now()
+        permission.save(update_fields=["state", "reason", "ended_at"])
+        _entered(row, DeploymentState.REVOKED, objects.DeploymentOutcome("", None, why, objects.salt()))
     shut(row)
 
 
 def shut(row: Deployment) -> None:
     """Shut the vault's door that was opened for it."""
-    permission = Permission.objects.filter(deployment=row, door=True).first()
+    permission = DeploymentPermission.objects.filter(deployment=row, vault_access=True).first()
     if permission is not None:
         doors.close_door(row)
-        Permission.objects.filter(pk=permission.pk).update(door=False)
+        DeploymentPermission.objects.filter(pk=permission.pk).update(vault_access=False)
 
 
 def take_report(row: Deployment) -> None:
     """Record what its pipeline reported. What was delivered without leave, or is something else, is an incident."""
-    report = Report.objects.filter(deployment=row).first()
-    permission = Permission.objects.select_related("glass").filter(deployment=row).first()
-    if report is None or permission is None or permission.state in (*REPORTED, State.DENIED, State.WAITS):
+    report = DeploymentReport.objects.filter(deployment=row).first()
+    permission = DeploymentPermission.objects.select_related("break_glass").filter(deployment=row).first()
+    if (
+        report is None
+        or permission is None
+        or permission.state in (*REPORTED, DeploymentState.DENIED, DeploymentState.PENDING)
+    ):
         return
-    late = permission.why if permission.state == State.ENDED else ending(row, permission)
+    late = permission.reason if permission.state == DeploymentState.REVOKED else ending(row, permission)
     with transaction.atomic():
-        permission = Permission.objects.select_for_update().get(pk=permission.pk)
-        permission.state, permission.ended = State(report.state), report.at
-        permission.save(update_fields=["state", "ended"])
-        _entered(row, State(report.state), objects.Outcome(report.digest, report.exit_code, late, objects.salt()))
-        if late and report.state == State.SUCCEEDED:
+        permission = DeploymentPermission.objects.select_for_update().get(pk=permission.pk)
+        permission.state, permission.ended_at = DeploymentState(report.state), report.reported_at
+        permission.save(update_fields=["state", "ended_at"])
+        _entered(
+            row,
+            DeploymentState(report.state),
+            objects.DeploymentOutcome(report.running_digest, report.exit_code, late, objects.salt()),
+        )
+        if late and report.state == DeploymentState.SUCCEEDED:
             _incident(row, row.artifact, f"was deployed although its permission was over: {late}")
-        if report.digest:
-            _seen(row, report.digest)
+        if report.running_digest:
+            _seen(row, report.running_digest)
     shut(row)
 
 
@@ -115,46 +135,48 @@ def _seen(row: Deployment, digest: str) -> None:
         _incident(row, digest, f"runs there after {row.artifact[:19]} was deployed")
 
 
-def take_sighting(seen: Sighting) -> None:
+def take_sighting(seen: RunningArtifact) -> None:
     """What runs somewhere came there by a deployment that was allowed, or it is an incident."""
-    rows = Deployment.objects.filter(environment=seen.environment, artifact=seen.digest)
-    brought = Q(permission__state__in=BROUGHT) | Q(permission__state=State.ENDED, report__isnull=False)
+    rows = Deployment.objects.filter(environment=seen.environment, artifact=seen.artifact)
+    brought = Q(permission__state__in=BROUGHT) | Q(permission__state=DeploymentState.REVOKED, report__isnull=False)
     if not rows.filter(brought).exists():
         where = seen.environment
-        told = f"{seen.digest[:19]} runs in {where.name}, and no allowed deployment brought it"
+        told = f"{seen.artifact[:19]} runs in {where.name}, and no allowed deployment brought it"
         open_incident(
-            kinds.DEPLOYMENT, where.product, f"{where.name}:{seen.digest}", told, link=_link(where.product.slug)
+            kinds.DEPLOYMENT, where.product, f"{where.name}:{seen.artifact}", told, link=_link(where.product.slug)
         )
 
 
 def find_lost() -> None:
     """Deployments of which nobody reported what came; doors that are open for longer than a permission is good for."""
     now = timezone.now()
-    rows = Permission.objects.select_related("deployment__environment__product", "deployment__entry")
-    for permission in rows.filter(door=True, until__lt=now):
+    rows = DeploymentPermission.objects.select_related("deployment__environment__product", "deployment__record")
+    for permission in rows.filter(vault_access=True, expires_at__lt=now):
         shut(permission.deployment)
-    for permission in rows.filter(state=State.WAITS, decided__lt=now - READY_WITHIN):
+    for permission in rows.filter(state=DeploymentState.PENDING, decided_at__lt=now - READY_WITHIN):
         end(permission.deployment, "It could not be made ready: the vault does not answer, or another was under way.")
-    for permission in rows.filter(state=State.ALLOWED, decided__lt=now - LOST_AFTER):
+    for permission in rows.filter(state=DeploymentState.ALLOWED, decided_at__lt=now - LOST_AFTER):
         _lose(permission.deployment)
 
 
 def _lose(row: Deployment) -> None:
     with transaction.atomic():
-        permission = Permission.objects.select_for_update().get(deployment=row)
-        if permission.state != State.ALLOWED or Report.objects.filter(deployment=row).exists():
+        permission = DeploymentPermission.objects.select_for_update().get(deployment=row)
+        if permission.state != DeploymentState.ALLOWED or DeploymentReport.objects.filter(deployment=row).exists():
             return
-        permission.state, permission.ended = State.LOST, timezone.now()
-        permission.save(update_fields=["state", "ended"])
-        _entered(row, State.LOST, objects.Outcome("", None, "nobody reported", objects.salt()))
+        permission.state, permission.ended_at = DeploymentState.UNREPORTED, timezone.now()
+        permission.save(update_fields=["state", "ended_at"])
+        _entered(
+            row, DeploymentState.UNREPORTED, objects.DeploymentOutcome("", None, "nobody reported", objects.salt())
+        )
         place = row.environment
         text = f"Nobody reported what came of deploying {row.artifact[:19]} to {place.name} of {place.product.name}."
         tell(holding((Role.OWNER,), place.product), text, f"/deployments/{row.pk}")
 
 
-def _entered(row: Deployment, state: State, beside: objects.Outcome) -> None:
-    entry = entries.Delivered(
-        time=moments.now(), object=canonical.digest_of(beside), asked=row.entry.object, state=state.value
+def _entered(row: Deployment, state: DeploymentState, beside: objects.DeploymentOutcome) -> None:
+    entry = entries.DeploymentOutcomeRecord(
+        time=moments.now(), object=canonical.digest_of(beside), request=row.record.details_digest, state=state.value
     )
     enter(entry, (beside,))
 

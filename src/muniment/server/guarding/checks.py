@@ -5,10 +5,13 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, register
+from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from muniment.facts import kinds
 from muniment.server.guarding import privileges
 from muniment.server.guarding.open_routes import API, OPEN
+from muniment.workflows import input_events
 
 _OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "socialaccount", "procrastinate")
 
@@ -26,16 +29,29 @@ def mediated(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[C
         if not hasattr(operation, "action"):
             found.append(Error(f"the operation {operation.__name__} names no action", hint="Mark it with @does."))
     for model in apps.get_models():
-        if model._meta.app_label in _OTHERS:
-            if privileges.of(model) is None:
-                found.append(
-                    Error(f"{model._meta.db_table} has no privileges", hint="server/guarding/privileges.py, OTHERS")
-                )
-            continue
-        for name in ("privileges", "written_by"):
-            if not hasattr(model, name):
-                found.append(Error(f"{model.__name__} names no {name}", hint="See server/guarding/mediation.py."))
+        found += check_model(model)
     return found
+
+
+@register()
+def covered(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+    """One error for each kind of fact of which nothing says how a change of it is noticed."""
+    hint = "Add it to a row of workflows/input_events.py."
+    return [
+        Error(f"nothing re-evaluates a decision when the fact {name} changes", hint=hint)
+        for name in input_events.uncovered(kinds.KINDS)
+    ]
+
+
+def check_model(model: type[models.Model]) -> list[CheckMessage]:
+    """One error for each thing that a table does not say: who may do what with it, and by which acts it is written."""
+    if model._meta.app_label in _OTHERS:
+        if privileges.of(model) is None:
+            hint = "server/guarding/privileges.py, OTHERS"
+            return [Error(f"{model._meta.db_table} has no privileges", hint=hint)]
+        return []
+    missing = [name for name in ("privileges", "written_by") if not hasattr(model, name)]
+    return [Error(f"{model.__name__} names no {name}", hint="See docs/guides/add-a-table.md.") for name in missing]
 
 
 def routes() -> Iterator[tuple[str, Any]]:

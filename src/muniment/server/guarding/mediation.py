@@ -46,6 +46,8 @@ def requires(action: Action, find: Find | None = None) -> Callable[[View], View]
     def mark(view: View) -> View:
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not acting(request).person:  # before `find`, which answers 404 for things that do not exist
+                return _sign_in(request)
             resource = find(request, *args, **kwargs) if find else ORGANISATION
             refusal = _refusal(request, action, resource)
             if refusal is not None:
@@ -132,15 +134,19 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
     if why is Why.YES:
         return None
     if why is Why.NOBODY:
-        return redirect(f"{SIGN_IN}?{urlencode({'next': request.get_full_path()})}")
+        return _sign_in(request)
     if why is Why.NO_SECOND_FACTOR:
         messages.info(
             request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")
         )
         return redirect(f"{SECOND_FACTOR}?{urlencode({'next': request.get_full_path()})}")
-    if resource is not None and resource.product and authorize(actor, Action.SEE_STATE, resource) is not Why.YES:
+    if resource is not None and resource.product and authorize(actor, Action.SEE_PRODUCT, resource) is not Why.YES:
         raise Http404
     raise PermissionDenied(why.value)
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    return redirect(f"{SIGN_IN}?{urlencode({'next': request.get_full_path()})}")
 
 
 def _watched(execute: Callable[..., Any], statement: Any, params: Any, many: bool, context: Any) -> Any:

@@ -14,7 +14,7 @@ class Route(NamedTuple):
 
 
 ACCOUNT_TABLES = frozenset({"account_emailaddress"})
-_OWN = Route("one's own account", Action.OWN_ACCOUNT, frozenset({"mfa_authenticator", "people_person"}))
+_OWN = Route("one's own account", Action.MANAGE_OWN_ACCOUNT, frozenset({"mfa_authenticator", "people_person"}))
 
 API = "api"  # the namespace of its addresses; checks.py looks at each operation
 
@@ -35,7 +35,7 @@ OPEN = {
     "socialaccount_login_cancelled": Route("says that signing in was given up"),
     "socialaccount_login_error": Route("says that signing in failed"),
     "socialaccount_signup": Route("says that nobody signs up here"),
-    "socialaccount_connections": Route("one's own account", Action.OWN_ACCOUNT, _SOCIAL),
+    "socialaccount_connections": Route("one's own account", Action.MANAGE_OWN_ACCOUNT, _SOCIAL),
     "account_reauthenticate": _OWN,
     "account_change_password": _OWN,
     "account_set_password": _OWN,
@@ -58,7 +58,8 @@ OPEN = {
     "mfa_remove_webauthn": _OWN,
     "invitation": Route("the link that lets somebody in the first time"),
     "forgotten": Route("says who can help with a forgotten password"),
-    "hear": Route("a forge tells of an event; it is signed", writes=frozenset({"connections_delivery"})),
+    "change-status": Route("what is missing of one open change, at an address that only its status at the forge has"),
+    "hear": Route("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
     "health": Route("for a supervisor: whether this process answers"),
     "ready": Route("for a supervisor: whether the service works"),
 }

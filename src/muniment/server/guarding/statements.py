@@ -4,8 +4,11 @@ import functools
 import re
 from collections.abc import Iterator
 
-_SKIPPED = re.compile(r"--[^\n]*|/\*.*?\*/|[eE]?'(?:[^'\\]|''|\\.)*'", re.DOTALL)
-_WORD = re.compile(r'"(?:[^"]|"")*"|\$\w*\$|[\w$]+|[^\s\w]')
+_TOKEN = re.compile(  # as PostgreSQL cuts it; what nothing ends, it refuses
+    r"""--[^\n]*|/\*.*?(?:\*/|\Z)|[eE]'(?:[^'\\]|''|\\.)*'?|'(?:[^']|'')*'?|"""
+    r"""(?P<word>"(?:[^"]|"")*"?|\$\w*\$|[\w$]+|[^\s\w])""",
+    re.DOTALL,
+)
 _WRITING = {"insert": "into", "delete": "from", "merge": "into"}
 _LOCKING = ("for", "key", "do")  # before "update", it locks or follows a conflict
 _NOISE = ("only", "table", "if", "exists")
@@ -15,7 +18,7 @@ _OTHERS = frozenset(("copy", "do", "call", "grant", "revoke", "create", "alter",
 @functools.lru_cache(maxsize=4096)
 def written(statement: str) -> frozenset[str]:
     """The tables' names. A statement of another kind is named by its first word, such as "create"."""
-    words = [word.strip('"').lower() for word in _WORD.findall(_SKIPPED.sub(" ", statement))]
+    words = [word.strip('"').lower() for token in _TOKEN.finditer(statement) if (word := token["word"])]
     return frozenset(_tables(words))
 
 

@@ -14,15 +14,15 @@ class Kind(NamedTuple):
     by_hand: bool = True
 
 
-ESCAPE, DEPLOYMENT, BREAK_GLASS = "escape", "deployment", "break-glass"
-VAULT_DRIFT, VAULT_READ = "vault-drift", "vault-read"
-RULE_WEAKENED, STATUS_FORGED = "rule-weakened", "status-forged"
+ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-glass-deployment"
+VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
+RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 
 KINDS = {
     ESCAPE: Kind(
         _("a commit on a protected branch that no decision allowed"),
         7,
-        _("Have two others review it, or revert it: it closes by itself then."),
+        _("Have others review it (its page says how many), or revert it: it closes by itself then."),
         by_hand=False,
     ),
     DEPLOYMENT: Kind(
@@ -65,14 +65,14 @@ class How(NamedTuple):
     by_hand: bool = True
 
 
-MENDED, ACCEPTED, FALSE_ALARM = "mended", "accepted", "false-alarm"
-REVIEWED, REVERTED, GONE = "reviewed-afterwards", "reverted", "gone"
+MENDED, ACCEPTED, FALSE_ALARM = "fixed", "accepted", "false-alarm"
+REVIEWED, REVERTED, GONE = "bypass-reviewed", "reverted", "no-longer-present"
 
 HOWS = {
     MENDED: How(_("it was mended")),
     ACCEPTED: How(_("it was reviewed, and stays as it is")),
     FALSE_ALARM: How(_("it was none")),
-    REVIEWED: How(_("two others reviewed it afterwards"), by_hand=False),
+    REVIEWED: How(_("enough others reviewed it afterwards"), by_hand=False),
     REVERTED: How(_("it was reverted"), by_hand=False),
     GONE: How(_("it is no longer so"), by_hand=False),
 }

@@ -18,23 +18,23 @@ class Incident(models.Model):
     """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP))
-    written_by = frozenset({Action.HANDLE_INCIDENT, Action.BREAK_GLASS})
-    free_texts = ("told", "cause", "involved")
+    written_by = frozenset({Action.HANDLE_INCIDENT, Action.BREAK_GLASS_DEPLOYMENT})
+    free_texts = ("summary", "cause", "involved_people")
 
     kind = models.CharField(max_length=32)  # of KINDS
     product = models.ForeignKey("products.Product", models.PROTECT, null=True, related_name="incidents")
     subject = models.CharField(max_length=300)
-    told = models.TextField()
+    summary = models.TextField()
     link = models.CharField(max_length=200, blank=True)
-    involved = models.JSONField(default=list)
-    opened = models.DateTimeField(default=timezone.now)
-    deadline = models.DateTimeField()
+    involved_people = models.JSONField(default=list)
+    opened_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField()
     owner = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
-    entry = models.OneToOneField("record.Entry", models.PROTECT, related_name="+")
-    closed = models.DateTimeField(null=True)
-    how = models.CharField(max_length=32, blank=True)  # of HOWS
+    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
+    closed_at = models.DateTimeField(null=True)
+    resolution = models.CharField(max_length=32, blank=True)  # of HOWS
     cause = models.TextField(blank=True)
-    closer = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
+    closed_by = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
 
     class Meta:
         """What is open is found without a look at what is not."""
@@ -42,12 +42,12 @@ class Incident(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["kind", "product", "subject"],
-                condition=models.Q(closed=None),
-                name="incident_open_once",
+                condition=models.Q(closed_at=None),
+                name="unique_open_incident",
                 nulls_distinct=False,
             )
         ]
-        indexes = [models.Index(fields=["deadline"], condition=models.Q(closed=None), name="incident_due")]
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(closed_at=None), name="open_incident_due")]
 
     @property
     def what(self) -> Kind:
@@ -62,19 +62,19 @@ class Incident(models.Model):
     @property
     def overdue(self) -> bool:
         """Whether it should be closed by now."""
-        return self.closed is None and self.deadline < timezone.now()
+        return self.closed_at is None and self.due_at < timezone.now()
 
     @property
     def ending(self) -> str:
         """How it ended, for people."""
-        return str(HOWS[self.how].text) if self.how in HOWS else ""
+        return str(HOWS[self.resolution].text) if self.resolution in HOWS else ""
 
 
 def open_ones() -> "models.QuerySet[Incident]":
     """Those that are open, the first due on top."""
-    return Incident.objects.filter(closed=None).select_related("product", "owner").order_by("deadline", "pk")
+    return Incident.objects.filter(closed_at=None).select_related("product", "owner").order_by("due_at", "pk")
 
 
 def overdue(now: datetime) -> "models.QuerySet[Incident]":
     """Those that should be closed by now."""
-    return Incident.objects.filter(closed=None, deadline__lt=now)
+    return Incident.objects.filter(closed_at=None, due_at__lt=now)

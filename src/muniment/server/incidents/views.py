@@ -11,17 +11,18 @@ from django.views.decorators.http import require_GET, require_POST
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, Why, authorize, products
+from muniment.access.authorize import Actor, Resource, Why, authorize
 from muniment.server.guarding.mediation import acting, anywhere, requires
-from muniment.server.incidents.kinds import HOWS
+from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
 from muniment.server.incidents.models import Incident, open_ones
-from muniment.server.pages import given, page, tried
-from muniment.server.proposals.doing import ask
+from muniment.server.incidents.visibility import visible_incidents
+from muniment.server.pages import page
+from muniment.server.requests.submission import submit_act
 
 _SHOWN = 20
 
 
-def of(request: HttpRequest, number: int) -> Resource:
+def of(request: HttpRequest, number: int, **_: Any) -> Resource:
     """What an incident is about. What is not there is not there for anybody."""
     found = Incident.objects.select_related("product").filter(pk=number).first()
     if found is None:
@@ -29,29 +30,23 @@ def of(request: HttpRequest, number: int) -> Resource:
     return found.resource
 
 
-def seen(actor: Actor, action: Action = Action.SEE_INCIDENTS) -> Q:
-    """The condition under which this one may see an incident."""
-    found = products(actor, action)
-    return Q() if found is None else Q(product__slug__in=found)
-
-
 def mine(actor: Actor) -> "QuerySet[Incident]":
     """The open ones that this one may handle, and that nobody else has taken on: the first due on top."""
-    free = Q(owner=None) | Q(owner__slug=actor.person)
+    free = Q(owner=None) | Q(owner=actor.person)
     proved = structs.replace(actor, second_factor=True)  # to be reminded of it takes none
-    return open_ones().filter(free).filter(seen(proved, Action.HANDLE_INCIDENT))[:_SHOWN]
+    return open_ones().filter(free).filter(visible_incidents(proved, Action.HANDLE_INCIDENT))[:_SHOWN]
 
 
 @require_GET
 @requires(Action.SEE_INCIDENTS, anywhere)
 def incidents(request: HttpRequest) -> HttpResponse:
     """Those that are open, the first due on top; those that were, newest first."""
-    rows = Incident.objects.filter(seen(acting(request)))
-    closed = rows.exclude(closed=None).select_related("product", "owner", "closer")
+    rows = Incident.objects.filter(visible_incidents(acting(request)))
+    closed = rows.exclude(closed_at=None).select_related("product", "owner", "closed_by")
     context = {
-        "open": open_ones().filter(seen(acting(request)))[:200],
+        "open": open_ones().filter(visible_incidents(acting(request)))[:200],
         "page": page(request, closed),
-        "late": rows.filter(closed=None, deadline__lt=timezone.now()).count(),
+        "late": rows.filter(closed_at=None, due_at__lt=timezone.now()).count(),
     }
     return render(request, "incidents/list.html", context)
 
@@ -60,13 +55,12 @@ def incidents(request: HttpRequest) -> HttpResponse:
 @requires(Action.SEE_INCIDENTS, of)
 def incident(request: HttpRequest, number: int) -> HttpResponse:
     """One."""
-    found = get_object_or_404(Incident.objects.select_related("product", "owner", "closer", "entry"), pk=number)
+    found = get_object_or_404(Incident.objects.select_related("product", "owner", "closed_by", "record"), pk=number)
     why = authorize(acting(request), Action.HANDLE_INCIDENT, found.resource)
     context: dict[str, Any] = {
         "incident": found,
-        "may_handle": found.closed is None and why in (Why.YES, Why.NO_SECOND_FACTOR),
-        "involved": acting(request).person in found.involved,
-        "hows": [(name, how.text) for name, how in HOWS.items() if how.by_hand],
+        "may_handle": found.closed_at is None and why in (Why.YES, Why.NO_SECOND_FACTOR),
+        "involved": acting(request).person in found.involved_people,
     }
     return render(request, "incidents/incident.html", context)
 
@@ -74,12 +68,6 @@ def incident(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 @requires(Action.HANDLE_INCIDENT, of)
 def handle(request: HttpRequest, number: int) -> HttpResponse:
-    """Take it on, or close it."""
-    fields = given(request, ("do", "how", "cause"))
-    if fields["do"] not in ("take", "close"):
-        raise Http404
-    slug = of(request, number).product
-    what = {"id": number, **fields}
-    told = f"{fields['do']} the incident {number}"
-    act = lambda: ask(acting(request), Action.HANDLE_INCIDENT, what, told, fields["cause"], product=slug)  # noqa: E731 -- short
-    return tried(request, act, _("Done."), "incident", number)
+    """Take an incident over as its owner, or close it."""
+    acts = (TakeOverIncident, CloseIncident)
+    return submit_act(request, acts, {"incident": number}, _("Done."), "incident", number)

@@ -16,7 +16,7 @@ def actor_of(request: HttpRequest) -> Actor:
     if not isinstance(person, Person):
         return ANYBODY
     return Actor(
-        person=person.slug,
+        person=person.pk,
         active=person.active,
         grants=person.roles(),
         second_factor=_second_factor(request, person),

@@ -7,16 +7,15 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
 from muniment.access.actions import Action
+from muniment.errors import RefusedError
+from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.actors import SECOND_FACTOR
 from muniment.server.people.company import keep_roles, reading_roles, strong
 from muniment.server.people.models import Person
-from muniment.server.record.entering import SHELL, act
-from muniment.server.work import soon
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -40,7 +39,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         if person is None or not person.active:
             raise ImmediateHttpResponse(render(request, "people/stranger.html", status=403))
         if not sociallogin.is_existing:
-            with allowing(Action.OWN_ACCOUNT):  # the provider has just said that it is theirs
+            with allowing(Action.MANAGE_OWN_ACCOUNT):  # the provider has just said that it is theirs
                 sociallogin.connect(request, person)
             self._keep_address(person, claims)
         keep_roles(person, claims, reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
@@ -54,15 +53,12 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     @staticmethod
     def _keep_address(person: Person, claims: dict[str, Any]) -> None:
         """The provider has verified the address by which it is this person: proven, unless it is somebody else's."""
-        from muniment.server.guarding.mediation import allowing
-        from muniment.server.people.claims import keep
-        from muniment.server.people.models import Account
+        from muniment.server.people.company_acts import LinkCompanyAddress
+        from muniment.server.requests.execution import perform_system_act
 
-        with suppress(ValueError), transaction.atomic(), allowing(Action.CLAIM_ACCOUNT):
-            keep(person, Account.Kind.EMAIL, str(claims["email"]), Account.Proof.COMPANY)
-            details = {"step": "proved: email", "proof": Account.Proof.COMPANY.value}
-            act(SHELL, Action.CLAIM_ACCOUNT, f"person:{person.slug}", details)
-            soon("rejudge-all")
+        with suppress(RefusedError):
+            values = {"person": person.slug, "address": str(claims["email"])}
+            perform_system_act(SystemActor.COMPANY_SIGN_IN, LinkCompanyAddress, values)
 
     @staticmethod
     def _known(claims: dict[str, Any]) -> Person | None:

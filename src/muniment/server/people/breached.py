@@ -28,7 +28,7 @@ def stands_on(path: str, password: str) -> bool:
             return _in_range(Path(path), digest)
         with open(path, "rb") as file:
             return _in_file(file, digest)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise UnreadableList(str(error)) from error
 
 
@@ -40,7 +40,7 @@ def problem(path: str) -> str:
             return "" if _range(Path(path), b"00000") else "it has no file for 00000"
         with open(path, "rb") as file:
             return _problem(file)
-    except (OSError, ValueError, UnreadableList) as error:
+    except (OSError, UnreadableList) as error:
         return str(error)
 
 
@@ -56,7 +56,7 @@ def _in_file(file: BinaryIO, wanted: bytes) -> bool:
     """By bisection: its line, if it is there, begins at `low` or later, and before `high`."""
     low, high = 0, file.seek(0, 2)
     if not high:
-        raise ValueError("it is empty")
+        raise UnreadableList("it is empty")
     while low < high:
         middle = (low + high) // 2
         start = _next_line(file, middle)
@@ -85,7 +85,7 @@ def _next_line(file: BinaryIO, at: int) -> int:
 def _in_range(folder: Path, digest: bytes) -> bool:
     file = _range(folder, digest[:_PREFIX])
     if file is None:
-        raise ValueError(f"it has no file for {digest[:_PREFIX].decode()}")
+        raise UnreadableList(f"it has no file for {digest[:_PREFIX].decode()}")
     rest = digest[_PREFIX:]
     return any(_hash(line, _DIGITS - _PREFIX) == rest for line in file.read_bytes().splitlines() if line.strip())
 
@@ -98,5 +98,5 @@ def _range(folder: Path, prefix: bytes) -> Path | None:
 def _hash(line: bytes, digits: int) -> bytes:
     match = _LINE.match(line.strip(b"\xef\xbb\xbf\r\n "))
     if match is None or len(match[1]) != digits:
-        raise ValueError("it holds a line that is no hash")
+        raise UnreadableList("it holds a line that is no hash")
     return match[1].upper()

@@ -8,51 +8,53 @@ MUNIMENT_OIDC_MFA     "yes": a sign-in of which the provider says `amr: mfa` cou
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.errors import UsageError
+from muniment.errors import ParseError
+from muniment.server.setting_addresses import split_address
 
 PROVIDER = "company"
 _STRONG = frozenset({"mfa", "hwk", "swk", "otp", "fido", "phr", "phrh"})  # RFC 8176 and what providers add
 
 
 def providers(environment: Mapping[str, str]) -> dict[str, Any]:
-    """allauth's settings for it; no app if none is named. Raises UsageError for half of one."""
+    """allauth's settings for it; no app if none is named. Raises ParseError for half of one."""
     issuer = environment.get("MUNIMENT_OIDC_ISSUER", "")
     client, secret = environment.get("MUNIMENT_OIDC_CLIENT", ""), environment.get("MUNIMENT_OIDC_SECRET", "")
     if not issuer:
         return {"openid_connect": {"APPS": []}}
-    if urlsplit(issuer).scheme not in ("https", "http") or not client or not secret:
-        raise UsageError(
-            "signing in with the company's accounts is set up by half",
-            "Set MUNIMENT_OIDC_ISSUER (an address), MUNIMENT_OIDC_CLIENT and MUNIMENT_OIDC_SECRET.",
+    if split_address("MUNIMENT_OIDC_ISSUER", issuer).scheme not in ("https", "http") or not client or not secret:
+        raise ParseError(
+            "incomplete-setting",
+            gettext_noop("signing in with the company's accounts is set up by half"),  # the settings are being read
+            gettext_noop("Set MUNIMENT_OIDC_ISSUER (an address), MUNIMENT_OIDC_CLIENT and MUNIMENT_OIDC_SECRET."),
         )
     app = {"provider_id": PROVIDER, "name": "the company's account", "client_id": client, "secret": secret}
     return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [{**app, "settings": {"server_url": issuer}}]}}
 
 
 def origin(environment: Mapping[str, str]) -> str:
-    """Where browsers are sent to sign in, for what they are told they may do; "" for nowhere."""
-    parts = urlsplit(environment.get("MUNIMENT_OIDC_ISSUER", ""))
+    """Where browsers are sent to sign in, for what they are told they may do; "" for nowhere. Raises ParseError."""
+    parts = split_address("MUNIMENT_OIDC_ISSUER", environment.get("MUNIMENT_OIDC_ISSUER", ""))
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def reading_roles(text: str) -> dict[str, Role]:
-    """Group by group, the role that it gives. Raises UsageError for what is no role, or one that changes things."""
-    from muniment.server.people.acts import changes_things
+    """Group by group, the role that it gives. Raises ParseError for what is no role, or one that changes things."""
+    from muniment.server.people.role_acts import changes_things
 
     found: dict[str, Role] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
-        group, _, role = (word.strip() for word in pair.partition("="))
-        if not group or role not in set(Role) or changes_things(role):
-            raise UsageError(
-                f"MUNIMENT_OIDC_ROLES: {pair!r} gives no role that only reads",
-                "Write group=role, with a role that changes nothing: people give the others, two of them.",
+        group, _sign, role = (word.strip() for word in pair.partition("="))
+        if not group or role not in set(Role) or changes_things(Role(role)):
+            raise ParseError(
+                "no-reading-role",
+                _("MUNIMENT_OIDC_ROLES: %(pair)r gives no role that only reads") % {"pair": pair},
+                _("Write group=role, with a role that changes nothing: people give the others, two of them."),
             )
         found[group] = Role(role)
     return found
@@ -66,21 +68,21 @@ def strong(claims: Mapping[str, Any]) -> bool:
 
 def keep_roles(person: Any, claims: Mapping[str, Any], wanted: Mapping[str, Role]) -> None:
     """Give the roles of the groups that the provider names now, and end those of others. Without groups, all end."""
-    from muniment.server.guarding.mediation import allowing
-    from muniment.server.people.models import Grant, held
-    from muniment.server.record.entering import SHELL, act
+    from muniment.server.acts.system_actors import SystemActor
+    from muniment.server.people.company_acts import GrantGroupRole, RevokeGroupRole
+    from muniment.server.people.models import RoleGrant, in_force
+    from muniment.server.requests.execution import perform_system_act
 
     named = claims.get("groups")
     groups = {group for group in named if isinstance(group, str)} if isinstance(named, list) else set()
     given = {role.value: group for group, role in wanted.items() if group in groups}
-    with transaction.atomic(), allowing(Action.GRANT_ROLE):
-        there = Grant.objects.filter(person=person, ended=None, product=None)
-        there.exclude(held()).update(ended=timezone.now())
-        over = there.exclude(group="").exclude(role__in=given)
-        for role, group in given.items():
-            if not there.filter(role=role).exists():
-                Grant.objects.create(person=person, role=role, group=group)
-                act(SHELL, Action.GRANT_ROLE, f"person:{person.slug}", {"step": "by group", "role": role})
-        for grant in over:
-            act(SHELL, Action.GRANT_ROLE, f"person:{person.slug}", {"step": "group left", "role": grant.role})
-        over.update(ended=timezone.now())
+    with transaction.atomic():
+        held = RoleGrant.objects.filter(in_force(), person=person, product=None)
+        over = [row.role for row in held if row.company_group and row.role not in given]
+        new = {role: group for role, group in given.items() if not any(row.role == role for row in held)}
+        for role in over:
+            values = {"person": person.slug, "role": role}
+            perform_system_act(SystemActor.COMPANY_SIGN_IN, RevokeGroupRole, values)
+        for role, group in new.items():
+            values = {"person": person.slug, "role": role, "group": group}
+            perform_system_act(SystemActor.COMPANY_SIGN_IN, GrantGroupRole, values)

@@ -8,9 +8,9 @@ MUNIMENT_CHAT_URL   an incoming webhook, as Slack and Mattermost take it
 
 import json
 import os
-import urllib.request
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.conf import settings
@@ -19,10 +19,14 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
-from muniment.server.people.models import Mail, Message, Person, held
+from muniment.errors import HttpCode, HttpError, ParseError
+from muniment.http.client import send_request
+from muniment.server.people.models import MailFrequency, Message, Person, in_force
 from muniment.server.products.models import Product
+from muniment.server.setting_addresses import split_address
 from muniment.server.work import soon
 
 _SECONDS = 20
@@ -41,14 +45,22 @@ def tell(people: Iterable[Person], text: str, link: str) -> None:
 
 def holding(roles: Iterable[Role], product: Product | None) -> QuerySet[Person]:
     """Everybody active with one of these roles, for that product or everywhere."""
-    where = Q(grants__product=None) | Q(grants__product=product) if product is not None else Q(grants__product=None)
-    given = held("grants__") & Q(grants__role__in=[role.value for role in roles])
+    where = (
+        Q(role_grants__product=None) | Q(role_grants__product=product)
+        if product is not None
+        else Q(role_grants__product=None)
+    )
+    given = in_force("role_grants__") & Q(role_grants__role__in=[role.value for role in roles])
     return Person.objects.filter(given & where, active=True).distinct()
 
 
 def send(now: datetime) -> int:
-    """Mail what is due, one mail for each person; how many. What cannot be sent stays due. Raises OSError."""
+    """Mail what is due, one mail for each person; how many. What cannot be sent stays due. Raises OSError.
+
+    An address that the mail server refuses silences nobody after it: the error is raised once the others have theirs.
+    """
     mails = _mails()
+    refused: OSError | None = None
     due = _due(now)
     sent = 0
     for person in Person.objects.filter(pk__in=due.values("person"), active=True)[:_MOST]:
@@ -56,33 +68,44 @@ def send(now: datetime) -> int:
             rows = list(due.filter(person=person).select_for_update(skip_locked=True))
             if not rows:
                 continue
-            if mails is not None and person.email and person.mail != Mail.NEVER:
-                _mail(mails, person, rows)
+            if mails is not None and person.email and person.mail_frequency != MailFrequency.NEVER:
+                try:
+                    _mail(mails, person, rows)
+                except (SMTPRecipientsRefused, SMTPDataError, SMTPSenderRefused) as error:
+                    refused = error
+                    continue
                 sent += 1
-            Message.objects.filter(pk__in=[row.pk for row in rows]).update(sent=now)
+            Message.objects.filter(pk__in=[row.pk for row in rows]).update(sent_at=now)
     if sent or due.exists():
-        Message.objects.filter(sent=None, person__active=False).update(sent=now)
+        Message.objects.filter(sent_at=None, person__active=False).update(sent_at=now)
+    if refused is not None:
+        raise refused
     return sent
 
 
 def chat(text: str) -> None:
-    """Tell a channel, whose readers nobody knows here: so nothing of what it is about. Raises OSError."""
+    """Tell a channel, whose readers nobody knows here: so nothing of what it is about. Raises HttpError."""
     url = os.environ.get("MUNIMENT_CHAT_URL", "")
     if not url:
         return
     data = json.dumps({"text": f"{text} {settings.URL}"}).encode()
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310 -- the owner's own
-    if urlsplit(url).scheme not in ("https", "http"):
-        raise OSError("the chat's address is not one")
-    with urllib.request.urlopen(request, timeout=_SECONDS):  # noqa: S310 -- its scheme was just looked at
-        pass
+    headers = {"Content-Type": "application/json"}
+    answer = send_request("POST", url, data, headers, seconds=_SECONDS, plain=True)
+    if answer.status >= 300:
+        raise HttpError(
+            HttpCode.MALFORMED,
+            _("the chat does not take messages (%(status)d)") % {"status": answer.status},
+            _("Check MUNIMENT_CHAT_URL."),
+        )
 
 
 def _due(now: datetime) -> QuerySet[Message]:
     """What is not mailed: at once, or once a day in the morning."""
     morning = now.replace(hour=_EACH_MORNING, minute=0, second=0, microsecond=0)
     last = morning if now >= morning else morning - timedelta(days=1)
-    return Message.objects.filter(sent=None).filter(~Q(person__mail=Mail.DAILY) | Q(made__lt=last))
+    return Message.objects.filter(sent_at=None).filter(
+        ~Q(person__mail_frequency=MailFrequency.DAILY) | Q(created_at__lt=last)
+    )
 
 
 def mail_to(address: str, subject: str, text: str) -> bool:
@@ -110,7 +133,10 @@ def _mails() -> BaseEmailBackend | None:
     given = os.environ.get("MUNIMENT_SMTP_URL", "")
     if not given:
         return None
-    parts = urlsplit(given)
+    try:
+        parts = split_address("MUNIMENT_SMTP_URL", given)
+    except ParseError as error:
+        raise OSError(error.message) from None
     if parts.scheme not in _PORTS or not parts.hostname:
         raise OSError("MUNIMENT_SMTP_URL is no address")
     plain = parse_qs(parts.query).get("plain") == ["yes"]

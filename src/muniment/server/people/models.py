@@ -1,5 +1,6 @@
 """People, what proves it is them, and their roles."""
 
+import base64
 import hashlib
 import secrets
 from datetime import date, timedelta
@@ -24,6 +25,11 @@ INVITATION = timedelta(hours=24)
 LONGEST_TOKEN = timedelta(days=365)
 
 
+def new_person_id() -> str:
+    """A random id: 26 letters and digits (base32 of 16 bytes), which nobody chooses and nothing changes."""
+    return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
 class People(BaseUserManager["Person"]):
     """Finds people; makes none without a password of their own."""
 
@@ -32,32 +38,39 @@ class People(BaseUserManager["Person"]):
         return self.get(slug=username)
 
 
-class Mail(models.TextChoices):
+class MailFrequency(models.TextChoices):
     """How somebody wants to be written to; everything is in their inbox anyway."""
 
-    EACH = "each", _("at once")
+    IMMEDIATELY = "immediately", _("at once")
     DAILY = "daily", _("once a day")
     NEVER = "never", _("never")
 
 
 class Person(AbstractBaseUser):
-    """A human being. `slug` is the id that policy, git and ledger know. Whoever left is not active, and stays known."""
+    """A human being. `id` never changes: facts, acts and the record name a person by it. `slug` is the handle that
+    people type, and can come to be another's. Whoever left is not active, and stays known.
+    """
 
     privileges = Privileges(
-        (READ, ADD, CHANGE), (READ,), worker_changes=("slug", "name", "email", "password", "held", "erased")
+        (READ, ADD, CHANGE), (READ,), worker_changes=("slug", "name", "email", "password", "legal_hold", "erased_at")
     )
-    free_texts = ("held",)
-    written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT, Action.ERASE_PERSONAL, Action.HOLD_PERSONAL})
+    free_texts = ("legal_hold",)
+    written_by = frozenset(
+        {Action.CHANGE_PERSON, Action.MANAGE_OWN_ACCOUNT, Action.ERASE_PERSONAL_DATA, Action.PLACE_LEGAL_HOLD}
+    )
 
     last_login = None  # nobody needs to know when somebody last came
 
-    slug = models.CharField("id", max_length=64, unique=True, validators=[SLUG])
+    id = models.CharField(primary_key=True, max_length=26, default=new_person_id, editable=False)
+    slug = models.CharField("handle", max_length=64, unique=True, validators=[SLUG])
     name = models.CharField(max_length=200)
     email = models.EmailField("e-mail address", unique=True, null=True, blank=True)
     active = models.BooleanField(default=True)
-    mail = models.CharField("mail me", max_length=8, choices=Mail, default=Mail.EACH)
-    held = models.TextField("kept for a legal claim", blank=True)  # why; nothing of theirs is erased meanwhile
-    erased = models.DateTimeField(null=True, blank=True)
+    mail_frequency = models.CharField(
+        "mail me", max_length=12, choices=MailFrequency, default=MailFrequency.IMMEDIATELY
+    )
+    legal_hold = models.TextField("kept for a legal claim", blank=True)  # why; nothing of theirs is erased meanwhile
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "slug"
     EMAIL_FIELD = "email"
@@ -82,7 +95,7 @@ class Person(AbstractBaseUser):
         """The roles that this person holds now."""
         return tuple(
             GrantedRole(Role(role), product or EVERYWHERE)
-            for role, product in self.grants.filter(held()).values_list("role", "product__slug")
+            for role, product in self.role_grants.filter(in_force()).values_list("role", "product__slug")
         )
 
 
@@ -90,10 +103,10 @@ class Machine(models.Model):
     """A bot. `asked`: people ask it to write, so each commit of its must tell who did."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.TRUST_MACHINE})
+    written_by = frozenset({Action.TRUST_TEST_RUNNER, Action.DECLARE_MACHINE})
 
     slug = models.CharField("id", max_length=64, unique=True, validators=[SLUG])
-    asked = models.BooleanField(default=False)
+    acts_on_request = models.BooleanField(default=False)
 
     class Meta:
         """In the order of pages."""
@@ -107,8 +120,8 @@ class Account(models.Model):
     privileges = Privileges(_ALL, (READ, DROP))
     written_by = frozenset(
         {
-            *(Action.CHANGE_PERSON, Action.CLAIM_ACCOUNT, Action.ERASE_PERSONAL),
-            *(Action.TRUST_MACHINE, Action.CLOSE_MACHINE),
+            *(Action.CHANGE_PERSON, Action.LINK_ACCOUNT, Action.ERASE_PERSONAL_DATA),
+            *(Action.TRUST_TEST_RUNNER, Action.REVOKE_TEST_RUNNER, Action.DECLARE_MACHINE),
         }
     )
 
@@ -119,23 +132,23 @@ class Account(models.Model):
         KEY = "key", _("SSH key")
         LOGIN = "login", _("login")
 
-    class Proof(models.TextChoices):
+    class Verification(models.TextChoices):
         """How it is known to be theirs."""
 
-        SIGNED = "signed", _("proven: signed with it")
-        MAILED = "mailed", _("proven: a code that was mailed to it came back")
-        PUBLISHED = "published", _("proven: signed with a key that the forge shows for it")
-        COMPANY = "company", _("proven: the company's sign-in says that it is verified")
-        ADMINISTRATOR = "administrator", _("not proven: an administrator vouched for it")
+        SIGNATURE = "signature", _("proven: signed with it")
+        EMAIL_CODE = "email-code", _("proven: a code that was mailed to it came back")
+        PUBLISHED_KEY = "published-key", _("proven: signed with a key that the forge shows for it")
+        SINGLE_SIGN_ON = "single-sign-on", _("proven: the company's sign-in says that it is verified")
+        VOUCHED = "vouched", _("not proven: an administrator vouched for it")
 
     person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="accounts")
     machine = models.ForeignKey(Machine, models.CASCADE, null=True, related_name="accounts")
     kind = models.CharField(max_length=8, choices=Kind)
     value = models.CharField(max_length=2000)
-    same = models.CharField(max_length=80, unique=True, editable=False)
-    proof = models.CharField(max_length=16, choices=Proof)
-    by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")  # who vouched for it
-    since = models.DateTimeField(default=timezone.now)
+    identity_hash = models.CharField(max_length=80, unique=True, editable=False)
+    verification = models.CharField(max_length=16, choices=Verification)
+    vouched_by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")  # who vouched for it
+    linked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """It belongs to one of the two."""
@@ -144,59 +157,61 @@ class Account(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(person=None, machine__isnull=False) | models.Q(person__isnull=False, machine=None),
-                name="account_of_one",
+                name="account_of_person_or_machine",
             )
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """With what tells whether two are the same."""
-        self.same = self.sameness(self.kind, self.value)
+        self.identity_hash = self.hash_identity(self.kind, self.value)
         super().save(*args, **kwargs)
 
     @classmethod
-    def sameness(cls, kind: str, value: str) -> str:
+    def hash_identity(cls, kind: str, value: str) -> str:
         """Equal for two that are the same: of a login or an address, letters in another case are."""
         value = value if kind == cls.Kind.KEY else value.casefold()
         return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
 
 
-class Numbered(models.Model):
+class ForgeAccount(models.Model):
     """The id that a login had at its forge when first seen there: the id stays, the name can become another's."""
 
     privileges = Privileges((READ, DROP), (READ, ADD, DROP))
     written_by = Account.written_by
 
-    account = models.OneToOneField(Account, models.CASCADE, related_name="numbered")
+    account = models.OneToOneField(Account, models.CASCADE, related_name="forge_account")
     forge = models.CharField(max_length=40)
     number = models.CharField(max_length=100)
-    at = models.DateTimeField(default=timezone.now)
+    first_seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """An account there is one person's."""
 
-        constraints = [models.UniqueConstraint(fields=["forge", "number"], name="numbered_once")]
+        constraints = [models.UniqueConstraint(fields=["forge", "number"], name="unique_forge_account")]
 
 
-class Claim(models.Model):
+class AccountVerification(models.Model):
     """Something that somebody says is theirs, until they have proven it. One at a time, for an hour.
 
     A key or login is proven by signing `words`; `published` are the keys that the forge shows for the login, one a
     line, which the worker has fetched. An address is proven by a code that the worker mails; `code` is its hash.
     """
 
-    privileges = Privileges(_ALL, (READ, DROP), worker_changes=("published", "code", "problem", "ready"))
-    written_by = frozenset({Action.CLAIM_ACCOUNT})
+    privileges = Privileges(
+        _ALL, (READ, DROP), worker_changes=("published_keys", "code_hash", "problem", "prepared_at")
+    )
+    written_by = frozenset({Action.LINK_ACCOUNT})
 
-    person = models.OneToOneField(Person, models.CASCADE, related_name="claim")
+    person = models.OneToOneField(Person, models.CASCADE, related_name="account_verification")
     kind = models.CharField(max_length=8, choices=Account.Kind, default=Account.Kind.KEY)
     value = models.CharField(max_length=2000)
-    words = models.CharField(max_length=100)
-    published = models.TextField(blank=True)
-    code = models.CharField(max_length=64, blank=True)
-    tries = models.SmallIntegerField(default=0)
+    challenge = models.CharField(max_length=100)
+    published_keys = models.TextField(blank=True)
+    code_hash = models.CharField(max_length=64, blank=True)
+    attempt_count = models.SmallIntegerField(default=0)
     problem = models.TextField(blank=True)
-    ready = models.DateTimeField(null=True)  # when the worker had done its part
-    made = models.DateTimeField(default=timezone.now)
+    prepared_at = models.DateTimeField(null=True)  # when the worker had done its part
+    created_at = models.DateTimeField(default=timezone.now)
 
 
 class Message(models.Model):
@@ -209,23 +224,25 @@ class Message(models.Model):
     person = models.ForeignKey(Person, models.CASCADE, related_name="messages")
     text = models.TextField()
     link = models.CharField(max_length=200)
-    made = models.DateTimeField(default=timezone.now)
-    read = models.DateTimeField(null=True)
-    sent = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    read_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
 
     class Meta:
         """Those that are not mailed yet are found without a look at the others."""
 
         indexes = [
             models.Index(fields=["person", "-id"], name="message_newest"),
-            models.Index(fields=["id"], condition=models.Q(sent=None), name="message_unsent"),
+            models.Index(fields=["id"], condition=models.Q(sent_at=None), name="message_unsent"),
         ]
 
 
-def held(grants: str = "") -> models.Q:
-    """The condition under which a grant holds now, whoever has noted its end or not; `grants__` from a person."""
-    still = models.Q((f"{grants}last", None)) | models.Q((f"{grants}last__gte", today()))
-    return models.Q((f"{grants}ended", None)) & still
+def in_force(grants: str = "") -> models.Q:
+    """The condition under which a grant is in force now, whether or not its expiry was recorded. `role_grants__` is the
+    prefix for a query of persons.
+    """
+    still = models.Q((f"{grants}last_day", None)) | models.Q((f"{grants}last_day__gte", today()))
+    return models.Q((f"{grants}ended_at", None)) & still
 
 
 def today() -> date:
@@ -233,24 +250,26 @@ def today() -> date:
     return timezone.now().date()
 
 
-class Grant(models.Model):
-    """A role of a person, for one product or, without one, everywhere: until it is ended, or through its `last` day,
+class RoleGrant(models.Model):
+    """A role of a person, for one product or, without one, everywhere: until it is ended, or through its `last_day`,
     if it has one. It is never deleted.
     """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL})
+    written_by = frozenset(
+        {Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA}
+    )
 
-    person = models.ForeignKey(Person, models.PROTECT, related_name="grants")
+    person = models.ForeignKey(Person, models.PROTECT, related_name="role_grants")
     role = models.CharField(max_length=16, choices=[(role.value, role.label) for role in Role])
     product = models.ForeignKey("products.Product", models.PROTECT, null=True, blank=True)
-    by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
-    second = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
-    group = models.CharField(max_length=200, blank=True)  # of the company's accounts, that gave it
+    granted_by = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    approver = models.ForeignKey(Person, models.PROTECT, null=True, related_name="+")
+    company_group = models.CharField(max_length=200, blank=True)  # of the company's accounts, that gave it
     bootstrap = models.BooleanField(default=False)  # given by one alone, while there were too few people for two
-    since = models.DateTimeField(default=timezone.now)
-    last = models.DateField(null=True, blank=True)
-    ended = models.DateTimeField(null=True, blank=True)
+    granted_at = models.DateTimeField(default=timezone.now)
+    last_day = models.DateField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         """A role is held once."""
@@ -258,8 +277,8 @@ class Grant(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["person", "role", "product"],
-                condition=models.Q(ended=None),
-                name="role_held_once",
+                condition=models.Q(ended_at=None),
+                name="unique_role_grant",
                 nulls_distinct=False,
             )
         ]
@@ -270,28 +289,28 @@ class Grant(models.Model):
         return str(_(Role(self.role).label))
 
     @property
-    def holds(self) -> bool:
-        """Whether it holds now."""
-        return self.ended is None and (self.last is None or self.last >= today())
+    def in_force(self) -> bool:
+        """Whether it gives its role now."""
+        return self.ended_at is None and (self.last_day is None or self.last_day >= today())
 
 
-class Lapse(models.Model):
+class GrantExpiry(models.Model):
     """That the last day of a grant is over: recorded once, and what had counted on it judged again."""
 
     privileges = Privileges((READ,), (READ, ADD))
     written_by: frozenset[Action] = frozenset()
 
-    grant = models.OneToOneField(Grant, models.CASCADE, related_name="lapse")
-    noted = models.DateTimeField(default=timezone.now)
+    grant = models.OneToOneField(RoleGrant, models.CASCADE, related_name="expiry")
+    recorded_at = models.DateTimeField(default=timezone.now)
 
 
 class _Secret(models.Model):
     """Something that was shown once: only its hash is kept."""
 
-    hash = models.CharField(max_length=64, unique=True)
-    made = models.DateTimeField(default=timezone.now)
-    expires = models.DateTimeField()
-    ended = models.DateTimeField(null=True)
+    token_hash = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         """A shape, not a table."""
@@ -308,26 +327,26 @@ class _Secret(models.Model):
     def valid(cls, text: str) -> Any:
         """The one that was shown as `text`, if it still holds: rows, with their person."""
         manager: Any = cls._default_manager
-        still = {"ended": None, "expires__gt": timezone.now(), "person__active": True}
-        return manager.select_related("person").filter(hash=_hash(text), **still)
+        still = {"ended_at": None, "expires_at__gt": timezone.now(), "person__active": True}
+        return manager.select_related("person").filter(token_hash=_hash(text), **still)
 
 
 class Invitation(_Secret):
     """A link that lets one person in once, to set a password or a passkey."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
-    written_by = frozenset({Action.CHANGE_PERSON, Action.OWN_ACCOUNT})
+    written_by = frozenset({Action.CHANGE_PERSON, Action.MANAGE_OWN_ACCOUNT})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")
 
 
-class Token(_Secret):
+class ApiToken(_Secret):
     """A program's key to the API, for some actions, until a day."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
-    written_by = frozenset({Action.OWN_ACCOUNT, Action.CHANGE_PERSON, Action.ERASE_PERSONAL})
+    written_by = frozenset({Action.MANAGE_OWN_ACCOUNT, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA})
 
-    person = models.ForeignKey(Person, models.CASCADE, related_name="tokens")
+    person = models.ForeignKey(Person, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=100)
     scopes = models.JSONField(default=list)
     second_factor = models.BooleanField(default=False)

@@ -4,6 +4,7 @@ The ledger names nobody and stays. What lies beside it is erased by the worker, 
 entry, so that `verify` can say by which rule something is gone.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,33 +14,33 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.contrib.sessions.models import Session
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from muniment.errors import ErasedError
-from muniment.facts import canonical
 from muniment.facts.people import Person as KnownPerson
-from muniment.home.erasure import mentioning
-from muniment.ledger import entries, objects
-from muniment.policy.people import read_people
 from muniment.server import moments
 from muniment.server.changes.models import Change
-from muniment.server.connections.models import Afterwards, Delivery, Remembered, Shown, Statement
-from muniment.server.deployments.models import Glass, Sighting
+from muniment.server.connections.models import (
+    BypassReview,
+    CachedResponse,
+    FirstPush,
+    PostedStatus,
+    ReviewStatement,
+    WebhookDelivery,
+)
+from muniment.server.connections.pushers import forget_pushers
+from muniment.server.deployments.models import BreakGlassPermission, RunningArtifact
 from muniment.server.incidents.models import Incident
-from muniment.server.installation import home
-from muniment.server.people import document
-from muniment.server.people.models import Claim, Invitation, Message, Person, Token
-from muniment.server.policies.models import Leave
-from muniment.server.proposals.models import Answer, Proposal
-from muniment.server.record.entering import enter
-from muniment.server.record.models import ExceptionFile
-from muniment.server.secrets.models import Fetch, Secret
-from muniment.server.work import soon
+from muniment.server.installation import store
+from muniment.server.people.models import AccountVerification, ApiToken, Invitation, Message, Person
+from muniment.server.people.people_facts import people_of
+from muniment.server.requests.models import IdempotentResponse, Request
+from muniment.server.secrets.models import Secret, SecretRead
+from muniment.store.erasure import mentioning
+from muniment.workflows.erase import erase as erase_objects
+from muniment.workflows.erase import read_objects
 
-What = dict[str, Any]
 NAMELESS = "(erased)"
 
 
@@ -61,63 +62,74 @@ RULES = (
         _("to tell who was let in"),
         90,
         lambda moment: (
-            _gone(Invitation.objects.filter(expires__lt=moment)) + _gone(Token.objects.filter(expires__lt=moment))
+            _gone(Invitation.objects.filter(expires_at__lt=moment))
+            + _gone(ApiToken.objects.filter(expires_at__lt=moment))
         ),
     ),
-    Rule(_("messages"), _("to read again"), 180, lambda moment: _gone(Message.objects.filter(made__lt=moment))),
+    Rule(_("messages"), _("to read again"), 180, lambda moment: _gone(Message.objects.filter(created_at__lt=moment))),
     Rule(
         _("what environments reported to run"),
         _("to see what came there without leave"),
         365,
-        lambda moment: _gone(Sighting.objects.filter(last__lt=moment)),
+        lambda moment: _gone(RunningArtifact.objects.filter(last_seen_at__lt=moment)),
     ),
     Rule(
         _("incidents that were closed"),
         _("to see whether they come again"),
         3 * 365,
-        lambda moment: _gone(Incident.objects.filter(closed__lt=moment)),
+        lambda moment: _gone(Incident.objects.filter(closed_at__lt=moment)),
     ),
     Rule(
         _("who read secrets, by the vault's audit log"),
         _("to see that only pipelines do"),
         2 * 365,
-        lambda moment: _gone(Fetch.objects.filter(last__lt=moment)),
+        lambda moment: _gone(SecretRead.objects.filter(last_read_at__lt=moment)),
     ),
     Rule(
         _("answers of the API"),
         _("so that nothing is done twice"),
         7,
-        lambda moment: _gone(Answer.objects.filter(at__lt=moment)),
+        lambda moment: _gone(IdempotentResponse.objects.filter(created_at__lt=moment)),
     ),
     Rule(
         _("what forges told of, by ids"),
         _("so that nothing is taken twice"),
         30,
-        lambda moment: _gone(Delivery.objects.filter(received__lt=moment)),
+        lambda moment: _gone(WebhookDelivery.objects.filter(received_at__lt=moment)),
     ),
     Rule(
         _("answers of forges"),
         _("to ask again cheaply"),
         30,
-        lambda moment: _gone(Remembered.objects.filter(at__lt=moment)),
+        lambda moment: _gone(CachedResponse.objects.filter(cached_at__lt=moment)),
+    ),
+    Rule(
+        _("who pushed commits first"),
+        _("to know who contributed to a change"),
+        730,
+        lambda moment: forget_pushers(FirstPush.objects.filter(recorded_at__lt=moment)),
     ),
     Rule(
         _("what was shown at forges"),
         _("to find out what others post in our name"),
         90,
-        lambda moment: _gone(Shown.objects.filter(at__lt=moment)),
+        lambda moment: _gone(PostedStatus.objects.filter(posted_at__lt=moment)),
     ),
     Rule(
         _("what reviewers answered on our page"),
         _("to read again what a change was approved with"),
         400,
-        lambda moment: _gone(Statement.objects.filter(at__lt=moment).exclude(change__where=Change.Where.OPEN)),
+        lambda moment: _gone(
+            ReviewStatement.objects.filter(stated_at__lt=moment).exclude(change__state=Change.State.OPEN)
+        ),
     ),
     Rule(
         _("who let an escape stay, and why"),
         _("to tell an auditor"),
         1100,
-        lambda moment: _gone(Afterwards.objects.filter(at__lt=moment, arrival__incident__closed__isnull=False)),
+        lambda moment: _gone(
+            BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)
+        ),
     ),
 )
 
@@ -131,92 +143,66 @@ def keep_to_rules() -> None:
 
 def known_as(person: Person) -> KnownPerson:
     """Who they are to the core: every name by which objects may speak of them."""
-    found = next(one for one in read_people(document.text(), "the tables").persons if one.id == person.slug)
+    found = people_of().by_id[person.pk]
     emails = (*found.emails, *([person.email] if person.email else []))
     return KnownPerson(
-        found.id, found.name, tuple(dict.fromkeys(emails)), found.keys, found.accounts, (), active=False, writes=()
+        *(found.id, found.name, tuple(dict.fromkeys(emails)), found.keys, found.accounts, ()),
+        active=False,
+        write_access=(),
+        handle=found.handle,
     )
 
 
 def kept_of(person: Person) -> dict[str, Any]:
     """All that is kept of a person, for themselves (GDPR, article 15): what stands in tables, and beside the ledger."""
-    beside = dict(_objects())
+    beside = dict(read_objects(store()))
     speaking = mentioning(beside.items(), known_as(person))
     return {
-        "person": {"id": person.slug, "name": person.name, "email": person.email, "active": person.active},
-        "accounts": list(person.accounts.values("kind", "value", "proof", "since", "numbered__number")),
-        "roles": list(person.grants.values("role", "product__slug", "since", "ended", "bootstrap")),
+        "person": {
+            "id": person.pk,
+            "handle": person.slug,
+            "name": person.name,
+            "email": person.email,
+            "active": person.active,
+        },
+        "accounts": list(person.accounts.values("kind", "value", "verification", "linked_at", "forge_account__number")),
+        "roles": list(person.role_grants.values("role", "product__slug", "granted_at", "ended_at", "bootstrap")),
         "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
         "company_accounts": list(SocialAccount.objects.filter(user=person).values("provider", "uid", "date_joined")),
-        "claims": list(Claim.objects.filter(person=person).values("kind", "value", "made")),
-        "tokens": list(person.tokens.values("name", "made", "expires", "ended", "scopes")),
-        "asked": list(Proposal.objects.filter(asker=person).values("told", "reason", "asked", "state")),
+        "account_verifications": list(
+            AccountVerification.objects.filter(person=person).values("kind", "value", "created_at")
+        ),
+        "tokens": list(person.api_tokens.values("name", "created_at", "expires_at", "ended_at", "scopes")),
+        "requests": list(Request.objects.filter(requester=person).values("summary", "reason", "requested_at", "state")),
         "incidents": list(
-            Incident.objects.filter(Q(owner=person) | Q(closer=person) | Q(involved__contains=[person.slug])).values(
-                "kind", "told", "opened", "closed", "cause"
-            )
+            Incident.objects.filter(
+                Q(owner=person) | Q(closed_by=person) | Q(involved_people__contains=[person.pk])
+            ).values("kind", "summary", "opened_at", "closed_at", "cause")
         ),
         "secrets": list(
-            Secret.objects.filter(by=person).values(
-                "environment__product__slug", "environment__name", "name", "changed"
+            Secret.objects.filter(set_by=person).values(
+                "environment__product__slug", "environment__name", "name", "set_at"
             )
         ),
-        "broken_glass": list(
-            Glass.objects.filter(Q(asker=person) | Q(second=person)).values("artifact", "reason", "since", "until")
+        "break_glass_permissions": list(
+            BreakGlassPermission.objects.filter(Q(requester=person) | Q(approver=person)).values(
+                "artifact", "reason", "created_at", "expires_at"
+            )
         ),
-        "reviews": list(Statement.objects.filter(person=person).values("head", "target", "verdict", "words", "at")),
-        "reviews_afterwards": list(Afterwards.objects.filter(person=person).values("arrival__commit", "reason", "at")),
-        "messages": list(person.messages.values("text", "made", "read")),
-        "record": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
+        "reviews": list(
+            ReviewStatement.objects.filter(person=person).values("head", "target", "kind", "answers", "stated_at")
+        ),
+        "bypass_reviews": list(
+            BypassReview.objects.filter(reviewer=person).values("branch_update__commit", "reason", "reviewed_at")
+        ),
+        "messages": list(person.messages.values("text", "created_at", "read_at")),
+        "record_details": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
     }
-
-
-def check_erase(what: What) -> None:
-    """ValueError for somebody who is active, kept for a claim, or erased already."""
-    person = _person(what)
-    if person.active:
-        raise ValueError(_("They have to leave first."))
-    if person.held:
-        raise ValueError(_("It is kept for a legal claim: %(held)s") % {"held": person.held})
-    if person.erased:
-        raise ValueError(_("It was erased already."))
-
-
-def erase(what: What, asker: str, second: str | None) -> None:
-    """Have the worker erase it: first what lies beside the ledger, while the tables still say what to look for.
-
-    Their exceptions end here: what proves that they asked or agreed is about to go, and the worker may not write them.
-    """
-    person = _person(what)
-    theirs = Leave.objects.filter(Q(asker=person) | Q(granter=person))
-    ExceptionFile.objects.filter(name__in=theirs.values("slug")).delete()
-    theirs.filter(ended=None).update(ended=timezone.now())
-    words = _words(known_as(person))
-    over = Leave.objects.filter(Q(expires__lt=timezone.now()) | ~Q(ended=None)).values_list("slug", "reason")
-    ExceptionFile.objects.filter(name__in=[slug for slug, reason in over if words.search(reason)]).delete()
-    soon("erase-person", person=person.pk)
-
-
-def check_hold(what: What) -> None:
-    """ValueError for somebody of whom nothing is left."""
-    if _person(what).erased:
-        raise ValueError(_("It was erased already."))
-
-
-def hold(what: What, asker: str, second: str | None) -> None:
-    """Keep everything for a claim, or no longer."""
-    Person.objects.filter(slug=what["id"]).update(held=what["reason"])
 
 
 def erase_beside(person: Person) -> int:
     """Erase the objects that speak of a person; how many. For the worker. Stopped half-way, it is run again."""
-    with transaction.atomic():
-        found = mentioning(_objects(), known_as(person))
-        erased = objects.Erased(found, "the person asked for it", objects.salt())
-        entry = entries.Erasure(time=moments.now(), object=canonical.digest_of(erased), objects=len(found))
-        row = enter(entry, (erased,))
-        home().erase(found, f"under the rule 'a person asked for it', record {row.pk}")
-    return len(found)
+    return erase_objects(store(), known_as(person), "a person asked for it", moments.now())[0]
 
 
 def erase_texts(person: Person) -> int:
@@ -224,8 +210,33 @@ def erase_texts(person: Person) -> int:
 
     What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know: docs/privacy.md.
     """
-    words = _words(known_as(person))
+    words = words_naming(known_as(person))
+    end_requests_naming(words, Request.objects.all())  # those that came since the erasure was approved
     return sum(_erase_texts(model, words) for model in apps.get_models() if hasattr(model, "free_texts"))
+
+
+def end_requests_naming(words: re.Pattern[str], rows: "QuerySet[Request]") -> None:
+    """End the requests that still wait and whose act names somebody: it cannot be changed without its digest."""
+    waiting = rows.filter(state=Request.State.WAITING)
+    Request.withdraw(waiting.filter(pk__in=[row.pk for row in waiting if _is_named(words, row.act)]))
+
+
+def _is_named(words: re.Pattern[str], act: str) -> bool:
+    """Whether an act names somebody; one that cannot be read may."""
+    try:
+        return any(words.search(text) for text in _texts_in(json.loads(act)))
+    except ValueError:
+        return True
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    """Every text of a JSON value, as people typed it: in JSON itself, a line would begin with the n of its escape."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from (text for one in value.values() for text in _texts_in(one))
+    elif isinstance(value, list):
+        yield from (text for one in value for text in _texts_in(one))
 
 
 def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
@@ -244,33 +255,16 @@ def _without(words: re.Pattern[str], value: Any) -> Any:
     return words.sub(NAMELESS, value) if isinstance(value, str) else [words.sub(NAMELESS, text) for text in value]
 
 
-def _words(known: KnownPerson) -> re.Pattern[str]:
-    """What names them, as whole words, the longest first, in any case. A login counts without its forge too."""
+def words_naming(known: KnownPerson) -> re.Pattern[str]:
+    """A pattern of what names a person, as whole words, in any case. A login counts without its forge too."""
     logins = (account.partition("/")[2] for account in known.accounts)
-    texts = {known.id, known.name, *known.emails, *known.keys, *known.accounts, *logins} - {""}
+    texts = {known.id, known.handle, known.name, *known.emails, *known.keys, *known.accounts, *logins} - {""}
     longest = sorted(texts, key=len, reverse=True)
     return re.compile(rf"(?<![\w@.-])(?:{'|'.join(_spaced(text) for text in longest)})(?![\w@-])", re.IGNORECASE)
 
 
 def _spaced(text: str) -> str:
     return r"\s+".join(map(re.escape, text.split()))
-
-
-def _objects() -> Iterator[tuple[str, bytes]]:
-    for digest in home().objects():
-        try:
-            data = home().get(digest)
-        except ErasedError:
-            continue
-        if data is not None:
-            yield digest, data
-
-
-def _person(what: What) -> Person:
-    found = Person.objects.filter(slug=what["id"]).first()
-    if found is None:
-        raise ValueError(_("There is nobody of that id."))
-    return found
 
 
 def _gone(rows: Any) -> int:

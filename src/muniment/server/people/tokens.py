@@ -2,16 +2,16 @@
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor
-from muniment.server.people.models import Token
-from muniment.server.record.entering import code
+from muniment.server.people.models import ApiToken
+from muniment.server.records.entering import code
 
 _BY_CODE = {code(action): action for action in Action}
 
 
-def actor_of_token(token: Token) -> Actor:
+def actor_of_token(token: ApiToken) -> Actor:
     """The person with the roles of now. A scope that no action has any more is for nothing."""
     return Actor(
-        person=token.person.slug,
+        person=token.person.pk,
         active=token.person.active,
         grants=token.person.roles(),
         second_factor=token.second_factor,

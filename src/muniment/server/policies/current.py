@@ -1,17 +1,13 @@
-"""The policy in force, read once for each text."""
+"""The policy in force."""
 
-from functools import lru_cache
-
-from muniment.policy.document import read_policy
 from muniment.policy.model import Clause, Policy
-from muniment.server.installation import home
-from muniment.server.record.home import POLICY
+from muniment.server.installation import store
 
 
 def policy() -> Policy | None:
     """The policy in force; None if there is none. Raises PolicyError."""
-    text = home().policy_text()
-    return None if text is None else read(text)
+    found = store().policy()
+    return None if found is None else found.policy
 
 
 def clauses() -> tuple[Clause, ...]:
@@ -23,10 +19,4 @@ def clauses() -> tuple[Clause, ...]:
 def protected() -> tuple[str, ...]:
     """The patterns of the branches that it protects."""
     found = policy()
-    return found.protected if found is not None else ()
-
-
-@lru_cache(maxsize=64)
-def read(text: str) -> Policy:
-    """A policy, read once. Raises PolicyError."""
-    return read_policy(text, POLICY)
+    return found.protected_branches if found is not None else ()

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.decision.comparison import Difference
 from muniment.policy.model import Clause
-from muniment.server.policies.models import Trial
+from muniment.server.policies.models import PolicyTrial
 
 
 class Side(Struct, frozen=True):
@@ -26,7 +25,7 @@ class Side(Struct, frozen=True):
         """Its words: the new ones if there are any."""
         found = self.new or self.old
         if found is None:
-            raise ValueError(_("a side is of a clause"))
+            raise LookupError("neither policy has the clause")
         return found
 
     @property
@@ -36,7 +35,7 @@ class Side(Struct, frozen=True):
 
 
 def sides(
-    new: Sequence[Clause], old: Sequence[Clause], differences: Iterable[Difference], trials: Iterable[Trial]
+    new: Sequence[Clause], old: Sequence[Clause], differences: Iterable[Difference], trials: Iterable[PolicyTrial]
 ) -> Iterator[Side]:
     """Every clause of either: those of the new policy in its order, then what it no longer has."""
     after = {clause.id: clause for clause in new}
@@ -50,11 +49,11 @@ def sides(
         yield Side(after.get(name), before.get(name), tuple(changed.get(name, ())), *stopped)
 
 
-def _counts(trials: Iterable[Trial]) -> dict[str, tuple[int | None, int | None]]:
+def _counts(trials: Iterable[PolicyTrial]) -> dict[str, tuple[int | None, int | None]]:
     """Over all repositories, for each clause: how many changes it did not hold for, now and then."""
     found: dict[str, tuple[int | None, int | None]] = {}
     for trial in trials:
-        for clause, (now, then) in trial.clauses.items():
+        for clause, (now, then) in trial.unmet_by_clause.items():
             one, two = found.get(clause, (None, None))
             found[clause] = (_sum(one, now), _sum(two, then))
     return found

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from django.contrib import messages
-from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,17 +11,35 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource, products
+from muniment.facts.statements import PEOPLE_TO_LIFT
 from muniment.policy.document import read_policy
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import acting, anywhere, may, requires
-from muniment.server.pages import given, page, tried
-from muniment.server.policies import acts, asking
+from muniment.server.installation import store
+from muniment.server.pages import page
 from muniment.server.policies.current import clauses
-from muniment.server.policies.models import Freeze, Gentle, Leave, Source, Trial, Version
+from muniment.server.policies.differences import find_differences
+from muniment.server.policies.exception_acts import EndException, RequestException
+from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
+from muniment.server.policies.models import (
+    Freeze,
+    MonitoringPeriod,
+    PolicyException,
+    PolicySource,
+    PolicyTrial,
+    PolicyVersion,
+)
+from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
 from muniment.server.policies.sides import sides
+from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
+from muniment.server.policies.version_acts import LARGEST, ApplyPolicy, DraftPolicy
 from muniment.server.products.reach import repositories_of
 from muniment.server.products.views import of as of_product
-from muniment.server.record.home import POLICY
+from muniment.server.records.store import POLICY
+from muniment.server.requests.submission import submit_act
+from muniment.workflows import freezing
+
+LARGEST_FILE = 4 * LARGEST + 4  # bytes: one character more than is allowed takes four
 
 
 @require_GET
@@ -33,67 +50,54 @@ def policy(request: HttpRequest) -> HttpResponse:
         request,
         "policies/policy.html",
         {
-            "current": Version.objects.filter(holds=True).select_related("by", "second").first(),
+            "current": PolicyVersion.objects.filter(in_force=True).select_related("proposed_by", "approver").first(),
             "clauses": clauses(),
-            "page": page(request, Version.objects.select_related("by", "second")),
-            "may_propose": may(request, Action.PROPOSE_POLICY),
-            "source": Source.objects.select_related("repository").first(),
-            "repositories": repositories_of(acting(request), Action.SEE_STATE),
-            "freezes": Freeze.objects.filter(lifted=None).select_related("person"),
+            "page": page(request, PolicyVersion.objects.select_related("proposed_by", "approver")),
+            "may_propose": may(request, Action.DRAFT_POLICY),
+            "source": PolicySource.objects.select_related("repository").first(),
+            "freezes": Freeze.current(),
+            "missing_lifters": _missing_lifters(),
             "may_freeze": may(request, Action.FREEZE),
         },
     )
 
 
 @require_http_methods(["GET", "POST"])
-@requires(Action.PROPOSE_POLICY)
+@requires(Action.DRAFT_POLICY)
 def propose(request: HttpRequest) -> HttpResponse:
-    """Write the next policy. Nothing holds yet: its page shows first what it would change."""
-    current = Version.objects.filter(holds=True).first()
-    text, note, problem = (current.text if current else ""), "", ""
+    """Draft the next policy. Nothing is in force by that: the draft's page shows first what it would change."""
     if request.method == "POST":
-        text, note = _sent(request)
-        try:
-            with transaction.atomic():
-                version = asking.propose(acting(request), text, note)
-        except ValueError as error:
-            problem = str(error)
-        else:
-            return redirect("version", version.pk)
-    return render(request, "policies/propose.html", {"text": text, "note": note, "problem": problem})
+        return submit_act(
+            request, DraftPolicy, {}, "", "propose", sent=_sent(request), answer=lambda row: redirect("version", row.pk)
+        )
+    current = PolicyVersion.objects.filter(in_force=True).first()
+    return render(request, "policies/propose.html", {"text": current.text if current else ""})
+
+
+def _sent(request: HttpRequest) -> QueryDict:
+    """The form; a file that came with it stands for the typed text. A sign for each byte that is no UTF-8."""
+    sent, file = request.POST.copy(), request.FILES.get("file")
+    if file is not None and file.size:
+        sent["text"] = file.read(LARGEST_FILE).decode("utf-8", "replace")
+    return sent
 
 
 @require_POST
-@requires(Action.PROPOSE_POLICY)
+@requires(Action.DRAFT_POLICY)
 def source(request: HttpRequest) -> HttpResponse:
     """Name the branch that policies are read from, or none."""
-    fields = given(request, ("repository", "branch", "path"))
-
-    def act_() -> object:
-        return asking.read_from(acting(request), fields["repository"], fields["branch"], fields["path"])
-
-    return tried(request, act_, _("Done."), "policy")
-
-
-def _sent(request: HttpRequest) -> tuple[str, str]:
-    """The text, typed or in a file. What is not UTF-8 is told as such, never repaired."""
-    file = request.FILES.get("file")
-    fields = given(request, ("text", "note"))
-    text = fields["text"].replace("\r\n", "\n")
-    if file is not None and file.size and file.size <= asking.LARGEST:
-        text = file.read().decode("utf-8", "replace")
-    return text, fields["note"][:2000]
+    return submit_act(request, (SetPolicySource, RemovePolicySource), {}, _("Done."), "policy")
 
 
 @require_GET
 @requires(Action.SEE_POLICY)
 def version(request: HttpRequest, number: int) -> HttpResponse:
     """One version: what it changes against the one in force, and what it would have done to the last 90 days."""
-    found = get_object_or_404(Version.objects.select_related("by", "second"), pk=number)
-    differences = acts.differences(found.text) if found.applied is None else ()
-    old = clauses() if found.applied is None else ()
-    shown = products(acting(request), Action.SEE_STATE)
-    trials = Trial.objects.filter(version=found).select_related("repository__product")
+    found = get_object_or_404(PolicyVersion.objects.select_related("proposed_by", "approver"), pk=number)
+    differences = find_differences(found.text) if found.applied_at is None else ()
+    old = clauses() if found.applied_at is None else ()
+    shown = products(acting(request), Action.SEE_PRODUCT)
+    trials = PolicyTrial.objects.filter(version=found).select_related("repository__product")
     if shown is not None:
         trials = trials.filter(repository__product__slug__in=shown)
     return render(
@@ -106,7 +110,7 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
             "whole": [one for one in differences if not one.clause],
             "sides": list(sides(read_policy(found.text, POLICY).clauses, old, differences, trials)),
             "trials": trials,
-            "may_apply": may(request, Action.APPLY_POLICY) and found.applied is None,
+            "may_apply": may(request, Action.APPLY_POLICY) and found.applied_at is None,
         },
     )
 
@@ -114,9 +118,8 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 @requires(Action.APPLY_POLICY)
 def apply(request: HttpRequest, number: int) -> HttpResponse:
-    """Have it hold: at once if it is stricter, else once a second security officer agrees."""
-    found = get_object_or_404(Version, pk=number, applied=None)
-    return tried(request, lambda: asking.apply(acting(request), found), _("It holds."), "policy")
+    """Put it in force: at once if it is nowhere weaker, else once a second security officer approves."""
+    return submit_act(request, ApplyPolicy, {"version": number}, _("It is in force."), "policy")
 
 
 @require_GET
@@ -124,36 +127,26 @@ def apply(request: HttpRequest, number: int) -> HttpResponse:
 def exceptions(request: HttpRequest) -> HttpResponse:
     """The exceptions of products that one may see: those in force, those that ended."""
     shown = products(acting(request), Action.SEE_EXCEPTIONS)
-    rows = Leave.objects.select_related("repository__product", "asker", "granter")
+    rows = PolicyException.objects.select_related("repository__product", "requester", "approver")
     if shown is not None:
         rows = rows.filter(repository__product__slug__in=shown)
     found = page(request, rows)
     now = timezone.now()
     for row in found.rows:
-        row.over = row.ended is not None or row.expires <= now
+        row.over = row.ended_at is not None or row.expires_at <= now
         row.may_end = not row.over and may(request, Action.END_EXCEPTION, Resource(product=row.repository.product.slug))
-    may_ask = repositories_of(acting(request), Action.ASK_EXCEPTION).exists()
-    return render(request, "policies/exceptions.html", {"page": found, "may_ask": may_ask})
+    may_request = repositories_of(acting(request), Action.REQUEST_EXCEPTION).exists()
+    return render(request, "policies/exceptions.html", {"page": found, "may_request": may_request})
 
 
 @require_http_methods(["GET", "POST"])
-@requires(Action.ASK_EXCEPTION, anywhere)
+@requires(Action.REQUEST_EXCEPTION, anywhere)
 def ask_exception(request: HttpRequest) -> HttpResponse:
-    """Ask for one. ask() looks whether this person may, for that product."""
-    repositories = repositories_of(acting(request), Action.ASK_EXCEPTION)
-    filled: dict[str, str] = {"days": "14", "branch": "refs/heads/main", **_prefilled(request, repositories)}
-    problem = ""
+    """Request an exception, for a product for which this person may."""
     if request.method == "POST":
-        filled = given(request, ("repository", "clause", "branch", "head", "reason", "days"))
-        try:
-            with transaction.atomic():
-                asking.exception(acting(request), filled)
-        except ValueError as error:
-            problem = str(error)
-        else:
-            messages.success(request, _("Asked. A security officer other than you has to agree."))
-            return redirect("exceptions")
-    context = {"repositories": repositories, "clauses": clauses(), "filled": filled, "problem": problem}
+        return submit_act(request, RequestException, {}, _("Done."), "exceptions")
+    repositories = repositories_of(acting(request), Action.REQUEST_EXCEPTION)
+    context = {"may_request": repositories.exists(), "filled": _prefilled(request, repositories)}
     return render(request, "policies/ask.html", context)
 
 
@@ -170,8 +163,16 @@ def _prefilled(request: HttpRequest, repositories: Any) -> dict[str, str]:
 
 def of_exception(request: HttpRequest, slug: str, **_: Any) -> Resource:
     """The product of an exception."""
-    gentle = Gentle.objects.filter(slug=slug).values_list("product__slug", flat=True).first()
-    found = gentle or Leave.objects.filter(slug=slug).values_list("repository__product__slug", flat=True).first()
+    return _product_of(PolicyException.objects.filter(slug=slug).values_list("repository__product__slug", flat=True))
+
+
+def of_monitoring(request: HttpRequest, slug: str, **_: Any) -> Resource:
+    """The product of a monitoring period."""
+    return _product_of(MonitoringPeriod.objects.filter(slug=slug).values_list("product__slug", flat=True))
+
+
+def _product_of(rows: "QuerySet[Any, str]") -> Resource:
+    found = rows.first()
     if found is None:
         raise Http404
     return Resource(product=found)
@@ -181,36 +182,39 @@ def of_exception(request: HttpRequest, slug: str, **_: Any) -> Resource:
 @requires(Action.END_EXCEPTION, of_exception)
 def end_exception(request: HttpRequest, slug: str) -> HttpResponse:
     """End one early."""
-    product = of_exception(request, slug).product
-    return tried(request, lambda: asking.end_exception(acting(request), slug, product), _("It is ended."), "exceptions")
+    return submit_act(request, EndException, {"exception": slug}, _("It is ended."), "exceptions")
 
 
 @require_POST
-@requires(Action.REPORT_ONLY, of_product)
-def gently(request: HttpRequest, slug: str) -> HttpResponse:
-    """Have a clause only report for a product until a day; a second person agrees."""
-    fields = given(request, ("clause", "until", "reason"))
+@requires(Action.START_MONITORING, of_product)
+def start_monitoring(request: HttpRequest, slug: str) -> HttpResponse:
+    """Put a clause into monitoring for a product; a second person approves."""
+    return submit_act(request, StartMonitoring, {"product": slug}, _("Done."), "product", slug)
 
-    def act_() -> object:
-        return asking.gently(acting(request), slug, fields["clause"], fields["until"], fields["reason"])
 
-    return tried(request, act_, _("Done."), "product", slug)
+@require_POST
+@requires(Action.END_EXCEPTION, of_monitoring)
+def end_monitoring(request: HttpRequest, slug: str) -> HttpResponse:
+    """End a monitoring period early."""
+    back = of_monitoring(request, slug).product
+    return submit_act(request, EndMonitoring, {"period": slug}, _("It is ended."), "product", back)
 
 
 @require_POST
 @requires(Action.FREEZE)
 def freeze(request: HttpRequest) -> HttpResponse:
-    """Stop all merges, or rehearse it."""
-    fields = given(request, ("reason", "rehearsal"))
-
-    def act_() -> object:
-        return asking.freeze(acting(request), fields["reason"], rehearsal=fields["rehearsal"] == "on")
-
-    return tried(request, act_, _("Done."), "policy")
+    """Freeze merges and deployments, or drill it."""
+    return submit_act(request, StartFreeze, {}, _("Done."), "policy")
 
 
 @require_POST
-@requires(Action.UNFREEZE)
+@requires(Action.LIFT_FREEZE)
 def unfreeze(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask for merges to go on; a second security officer agrees."""
-    return tried(request, lambda: asking.lift(acting(request), slug), _("Lifted."), "policy")
+    """Request that a freeze is lifted; a second security officer approves."""
+    return submit_act(request, LiftFreeze, {"freeze": slug}, _("Lifted."), "policy")
+
+
+def _missing_lifters() -> int:
+    """How many more people need the security role everywhere before a freeze can be lifted."""
+    people = store().people()
+    return freezing.missing_lifters(people) if people is not None else PEOPLE_TO_LIFT

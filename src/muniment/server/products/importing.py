@@ -1,134 +1,135 @@
-"""Products from a file: CSV with a header line, or TOML. Read strictly, taken whole or not at all."""
+"""Products from a file: CSV with a header line, or TOML. Each runs the acts of pages; all are added or none is."""
 
 import csv
 import io
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
-from muniment.access.actions import Action
 from muniment.access.authorize import Actor
+from muniment.errors import ActInputError, ParseError, RefusedError
+from muniment.server.acts.act import Act
+from muniment.server.acts.inputs import InputCode
+from muniment.server.acts.parser import parse_act
+from muniment.server.products.environment_acts import AddEnvironment
 from muniment.server.products.models import SIGNALS
-from muniment.server.proposals.doing import ask
+from muniment.server.products.product_acts import AddProduct
+from muniment.server.products.repository_acts import AddRepository
+from muniment.server.requests.execution import perform_act
 
 COLUMNS = ("id", "name", "repository", "path", "environments", *SIGNALS)
 _LARGEST = 1 << 20  # bytes
 _MOST = 5_000
-_ANSWERS = ("", "yes", "no")
 
 
 class Row(Struct, frozen=True):
-    """One product: `repositories` are (name, path); each signal is "yes", "no", or "" for not known."""
+    """One product as a file has it: where it stands there, and the fields of each act that adds a part of it."""
 
-    id: str
-    name: str
-    repositories: tuple[tuple[str, str], ...]
-    environments: tuple[str, ...]
-    signals: dict[str, str]
+    place: str
+    product: dict[str, object]
+    repositories: tuple[dict[str, object], ...]
+    environments: tuple[dict[str, object], ...]
+
+    def acts(self) -> Iterator[tuple[type[Act], dict[str, object]]]:
+        """Each act with its fields, in the order in which they are performed."""
+        yield AddProduct, self.product
+        yield from ((AddRepository, {**one, "product": self.product["id"]}) for one in self.repositories)
+        yield from ((AddEnvironment, {**one, "product": self.product["id"]}) for one in self.environments)
 
 
-def read(name: str, data: bytes) -> tuple[Row, ...]:
-    """The products in a file whose name ends in .csv or .toml. Raises ValueError with line and what was expected."""
+def read_products(name: str, data: bytes) -> tuple[Row, ...]:
+    """The products in a file whose name ends in .csv or .toml. Raises ParseError, which names the place."""
     if len(data) > _LARGEST:
-        raise ValueError(_("The file is larger than one megabyte."))
+        raise _malformed(_("The file is larger than one megabyte."), InputCode.TOO_LONG)
     try:
         text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(_("The file is not UTF-8 text.")) from error
+    except UnicodeDecodeError:
+        raise _malformed(_("The file is not UTF-8 text."), InputCode.NOT_TEXT) from None
     if name.lower().endswith(".toml"):
-        rows = _toml(text)
+        rows = _read_toml(text)
     elif name.lower().endswith(".csv"):
-        rows = _csv(text)
+        rows = _read_csv(text)
     else:
-        raise ValueError(_("The file's name has to end in .csv or .toml."))
+        raise _malformed(_("The file's name has to end in .csv or .toml."))
     if not rows:
-        raise ValueError(_("The file has no product."))
+        raise _malformed(_("The file has no product."), InputCode.MISSING)
     if len(rows) > _MOST:
-        raise ValueError(_("The file has more than %(most)s products.") % {"most": _MOST})
+        raise _malformed(_("The file has more than %(most)s products.") % {"most": _MOST}, InputCode.TOO_LONG)
     return rows
 
 
-def take(actor: Actor, rows: tuple[Row, ...]) -> int:
-    """Add these products; how many. In a transaction, for what one of them cannot be nobody is. Raises as `ask`."""
+def import_products(actor: Actor, rows: tuple[Row, ...]) -> int:
+    """Add these products; how many. In a transaction: if one cannot be added, none is. Raises as `perform_act`, and
+    ActInputError; both name the place of the product in the file.
+    """
     for row in rows:
-        _take(actor, row)
+        for cls, fields in row.acts():
+            try:
+                perform_act(actor, parse_act(cls, fields, actor))
+            except ActInputError as error:
+                raise ActInputError(
+                    tuple(one._replace(label=f"{row.place}: {one.label}") for one in error.problems)
+                ) from None
+            except RefusedError as error:
+                raise RefusedError(error.code, f"{row.place}: {error.message}", error.remedy) from None
     return len(rows)
 
 
-def _take(actor: Actor, row: Row) -> None:
-    what = {"id": row.id, "name": row.name, **row.signals}
-    ask(actor, Action.ADD_PRODUCT, what, f"add the product {row.name}")
-    for name, path in row.repositories:
-        more = {"id": row.id, "do": "repository", "name": name, "path": path}
-        ask(actor, Action.CHANGE_PRODUCT, more, f"repository of {row.id}: {name}", product=row.id)
-    for name in row.environments:
-        more = {"id": row.id, "do": "environment", "name": name}
-        ask(actor, Action.CHANGE_PRODUCT, more, f"environment of {row.id}: {name}", product=row.id)
-
-
-def _csv(text: str) -> tuple[Row, ...]:
+def _read_csv(text: str) -> tuple[Row, ...]:
     reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
-        odd = [column for column in reader.fieldnames or () if column not in COLUMNS]
-        if odd or not {"id", "name"} <= set(reader.fieldnames or ()):
-            raise ValueError(
+        names = list(reader.fieldnames or ())
+        if set(names) - set(COLUMNS) or not {"id", "name"} <= set(names) or len(set(names)) != len(names):
+            raise _malformed(
                 _("Line 1: the columns are id and name, and any of %(text)s.") % {"text": ", ".join(COLUMNS[2:])}
             )
-        return tuple(_line(reader.line_num, row) for row in reader)
+        return tuple(_read_line(reader.line_num, row) for row in reader)
     except csv.Error as error:
-        raise ValueError(_("Line %(line_num)s: %(error)s.") % {"line_num": reader.line_num, "error": error}) from error
+        sentence = _("Line %(line_num)s: %(error)s.") % {"line_num": reader.line_num, "error": error}
+        raise _malformed(sentence) from None
 
 
-def _line(number: int, row: dict[str, Any]) -> Row:
+def _read_line(number: int, row: dict[str, Any]) -> Row:
     if None in row or None in row.values():
-        raise ValueError(_("Line %(number)s: it has more or fewer fields than the first line.") % {"number": number})
+        raise _malformed(_("Line %(number)s: it has more or fewer fields than the first line.") % {"number": number})
     path = row.get("path", "")
-    repositories = ((row.get("repository") or row["id"], path),) if path else ()
-    environments = tuple(word for word in row.get("environments", "").split() if word)
-    signals = {signal: _answer(f"Line {number}", signal, row.get(signal, "")) for signal in SIGNALS}
-    return Row(row["id"], row["name"], repositories, environments, signals)
+    return Row(
+        _("Line %(number)s") % {"number": number},
+        {name: row.get(name, "") for name in ("id", "name", *SIGNALS)},
+        ({"name": row.get("repository") or row["id"], "path": path},) if path else (),
+        tuple({"name": name} for name in row.get("environments", "").split()),
+    )
 
 
-def _toml(text: str) -> tuple[Row, ...]:
+def _read_toml(text: str) -> tuple[Row, ...]:
     try:
         top = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(_("This is no TOML: %(error)s.") % {"error": error}) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise _malformed(_("This is no TOML: %(error)s.") % {"error": error}) from None
     found = top.pop("product", None)
     if top or not isinstance(found, list):
-        raise ValueError(_("The file holds [[product]] tables and nothing else."))
-    return tuple(_table(number, table) for number, table in enumerate(found, 1))
+        raise _malformed(_("The file holds [[product]] tables and nothing else."))
+    return tuple(_read_table(_("Product %(number)s") % {"number": number}, row) for number, row in enumerate(found, 1))
 
 
-def _table(number: int, table: Any) -> Row:
-    where = f"Product {number}"
-    known = {"id", "name", "repositories", "environments", *SIGNALS}
-    if not isinstance(table, dict) or set(table) - known or not {"id", "name"} <= set(table):
-        raise ValueError(
-            _("%(where)s: it has id and name, and any of %(text)s.")
-            % {"where": where, "text": ", ".join(sorted(known - {"id", "name"}))}
-        )
+def _read_table(place: str, table: Any) -> Row:
+    parts = {"repositories", "environments"}
+    if not isinstance(table, dict) or not {"id", "name"} <= set(table):
+        raise _malformed(_("%(where)s: it is a table with id and name.") % {"where": place})
     repositories, environments = table.get("repositories", {}), table.get("environments", [])
-    texts = [table["id"], table["name"]]
-    if isinstance(repositories, dict) and isinstance(environments, list):
-        texts += [*repositories.values(), *environments]
-    else:
-        texts.append(None)
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError(
-            _('%(where)s: repositories is a table of name = "path", environments a list of names.') % {"where": where}
-        )
-    signals = {signal: _answer(where, signal, table.get(signal, "")) for signal in SIGNALS}
-    return Row(table["id"], table["name"], tuple(repositories.items()), tuple(environments), signals)
+    if not isinstance(repositories, dict) or not isinstance(environments, list):
+        sentence = _('%(where)s: repositories is a table of name = "path", environments a list of names.')
+        raise _malformed(sentence % {"where": place})
+    return Row(
+        place,
+        {name: value for name, value in table.items() if name not in parts},
+        tuple({"name": name, "path": path} for name, path in repositories.items()),
+        tuple({"name": name} for name in environments),
+    )
 
 
-def _answer(where: str, signal: str, value: Any) -> str:
-    if value is True or value is False:
-        return "yes" if value else "no"
-    if value not in _ANSWERS:
-        raise ValueError(
-            _("%(where)s: %(signal)s is yes or no, or empty if it is not known.") % {"where": where, "signal": signal}
-        )
-    return str(value)
+def _malformed(sentence: str, code: InputCode = InputCode.MALFORMED) -> ParseError:
+    return ParseError(code, sentence, _("Correct the file, and import it again: nothing of it was added."))

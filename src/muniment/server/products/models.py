@@ -13,7 +13,8 @@ from muniment.ledger import objects
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 
 _ALL = (READ, ADD, CHANGE, DROP)
-_SLUG = RegexValidator(r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?\Z", "Small letters, digits and - between them.")
+SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
+_SLUG = RegexValidator(rf"^{SLUG_PATTERN}\Z", "Small letters, digits and - between them.")
 FORGE = "forge:"  # before the path of a repository that lives at one
 SIGNALS = ("deployed", "has_users", "holds_personal_data", "supported")
 
@@ -30,9 +31,9 @@ class Product(models.Model):
     has_users = models.BooleanField(null=True, blank=True)
     holds_personal_data = models.BooleanField(null=True, blank=True)
     supported = models.BooleanField("is supported", null=True, blank=True)
-    sensitive = models.TextField("sensitive paths", blank=True)
-    since = models.DateTimeField(default=timezone.now)
-    retired = models.DateTimeField(null=True, blank=True)
+    sensitive_patterns = models.TextField("sensitive paths", blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         """In the order of pages."""
@@ -46,12 +47,12 @@ class Product(models.Model):
     @property
     def active(self) -> bool:
         """Whether reviews and deadlines hold for it: unknown is yes."""
-        return self.retired is None
+        return self.retired_at is None
 
     @property
     def sensitive_paths(self) -> tuple[str, ...]:
         """One pattern a line."""
-        return tuple(line.strip() for line in self.sensitive.splitlines() if line.strip())
+        return tuple(line.strip() for line in self.sensitive_patterns.splitlines() if line.strip())
 
 
 class Repository(models.Model):
@@ -60,12 +61,14 @@ class Repository(models.Model):
     One that lives at a forge has `forge:<connection>/<id>` there: the worker keeps a copy of it below the home.
     """
 
-    privileges = Privileges(_ALL, (READ,))
+    privileges = Privileges(_ALL, (READ,), worker_changes=("worker", "worker_seen_at"))
     written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="repositories")
     name = models.CharField(max_length=200, unique=True)
     path = models.CharField(max_length=1000)
+    worker = models.CharField(max_length=300, blank=True)  # which has `path`, as `settings.WORKER_NAME`
+    worker_seen_at = models.DateTimeField(null=True)
 
     class Meta:
         """In the order of pages."""
@@ -90,23 +93,23 @@ class Repository(models.Model):
     @property
     def place(self) -> str:
         """What stands for it in the ledger, wherever the home lies."""
-        return objects.place(f"/{self.path}" if self.at_forge else self.path)
+        return objects.repository_location(f"/{self.path}" if self.at_forge else self.path)
 
 
-class Reading(models.Model):
+class RepositoryScan(models.Model):
     """How far the worker has read a repository: what stands there, and how far its past is judged."""
 
     privileges = Privileges((READ,), _ALL)
     written_by: frozenset[Action] = frozenset()
 
-    repository = models.OneToOneField(Repository, models.CASCADE, related_name="reading")
+    repository = models.OneToOneField(Repository, models.CASCADE, related_name="scan")
     branch = models.CharField(max_length=300, blank=True)
     tip = models.CharField(max_length=64, blank=True)
-    done = models.IntegerField(default=0)
-    total = models.IntegerField(default=0)
-    policy = models.CharField(max_length=71, blank=True)
-    inputs = models.CharField(max_length=71, blank=True)  # digest of all that its past was judged by
-    finished = models.DateTimeField(null=True)
+    evaluated_count = models.IntegerField(default=0)
+    change_count = models.IntegerField(default=0)
+    policy_digest = models.CharField(max_length=71, blank=True)
+    inputs_digest = models.CharField(max_length=71, blank=True)  # digest of all that its past was judged by
+    finished_at = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)
 
 
@@ -122,45 +125,47 @@ class Environment(models.Model):
     production = models.BooleanField(
         default=True
     )  # people depend on it, so what is stricter holds until said otherwise
-    ended = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         """A name is used once."""
 
         ordering = ("order", "name")
-        constraints = [models.UniqueConstraint(fields=["product", "name"], name="environment_once")]
+        constraints = [models.UniqueConstraint(fields=["product", "name"], name="unique_environment_name")]
 
     def __str__(self) -> str:
         """The name that pages show."""
         return self.name
 
 
-class State(models.IntegerChoices):
+class ClauseResult(models.IntegerChoices):
     """How a repository stands against one clause. Of several, the largest is the state of all of them."""
 
-    HOLDS = 0, _("holds")
-    EXCEPTED = 1, _("excepted")
-    UNCOVERED = 2, _("nothing judges it")
-    UNKNOWN = 3, _("not known")
-    FAILS = 4, _("fails")
+    MET = 0, _("Passing")
+    EXCEPTED = 1, _("Excepted")
+    NOT_EVALUATED = 2, _("Not evaluated")
+    UNKNOWN = 3, _("Unknown")
+    VIOLATED = 4, _("Failing")
 
 
 class ClauseState(models.Model):
-    """One clause for one repository: its state, since when, and why in one sentence. `held` of `judged` changes did."""
+    """One clause for one repository: its state, since when, and a reason in one sentence. `met_count` of
+    `evaluated_count` changes met it.
+    """
 
     privileges = Privileges((READ,), _ALL)
     written_by: frozenset[Action] = frozenset()
 
-    repository = models.ForeignKey(Repository, models.CASCADE, related_name="states")
+    repository = models.ForeignKey(Repository, models.CASCADE, related_name="clause_states")
     clause = models.CharField(max_length=100)
-    state = models.SmallIntegerField(choices=State)
-    since = models.DateTimeField()
-    why = models.TextField(blank=True)
-    held = models.IntegerField(default=0)
-    judged = models.IntegerField(default=0)
+    state = models.SmallIntegerField(choices=ClauseResult)
+    changed_at = models.DateTimeField()
+    reason = models.TextField(blank=True)
+    met_count = models.IntegerField(default=0)
+    evaluated_count = models.IntegerField(default=0)
 
     class Meta:
         """One row each."""
 
-        constraints = [models.UniqueConstraint(fields=["repository", "clause"], name="state_once")]
-        indexes = [models.Index(fields=["clause", "state"])]
+        constraints = [models.UniqueConstraint(fields=["repository", "clause"], name="unique_clause_state")]
+        indexes = [models.Index(fields=["clause", "state"], name="clause_state_of_clause")]

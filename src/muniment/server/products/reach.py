@@ -9,7 +9,7 @@ from muniment.access.authorize import Actor, products
 from muniment.server.products.models import Repository
 
 
-def seen(actor: Actor, action: Action = Action.SEE_STATE) -> Q:
+def seen(actor: Actor, action: Action = Action.SEE_PRODUCT) -> Q:
     """The condition on a product's slug under which this one may see it."""
     found = products(actor, action)
     return Q() if found is None else Q(slug__in=found)
@@ -17,6 +17,6 @@ def seen(actor: Actor, action: Action = Action.SEE_STATE) -> Q:
 
 def repositories_of(actor: Actor, action: Action) -> Any:
     """The repositories of active products for which this one may do something."""
-    rows = Repository.objects.select_related("product").filter(product__retired=None)
+    rows = Repository.objects.select_related("product").filter(product__retired_at=None)
     found = products(actor, action)
     return rows if found is None else rows.filter(product__slug__in=found)

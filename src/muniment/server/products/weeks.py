@@ -58,11 +58,11 @@ def chart(shown: Any) -> Chart:
     """The last half year of these products, in one query."""
     now = timezone.now()
     first = (now - timedelta(days=now.weekday(), weeks=WEEKS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Change.objects.filter(repository__product__in=shown, where=Change.Where.PAST, time__gte=first)
+    rows = Change.objects.filter(repository__product__in=shown, state=Change.State.MERGED, updated_at__gte=first)
     counted = {
         row["week"]: (row["changes"], row["allowed"])
         for row in rows.exclude(decision=None)
-        .annotate(week=TruncWeek("time"))
+        .annotate(week=TruncWeek("updated_at"))
         .values("week")
         .annotate(changes=Count("id"), allowed=Count("id", filter=Q(decision__allowed=True)))
     }

@@ -1,41 +1,40 @@
 """Everything of an installation in one file, and back: a restore proves the ledger before anything else may run."""
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import connection, transaction
 
 from muniment.errors import LedgerError
-from muniment.home import durable
 from muniment.ledger import entries, verification
-from muniment.server.installation import home
-from muniment.server.record.models import Entry, Erasure, Stored
-from muniment.server.running.embedded import Embedded
+from muniment.programs.catalogue import Program
+from muniment.programs.command import Option
+from muniment.server.installation import store
+from muniment.server.records.models import ErasedObject, Record, StoredObject
+from muniment.server.running.database import variables
 from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run
-from muniment.vault import store
+from muniment.store import durable
+from muniment.vault import store as vault_store
 
 
 def back_up(folder: Path, file: Path) -> int:
     """Write everything to a new file, for this account alone; how many entries its ledger has.
 
-    Raises HomeError if it cannot be written, DatabaseError or VaultError for what cannot be read.
+    Raises StoreError if it cannot be written, DatabaseError or VaultError for what cannot be read.
     """
     with transaction.atomic():  # a snapshot: what comes meanwhile is in the next one
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("SELECT pg_export_snapshot()")
             (snapshot,) = cursor.fetchone() or ("",)
-        log = home().log()
+        log = store().log()
         size, checkpoint = log.head().size, log.checkpoint()
         dump = _dumped(str(snapshot))
     parts = {DUMP: dump, **{name: (folder / name).read_bytes() for name in KEYS}}
-    vault = store.copied(folder)
+    vault = vault_store.copied(folder)
     parts |= {VAULT: vault} if vault else {}
     manifest = {
         "format": FORMAT,
@@ -50,7 +49,7 @@ def back_up(folder: Path, file: Path) -> int:
 
 def erase_again() -> int:
     """What was erased stays so, should a backup have brought it back; how many objects that were."""
-    return int(Stored.objects.filter(digest__in=Erasure.objects.values("digest")).delete()[0])
+    return int(StoredObject.objects.filter(digest__in=ErasedObject.objects.values("digest")).delete()[0])
 
 
 def proven() -> int:
@@ -58,14 +57,14 @@ def proven() -> int:
 
     Raises LedgerError with the first thing that is wrong.
     """
-    log = home().log()
+    log = store().log()
     data = log.checkpoint()
     if data is None:
         return 0
-    found = verification.verify(log.read, data, home().public_key() or "", lambda _, raw: entries.wrong(raw))
+    found = verification.verify(log.read, data, store().public_key() or "", lambda _, raw: entries.wrong(raw))
     if found.problems:
         raise LedgerError(found.problems[0], "Restore another backup.")
-    rows = Entry.objects.exclude(place=None).order_by("place").values_list("place", "data").iterator()
+    rows = Record.objects.exclude(position=None).order_by("position").values_list("position", "data").iterator()
     for at, (entry, (place, raw)) in enumerate(zip(log.entries(0, found.size), rows, strict=True)):
         if place != at or bytes(raw) != entry:
             raise LedgerError(f"the row of entry {at} is not what was signed", "Restore another backup.")
@@ -75,31 +74,15 @@ def proven() -> int:
 def outrun() -> str:
     """Why the ledger may not be signed further until a person looked at it; "" if nothing is against it."""
     try:
-        with home().log(signs=True).held():
+        with store().log(signs=True).held():
             return ""
     except LedgerError as error:
         return error.message
 
 
 def _dumped(snapshot: str) -> bytes:
-    settings = connection.settings_dict
-    command = [str(Embedded.program("pg_dump")), "--format=custom", "--no-owner", "--no-privileges"]
-    command += [f"--snapshot={snapshot}", "--dbname", settings["NAME"], "--host", settings["HOST"]]
-    command += ["--username", settings["USER"]] if settings["USER"] else []
-    command += ["--port", settings["PORT"]] if settings["PORT"] else []
-    with _password(settings["PASSWORD"]):
-        return run(command, b"")
-
-
-@contextlib.contextmanager
-def _password(password: str) -> Iterator[None]:
-    """For a child, in its environment: never among its arguments."""
-    if password:
-        os.environ["PGPASSWORD"] = password
-    try:
-        yield
-    finally:
-        os.environ.pop("PGPASSWORD", None)
+    options: list[Option] = ["--format=custom", "--no-owner", "--no-privileges", ("--snapshot", snapshot)]
+    return run(Program.PG_DUMP, options, variables(connection.settings_dict))
 
 
 def _tar(parts: dict[str, bytes]) -> bytes:

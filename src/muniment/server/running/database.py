@@ -1,5 +1,6 @@
 """Which database, and as whom: the schema belongs to one role; the web and the worker are two that own nothing."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ from muniment.server.running.embedded import OWNER, WEB, WORKER, Embedded
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
 NAMES = {"owner": OWNER, "web": WEB, "worker": WORKER}
 
+_VARIABLES = {"NAME": "PGDATABASE", "HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD"}
+_SECURED = {  # by libpq's names of both
+    **{name: f"PG{name.upper()}" for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode")},
+    "channel_binding": "PGCHANNELBINDING",
+    "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
+}
+_CHECK_SECONDS = 2  # after which the server ends a statement whose client is gone, such as a slot that was killed
 _REMEDY = "Write it like postgresql://user:password@host:5432/muniment"
 
 
@@ -32,10 +40,27 @@ def settings(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     me = role(environment)
     found = _settings(own if own else embedded(home).url(me))
     options = found["OPTIONS"]
+    words = [options.get("options", ""), f"-c client_connection_check_interval={_CHECK_SECONDS}s"]
     if own and me != OWNER:
-        options["options"] = f"{options.get('options', '')} -c role={me}".strip()
+        words.append(f"-c role={me}")
+    options["options"] = " ".join(words).strip()
     options.setdefault("connect_timeout", "5")
     return found
+
+
+def variables(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Django's settings for PostgreSQL's own programs, which read them from their environment, as our own driver does.
+
+    What is set there by hand (`PGSSLMODE`, a `.pgpass` at home) holds for them too.
+    """
+    own = {name: value for name, value in os.environ.items() if name.startswith("PG") or name == "HOME"}
+    given = {**{_VARIABLES[name]: settings[name] for name in _VARIABLES}, **_of_options(settings["OPTIONS"])}
+    return own | {name: str(value) for name, value in given.items() if value}
+
+
+def _of_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """How the connection is secured: a copy is not sent in the clear where the service would not connect so."""
+    return {_SECURED[name]: value for name, value in options.items() if name in _SECURED}
 
 
 def embedded(home: Path) -> Embedded:

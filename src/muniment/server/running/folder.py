@@ -2,13 +2,26 @@
 
 from pathlib import Path
 
-from muniment.home import starting
+from muniment.errors import StoreError
 from muniment.server.running.keys import make_deploy_key, make_hook_key, make_web_key
+from muniment.store import starting
+from muniment.store.files import FOLDERS
+
+_PRIVATE = 0o700
 
 
 def make_folder(folder: Path) -> None:
-    """The folder with its keys; what is there stays. Raises HomeError."""
-    starting.start(str(folder), {}, "muniment")
+    """The folder with its keys; what is there stays. Raises StoreError.
+
+    Its folders are closed one by one: PostgreSQL's account has to pass through the home if root runs the service.
+    """
+    try:
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        starting.start(str(folder), {}, "muniment")
+        for name in FOLDERS:
+            (folder / name).chmod(_PRIVATE)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
     make_web_key(folder)
     make_deploy_key(folder)
     make_hook_key(folder)

@@ -1,8 +1,14 @@
 """For a supervisor: whether this process answers, and whether the service works."""
 
+from datetime import timedelta
+
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 
+from muniment.server.records.models import LedgerHead
+
+_SILENCE = timedelta(seconds=60)
 _ALIVE = """
     SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '60 seconds'
 """
@@ -22,13 +28,20 @@ def workers_alive() -> int:
     return int(workers)
 
 
+def is_sequencer_alive() -> bool:
+    """Whether a sequencer has placed all that waited within a minute. Raises Django's DatabaseError."""
+    return LedgerHead.objects.filter(sequencer_alive_at__gt=timezone.now() - _SILENCE).exists()
+
+
 @transaction.non_atomic_requests  # and this one says that there is none
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers, and a worker has shown a sign of life; 503 and what is missing if not."""
+    """The database answers, and a worker and the sequencer have shown signs of life; 503 and what is missing if not."""
     try:
-        workers = workers_alive()
+        workers, sequencer = workers_alive(), is_sequencer_alive()
     except DatabaseError:
         return JsonResponse({"status": "no", "missing": "database"}, status=503)
     if not workers:
         return JsonResponse({"status": "no", "missing": "worker"}, status=503)
+    if not sequencer:
+        return JsonResponse({"status": "no", "missing": "sequencer"}, status=503)
     return JsonResponse({"status": "ok"})

@@ -5,13 +5,13 @@ import hmac
 import secrets
 from pathlib import Path
 
-from muniment.errors import HomeError
+from muniment.errors import ParseError, StoreError
 
 WEB, HOOKS = "keys/web.key", "keys/hooks.key"
 
 
 def web_key(home: Path) -> str:
-    """The key that sessions and links are signed with. Raises HomeError if there is none: nothing is used instead.
+    """The key that sessions and links are signed with. Raises StoreError if there is none: nothing is used instead.
 
     `make_web_key` makes it.
     """
@@ -26,7 +26,7 @@ def make_web_key(home: Path) -> None:
 def hook_secret(home: Path, connection: str, turn: int) -> str:
     """The secret that a forge signs its deliveries with: made of the key, kept nowhere. Each `turn` has another.
 
-    Raises HomeError if there is no key.
+    Raises StoreError if there is no key.
     """
     asked = f"muniment-hook\n{connection}\n{turn}".encode()
     return hmac.new(_long(home / HOOKS).encode(), asked, hashlib.sha256).hexdigest()
@@ -43,8 +43,8 @@ _DEPLOY_NAME = "muniment-deploy"
 
 def make_deploy_key(home: Path) -> None:
     """Make the pair, unless it is there. The private half comes first, so that stopping half-way denies."""
-    from muniment.home import durable
     from muniment.ledger.keys import generate, public_of
+    from muniment.store import durable
 
     if not (home / DEPLOY).exists():
         durable.write(home / DEPLOY, generate(_DEPLOY_NAME)[0].encode() + b"\n", 0o600)
@@ -54,25 +54,25 @@ def make_deploy_key(home: Path) -> None:
 
 
 def deploy_key(home: Path) -> str:
-    """The private half, for the worker. Raises HomeError."""
+    """The private half, for the worker. Raises StoreError."""
     return _read(home / DEPLOY)
 
 
 def deploy_public(home: Path) -> str:
-    """The public half, for whoever looks at permissions at the door. Raises HomeError."""
+    """The public half, for whoever looks at permissions at the door. Raises StoreError."""
     return _read(home / DEPLOY_PUBLIC)
 
 
 def public_of_deploy(home: Path) -> str:
-    """The name of the pair, if its halves belong together and the private one is readable. Raises HomeError."""
+    """The name of the pair, if its halves belong together and the private one is readable. Raises StoreError."""
     from muniment.ledger.keys import public_of, read_public
 
     try:
         public = public_of(deploy_key(home))
-    except ValueError as error:
-        raise HomeError(f"{home / DEPLOY} is no key", "Restore it, or delete both halves and start again.") from error
+    except ParseError as error:
+        raise StoreError(f"{home / DEPLOY} is no key", "Restore it, or delete both halves and start again.") from error
     if public.strip() != deploy_public(home):
-        raise HomeError(f"{home / DEPLOY_PUBLIC} is not the half of {DEPLOY}", "Delete it, then run: muniment up")
+        raise StoreError(f"{home / DEPLOY_PUBLIC} is not the half of {DEPLOY}", "Delete it, then run: muniment up")
     return read_public(public).name
 
 
@@ -80,18 +80,18 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise HomeError(f"{file} cannot be read", "Make it with: muniment up") from error
+        raise StoreError(f"{file} cannot be read", "Make it with: muniment up") from error
 
 
 def _long(file: Path) -> str:
     found = _read(file)
     if len(found) < 50:
-        raise HomeError(f"{file} is too short to be a key", "Delete it, then run: muniment up")
+        raise StoreError(f"{file} is too short to be a key", "Delete it, then run: muniment up")
     return found
 
 
 def _make(file: Path) -> None:
-    from muniment.home import durable
+    from muniment.store import durable
 
     if not file.exists():
         durable.write(file, secrets.token_urlsafe(64).encode() + b"\n", 0o600)

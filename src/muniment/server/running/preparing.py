@@ -3,39 +3,39 @@
 import io
 import os
 import re
-from datetime import timedelta
 from pathlib import Path
 
-from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import OperationalError, connection, connections, transaction
+from django.db import Error, OperationalError, connection, connections, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
-from django.utils import timezone
 from psycopg import errors, sql
 
-from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.errors import DatabaseError, HomeError, UsageError
+from muniment.errors import DatabaseError, StoreError, UsageError
 from muniment.git.repository import Repository as Git
-from muniment.policy.document import read_policy
-from muniment.policy.pack import pack_text
+from muniment.server.acts.inputs import read_text
+from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding import privileges
-from muniment.server.installation import home
 from muniment.server.people.actors import has_passkey
-from muniment.server.people.models import INVITATION, Grant, Invitation, Person, held
-from muniment.server.policies.models import Version
+from muniment.server.people.company import reading_roles
+from muniment.server.people.models import Machine, Person, in_force
+from muniment.server.people.person_acts import AddPerson, InvitePerson
+from muniment.server.people.role_acts import GrantRole
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.policies.version_acts import AdoptBuiltInPolicy
 from muniment.server.products.models import Product, Repository
-from muniment.server.record.entering import SHELL, act
-from muniment.server.record.home import POLICY
-from muniment.server.record.models import Head
+from muniment.server.products.product_acts import AddProduct
+from muniment.server.products.repository_acts import AddRepository
+from muniment.server.records.models import LedgerHead
+from muniment.server.requests.execution import perform_system_act
 from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.embedded import WEB, WORKER
-from muniment.server.work import soon
+from muniment.server.running.schema import prepare_alone, refuse_foreign, require_current, wait_turn
 
 _FIRST = "admin"
 _START = "Start the service first: muniment up"
-_OWNER, _REPOSITORY = "security@example.test", "organisation"
 
 
 def reachable() -> None:
@@ -49,43 +49,43 @@ def reachable() -> None:
         raise DatabaseError(f"the database{where} does not answer", remedy) from error
 
 
+def require_ready() -> None:
+    """Raise DatabaseError unless the database answers, with the schema of this version."""
+    reachable()
+    require_current()
+
+
 def connections_closed() -> None:
     """Before the database ends."""
     connections.close_all()
 
 
 def check() -> None:
-    """What must be so before anything is served. Raises HomeError, and nothing starts."""
+    """What must be so before anything is served. Raises StoreError or ParseError, and nothing starts."""
+    reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", ""))  # otherwise the first sign-in would fail by it
     try:
         call_command("check", stdout=io.StringIO())
     except SystemCheckError as error:
-        raise HomeError(f"the service cannot be served: {error}", "This is a defect: please report it.") from error
+        raise StoreError(f"the service cannot be served: {error}", "This is a defect: please report it.") from error
 
 
 def migrate() -> None:
     """Bring the schema up to date, and give each role its rights. As the owner of the schema. Raises DatabaseError."""
     reachable()
-    _make_roles()
-    executor = MigrationExecutor(connection)
-    _not_newer(executor)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", verbosity=0, interactive=False)
-        call_command("createcachetable", verbosity=0)
+    with prepare_alone():
+        _make_roles()
+        executor = MigrationExecutor(connection)
+        refuse_foreign(executor)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("createcachetable", verbosity=0)
+        _apply_rights()
+
+
+def _apply_rights() -> None:
     with transaction.atomic():
         privileges.apply()
-        Head.objects.get_or_create(id=1)
-
-
-def _not_newer(executor: MigrationExecutor) -> None:
-    """Raises DatabaseError for a schema that a later version made: what it means is not known here."""
-    ours = {app.label for app in apps.get_app_configs() if app.name.startswith("muniment.")}
-    unknown = sorted(set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations))
-    later = next((f"{label} {name}" for label, name in unknown if label in ours), "")
-    if later:
-        raise DatabaseError(
-            f"the database was made by a newer Muniment ({later}); nothing was changed",
-            "Start that version again, or restore a backup of before into an empty home: muniment restore --help",
-        )
+        LedgerHead.objects.get_or_create(id=1)
 
 
 def _make_roles() -> None:
@@ -95,9 +95,9 @@ def _make_roles() -> None:
         missing = {WEB, WORKER} - {row[0] for row in cursor.fetchall()}
         try:
             for role in sorted(missing):
-                cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+                _make_role(cursor, role)
                 cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
-        except Exception as error:
+        except Error as error:
             if not isinstance(error.__cause__, errors.InsufficientPrivilege):
                 raise
             raise DatabaseError(
@@ -106,51 +106,54 @@ def _make_roles() -> None:
             ) from error
 
 
+def _make_role(cursor: CursorWrapper, role: str) -> None:
+    """Roles belong to the whole server: another database's process may make the same one at this moment."""
+    try:
+        cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+    except Error as error:
+        if not isinstance(error.__cause__, (errors.DuplicateObject, errors.UniqueViolation)):
+            raise
+
+
 @transaction.atomic
 def first_policy() -> None:
     """The built-in policy, where there is none yet."""
-    if Version.objects.filter(holds=True).exists():
+    wait_turn()
+    if PolicyVersion.objects.filter(in_force=True).exists():
         return
-    text = pack_text(_OWNER, _REPOSITORY)
-    digest = read_policy(text, POLICY).digest
-    Version.objects.create(text=text, digest=digest, note="The built-in policy", applied=timezone.now(), holds=True)
-    home().write(POLICY, text.encode())
-    act(SHELL, Action.APPLY_POLICY, "policy:built-in", {"digest": digest})
+    perform_system_act(SystemActor.OPERATOR, AdoptBuiltInPolicy, {})
 
 
 @transaction.atomic
 def first_link() -> str:
     """The one-time link of the first administrator, as a path; "" once some administrator can sign in."""
-    admins = Person.objects.filter(held("grants__"), active=True, grants__role=Role.ADMIN, grants__product=None)
+    wait_turn()
+    admins = Person.objects.filter(
+        in_force("role_grants__"), active=True, role_grants__role=Role.ADMIN, role_grants__product=None
+    )
     if any(_can_sign_in(person) for person in admins):
         return ""
     person = admins.first()
-    if person is None:
-        person = Person(slug=_FIRST, name="Administrator")
-        person.set_unusable_password()
-        person.save()
-        Grant.objects.create(person=person, role=Role.ADMIN, bootstrap=True)
-        act(SHELL, Action.GRANT_CHANGING_ROLE, f"person:{_FIRST}", {"role": Role.ADMIN.value}, alone=True)
-    return invite(person)
+    slug = person.slug if person is not None else _add_administrator()
+    return str(perform_system_act(SystemActor.OPERATOR, InvitePerson, {"person": slug}))
 
 
-def link_for(slug: str) -> str:
-    """A link for somebody who is active, made on the machine. Raises UsageError for nobody, DatabaseError."""
-    reachable()
-    with transaction.atomic():
-        person = Person.objects.filter(slug=slug, active=True).first()
-        if person is None:
-            raise UsageError(f"nobody active has the id {slug}", "The page People shows the ids.")
-        act(SHELL, Action.CHANGE_PERSON, f"person:{slug}", {"step": "a link was made on the machine"})
-        return invite(person)
+def _add_administrator() -> str:
+    """Add the first administrator, who has the role alone; the handle."""
+    taken = {*Person.objects.values_list("slug", flat=True), *Machine.objects.values_list("slug", flat=True)}
+    handle = _first_free(_FIRST, taken)
+    perform_system_act(SystemActor.OPERATOR, AddPerson, {"handle": handle, "name": "Administrator"})
+    perform_system_act(SystemActor.OPERATOR, GrantRole, {"person": handle, "role": Role.ADMIN.value})
+    return handle
 
 
-def invite(person: Person, lasts: timedelta = INVITATION) -> str:
-    """A link that lets a person in once, as a path. Older ones end."""
-    person.invitations.filter(ended=None).update(ended=timezone.now())
-    text, hashed = Invitation.fresh()
-    Invitation.objects.create(person=person, hash=hashed, expires=timezone.now() + lasts)
-    return f"/welcome/{text}"
+def link_for(handle: str) -> str:
+    """A link for somebody who is active, made on the machine, as a path.
+
+    Raises ActInputError for a handle of nobody, RefusedError for somebody who has left, DatabaseError.
+    """
+    require_ready()
+    return str(perform_system_act(SystemActor.OPERATOR, InvitePerson, {"person": handle}))
 
 
 def _can_sign_in(person: Person) -> bool:
@@ -159,23 +162,32 @@ def _can_sign_in(person: Person) -> bool:
 
 @transaction.atomic
 def register(path: str) -> Repository:
-    """A repository as a product of its own, if it is not there yet. Raises UsageError if it is none."""
+    """A repository as a product of its own, if it is not there yet.
+
+    Raises UsageError if it is none, ActInputError for a path that no page would take.
+    """
     with Git.open(path) as git:
         place = os.path.realpath(git.git_dir)
+    wait_turn()
+    if read_text(place, multiline=False) != place:
+        raise UsageError(f"the path {place!r} ends in white space", "Rename the folder.")
     known = Repository.objects.filter(path=place).first()
     if known is not None:
         return known
     folder = Path(place)
     name = folder.parent.name if folder.name == ".git" else folder.name.removesuffix(".git")
-    slug = _free(re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "product")
-    product = Product.objects.create(slug=slug, name=name[:200] or slug)
-    repository = Repository.objects.create(product=product, name=slug, path=place)
-    act(SHELL, Action.ADD_PRODUCT, f"product:{slug}", {"name": product.name, "repository": slug})
-    soon("look", repository=repository.pk)
-    return repository
+    slug = _free(re.sub("[^a-z0-9]+", "-", name.lower())[:60].strip("-") or "product")
+    name = name[:200].strip() if name.isprintable() and name.strip() else slug
+    perform_system_act(SystemActor.OPERATOR, AddProduct, {"id": slug, "name": name})
+    perform_system_act(SystemActor.OPERATOR, AddRepository, {"product": slug, "name": slug, "path": place})
+    return Repository.objects.get(path=place)
 
 
 def _free(slug: str) -> str:
     taken = set(Product.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
     taken |= set(Repository.objects.filter(name__startswith=slug).values_list("name", flat=True))
-    return next(name for name in (slug, *(f"{slug}-{number}" for number in range(2, 10_000))) if name not in taken)
+    return _first_free(slug, taken)
+
+
+def _first_free(name: str, taken: set[str]) -> str:
+    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if one not in taken)

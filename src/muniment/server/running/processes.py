@@ -2,11 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+
+from muniment.errors import ProgramError
+from muniment.programs.catalogue import Program
+from muniment.programs.command import Command, Option, build_command
+from muniment.programs.service import Service
 
 _LEAST_SECONDS = 1.0  # between two starts of one process
 _END_SECONDS = 20
@@ -17,8 +20,8 @@ class Tree:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = dict(environment)
-        self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[Command, dict[str, str]]] = {}
+        self._running: dict[str, Service] = {}
         self._begun: dict[str, float] = {}
         self._ending = threading.Event()
 
@@ -27,18 +30,14 @@ class Tree:
 
     def __exit__(self, *_: object) -> None:
         for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
+            process.send(signal.SIGTERM)
         for process in self._running.values():
-            try:
-                process.wait(_END_SECONDS)
-            except subprocess.TimeoutExpired:
+            if process.wait(_END_SECONDS) is None:
                 process.kill()
-                process.wait()
 
-    def start(self, name: str, arguments: Sequence[str], extra: Mapping[str, str]) -> None:
-        """Start `muniment ARGUMENTS`."""
-        self._commands[name] = (list(arguments), dict(extra))
+    def start(self, name: str, options: Sequence[Option], extra: Mapping[str, str]) -> None:
+        """Start `muniment NAME OPTIONS`. Raises ProgramError."""
+        self._commands[name] = (build_command(Program.MUNIMENT, [name, *options], ProgramError), dict(extra))
         self._start(name)
 
     def end(self) -> None:
@@ -51,16 +50,13 @@ class Tree:
             for each in tend:
                 each()
             for name, process in list(self._running.items()):
-                if process.poll() is not None and time.monotonic() > self._begun[name] + _LEAST_SECONDS:
+                if process.code is not None and time.monotonic() > self._begun[name] + _LEAST_SECONDS:
                     self._start(name)
 
     def _start(self, name: str) -> None:
-        arguments, extra = self._commands[name]
-        command = ["setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "muniment", *arguments]
+        command, extra = self._commands[name]
         self._begun[name] = time.monotonic()
-        self._running[name] = subprocess.Popen(
-            command, env={**self._environment, **extra}, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        self._running[name] = Service(command, {**self._environment, **extra}, ProgramError, ended_by=signal.SIGTERM)
 
 
 def on_end(act: Callable[[], None]) -> None:

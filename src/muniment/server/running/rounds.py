@@ -1,91 +1,91 @@
-"""What is looked after again and again, in each worker: entries get their places, the dead's work is taken up."""
+"""What is looked after again and again, in each worker: the dead's work is taken up."""
 
 import logging
-import threading
+import signal
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from asgiref.sync import async_to_sync
-from django.db import close_old_connections, connection
+from django.conf import settings
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from muniment.server.changes.models import GateLog
-from muniment.server.connections.tasks import go_rounds
+from muniment.server.changes.locations import claim_repositories
+from muniment.server.changes.models import ServerHookLog
 from muniment.server.deployments.tasks import go_on, read_issuers
 from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
-from muniment.server.policies.models import Source
+from muniment.server.policies.models import PolicySource
 from muniment.server.products.models import FORGE, Repository
-from muniment.server.record.sequencer import give_places
+from muniment.server.records.models import TaskFailure
+from muniment.server.running.signals import SignalPipe
+from muniment.server.running.supervisor import Channel, Loss
 from muniment.server.secrets.drifting import look_at_vault
 from muniment.server.secrets.fetching import note_fetches
-from muniment.server.work import QUEUE, soon, take_up
+from muniment.server.work import raise_oldest, soon, take_up
 
 _KEEP_HOURS = 24
+_LIMIT_SECONDS = 600  # of one round
 
 _log = logging.getLogger("muniment.rounds")
 
 
-class Rounds:
-    """A thread that goes them: `with Rounds():`."""
-
-    def __init__(self) -> None:
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="rounds", daemon=True)
-
-    def __enter__(self) -> "Rounds":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ending.set()
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        due = dict.fromkeys(_ROUNDS, 0.0)
-        while not self._ending.is_set():
-            for each, seconds in _ROUNDS.items():
-                if time.monotonic() >= due[each]:
-                    due[each] = time.monotonic() + seconds
-                    _go(each)
-            self._ending.wait(0.3)
-        connection.close()
+def run_rounds(channel: Channel, losses: tuple[Loss, ...]) -> None:
+    """Go the rounds until SIGTERM or SIGINT, each when it is due."""
+    signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
+    channel.keep_alive()
+    due = dict.fromkeys(_ROUNDS, 0.0)
+    while not signals.wait(max(0.0, min(due.values()) - time.monotonic())):
+        for each, seconds in _ROUNDS.items():
+            if time.monotonic() >= due[each]:
+                due[each] = time.monotonic() + seconds
+                channel.begin(0, 0, each.__name__, _LIMIT_SECONDS)
+                _go(each)
+                channel.end()
+    connection.close()
 
 
 def _go(each: Callable[[], object]) -> None:
-    """One round. What fails is told, and tried again the next time: the thread outlives it."""
+    """One round. What fails is told, and tried again the next time: the process outlives it."""
     try:
         each()
-    except Exception:  # noqa: BLE001 -- the outermost edge of a thread
+    except Exception:  # noqa: BLE001 -- the outermost edge of a process
         _log.exception("the round %s failed", each.__name__)
         connection.close()
     close_old_connections()
 
 
 def look_around() -> None:
-    """See what is new in every repository."""
-    here = Repository.objects.filter(product__retired=None).exclude(path__startswith=FORGE)
-    for number in here.values_list("pk", flat=True):
-        soon("look", repository=number)
-    for number in GateLog.objects.filter(repository__product__retired=None).values_list("pk", flat=True):
-        soon("read-gate", log=number)
-    if Source.objects.exists():
-        soon("read-policy")
+    """See what is new in every repository that lies here, or nowhere yet."""
+    claim_repositories()
+    rows = Repository.objects.filter(product__retired_at=None, worker__in=("", settings.WORKER_NAME))
+    for number in rows.exclude(path__startswith=FORGE).values_list("pk", flat=True):
+        soon("scan-repository", repository=number)
+    for number in ServerHookLog.objects.filter(repository__product__retired_at=None).values_list("pk", flat=True):
+        soon("import-hook-log", log=number)
+    if PolicySource.objects.exists():
+        soon("read-policy-source")
 
 
 def drop_old() -> None:
-    """Jobs that came to their end a day ago."""
-    async_to_sync(app.job_manager.delete_old_jobs)(nb_hours=_KEEP_HOURS, queue=QUEUE, include_failed=False)
+    """Jobs that came to their end a day ago, and those whose process was ended and that were tried again."""
+    async_to_sync(app.job_manager.delete_old_jobs)(nb_hours=_KEEP_HOURS, include_failed=False)
+    old = timezone.now() - timedelta(hours=_KEEP_HOURS)
+    retried = list(TaskFailure.objects.filter(retried=True, failed_at__lt=old).values_list("job", flat=True))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE id = ANY(%s) AND status = 'failed'", [retried])
+        TaskFailure.objects.filter(job__in=retried).delete()
 
 
 _ROUNDS: dict[Callable[[], object], float] = {
-    give_places: 0.3,
     take_up: 10,
+    raise_oldest: 3,
     look_around: 20,
     go_on: 5,
     read_issuers: 60,
-    go_rounds: 60,
     drop_old: 3600,
     keep_to_rules: 3600,
     note_lapsed: 60,

@@ -1,51 +1,44 @@
-"""The worker process."""
+"""The worker: a supervisor with a process for each slot, and one for the rounds."""
 
-import asyncio
-import contextlib
+import fcntl
 import os
-import signal
+import time
+from pathlib import Path
 
-from procrastinate import App, PsycopgConnector
-from procrastinate.contrib.django import app
-from procrastinate.contrib.django.utils import connector_params
+from django.db import connections
 
-from muniment.server.running.rounds import Rounds
-from muniment.server.work import QUEUE, take_over
+from muniment.server.connections.reconciling import forget_passes
+from muniment.server.running.rounds import run_rounds
+from muniment.server.running.slots import run_slot
+from muniment.server.running.supervisor import Body, Supervisor
+from muniment.server.work import SLOTS, settle, take_over
 
-_GRACE_SECONDS = 15  # for tasks that have begun
-_LONGEST_SECONDS = 20  # whatever happens: another worker takes up what was left
+_LOCK = "workers.lock"
+_LOCK_SECONDS = 2.0  # in which what is left of a worker that was killed ends
 
 
-def run(at_once: int, *, alone: bool) -> None:
-    """Until a signal: what waits is done, what has begun is ended first. `alone`: there is no other worker.
-
-    The queue is waited on by connections of the worker's own. What tasks and rounds put off goes by Django's, within
-    the transaction of its cause.
-    """
-    if alone:
+def run(at_once: int, home: Path, *, alone: bool) -> None:
+    """Until a signal: `at_once` slots do what waits. `alone`: no other machine has workers on this database."""
+    lock = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # its children hold it too
+    if alone and _is_only_one(lock):
         take_over()
-    with Rounds():
-        asyncio.run(_run(app.with_connector(PsycopgConnector(kwargs=connector_params())), at_once))
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    forget_passes()
+    connections.close_all()
+    os.environ[SLOTS] = str(at_once)
+    bodies: dict[str, Body] = {f"slot-{number}": run_slot for number in range(1, at_once + 1)}
+    for loss in Supervisor({**bodies, "rounds": run_rounds}).run():
+        settle(loss.worker, loss.job, loss.seconds)
 
 
-async def _run(waiting: App, at_once: int) -> None:
-    async with waiting.open_async():
-        work = asyncio.create_task(
-            waiting.run_worker_async(
-                queues=[QUEUE],
-                concurrency=at_once,
-                delete_jobs="never",
-                shutdown_graceful_timeout=_GRACE_SECONDS,
-                install_signal_handlers=False,
-            )
-        )
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _end, loop, work)
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
-
-
-def _end(loop: asyncio.AbstractEventLoop, work: "asyncio.Task[None]") -> None:
-    work.cancel()
-    loop.call_later(_LONGEST_SECONDS, os._exit, 1)
+def _is_only_one(lock: int) -> bool:
+    """Whether no worker of this home lives, and no child of one: the kernel lets go of the locks of the dead."""
+    last = time.monotonic() + _LOCK_SECONDS
+    while time.monotonic() < last:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False

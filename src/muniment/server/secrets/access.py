@@ -1,11 +1,13 @@
 """How this process gets into the vault: with its own key, as itself, for one thing at a time."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
 
-from muniment.errors import VaultError
+from muniment.errors import RefusedError, VaultError
 from muniment.server.running.embedded import WORKER
 from muniment.vault import layout, tokens
 from muniment.vault.client import Session, Vault
@@ -21,11 +23,15 @@ def vault() -> Vault:
 
 
 def session() -> Session:
-    """A session of this process: the worker's for a worker, else the web's. Raises VaultError or HomeError."""
+    """A session of this process: the worker's for a worker, else the web's. Raises VaultError or StoreError."""
     name = layout.WORKER if settings.DATABASE_ROLE == WORKER else layout.WEB
     return vault().sign_in(name, name, tokens.identity(Path(settings.HOME), name, int(time.time())))
 
 
-def told(error: VaultError) -> ValueError:
-    """For a person who asked for something that the vault has to do."""
-    return ValueError(f"{error.message[:1].upper()}{error.message[1:]}. {error.remedy}")
+@contextmanager
+def refuse_without_vault() -> Iterator[None]:
+    """Refuse an act that the vault does not carry out, by a RefusedError: the frames of a VaultError hold values."""
+    try:
+        yield
+    except VaultError as error:
+        raise RefusedError(f"vault-{error.code}", error.message, error.remedy) from None

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from muniment.errors import VaultError
 from muniment.server.incidents import kinds
-from muniment.server.incidents.acts import close_incident, open_incident
+from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.secrets.access import session
 from muniment.server.secrets.entrances import wanted
@@ -70,5 +70,5 @@ def look_at_vault() -> None:
             told = f"The vault is not as it should be: {'; '.join(found[:_SHOWN])}{more}"
             open_incident(kinds.VAULT_DRIFT, None, _SUBJECT, told)
             return
-        for row in Incident.objects.filter(kind=kinds.VAULT_DRIFT, subject=_SUBJECT, closed=None):
+        for row in Incident.objects.filter(kind=kinds.VAULT_DRIFT, subject=_SUBJECT, closed_at=None):
             close_incident(row, kinds.GONE, "The vault is as it should be again.")

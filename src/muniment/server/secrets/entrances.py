@@ -7,18 +7,18 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Q
 
-from muniment.server.deployments.models import Pipeline
+from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.products.models import Environment
 from muniment.vault import layout, tokens
 from muniment.vault.entrances import PLAIN, Entrance, Issuer, problem
 from muniment.vault.pieces import Wanted
 
-_REPOSITORY = {Pipeline.Kind.GITHUB: "repository_id", Pipeline.Kind.GITLAB: "project_id"}
+_REPOSITORY = {PipelineIdentity.Kind.GITHUB: "repository_id", PipelineIdentity.Kind.GITLAB: "project_id"}
 
 
 def of(environment: Environment) -> tuple[Entrance, ...]:
     """How its pipelines get in: one for each issuer that speaks for any, all plain runners together."""
-    rows = environment.pipelines.filter(ended=None).order_by("pk")
+    rows = environment.pipelines.filter(ended_at=None).order_by("pk")
     return tuple(_entrances(environment, list(rows))[0])
 
 
@@ -27,7 +27,7 @@ def wanted(since: datetime | None = None) -> tuple[Wanted, list[str]]:
 
     With `since`: what it may be still, with what ended after that moment.
     """
-    lasting = Q(ended=None) if since is None else Q(ended=None) | Q(ended__gt=since)
+    lasting = Q(ended_at=None) if since is None else Q(ended_at=None) | Q(ended_at__gt=since)
     entrances: list[Entrance] = []
     problems: list[str] = []
     issuers: dict[str, str] = {}
@@ -46,16 +46,18 @@ def wanted(since: datetime | None = None) -> tuple[Wanted, list[str]]:
 
 
 def _environments(lasting: Q, since: datetime | None) -> Iterable[Environment]:
-    active = Q(product__retired=None) if since is None else Q(product__retired=None) | Q(product__retired__gt=since)
+    active = Q(product__retired_at=None)
+    if since is not None:
+        active |= Q(product__retired_at__gt=since)
     rows = Environment.objects.filter(lasting, active)
     return rows.select_related("product").order_by("product__slug", "name")
 
 
-def _entrances(environment: Environment, rows: list[Pipeline]) -> tuple[list[Entrance], list[str]]:
+def _entrances(environment: Environment, rows: list[PipelineIdentity]) -> tuple[list[Entrance], list[str]]:
     found: list[Entrance] = []
     problems: list[str] = []
     product, name = environment.product.slug, environment.name
-    keys = tuple(row.key.strip() for row in rows if row.kind == PLAIN)
+    keys = tuple(row.public_key.strip() for row in rows if row.kind == PLAIN)
     if keys:
         found.append(Entrance(product, name, PLAIN, "", keys=keys))
     for row in rows:
@@ -72,11 +74,14 @@ def _entrances(environment: Environment, rows: list[Pipeline]) -> tuple[list[Ent
     return found, problems
 
 
-def _claims(row: Pipeline) -> dict[str, tuple[str, ...]]:
+def _claims(row: PipelineIdentity) -> dict[str, tuple[str, ...]]:
     """The vault compares texts: patterns of refs are left to the permission, which names one commit."""
     found: dict[str, tuple[str, ...]] = {}
     if row.kind in _REPOSITORY:
-        found = {_REPOSITORY[Pipeline.Kind(row.kind)]: (row.repository,), "environment": (row.at,)}
-    if row.kind == Pipeline.Kind.GITHUB and row.patterns and not any("*" in one for one in row.patterns):
+        found = {
+            _REPOSITORY[PipelineIdentity.Kind(row.kind)]: (row.forge_repository_id,),
+            "environment": (row.forge_environment,),
+        }
+    if row.kind == PipelineIdentity.Kind.GITHUB and row.patterns and not any("*" in one for one in row.patterns):
         found["ref"] = row.patterns
     return found

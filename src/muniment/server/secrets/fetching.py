@@ -7,9 +7,9 @@ from django.conf import settings
 from django.db import transaction
 
 from muniment.server.incidents import kinds
-from muniment.server.incidents.acts import open_incident
+from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment
-from muniment.server.secrets.models import Fetch
+from muniment.server.secrets.models import SecretRead
 from muniment.vault.audit import Broken, Read, reads
 from muniment.vault.embedded import Embedded
 
@@ -44,12 +44,14 @@ def note_fetches() -> None:
 
 def _note(environment: Environment, who: str, pipeline: bool, moments: list[datetime]) -> None:
     """What is known of a reader; an old log may have been taken away since, so that nothing grows less."""
-    values = {"first": min(moments), "last": max(moments)}
-    row, _new = Fetch.objects.get_or_create(environment=environment, who=who, pipeline=pipeline, defaults=values)
-    if len(moments) <= row.times and max(moments) <= row.last:
+    values = {"first_read_at": min(moments), "last_read_at": max(moments)}
+    row, _new = SecretRead.objects.get_or_create(
+        environment=environment, reader=who, by_pipeline=pipeline, defaults=values
+    )
+    if len(moments) <= row.read_count and max(moments) <= row.last_read_at:
         return
-    row.last, row.times = max(row.last, *moments), max(row.times, len(moments))
-    row.save(update_fields=["last", "times"])
+    row.last_read_at, row.read_count = max(row.last_read_at, *moments), max(row.read_count, len(moments))
+    row.save(update_fields=["last_read_at", "read_count"])
     if not pipeline:
         told = f"{who} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline"
         open_incident(kinds.VAULT_READ, environment.product, f"reader:{who}", told)

@@ -17,8 +17,8 @@ class Secret(models.Model):
 
     environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="secrets")
     name = models.CharField(max_length=128)
-    changed = models.DateTimeField(default=timezone.now)
-    by = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(default=timezone.now)
+    set_by = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     generated = models.BooleanField(default=False)
     public = models.BooleanField(default=False)
 
@@ -26,24 +26,26 @@ class Secret(models.Model):
         """A name is used once."""
 
         ordering = ("name",)
-        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="secret_once")]
+        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="unique_secret_name")]
 
 
-class Fetch(models.Model):
+class SecretRead(models.Model):
     """Who read an environment's secrets, by the vault's audit log: first, last, how often. All names at once."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()
 
-    environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="fetches")
-    who = models.CharField(max_length=200)
-    pipeline = models.BooleanField(default=False)
-    first = models.DateTimeField()
-    last = models.DateTimeField()
-    times = models.IntegerField(default=0)
+    environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="secret_reads")
+    reader = models.CharField(max_length=200)
+    by_pipeline = models.BooleanField(default=False)
+    first_read_at = models.DateTimeField()
+    last_read_at = models.DateTimeField()
+    read_count = models.IntegerField(default=0)
 
     class Meta:
         """One row each, the newest on top."""
 
-        ordering = ("-last", "who")
-        constraints = [models.UniqueConstraint(fields=["environment", "who", "pipeline"], name="fetch_once")]
+        ordering = ("-last_read_at", "reader")
+        constraints = [
+            models.UniqueConstraint(fields=["environment", "reader", "by_pipeline"], name="unique_secret_read")
+        ]

@@ -26,9 +26,9 @@ class Secrets:
     names = frozenset({VAULT_ACCESS.name, VAULT_SECRETS.name})
 
     def supply(self, product: str, names: Collection[str], now: str) -> Mapping[str, Fact]:
-        """Those facts of a product. Raises VaultError or HomeError if the vault lets nobody in."""
+        """Those facts of a product. Raises VaultError or StoreError if the vault lets nobody in."""
         here = session()
-        places = list(Environment.objects.filter(product__slug=product, ended=None).select_related("product"))
+        places = list(Environment.objects.filter(product__slug=product, ended_at=None).select_related("product"))
         ways = {VAULT_ACCESS.name: _access, VAULT_SECRETS.name: _ages}
         return {name: fact(Known(ways[name](here, places)), _SOURCE, now) for name in names if name in ways}
 
@@ -93,8 +93,6 @@ def _ages(here: Session, places: list[Environment]) -> tuple[SecretAge, ...]:
         kept = {one.name: one for one in Secret.objects.filter(environment=place)}
         for name in here.subkeys(place.product.slug, place.name):
             one = kept.get(name)
-            changed: Maybe[str] = (
-                Known(moments.text(one.changed)) if one else Unknown("it was not set through Muniment")
-            )
+            changed: Maybe[str] = Known(moments.text(one.set_at)) if one else Unknown("it was not set through Muniment")
             found.append(SecretAge(place.name, name, changed, public=one is not None and one.public))
     return tuple(found)

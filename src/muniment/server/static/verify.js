@@ -31,7 +31,7 @@
   steps.replaceChildren(...lines.map(([good, text]) => {
     const item = document.createElement("li");
     item.textContent = text;
-    item.className = good ? "holds" : "fails";
+    item.className = good ? "met" : "violated";
     return item;
   }));
 

@@ -3,29 +3,23 @@
 from django import template
 from django.utils.translation import gettext
 
-from muniment.decision.account import ReasonTold
+from muniment.decision import uncounted
+from muniment.decision.account import ReasonReport
 from muniment.server.changes import words
-from muniment.workflows import telling_forge
 
 register = template.Library()
 
 
 @register.filter
-def said(reason: ReasonTold, control: str = "") -> str:
+def said(reason: ReasonReport, control: str = "") -> str:
     """What is so."""
     return words.sentences(reason, control)[0]
 
 
 @register.filter
-def remedy(reason: ReasonTold, control: str = "") -> str:
+def remedy(reason: ReasonReport, control: str = "") -> str:
     """What to do next; "" where there is nothing to do."""
     return words.sentences(reason, control)[1]
-
-
-@register.filter
-def at_forge(remedy: str) -> str:
-    """What to do next for a change at a forge, where nobody needs a command."""
-    return telling_forge.here(remedy)
 
 
 @register.filter
@@ -43,7 +37,16 @@ def hand(code: str) -> str:
 @register.filter
 def why_not(codes: tuple[str, ...]) -> str:
     """Why a statement does not count."""
-    return ", ".join(str(words.WHY_NOT.get(code, code)) for code in codes)
+    return ", ".join(gettext(uncounted.TEXTS.get(code, code)) for code in codes)
+
+
+@register.filter
+def named(people: str | tuple[str, ...], names: dict[str, str]) -> str | list[str]:
+    """The name of a person or of several, each given by id, where an account has one."""
+    if isinstance(people, str):
+        prefix, _, person = people.rpartition(":")
+        return names.get(person, people) if prefix in ("", "person") else people
+    return [names.get(person, person) for person in people]
 
 
 @register.filter

@@ -1,0 +1,132 @@
+"""What it costs per forge to notice, without an event, that an input of many green changes is another one. By fakes."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Row
+from muniment.forges.shapes import Vendor
+
+_APPROVERS = ("bob", "carol")
+_LIMITS = {
+    Vendor.GITHUB: 5_000,
+    Vendor.GITLAB: 2_000 * 60,
+    Vendor.GITEA: 0,
+}  # requests an hour; GitLab's is of gitlab.com
+
+
+def rows(folder: Path, count: int) -> list[Row]:
+    """One probe of so many green changes in one repository, and what it comes to in an hour."""
+    return [_row(vendor, folder / f"probe-{vendor.value}", count) for vendor in _LIMITS]
+
+
+def _row(vendor: Vendor, folder: Path, count: int) -> Row:
+    from muniment.server.connections import credentials, probing
+    from muniment.server.connections.models import Connection
+    from muniment.server.running import preparing
+    from tests.support.connected import Town
+    from tests.support.service import empty
+
+    empty()
+    preparing.first_policy()
+    folder.mkdir()
+    fake, acting, key = _forge(vendor, folder)
+    with fake:
+        made = acting(fake)
+        vars(credentials)["of"] = lambda _: key(fake, made)
+        town = Town(fake, made, folder, vendor)
+        town.connect()
+        _open(town, count)
+        calls = len(fake.calls)
+        connection = Connection.objects.get()
+        if not probing.probe(connection):
+            raise RuntimeError("nothing was due")
+        connection.refresh_from_db()
+        asked, seconds = connection.probe_requests or 0, _seconds(vendor, connection.probe_requests or 0)
+        told = ", ".join(f"{name} {number}" for name, number in sorted(Counter(fake.calls[calls:]).items()))
+    limit = _LIMITS[vendor] or probing.ASSUMED_LIMIT
+    return Row(
+        f"{vendor.value}: {count} green changes that {len(_APPROVERS)} approved, probed",
+        f"{asked} requests every {seconds} s: {asked * 3600 // seconds} an hour",
+        told,
+        f"a fifth of {limit} an hour is {limit // probing.SHARE}",
+        "",
+    )
+
+
+def _seconds(vendor: Vendor, asked: int) -> int:
+    """How far apart they would be where the forge tells its limit, which the fakes do not."""
+    from muniment.http.rate_limits import RateLimit
+    from muniment.server.connections import probing
+
+    limits = {"": RateLimit(_LIMITS[vendor])} if _LIMITS[vendor] else {}
+    return probing.seconds_between({"": asked}, limits)
+
+
+def _forge(vendor: Vendor, folder: Path) -> tuple[Any, Any, Any]:
+    """The fake, who acts there, and what the vault would hold."""
+    from tests.support.forges.acting import GiteaActing
+    from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
+    from tests.support.forges.fake_gitea import FakeGitea
+    from tests.support.forges.fake_github import FakeGitHub
+    from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
+    from tests.support.forges.github_shown import APP
+
+    if vendor is Vendor.GITHUB:
+        return FakeGitHub(folder / "forge"), GitHubActing, lambda fake, _: {"app_id": str(APP), "pem": fake.pem}
+    if vendor is Vendor.GITLAB:
+        return FakeGitLab(folder / "forge"), GitLabActing, lambda *_: {"token": TOKEN}
+    return (
+        FakeGitea(folder / "forge"),
+        lambda fake: GiteaActing(fake.url, fake.administrator),
+        lambda _, acting: {"token": acting.token("muniment")},
+    )
+
+
+def _open(town: Any, count: int) -> None:
+    """One change that is evaluated, and the others as if they had been: they are of the same head, and as approved."""
+    from django.utils import timezone
+
+    from muniment.server.changes.models import Change
+    from muniment.server.connections.models import ForgeChange
+    from muniment.server.connections.reaching import forge_of, repo_of
+
+    numbers = [town.open({"app.py": "x = 1\n"})]
+    numbers += [town.acting.open("ada", "topic", "main", f"Change {number}") for number in range(1, count)]
+    for number in numbers:
+        for name in _APPROVERS:
+            town.acting.approve(name, number)
+    if hasattr(town.fake, "written"):
+        town.fake.written()
+    town.look(numbers[0])
+    pattern = ForgeChange.objects.get(number=numbers[0])
+    if pattern.status is None or pattern.status["saying"] != "allowed":
+        raise RuntimeError(f"the first change is not green: {pattern.status}")
+    digests = _digests(town, forge_of(town.connection), repo_of(town.repository.forge_link), numbers)
+    for number in numbers[1:]:
+        change = Change.objects.create(
+            repository=town.repository,
+            target="refs/heads/main",
+            name=f"#{number}",
+            head=pattern.head,
+            state=Change.State.OPEN,
+            updated_at=timezone.now(),
+        )
+        ForgeChange.objects.create(
+            change=change,
+            repository=town.repository,
+            number=number,
+            head=pattern.head,
+            status=pattern.status,
+            reviews_digest=digests.get(number, pattern.reviews_digest),
+            writers=pattern.writers,
+        )
+
+
+def _digests(town: Any, forge: Any, repository: Any, numbers: list[int]) -> dict[int, str]:
+    from muniment.facts import canonical
+
+    if town.connection.vendor == Vendor.GITLAB.value:
+        return {}
+    found = forge.reader.standing_reviews(repository, numbers)
+    return {number: canonical.digest_of(one.reviews) for number, one in found.items()}

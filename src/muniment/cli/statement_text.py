@@ -1,0 +1,73 @@
+"""Answers and attestations as options give them. What a shown command leaves open is asked for, one line each."""
+
+import re
+
+import click
+
+from muniment.controls.review_statements import ALL_PUSHERS
+from muniment.controls.small_changes import WHY_LARGE
+from muniment.errors import UsageError
+from muniment.facts.people import People
+from muniment.git.repository import Repository
+from muniment.policy import guide
+from muniment.workflows.approval_commands import PERSON
+
+_QUESTIONS = {
+    **{question.id: question.text for question in guide.QUESTIONS},
+    WHY_LARGE: "Why is this change large, and why can it not be split?",
+}
+_WORD = re.compile(r"\w")
+
+
+def answers(given: tuple[str, ...]) -> dict[str, str]:
+    """Answers by question, from ID=TEXT. A text without any letter or digit is asked for. Raises UsageError."""
+    return {
+        name: text if _WORD.search(text) else _ask(f'--answer {name}="TEXT"', _QUESTIONS.get(name, name))
+        for name, text in _pairs(given, "--answer").items()
+    }
+
+
+def attests(given: tuple[str, ...], repository: Repository, people: People | None) -> dict[str, str]:
+    """Persons by subject, from SUBJECT=PERSON; commits by their full ids. Raises UsageError."""
+    found = {
+        _subject(subject, repository): _ask(f"--attest {subject}=ID", f"Who was {subject}? A person's id")
+        if person == PERSON
+        else person
+        for subject, person in _pairs(given, "--attest").items()
+    }
+    unknown = [who for who in found.values() if people is not None and who not in people.by_id]
+    if unknown:
+        raise UsageError(f"people.toml has nobody with the id {unknown[0]}", "Name a person's id after the =.")
+    return found
+
+
+def _subject(text: str, repository: Repository) -> str:
+    kind, _, value = text.partition(":")
+    if text == ALL_PUSHERS or (kind == "account" and value):
+        return text
+    if kind == "commit" and value:
+        return f"commit:{repository.resolve(value)}"
+    raise UsageError(
+        f"{text} is nothing to attest", f"Name account:ADDRESS, commit:COMMIT, or {ALL_PUSHERS}, before the =."
+    )
+
+
+def _ask(option: str, question: str) -> str:
+    """One line from the person. Raises UsageError where nobody answers."""
+    try:
+        text = str(click.prompt(question, err=True, default="", show_default=False)).strip()
+    except (click.Abort, OSError):  # nobody is there, or standard input is closed
+        text = ""
+    if not _WORD.search(text):
+        raise UsageError(f"an answer is missing: {question}", f"Write it in the command: {option}")
+    return text
+
+
+def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip() or not text.strip():
+            raise UsageError(f"{option} {pair} is not NAME=TEXT", f"Write it as {option} NAME=TEXT.")
+        pairs[name.strip()] = text.strip()
+    return pairs

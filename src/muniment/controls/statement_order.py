@@ -1,0 +1,55 @@
+"""Which statements speak for an update: none that is spent or about another act; of one moment, that which blocks."""
+
+from collections.abc import Iterable
+
+from muniment.facts.change import Revision, Update
+from muniment.facts.maybe import Known
+from muniment.facts.statements import APPROVING, Approval, LandedHeads, ReviewAction
+
+_MOST_BLOCKING = (ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW, ReviewAction.ATTEST, *sorted(APPROVING))
+_REMOVING = {Update.DELETED: ReviewAction.DELETE, Update.REWOUND: ReviewAction.REWIND}
+
+
+def approving_action(revision: Revision) -> ReviewAction | None:
+    """The action of the statements that approve an update; None if it is not known what the update does."""
+    return _REMOVING.get(revision.update.value, ReviewAction.APPROVE) if isinstance(revision.update, Known) else None
+
+
+def removes_commits(revision: Revision) -> bool:
+    """Whether the branch or tag is deleted or rewound by the update, or may be."""
+    return approving_action(revision) is not ReviewAction.APPROVE
+
+
+def head_to_approve(revision: Revision) -> str:
+    """The commit that statements on an update are about: its head, or the tip that is deleted."""
+    return revision.head or revision.base
+
+
+def statement_key(statement: Approval) -> tuple[str, str, str, str]:
+    """What a later statement of the same key replaces: one act on one head for one branch, by one person."""
+    act = statement.action if statement.action in (ReviewAction.DELETE, ReviewAction.REWIND) else ""
+    return statement.ref_head, statement.ref_person, statement.target, act
+
+
+def find_spent_approvals(approvals: Iterable[Approval], landed: LandedHeads) -> frozenset[str]:
+    """Ids of the approvals whose head the branch took after they were recorded.
+
+    The order of records decides, never the times that people sign.
+    """
+    positions = {one.head: one.position for one in landed.heads}
+    recorded = {one.statement: one.position for one in landed.statements}
+    return frozenset(
+        approval.id
+        for approval in approvals
+        if approval.action in APPROVING
+        if recorded.get(approval.digest or approval.id, -1) < max(positions.get(approval.head, -1), landed.all_before)
+    )
+
+
+def choose_blocking(before: Approval | None, approval: Approval) -> Approval:
+    """Of two statements of one moment, given in their order, the one that blocks more; else the later one."""
+    return before if before is not None and _blocks_more(before, approval) else approval
+
+
+def _blocks_more(one: Approval, other: Approval) -> bool:
+    return _MOST_BLOCKING.index(one.action) < _MOST_BLOCKING.index(other.action)

@@ -1,0 +1,22 @@
+"""Whether a policy lets protected branches and tags lose commits, for whoever writes or installs it."""
+
+from muniment.controls import history_kept
+from muniment.decision.binding import BoundPolicy
+from muniment.policy.model import Point
+
+NOT_KEPT = (
+    "no clause keeps history: a protected branch or tag is deleted or rewound with the approvals that a change needs"
+)
+ADD_CLAUSE = 'Add a clause with control = "protected-history" and enforce = ["merge"].'
+
+
+def keeps_history(policy: BoundPolicy) -> bool:
+    """Whether a clause that is enforced on every branch keeps it from being deleted or rewound."""
+    return any(
+        bound.control is history_kept.CONTROL
+        and Point.MERGE in bound.clause.enforce
+        and bound.clause.monitoring_until is None
+        and not bound.clause.branches
+        and not bound.clause.paths
+        for bound in policy.clauses
+    )

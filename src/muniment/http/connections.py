@@ -1,0 +1,236 @@
+"""A connection to a server: every name that is looked up, every byte that is sent or awaited is within one deadline.
+
+A limit for each read is not enough: a server that sends a byte now and then would hold the caller for ever.
+"""
+
+import contextlib
+import io
+import os
+import select
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from typing import Any, cast
+
+from msgspec import Struct
+
+from muniment.errors import HttpCode, HttpError
+from muniment.http.addresses import Address
+from muniment.http.authorities import make_context
+from muniment.http.bodies import BodyTooLarge, read_body
+from muniment.http.deadlines import Deadline
+from muniment.http.host_names import look_up
+from muniment.http.proxies import Proxy
+
+_LONGEST_LINE = 1 << 13  # bytes of a line in a proxy's answer
+_MOST_LINES = 100
+_IDLE_SECONDS = 30.0  # a firewall may have forgotten a connection that rested longer
+
+
+class Response(Struct, frozen=True):
+    """What a server answered: `status`, headers by lower-case name, and the body, read to its end."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Connection:
+    """An open connection, for one request after the other."""
+
+    def __init__(self, address: Address, deadline: Deadline, *, ca: str = "", proxy: Proxy | None = None) -> None:
+        """Raises HttpError."""
+        self.address = address
+        self._process = os.getpid()
+        self._used = time.monotonic()
+        context = make_context(ca) if address.scheme == "https" else None
+        with _failures(address, deadline):
+            self._socket = _open(address, deadline, context, proxy)
+
+    def close(self) -> None:
+        """End it."""
+        self._socket.close()
+
+    def is_usable(self) -> bool:
+        """Whether another request may be sent: this process opened it, and nothing came since, such as its end."""
+        if self._process != os.getpid() or time.monotonic() - self._used > _IDLE_SECONDS:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def exchange(self, method: str, request: bytes, largest: int, deadline: Deadline) -> tuple[Response, bool]:
+        """Send a request; its answer, and whether another may be sent after it. Raises HttpError."""
+        with _failures(self.address, deadline):
+            _send(self._socket, request, deadline)
+            incoming = _Incoming(self._socket, deadline)
+            raw = HTTPResponse(cast("socket.socket", incoming), method=method)  # of it, makefile alone is called
+            try:
+                raw.begin()
+                if raw.status < 200:
+                    raise HTTPException
+                response = Response(raw.status, _headers(raw), read_body(raw, largest))
+            finally:
+                raw.close()
+        self._used = time.monotonic()
+        return response, not raw.will_close
+
+
+class _Incoming(io.RawIOBase):
+    """The bytes that come from a socket, all of them awaited until one deadline."""
+
+    def __init__(self, source: socket.socket, deadline: Deadline) -> None:
+        self._source = source
+        self._deadline = deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """The same with a buffer: what HTTPResponse asks a socket for."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._source.settimeout(self._deadline.left())
+        return self._source.recv_into(buffer)
+
+
+def _send(target: socket.socket, data: bytes, deadline: Deadline) -> None:
+    rest = memoryview(data)
+    while rest:
+        target.settimeout(deadline.left())
+        rest = rest[target.send(rest) :]
+
+
+def _open(address: Address, deadline: Deadline, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
+    """A socket through which requests can be sent. Raises HttpError, OSError, HTTPException."""
+    if address.socket:
+        return _connect(socket.AF_UNIX, address.socket, deadline.left())
+    opened = _reach(address.host, address.port, deadline) if proxy is None else _reach_proxy(proxy, deadline)
+    try:
+        if context is None:
+            return opened
+        if proxy is not None:
+            _tunnel(opened, address, proxy, deadline)
+        return _encrypt(opened, address, context, deadline)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the first address of a host that answers; none of them may use up the time of the others."""
+    found = look_up(host, port, deadline)
+    failure: OSError = ConnectionError()
+    for number, (family, _, _, _, where) in enumerate(found):
+        try:
+            opened = _connect(family, where, deadline.left() / (len(found) - number))
+        except OSError as error:
+            failure = error
+        else:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return opened
+    raise failure
+
+
+def _connect(family: int, where: Any, seconds: float) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.settimeout(seconds)
+        opened.connect(where)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _reach_proxy(proxy: Proxy, deadline: Deadline) -> socket.socket:
+    try:
+        return _reach(proxy.host, proxy.port, deadline)
+    except TimeoutError:
+        raise
+    except OSError:
+        raise _refusal_of(proxy, "cannot be reached") from None
+
+
+def _tunnel(opened: socket.socket, address: Address, proxy: Proxy, deadline: Deadline) -> None:
+    """Have the proxy pass on what is sent (CONNECT, RFC 9110, section 9.3.6)."""
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    lines = [f"CONNECT {host}:{address.port} HTTP/1.1", f"Host: {host}:{address.port}"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    _send(opened, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"), deadline)
+    incoming = _Incoming(opened, deadline)  # unbuffered: what follows belongs to the server
+    words = incoming.readline(_LONGEST_LINE).split(None, 2)
+    for _ in range(_MOST_LINES):
+        line = incoming.readline(_LONGEST_LINE)
+        if not line.strip():
+            break
+    else:
+        raise _refusal_of(proxy, "answers without end")
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or line == b"":
+        raise _refusal_of(proxy, "does not speak HTTP")
+    if words[1] == b"407":
+        raise _refusal_of(proxy, "asks for a name and password, or refuses those that it was given")
+    if words[1][:1] != b"2":
+        raise _refusal_of(proxy, f"does not connect to {address.origin}")
+
+
+def _encrypt(opened: socket.socket, address: Address, context: ssl.SSLContext, deadline: Deadline) -> socket.socket:
+    opened.settimeout(deadline.left())  # of the whole handshake
+    try:
+        return context.wrap_socket(opened, server_hostname=address.host, suppress_ragged_eofs=False)
+    except ssl.SSLError:
+        raise HttpError(
+            HttpCode.UNTRUSTED,
+            f"{address.origin} cannot prove with a certificate to be that",
+            "Name the authority that signed it: SSL_CERT_FILE, or where the connection is set up.",
+        ) from None
+
+
+def _refusal_of(proxy: Proxy, why: str) -> HttpError:
+    return HttpError(
+        HttpCode.PROXY,
+        f"the proxy {proxy.host}:{proxy.port} {why}",
+        "Check HTTPS_PROXY and NO_PROXY, or the proxy of the connection.",
+    )
+
+
+def _headers(response: HTTPResponse) -> dict[str, str]:
+    """Headers by lower-case name, equal names joined. Raises HTTPException where they contradict each other."""
+    found: dict[str, str] = {}
+    for name, value in response.getheaders():
+        key, text = name.lower(), " ".join(value.split())
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    lengths = {part.strip() for part in found.get("content-length", "0").split(",")}
+    if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+        raise HTTPException
+    return found
+
+
+@contextlib.contextmanager
+def _failures(address: Address, deadline: Deadline) -> Iterator[None]:
+    """Whatever fails becomes an HttpError, which repeats nothing that the server sent."""
+    try:
+        yield
+    except TimeoutError:
+        code, why = HttpCode.TIMED_OUT, f"did not answer within {deadline.seconds:g} seconds"
+        remedy = "Try again; see how busy it is, and the network on the way there."
+    except BodyTooLarge:
+        code, why, remedy = HttpCode.TOO_LARGE, "answers more than it may", "Check the address."
+    except (IncompleteRead, OSError) as error:  # before HTTPException: RemoteDisconnected is both
+        code, why = HttpCode.UNREACHABLE, f"cannot be reached ({_kind(error)})"
+        remedy = "Check the address and the network, and that the server runs."
+    except HTTPException:
+        code, why, remedy = HttpCode.MALFORMED, "does not answer in HTTP", "Check the address."
+    else:
+        return
+    raise HttpError(code, f"{address.origin} {why}", remedy) from None
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, socket.gaierror):
+        return "its name is not known"
+    return "it ended the connection" if isinstance(error, HTTPException | ssl.SSLError) else type(error).__name__

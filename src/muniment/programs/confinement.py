@@ -1,0 +1,72 @@
+"""A program that reads what an attacker wrote gets no network, little memory and little time (Linux: seccomp).
+
+`python -I -m muniment.programs.confinement PROGRAM ARGUMENTS` sets the bounds and becomes the program. Where they
+cannot be set it ends with `NO_CHILD`, and the program does not run.
+"""
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+import sys
+from collections.abc import Sequence
+
+from muniment.programs.replacement import replace_process_with
+
+NO_CHILD = 97
+_MEMORY, _FILE, _SECONDS, _FILES = 2 << 30, 64 << 20, 20, 256
+
+_NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050001, 0x80000000  # refuse: with EPERM
+_FOREIGN = 0x40000000  # of x86-64: numbers of its other calling convention
+_MACHINES = {  # the machine's number for the kernel; socket, connect, bind, ptrace, io_uring_setup
+    "x86_64": (0xC000003E, (41, 42, 49, 101, 425)),
+    "aarch64": (0xC00000B7, (198, 203, 200, 117, 425)),
+}
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def filter_of(machine: str) -> bytes:
+    """The kernel's filter for a machine: whatever opens a connection is refused. KeyError for an unknown machine."""
+    number, refused = _MACHINES[machine]
+    steps = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, number), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    steps += [(_AT_LEAST, 0, 1, _FOREIGN), (_RETURN, 0, 0, _REFUSE)]
+    for call in refused:
+        steps += [(_EQUAL, 0, 1, call), (_RETURN, 0, 0, _REFUSE)]
+    return b"".join(struct.pack("HBBI", *step) for step in (*steps, (_RETURN, 0, 0, _ALLOW)))
+
+
+def confine() -> None:
+    """Bounds on this process and all that it starts, for ever. Raises OSError or KeyError where that cannot be."""
+    for what, most in (
+        (resource.RLIMIT_AS, _MEMORY),
+        (resource.RLIMIT_FSIZE, _FILE),
+        (resource.RLIMIT_CPU, _SECONDS),
+        (resource.RLIMIT_NOFILE, _FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (most, most))
+    code = filter_of(platform.machine())
+    library = ctypes.CDLL(None, use_errno=True)
+    program = _Program(len(code) // 8, code)
+    for call in ((_NO_NEW_PRIVS, 1, 0, 0, 0), (_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0)):
+        if library.prctl(*call):
+            raise OSError(ctypes.get_errno(), "the kernel sets no filter")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Become the program; the exit code where that cannot be."""
+    try:
+        confine()
+        replace_process_with(arguments, os.environ)
+    except (OSError, KeyError, ValueError, AttributeError):
+        return NO_CHILD
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

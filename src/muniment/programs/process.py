@@ -1,0 +1,283 @@
+"""A program that runs as a child process: bounded in time, memory and output, and ended with all that it started."""
+
+import contextlib
+import os
+import resource
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import IO, NamedTuple
+
+from muniment.errors import MunimentError
+from muniment.facts import paths
+from muniment.programs.catalogue import REMEDIES
+from muniment.programs.command import Command, Failure
+from muniment.programs.group_end import GroupEnd
+
+_PIECE = 1 << 16  # bytes
+_OURS = 0  # our own input
+_SLOW = "Try again when the machine is less busy."
+
+
+class Limits(NamedTuple):
+    """What a child may use. Hostile input can ask for much: no child gets more."""
+
+    seconds: float = 20  # until it has ended and all of its output is read
+    output: int = 256 << 20  # bytes
+    memory: int = 4 << 30
+    file: int = 1 << 30  # bytes of any file that it writes
+
+
+USUAL = Limits()
+
+
+class Finished(NamedTuple):
+    """What a child left: its exit code (negative: the signal that ended it), output, and first 64 KiB of complaints."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def run(
+    command: Command,
+    environment: Mapping[str, str],
+    fail: Failure,
+    *,
+    input: bytes = b"",
+    cwd: str = "/",
+    limits: Limits = USUAL,
+    interactive: bool = False,
+) -> Finished:
+    """Run a program to its end. It reads `input`, or nothing.
+
+    `interactive`: it may ask the person at our terminal, and reads our input if it is given none of its own. Raises
+    what `fail` makes if the program is not there, takes longer, or prints more than the limits allow.
+    """
+    with (
+        _input(input, interactive) as given,
+        Child(command, environment, fail, given, cwd, limits, interactive) as child,
+    ):
+        return child.finish()
+
+
+@contextlib.contextmanager
+def _input(data: bytes, interactive: bool) -> Iterator[IO[bytes] | int]:
+    if not data:
+        yield _OURS if interactive else subprocess.DEVNULL
+        return
+    with tempfile.TemporaryFile() as given:
+        given.write(data)
+        given.seek(0)
+        yield given
+
+
+class Child:
+    """A program that is running. Leaving the `with` ends it and, as it has a session of its own, all that it started.
+    It also ends with our own process (`GroupEnd`).
+
+    `name`: what it is called in messages. The limit of time is one for each answer, or for the whole of `finish`.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        environment: Mapping[str, str],
+        fail: Failure,
+        stdin: IO[bytes] | int | None = None,
+        cwd: str = "/",
+        limits: Limits = USUAL,
+        interactive: bool = False,
+    ) -> None:
+        """Without `stdin` there is `ask`; `interactive`: it has our own terminal. Raises what `fail` makes."""
+        self.name = command.name
+        self._fail = fail
+        self._limits = limits
+        self._interactive = interactive
+        self._buffer = bytearray()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `close`
+        self._end_with_us = GroupEnd()
+        try:
+            self._process = _start(
+                command, environment, fail, stdin, self._complaints, cwd, interactive, self._end_with_us.passed
+            )
+        except MunimentError:
+            self._complaints.close()
+            self._end_with_us.close()
+            raise
+        self._end_with_us.arm(self._process.pid, group=not interactive)
+        _bound(self._process.pid, limits)
+        assert self._process.stdout is not None  # noqa: S101 -- it is a pipe
+        self._out = self._process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._out, select.POLLIN)
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child. A second time does nothing."""
+        self._end()
+        for file in (self._process.stdin, self._process.stdout, self._complaints):
+            if file is not None:
+                file.close()
+        self._end_with_us.close()
+
+    def ask(self, request: bytes) -> None:
+        """Write at most 4,096 bytes (a pipe always takes so many) to a child that waits for them."""
+        assert self._process.stdin is not None  # noqa: S101 -- only called if it is a pipe
+        try:
+            os.write(self._process.stdin.fileno(), request)
+        except BrokenPipeError as error:
+            raise self.failure() from error
+
+    def finish(self) -> Finished:
+        """All that the child prints until it ends."""
+        deadline = time.monotonic() + self._limits.seconds
+        pieces = bytearray()
+        while piece := self.piece(deadline):
+            pieces += piece
+            if len(pieces) > self._limits.output:
+                raise self._fail(
+                    f"{self.name} prints more than {self._limits.output >> 20} MiB", "Ask for less at once."
+                )
+        self._wait(deadline)
+        return Finished(self._end(), bytes(pieces), self.complaints())
+
+    def piece(self, deadline: float | None = None) -> bytes:
+        """Some bytes as soon as there are any, none at the end. Raises what `fail` makes at the deadline."""
+        left = self._limits.seconds if deadline is None else deadline - time.monotonic()
+        if left <= 0 or not self._poll.poll(left * 1000):
+            raise self._too_slow()
+        return os.read(self._out, _PIECE)
+
+    def line(self) -> bytes:
+        """The next line, without its end. Raises what `fail` makes if the child ends before."""
+        while (end := self._buffer.find(b"\n")) < 0:
+            self._more()
+        found = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        return found
+
+    def exactly(self, size: int) -> bytes:
+        """The next `size` bytes. Raises what `fail` makes if the child ends before."""
+        while len(self._buffer) < size:
+            self._more()
+        found = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return found
+
+    def failure(self) -> MunimentError:
+        """The error to raise for a child that ended before its time."""
+        return self._fail(f"{self.name} failed: {last_line(self.complaints())}", "Look at its input.")
+
+    def complaints(self) -> bytes:
+        """What it wrote to its standard error: the first 64 KiB."""
+        self._complaints.seek(0)
+        return self._complaints.read(_PIECE)
+
+    def _more(self) -> None:
+        piece = self.piece()
+        if not piece:
+            raise self.failure()
+        self._buffer += piece
+
+    def _wait(self, deadline: float) -> None:
+        """Until the child has ended by itself: one that closed its output may still be at work."""
+        if not _has_ended(self._process, max(0.0, deadline - time.monotonic())):
+            raise self._too_slow()
+
+    def _end(self) -> int:
+        """Its exit code. What is left of its session is ended: until we waited for it, its number is nobody else's."""
+        if self._process.returncode is None:
+            if self._interactive:
+                self._process.kill()
+            else:
+                with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS, where all of them have ended
+                    os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
+
+    def _too_slow(self) -> MunimentError:
+        return self._fail(f"{self.name} took longer than {self._limits.seconds:g} seconds", _SLOW)
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether a child ends within some seconds. Linux tells at once; `Popen.wait` asks, and sleeps."""
+    if not hasattr(os, "pidfd_open"):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        return process.returncode is not None
+    handle = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    finally:
+        os.close(handle)
+
+
+def last_line(complaints: bytes) -> str:
+    """What a program said at last, for a person: at most 300 printable characters."""
+    lines = complaints.strip().splitlines() or [b"it gave no reason"]
+    return paths.from_bytes(lines[-1][:300].strip())
+
+
+def _start(
+    command: Command,
+    environment: Mapping[str, str],
+    fail: Failure,
+    stdin: IO[bytes] | int | None,
+    stderr: IO[bytes],
+    cwd: str,
+    interactive: bool,
+    passed: Sequence[int],
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command.arguments,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.PIPE if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            bufsize=0,
+            start_new_session=not interactive,
+            pass_fds=passed,
+        )
+    except OSError as error:
+        raise cannot_start(command.program, REMEDIES[command.program], error, cwd, fail) from error
+    except ValueError:  # which would quote what it holds
+        what = f"{command.program} cannot be started: its folder or environment is not text, or has a null byte"
+        raise fail(what, "Name it in another way.") from None
+
+
+def cannot_start(program: str, remedy: str, error: OSError, cwd: str | None, fail: Failure) -> MunimentError:
+    """The error for a program that the system did not start."""
+    if cwd is not None and error.filename == cwd:
+        return fail(f"{cwd} is not a folder that can be entered ({error.strerror})", "Name a folder that is there.")
+    if isinstance(error, FileNotFoundError):
+        return fail(f"{program} is not installed", remedy)
+    return fail(f"{program} cannot be started ({error.strerror})", remedy)
+
+
+def _bound(pid: int, limits: Limits) -> None:
+    if not hasattr(resource, "prlimit"):
+        return
+    for what, most in (
+        (resource.RLIMIT_DATA, limits.memory),
+        (resource.RLIMIT_FSIZE, limits.file),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        try:
+            resource.prlimit(pid, what, (most, most))
+        except (ProcessLookupError, PermissionError, ValueError):
+            continue  # it has ended already, or the machine sets a lower limit

@@ -1,0 +1,112 @@
+"""The shape of an act: one frozen struct that says what is done, to which resource, and who has to approve it.
+
+Pages, the API, imports and commands build the same struct (`parser.py`), and `requests/execution.py` alone carries it
+out. Each act is listed in its app's `ACTS`; docs/guides/add-an-act.md is the recipe.
+"""
+
+import re
+from typing import Any, ClassVar, Self
+
+from msgspec import Struct
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Resource
+from muniment.access.roles import Role
+from muniment.facts import canonical
+from muniment.server.acts.inputs import Label
+from muniment.server.acts.system_actors import SYSTEM_IDS
+
+
+def stored_name(class_name: str) -> str:
+    """The tag of an act in data: `GrantRole` is stored as `grant-role`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", class_name).lower()
+
+
+class ActContext(Struct, frozen=True):
+    """For whom an act is checked or executed. `requester` and `approver` are internal ids of persons; of an act that no
+    person does, `requester` is a `SystemActor`.
+
+    `approver` is None where no second person is due. `alone` marks an act that was due for a second person and had
+    none, since there were too few people yet. `requested_at` is the moment of the request (RFC 3339), or of now where
+    nobody else is due. `record` is the digest of the record of the execution, `request_record` that of the request;
+    each is "" as long as it is not there.
+    `second_factor`: the requester proved one. `secret` is a value that accompanies the act and is stored nowhere.
+    """
+
+    requester: str
+    requested_at: str
+    approver: str | None = None
+    alone: bool = False
+    request_record: str = ""
+    record: str = ""
+    second_factor: bool = False
+    secret: Any = None
+
+    @property
+    def requesting_person(self) -> str | None:
+        """The internal id of the person who requested it, None where no person did."""
+        return None if self.requester in SYSTEM_IDS else self.requester
+
+
+class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=stored_name, tag_field="act"):
+    """What one person does. Each field has an `Input` in its annotation, which reads it and says how it is recorded.
+
+    `actions` are the rows of the access table that it can need; `action()` picks the one that its content needs.
+    """
+
+    actions: ClassVar[tuple[Action, ...]]
+    title: ClassVar[Label]  # verb and object, as a button has it
+    carries_secret: ClassVar[bool] = False  # such an act cannot wait for a second person
+
+    def action(self) -> Action:
+        """The row of the access table that this act needs."""
+        (only,) = self.actions
+        return only
+
+    def required_second(self) -> frozenset[Role]:
+        """Roles of the person who has to approve it; none if one person is enough."""
+        return self.action().rule.second
+
+    def resource(self) -> Resource:
+        """What authorize() is asked about. Raises RefusedError for a resource that is gone."""
+        raise NotImplementedError
+
+    def subject(self) -> str:
+        """What the record names: the kind and the id of the resource, such as `person:4f1c...`."""
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """One sentence for the person who approves it, beginning with a verb, in the reader's language."""
+        raise NotImplementedError
+
+    def normalised(self) -> Self:
+        """The act as it is stored, once every field was read. Raises ParseError where fields do not fit together."""
+        return self
+
+    def check(self, context: ActContext) -> None:
+        """Raise RefusedError if the present state does not permit it."""
+
+    def execute(self, context: ActContext) -> object:
+        """Carry it out, within the transaction that has recorded it. Only `requests/execution.py` calls this."""
+        raise NotImplementedError
+
+    def details(self, context: ActContext) -> dict[str, str]:
+        """What else stands in the record of each step: what follows from the act, its requester and its moment."""
+        return {}
+
+    def given_reason(self) -> str:
+        """The reason that the requester gave, "" for acts that take none."""
+        return str(getattr(self, "reason", ""))
+
+    def encode(self) -> bytes:
+        """The whole act as canonical JSON, its tag included."""
+        return canonical.encode(self)
+
+    def digest(self) -> str:
+        """SHA-256 of `encode()`: what is approved, and later signed."""
+        return canonical.digest(self.encode())
+
+    @classmethod
+    def tag(cls) -> str:
+        """The name of this act in data, such as `grant-role`."""
+        return str(cls.__struct_config__.tag)

@@ -1,0 +1,140 @@
+"""Inputs of texts: one text, several lines, an e-mail address."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from muniment.access.authorize import Actor
+from muniment.errors import ParseError
+from muniment.server.acts.inputs.base import Input, InputCode, Label, is_blank
+
+_ALSO_IN_LINES = frozenset("\n\t\u200c\u200d")  # the last two join letters in some scripts
+_REPLACEMENT = "\ufffd"  # of bytes of a form that are no UTF-8; half a surrogate pair of JSON is refused the same
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # Cf has the marks that turn the direction of text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Input):
+    """A text of at most `most` characters, without white space around it; of one line unless `multiline`.
+
+    `verbatim` keeps white space around it, for a file whose bytes count.
+    """
+
+    most: int
+    multiline: bool = False
+    verbatim: bool = False
+    pattern: str = ""
+    form: Label = ""  # the form that `pattern` asks for, as a sentence
+
+    def read(self, value: object, actor: Actor) -> str:
+        """The text. Raises ParseError if it is too long, or has signs that a reader cannot see."""
+        text = read_text(value, multiline=self.multiline, verbatim=self.verbatim)
+        if len(text) > self.most:
+            raise ParseError(
+                InputCode.TOO_LONG,
+                _("It has %(length)d characters; %(most)d are allowed.") % {"length": len(text), "most": self.most},
+                _("Shorten it."),
+            )
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            raise ParseError(InputCode.MALFORMED, _("It is not of the form that is needed."), str(self.form))
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """A JSON string."""
+        found: dict[str, Any] = {"type": "string", "maxLength": self.most}
+        return found | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines(Input):
+    """Several texts, one a line; the API takes a list too. No line is empty, none is there twice."""
+
+    most: int  # characters of one line
+    most_lines: int = 20
+    pattern: str = ""
+    form: Label = ""
+
+    def read(self, value: object, actor: Actor) -> tuple[str, ...]:
+        """The lines in their order. Raises ParseError."""
+        given = value if isinstance(value, list | tuple) else read_text(value, multiline=True).split("\n")
+        one = Text(label=self.label, most=self.most, pattern=self.pattern, form=self.form)
+        found = tuple(dict.fromkeys(one.read(line, actor) for line in given if not is_blank(line)))
+        if len(found) > self.most_lines:
+            raise ParseError(
+                InputCode.TOO_LONG,
+                _("It has %(length)d lines; %(most)d are allowed.") % {"length": len(found), "most": self.most_lines},
+                _("Shorten it."),
+            )
+        return found
+
+    def schema(self) -> dict[str, Any]:
+        """A JSON list of strings."""
+        item: dict[str, Any] = {"type": "string", "maxLength": self.most}
+        return {"type": "array", "maxItems": self.most_lines, "items": item}
+
+    def to_text(self, value: object) -> str:
+        """One a line."""
+        return "\n".join(value) if isinstance(value, tuple | list) else super().to_text(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Email(Text):
+    """One e-mail address."""
+
+    most: int = 254
+
+    def read(self, value: object, actor: Actor) -> str:
+        """The address. Raises ParseError."""
+        text = super().read(value, actor)
+        try:
+            validate_email(text)
+        except ValidationError:
+            raise ParseError(
+                InputCode.MALFORMED, _("It is no e-mail address."), _("Write one address, such as ada@example.com.")
+            ) from None
+        return text
+
+    def schema(self) -> dict[str, Any]:
+        """A JSON string."""
+        return {"type": "string", "format": "email", "maxLength": self.most}
+
+
+def read_text(value: object, *, multiline: bool, verbatim: bool = False) -> str:
+    """A text, without white space around it unless it is `verbatim`.
+
+    Raises ParseError for what is none, or has signs that nobody can see.
+    """
+    if not isinstance(value, str):
+        raise ParseError(InputCode.NOT_TEXT, _("It is not a text."), _("Write it as text."))
+    text = value.replace("\r\n", "\n")
+    text = text if verbatim else text.strip()
+    if _REPLACEMENT in text:
+        raise ParseError(
+            InputCode.UNPRINTABLE,
+            _("It contains U+FFFD, which stands in place of bytes that are no UTF-8."),
+            _("Send the text in UTF-8."),
+        )
+    unseen = next((sign for sign in text if not _is_visible(sign, multiline=multiline)), None)
+    if unseen is not None and unicodedata.category(unseen) == "Cs":
+        raise ParseError(
+            InputCode.UNPRINTABLE, _("It contains one half of a surrogate pair."), _("Send the text in UTF-8.")
+        )
+    if unseen is not None:
+        raise ParseError(
+            InputCode.UNPRINTABLE,
+            _("It contains the invisible character U+%(number)04X.") % {"number": ord(unseen)},
+            _("Remove this character: a reader could be shown another text than the stored one."),
+        )
+    return text
+
+
+def _is_visible(sign: str, *, multiline: bool) -> bool:
+    """Whether a reader sees the character, or the room that it takes, where it stands."""
+    if not multiline:
+        return sign.isprintable()
+    return sign in _ALSO_IN_LINES or unicodedata.category(sign) not in _UNSEEN

@@ -1,0 +1,75 @@
+"""Which worker has a repository that is named by its path: a path means something on one machine alone.
+
+A worker that has the path claims the repository; the others leave what concerns it to that one. So a worker that
+lacks the path never says that nothing is there.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from muniment.git.repository import Repository as Git
+from muniment.server.products.models import FORGE, Repository
+from muniment.server.work import OtherWorker, move_jobs, release_jobs, soon
+
+_GONE_AFTER = timedelta(minutes=5)  # without a sign of life, after which another worker that has the path claims it
+
+
+def open_repository(repository: Repository) -> Git:
+    """Open the git of a repository that lies here.
+
+    Raises OtherWorker where another worker has it, UsageError or GitError where no worker has it or it cannot be read.
+    """
+    if not repository.at_forge:
+        _require_here(repository)
+    return Git.open(repository.folder)
+
+
+def claim_repositories() -> None:
+    """Claim each repository that lies here and that no living worker has, and say that this worker lives."""
+    now = timezone.now()
+    Repository.objects.filter(worker=settings.WORKER_NAME).update(worker_seen_at=now)
+    unowned = Q(worker="") | Q(worker_seen_at=None) | Q(worker_seen_at__lt=now - _GONE_AFTER)
+    rows = Repository.objects.filter(unowned, product__retired_at=None).exclude(path__startswith=FORGE)
+    for repository in rows.exclude(worker=settings.WORKER_NAME):
+        if _is_here(repository) and _claim(repository):
+            soon("scan-repository", repository=repository.pk)
+    living = Repository.objects.filter(worker_seen_at__gte=now - _GONE_AFTER).values_list("worker", flat=True)
+    release_jobs({settings.WORKER_NAME, *living})
+
+
+def _require_here(repository: Repository) -> None:
+    """Claim a repository that nobody has. Raises OtherWorker where another worker has it."""
+    owner, here = _owner_of(repository), _is_here(repository)
+    if owner == "" and here:
+        _claim(repository)
+        owner = _owner_of(repository)
+    if owner == settings.WORKER_NAME and not here:
+        Repository.objects.filter(pk=repository.pk, worker=owner).update(worker="", worker_seen_at=None)
+        owner = ""
+    if owner not in ("", settings.WORKER_NAME):
+        raise OtherWorker(owner)
+
+
+def _claim(repository: Repository) -> bool:
+    """Make it this worker's, unless another was faster; whether it is."""
+    before = repository.worker
+    rows = Repository.objects.filter(pk=repository.pk, worker=before)
+    claimed = rows.update(worker=settings.WORKER_NAME, worker_seen_at=timezone.now()) == 1
+    if claimed and before:
+        move_jobs(repository.pk, before, settings.WORKER_NAME)
+    return claimed
+
+
+def _owner_of(repository: Repository) -> str:
+    """The worker that has it now, "" for none: what was read before may be old."""
+    return Repository.objects.filter(pk=repository.pk).values_list("worker", flat=True).first() or ""
+
+
+def _is_here(repository: Repository) -> bool:
+    """Whether a git repository lies at the path on this machine, whatever else is wrong with it."""
+    place = Path(repository.path)
+    return (place / "HEAD").is_file() or (place / ".git").exists()

@@ -1,0 +1,240 @@
+"""Acts on a change at a forge: approve it, withdraw that, attest a contributor, request a review, merge it."""
+
+from typing import Annotated, ClassVar, Self
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from msgspec import structs
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Resource, products
+from muniment.controls.review_statements import ALL_PUSHERS
+from muniment.errors import RefusedError
+from muniment.facts.statements import ReviewAction
+from muniment.policy import guide
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import commit_input, number_input
+from muniment.server.acts.inputs import Answers, Generated, Label, Text
+from muniment.server.changes.again import read_again
+from muniment.server.changes.models import Change
+from muniment.server.connections.models import ReviewStatement
+from muniment.server.people.act_fields import PersonId, label_of
+from muniment.server.work import soon
+
+_LONGEST = 5_000  # characters of one answer
+_SHORT = 12  # digits of a commit in a sentence
+
+
+def _visible_changes(actor: Actor) -> "QuerySet[Change]":
+    rows = Change.objects.filter(forge_change__isnull=False)
+    visible = products(actor, Action.SEE_CHANGE)
+    return rows if visible is None else rows.filter(repository__product__slug__in=visible)
+
+
+ChangeNumber = Annotated[
+    int,
+    number_input(
+        label=gettext_lazy("Change"),
+        rows=_visible_changes,
+        missing=gettext_lazy("There is no such change at a forge."),
+        remedy=gettext_lazy("Choose one that the page of the product shows."),
+        recorded=True,
+    ),
+]
+Head = Annotated[
+    str, commit_input(label=gettext_lazy("Commit"), form=gettext_lazy("Write the whole id of the commit."))
+]
+
+
+class ChangeAct(Act, frozen=True):
+    """An act on one change that is open at a forge."""
+
+    change: ChangeNumber
+
+    def resource(self) -> Resource:
+        """The product of the change."""
+        return Resource(product=self.row().repository.product.slug)
+
+    def subject(self) -> str:
+        """The change."""
+        return f"change:{self.change}"
+
+    def row(self) -> Change:
+        """The row of the change."""
+        return Change.objects.select_related("repository__product", "forge_change").get(pk=self.change)
+
+    def check(self, context: ActContext) -> None:
+        """The change is open."""
+        if self.row().state != Change.State.OPEN:
+            raise RefusedError(
+                "change-not-open", _("It is not open at a forge any more."), _("Look at the page of the change.")
+            )
+
+
+class StatementAct(ChangeAct, frozen=True):
+    """A statement on one head of a change. `repository` and `target` bind it to the branch that it is made for.
+
+    It counts as long as the stored statement is the one whose digest the record has (`act_of_statement`).
+    """
+
+    kind: ClassVar[ReviewAction]
+
+    head: Head
+    repository: Annotated[str, Generated(label=gettext_lazy("Repository"), recorded=True)] = ""
+    target: Annotated[str, Generated(label=gettext_lazy("Branch"), recorded=True)] = ""
+
+    def normalised(self) -> Self:
+        """With the repository and the branch of now."""
+        row = self.row()
+        return structs.replace(self, repository=row.repository.name, target=row.target)
+
+    def stored_answers(self) -> dict[str, str]:
+        """What the statement says beside its kind, as `ReviewStatement.answers` has it."""
+        return {}
+
+    def check(self, context: ActContext) -> None:
+        """The change is open, has this head still, and is for the same branch."""
+        super().check(context)
+        row = self.row()
+        if (self.head, self.repository, self.target) != (row.head, row.repository.name, row.target):
+            raise RefusedError("head-changed", _("It has another head by now."), _("Read that head first."))
+
+    def execute(self, context: ActContext) -> None:
+        """Add the statement with the digest of its record, and have the change read again."""
+        row = self.row()
+        ReviewStatement.objects.create(
+            change=row,
+            person_id=context.requester,
+            head=self.head,
+            target=self.target,
+            kind=self.kind.value,
+            answers=self.stored_answers(),
+            act_digest=context.record,
+        )
+        read_again(row.repository_id, row.forge_change.number)
+
+
+class ApproveChange(StatementAct, frozen=True):
+    """Approve one head of a change, with the questions of the review guide answered."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REVIEW_CHANGE,)
+    title: ClassVar[Label] = gettext_lazy("Approve change")
+    kind: ClassVar[ReviewAction] = ReviewAction.APPROVE
+
+    answers: Annotated[
+        dict[str, str],
+        Answers(
+            label=gettext_lazy("Answers"),
+            questions=tuple((question.id, question.text) for question in guide.QUESTIONS),
+            most=_LONGEST,
+        ),
+    ] = {}
+
+    def stored_answers(self) -> dict[str, str]:
+        """The answers, by the ids of their questions."""
+        return self.answers
+
+    def summary(self) -> str:
+        """The head, the repository and the branch."""
+        details = {"head": self.head[:_SHORT], "repository": self.repository, "target": self.target}
+        return _("approve %(head)s of %(repository)s for %(target)s") % details
+
+
+class WithdrawApproval(StatementAct, frozen=True):
+    """Withdraw one's approval of one head of a change."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REVIEW_CHANGE,)
+    title: ClassVar[Label] = gettext_lazy("Withdraw approval")
+    kind: ClassVar[ReviewAction] = ReviewAction.WITHDRAW
+
+    def summary(self) -> str:
+        """The head, the repository and the branch."""
+        details = {"head": self.head[:_SHORT], "repository": self.repository, "target": self.target}
+        return _("withdraw the approval of %(head)s of %(repository)s for %(target)s") % details
+
+
+class AttestContributor(StatementAct, frozen=True, kw_only=True):
+    """Attest which person an unknown contributor is. Who attests it cannot approve the change."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.ATTEST_CONTRIBUTOR,)
+    title: ClassVar[Label] = gettext_lazy("Attest contributor")
+    kind: ClassVar[ReviewAction] = ReviewAction.ATTEST
+
+    contributor: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Unknown contributor"),
+            most=400,
+            pattern=rf"(?:account|commit):.+|{ALL_PUSHERS}",
+            form=gettext_lazy("Choose a contributor that the page of the change shows as unknown."),
+        ),
+    ]
+    person: PersonId
+
+    def stored_answers(self) -> dict[str, str]:
+        """The contributor, and the internal id of the person."""
+        return {self.contributor: self.person}
+
+    def summary(self) -> str:
+        """The contributor, the repository and the person."""
+        details = {"contributor": self.contributor, "repository": self.repository, "person": label_of(self.person)}
+        return _("attest that %(contributor)s in %(repository)s is %(person)s") % details
+
+
+class RequestReview(ChangeAct, frozen=True):
+    """Request reviews, at the forge, from people whose approval would count."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_REVIEW,)
+    title: ClassVar[Label] = gettext_lazy("Request review")
+
+    def summary(self) -> str:
+        """The change and its repository."""
+        row = self.row()
+        details = {"change": row.name, "repository": row.repository.name}
+        return _("request a review of %(change)s of %(repository)s") % details
+
+    def execute(self, context: ActContext) -> None:
+        """Have the worker do it."""
+        soon("request-review", change=self.change)
+
+
+class MergeChange(ChangeAct, frozen=True):
+    """Merge a change at its forge, if it has this head still and is allowed then."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_REVIEW,)
+    title: ClassVar[Label] = gettext_lazy("Merge change")
+
+    head: Head
+
+    def summary(self) -> str:
+        """The change and its repository."""
+        row = self.row()
+        return _("merge %(change)s of %(repository)s") % {"change": row.name, "repository": row.repository.name}
+
+    def execute(self, context: ActContext) -> None:
+        """Have the worker do it."""
+        soon("merge-change", change=self.change, head=self.head, person=context.requester)
+
+
+def act_of_statement(row: ReviewStatement) -> StatementAct | None:
+    """The act that a stored statement has to be of, to compare its digest with the record; None if it is of none."""
+    change, repository = row.change_id, row.change.repository.name
+    head, target, said = row.head, row.target, row.answers
+    match row.kind:
+        case ReviewAction.APPROVE.value:
+            return ApproveChange(change=change, head=head, repository=repository, target=target, answers=said)
+        case ReviewAction.WITHDRAW.value if not said:
+            return WithdrawApproval(change=change, head=head, repository=repository, target=target)
+        case ReviewAction.ATTEST.value if len(said) == 1:
+            ((contributor, person),) = said.items()
+            return AttestContributor(
+                change=change,
+                head=head,
+                repository=repository,
+                target=target,
+                contributor=contributor,
+                person=person,
+            )
+        case _:
+            return None

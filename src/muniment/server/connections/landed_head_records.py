@@ -1,0 +1,123 @@
+"""Reads from the ledger's records what the rows of taken heads and recorded statements have to say: rows prove nothing.
+
+A row can be changed by whoever has the worker's credentials, a record cannot. What differs is an error that denies.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from django.utils.translation import gettext as _
+
+from muniment.errors import StoreError
+from muniment.facts import kinds
+from muniment.facts.facts import StoredFact
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.statements import Approval
+from muniment.ledger import entries, objects
+from muniment.server.changes.models import Change
+from muniment.server.connections.models import BranchUpdate
+from muniment.server.products.models import Repository
+from muniment.server.records.reading import beside, beside_all
+
+UNKNOWN_HEADS = ""  # in the place of a head: nobody knows which heads the branch took
+_here = threading.local()
+
+
+class _History(msgspec.Struct):
+    """What the records of a branch's updates say: the newest record that took each head. `newest` row was read last."""
+
+    newest: int = 0
+    proof: bytes = b""
+    tip: str = ""
+    heads: dict[str, int] = {}
+
+
+def heads_of_records(repository: Repository, ref: str) -> Mapping[str, int]:
+    """For each head that a branch took, the newest record of it; `UNKNOWN_HEADS` for an update that names none.
+
+    Raises StoreError if a row of an update is not what its record says, or one is missing between two others.
+    """
+    histories: dict[tuple[int, str], _History] = _here.__dict__.setdefault("histories", {})
+    rows = BranchUpdate.objects.filter(repository=repository, ref=ref)
+    found = histories.get((repository.pk, ref), _History())
+    last = rows.filter(pk=found.newest).values_list("record__data", flat=True).first()
+    if last is None or bytes(last) != found.proof:
+        found = _History()
+    heads = dict(found.heads)  # the copy that is kept stays whole if a row is not what its record says
+    for row in rows.filter(pk__gt=found.newest).select_related("record").order_by("pk"):
+        found = _with_update(repository, found, row, heads)
+    histories[repository.pk, ref] = found
+    return found.heads
+
+
+def _with_update(repository: Repository, found: _History, row: BranchUpdate, heads: dict[str, int]) -> _History:
+    """The history with one more update, whose heads are added to `heads`."""
+    entry = entries.decode(bytes(row.record.data), row.record_id)
+    same = (
+        isinstance(entry, entries.BranchUpdateRecord)
+        and (entry.repository_location, entry.target, entry.commit) == (repository.place, row.ref, row.commit)
+        and entry.previous_commit == row.previous_tip
+        and (not found.tip or entry.previous_commit == found.tip)
+    )
+    if not same or not isinstance(entry, entries.BranchUpdateRecord):
+        raise differs(f"branch update {row.pk}")
+    listed = beside(entry.included_heads, objects.IncludedHeads) if entry.included_heads else ""
+    included = listed.heads if isinstance(listed, objects.IncludedHeads) else (UNKNOWN_HEADS,)
+    heads.update(dict.fromkeys(included, row.record_id))
+    return _History(row.pk, bytes(row.record.data), row.commit, heads)
+
+
+def statement_records(
+    change: Change, rows: Mapping[str, int], keys_of: Callable[[Iterable[Approval]], set[str]]
+) -> dict[str, int]:
+    """The record in which each statement on a change was first seen, by key, as the change's decisions say.
+
+    `rows` are what the database says of it, and `keys_of` gives the keys of statements. Raises StoreError if they
+    differ. The statements of a decision may have been erased: those that are seen after it may have been in it.
+    """
+    found: dict[str, int] = {}
+    erased = False
+    for decision in change.decisions.filter(record__isnull=False).select_related("record").order_by("record"):
+        if decision.record is None:
+            continue
+        statements = _statements_of(entries.decode(bytes(decision.record.data), decision.record.pk), change)
+        erased = erased or statements is None
+        for key in keys_of(statements or ()):
+            first = rows.get(key, -1) if erased else decision.record.pk
+            found.setdefault(key, min(first, decision.record.pk))
+    for key, record in rows.items():
+        if found.get(key, record if erased else -1) != record:
+            raise differs(f"recorded statement of record {record}")
+    return found
+
+
+def _statements_of(entry: entries.AnyEntry, change: Change) -> tuple[Approval, ...] | None:
+    """The statements that a decision on a change was made by; None if they were erased."""
+    here = isinstance(entry, entries.DecisionRecord) and entry.repository_location == change.repository.place
+    if not here or not isinstance(entry, entries.DecisionRecord):
+        raise differs(f"a decision on change {change.pk}")
+    inputs = beside(entry.object, objects.DecisionInputs)
+    digest = inputs.facts.get(kinds.APPROVALS.name, "") if isinstance(inputs, objects.DecisionInputs) else ""
+    stored = beside_all([digest], StoredFact)[digest] if digest else ""
+    if not isinstance(stored, StoredFact):
+        return None
+    shape: Any = Known[tuple[Approval, ...]] | Unknown
+    value = msgspec.convert(stored.value, shape, strict=True)
+    return value.value if isinstance(value, Known) else ()
+
+
+def compare_heads(rows: Mapping[str, int], recorded: Mapping[str, int], heads: Iterable[str]) -> None:
+    """See that the rows of some heads are those of the ledger. Raises StoreError if one differs or is missing."""
+    for head in heads:
+        if rows.get(head) != recorded.get(head):
+            raise differs(f"taken head {head[:12] or '-'}")
+
+
+def differs(what: str) -> StoreError:
+    """The error for a row that is not what the ledger says."""
+    return StoreError(
+        _("a row of the database is not what the ledger says: %(what)s") % {"what": what},
+        _("Restore the database from a backup, and find out who changed it: muniment doctor says more."),
+    )

@@ -1,0 +1,117 @@
+"""Which heads the protected branches of a repository at a forge took, and which statements were recorded before.
+
+The rows are projections of records: of branch updates, and of the decisions that saw a statement first.
+"""
+
+from collections.abc import Iterable
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from muniment.errors import GitError
+from muniment.facts import canonical, kinds
+from muniment.facts.change import Revision
+from muniment.facts.maybe import Known
+from muniment.facts.statements import Approval, LandedHead, LandedHeads, StatementRecord
+from muniment.ledger import entries, objects
+from muniment.server.changes.again import judge_again
+from muniment.server.changes.models import Change, Decision
+from muniment.server.connections.landed_head_records import (
+    UNKNOWN_HEADS,
+    compare_heads,
+    heads_of_records,
+    statement_records,
+)
+from muniment.server.connections.models import BranchUpdate, ProtectedBranch, RecordedStatement, TakenHead
+from muniment.server.products.models import Repository
+from muniment.server.records.models import Record
+from muniment.server.records.reading import beside
+from muniment.server.work import soon
+from muniment.workflows.judge_change import Judgement
+
+
+def read_landed_heads(change: Change, revision: Revision, statements: tuple[Approval, ...]) -> LandedHeads:
+    """The fact for a revision. Raises GitError while the branch took what is not recorded yet, StoreError if a row is
+    not what the ledger says."""
+    watched = ProtectedBranch.objects.filter(repository=change.repository, ref=revision.target).first()
+    if watched is not None and watched.tip != revision.base:
+        soon("read-branch-updates", repository=change.repository_id)
+        raise GitError(_("what the branch took last is not recorded yet"), _("It is read again in a moment."))
+    rows = TakenHead.objects.filter(repository=change.repository, ref=revision.target)
+    wanted = {UNKNOWN_HEADS, *(statement.head for statement in statements)}
+    found = dict(rows.filter(head__in=wanted).values_list("head", "record"))
+    compare_heads(found, heads_of_records(change.repository, revision.target), wanted)
+    all_before = found.pop(UNKNOWN_HEADS, -1)
+    concerned = [one for one in statements if one.head in found or all_before >= 0]
+    return LandedHeads(
+        preview=False,
+        heads=tuple(LandedHead(head, position) for head, position in sorted(found.items())),
+        statements=_positions(change, concerned),
+        all_before=all_before,
+    )
+
+
+def _positions(change: Change, statements: Iterable[Approval]) -> tuple[StatementRecord, ...]:
+    """Where each was recorded first. One that no decision saw yet comes after all that is recorded."""
+    keys = {one.digest or one.id: _key(one) for one in statements}
+    if not keys:
+        return ()
+    rows = dict(RecordedStatement.objects.filter(change=change).values_list("statement", "record"))
+    known = statement_records(change, rows, lambda seen: {_key(one) for one in seen})
+    newest: int = Record.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    return tuple(StatementRecord(id, known.get(key, newest + 1)) for id, key in sorted(keys.items()))
+
+
+def record_statements(change: Change, judgement: Judgement, decision: Decision) -> None:
+    """Keep which statements a decision saw first. Within its transaction."""
+    statements = judgement.facts.get(kinds.APPROVALS)
+    if isinstance(statements, Known):
+        rows = [
+            RecordedStatement(change=change, statement=_key(one), head=one.head, record=decision.record)
+            for one in statements.value
+        ]
+        RecordedStatement.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _key(statement: Approval) -> str:
+    """A digest that stays while the statement is the same one: a forge may name a later one alike."""
+    said = (statement.ref_person, statement.digest or statement.id, statement.head, statement.time)
+    return canonical.digest_of(said)
+
+
+def heads_included_by(decision: Decision) -> tuple[str, ...] | None:
+    """The heads that a decision included, as its record says; None if nobody knows them any more.
+
+    Raises StoreError if what is stored is not what the record names.
+    """
+    if decision.record is None:
+        return None
+    entry = entries.decode(bytes(decision.record.data), decision.record.pk)
+    if not isinstance(entry, entries.DecisionRecord | entries.DecisionPreviewRecord) or not entry.included_heads:
+        return None
+    found = beside(entry.included_heads, objects.IncludedHeads)
+    return found.heads if isinstance(found, objects.IncludedHeads) else None
+
+
+def take_heads(update: BranchUpdate, heads: Iterable[str] | None) -> None:
+    """Keep which heads a branch took by an update, None if nobody knows, and have the changes that this concerns read
+    again. Within the transaction of its record."""
+    taken = (UNKNOWN_HEADS,) if heads is None else tuple(heads)
+    place = {"repository": update.repository, "ref": update.ref}
+    TakenHead.objects.bulk_create(
+        [TakenHead(**place, head=head, record=update.record) for head in taken],
+        update_conflicts=True,
+        unique_fields=["repository", "ref", "head"],
+        update_fields=["record"],
+    )
+    concerned = Change.objects.filter(repository=update.repository, target=update.ref, state=Change.State.OPEN)
+    if heads is not None:
+        concerned = concerned.filter(recorded_statements__head__in=taken)
+    for change in concerned.distinct():
+        judge_again(change)
+
+
+def used_decisions(repository: Repository, ref: str) -> list[int]:
+    """Ids of the decisions that a branch was updated by: each allows that once."""
+    rows = BranchUpdate.objects.filter(repository=repository, ref=ref, decision__isnull=False)
+    return list(rows.values_list("decision", flat=True))

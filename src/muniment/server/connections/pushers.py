@@ -1,0 +1,72 @@
+"""Stores who pushed each commit first, over all repositories of a connection: an earlier push replaces a later one."""
+
+from collections.abc import Collection, Mapping
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.first_pushes import FirstPush as KnownFirstPush
+from muniment.forges.shapes import Account
+from muniment.server.connections.models import Connection, FirstPush
+
+_AT_ONCE = 1000
+FORGOTTEN = "who pushed it is not kept any more"
+
+
+def read_pushers(connection: Connection, commits: Collection[str]) -> dict[str, KnownFirstPush]:
+    """The stored first push of each commit that has one."""
+    rows = FirstPush.objects.filter(connection=connection, commit__in=list(commits))
+    return {row.commit: KnownFirstPush(_who(row), row.pushed_at) for row in rows}
+
+
+def store_pushers(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:
+    """Store first pushes, unless an earlier one of the same commit is stored; whether one of another was replaced."""
+    replaced = False
+    commits = sorted(found)
+    for at in range(0, len(commits), _AT_ONCE):
+        with transaction.atomic():
+            replaced |= _store(connection, {commit: found[commit] for commit in commits[at : at + _AT_ONCE]})
+    return replaced
+
+
+def forget_pushers(rows: "QuerySet[FirstPush]") -> int:
+    """Forget the accounts of rows; how many. The rows stay: without one, a later push would seem to be the first."""
+    known = rows.exclude(account_id="")
+    return known.update(account_id="", login="", machine=False, unknown_reason=FORGOTTEN)
+
+
+def _store(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:
+    rows = (
+        FirstPush.objects.select_for_update().filter(connection=connection, commit__in=list(found)).order_by("commit")
+    )
+    known = {row.commit: row for row in rows}
+    later = [row for commit, row in known.items() if found[commit].at < row.pushed_at]
+    replaced = any(_who(row) != found[row.commit].who for row in later)
+    for row in later:
+        for name, value in _values(found[row.commit]).items():
+            setattr(row, name, value)
+    FirstPush.objects.bulk_update(later, ["pushed_at", "account_id", "login", "machine", "unknown_reason"])
+    new = [
+        FirstPush(connection=connection, commit=commit, **_values(push))
+        for commit, push in found.items()
+        if commit not in known
+    ]
+    FirstPush.objects.bulk_create(new, ignore_conflicts=True)
+    return replaced
+
+
+def _values(push: KnownFirstPush) -> dict[str, str | bool]:
+    values: dict[str, str | bool]
+    if isinstance(push.who, Unknown):
+        values = {"account_id": "", "login": "", "machine": False, "unknown_reason": push.who.reason}
+    else:
+        by = push.who.value
+        values = {"account_id": by.id, "login": by.login, "machine": by.machine, "unknown_reason": ""}
+    return {**values, "pushed_at": push.at}
+
+
+def _who(row: FirstPush) -> Maybe[Account]:
+    if not row.account_id:
+        return Unknown(row.unknown_reason or FORGOTTEN)
+    return Known(Account(row.account_id, row.login, row.machine))

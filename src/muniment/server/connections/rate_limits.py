@@ -1,0 +1,124 @@
+"""The rate limits of a connection in the database: no process asks a forge before it may, whichever was refused."""
+
+import time
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection as database
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from muniment.facts.moments import parse
+from muniment.http.rate_limits import RateLimit, RefusalReason, keep_refusal
+from muniment.server import moments
+from muniment.server.connections.models import Connection, ConnectionRateLimit
+
+_INTERVAL_SECONDS = 5.0  # between two writings of what is left, which changes with each answer
+
+# A refusal is only ever replaced by one that ends later: two processes may be told different ones at once.
+_SAVE = """
+    INSERT INTO connections_connectionratelimit AS stored
+        (connection_id, resource, request_limit, remaining, reset_at, retry_at, pause_seconds, reason)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (connection_id, resource) DO UPDATE SET
+        (request_limit, remaining, reset_at) = (EXCLUDED.request_limit, EXCLUDED.remaining, EXCLUDED.reset_at),
+        (retry_at, pause_seconds, reason) = (SELECT refused.* FROM (VALUES
+            (EXCLUDED.retry_at, EXCLUDED.pause_seconds, EXCLUDED.reason),
+            (stored.retry_at, stored.pause_seconds, stored.reason)
+        ) AS refused (retry_at, pause_seconds, reason) ORDER BY refused.retry_at DESC NULLS LAST LIMIT 1)
+"""
+
+
+class SharedRateLimits:
+    """A `RateLimitStore` for one thread of the worker. A refusal is written at once; what is left, now and then.
+
+    What a transaction that was undone took back is written again: the forge refused all the same.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection.pk
+        self._told: dict[str, RateLimit] = {}  # by answers to this process
+        self._told_at: dict[str, float] = {}
+        self._written_at: dict[str, float] = {}
+
+    def load(self) -> dict[str, RateLimit]:
+        """All of them, by resource: every process's refusals, and what is left as it was told last."""
+        rows = ConnectionRateLimit.objects.filter(connection=self._connection)
+        stored = {row.resource: read_rate_limit(row) for row in rows}
+        for resource, told in self._told.items():
+            before = stored.get(resource, RateLimit())
+            if told.again_at > before.again_at:
+                self._write(resource, told)
+            counts = told if time.monotonic() < self._told_at[resource] + _INTERVAL_SECONDS else before
+            stored[resource] = keep_refusal(keep_refusal(counts, told), before)
+        return stored
+
+    def save(self, resource: str, limit: RateLimit) -> None:
+        """Replace one of them, and keep a later refusal."""
+        before, now = self._told.get(resource, RateLimit()), time.monotonic()
+        self._told[resource], self._told_at[resource] = limit, now
+        due = now >= self._written_at.get(resource, 0.0) + _INTERVAL_SECONDS
+        if due or limit.again_at > before.again_at:
+            self._write(resource, limit)
+
+    def _write(self, resource: str, limit: RateLimit) -> None:
+        reset, retry = (parse(moment) if moment else None for moment in (limit.reset, limit.again_at))
+        counts, reason = (limit.limit, limit.left, reset), limit.reason or ""
+        with database.cursor() as cursor:
+            cursor.execute(_SAVE, [self._connection, resource, *counts, retry, limit.pause, reason])
+        self._written_at[resource] = time.monotonic()
+
+
+def read_rate_limit(row: ConnectionRateLimit) -> RateLimit:
+    """A row as the HTTP client has it."""
+    reset, retry = (moments.text(moment) if moment is not None else "" for moment in (row.reset_at, row.retry_at))
+    reason = RefusalReason(row.reason) if row.reason else None
+    return RateLimit(row.request_limit, row.remaining, reset, retry, row.pause_seconds, reason)
+
+
+class RateLimitState(NamedTuple):
+    """A rate limit as people and programs are shown it. None is what the forge did not tell.
+
+    `retry_at`: nothing is asked before, because of `reason`; None unless that moment is still to come. `remaining` is
+    None once `reset_at` is over: nobody asked since.
+    """
+
+    resource: str
+    limit: int | None
+    remaining: int | None
+    reset_at: datetime | None
+    retry_at: datetime | None
+    reason: RefusalReason | None
+
+    @property
+    def explanation(self) -> str:
+        """Why nothing is asked, in a sentence; "" if nothing is refused."""
+        return str(_EXPLANATIONS[self.reason]) if self.reason is not None else ""
+
+
+_EXPLANATIONS = {
+    RefusalReason.QUOTA_EXHAUSTED: gettext_lazy("No requests are left until the limit is reset."),
+    RefusalReason.SERVER_ASKED_TO_WAIT: gettext_lazy("The forge asked us to wait."),
+    RefusalReason.NO_MOMENT_GIVEN: gettext_lazy(
+        "The forge refused without saying for how long: we wait, longer each time."
+    ),
+}
+
+
+def current_states(connection: Connection) -> tuple[RateLimitState, ...]:
+    """The rate limits of a connection at this moment, by resource."""
+    now = timezone.now()
+    return tuple(_state(row, now) for row in connection.rate_limits.all())
+
+
+def _state(row: ConnectionRateLimit, now: datetime) -> RateLimitState:
+    refused = row.retry_at is not None and row.retry_at > now
+    over = row.reset_at is not None and row.reset_at <= now
+    return RateLimitState(
+        resource=row.resource,
+        limit=row.request_limit if row.request_limit >= 0 else None,
+        remaining=row.remaining if row.remaining >= 0 and not over else None,
+        reset_at=row.reset_at,
+        retry_at=row.retry_at if refused else None,
+        reason=RefusalReason(row.reason) if refused else None,
+    )

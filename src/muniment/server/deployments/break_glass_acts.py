@@ -1,0 +1,82 @@
+"""The break-glass act: two people let one denied artifact into one environment, once; it is reviewed afterwards."""
+
+from datetime import timedelta
+from typing import Annotated, ClassVar
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.server.acts.act import ActContext
+from muniment.server.acts.fields import reason_input
+from muniment.server.acts.inputs import Integer, Label, Text
+from muniment.server.deployments.environment_acts import EnvironmentAct
+from muniment.server.deployments.models import BreakGlassPermission
+from muniment.server.incidents import kinds
+from muniment.server.incidents.lifecycle import open_incident
+
+LONGEST = 60  # minutes
+_SHOWN = 19  # characters of a digest in a sentence
+
+
+class BreakGlass(EnvironmentAct, frozen=True, kw_only=True):
+    """Permit one deployment of one artifact although it is denied, for some minutes from the approval on."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.BREAK_GLASS_DEPLOYMENT,)
+    title: ClassVar[Label] = gettext_lazy("Request break-glass deployment")
+
+    artifact: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Artifact, by its digest"),
+            most=71,
+            pattern=r"sha256:[0-9a-f]{64}",
+            form=gettext_lazy("Name the artifact by its digest: sha256: and 64 digits."),
+            monospace=True,
+            recorded=True,
+        ),
+    ]
+    minutes: Annotated[
+        int, Integer(label=gettext_lazy("Minutes, 60 at most"), least=1, most=LONGEST, recorded=True)
+    ] = 15
+    reason: Annotated[
+        str,
+        reason_input(label=gettext_lazy("What cannot wait, and why"), hint=gettext_lazy("It is reviewed afterwards.")),
+    ]
+
+    def summary(self) -> str:
+        """The artifact, the environment and the time."""
+        details = {"artifact": self.artifact[:_SHOWN], "minutes": self.minutes}
+        details |= {"environment": self.environment, "product": self.product}
+        return (
+            _(
+                "break glass: permit %(artifact)s in %(environment)s of %(product)s although it is denied, "
+                "for %(minutes)d minutes"
+            )
+            % details
+        )
+
+    def execute(self, context: ActContext) -> None:
+        """Permit it, and open the incident in which it is reviewed."""
+        environment, approver = self.row(), str(context.approver)
+        row = BreakGlassPermission.objects.create(
+            environment=environment,
+            artifact=self.artifact,
+            reason=self.reason,
+            requester_id=context.requester,
+            approver_id=approver,
+            expires_at=timezone.now() + timedelta(minutes=self.minutes),
+        )
+        product = environment.product
+        told = f"{self.artifact[:_SHOWN]} is let into {environment.name} of {product.name} although it is denied"
+        open_incident(
+            kinds.BREAK_GLASS,
+            product,
+            f"{environment.name}:{self.artifact}:{row.pk}",
+            told,
+            link=f"/products/{product.slug}/environments",
+            involved=(context.requester, approver),
+            loud=(Role.OWNER,),
+        )

@@ -1,0 +1,114 @@
+"""Acts on builders whose provenance can be checked: two people trust one, one person revokes it."""
+
+from typing import Annotated, ClassVar, Self
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.errors import AttestationError, ParseError, RefusedError
+from muniment.pipelines import dsse
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import number_input
+from muniment.server.acts.inputs import InputCode, Label, Text
+from muniment.server.deployments.models import TrustedBuilder
+
+
+class BuilderAct(Act, frozen=True):
+    """An act on one builder."""
+
+    def resource(self) -> Resource:
+        """The organisation."""
+        return ORGANISATION
+
+
+class TrustBuilder(BuilderAct, frozen=True):
+    """Trust the provenance that a builder signs with a key."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.TRUST_BUILDER,)
+    title: ClassVar[Label] = gettext_lazy("Trust builder")
+
+    builder_id: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Id, as its provenance names it"),
+            most=200,
+            pattern=r"[^ ]+",
+            form=gettext_lazy("Write it as the provenance does, such as https://ci.example.test/builder."),
+            monospace=True,
+            recorded=True,
+        ),
+    ]
+    public_key: Annotated[str, Text(label=gettext_lazy("Public key"), most=2000, multiline=True, monospace=True)]
+
+    def normalised(self) -> Self:
+        """As it is. Raises ParseError for a key that is none."""
+        try:
+            dsse.check_key(self.public_key)
+        except AttestationError:
+            raise ParseError(
+                InputCode.MALFORMED,
+                _("This is no public key."),
+                _("Write an Ed25519 or P-256 key in PEM, or the one line of a .pub file."),
+                "public_key",
+            ) from None
+        return self
+
+    def subject(self) -> str:
+        """The builder."""
+        return f"builder:{self.builder_id}"
+
+    def summary(self) -> str:
+        """The builder, and its key's fingerprint, which the second person compares."""
+        details = {"id": self.builder_id, "fingerprint": dsse.fingerprint(self.public_key)}
+        return _("trust the builder %(id)s with the key %(fingerprint)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """No other builder has the key."""
+        builders = TrustedBuilder.objects.filter(ended_at=None)
+        if dsse.fingerprint(self.public_key) in {one.fingerprint for one in builders}:
+            raise RefusedError("key-taken", _("A builder has that key already."), _("Use a key of its own."))
+
+    def execute(self, context: ActContext) -> None:
+        """Add the row."""
+        TrustedBuilder.objects.create(builder_id=self.builder_id, public_key=self.public_key)
+
+
+def _visible_builders(actor: Actor) -> "QuerySet[TrustedBuilder]":
+    return TrustedBuilder.objects.filter(ended_at=None)
+
+
+class RevokeBuilder(BuilderAct, frozen=True):
+    """Stop trusting a builder: artifacts that it built before cannot be deployed anew either."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REVOKE_BUILDER,)
+    title: ClassVar[Label] = gettext_lazy("Stop trusting builder")
+
+    builder: Annotated[
+        int,
+        number_input(
+            label=gettext_lazy("Builder"),
+            rows=_visible_builders,
+            missing=gettext_lazy("No builder of this number is trusted."),
+            remedy=gettext_lazy("Choose a builder that the page of builders shows."),
+            recorded=True,
+        ),
+    ]
+
+    def subject(self) -> str:
+        """The builder."""
+        return f"builder:{self._row().builder_id}"
+
+    def summary(self) -> str:
+        """The builder."""
+        return _("stop trusting the builder %(id)s") % {"id": self._row().builder_id}
+
+    def execute(self, context: ActContext) -> None:
+        """End its trust."""
+        TrustedBuilder.objects.filter(pk=self.builder).update(ended_at=timezone.now())
+
+    def _row(self) -> TrustedBuilder:
+        return TrustedBuilder.objects.get(pk=self.builder)

@@ -1,0 +1,15 @@
+"""Links that let one person in once."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from muniment.server.people.models import INVITATION, Invitation, Person
+
+
+def create_invitation(person: Person, lasts: timedelta = INVITATION) -> str:
+    """A link that lets a person in once, as a path. Older ones end."""
+    person.invitations.filter(ended_at=None).update(ended_at=timezone.now())
+    text, hashed = Invitation.fresh()
+    Invitation.objects.create(person=person, token_hash=hashed, expires_at=timezone.now() + lasts)
+    return f"/welcome/{text}"

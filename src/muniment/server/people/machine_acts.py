@@ -1,0 +1,145 @@
+"""Acts on machine accounts, such as bots and coding agents: two people declare one, one person removes it.
+
+What a machine does makes no person a contributor. So nobody declares an account a machine alone: neither one that
+belongs to a person, which is refused, nor one of which nobody knows whose it is.
+"""
+
+from typing import Annotated, ClassVar, Self
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from msgspec import structs
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.errors import ParseError, RefusedError
+from muniment.policy.people import ID
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import number_input
+from muniment.server.acts.inputs import Flag, InputCode, Label, Text
+from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
+from muniment.server.people.act_fields import HANDLE_FORM, AccountKind, AccountValue
+from muniment.server.people.models import Account, Machine, Person
+from muniment.server.work import soon
+
+
+def machine_accounts() -> QuerySet[Account]:
+    """Every address and login of a machine. Keys are those of test runners."""
+    rows = Account.objects.filter(machine__isnull=False).exclude(kind=Account.Kind.KEY)
+    return rows.select_related("machine", "vouched_by").order_by("machine__slug", "kind", "value")
+
+
+def _visible_accounts(actor: Actor) -> QuerySet[Account]:
+    return machine_accounts()
+
+
+class DeclareMachine(Act, frozen=True):
+    """Declare an address or a login the account of a machine."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.DECLARE_MACHINE,)
+    title: ClassVar[Label] = gettext_lazy("Declare machine account")
+
+    id: Annotated[
+        str, Text(label=gettext_lazy("Id, such as renovate"), most=64, pattern=ID, form=HANDLE_FORM, recorded=True)
+    ]
+    kind: AccountKind
+    value: AccountValue
+    acts_on_request: Annotated[
+        bool,
+        Flag(
+            label=gettext_lazy("People ask it to write code"),
+            hint=gettext_lazy(
+                "Then each of its commits has to tell who asked. Say no only for a machine that nobody asks."
+            ),
+            ask=True,
+            recorded=True,
+        ),
+    ]
+
+    def normalised(self) -> Self:
+        """With the value as it is stored. Raises ParseError for a key."""
+        if self.kind == Account.Kind.KEY:
+            remedy = _("Trust the machine as a test runner instead, on the page of builders.")
+            raise ParseError(InputCode.MALFORMED, _("A machine is known by an address or a login."), remedy, "kind")
+        return structs.replace(self, value=read_account_value(self.kind, self.value))
+
+    def resource(self) -> Resource:
+        """The organisation."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The machine."""
+        return f"machine:{self.id}"
+
+    def summary(self) -> str:
+        """The account, the machine, and whether its commits have to tell who asked for them."""
+        details = {"value": self.value, "id": self.id}
+        if self.acts_on_request:
+            return _("declare %(value)s the account of the machine %(id)s, which people ask to write code") % details
+        return _("declare %(value)s the account of the machine %(id)s, which nobody asks to write code") % details
+
+    def check(self, context: ActContext) -> None:
+        """Neither the id nor the account is a person's, and the machine is no other than it was declared before."""
+        if Person.objects.filter(slug=self.id).exists():
+            raise RefusedError("handle-taken", _("A person has this handle."), _("Choose another id."))
+        known = Machine.objects.filter(slug=self.id).first()
+        if known is not None and known.acts_on_request != self.acts_on_request:
+            raise RefusedError(
+                "machine-declared-otherwise",
+                _("This machine was declared otherwise: whether people ask it to write code is said once."),
+                _("Say the same as before, or choose another id."),
+            )
+        refuse_taken_account(self.kind, self.value)
+
+    def execute(self, context: ActContext) -> None:
+        """Add the account, and the machine where it is new."""
+        values = {"verification": Account.Verification.VOUCHED, "vouched_by_id": context.requester}
+        try:
+            with transaction.atomic():
+                machine, _made = Machine.objects.get_or_create(
+                    slug=self.id, defaults={"acts_on_request": self.acts_on_request}
+                )
+                Account.objects.create(machine=machine, kind=self.kind, value=self.value, **values)
+        except IntegrityError:  # linked to somebody else at the same moment
+            raise account_taken() from None
+        soon("reevaluate-all")
+
+
+class RemoveMachineAccount(Act, frozen=True):
+    """Remove an address or a login from a machine: whose it is, is unknown then, and that denies."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PERSON,)
+    title: ClassVar[Label] = gettext_lazy("Remove machine account")
+
+    account: Annotated[
+        int,
+        number_input(
+            label=gettext_lazy("Account"),
+            rows=_visible_accounts,
+            missing=gettext_lazy("There is no such machine account."),
+            remedy=gettext_lazy("Choose one that the page People shows."),
+            recorded=True,
+        ),
+    ]
+
+    def resource(self) -> Resource:
+        """The organisation."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The machine."""
+        slug = machine_accounts().filter(pk=self.account).values_list("machine__slug", flat=True).first()
+        return f"machine:{slug or ''}"
+
+    def summary(self) -> str:
+        """The account and the machine."""
+        row = machine_accounts().get(pk=self.account)
+        details = {"value": row.value, "id": row.machine.slug if row.machine is not None else ""}
+        return _("remove the account %(value)s from the machine %(id)s") % details
+
+    def execute(self, context: ActContext) -> None:
+        """Delete the account."""
+        machine_accounts().filter(pk=self.account).delete()
+        soon("reevaluate-all")

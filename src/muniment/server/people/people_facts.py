@@ -1,0 +1,132 @@
+"""Builds the people of the core from the tables: who is who, their accounts, and their roles for one product."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from muniment.access.roles import Role
+from muniment.errors import PeopleError
+from muniment.facts.people import Machine as KnownMachine
+from muniment.facts.people import People, find_shared_identity
+from muniment.facts.people import Person as KnownPerson
+from muniment.policy import patterns
+from muniment.server.connections.models import Connection
+from muniment.server.people.models import Account, Machine, Person, RoleGrant, in_force
+from muniment.server.products.models import Product
+
+WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
+
+Rows = tuple[tuple[Any, ...], ...]  # as the database gives them: equal tables make equal people, which are built once
+
+
+def people_of(product: Product | None = None) -> People:
+    """Build everybody, with the roles that hold for one product, or, without one, those that hold everywhere.
+
+    Raises PeopleError where two share an identity, or a repository's name cannot be matched.
+    """
+    writes = ("*",) if product is None else tuple(product.repositories.values_list("name", flat=True))
+    persons = tuple(Person.objects.order_by("slug").values_list("pk", "slug", "name", "active"))
+    machines = tuple(Machine.objects.order_by("slug").values_list("pk", "slug", "acts_on_request"))
+    return _build(
+        persons,
+        machines,
+        tuple(_ACCOUNTS.values_list("person_id", "machine_id", "kind", "value", "forge_account__number")),
+        _roles(product),
+        writes,
+        _own_machines({row[1] for row in persons} | {row[1] for row in machines}),
+    )
+
+
+_ACCOUNTS = Account.objects.order_by("kind", "value", "pk")
+
+
+def _roles(product: Product | None) -> Rows:
+    """(person, role) of every grant that holds."""
+    places = (None,) if product is None else (None, product.pk)
+    rows = RoleGrant.objects.filter(in_force()).order_by("role", "pk").values_list("person_id", "role", "product_id")
+    return tuple((person, role) for person, role, place in rows if place in places)
+
+
+def _own_machines(taken: set[str]) -> Rows:
+    """(id, login, number) of Muniment's own accounts at forges that nobody has: what they bring is by nobody else.
+
+    None is made whose name is `taken` by a person or a machine.
+    """
+    found = []
+    for slug, login, number in Connection.objects.filter(ended_at=None).values_list("slug", "account", "account_id"):
+        same = [Account.hash_identity(Account.Kind.LOGIN, f"{slug}/{one}") for one in (login, f"#{number}")]
+        known = Account.objects.filter(identity_hash__in=same).exists()
+        if login and number and not known and (name := f"muniment-{slug}") not in taken:
+            found.append((name, f"{slug}/{login}", f"{slug}/#{number}"))
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=16)
+def _build(persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: tuple[str, ...], own: Rows) -> People:
+    for pattern in writes:
+        if problem := patterns.find_problem(pattern):
+            sentence = _("its name cannot be matched: %(problem)s") % {"problem": problem}
+            raise PeopleError(_("the repository"), pattern, sentence, patterns.HELP)
+    by_person, by_machine = _accounts(accounts, 0), _accounts(accounts, 1)
+    granted: dict[Any, dict[str, None]] = {}  # a role may be held everywhere and for the product too
+    for person, role in roles:
+        granted.setdefault(person, {})[role] = None
+    people = People(
+        tuple(
+            KnownPerson(
+                id=pk,
+                handle=slug,
+                name=name,
+                emails=tuple(by_person.get((pk, Account.Kind.EMAIL), ())),
+                keys=tuple(by_person.get((pk, Account.Kind.KEY), ())),
+                accounts=tuple(by_person.get((pk, Account.Kind.LOGIN), ())),
+                roles=tuple(granted.get(pk, ())),
+                active=active,
+                write_access=writes if WRITERS.intersection(granted.get(pk, ())) else (),
+            )
+            for pk, slug, name, active in persons
+        ),
+        (
+            *(
+                KnownMachine(
+                    id=slug,
+                    emails=tuple(by_machine.get((pk, Account.Kind.EMAIL), ())),
+                    keys=tuple(by_machine.get((pk, Account.Kind.KEY), ())),
+                    accounts=tuple(by_machine.get((pk, Account.Kind.LOGIN), ())),
+                    needs_requester=asked,
+                )
+                for pk, slug, asked in machines
+            ),
+            *(KnownMachine(name, (), (), tuple(logins), needs_requester=False) for name, *logins in own),
+        ),
+    )
+    _refuse_sharing(people.holders)
+    return people
+
+
+def _accounts(rows: Rows, owner: int) -> dict[tuple[Any, str], list[str]]:
+    """Values by the owner's key and the account's kind; after a login the id that its forge gave it."""
+    found: dict[tuple[Any, str], list[str]] = {}
+    for row in rows:
+        kind, value, number = row[2:]
+        if row[owner] is not None:
+            values = found.setdefault((row[owner], kind), [])
+            values.append(value)
+            if number is not None:
+                values.append(f"{value.partition('/')[0]}/#{number}")
+    return found
+
+
+def _refuse_sharing(entries: Sequence[KnownPerson | KnownMachine]) -> None:
+    """The database holds accounts apart, but ids of persons and machines are of two tables."""
+    shared = find_shared_identity(entries)
+    if shared is not None:
+        raise PeopleError(
+            _("the people of the service"),
+            shared.identity,
+            _('it belongs to "%(one)s" and to "%(other)s": nobody can tell whose it is')
+            % {"one": shared.other, "other": entries[shared.entry].id},
+            _("Leave it with the one it belongs to."),
+        )

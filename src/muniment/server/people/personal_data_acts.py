@@ -1,0 +1,139 @@
+"""Acts of the Data Protection Officer on the personal data of a person: export, legal hold, erasure."""
+
+from typing import Any, ClassVar
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Resource
+from muniment.errors import RefusedError
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.inputs import Label
+from muniment.server.people.act_fields import PersonId, label_of
+from muniment.server.people.models import Person
+from muniment.server.people.person_acts import refuse_erased
+from muniment.server.people.privacy import end_requests_naming, kept_of, known_as, words_naming
+from muniment.server.policies.models import PolicyException
+from muniment.server.products.act_fields import Reason
+from muniment.server.records.models import ExceptionFile
+from muniment.server.requests.models import Request
+from muniment.server.work import soon
+
+
+class PersonalDataAct(Act, frozen=True):
+    """An act on what is stored about one person."""
+
+    person: PersonId
+
+    def resource(self) -> Resource:
+        """The organisation: a person belongs to no product."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The person."""
+        return f"person:{self.person}"
+
+    def row(self) -> Person:
+        """The person's row."""
+        return Person.objects.get(pk=self.person)
+
+
+class ExportPersonalData(PersonalDataAct, frozen=True):
+    """Export what is stored about a person, to be handed to them."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.EXPORT_PERSONAL_DATA,)
+    title: ClassVar[Label] = gettext_lazy("Export personal data")
+
+    def summary(self) -> str:
+        """The person."""
+        return _("export the personal data of %(person)s") % {"person": label_of(self.person)}
+
+    def execute(self, context: ActContext) -> dict[str, Any]:
+        """All that is stored, as JSON values."""
+        return kept_of(self.row())
+
+
+class PlaceLegalHold(PersonalDataAct, frozen=True):
+    """Place a legal hold: nothing of a person is erased while it lasts."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.PLACE_LEGAL_HOLD,)
+    title: ClassVar[Label] = gettext_lazy("Place legal hold")
+
+    reason: Reason
+
+    def summary(self) -> str:
+        """The person."""
+        return _("place a legal hold on the personal data of %(person)s") % {"person": label_of(self.person)}
+
+    def check(self, context: ActContext) -> None:
+        """Something is left to hold."""
+        refuse_erased(self.row())
+
+    def execute(self, context: ActContext) -> None:
+        """Store the reason, in place of an earlier one."""
+        Person.objects.filter(pk=self.person).update(legal_hold=self.reason)
+
+
+class LiftLegalHold(PersonalDataAct, frozen=True):
+    """Lift a legal hold."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.PLACE_LEGAL_HOLD,)
+    title: ClassVar[Label] = gettext_lazy("Lift legal hold")
+
+    def summary(self) -> str:
+        """The person."""
+        return _("lift the legal hold on the personal data of %(person)s") % {"person": label_of(self.person)}
+
+    def check(self, context: ActContext) -> None:
+        """One is placed."""
+        if not self.row().legal_hold:
+            raise RefusedError("no-legal-hold", _("No legal hold is placed."), _("Nothing is left to do."))
+
+    def execute(self, context: ActContext) -> None:
+        """Remove the reason."""
+        Person.objects.filter(pk=self.person).update(legal_hold="")
+
+
+class ErasePersonalData(PersonalDataAct, frozen=True):
+    """Erase what is stored about a person who left. An administrator has to approve it."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.ERASE_PERSONAL_DATA,)
+    title: ClassVar[Label] = gettext_lazy("Erase personal data")
+
+    reason: Reason
+
+    def summary(self) -> str:
+        """The person."""
+        return _("erase the personal data of %(person)s") % {"person": label_of(self.person)}
+
+    def check(self, context: ActContext) -> None:
+        """The person left, no legal hold is placed, and nothing was erased yet."""
+        person = self.row()
+        if person.active:
+            raise RefusedError(
+                "person-active", _("%(name)s is active.") % {"name": person.name}, _("They have to leave first.")
+            )
+        if person.legal_hold:
+            sentence = _("It is kept for a legal claim: %(reason)s") % {"reason": person.legal_hold}
+            raise RefusedError("legal-hold", sentence, _("Lift the legal hold first."))
+        if person.erased_at is not None:
+            raise RefusedError("person-erased", _("It was erased already."), _("Nothing is left to do."))
+
+    def execute(self, context: ActContext) -> None:
+        """Have the worker erase it: first outside the ledger, while the tables still say what to look for.
+
+        Their exceptions end here: what proves that they requested or approved them is about to go, and the worker may
+        not write them. So do requests that still wait and name them: a stored act cannot be changed without its digest.
+        """
+        person, now = self.row(), timezone.now()
+        theirs = PolicyException.objects.filter(Q(requester=person) | Q(approver=person))
+        ExceptionFile.objects.filter(name__in=theirs.values("slug")).delete()
+        theirs.filter(ended_at=None).update(ended_at=now)
+        words = words_naming(known_as(person))
+        over = PolicyException.objects.filter(Q(expires_at__lt=now) | ~Q(ended_at=None)).values_list("slug", "reason")
+        ExceptionFile.objects.filter(name__in=[slug for slug, reason in over if words.search(reason)]).delete()
+        end_requests_naming(words, Request.objects.exclude(request_record=context.request_record))
+        soon("erase-person", person=person.pk)

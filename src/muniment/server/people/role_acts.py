@@ -1,0 +1,207 @@
+"""Acts on the roles of people: grant, revoke, and end what has lapsed."""
+
+from datetime import date
+from typing import Annotated, ClassVar
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.roles import EVERYWHERE, Role
+from muniment.errors import RefusedError
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import number_input
+from muniment.server.acts.inputs import Choice, Day, Label
+from muniment.server.people.act_fields import PersonId, label_of
+from muniment.server.people.messages import holding, tell
+from muniment.server.people.models import GrantExpiry, Person, RoleGrant, in_force, today
+from muniment.server.products.act_fields import product_input, product_of
+from muniment.server.work import soon
+
+RoleName = Annotated[
+    Role, Choice(label=gettext_lazy("Role"), options=Role, labels=lambda role: _(role.label), recorded=True)
+]
+Scope = Annotated[str, product_input(label=gettext_lazy("Product"), blank=gettext_lazy("the whole organisation"))]
+
+
+def changes_things(role: Role) -> bool:
+    """Whether a role may do more than look, request, and manage its own account."""
+    everybody = frozenset(Role)
+    return any(role in row.rule.roles and row.rule.changes for row in Action if row.rule.roles != everybody)
+
+
+class RoleAct(Act, frozen=True):
+    """An act on one role of one person: for a product, or "" for the whole organisation."""
+
+    person: PersonId
+    role: RoleName
+    product: Scope = EVERYWHERE
+
+    def resource(self) -> Resource:
+        """The organisation: who may grant roles may grant them for every product."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The person."""
+        return f"person:{self.person}"
+
+    def _held(self) -> bool:
+        return RoleGrant.objects.filter(
+            in_force(), person=self.person, role=self.role, product=product_of(self.product)
+        ).exists()
+
+    def _end(self) -> None:
+        """End the grant that is not ended yet; one that has lapsed, too."""
+        rows = RoleGrant.objects.filter(
+            person=self.person, role=self.role, product=product_of(self.product), ended_at=None
+        )
+        rows.update(ended_at=timezone.now())
+
+
+class GrantRole(RoleAct, frozen=True):
+    """Grant a role, through a last day if one is given. A role that changes things waits for a second person."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE)
+    title: ClassVar[Label] = gettext_lazy("Grant role")
+
+    until: Annotated[
+        date | None,
+        Day(
+            label=gettext_lazy("Last day; empty for no end"),
+            hint=gettext_lazy("For example, the role of an auditor ends with the engagement."),
+            recorded=True,
+        ),
+    ] = None
+
+    def action(self) -> Action:
+        """Another action, with a second person, for a role that changes things."""
+        return Action.GRANT_CHANGING_ROLE if changes_things(self.role) else Action.GRANT_ROLE
+
+    def summary(self) -> str:
+        """The person, the role, and where and until when it holds."""
+        details = {"person": label_of(self.person), "role": _(self.role.label), "product": self.product}
+        if self.product:
+            sentence = _("grant %(person)s the role %(role)s for %(product)s") % details
+        else:
+            sentence = _("grant %(person)s the role %(role)s") % details
+        until = _("until the end of %(day)s") % {"day": self.until.isoformat()} if self.until is not None else ""
+        return f"{sentence} {until}".strip()
+
+    def check(self, context: ActContext) -> None:
+        """The person is active and does not hold the role; the last day is not over."""
+        person = Person.objects.get(pk=self.person)
+        if self._held():
+            raise RefusedError(
+                "role-held",
+                _("%(name)s has that role already.") % {"name": person.name},
+                _("Revoke it first, to grant it until another day."),
+            )
+        if not person.active:
+            raise RefusedError(
+                "person-inactive", _("%(name)s has left.") % {"name": person.name}, _("Reactivate the person first.")
+            )
+        if self.until is not None and self.until < today():
+            raise RefusedError(
+                "day-over", _("That last day is over already."), _("Choose a day from today on, or none.")
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Add the grant, in place of one that has lapsed."""
+        self._end()
+        RoleGrant.objects.create(
+            person_id=self.person,
+            role=self.role,
+            product=product_of(self.product),
+            granted_by_id=context.requesting_person,
+            approver_id=context.approver,
+            bootstrap=context.alone,
+            last_day=self.until,
+        )
+        soon("reevaluate-all")
+
+
+class RevokeRole(RoleAct, frozen=True):
+    """Revoke a role at once."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.GRANT_ROLE,)
+    title: ClassVar[Label] = gettext_lazy("Revoke role")
+
+    def summary(self) -> str:
+        """The person, the role, and where it held."""
+        details = {"person": label_of(self.person), "role": _(self.role.label), "product": self.product}
+        if self.product:
+            return _("revoke the role %(role)s of %(person)s for %(product)s") % details
+        return _("revoke the role %(role)s of %(person)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """The person holds the role."""
+        if not self._held():
+            name = Person.objects.get(pk=self.person).name
+            raise RefusedError(
+                "role-not-held",
+                _("%(name)s does not have that role.") % {"name": name},
+                _("Choose a role that their page shows."),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """End the grant."""
+        self._end()
+        soon("reevaluate-all")
+
+
+def _lapsed_grants(actor: Actor) -> "QuerySet[RoleGrant]":
+    return RoleGrant.objects.filter(ended_at=None, last_day__lt=today(), expiry=None)
+
+
+class ExpireRole(Act, frozen=True):
+    """Record that a role has ended, since its last day is over: it gives nothing any more from that moment on."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.GRANT_ROLE,)
+    title: ClassVar[Label] = gettext_lazy("End role")
+
+    grant: Annotated[
+        int,
+        number_input(
+            label=gettext_lazy("Grant"),
+            rows=_lapsed_grants,
+            missing=gettext_lazy("No such grant has lapsed, or it was recorded already."),
+            remedy=gettext_lazy("Nothing is left to do."),
+        ),
+    ]
+
+    def row(self) -> RoleGrant:
+        """The grant."""
+        return RoleGrant.objects.select_related("person", "product").get(pk=self.grant)
+
+    def resource(self) -> Resource:
+        """The organisation."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The person."""
+        return f"person:{self.row().person_id}"
+
+    def summary(self) -> str:
+        """The person, the role, and its last day."""
+        row = self.row()
+        details = {"person": label_of(row.person_id), "role": row.label, "day": str(row.last_day)}
+        return _("end the role %(role)s of %(person)s, whose last day was %(day)s") % details
+
+    def details(self, context: ActContext) -> dict[str, str]:
+        """The role, its product and its last day."""
+        row = self.row()
+        product = {"product": row.product.slug} if row.product is not None else {}
+        return {"role": row.role, "last_day": str(row.last_day)} | product
+
+    def execute(self, context: ActContext) -> None:
+        """Note the end, tell the person and the administrators, and evaluate again what counted on the role."""
+        row = self.row()
+        person, product = row.person, row.product
+        GrantExpiry.objects.create(grant=row)
+        where = f" for {product.name}" if product is not None else ""
+        text = f"{person.name} is no longer {row.label}{where}: the last day was {row.last_day}."
+        tell({person, *holding([Role.ADMIN], None)}, text, f"/people/{person.slug}")
+        soon("reevaluate-all")

@@ -1,0 +1,32 @@
+"""Fields that acts on the policy share."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.authorize import Actor
+from muniment.server.acts.inputs import Label, Reference
+from muniment.server.policies.current import clauses
+
+
+def _find_clause(text: str, actor: Actor) -> str | None:
+    return text if text in {clause.id for clause in clauses()} else None
+
+
+def _offer_clauses(actor: Actor) -> Iterable[tuple[str, Label]]:
+    return [(clause.id, clause.text) for clause in clauses()]
+
+
+ClauseId = Annotated[
+    str,
+    Reference(
+        label=_("Clause"),
+        find=_find_clause,
+        name=str,
+        offer=_offer_clauses,
+        missing=_("The policy has no such clause."),
+        remedy=_("Choose a clause of the policy in force."),
+        recorded=True,
+    ),
+]

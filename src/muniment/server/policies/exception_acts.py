@@ -1,0 +1,182 @@
+"""Acts on exceptions: request one, end one early."""
+
+from typing import Annotated, ClassVar
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Resource
+from muniment.decision.exceptions import LONGEST
+from muniment.errors import RefusedError
+from muniment.facts import canonical
+from muniment.facts import moments as times
+from muniment.policy.exceptions import ArmoredSignature, ExceptionFile, Terms
+from muniment.server import moments
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import commit_input, reason_input
+from muniment.server.acts.inputs import Integer, Label, Reference, Text
+from muniment.server.changes.proofs import ACT
+from muniment.server.policies.act_fields import ClauseId
+from muniment.server.policies.models import PolicyException
+from muniment.server.products.act_fields import permitted_repository_input, repository_name
+from muniment.server.products.models import Repository
+from muniment.server.records.models import ExceptionFile as ExceptionRow
+from muniment.server.work import soon
+
+_ID_DIGITS = slice(7, 15)  # of "sha256:" and 64 digits
+
+
+class RequestException(Act, frozen=True, kw_only=True):
+    """Permit a repository's branch to proceed for some days although one clause fails."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_EXCEPTION,)
+    title: ClassVar[Label] = gettext_lazy("Request exception")
+
+    repository: Annotated[int, permitted_repository_input(Action.REQUEST_EXCEPTION)]
+    clause: ClauseId
+    branch: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Branch, in full"),
+            most=300,
+            pattern=r"refs/heads/\S+",
+            form=gettext_lazy("Write the branch in full, such as refs/heads/main."),
+            monospace=True,
+            recorded=True,
+        ),
+    ] = "refs/heads/main"
+    head: Annotated[
+        str,
+        commit_input(
+            label=gettext_lazy("Commit; empty for every commit of the branch"),
+            form=gettext_lazy("Write the whole id of the commit: 40 or 64 digits and letters a to f."),
+        ),
+    ] = ""
+    days: Annotated[int, Integer(label=gettext_lazy("Days, 90 at most"), least=1, most=LONGEST, recorded=True)] = 14
+    reason: Annotated[str, reason_input(label=gettext_lazy("Reason, and what is done about it meanwhile"))]
+
+    def resource(self) -> Resource:
+        """The product of the repository."""
+        return Resource(product=self._row().product.slug)
+
+    def subject(self) -> str:
+        """The repository and the clause."""
+        return f"exception:{self.repository}/{self.clause}"
+
+    def summary(self) -> str:
+        """The repository, the branch and commit, the clause and the time."""
+        details = {"repository": repository_name(self.repository), "clause": self.clause, "days": self.days}
+        details |= {"branch": self.branch, "commit": self.head}
+        if self.head:
+            return (
+                _(
+                    "permit the commit %(commit)s on %(branch)s of %(repository)s to proceed for %(days)d days "
+                    "although %(clause)s fails"
+                )
+                % details
+            )
+        return _("permit %(branch)s of %(repository)s to proceed for %(days)d days although %(clause)s fails") % details
+
+    def details(self, context: ActContext) -> dict[str, str]:
+        """The exception's id, and the digest of its terms: these records are its proof."""
+        terms = self.terms(context)
+        return {"exception": terms.id, "terms": canonical.digest(terms.signed)}
+
+    def check(self, context: ActContext) -> None:
+        """It would not be over before it began."""
+        self._row()
+        if self.terms(context).expires <= moments.now():
+            raise RefusedError("exception-over", _("It would be over already."), _("Request a new one."))
+
+    def execute(self, context: ActContext) -> None:
+        """Put it in force: the records of the request and of the approval prove it."""
+        terms, approver = self.terms(context), str(context.approver)
+        proofs = (
+            ArmoredSignature(context.requester, ACT + context.request_record),
+            ArmoredSignature(approver, ACT + context.record),
+        )
+        ExceptionRow.objects.create(name=terms.id, data=canonical.encode(ExceptionFile(terms, proofs)))
+        PolicyException.objects.create(
+            slug=terms.id,
+            repository=self._row(),
+            clause=self.clause,
+            branch=self.branch,
+            head=self.head,
+            reason=self.reason,
+            requester_id=context.requester,
+            approver_id=approver,
+            approved_at=moments.read(terms.granted),
+            expires_at=moments.read(terms.expires),
+        )
+        soon("reevaluate-all")
+
+    def terms(self, context: ActContext) -> Terms:
+        """What the exception says: it follows from the act, its requester and the moment of the request alone."""
+        granted = context.requested_at
+        seed = canonical.digest(f"{self.digest()} {context.requester} {granted}".encode())
+        return Terms(
+            id=f"{granted[:10]}-{seed[_ID_DIGITS]}",
+            clause=self.clause,
+            repository=repository_name(self.repository),
+            branch=self.branch,
+            head=self.head,
+            owner=context.requester,
+            reason=self.reason,
+            granted=granted,
+            expires=times.later(granted, days=self.days),
+        )
+
+    def _row(self) -> Repository:
+        found = Repository.objects.select_related("product").filter(pk=self.repository).first()
+        if found is None:
+            raise RefusedError("no-repository", _("Its repository is gone."), _("Request one for another repository."))
+        return found
+
+
+def _find_exception(slug: str, actor: Actor) -> str | None:
+    return slug if PolicyException.objects.filter(slug=slug).exists() else None
+
+
+class EndException(Act, frozen=True):
+    """End an exception early."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.END_EXCEPTION,)
+    title: ClassVar[Label] = gettext_lazy("End exception")
+
+    exception: Annotated[
+        str,
+        Reference(
+            label=gettext_lazy("Exception"),
+            find=_find_exception,
+            name=str,
+            missing=gettext_lazy("There is no such exception."),
+            remedy=gettext_lazy("Choose an exception that the page Exceptions shows."),
+            recorded=True,
+            most=64,
+        ),
+    ]
+
+    def resource(self) -> Resource:
+        """The product of its repository."""
+        return Resource(product=PolicyException.objects.get(slug=self.exception).repository.product.slug)
+
+    def subject(self) -> str:
+        """The exception."""
+        return f"exception:{self.exception}"
+
+    def summary(self) -> str:
+        """The exception."""
+        return _("end the exception %(id)s") % {"id": self.exception}
+
+    def check(self, context: ActContext) -> None:
+        """It is not ended."""
+        if not PolicyException.objects.filter(slug=self.exception, ended_at=None).exists():
+            raise RefusedError("exception-over", _("It is over already."), _("There is nothing left to do."))
+
+    def execute(self, context: ActContext) -> None:
+        """End it, and evaluate again what it covered."""
+        PolicyException.objects.filter(slug=self.exception).update(ended_at=timezone.now())
+        ExceptionRow.objects.filter(name=self.exception).delete()
+        soon("reevaluate-all")

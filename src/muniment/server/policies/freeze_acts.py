@@ -1,0 +1,173 @@
+"""Acts on freezes: one person freezes merges and deployments, two people lift it."""
+
+import math
+from typing import Annotated, ClassVar, Self
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from msgspec import structs
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.decision.freezes import is_over
+from muniment.errors import ParseError, RefusedError, UsageError
+from muniment.facts.statements import Freeze as FreezeFact
+from muniment.server import moments
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import reason_input
+from muniment.server.acts.inputs import Flag, Generated, InputCode, Label, Moment, Reference, Text
+from muniment.server.changes.proofs import ACT
+from muniment.server.installation import store
+from muniment.server.policies.models import Freeze
+from muniment.server.products.act_fields import find_environment, product_input
+from muniment.server.products.models import Product
+from muniment.server.work import later, soon
+from muniment.workflows import freezing
+
+
+class FreezeAct(Act, frozen=True):
+    """An act on a freeze: whatever its scope, it is the organisation's."""
+
+    def resource(self) -> Resource:
+        """The organisation."""
+        return ORGANISATION
+
+
+class StartFreeze(FreezeAct, frozen=True):
+    """Freeze merges and deployments: all, those of a product, or the deployments to one environment of it.
+
+    A drill stops nothing.
+    """
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.FREEZE,)
+    title: ClassVar[Label] = gettext_lazy("Freeze merges and deployments")
+
+    reason: Annotated[str, reason_input(hint=gettext_lazy("Everybody who wants to merge or deploy reads it."))]
+    product: Annotated[str, product_input(blank=gettext_lazy("All products"))] = ""
+    environment: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Environment"),
+            hint=gettext_lazy("Only deployments to this environment of the product; empty for all of the product."),
+            most=64,
+            recorded=True,
+        ),
+    ] = ""
+    since: Annotated[
+        str,
+        Moment(label=gettext_lazy("Start, in UTC"), hint=gettext_lazy("Empty for now."), recorded=True),
+    ] = ""
+    until: Annotated[
+        str,
+        Moment(
+            label=gettext_lazy("End, in UTC"), hint=gettext_lazy("Empty for until two people lift it."), recorded=True
+        ),
+    ] = ""
+    drill: Annotated[bool, Flag(label=gettext_lazy("Drill: it stops nothing"), recorded=True)] = False
+    freeze: Annotated[str, Generated(label="id", recorded=True)] = ""
+
+    def normalised(self) -> Self:
+        """With the id of the new freeze. Raises ParseError for an environment of no product."""
+        if self.environment and not self.product:
+            raise ParseError(
+                InputCode.MISSING, _("An environment belongs to a product."), _("Choose its product."), "product"
+            )
+        return structs.replace(self, freeze=freezing.new_id())
+
+    def subject(self) -> str:
+        """The freeze."""
+        return f"freeze:{self.freeze}"
+
+    def summary(self) -> str:
+        """Everything that it stops, and whether it is a drill."""
+        details = {"product": self.product, "environment": self.environment}
+        if self.drill:
+            return _("drill a freeze")
+        if self.environment:
+            return _("freeze the deployments to %(environment)s of %(product)s") % details
+        if self.product:
+            return _("freeze the merges and deployments of %(product)s") % details
+        return _("freeze all merges and deployments")
+
+    def check(self, context: ActContext) -> None:
+        """The environment is in use, and the freeze begins now or later, and ends after that."""
+        if self.environment:
+            find_environment(self.product, self.environment)
+        try:
+            freezing.check_period(self.since or context.requested_at, self.until, context.requested_at)
+        except UsageError:
+            raise RefusedError(
+                "freeze-period",
+                _("The freeze would begin in the past, or be over before it begins."),
+                _("Leave the start empty for now, and choose an end that is later than the start."),
+            ) from None
+
+    def execute(self, context: ActContext) -> None:
+        """Record the freeze, have everything evaluated now, at its start and at its end, and stop deployments."""
+        since = self.since or context.requested_at
+        scope = (self.until, self.product, self.environment)
+        freeze = FreezeFact(self.freeze, context.requester, self.reason, since, self.drill, *scope)
+        freezing.record_freeze(store(), freeze, context.requested_at, ACT + context.record)
+        environment = find_environment(self.product, self.environment) if self.environment else None
+        Freeze.objects.create(
+            slug=self.freeze,
+            started_by_id=context.requester,
+            reason=self.reason,
+            drill=self.drill,
+            since=moments.read(since),
+            until=moments.read(self.until) if self.until else None,
+            product=Product.objects.get(slug=self.product) if self.product else None,
+            environment=environment,
+        )
+        soon("apply-freeze", freeze=self.freeze, boundary="recorded")
+        for boundary, moment in (("start", self.since), ("end", self.until)):
+            if moment:
+                seconds = (moments.read(moment) - timezone.now()).total_seconds()
+                later("apply-freeze", math.ceil(max(seconds, 0)), freeze=self.freeze, boundary=boundary)
+
+
+def _find_freeze(slug: str, actor: Actor) -> str | None:
+    return slug if Freeze.objects.filter(slug=slug).exists() else None
+
+
+class LiftFreeze(FreezeAct, frozen=True):
+    """Lift a freeze: merges and deployments go on."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.LIFT_FREEZE,)
+    title: ClassVar[Label] = gettext_lazy("Lift freeze")
+
+    freeze: Annotated[
+        str,
+        Reference(
+            label=gettext_lazy("Freeze"),
+            find=_find_freeze,
+            name=str,
+            missing=gettext_lazy("There is no such freeze."),
+            remedy=gettext_lazy("Choose a freeze that the page Policy shows."),
+            recorded=True,
+            most=16,
+        ),
+    ]
+
+    def subject(self) -> str:
+        """The freeze."""
+        return f"freeze:{self.freeze}"
+
+    def summary(self) -> str:
+        """The freeze."""
+        return _("lift the freeze %(id)s") % {"id": self.freeze}
+
+    def check(self, context: ActContext) -> None:
+        """It is neither lifted nor over."""
+        now = moments.now()
+        if self.freeze not in {freeze.id for freeze in store().freezes() if not is_over(freeze, now)}:
+            raise RefusedError("freeze-lifted", _("It was lifted already."), _("There is nothing left to do."))
+
+    def execute(self, context: ActContext) -> None:
+        """Record that both lift it, and evaluate everything again."""
+        now, reason = moments.now(), _("It is over.")
+        freezing.record_lift(store(), self.freeze, context.requester, reason, now, ACT + context.request_record)
+        freezing.record_lift(store(), self.freeze, str(context.approver), reason, now, ACT + context.record)
+        Freeze.objects.filter(slug=self.freeze).update(lifted_at=timezone.now())
+        soon("reevaluate-all")

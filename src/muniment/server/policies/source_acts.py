@@ -1,0 +1,147 @@
+"""Acts on the branch that policies are read from: name it, name none, draft what it holds."""
+
+from typing import Annotated, ClassVar, Self
+
+from django.db import connection
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.errors import RefusedError
+from muniment.server import moments
+from muniment.server.acts.act import ActContext
+from muniment.server.acts.fields import commit_input
+from muniment.server.acts.inputs import Label, Text
+from muniment.server.people.messages import tell
+from muniment.server.people.models import Person, in_force
+from muniment.server.policies.models import PolicySource
+from muniment.server.policies.version_acts import PolicyAct, PolicyText, policy_digest, refuse_no_policy
+from muniment.server.products.act_fields import permitted_repository_input, repository_name
+from muniment.server.products.models import Repository
+from muniment.server.work import soon
+
+_INSERT = """
+    INSERT INTO policies_policyversion (text, digest, note, proposed_at, source_commit)
+    VALUES (%s, %s, %s, %s, %s) RETURNING id
+"""  # without `in_force` and `applied_at`: the worker may not name those columns
+_SHORT = r"(?!/|-|refs/)(?!.*\.\.).+"  # a path from the repository's top, or a branch, that no program takes for more
+
+
+class SourceAct(PolicyAct, frozen=True):
+    """An act on the branch that policies are read from."""
+
+    def subject(self) -> str:
+        """The source; there is one."""
+        return "policy:source"
+
+
+class SetPolicySource(SourceAct, frozen=True):
+    """Read policies from a file on a branch: each allowed commit of it is drafted."""
+
+    title: ClassVar[Label] = gettext_lazy("Read policies from branch")
+
+    repository: Annotated[int, permitted_repository_input(Action.SEE_PRODUCT)]
+    branch: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Branch"),
+            most=300,
+            pattern=_SHORT,
+            form=gettext_lazy("Write it in short, such as main."),
+            monospace=True,
+            recorded=True,
+        ),
+    ] = "main"
+    path: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("File"),
+            most=300,
+            pattern=_SHORT,
+            form=gettext_lazy("Write it from the top of the repository, such as policy.toml."),
+            monospace=True,
+        ),
+    ] = "policy.toml"
+
+    def summary(self) -> str:
+        """The repository, branch and file."""
+        details = {"repository": repository_name(self.repository), "branch": self.branch, "path": self.path}
+        return _("read policies from %(repository)s, %(branch)s: %(path)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """The repository is there, and its product active."""
+        if not Repository.objects.filter(pk=self.repository, product__retired_at=None).exists():
+            raise RefusedError(
+                "no-repository",
+                _("The repository is gone, or its product is retired."),
+                _("Choose another repository."),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Replace the source, and have it read."""
+        PolicySource.objects.all().delete()
+        PolicySource.objects.create(
+            id=1,
+            repository_id=self.repository,
+            branch=self.branch,
+            path=self.path,
+            configured_by_id=context.requester,
+        )
+        soon("read-policy-source")
+
+
+class RemovePolicySource(SourceAct, frozen=True):
+    """Read policies from no branch."""
+
+    title: ClassVar[Label] = gettext_lazy("Stop reading policies from branch")
+
+    def summary(self) -> str:
+        """That there is no source."""
+        return _("read policies from no branch")
+
+    def execute(self, context: ActContext) -> None:
+        """Delete the source."""
+        PolicySource.objects.all().delete()
+
+
+class ImportPolicy(SourceAct, frozen=True):
+    """Draft the policy that an allowed commit of the branch holds; security officers are told."""
+
+    title: ClassVar[Label] = gettext_lazy("Draft policy of branch")
+
+    text: PolicyText
+    commit: Annotated[
+        str, commit_input(label=gettext_lazy("Commit"), form=gettext_lazy("Give the whole id of the commit."))
+    ]
+
+    def normalised(self) -> Self:
+        """As it is. Raises ParseError for what is no policy."""
+        refuse_no_policy(self.text)
+        return self
+
+    def subject(self) -> str:
+        """The policy, by the digest of the draft."""
+        return f"policy:{policy_digest(self.text)}"
+
+    def summary(self) -> str:
+        """The commit, and the digest of the draft."""
+        details = {"commit": self.commit[:12], "digest": policy_digest(self.text)}
+        return _("draft the policy %(digest)s of the commit %(commit)s") % details
+
+    def details(self, context: ActContext) -> dict[str, str]:
+        """The digest of the draft."""
+        return {"digest": policy_digest(self.text)}
+
+    def execute(self, context: ActContext) -> None:
+        """Add the version, and have it tried on the changes of the past. For the worker."""
+        source = PolicySource.objects.select_related("repository").get()
+        note = f"{source.repository.name}, {source.branch} at {self.commit[:12]}"
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, [self.text, policy_digest(self.text), note, moments.now(), self.commit])
+            (number,) = cursor.fetchone() or (0,)
+        officers = Person.objects.filter(
+            in_force("role_grants__"), active=True, role_grants__role=Role.SECURITY
+        ).distinct()
+        tell(officers, f"A policy was let in on {source.branch} and waits to hold.", f"/policy/versions/{number}")
+        soon("replay-policy", version=number)

@@ -1,0 +1,67 @@
+"""Acts on the environments of a product, before anything may be deployed there: add one, remove one."""
+
+from typing import ClassVar
+
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.errors import RefusedError
+from muniment.server.acts.act import ActContext
+from muniment.server.acts.inputs import Label
+from muniment.server.products.act_fields import EnvironmentName, ProductAct, Slug, find_environment
+from muniment.server.products.models import Environment
+
+
+class AddEnvironment(ProductAct, frozen=True):
+    """Add an environment: after all others, and production until two people say otherwise."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Add environment")
+
+    name: Slug
+
+    def summary(self) -> str:
+        """The environment and its product."""
+        return _("add the environment %(name)s to %(product)s") % {"name": self.name, "product": self.product}
+
+    def check(self, context: ActContext) -> None:
+        """The product has none of that name."""
+        if self.row().environments.filter(name=self.name, ended_at=None).exists():
+            raise RefusedError(
+                "name-taken", _("It has an environment of that name already."), _("Choose another name.")
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Add the row; one that was removed comes back without pipelines."""
+        product = self.row()
+        last = product.environments.filter(ended_at=None).aggregate(last=Max("order"))["last"]
+        values = {"order": 1 if last is None else last + 1, "production": True, "ended_at": None}
+        Environment.objects.update_or_create(product=product, name=self.name, defaults=values)
+
+
+class RemoveEnvironment(ProductAct, frozen=True):
+    """Remove an environment: nothing is deployed there any more; its past stays known."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Remove environment")
+
+    environment: EnvironmentName
+
+    def summary(self) -> str:
+        """The environment and its product."""
+        details = {"environment": self.environment, "product": self.product}
+        return _("remove the environment %(environment)s of %(product)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """It is in use."""
+        find_environment(self.product, self.environment)
+
+    def execute(self, context: ActContext) -> None:
+        """End it, and the trust in its pipelines."""
+        environment, now = find_environment(self.product, self.environment), timezone.now()
+        environment.pipelines.filter(ended_at=None).update(ended_at=now)
+        environment.ended_at = now
+        environment.save(update_fields=["ended_at"])

@@ -1,0 +1,142 @@
+"""Acts on a product itself: add it, describe it, retire it."""
+
+from typing import Annotated, ClassVar, Self
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Resource
+from muniment.errors import ParseError, RefusedError
+from muniment.policy.patterns import MOST_PATTERNS
+from muniment.policy.reading import find_pattern_problem
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.inputs import Flag, InputCode, Label, Text
+from muniment.server.products.act_fields import SLUG_FORM, ProductAct, ProductId, Reason
+from muniment.server.products.models import SIGNALS, SLUG_PATTERN, Product
+from muniment.server.work import soon
+
+ProductName = Annotated[str, Text(label=gettext_lazy("Name"), most=200)]
+
+
+def _signal(label: Label) -> Flag:
+    return Flag(label=label, ask=True, blank=gettext_lazy("not known (counts as yes)"))
+
+
+class SignalsAct(Act, frozen=True, kw_only=True):
+    """An act that says what is known of a product: each signal is yes, no, or not known, which counts as yes."""
+
+    deployed: Annotated[bool | None, _signal(gettext_lazy("is deployed"))] = None
+    has_users: Annotated[bool | None, _signal(gettext_lazy("has users"))] = None
+    holds_personal_data: Annotated[bool | None, _signal(gettext_lazy("holds personal data"))] = None
+    supported: Annotated[bool | None, _signal(gettext_lazy("is supported"))] = None
+
+    def signals(self) -> dict[str, bool | None]:
+        """Each signal by the name of its column."""
+        return {name: getattr(self, name) for name in SIGNALS}
+
+
+class AddProduct(SignalsAct, frozen=True, kw_only=True):
+    """Add a product, with nothing in it yet."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.ADD_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Add product")
+
+    id: Annotated[str, Text(label=gettext_lazy("Id"), most=64, pattern=SLUG_PATTERN, form=SLUG_FORM, recorded=True)]
+    name: ProductName
+
+    def resource(self) -> Resource:
+        """The organisation."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The product."""
+        return f"product:{self.id}"
+
+    def summary(self) -> str:
+        """Its name."""
+        return _("add the product %(name)s") % {"name": self.name}
+
+    def check(self, context: ActContext) -> None:
+        """No other product has the id."""
+        if Product.objects.filter(slug=self.id).exists():
+            raise _id_taken()
+
+    def execute(self, context: ActContext) -> None:
+        """Add the row."""
+        try:
+            with transaction.atomic():
+                Product.objects.create(slug=self.id, name=self.name, **self.signals())
+        except IntegrityError:  # added by somebody else at the same moment
+            raise _id_taken() from None
+
+
+class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
+    """Describe a product: its name, its sensitive paths, what is known of it."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Describe product")
+
+    product: ProductId
+    name: ProductName
+    sensitive: Annotated[
+        str,
+        Text(label=gettext_lazy("Sensitive paths, one a line"), most=50_000, multiline=True, monospace=True),
+    ] = ""
+
+    def resource(self) -> Resource:
+        """The product."""
+        return Resource(product=self.product)
+
+    def subject(self) -> str:
+        """The product."""
+        return f"product:{self.product}"
+
+    def normalised(self) -> Self:
+        """As it is. Raises ParseError for paths that no policy could have."""
+        paths = Product(sensitive_patterns=self.sensitive).sensitive_paths
+        if len(paths) > MOST_PATTERNS:
+            sentence = _("Give at most %(most)s paths that protect it.") % {"most": MOST_PATTERNS}
+            raise ParseError(InputCode.TOO_LONG, sentence, _("Shorten it."), "sensitive")
+        if problem := find_pattern_problem(paths):
+            sentence = _("A path that protects it is wrong: %(problem)s.") % {"problem": problem}
+            raise ParseError(InputCode.MALFORMED, sentence, _("Correct this path."), "sensitive")
+        return self
+
+    def summary(self) -> str:
+        """The product."""
+        return _("change the description of %(product)s") % {"product": self.product}
+
+    def execute(self, context: ActContext) -> None:
+        """Change the row, and evaluate its changes again."""
+        rows = Product.objects.filter(slug=self.product)
+        rows.update(name=self.name, sensitive_patterns=self.sensitive, **self.signals())
+        soon("reevaluate-all")
+
+
+class RetireProduct(ProductAct, frozen=True):
+    """Retire a product: it is no longer active; nothing of it is deleted."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.RETIRE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Retire product")
+
+    reason: Reason
+
+    def summary(self) -> str:
+        """The product."""
+        return _("retire the product %(product)s") % {"product": self.product}
+
+    def check(self, context: ActContext) -> None:
+        """It is not retired yet."""
+        if self.row().retired_at is not None:
+            raise RefusedError("product-retired", _("It was retired already."), _("Nothing is left to do."))
+
+    def execute(self, context: ActContext) -> None:
+        """Store the moment."""
+        Product.objects.filter(slug=self.product).update(retired_at=timezone.now())
+
+
+def _id_taken() -> RefusedError:
+    return RefusedError("id-taken", _("Another product has this id."), _("Choose another id."))

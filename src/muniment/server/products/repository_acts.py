@@ -1,0 +1,122 @@
+"""Acts on the repositories of a product on a git server: add one, read the log of the server hook on one."""
+
+from typing import Annotated, ClassVar, Self
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.errors import ParseError, RefusedError
+from muniment.ledger.keys import LOG, read_public
+from muniment.server.acts.act import ActContext
+from muniment.server.acts.inputs import InputCode, Label, Text
+from muniment.server.changes.models import ServerHookLog
+from muniment.server.products.act_fields import ProductAct, RepositoryId, repository_name
+from muniment.server.products.models import Repository
+from muniment.server.work import soon
+
+RepositoryName = Annotated[str, Text(label=gettext_lazy("Name, as approvals call it"), most=200)]
+
+
+class AddRepository(ProductAct, frozen=True):
+    """Add a repository, by the path where the worker finds it."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Add repository")
+
+    name: RepositoryName
+    path: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Full path on the worker's machine"),
+            most=1000,
+            pattern=r"(?:/|file:///).*",
+            form=gettext_lazy(
+                "Write the full path of the repository on the worker's machine, such as /srv/git/shop.git."
+            ),
+            monospace=True,
+        ),
+    ]
+
+    def summary(self) -> str:
+        """The repository and its product."""
+        return _("add the repository %(name)s to %(product)s") % {"name": self.name, "product": self.product}
+
+    def check(self, context: ActContext) -> None:
+        """No other repository has the name."""
+        if Repository.objects.filter(name=self.name).exists():
+            raise _name_taken()
+
+    def execute(self, context: ActContext) -> None:
+        """Add the row, and have it read."""
+        try:
+            with transaction.atomic():
+                row = Repository.objects.create(product=self.row(), name=self.name, path=self.path)
+        except IntegrityError:  # added by somebody else at the same moment
+            raise _name_taken() from None
+        soon("scan-repository", repository=row.pk)
+
+
+class AddServerHookLog(ProductAct, frozen=True):
+    """Read the log of the server hook on a repository: its ledger, verified with its public key."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Read server hook's log")
+
+    repository: RepositoryId
+    path: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Full path of the hook's home, or of a copy of its ledger"),
+            most=1000,
+            pattern=r"/.*",
+            form=gettext_lazy(
+                "Write the full path of the hook's home, or of a copy of its ledger, on the worker's machine."
+            ),
+            monospace=True,
+        ),
+    ]
+    key: Annotated[
+        str,
+        Text(label=gettext_lazy("Public key of its ledger: the line of keys/ledger.pub"), most=500, monospace=True),
+    ]
+
+    def normalised(self) -> Self:
+        """As it is. Raises ParseError for a key that is no ledger's."""
+        if not _is_ledger_key(self.key):
+            remedy = _("Take the one line of keys/ledger.pub in the hook's home.")
+            raise ParseError(InputCode.MALFORMED, _("This is no public key of a ledger."), remedy, "key")
+        return self
+
+    def summary(self) -> str:
+        """The repository and its product."""
+        details = {"repository": repository_name(self.repository), "product": self.product}
+        return _("read the log of the server hook on %(repository)s of %(product)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """The repository is the product's, and has no log yet."""
+        if not self.row().repositories.filter(pk=self.repository, hook_log=None).exists():
+            raise RefusedError(
+                "no-repository-without-log",
+                _("The product has no such repository without a log."),
+                _("Choose a repository of the product whose hook's log is not read yet."),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Add the row, and have it read."""
+        log = ServerHookLog.objects.create(repository_id=self.repository, path=self.path, public_key=self.key)
+        soon("import-hook-log", log=log.pk)
+
+
+def _name_taken() -> RefusedError:
+    return RefusedError(
+        "name-taken", _("Another repository has this name."), _("Give the repository a name that no other has.")
+    )
+
+
+def _is_ledger_key(text: str) -> bool:
+    try:
+        return read_public(text).kind == LOG
+    except ParseError:
+        return False

@@ -1,0 +1,20 @@
+"""Has the checks run before anything else does."""
+
+from django.apps import AppConfig
+
+
+class RecordConfig(AppConfig):
+    """The app."""
+
+    default = True
+    name = "muniment.server.records"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from muniment.server.guarding import checks  # noqa: F401 -- it registers itself
+
+
+class RecordsAlone(AppConfig):
+    """The app where there is no other, and nothing to check: in the sequencer."""
+
+    name = "muniment.server.records"

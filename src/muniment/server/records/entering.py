@@ -1,0 +1,61 @@
+"""Puts entries into the record, in the transaction of what they record. The sequencer gives each its place later."""
+
+from typing import Any
+
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.roles import EVERYWHERE
+from muniment.facts import canonical
+from muniment.ledger import entries, objects, told
+from muniment.server import moments
+from muniment.server.acts.system_actors import SYSTEM_IDS
+from muniment.server.installation import store
+from muniment.server.records.models import Record
+
+INSTALLATION = "installation"
+
+
+def enter(entry: entries.AnyEntry, beside: tuple[Any, ...]) -> Record:
+    """Append one record with its details; its row."""
+    (number,) = store().append([(entry, beside)])
+    return Record(id=number, kind=told.kind(entry), details_digest=entry.object, data=entries.encode(entry))
+
+
+def record_act(
+    actor: Actor,
+    action: Action,
+    resource: str,
+    details: dict[str, str],
+    *,
+    about: Resource = ORGANISATION,
+    alone: bool = False,
+) -> str:
+    """Record an act on `resource` (`product:shop`), with details that are no secrets; the digest of the details.
+
+    `about` is what authorize() said yes to. `requests/execution.py` alone calls this, for each step of an act.
+    """
+    said = objects.PersonAction(actor.person, resource, details, objects.salt())
+    entry = entries.PersonActionRecord(
+        time=moments.now(),
+        object=canonical.digest_of(said),
+        action=code(action),
+        role=_role(actor, action, about),
+        resource_kind=resource.partition(":")[0],
+        person=objects.commitment(actor.person, said.salt),
+        without_second_person=alone,
+    )
+    return enter(entry, (said,)).details_digest
+
+
+def code(action: Action) -> str:
+    """An action as the record and addresses write it."""
+    return action.name.lower().replace("_", "-")
+
+
+def _role(actor: Actor, action: Action, about: Resource) -> str:
+    """The role under which they may; "self" for what is one's own, "installation" for what no person does."""
+    if actor.person in SYSTEM_IDS:
+        return INSTALLATION
+    wanted = action.rule.roles | action.rule.second
+    held = [grant.role for grant in actor.grants if grant.product in (EVERYWHERE, about.product)]
+    return next((role.value for role in held if role in wanted), "self")

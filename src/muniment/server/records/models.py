@@ -1,0 +1,148 @@
+"""The home's tables. What the web may do with each is held by PostgreSQL too."""
+
+from django.contrib.postgres.indexes import HashIndex
+from django.db import models
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.store.freezes import FREEZE_KINDS
+
+
+class Document(models.Model):
+    """`policy.toml`, `people.toml` or `home.toml`, as it holds now."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.APPLY_POLICY, Action.WEAKEN_POLICY, Action.CHANGE_SETTINGS})
+
+    name = models.CharField(primary_key=True, max_length=40)
+    data = models.BinaryField()
+
+
+class ExceptionFile(models.Model):
+    """One exception, as it would stand in `exceptions/<name>.json`."""
+
+    privileges = Privileges((READ, ADD, DROP), (READ,))
+    written_by = frozenset({Action.REQUEST_EXCEPTION, Action.END_EXCEPTION, Action.ERASE_PERSONAL_DATA})
+
+    name = models.CharField(primary_key=True, max_length=64)
+    data = models.BinaryField()
+
+
+class StoredObject(models.Model):
+    """One object, compressed, by its digest."""
+
+    privileges = Privileges((READ, ADD), (READ, ADD, DROP))
+    written_by = frozenset(Action)
+
+    digest = models.CharField(primary_key=True, max_length=71)
+    data = models.BinaryField()
+
+
+class PersonObject(models.Model):
+    """Which stored object has which person's content (a digest without the salt), so that it is stored once.
+
+    It goes with the object when that is erased.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    content = models.CharField(primary_key=True, max_length=71)
+    object = models.CharField(max_length=71, unique=True)
+
+
+class ErasedObject(models.Model):
+    """The digest of an object that was erased, and the reason. The object cannot be stored again."""
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    digest = models.CharField(primary_key=True, max_length=71)
+    reason = models.TextField()
+
+
+class Record(models.Model):
+    """One record of the ledger. `position` is None until the sequencer has assigned it and signed a checkpoint.
+
+    `details_digest` names the object with personal and other details, stored outside the ledger; "" if there is none.
+    """
+
+    privileges = Privileges(
+        (READ, ADD), (READ, ADD, CHANGE), web_adds=("kind", "recorded_at", "details_digest", "data")
+    )
+    written_by = frozenset(Action)
+
+    id = models.BigAutoField(primary_key=True)
+    position = models.BigIntegerField(null=True, unique=True, editable=False)
+    kind = models.CharField(max_length=32)
+    recorded_at = models.DateTimeField()
+    details_digest = models.CharField(max_length=71, blank=True)
+    data = models.BinaryField()
+
+    class Meta:
+        """Waiting ones are found without a look at the others, and one by its object; the page of all goes by time."""
+
+        indexes = [
+            models.Index(fields=["id"], condition=models.Q(position=None), name="record_without_position"),
+            models.Index(fields=["-recorded_at", "-id"], name="record_newest"),
+            models.Index(fields=["id"], condition=models.Q(kind__in=FREEZE_KINDS), name="record_of_freezes"),
+            HashIndex(fields=["details_digest"], name="record_details"),
+        ]
+
+
+class Addendum(models.Model):
+    """A correction of `record`, stated by `later_record`. Pages show both."""
+
+    privileges = Privileges((READ, ADD), (READ,))
+    written_by = frozenset({Action.CORRECT_RECORD})
+
+    record = models.ForeignKey(Record, models.PROTECT, related_name="addenda")
+    later_record = models.ForeignKey(Record, models.PROTECT, related_name="+")
+
+
+class Tile(models.Model):
+    """One file of the ledger's tree (C2SP tlog-tiles), by its path."""
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    path = models.CharField(primary_key=True, max_length=80)
+    data = models.BinaryField()
+
+    class Meta:
+        """Those that are not full are few, and dropped as the tree grows."""
+
+        indexes = [models.Index(fields=["path"], condition=models.Q(path__contains=".p/"), name="partial_tile")]
+
+
+class LedgerHead(models.Model):
+    """The one row that whoever writes the ledger locks. `checkpoint` is its newest signed note, None at first.
+
+    `sequencer_alive_at` is when a sequencer last found nothing more to place, to within some seconds.
+    """
+
+    privileges = Privileges((READ,), (READ, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    id = models.SmallIntegerField(primary_key=True)
+    checkpoint = models.BinaryField(null=True)
+    sequencer_alive_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """There is one."""
+
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="single_ledger_head")]
+
+
+class TaskFailure(models.Model):
+    """Why a task's process was ended: it ran longer than `seconds`, or ended by itself (0). `job` is the queue's id."""
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    job = models.BigIntegerField(primary_key=True)
+    task = models.CharField(max_length=128)
+    seconds = models.PositiveIntegerField()
+    retried = models.BooleanField()
+    failed_at = models.DateTimeField(default=timezone.now)

@@ -1,0 +1,249 @@
+"""Carries out acts: at once or, where a second person is due, once that person approves. Each step is recorded first.
+
+Nothing else may execute an act. What each act needs and does stands in its own class.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from msgspec import structs
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Resource, Why, authorize, second
+from muniment.access.roles import EVERYWHERE
+from muniment.errors import RefusedError
+from muniment.server import moments
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.parser import parse_act, record_details
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.guarding.mediation import allowing
+from muniment.server.people.messages import tell
+from muniment.server.people.models import Person, in_force
+from muniment.server.products.models import Product
+from muniment.server.records.entering import code, record_act
+from muniment.server.requests import bootstrap
+from muniment.server.requests.models import Request
+from muniment.server.requests.registry import ACTS_OF_SYSTEM, DONE_ALONE, decode_act
+
+_RECORD_LANGUAGE = "en"  # of summaries that are stored: readers of the record share one text
+
+
+class Outcome(NamedTuple):
+    """What came of an act: the request that waits for a second person, or None and what the execution returned."""
+
+    request: Request | None
+    result: object = None
+
+
+def perform_act(actor: Actor, act: Act, *, secret: object = None) -> Outcome:
+    """Carry the act out now, or have it wait for a second person. In the caller's transaction.
+
+    Raises PermissionDenied unless authorize() permits it, RefusedError if the present state does not. `secret` is a
+    value that accompanies the act to its execution, and is stored nowhere.
+    """
+    action, resource = act.action(), act.resource()
+    if authorize(actor, action, resource) is not Why.YES:
+        raise PermissionDenied
+    needs_second = bool(act.required_second())
+    alone = needs_second and bootstrap.alone(actor, action)
+    context = ActContext(actor.person, moments.now(), alone=alone, second_factor=actor.second_factor, secret=secret)
+    if needs_second and not alone:
+        act.check(context)
+        with allowing(action):
+            return Outcome(_add_request(actor, act, resource, context))
+    return Outcome(None, _carry_out(actor, act, resource, context, ended=bootstrap.note))
+
+
+@transaction.atomic
+def perform_system_act(system: SystemActor, cls: type[Act], values: Mapping[str, object]) -> Any:
+    """Read, check, record and carry out an act that no person does; what its execution returned.
+
+    Raises PermissionDenied unless `registry.ACTS_OF_SYSTEM` lists the act for the actor, and for an act that is due
+    for a second person unless the list of those that the operator does alone has it. Raises ActInputError for values
+    that no act has, RefusedError if the present state does not permit it.
+    """
+    if cls not in ACTS_OF_SYSTEM[system]:
+        raise PermissionDenied
+    actor = system.actor()
+    act = parse_act(cls, values, actor)
+    alone = bool(act.required_second())
+    if alone and (system, cls) not in DONE_ALONE:
+        raise PermissionDenied
+    return _carry_out(actor, act, act.resource(), ActContext(actor.person, moments.now(), alone=alone))
+
+
+def _carry_out(
+    actor: Actor, act: Act, resource: Resource, context: ActContext, ended: Callable[[], None] = lambda: None
+) -> object:
+    """Check, record and execute an act; what its execution returned. `ended` is called with its rights to write."""
+    act.check(context)
+    with allowing(act.action()):
+        record = _record(actor, act, "performed", resource, context)
+        result = act.execute(structs.replace(context, record=record))
+        ended()
+    return result
+
+
+def approve_request(actor: Actor, request: Request) -> object:
+    """Carry out exactly the act that waits; what its execution returned.
+
+    Raises PermissionDenied unless the actor may be its second person. Raises RefusedError if it no longer waits, was
+    altered, is not permitted any more, or if its requester could not request it now.
+    """
+    if may_approve(actor, request) is not Why.YES:
+        raise PermissionDenied
+    locked = _locked(request)
+    act = decode_act(locked.act, locked.digest)
+    action, resource = act.action(), act.resource()
+    if (code(action), resource.product) != (locked.action, _product(locked)):
+        raise RefusedError(
+            "request-changed",
+            _("The act now needs another permission than the one that was requested."),
+            _("Reject it; its requester can request it again."),
+        )
+    _check_requester(locked.requester, action, resource)
+    context = structs.replace(_context_of(locked), approver=actor.person)
+    act.check(context)
+    with allowing(action):
+        record = _record(actor, act, "approved", resource, context)
+        result = act.execute(structs.replace(context, record=record))
+        end_request(locked, Request.State.APPROVED, actor)
+        tell(
+            [locked.requester], _("%(name)s approved: %(act)s.") % {"name": _name(actor), "act": locked.summary}, "/me"
+        )
+        bootstrap.note()
+    return result
+
+
+def reject_request(actor: Actor, request: Request, reason: str) -> None:
+    """End a request: by a person who may approve it, or by its requester, who withdraws it.
+
+    Raises PermissionDenied for anybody else, RefusedError if it no longer waits.
+    """
+    own = request.requester.pk == actor.person
+    if not own and may_approve(actor, request) is not Why.YES:
+        raise PermissionDenied
+    locked = _locked(request)
+    act = decode_act(locked.act, locked.digest)
+    with allowing(act.action()):
+        step = "withdrawn" if own else "rejected"
+        _record(actor, act, step, Resource(product=_product(locked)), _context_of(locked), reason=reason)
+        end_request(locked, Request.State.WITHDRAWN if own else Request.State.REJECTED, actor)
+        if not own:
+            sentence = _("%(name)s rejected: %(act)s.") % {"name": _name(actor), "act": locked.summary}
+            tell([locked.requester], f"{sentence} {reason}".strip(), "/me")
+
+
+def may_approve(actor: Actor, request: Request) -> Why:
+    """YES if the actor may be the second person of this request, or why not."""
+    return second(actor, *about_request(request))
+
+
+def about_request(request: Request) -> tuple[Action, Resource]:
+    """What a request asks permission for: its action, and the resource with its requester."""
+    action = Action[request.action.upper().replace("-", "_")]
+    return action, Resource(product=_product(request), asker=request.requester.pk)
+
+
+def find_approvers(request: Request) -> list[Person]:
+    """Everybody who could approve it, if they signed in with a second factor."""
+    action, resource = about_request(request)
+    people = Person.objects.filter(
+        in_force("role_grants__"), active=True, role_grants__role__in=action.rule.second
+    ).distinct()
+    actors = ((person, Actor(person.pk, active=True, grants=person.roles(), second_factor=True)) for person in people)
+    return [person for person, actor in actors if second(actor, action, resource) is Why.YES]
+
+
+def end_request(request: Request, state: Request.State, actor: Actor) -> None:
+    """Store who ended a request and how. What was requested is kept only while it waits."""
+    request.state, request.decided_at, request.act = state, timezone.now(), ""
+    request.second_person = Person.objects.get(pk=actor.person)
+    request.save(update_fields=["state", "decided_at", "second_person", "act"])
+
+
+def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext) -> Request:
+    with translation.override(_RECORD_LANGUAGE):
+        summary = act.summary()
+    requester = Person.objects.get(pk=actor.person)
+    record = _record(actor, act, "requested", resource, context)
+    try:
+        with transaction.atomic():
+            request = Request.objects.create(
+                action=code(act.action()),
+                product=Product.objects.get(slug=resource.product) if resource.product != EVERYWHERE else None,
+                act=act.encode().decode(),
+                digest=act.digest(),
+                request_record=record,
+                subject=act.subject(),
+                summary=summary,
+                reason=act.given_reason(),
+                requester=requester,
+                requested_at=moments.read(context.requested_at),
+            )
+    except IntegrityError:
+        raise _already_requested(act) from None
+    tell(find_approvers(request), f"{requester.name} requests: {summary}.", "/")
+    return request
+
+
+def _already_requested(act: Act) -> RefusedError:
+    waiting = (
+        Request.objects.select_related("requester").filter(digest=act.digest(), state=Request.State.WAITING).first()
+    )
+    return RefusedError(
+        "already-requested",
+        _("%(name)s requested that already: it waits for a second person.")
+        % {"name": waiting.requester.name if waiting is not None else _("Somebody")},
+        _("Wait for a second person to approve or reject it."),
+    )
+
+
+def _check_requester(requester: Person, action: Action, resource: Resource) -> None:
+    """Raise RefusedError if the requester has left, or lost the role under which they requested it."""
+    actor = Actor(requester.pk, active=requester.active, grants=requester.roles(), second_factor=True)
+    if authorize(actor, action, resource) is not Why.YES:
+        raise RefusedError(
+            "requester-not-permitted",
+            _("%(name)s may no longer request this.") % {"name": requester.name},
+            _("Reject it; somebody who has the role can request it."),
+        )
+
+
+def _locked(request: Request) -> Request:
+    """The request as it is now, locked against whoever decides on it at the same moment."""
+    rows = Request.objects.select_for_update(of=("self",)).select_related("requester", "product")
+    locked = rows.get(pk=request.pk)
+    if locked.state != Request.State.WAITING:
+        raise RefusedError(
+            "request-decided", _("It no longer waits."), _("Look at the requests that still wait, on the first page.")
+        )
+    return locked
+
+
+def _context_of(request: Request) -> ActContext:
+    return ActContext(request.requester.pk, moments.text(request.requested_at), request_record=request.request_record)
+
+
+def _product(request: Request) -> str:
+    return request.product.slug if request.product is not None else EVERYWHERE
+
+
+def _name(actor: Actor) -> str:
+    return Person.objects.get(pk=actor.person).name
+
+
+def _record(
+    actor: Actor, act: Act, step: str, resource: Resource, context: ActContext, *, reason: str | None = None
+) -> str:
+    """Record one step of an act; the digest of what stands outside the ledger."""
+    with translation.override(_RECORD_LANGUAGE):
+        told = act.summary()
+    given = act.given_reason() if reason is None else reason
+    details = {"step": step, "act": act.tag(), "act_digest": act.digest(), "told": told, "reason": given}
+    details |= record_details(act) | act.details(context)
+    return record_act(actor, act.action(), act.subject(), details, about=resource, alone=context.alone)

@@ -1,0 +1,34 @@
+"""The fields of an act within a form of a page: `{% act_fields "grant-role" omit="person" %}`."""
+
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from muniment.server.acts.forms import ActForm
+from muniment.server.guarding.mediation import acting
+from muniment.server.requests.registry import ACTS_BY_TAG
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def act_fields(
+    context: RequestContext, tag: str, *, omit: str = "", hidden: str = "", prefix: str = "", **initial: Any
+) -> SafeString:
+    """Labels, inputs and hints of an act's fields, and its tag. KeyError for an act that is none.
+
+    `omit` names fields that the address has, `hidden` those that the page itself fills in; `initial` are values, and
+    `prefix` tells several forms of one act on a page apart.
+    """
+    form = ActForm(
+        ACTS_BY_TAG[tag],
+        acting(context["request"]),
+        fixed=dict.fromkeys(omit.split()),
+        initial=initial,
+        hidden=tuple(hidden.split()),
+        prefix=str(prefix),
+    )
+    return render_to_string("acts/fields.html", {"form": form, "tag": tag})

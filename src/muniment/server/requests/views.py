@@ -1,0 +1,47 @@
+"""What waits for a second person."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Why
+from muniment.errors import RefusedError
+from muniment.server.error_text import error_text
+from muniment.server.guarding.mediation import acting, own, requires
+from muniment.server.requests.execution import approve_request, may_approve, reject_request
+from muniment.server.requests.models import Request
+from muniment.server.routes import SECOND_FACTOR
+
+
+def waiting_for(actor: Actor) -> list[Request]:
+    """Those that this one may agree to, or would with a second factor."""
+    rows = Request.objects.filter(state=Request.State.WAITING, requester__active=True).select_related(
+        "requester", "product"
+    )
+    return [row for row in rows[:200] if may_approve(actor, row) in (Why.YES, Why.NO_SECOND_FACTOR)]
+
+
+@require_POST
+@requires(Action.MANAGE_OWN_ACCOUNT, own)
+def decide(request: HttpRequest, number: int) -> HttpResponse:
+    """Agree to it, or refuse it. Whether one may is looked at once more, for exactly this."""
+    found = get_object_or_404(Request.objects.select_related("requester", "product"), pk=number)
+    actor, yes = acting(request), request.POST.get("answer") == "agree"
+    if may_approve(actor, found) is Why.NO_SECOND_FACTOR:
+        messages.info(request, _("This takes a second factor: a passkey, or a code from an app."))
+        return redirect(SECOND_FACTOR)
+    try:
+        with transaction.atomic():
+            if yes:
+                approve_request(actor, found)
+            else:
+                reject_request(actor, found, str(request.POST.get("reason", ""))[:2000])
+    except RefusedError as error:
+        messages.error(request, error_text(error))
+    else:
+        messages.success(request, _("Done.") if yes else _("It will not be done."))
+    return redirect("home")

@@ -1,0 +1,89 @@
+"""The account that runs PostgreSQL, and the folders that it can enter.
+
+PostgreSQL refuses to run as root. Where root starts Muniment, an account without any privilege runs it, and can read
+nothing of Muniment's but the database's own folder. It has to be able to pass through every folder above that one.
+"""
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from muniment.errors import DatabaseError
+
+_UNPRIVILEGED = "nobody"
+
+
+def find_account() -> pwd.struct_passwd | None:
+    """The account that runs PostgreSQL for root; None for all others, who run it themselves. Raises DatabaseError."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam(_UNPRIVILEGED)
+    except KeyError as error:
+        raise DatabaseError(
+            f"the database cannot be used: there is no account {_UNPRIVILEGED}, and PostgreSQL does not run as root",
+            "Start Muniment as an account other than root, or name a database in DATABASE_URL.",
+        ) from error
+
+
+def find_blocking_folder(folder: Path, account: pwd.struct_passwd) -> Path | None:
+    """The topmost folder on the way to `folder`, itself included, that `account` cannot enter; None if there is none.
+
+    Permission bits decide, and access control lists do not count. Raises OSError for a folder that is not there.
+    """
+    return next((each for each in _list_way(folder) if not _permits(each.stat(), account, stat.S_IXOTH)), None)
+
+
+def can_read(path: Path, account: pwd.struct_passwd) -> bool:
+    """Whether permission bits let `account` read a file, or list and enter a folder, that it found the way to."""
+    found = path.stat()
+    wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(found.st_mode) or found.st_mode & stat.S_IXUSR else 0)
+    return _permits(found, account, wanted)
+
+
+def require_way(folder: Path, account: pwd.struct_passwd) -> None:
+    """Raise DatabaseError, naming the folder that is in the way, unless `account` can enter `folder`."""
+    blocking = find_blocking_folder(folder, account)
+    if blocking is not None:
+        found = blocking.stat()
+        mode, owner = stat.filemode(found.st_mode), _name_owner(found.st_uid)
+        raise DatabaseError(
+            f"the database cannot be used: the account {account.pw_name} runs PostgreSQL for root, and cannot enter "
+            f"{blocking} ({mode}, of {owner}), which {folder} is in",
+            f"Name a home that is not below {blocking}, such as --home /var/lib/muniment; or run: chmod o+x {blocking}",
+        )
+
+
+def open_home(home: Path, account: pwd.struct_passwd) -> None:
+    """Let `account` pass through a home that is root's alone. It cannot list it; a home with a group stays as it is."""
+    found = home.stat()
+    if _permits(found, account, stat.S_IXOTH) or found.st_uid != os.geteuid() or found.st_mode & stat.S_IRWXG:
+        return
+    os.chown(home, -1, account.pw_gid)
+    home.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXGRP)
+
+
+def _list_way(folder: Path) -> Iterator[Path]:
+    """Every folder from the root to `folder`, as symbolic links lead there and as it is named."""
+    for way in dict.fromkeys((folder.resolve(), folder.absolute())):
+        yield from reversed((way, *way.parents))
+
+
+def _permits(found: os.stat_result, account: pwd.struct_passwd, others: int) -> bool:
+    """Whether `account`, which is in no group but its own, has the bits that `others` names for other accounts."""
+    if found.st_uid == account.pw_uid:
+        wanted = others << 6
+    elif found.st_gid == account.pw_gid:
+        wanted = others << 3
+    else:
+        wanted = others
+    return found.st_mode & wanted == wanted
+
+
+def _name_owner(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

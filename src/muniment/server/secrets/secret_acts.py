@@ -1,0 +1,171 @@
+"""Acts on secrets. A value passes through the web's memory once, to the vault, and is stored or shown nowhere.
+
+The record is written first, in the transaction of the act; the vault last, before it ends. If the vault refuses,
+nothing was done and nothing is recorded.
+"""
+
+import secrets
+from typing import Annotated, ClassVar
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Resource
+from muniment.errors import RefusedError
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.fields import reason_input
+from muniment.server.acts.inputs import Flag, Label, Text
+from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
+from muniment.server.products.models import Environment
+from muniment.server.secrets.access import refuse_without_vault, session
+from muniment.server.secrets.models import Secret
+from muniment.vault import forms, layout
+
+LONGEST = 64 * 1024  # characters
+_GENERATED_BYTES = 32
+
+
+class SecretAct(Act, frozen=True):
+    """An act on one secret of an environment."""
+
+    product: ProductId
+    environment: EnvironmentName
+    name: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Name, as the program reads it"),
+            most=layout.LONGEST_NAME,
+            pattern=layout.NAME_PATTERN,
+            form=gettext_lazy("Write letters, digits and underscores, such as DATABASE_URL."),
+            monospace=True,
+            recorded=True,
+        ),
+    ]
+
+    def resource(self) -> Resource:
+        """The product."""
+        return Resource(product=self.product)
+
+    def subject(self) -> str:
+        """The secret."""
+        return f"secret:{self.product}/{self.environment}/{self.name}"
+
+    def place(self) -> Environment:
+        """The environment. Raises RefusedError if it is not in use."""
+        return find_environment(self.product, self.environment)
+
+    def row(self) -> Secret | None:
+        """The secret's row, locked; None if there is none."""
+        return Secret.objects.select_for_update().filter(environment=self.place(), name=self.name).first()
+
+
+class SetSecret(SecretAct, frozen=True):
+    """Set a secret, or replace it. The value accompanies the act; without one, one is generated that nobody sees."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.SET_SECRET,)
+    carries_secret: ClassVar[bool] = True
+    title: ClassVar[Label] = gettext_lazy("Set secret")
+
+    public: Annotated[
+        bool, Flag(label=gettext_lazy("Public: it hides nothing, and need not be masked"), recorded=True)
+    ] = False
+    replace: Annotated[
+        bool | None,
+        Flag(
+            label=gettext_lazy("Replace"),
+            hint=gettext_lazy("yes: it has to be there already; no: it must not be; left out: either"),
+            ask=True,
+        ),
+    ] = None
+
+    def summary(self) -> str:
+        """The secret's name and environment."""
+        details = {"name": self.name, "environment": self.environment, "product": self.product}
+        return _("set the secret %(name)s of %(environment)s of %(product)s") % details
+
+    def details(self, context: ActContext) -> dict[str, str]:
+        """Whether there was one, and where the value is from."""
+        value = "generated" if context.secret is None else "typed"
+        return {"effect": "set" if self.row() is None else "replaced", "value": value}
+
+    def check(self, context: ActContext) -> None:
+        """It is there, or not, as it has to be; the value can be stored."""
+        found = self.row() is not None
+        if self.replace is True and not found:
+            raise no_secret(self.name)
+        if self.replace is False and found:
+            raise RefusedError(
+                "secret-exists",
+                _("There is a secret %(name)s there already.") % {"name": self.name},
+                _("Rotate it instead: muniment secret rotate."),
+            )
+        if context.secret is not None:
+            _check_value(context.secret, public=self.public)
+
+    def execute(self, context: ActContext) -> None:
+        """Note who set it and when, then put the value into the vault."""
+        row = self.row() or Secret(environment=self.place(), name=self.name)
+        row.set_by_id, row.set_at = context.requester, timezone.now()
+        row.generated, row.public = context.secret is None, self.public
+        row.save()
+        _write(self, secrets.token_urlsafe(_GENERATED_BYTES) if context.secret is None else context.secret)
+
+
+class RemoveSecret(SecretAct, frozen=True):
+    """Remove a secret, from the vault too."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.REMOVE_SECRET,)
+    title: ClassVar[Label] = gettext_lazy("Remove secret")
+
+    reason: Annotated[str, reason_input()] = ""
+
+    def summary(self) -> str:
+        """The secret's name and environment."""
+        details = {"name": self.name, "environment": self.environment, "product": self.product}
+        return _("remove the secret %(name)s of %(environment)s of %(product)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """It is there."""
+        if self.row() is None:
+            raise no_secret(self.name)
+
+    def execute(self, context: ActContext) -> None:
+        """Delete the row, then the value in the vault."""
+        row = self.row()
+        if row is not None:
+            row.delete()
+        _write(self, None)
+
+
+def no_secret(name: str) -> RefusedError:
+    """The refusal of an act on a secret that is not there."""
+    return RefusedError(
+        "no-secret",
+        _("There is no secret %(name)s there.") % {"name": name},
+        _("Choose a secret that the page of the product's secrets shows."),
+    )
+
+
+def _check_value(value: object, *, public: bool) -> None:
+    """Raise RefusedError for a value that cannot be stored. No message holds it."""
+    if not isinstance(value, str) or not value or len(value) > LONGEST or "\x00" in value:
+        raise RefusedError(
+            "value-length",
+            _("A secret has between 1 and %(most)d characters, none of them NUL.") % {"most": LONGEST},
+            _("Give another value."),
+        )
+    if not public and forms.length(value) < forms.SHORTEST:
+        raise RefusedError(
+            "value-short",
+            _("A value of fewer than %(least)d characters cannot be masked, and is soon guessed.")
+            % {"least": forms.SHORTEST},
+            _("Take a longer one, or say that it is public."),
+        )
+
+
+def _write(act: SecretAct, value: str | None) -> None:
+    """Put a value into the vault; None removes it. Raises RefusedError if the vault does not take it."""
+    with refuse_without_vault():
+        session().patch(act.product, act.environment, {act.name: value})

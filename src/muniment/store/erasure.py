@@ -1,0 +1,48 @@
+"""Which objects speak of a person, so that these and no others are erased."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from muniment.errors import StoreError
+from muniment.facts.people import Person, identities
+
+
+def mentioning(objects: Iterable[tuple[str, bytes]], person: Person) -> tuple[str, ...]:
+    """Digests of those of `objects` (digest, content) that hold the person's id, handle, name, address, key or account.
+
+    A text counts if it is one of those, or has the name, an address, key or account in it. Raises StoreError for an
+    object that is not JSON: nobody can tell what it says.
+    """
+    whole = {person.id, person.handle or person.id, person.name, *identities(person)}
+    parts = {text.casefold() for text in (*person.emails, *person.keys, *person.accounts)}
+    name = _named(person.name)
+    return tuple(digest for digest, data in objects if _speaks(digest, data, whole, parts, name))
+
+
+def _named(name: str) -> re.Pattern[str]:
+    """The name as whole words; in any case if it has more than one, for one alone may be a word of the language."""
+    words = r"\s+".join(map(re.escape, name.split())) or r"(?!)"
+    return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE if len(name.split()) > 1 else 0)
+
+
+def _speaks(digest: str, data: bytes, whole: set[str], parts: set[str], name: re.Pattern[str]) -> bool:
+    try:
+        value = json.loads(data, object_pairs_hook=list)  # a key that is named twice hides no text
+    except ValueError as error:
+        raise StoreError(f"the object {digest} is not JSON", "Restore it from a backup.") from error
+    return any(text in whole or name.search(text) or _holds(text.casefold(), parts) for text in _texts(value))
+
+
+def _holds(text: str, parts: set[str]) -> bool:
+    return any(part in text for part in parts)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value whose objects are lists of (key, value), keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for below in value:
+            yield from _texts(below)

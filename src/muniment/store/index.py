@@ -1,0 +1,368 @@
+"""What the ledger says of pushes and freezes, so that it can be asked in milliseconds: a cache, in SQLite.
+
+It holds no person: who pushed is read from the push's object, so that what was erased is gone here too. Made again
+from the ledger if it is lost; LedgerError if the ledger is not the one that it was made from.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from muniment.errors import ErasedError, LedgerError, StoreError
+from muniment.facts.change import Commit
+from muniment.facts.maybe import Maybe, Unknown
+from muniment.facts.statements import Freeze
+from muniment.ledger import entries, objects, tiles
+from muniment.store.entry_objects import read_object
+from muniment.store.files_log import FilesLog
+from muniment.store.freezes import FreezeRow, read_freeze, read_people
+from muniment.store.log import Held
+from muniment.store.store import Store
+
+T = TypeVar("T")
+
+_VERSION = 4  # as the last of the statements below says
+_SCHEMA = """CREATE TABLE meta (entries INTEGER, root BLOB);
+CREATE TABLE pushes (entry INTEGER PRIMARY KEY, object TEXT, denied INTEGER DEFAULT 0);
+CREATE INDEX by_object ON pushes (object);
+CREATE TABLE commits (place TEXT, id TEXT, push INTEGER, PRIMARY KEY (place, id)) WITHOUT ROWID;
+CREATE TABLE parents (place TEXT, parent TEXT, child TEXT, PRIMARY KEY (place, parent, child)) WITHOUT ROWID;
+CREATE TABLE held (place TEXT, ref TEXT, value TEXT, first INTEGER, last INTEGER,
+    PRIMARY KEY (place, ref, value)) WITHOUT ROWID;
+CREATE INDEX by_value ON held (place, value);
+CREATE TABLE now (place TEXT, ref TEXT, value TEXT, entry INTEGER, PRIMARY KEY (place, ref)) WITHOUT ROWID;
+CREATE TABLE baselines (place TEXT PRIMARY KEY, whole INTEGER) WITHOUT ROWID;
+CREATE TABLE freezes (id TEXT PRIMARY KEY, entry INTEGER, object TEXT, drill INTEGER, since TEXT, until TEXT,
+    scope TEXT) WITHOUT ROWID;
+INSERT INTO meta VALUES (0, x'');
+CREATE TABLE lifts (freeze TEXT, object TEXT, PRIMARY KEY (freeze, object)) WITHOUT ROWID;
+CREATE TABLE statements (place TEXT, digest TEXT, entry INTEGER, PRIMARY KEY (place, digest)) WITHOUT ROWID;
+CREATE TABLE evaluated (push TEXT, ref TEXT, included TEXT, PRIMARY KEY (push, ref)) WITHOUT ROWID;
+CREATE TABLE landed (place TEXT, ref TEXT, head TEXT, entry INTEGER, PRIMARY KEY (place, ref, head)) WITHOUT ROWID;
+PRAGMA user_version = 4"""
+_TABLES = (
+    *("pushes", "commits", "parents", "held", "now", "baselines", "freezes", "lifts"),
+    *("statements", "evaluated", "landed"),
+)
+_CHANGED = ("refs/heads/", "refs/tags/")  # what approvals can be for
+_EVERYTHING = ""  # in the place of a head: it is not known what the ref took; in that of a ref: nor which
+_AT_ONCE = 500  # parameters of one query
+
+
+class Index:
+    """The cache of one home. Close it after use: `with Index(home, log) as index`."""
+
+    def __init__(self, home: Store, log: FilesLog, file: Path) -> None:
+        self._home = home
+        self._log = log
+        self._pushes: dict[str, objects.Push] = {}
+        self._db = _opened(file)
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends it."""
+        self._db.close()
+
+    def catch_up(self, held: Held) -> None:
+        """Read what the ledger has become. Raises LedgerError if it is not the one that was read before."""
+        with _told(), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            at, root = self._db.execute("SELECT entries, root FROM meta").fetchone()
+            if at > held.size or (at and tiles.root(self._log.read, held.size, at) != root):
+                raise LedgerError(
+                    f"the ledger has {held.size} entries and is not the one that this home had before, with {at}",
+                    "Restore the newest copy; if it is lost, say so with: muniment ledger reconcile --home DIR",
+                )
+            for place, data in enumerate(tiles.entries(self._log.read, held.size, at, held.size), at):
+                self._take(place, entries.decode(data, place))
+            self._db.execute("UPDATE meta SET entries = ?, root = ?", (held.size, held.root))
+
+    def forget(self) -> None:
+        """Begin anew: a person looked at the ledger and goes on with it."""
+        with _told(), self._db:
+            for table in _TABLES:
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own names
+            self._db.execute("UPDATE meta SET entries = 0, root = x''")
+
+    def has_baseline(self, place: str) -> bool:
+        """Whether the gate was ever put at this place."""
+        return bool(self._rows("SELECT 1 FROM baselines WHERE place = ?", place))
+
+    def is_whole(self, place: str) -> bool:
+        """Whether what refs were is known still: it is not if some of it was erased since it was last recorded."""
+        return bool(self._rows("SELECT 1 FROM baselines WHERE place = ? AND whole", place))
+
+    def unrecorded(self, place: str, commits: Iterable[str]) -> set[str]:
+        """Those of `commits` that no push is known to have brought here."""
+        wanted = list(commits)
+        return set(wanted) - {
+            row[0] for row in self._each("SELECT id FROM commits WHERE place = ?", "id", wanted, place)
+        }
+
+    def first(self, place: str, commits: Iterable[str]) -> dict[str, Maybe[str]]:
+        """Who first pushed each commit here, as an identity."""
+        query = "SELECT id, object FROM commits JOIN pushes ON push = entry WHERE place = ?"
+        wanted = list(commits)
+        found: dict[str, Maybe[str]] = dict.fromkeys(
+            wanted, Unknown("it was here before the gate, came past it, or who pushed it was erased")
+        )
+        for commit, digest in self._each(query, "id", wanted, place):
+            try:
+                found[commit] = self._push(digest).pusher
+            except ErasedError:
+                found[commit] = Unknown("who pushed it was erased")
+        return found
+
+    def pusher(self, entry: int) -> Maybe[str]:
+        """Who pushed the push of that entry, as an identity."""
+        try:
+            rows = self._rows("SELECT object FROM pushes WHERE entry = ?", entry)
+            return self._push(rows[0][0]).pusher if rows else Unknown("nobody recorded who pushes it")
+        except ErasedError:
+            return Unknown("who pushed it was erased")
+
+    def recorded(self, place: str, commit: str) -> Commit | None:
+        """A commit as the push that brought it says, None if none did. ErasedError if that was erased."""
+        rows = self._rows(
+            "SELECT object FROM commits JOIN pushes ON push = entry WHERE place = ? AND id = ?", place, commit
+        )
+        return next((found for row in rows for found in self._push(row[0]).commits if found.id == commit), None)
+
+    def earlier_heads(
+        self, place: str, commits: Collection[str], before: int, counts: Callable[[str], bool]
+    ) -> tuple[str, ...]:
+        """Every value before entry `before` of every ref that `counts` and ever held one of `commits`."""
+        family = self._descendants(place, commits)
+        holders = {
+            row[0]
+            for row in self._each("SELECT ref FROM held WHERE place = ? AND first < ?", "value", family, place, before)
+            if counts(row[0])
+        }
+        values = self._each(
+            "SELECT value FROM held WHERE place = ? AND first < ?", "ref", sorted(holders), place, before
+        )
+        return tuple(sorted({row[0] for row in values} - {""}))
+
+    def landed(self, place: str, ref: str, heads: Iterable[str]) -> dict[str, int]:
+        """Those of `heads` that the ref took, each with the position of the newest record of it."""
+        query = "SELECT head, entry FROM landed WHERE place = ? AND ref = ?"
+        return dict(self._each(query, "head", [head for head in heads if head], place, ref))
+
+    def landed_unknown(self, place: str, ref: str) -> int:
+        """The position of the newest record of a value that the ref took, where nobody knows which heads it includes;
+        -1 for none."""
+        query = "SELECT MAX(entry) FROM landed WHERE place = ? AND ref IN (?, ?) AND head = ?"
+        newest = self._rows(query, place, ref, _EVERYTHING, _EVERYTHING)[0][0]
+        return -1 if newest is None else int(newest)
+
+    def statements(self, place: str, digests: Iterable[str]) -> dict[str, int]:
+        """Those of these statements that were recorded, each with the position of its first record."""
+        return dict(self._each("SELECT digest, entry FROM statements WHERE place = ?", "digest", digests, place))
+
+    def settle(
+        self, place: str, refs: Mapping[str, str]
+    ) -> tuple[tuple[objects.RefUpdate, ...], tuple[objects.RefUpdate, ...]]:
+        """Which refs became what a push meant, and which became something else, since that was last recorded."""
+        known = dict(self._rows("SELECT ref, value FROM now WHERE place = ?", place))
+        landed: list[objects.RefUpdate] = []
+        moved: list[objects.RefUpdate] = []
+        for ref in sorted(known.keys() | refs.keys()):
+            update = objects.RefUpdate(ref, known.get(ref, ""), refs.get(ref, ""))
+            if update.old != update.new:
+                (landed if self._meant(place, update) else moved).append(update)
+        return tuple(landed), tuple(moved)
+
+    def freezes(self) -> tuple[Freeze, ...]:
+        """Every freeze that is not lifted, oldest first. What its text and person were may have been erased."""
+        rows = self._rows("SELECT id, object, drill, since, until, scope FROM freezes ORDER BY entry")
+        return tuple(
+            read_freeze(self._home, FreezeRow(name, statement, bool(drill), *rest))
+            for name, statement, drill, *rest in rows
+        )
+
+    def lifts(self, freeze: str) -> tuple[str, ...]:
+        """Ids of those who are for lifting a freeze so far. Somebody who was erased does not count."""
+        rows = self._rows("SELECT object FROM lifts WHERE freeze = ?", freeze)
+        return read_people(self._home, [digest for (digest,) in rows])
+
+    def _meant(self, place: str, update: objects.RefUpdate) -> bool:
+        query = (
+            "SELECT 1 FROM held JOIN pushes ON pushes.entry = held.last"
+            " LEFT JOIN now ON now.place = held.place AND now.ref = held.ref"
+            " WHERE held.place = ? AND held.ref = ? AND held.value = ? AND denied = 0"
+            " AND held.last > COALESCE(now.entry, -1)"
+        )
+        return bool(self._rows(query, place, update.ref, update.new))
+
+    def _descendants(self, place: str, commits: Collection[str]) -> set[str]:
+        found, fresh = set(commits), list(commits)
+        while fresh:
+            children = {
+                row[0] for row in self._each("SELECT child FROM parents WHERE place = ?", "parent", fresh, place)
+            }
+            fresh = list(children - found)
+            found |= children
+        return found
+
+    def _take(self, index: int, entry: entries.AnyEntry) -> None:
+        match entry:
+            case entries.BaselineRecord():
+                self._db.execute("INSERT OR REPLACE INTO baselines VALUES (?, 1)", (entry.repository_location,))
+                self._db.execute("DELETE FROM now WHERE place = ?", (entry.repository_location,))
+                self._land(index, entry.repository_location, _EVERYTHING, (_EVERYTHING,))
+                self._become(index, entry)
+            case entries.RefUpdateRecord() | entries.HookBypassRecord():
+                self._become(index, entry)
+            case entries.PushRecord():
+                self._take_push(index, entry)
+            case entries.CodeReviewRecord():
+                row = (entry.repository_location, entry.statement, index)
+                self._db.execute("INSERT OR IGNORE INTO statements VALUES (?, ?, ?)", row)
+            case entries.DecisionRecord():
+                evaluated = (entry.trigger, entry.target, entry.included_heads)
+                self._db.execute("INSERT OR REPLACE INTO evaluated VALUES (?, ?, ?)", evaluated)
+                if _stopped(entry):
+                    self._db.execute("UPDATE pushes SET denied = 1 WHERE object = ?", (entry.trigger,))
+            case entries.PushRefusalRecord() if _stopped(entry):
+                self._db.execute("UPDATE pushes SET denied = 1 WHERE object = ?", (entry.push,))
+            case entries.FreezeRecord():
+                frozen = (entry.freeze, index, entry.object, entry.drill, entry.since, entry.until, entry.scope)
+                self._db.execute("INSERT OR IGNORE INTO freezes VALUES (?, ?, ?, ?, ?, ?, ?)", frozen)
+            case entries.FreezeLiftRecord():
+                self._db.execute("INSERT OR IGNORE INTO lifts VALUES (?, ?)", (entry.freeze, entry.object))
+                if entry.complete:
+                    self._db.execute("DELETE FROM freezes WHERE id = ?", (entry.freeze,))
+            case _:
+                pass
+
+    def _take_push(self, index: int, entry: entries.PushRecord) -> None:
+        self._db.execute("INSERT INTO pushes (entry, object) VALUES (?, ?)", (index, entry.object))
+        try:
+            push = self._push(entry.object)
+        except ErasedError:
+            return  # nobody is known to have brought its commits: they are denied until somebody attests who it was
+        self._db.executemany(
+            "INSERT OR IGNORE INTO commits VALUES (?, ?, ?)",
+            ((push.repository_location, commit.id, index) for commit in push.commits),
+        )
+        self._db.executemany(
+            "INSERT OR IGNORE INTO parents VALUES (?, ?, ?)",
+            ((push.repository_location, parent, commit.id) for commit in push.commits for parent in commit.parents),
+        )
+        for update in push.updates:
+            self._hold(push.repository_location, update, index)
+
+    def _become(
+        self, index: int, entry: entries.BaselineRecord | entries.RefUpdateRecord | entries.HookBypassRecord
+    ) -> None:
+        try:
+            refs = read_object(self._home, entry.object, objects.RefUpdates)
+        except ErasedError:
+            self._db.execute("UPDATE baselines SET whole = 0 WHERE place = ?", (entry.repository_location,))
+            self._land(index, entry.repository_location, _EVERYTHING, (_EVERYTHING,))
+            return
+        for update in refs.updates:
+            if not isinstance(entry, entries.BaselineRecord) and update.ref.startswith(_CHANGED):
+                self._land(index, refs.repository_location, update.ref, self._included(entry, update))
+            row = (refs.repository_location, update.ref, update.new, index)
+            self._db.execute("INSERT OR REPLACE INTO now VALUES (?, ?, ?, ?)", row)
+            self._hold(refs.repository_location, update, index)
+
+    def _included(
+        self, entry: entries.RefUpdateRecord | entries.HookBypassRecord, update: objects.RefUpdate
+    ) -> tuple[str, ...]:
+        """The heads that a ref took by an update; everything where nobody knows which."""
+        if isinstance(entry, entries.HookBypassRecord):
+            digest = entry.included_heads
+        else:
+            query = (
+                "SELECT included FROM evaluated JOIN pushes ON pushes.object = evaluated.push"
+                " JOIN held ON held.last = pushes.entry AND held.ref = evaluated.ref"
+                " WHERE held.place = ? AND held.ref = ? AND held.value = ?"
+            )
+            digest = next((row[0] for row in self._rows(query, entry.repository_location, update.ref, update.new)), "")
+        try:
+            return read_object(self._home, digest, objects.IncludedHeads).heads if digest else (_EVERYTHING,)
+        except ErasedError:
+            return (_EVERYTHING,)
+
+    def _land(self, index: int, place: str, ref: str, heads: Iterable[str]) -> None:
+        rows = ((place, ref, head, index) for head in heads)
+        self._db.executemany("INSERT OR REPLACE INTO landed VALUES (?, ?, ?, ?)", rows)
+
+    def _hold(self, place: str, update: objects.RefUpdate, index: int) -> None:
+        """A ref's value before a push counts as well: it may have come to be before the gate was."""
+        for value in (update.old, update.new):
+            self._db.execute(
+                "INSERT INTO held VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET last = CASE WHEN excluded.value = ? THEN excluded.last ELSE last END",
+                (place, update.ref, value, index, index, update.new),
+            )
+
+    def _push(self, digest: str) -> objects.Push:
+        if digest not in self._pushes:
+            self._pushes[digest] = read_object(self._home, digest, objects.Push)
+        return self._pushes[digest]
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        with _told():
+            return self._db.execute(query, values).fetchall()
+
+    def _each(self, query: str, column: str, wanted: Iterable[str], *values: Any) -> Iterator[Any]:
+        """The rows of `query` whose `column` is one of `wanted`, however many they are."""
+        listed = list(wanted)
+        for at in range(0, len(listed), _AT_ONCE):
+            some = listed[at : at + _AT_ONCE]
+            yield from self._rows(f"{query} AND {column} IN ({','.join('?' * len(some))})", *values, *some)
+
+
+def _stopped(entry: entries.DecisionRecord | entries.PushRefusalRecord) -> bool:
+    """Whether the push did not get through."""
+    return entry.enforced and not (isinstance(entry, entries.DecisionRecord) and entry.outcome == "allow")
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """The database; one of another version, or a damaged one, is made anew."""
+    with _told():
+        try:
+            return _connected(file)
+        except sqlite3.OperationalError:
+            raise  # it is locked, or the disk is full: another may be using it
+        except sqlite3.DatabaseError:
+            for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+                file.with_name(name).unlink(missing_ok=True)
+            return _connected(file)
+
+
+def _connected(file: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(file, timeout=20, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("BEGIN IMMEDIATE")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            for statement in _SCHEMA.split(";\n"):
+                database.execute(statement)
+        database.execute("COMMIT")
+        if version not in (0, _VERSION):
+            raise sqlite3.DatabaseError("of another version")
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"the cache of the home failed ({error})", "Delete cache/: it is made again.") from error

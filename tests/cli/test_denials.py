@@ -1,0 +1,285 @@
+"""What the server shows after a denial works word for word, on laptops that have git, the program and a key alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from muniment.policy.pack import pack_text
+from tests.support.gated import Gated
+from tests.support.laptops import Laptop, Ran
+
+POLICY = pack_text("sec@example.test", "shop").replace("# [tags]\n# protected", "[tags]\nprotected")
+DENIED = 1
+
+Open = Callable[[str], Laptop]
+
+
+@pytest.fixture
+def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+    return Gated(tmp_path, keys, policy=POLICY)
+
+
+@pytest.fixture
+def laptop(gated: Gated, tmp_path: Path) -> Open:
+    opened: dict[str, Laptop] = {}
+
+    def open_(person: str) -> Laptop:
+        if person not in opened:
+            opened[person] = Laptop(gated, person, tmp_path)
+        return opened[person]
+
+    return open_
+
+
+def denied(laptop: Laptop, push: str) -> Ran:
+    """A push that the server denies, and nothing of it gets in."""
+    ran = laptop.run(push)
+    assert ran.code == DENIED, ran.text
+    assert "muniment: denied" in ran.said
+    return ran
+
+
+def test_the_commands_of_a_denial_lead_to_the_merge(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"lib.py": "x = 2\n"})
+    push = "git push origin topic:main"
+    refused = denied(ada, push)
+    ada.follow(*refused.commands("git push"))  # the server does not have the commit: "push your branch first"
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow(push)
+    assert gated.tip() == head
+
+
+def test_a_head_that_the_server_has_is_fetched_from_its_branch(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    assert refused.commands("git push") == []
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == head
+
+
+def test_a_person_whom_several_clauses_ask_is_asked_once(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"auth/login.py": "y = 1\n" * 500, ".github/workflows/ci.yml": "on: push\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    _, answering = refused.commands("muniment approve")
+    assert answering.count("--answer") == 6
+    laptop("bob").settle(refused)
+    sue = laptop("sue")
+    sue.follow(*refused.commands("git fetch"))
+    made = sue.follow(answering, typed="an answer\n" * 6)
+    sue.follow(*made.commands("git push"))
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == head
+
+
+def test_answers_of_several_statements_add_up(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({".github/workflows/ci.yml": "on: push\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    laptop("bob").settle(refused)
+    sue = laptop("sue")
+    sue.follow(*refused.commands("git fetch"))
+    approve = refused.commands("muniment approve")[0]
+    for option in ('--answer pipeline-reach="none at all"', '--answer pipeline-pinned="all of it"', ""):
+        made = sue.follow(f"{approve} {option}")
+        sue.follow(*made.commands("git push"))
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == head
+
+
+def test_an_answer_that_nobody_gives_is_not_recorded(laptop: Open) -> None:
+    ada = laptop("ada")
+    ada.commit({".github/workflows/ci.yml": "on: push\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    sue = laptop("sue")
+    sue.follow(*refused.commands("git fetch"))
+    made = sue.run(refused.commands("muniment approve")[1])
+    assert made.code == 2
+    assert "Which secrets, networks or releases" in made.said
+    assert sue.run("git for-each-ref refs/muniment/approvals").text == ""
+
+
+def test_a_new_protected_branch_is_approved_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:refs/heads/release/2")
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow("git push origin topic:refs/heads/release/2")
+    assert gated.tip("release/2") == head
+
+
+@pytest.mark.parametrize("tag", ["git tag v1", "git tag -a -m one v1"])
+def test_a_protected_tag_is_approved_by_what_is_shown(laptop: Open, gated: Gated, tag: str) -> None:
+    ada = laptop("ada")
+    ada.commit({"lib.py": "x = 2\n"})
+    ada.follow(tag)
+    refused = denied(ada, "git push origin v1")
+    ada.follow(*refused.commands("git push"))
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow("git push origin v1")
+    assert gated.tip("refs/tags/v1")
+
+
+def test_an_unknown_address_is_attested_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"lib.py": "x = 2\n"}, email="ada@old.test")
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    _, attest = refused.commands("muniment approve")
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    sue = laptop("sue")
+    sue.follow(*refused.commands("git fetch"))
+    made = sue.follow(attest, typed="ada\n")
+    sue.follow(*made.commands("git push"))
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == head
+
+
+def test_ones_own_wrong_address_is_corrected_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    for number in (1, 2):
+        ada.commit({"lib.py": f"x = {number + 1}\n"}, email="ada@old.test")
+    (ada.clone / "lib.py").write_text("x = 4\n")
+    ada.follow("git -c user.email=ada@old.test commit -q -a -m more")
+    refused = denied(ada, "git push origin topic:main")
+    (amend,) = refused.commands("git rebase") or refused.commands("git commit")
+    ada.follow(amend)
+    refused = denied(ada, "git push origin topic:main")
+    assert "old.test" not in refused.said
+    ada.follow(*refused.commands("git push"))
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == ada.run("git rev-parse HEAD").text.strip()
+
+
+def test_the_address_of_a_forge_is_declared_as_a_machine_and_not_attested(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("GIT_COMMITTER_EMAIL=noreply@github.com git commit -q --amend --no-edit")
+    head = ada.run("git rev-parse HEAD").text.strip()
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    assert '[[machine]]: id = "github", emails = ["noreply@github.com"]' in refused.said
+    assert "--attest" not in refused.said
+    people = gated.home / "people.toml"
+    people.write_text(people.read_text() + '\n[[machine]]\nid = "github"\nemails = ["noreply@github.com"]\n')
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == head
+
+
+def test_a_reviewer_who_asked_for_changes_withdraws_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    dan = laptop("dan")
+    dan.follow(*refused.commands("git fetch"))
+    made = dan.follow(f"{refused.commands('muniment approve')[0]} --request-changes")
+    dan.follow(*made.commands("git push"))
+    refused = denied(ada, "git push origin topic:main")
+    (withdraw,) = refused.commands("muniment approve")
+    made = dan.follow(*refused.commands("git fetch"), withdraw)
+    dan.follow(*made.commands("git push"))
+    ada.follow("git push origin topic:main")
+    assert gated.tip() == head
+
+
+class TestStatementsThatCanNeverCount:
+    """They are refused when they are pushed, and what is then shown works."""
+
+    @pytest.fixture
+    def approve(self, laptop: Open) -> str:
+        ada = laptop("ada")
+        ada.commit({"lib.py": "x = 2\n"})
+        ada.follow("git push origin topic")
+        refused = denied(ada, "git push origin topic:main")
+        for person in ("bob", "sue"):
+            laptop(person).follow(*refused.commands("git fetch"))
+        return refused.commands("muniment approve")[0]
+
+    def refused(self, laptop: Laptop, command: str, why: str) -> Ran:
+        made = laptop.follow(command)
+        (push,) = made.commands("git push")
+        ran = denied(laptop, push)
+        assert why in ran.said
+        return ran
+
+    def test_for_another_repository(self, laptop: Open, gated: Gated, approve: str) -> None:
+        bob = laptop("bob")
+        other = approve.replace("--repository shop", "--repository 'sh op'")
+        assert bob.run(other).code == 2
+        ran = self.refused(bob, approve.replace("--repository shop", "--repository shap"), "This one is shop")
+        made = bob.follow(*ran.commands("muniment approve"))
+        bob.follow(*made.commands("git push"))
+
+    def test_for_a_branch_that_is_not_protected(self, laptop: Open, approve: str) -> None:
+        ran = self.refused(laptop("bob"), approve.replace("heads/main", "heads/free"), "is not protected here")
+        assert "Protected here: main" in ran.said
+
+    def test_by_a_key_that_is_nobodys(self, laptop: Open, approve: str) -> None:
+        bob = laptop("bob")
+        bob.follow("ssh-keygen -q -t ed25519 -N '' -f stranger")
+        ran = self.refused(bob, f"{approve} --key stranger", "is not known: SHA256:")
+        shown = bob.run("ssh-keygen -l -f stranger").text.split()[1]
+        assert shown in ran.text.replace("\n", "")
+
+    def test_by_somebody_who_may_not_write(self, laptop: Open, gated: Gated, approve: str) -> None:
+        people = gated.home / "people.toml"
+        people.write_text(people.read_text().replace('write_access = ["*"]', 'write_access = ["else"]'))
+        self.refused(laptop("bob"), approve, "bob may not write to shop")
+
+    def test_an_attestation_without_the_role(self, laptop: Open, approve: str) -> None:
+        ran = self.refused(laptop("bob"), f"{approve} --attest pushers=ada", "does not have the security role")
+        assert "sue" in ran.said
+
+    def test_an_attestation_of_nobody(self, laptop: Open, approve: str) -> None:
+        self.refused(laptop("sue"), f"{approve} --attest pushers=zoe", "attests zoe, which is no person's id")
+
+
+def test_the_approval_of_ones_own_change_says_that_it_does_not_count(laptop: Open) -> None:
+    ada = laptop("ada")
+    head = ada.commit({"lib.py": "x = 2\n"})
+    made = ada.follow(f"muniment approve {head} --repository shop --onto refs/heads/main")
+    assert "your approval does not count" in made.said
+
+
+def test_what_a_later_approval_replaced_is_not_told_of_who_counts(laptop: Open) -> None:
+    ada = laptop("ada")
+    ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    for person in ("bob", "bob", "ada", "carol"):
+        laptop(person).settle(refused)
+    again = denied(ada, "git push origin topic:refs/heads/release/1")
+    assert "bob does not count: it is for another branch" in again.said
+    assert "ada does not count: it is for another branch; they contributed to the change" in again.said
+    pushed = ada.follow("git push origin topic:main")
+    assert "does not count" not in pushed.said
+
+
+def test_a_security_reviewer_who_left_a_question_out_is_named(laptop: Open) -> None:
+    ada = laptop("ada")
+    ada.commit({"big.py": "y = 1\n" * 500})
+    ada.follow("git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    laptop("sue").settle(refused)
+    assert "Split it; or have sue approve it" in denied(ada, "git push origin topic:main").said

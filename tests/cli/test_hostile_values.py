@@ -1,0 +1,61 @@
+"""Whatever stands on a command line: refused with a reason, or without any effect. It is never a defect of ours."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.hostile import Canary
+from tests.support.shop import Shop
+
+ONTO = ("--repo", "{repo}", "--onto", "main")
+ASK = ("--repo", "{repo}", "--key", "{key}", "--clause", "review.two-others", "--days", "1")
+PLACES: dict[str, tuple[str, ...]] = {  # {} is where the value stands; {repo}, {head}, {key}, {home}: what is right
+    "check --head": ("check", *ONTO, "--head", "{}"),
+    "check --base": ("check", *ONTO, "--base", "{}", "--head", "{head}"),
+    "check --onto": ("check", "--repo", "{repo}", "--onto", "{}", "--head", "{head}"),
+    "check --repo": ("check", "--repo", "{}", "--onto", "main", "--head", "{head}"),
+    "check --home": ("check", *ONTO, "--home", "{}", "--head", "{head}"),
+    "approve REV": ("approve", *ONTO, "--key", "{key}", "--", "{}"),
+    "approve --onto": ("approve", "{head}", "--repo", "{repo}", "--onto", "{}", "--key", "{key}"),
+    "approve --key": ("approve", "{head}", *ONTO, "--key", "{}"),
+    "approve --answer": ("approve", "{head}", *ONTO, "--key", "{key}", "--answer", "a={}"),
+    "approve --attest": ("approve", "{head}", *ONTO, "--key", "{key}", "--attest", "{}=ada"),
+    "explain --onto": ("explain", "review.two-others", "--repo", "{repo}", "--onto", "{}"),
+    "explain CLAUSE": ("explain", "--repo", "{repo}", "--", "{}"),
+    "replay --onto": ("replay", "--repo", "{repo}", "--onto", "{}"),
+    "replay --since": ("replay", "--repo", "{repo}", "--since", "{}"),
+    "replay --policy": ("replay", "--repo", "{repo}", "--policy", "{}"),
+    "replay --forge": ("replay", "--forge", "{}"),
+    "exception --reason": ("exception", "ask", "x", *ASK, "--reason", "{}"),
+    "exception NAME": ("exception", "ask", *ASK, "--reason", "because", "--", "{}"),
+    "exception --head": ("exception", "ask", "x", *ASK, "--reason", "because", "--head", "{}"),
+    "doctor --onto": ("doctor", "--repo", "{repo}", "--onto", "{}"),
+    "ledger verify --home": ("ledger", "verify", "--home", "{}"),
+    "hook install --hooks": ("hook", "install", "--repo", "{repo}", "--home", "{home}", "--hooks", "{}"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_value_on_the_command_line_is_refused_or_harmless(
+    place: str, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    canary = Canary(tmp_path)
+    head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
+    right = {
+        "{repo}": str(shop.repo.path),
+        "{head}": head,
+        "{key}": str(shop.keys["bob"]),
+        "{home}": str(tmp_path / "home"),
+    }
+    words = [right.get(word, word) for word in PLACES[place]]
+    for value in canary.arguments():
+        code, out, err = shop.muniment(*(word.replace("{}", value) for word in words))
+        told = (place, value[:80], code, err)
+        assert code in (0, 1, 2, 3), told
+        assert "defect" not in err, told
+        assert code == 0 or (out + err).strip(), told
+        assert not canary.file.exists(), told
+        assert "\x1b[31m" not in out + err, told

@@ -1,0 +1,60 @@
+"""Colours are for terminals that want them; the hooks of a server start with no more than they need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from muniment.cli import printing, server_hooks
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_whoever_wants_no_colours_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    styled = printing.style("denied", colour="red", bold=True)
+    assert styled != "denied"
+    assert printing.unstyle(styled) == "denied"
+    monkeypatch.setenv(name, value)
+    assert printing.style("denied", colour="red", bold=True) == "denied"
+
+
+def test_a_hook_does_not_import_what_parses_command_lines() -> None:
+    code = "import sys, muniment.cli.server_hooks; sys.exit('click' in sys.modules)"
+    assert subprocess.run([sys.executable, "-I", "-c", code], check=False).returncode == 0
+
+
+def test_a_start_imports_msgspec_without_typing_extensions_which_can_be_imported_later() -> None:
+    code = (
+        "import sys; sys.argv = ['muniment', 'hook', 'post-receive', '--home', '/nowhere']\n"
+        "from muniment.__main__ import main\n"
+        "main()\n"
+        "assert 'msgspec' in sys.modules and 'typing_extensions' not in sys.modules\n"
+        "import typing_extensions"
+    )
+    assert subprocess.run([sys.executable, "-I", "-c", code], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["pre-receive", "post-receive"])
+def test_a_hook_without_its_home_denies_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    assert server_hooks.main([verb, "--home", str(tmp_path / "none")]) == 2
+    assert "there is no home at" in capsys.readouterr().err
+
+
+def test_a_defect_in_a_hook_denies(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object, **__: object) -> int:
+        raise RuntimeError("secret text")
+
+    monkeypatch.setattr(server_hooks, "pre_receive", broken)
+    assert server_hooks.main(["pre-receive", "--home", "x"]) == 3
+    err = capsys.readouterr().err
+    assert "Muniment failed (RuntimeError)" in err
+    assert "secret text" not in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["install"], ["pre-receive"], ["pre-receive", "--home", "x", "--else"]])
+def test_other_arguments_are_for_the_whole_program(arguments: list[str]) -> None:
+    assert server_hooks.main(arguments) is None

@@ -1,0 +1,14 @@
+"""A moment has one form, and any other is refused with the form to write."""
+
+import pytest
+
+from muniment.errors import ParseError
+from muniment.facts import moments
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-11-24", "2026-11-24T09:30:00Z", "2026-11-24T09:30:00.000000+01:00"])
+def test_another_form_is_refused_with_the_one_to_write(text: str) -> None:
+    with pytest.raises(ParseError, match="is not a moment") as caught:
+        moments.parse(text)
+    assert caught.value.code == "moment"
+    assert "2026-11-24T09:30:00.000000Z" in caught.value.remedy

@@ -1,0 +1,24 @@
+"""People are found by id and by handle, and sentences name them so that nobody is taken for another."""
+
+from muniment.facts.people import People, Person
+
+
+def somebody(id: str, name: str, handle: str = "") -> Person:
+    return Person(id, name, (), (), (), (), True, (), handle=handle)
+
+
+def test_a_person_is_found_by_the_handle_and_where_there_is_none_by_the_id() -> None:
+    people = People((somebody("k3f7", "Ada", "ada"), somebody("bob", "Bob")), ())
+    assert set(people.by_id) == {"k3f7", "bob"}
+    assert {handle: person.id for handle, person in people.by_handle.items()} == {"ada": "k3f7", "bob": "bob"}
+
+
+def test_two_of_one_name_are_told_apart_by_their_handles() -> None:
+    people = People(
+        (somebody("k3f7", "Ada", "ada"), somebody("9xq2", "Ada", "ada2"), somebody("m4tt", "Bob", "bob")), ()
+    )
+    assert people.labels == {"k3f7": "Ada (ada)", "9xq2": "Ada (ada2)", "m4tt": "Bob"}
+
+
+def test_where_people_type_the_id_sentences_have_the_id() -> None:
+    assert People((somebody("bob", "Bob Martin"),), ()).labels == {"bob": "bob"}

@@ -1,0 +1,228 @@
+"""A rate limit is known as one, with a moment to ask again, and nobody who shares it asks before."""
+
+import json
+import time
+from email.utils import formatdate
+
+import pytest
+from msgspec import structs
+
+from muniment.errors import HttpCode, HttpError
+from muniment.facts import moments
+from muniment.http.client import Client
+from muniment.http.rate_limits import (
+    Limiter,
+    MemoryStore,
+    RateLimit,
+    RefusalReason,
+    is_refusal,
+    read_headers,
+    seconds_until,
+    seconds_until_retry,
+)
+from tests.support.http_servers import Answering, answer
+
+NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+SECONDARY = b'{"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}'
+LEFT = {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4999", "X-RateLimit-Reset": str(int(NOW) + 600)}
+
+
+def lowered(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def at(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(NOW + seconds))
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "refused"),
+    [
+        (429, {}, b"", True),
+        (403, {"x-ratelimit-remaining": "0"}, b"", True),
+        (403, {"ratelimit-remaining": "0"}, b"", True),
+        (403, {"retry-after": "60"}, b"", True),
+        (403, lowered(LEFT), SECONDARY, True),
+        (403, {}, b'{"message": "You have triggered an abuse detection mechanism."}', True),
+        (403, {}, b'{"message": "API rate limit exceeded for installation ID 1."}', True),
+        (403, lowered(LEFT), b'{"message": "Resource not accessible by integration"}', False),
+        (403, {}, b'{"documentation_url": "https://docs.github.com/rest/rate limit"}', False),
+        (403, {}, b"<p>rate limit</p>", False),
+        (403, {}, b'["rate limit"]', False),
+        (403, {}, b'{"message": 7}', False),
+        (403, {}, b"\xff", False),
+        (200, {"x-ratelimit-remaining": "0"}, b"", False),
+        (404, {"retry-after": "60"}, b"", False),
+        (503, {"retry-after": "60"}, b"", False),
+    ],
+)
+def test_a_refusal_by_a_rate_limit_is_known(status: int, headers: dict[str, str], body: bytes, refused: bool) -> None:
+    assert is_refusal(status, headers, body) is refused
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "30"}, 30),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": formatdate(NOW + 90, usegmt=True)}, 90),
+        ({"retry-after": formatdate(NOW - 90, usegmt=True)}, 0),
+        ({"retry-after": "1000000000"}, 3600),
+        ({"retry-after": formatdate(NOW + 10**9, usegmt=True)}, 3600),
+        ({"retry-after": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"retry-after": "Tue, 14 Nov 2023 22:13:50 -0000"}, 30),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "²"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 600)}, 600),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "45"}, 45),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "99999999999"}, 3600),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon"}, None),
+        ({"x-ratelimit-remaining": "0"}, None),
+        ({"x-ratelimit-remaining": "7", "x-ratelimit-reset": str(int(NOW) + 600)}, None),
+        ({"retry-after": "5", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 600)}, 5),
+    ],
+)
+def test_how_long_to_wait_is_what_the_server_says_within_reason(headers: dict[str, str], seconds: float | None) -> None:
+    assert seconds_until_retry(headers, NOW) == seconds
+
+
+def test_what_is_left_is_read_and_what_is_not_said_stays() -> None:
+    told = read_headers(lowered(LEFT), RateLimit(), NOW)
+    assert told == RateLimit(5000, 4999, at(600))
+    assert read_headers({}, told, NOW) == told
+    assert read_headers({"ratelimit-remaining": "3", "ratelimit-limit": "x", "ratelimit-reset": "x"}, told, NOW) == (
+        RateLimit(-1, 3, "")
+    )
+    assert read_headers({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9" * 15}, told, NOW).reset == ""
+
+
+def limiter(store: MemoryStore, resource: str = "rest", clock: list[float] | None = None) -> Limiter:
+    return Limiter(store, resource, lambda: (clock or [NOW])[0])
+
+
+def is_open(one: Limiter) -> bool:
+    try:
+        one.check("https://forge.test")
+    except HttpError as error:
+        return error.code is not HttpCode.RATE_LIMITED or not error.again_at
+    return True
+
+
+def test_nothing_is_asked_until_the_moment_that_the_server_names() -> None:
+    store, clock = MemoryStore(), [NOW]
+    error = limiter(store, clock=clock).refuse("https://forge.test", {"retry-after": "30"})
+    assert error.again_at == at(30)
+    assert at(30)[:19] in error.remedy
+    other = limiter(store, clock=clock)
+    assert not is_open(other)
+    clock[0] += 29
+    assert not is_open(other)
+    clock[0] += 1
+    assert is_open(other)
+
+
+def test_a_limit_that_is_used_up_stops_its_own_resource_alone() -> None:
+    store = MemoryStore()
+    headers = lowered({**LEFT, "X-RateLimit-Remaining": "0"})
+    error = limiter(store, "graphql").refuse("https://forge.test", headers)
+    assert error.again_at == at(600)
+    assert not is_open(limiter(store, "graphql"))
+    assert is_open(limiter(store, "rest"))
+    exhausted = RateLimit(5000, 0, at(600), at(600), reason=RefusalReason.QUOTA_EXHAUSTED)
+    assert limiter(store, "graphql").current() == exhausted
+
+
+def test_a_limit_beside_the_one_that_is_counted_stops_all() -> None:
+    store = MemoryStore()
+    limiter(store, "graphql").refuse("https://forge.test", lowered(LEFT))
+    assert not is_open(limiter(store, "graphql"))
+    assert not is_open(limiter(store, "rest"))
+
+
+def test_where_the_server_names_no_moment_it_is_left_alone_longer_each_time() -> None:
+    store, clock, pauses = MemoryStore(), [NOW], []
+    for _ in range(7):
+        again = limiter(store, clock=clock).refuse("https://forge.test", {}).again_at
+        pause = moments.parse(again).timestamp() - clock[0]
+        pauses.append(pause)
+        clock[0] += pause + 1
+    assert pauses == [60, 120, 240, 480, 960, 960, 960]
+    clock[0] += 3600
+    assert limiter(store, clock=clock).refuse("https://forge.test", {}).again_at == at(clock[0] - NOW + 60)
+
+
+def test_refusals_of_requests_that_were_under_way_together_lengthen_the_pause_once() -> None:
+    store = MemoryStore()
+    for _ in range(3):
+        assert limiter(store).refuse("https://forge.test", {}).again_at == at(60)
+
+
+def test_an_answer_that_was_under_way_does_not_end_a_refusal_that_came_meanwhile() -> None:
+    store = MemoryStore()
+    refused = RateLimit(5000, 0, at(600), at(600), reason=RefusalReason.QUOTA_EXHAUSTED)
+    store.save("rest", refused)
+    store.save("rest", RateLimit(5000, 1, at(600)))
+    assert not is_open(limiter(store))
+    assert store.load()["rest"] == structs.replace(refused, left=1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"retry-after": "30"}, RefusalReason.SERVER_ASKED_TO_WAIT),
+        ({}, RefusalReason.NO_MOMENT_GIVEN),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 600)}, RefusalReason.QUOTA_EXHAUSTED),
+        ({"x-ratelimit-remaining": "0"}, RefusalReason.NO_MOMENT_GIVEN),
+    ],
+)
+def test_why_a_server_is_not_asked_is_kept(headers: dict[str, str], reason: RefusalReason) -> None:
+    store = MemoryStore()
+    limiter(store).refuse("https://forge.test", headers)
+    assert [one.reason for one in store.load().values()] == [reason]
+
+
+def test_what_an_answer_tells_of_the_limit_is_kept_by_resource() -> None:
+    store = MemoryStore()
+    limiter(store, "rest").update(lowered(LEFT))
+    limiter(store, "graphql").update({"x-ratelimit-remaining": "7"})
+    limiter(store, "graphql").update({})
+    assert (limiter(store, "rest").current().left, limiter(store, "graphql").current().left) == (4999, 7)
+
+
+def test_a_client_asks_nothing_while_its_limit_is_used_up_and_others_share_it() -> None:
+    store = MemoryStore()
+    with Answering(answer(SECONDARY, "403 Forbidden"), answer(b"{}")) as server:
+        for _ in range(3):  # as in three processes
+            asking = Client(server.url, seconds=5, limiter=Limiter(store))
+            with pytest.raises(HttpError) as caught:
+                asking.request("GET", "")
+            assert caught.value.code is HttpCode.RATE_LIMITED
+            assert 50 < seconds_until(caught.value.again_at) <= 60
+        assert len(server.requests) == 1
+        assert json.loads(Client(server.url, seconds=5).request("GET", "").body) == {}
+
+
+def test_an_answer_that_is_refused_is_an_error_without_a_limiter_too() -> None:
+    with Answering(answer(b"", "429 Slow", Retry_After="5")) as server:
+        asking = Client(server.url, seconds=5)
+        for _ in range(2):
+            with pytest.raises(HttpError) as caught:
+                asking.request("GET", "")
+            assert caught.value.code is HttpCode.RATE_LIMITED
+            assert 0 < seconds_until(caught.value.again_at) <= 5
+        assert len(server.requests) == 2
+
+
+def test_a_permission_that_is_missing_is_no_rate_limit() -> None:
+    refusal = answer(b'{"message": "Resource not accessible"}', "403 Forbidden", X_RateLimit_Remaining="4999")
+    with Answering(refusal) as server:
+        asking = Client(server.url, seconds=5, limiter=Limiter())
+        assert [asking.request("GET", "").status for _ in range(2)] == [403, 403]
+
+
+def test_no_moment_is_no_wait() -> None:
+    assert seconds_until("") == 0
+    assert seconds_until(at(0)) == 0

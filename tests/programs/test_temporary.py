@@ -1,0 +1,95 @@
+"""What a killed process leaves among temporary files is removed at the next start; what a living one has stays."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.git.throwaway import Throwaway
+from muniment.programs.temporary import PREFIX, TemporaryFolder, remove_abandoned_folders
+
+MAKE = """
+import sys
+from muniment.git.throwaway import Throwaway
+from muniment.programs.temporary import TemporaryFolder
+made = [Throwaway([], "sha1"), TemporaryFolder()]
+print(*(one.path for one in made), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    tempfile.tempdir = None
+
+
+def start() -> tuple[subprocess.Popen[str], list[Path]]:
+    command = [sys.executable, "-c", MAKE]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    return child, [Path(word) for word in child.stdout.readline().split()]
+
+
+def end(child: subprocess.Popen[str]) -> None:
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+
+
+def test_folders_of_a_killed_process_are_removed_at_the_next_start() -> None:
+    child, made = start()
+    try:
+        assert len(made) == 2
+        assert remove_abandoned_folders() == 0, "it lives"
+        assert all(folder.is_dir() for folder in made)
+    finally:
+        end(child)
+    assert all(folder.is_dir() for folder in made), "nobody was there to remove them"
+    assert remove_abandoned_folders() == 2
+    assert not any(folder.exists() for folder in made)
+
+
+def test_our_own_stay_and_are_removed_at_their_end() -> None:
+    with TemporaryFolder() as path:
+        Path(path, "x").write_text("1\n")
+        assert os.stat(path).st_mode & 0o077 == 0
+        assert remove_abandoned_folders() == 0
+        assert Path(path, "x").exists()
+    assert not Path(path).exists()
+    bare = Throwaway([], "sha1")
+    assert remove_abandoned_folders() == 0
+    bare.remove()
+    bare.remove()
+    assert not Path(bare.path).exists()
+
+
+def test_nothing_else_is_removed(tmp_path: Path) -> None:
+    other, target = tmp_path / "muniment-other", tmp_path / "target"
+    for folder in (other, target):
+        folder.mkdir()
+        (folder / "x").write_text("1\n")
+    (tmp_path / f"{PREFIX}link").symlink_to(target)
+    (tmp_path / f"{PREFIX}file").write_text("1\n")
+    assert remove_abandoned_folders() == 0
+    assert (other / "x").exists()
+    assert (target / "x").exists()
+    assert (tmp_path / f"{PREFIX}file").exists()
+
+
+def test_a_start_of_the_service_removes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from muniment.cli import serving
+
+    child, made = start()
+    end(child)
+    monkeypatch.setattr("django.setup", lambda: None)
+    for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL", "DJANGO_SETTINGS_MODULE"):
+        monkeypatch.setenv(name, "x")
+    serving.begin(tmp_path, "worker", "http://localhost:8000")
+    assert not any(folder.exists() for folder in made)

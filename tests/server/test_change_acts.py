@@ -1,0 +1,206 @@
+"""Acts on changes and bypasses from our pages: bound to one head, stored as they were recorded, or without effect."""
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.errors import ActInputError
+from muniment.ledger import objects
+from muniment.server.acts.parser import parse_act
+from muniment.server.changes.models import Change
+from muniment.server.connections.change_acts import ApproveChange
+from muniment.server.connections.judging import _recorded
+from muniment.server.connections.models import BranchUpdate, ReviewStatement
+from muniment.server.people.models import Person, RoleGrant
+from muniment.server.records.entering import record_act
+from muniment.server.records.models import Record
+from muniment.server.records.reading import beside
+from tests.server.test_acts import actor
+from tests.support.connected import Town
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def signed_in(name: str) -> Any:
+    return browser(Person.objects.get(slug=name))
+
+
+def judged(town: Town, files: dict[str, str] | None = None) -> Change:
+    """A change by ada, as it was read."""
+    number = town.open(files or {"app.py": "x = 1\n"})
+    town.look(number)
+    return town.change(number)
+
+
+def approve(name: str, change: Change, **fields: str) -> str:
+    return post(signed_in(name), f"/changes/{change.pk}/review", act="approve-change", head=change.head, **fields)
+
+
+def test_an_approval_that_leaves_questions_unanswered_says_what_it_does_not_count_as(town: Town) -> None:
+    change = judged(town, {"Dockerfile": "FROM scratch\n"})
+    told = approve("dave", change, **{"answers-pipeline-reach": "None."})
+    assert "these questions have no answer: pipeline-pinned." in told
+    told = approve("dave", change, **{"answers-pipeline-reach": "None.", "answers-pipeline-pinned": "Nothing."})
+    assert "Recorded." in told
+    assert "no answer" not in told
+
+
+def test_an_approval_and_its_withdrawal_are_recorded_with_the_digests_of_their_acts(town: Town) -> None:
+    change = judged(town)
+    approve("bob", change)
+    approve("carol", change)
+    post(signed_in("bob"), f"/changes/{change.pk}/review", act="withdraw-approval", head=change.head)
+    town.run()
+    assert town.shown(change.head) == "failure"
+    rows = ReviewStatement.objects.order_by("pk")
+    assert [(row.person_id, row.kind) for row in rows] == [
+        ("bob", "approve"),
+        ("carol", "approve"),
+        ("bob", "withdraw"),
+    ]
+    said = beside(rows[0].act_digest, objects.PersonAction)
+    assert isinstance(said, objects.PersonAction)
+    act = ApproveChange(change=change.pk, head=change.head, repository="shop", target=change.target)
+    assert (said.resource, said.details["act_digest"]) == (f"change:{change.pk}", act.digest())
+
+
+FORGED: list[dict[str, Any]] = [
+    {"answers": {"pipeline-reach": "Another answer."}},
+    {"head": "0" * 40},
+    {"target": "refs/heads/other"},
+    {"person": "bob"},
+    {"kind": "attest", "answers": {"account:x": "ada"}},
+    {"kind": "attest", "answers": {}},
+    {"kind": "request-changes"},
+]
+
+
+def test_a_stored_statement_that_differs_from_its_record_counts_for_nothing(town: Town) -> None:
+    approve("carol", judged(town))
+    assert _recorded(ReviewStatement.objects.get())
+    for changed in FORGED:
+        row = ReviewStatement.objects.get()
+        for name, value in changed.items():
+            setattr(row, name, Person.objects.get(slug=value) if name == "person" else value)
+        assert not _recorded(row), changed
+
+
+def test_the_record_of_another_step_proves_no_statement(town: Town) -> None:
+    change = judged(town)
+    approve("carol", change)
+    row = ReviewStatement.objects.get()
+    said = beside(row.act_digest, objects.PersonAction)
+    assert isinstance(said, objects.PersonAction)
+    with as_role("owner"):
+        details = {**said.details, "step": "rejected"}
+        row.act_digest = record_act(actor("carol"), Action.REVIEW_CHANGE, said.resource, details)
+    assert not _recorded(row)
+
+
+def test_who_an_unknown_contributor_is_is_attested_on_the_page(town: Town) -> None:
+    person("sara", Role.SECURITY, product=town.product)
+    with as_role("owner"):
+        Person.objects.get(slug="bob").accounts.all().delete()
+    made = town.work.commit("bob", {"app.py": "x = 1\n"}, town.work.tip("main"))
+    town.work.push("ada", made, "topic")
+    number = town.acting.open("ada", "topic", "main", "By somebody")
+    town.look(number)
+    change = town.change(number)
+    client, field = signed_in("sara"), re.compile('name="contributor" value="([^"]+)"')
+    (subject,) = field.findall(client.get(f"/changes/{change.pk}").content.decode())
+    attested = {"act": "attest-contributor", "head": change.head, "contributor": subject}
+    address = f"/changes/{change.pk}/attest"
+    assert "There is nobody of that handle." in post(client, address, **attested, person="nobody")
+    assert "Choose a contributor" in post(client, address, **{**attested, "contributor": "x"}, person="bob")
+    assert not ReviewStatement.objects.exists()
+    assert "Recorded." in post(client, address, **attested, person="bob")
+    assert ReviewStatement.objects.get().answers == {subject: "bob"}
+    town.run()
+    assert not field.search(client.get(f"/changes/{change.pk}").content.decode())
+
+
+def test_a_bypass_that_is_closed_is_neither_accepted_nor_reverted(town: Town) -> None:
+    made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
+    town.work.push("ada", made, "main")
+    town.watch()
+    row = BranchUpdate.objects.get(outcome="bypass")
+    diff = f"/compare/{row.previous_tip}...{row.commit}"
+    assert (
+        f'href="{town.fake.url}/{town.acting.path}{diff}"'
+        in signed_in("bob").get(f"/branch-updates/{row.pk}").content.decode()
+    )
+    assert "It is missing. Fill it in." in post(
+        signed_in("bob"), f"/branch-updates/{row.pk}/review", act="review-bypass", reason=" "
+    )
+    for name in ("bob", "carol"):
+        post(signed_in(name), f"/branch-updates/{row.pk}/review", reason="I read it.")
+    town.run()
+    dave = signed_in("dave")
+    assert "It is not open any more." in post(dave, f"/branch-updates/{row.pk}/review", reason="Late.")
+    assert "It is not open any more." in post(dave, f"/branch-updates/{row.pk}/revert")
+    other = BranchUpdate.objects.exclude(pk=row.pk).first()
+    assert other is not None
+    assert dave.post(f"/branch-updates/{other.pk}/review", {"reason": "No bypass."}).status_code == 404
+    record = Record.objects.filter(kind="person-action").latest("pk")
+    said = beside(record.details_digest, objects.PersonAction)
+    assert isinstance(said, objects.PersonAction)
+    assert (said.resource, said.details["act"]) == (f"bypass:{row.pk}", "review-bypass")
+
+
+HEAD = "0" * 40
+VALUES: list[tuple[dict[str, Any], str]] = [
+    ({"head": HEAD.replace("0", "A")}, "head"),
+    ({"head": HEAD[:39]}, "head"),
+    ({"head": f"{HEAD}\u202e"}, "head"),
+    ({"head": "\uff10" * 40}, "head"),
+    ({}, "head"),
+    ({"head": HEAD, "change": "0"}, "change"),
+    ({"head": HEAD, "change": "1 or 1=1"}, "change"),
+    ({"head": HEAD, "change": "\u0661"}, "change"),
+    ({"head": HEAD, "change": "9" * 40}, "change"),
+    ({"head": HEAD, "answers": "pipeline-reach"}, "answers"),
+    ({"head": HEAD, "answers": {"another": "x"}}, "answers"),
+    ({"head": HEAD, "answers": {"pipeline-reach": "x" * 5001}}, "answers"),
+    ({"head": HEAD, "answers": {"pipeline-reach": 7}}, "answers"),
+    ({"head": HEAD, "repository": "shop"}, "repository"),
+]
+
+
+def test_a_value_that_an_approval_cannot_have_is_refused_at_its_field() -> None:
+    product("shop")
+    person("dev", Role.DEVELOPER)
+    dev = actor("dev")
+    for values, field in VALUES:
+        with pytest.raises(ActInputError) as caught:
+            parse_act(ApproveChange, {"change": "7", **values}, dev)
+        problems = {problem.field: problem for problem in caught.value.problems}
+        assert field in problems, values
+        assert problems[field].remedy
+
+
+def test_a_reviewer_who_may_write_at_the_forge_needs_no_role_here(town: Town) -> None:
+    with as_role("owner"):
+        RoleGrant.objects.filter(person__slug__in=("bob", "carol")).update(ended_at=timezone.now())
+    number = town.open({"app.py": "x = 1\n"})
+    for name in ("bob", "carol"):
+        town.acting.approve(name, number)
+    town.look(number)
+    assert town.shown(town.change(number).head) == "success"
+
+
+def test_changes_requested_by_a_reviewer_without_a_role_here_block(town: Town) -> None:
+    with as_role("owner"):
+        RoleGrant.objects.filter(person__slug="dave").update(ended_at=timezone.now())
+    number = town.open({"app.py": "x = 1\n"})
+    for name in ("bob", "carol"):
+        town.acting.approve(name, number)
+    town.acting.reject("dave", number)
+    town.look(number)
+    head = town.change(number).head
+    assert town.shown(head) == "failure"
+    assert town.fake.marks[town.acting.path, head][-1]["description"].startswith("Dave asks for changes.")

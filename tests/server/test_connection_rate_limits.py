@@ -1,0 +1,175 @@
+"""The rate limits of a connection: one state for all processes of the service, and shown to people and programs."""
+
+import json
+import multiprocessing
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.moments import text
+from muniment.forges.http import Client, Transport
+from muniment.http.rate_limits import RateLimit, RefusalReason
+from muniment.server.connections.models import Connection, ConnectionRateLimit
+from muniment.server.connections.rate_limits import SharedRateLimits, current_states
+from tests.support.forges.faulty import Fault, Faulty, Reply, Route
+from tests.support.service import as_role, browser, person, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+class Forge(Faulty):
+    """It answers one call."""
+
+    routes = (Route("GET", "/thing", "thing", lambda *_: Reply(200, {})),)
+
+
+@pytest.fixture(name="forge")
+def _forge() -> Iterator[Forge]:
+    with Forge() as fake:
+        yield fake
+
+
+@pytest.fixture(name="row")
+def _row() -> Connection:
+    with as_role("owner"):
+        return Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
+
+
+def _ask(url: str, row: Connection) -> ForgeCode | None:
+    """Ask once as a worker's process does; how that failed."""
+    client = Client(url, dict, transport=Transport(limits=SharedRateLimits(row)))
+    try:
+        client.get("thing")
+    except ForgeError as error:
+        return error.code
+    return None
+
+
+def _in_another_process(url: str, row: Connection) -> ForgeCode | None:
+    """The same, in a process with a connection of its own to the database."""
+    database.close()
+    context = multiprocessing.get_context("fork")
+    reading, writing = context.Pipe(duplex=False)
+    child = context.Process(target=lambda: writing.send(_ask(url, row)))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    found: ForgeCode | None = reading.recv()
+    return found
+
+
+def _at(seconds: float) -> str:
+    return text(timezone.now() + timedelta(seconds=seconds))
+
+
+def test_what_one_process_was_refused_no_other_asks(forge: Forge, row: Connection) -> None:
+    with as_role("worker"):
+        assert _in_another_process(forge.url, row) is None
+        forge.fail("thing", Fault.LIMITED_FOR_A_WHILE, times=1)
+        assert _in_another_process(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _in_another_process(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _ask(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert forge.calls == ["thing", "thing"]
+    with as_role("owner"):
+        ConnectionRateLimit.objects.update(retry_at=timezone.now())
+    with as_role("worker"):
+        assert _in_another_process(forge.url, row) is None
+    assert len(forge.calls) == 3
+
+
+def test_another_connection_is_asked_all_the_same(forge: Forge, row: Connection) -> None:
+    with as_role("owner"):
+        other = Connection.objects.create(slug="other", vendor="gitea", url="https://other.example.test")
+    forge.fail("thing", Fault.LIMITED_ALONE, times=1)
+    with as_role("worker"):
+        assert _ask(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _ask(forge.url, other) is None
+
+
+def test_a_refusal_is_never_replaced_by_one_that_ends_earlier(row: Connection) -> None:
+    later, earlier = _at(600), _at(60)
+    exhausted = RateLimit(5000, 0, later, later, reason=RefusalReason.QUOTA_EXHAUSTED)
+    with as_role("worker"):
+        SharedRateLimits(row).save("rest", exhausted)
+        SharedRateLimits(row).save("rest", RateLimit(5000, 9, later, earlier, 60, RefusalReason.NO_MOMENT_GIVEN))
+        SharedRateLimits(row).save("rest", RateLimit(5000, 8, later))
+        assert SharedRateLimits(row).load() == {
+            "rest": RateLimit(5000, 8, later, later, reason=RefusalReason.QUOTA_EXHAUSTED)
+        }
+
+
+def test_a_refusal_outlives_the_transaction_that_it_came_in(row: Connection) -> None:
+    refused = RateLimit(again_at=_at(60), pause=60, reason=RefusalReason.NO_MOMENT_GIVEN)
+    with as_role("worker"):
+        store = SharedRateLimits(row)
+        with transaction.atomic():
+            store.save("", refused)
+            transaction.set_rollback(True)
+        assert SharedRateLimits(row).load() == {}
+        assert store.load() == {"": refused}
+        assert SharedRateLimits(row).load() == {"": refused}
+
+
+def test_what_is_left_is_what_this_process_was_told_last_and_is_written_now_and_then(row: Connection) -> None:
+    with as_role("worker"):
+        store = SharedRateLimits(row)
+        for left in (59, 58, 57):
+            store.save("rest", RateLimit(60, left))
+        assert store.load()["rest"].left == 57
+        assert SharedRateLimits(row).load()["rest"].left == 59
+
+
+def _limits(row: Connection) -> None:
+    now = timezone.now()
+    both: list[dict[str, Any]] = [
+        {"resource": "", "retry_at": now + timedelta(minutes=5), "reason": RefusalReason.NO_MOMENT_GIVEN},
+        {"resource": "rest", "request_limit": 5000, "remaining": 4987, "reset_at": now + timedelta(minutes=9)},
+    ]
+    with as_role("owner"):
+        for values in both:
+            ConnectionRateLimit.objects.create(connection=row, **values)
+
+
+def test_the_page_shows_what_is_left_and_before_when_nothing_is_asked_and_why(row: Connection) -> None:
+    person("root", Role.ADMIN)
+    _limits(row)
+    retry = ConnectionRateLimit.objects.get(resource="").retry_at
+    assert retry is not None
+    for address in ("/connections/forge", "/connections"):
+        page = browser(person("root")).get(address).content.decode()
+        assert "4987 of 5000" in page
+        assert retry.strftime("%H:%M:%S") in page
+    page = browser(person("root")).get("/connections/forge").content.decode()
+    assert "No requests are sent before" in page
+    assert "The forge refused without saying for how long" in page
+
+
+def test_the_api_tells_programs_the_same(row: Connection) -> None:
+    _limits(row)
+    token = token_of(person("root", Role.ADMIN))
+    heads: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+    answer = browser().get("/api/connections/forge", **heads)
+    assert answer.status_code == 200
+    every, rest = json.loads(answer.content)["rate_limits"]
+    assert (every["resource"], every["remaining"], every["reason"]) == ("", None, "no-moment-given")
+    assert every["not_before"] > _at(0)
+    assert (rest["limit"], rest["remaining"], rest["not_before"], rest["reason"]) == (5000, 4987, None, None)
+    listed = json.loads(browser().get("/api/connections", **heads).content)
+    assert [one["name"] for one in listed["items"]] == ["forge"]
+    assert browser().get("/api/connections/none", **heads).status_code == 404
+
+
+def test_what_was_left_before_a_reset_is_not_shown_after_it(row: Connection) -> None:
+    with as_role("owner"):
+        ConnectionRateLimit.objects.create(
+            connection=row, resource="rest", request_limit=60, remaining=0, reset_at=timezone.now()
+        )
+    (state,) = current_states(row)
+    assert (state.limit, state.remaining, state.retry_at, state.explanation) == (60, None, None, "")

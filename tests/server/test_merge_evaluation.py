@@ -1,0 +1,218 @@
+"""What is merged is evaluated once more: a status that was no longer true at the merge does not make it allowed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from muniment.errors import ForgeError, LedgerError
+from muniment.ledger import entries
+from muniment.server.changes.models import Decision
+from muniment.server.connections import asking, branch_updates, tasks
+from muniment.server.connections.models import BranchUpdate
+from muniment.server.incidents.models import Incident
+from muniment.server.people.models import Message, Person
+from tests.support.connected import Town
+from tests.support.forges.faulty import Fault
+from tests.support.service import as_role, browser
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def approved_change(town: Town) -> tuple[int, str]:
+    """A change by ada that is green, and its head."""
+    number = town.open({"app.py": "x = 1\n"})
+    for name in ("bob", "carol"):
+        town.acting.approve(name, number)
+    town.look(number)
+    head = town.change(number).head
+    assert town.shown(head) == "success"
+    return number, head
+
+
+def merge(town: Town, number: int, method: str = "squash") -> BranchUpdate:
+    """It is merged, with nothing heard since it was green."""
+    town.acting.merge("bob", number, method)
+    town.watch()
+    return BranchUpdate.objects.latest("pk")
+
+
+@pytest.mark.parametrize("method", ["squash", "merge"])
+def test_a_merge_that_is_still_allowed_is_no_bypass(any_town: Town, method: str) -> None:
+    number, head = approved_change(any_town)
+    row = merge(any_town, number, method)
+    any_town.look(number)
+    any_town.run()
+    assert (row.outcome, row.bypass_reason) == ("allowed", "")
+    assert any_town.shown(head) == "success"
+    assert not Incident.objects.exists()
+
+
+def test_a_merge_after_an_approval_was_dismissed_is_a_bypass(any_town: Town) -> None:
+    number, head = approved_change(any_town)
+    any_town.acting.dismiss("muniment", number, "carol")
+    row = merge(any_town, number)
+    assert (row.outcome, row.bypass_reason) == ("bypass", "denied-at-merge")
+    assert "would have been denied" in Incident.objects.get().summary
+    any_town.look(number)
+    any_town.run()
+    assert any_town.shown(head) == "failure"
+
+
+def test_a_merge_after_an_approver_lost_write_access_is_a_bypass(any_town: Town) -> None:
+    number, _ = approved_change(any_town)
+    any_town.set_level("carol", "read")
+    assert merge(any_town, number).bypass_reason == "denied-at-merge"
+
+
+def test_what_happens_after_the_merge_makes_no_bypass(any_town: Town) -> None:
+    number, _ = approved_change(any_town)
+    any_town.acting.merge("bob", number, "squash")
+    any_town.acting.dismiss("muniment", number, "carol")
+    any_town.watch()
+    assert BranchUpdate.objects.latest("pk").outcome == "allowed"
+
+
+def test_an_approval_after_the_merge_does_not_count_for_it(any_town: Town) -> None:
+    number, _ = approved_change(any_town)
+    any_town.acting.dismiss("muniment", number, "carol")
+    any_town.acting.merge("bob", number, "squash")
+    any_town.acting.approve("carol", number)
+    any_town.watch()
+    assert BranchUpdate.objects.latest("pk").bypass_reason == "denied-at-merge"
+
+
+def test_the_record_of_such_a_bypass_names_the_decision_that_denied_it(town: Town) -> None:
+    number, _ = approved_change(town)
+    before = town.change(number).decision
+    town.acting.dismiss("muniment", number, "carol")
+    row = merge(town, number)
+    entry = entries.decode(bytes(row.record.data), 0)
+    assert isinstance(entry, entries.BranchUpdateRecord)
+    assert row.decision is not None
+    assert row.decision.record is not None
+    assert before is not None
+    assert (entry.status, entry.bypass_reason) == ("bypass", "denied-at-merge")
+    assert entry.decision == row.decision.record.details_digest
+    assert (row.decision.allowed, before.allowed, town.change(number).decision) == (False, True, row.decision)
+
+
+def test_a_merge_that_is_as_it_was_decided_adds_no_decision(town: Town) -> None:
+    number, _ = approved_change(town)
+    row = merge(town, number)
+    assert row.decision == town.change(number).decision
+    assert Decision.objects.count() == 1
+
+
+def test_what_the_forge_does_not_tell_of_a_merge_is_read_again_and_then_a_bypass(
+    any_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, _ = approved_change(any_town)
+    any_town.acting.merge("bob", number, "squash")
+    for name in ("graphql", "timeline", "approvals"):
+        any_town.fake.fail(name, Fault.FAILED)
+    with pytest.raises(ForgeError):
+        any_town.watch()
+    assert not BranchUpdate.objects.exclude(outcome="baseline").exists()
+    monkeypatch.setattr(branch_updates, "EVALUATION_PATIENCE", timedelta(0))
+    any_town.watch()
+    row = BranchUpdate.objects.latest("pk")
+    assert (row.outcome, row.bypass_reason) == ("bypass", "unconfirmed")
+    assert "could not be confirmed" in Incident.objects.get().summary
+
+
+def test_a_merge_that_could_not_be_read_at_first_is_no_bypass(any_town: Town) -> None:
+    number, _ = approved_change(any_town)
+    any_town.acting.merge("bob", number, "squash")
+    for name in ("graphql", "timeline", "approvals"):
+        any_town.fake.fail(name, Fault.FAILED)
+    with pytest.raises(ForgeError):
+        any_town.watch()
+    any_town.fake.mend()
+    any_town.watch()
+    assert BranchUpdate.objects.latest("pk").outcome == "allowed"
+
+
+def test_each_change_of_a_pass_is_evaluated_on_the_branch_before_it(any_town: Town) -> None:
+    numbers = []
+    for name in ("one", "two"):
+        numbers.append(any_town.open({f"{name}.py": "x = 1\n"}, name))
+        for who in ("bob", "carol"):
+            any_town.acting.approve(who, numbers[-1])
+        any_town.look(numbers[-1])
+    any_town.acting.dismiss("muniment", numbers[1], "carol")
+    for number in numbers:
+        any_town.acting.merge("bob", number, "merge")
+    any_town.watch()
+    rows = BranchUpdate.objects.exclude(outcome="baseline").order_by("pk")
+    assert [row.bypass_reason for row in rows] == ["", "denied-at-merge"]
+
+
+def test_the_page_of_a_bypass_says_why_it_is_one(town: Town) -> None:
+    number, _ = approved_change(town)
+    town.acting.dismiss("muniment", number, "carol")
+    row = merge(town, number)
+    shown: Any = browser(Person.objects.get(slug="bob")).get(f"/branch-updates/{row.pk}")
+    assert "would have been denied when it was merged" in shown.content.decode()
+
+
+def test_a_rebase_and_then_a_merge_commit_after_main_moved_is_no_bypass(town: Town) -> None:
+    number, head = approved_change(town)
+    other = town.open({"other.py": "y = 1\n"}, "other")
+    for name in ("bob", "carol"):
+        town.acting.approve(name, other)
+    town.look(other)
+    merge(town, other)
+    row = merge(town, number, "rebase-merge")
+    assert row.outcome == "allowed"
+    assert row.decision is not None
+    assert row.decision.head == head
+
+
+def test_a_release_branch_cut_right_after_an_allowed_merge_is_no_bypass(any_town: Town) -> None:
+    number, _ = approved_change(any_town)
+    any_town.acting.merge("bob", number, "merge")
+    any_town.work.push("ada", any_town.work.tip("main"), "release/1")
+    any_town.watch()
+    rows = BranchUpdate.objects.filter(ref="refs/heads/release/1")
+    assert [row.outcome for row in rows] == ["baseline"]
+    assert not Incident.objects.exists()
+
+
+def test_a_release_branch_with_a_commit_of_its_own_is_a_bypass(town: Town) -> None:
+    number, _ = approved_change(town)
+    town.acting.merge("bob", number, "merge")
+    made = town.work.commit("ada", {"back.door": "open\n"}, town.work.tip("main"))
+    town.work.push("ada", made, "release/1")
+    town.watch()
+    row = BranchUpdate.objects.get(ref="refs/heads/release/1")
+    assert (row.outcome, row.bypass_reason, row.commit) == ("bypass", "no-decision", made)
+
+
+def test_a_merge_by_a_decision_without_a_position_in_the_ledger_is_a_bypass(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, _ = approved_change(town)
+    monkeypatch.setattr(Town, "place_records", lambda self: None)
+    town.acting.merge("muniment", number, "squash")
+    with pytest.raises(LedgerError, match="no position"):
+        town.watch()
+    assert not BranchUpdate.objects.exclude(outcome="baseline").exists()
+    monkeypatch.setattr(branch_updates, "EVALUATION_PATIENCE", timedelta(0))
+    town.watch()
+    assert BranchUpdate.objects.latest("pk").bypass_reason == "no-decision"
+
+
+def test_our_account_merges_nothing_by_a_decision_without_a_position(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, head = approved_change(town)
+    monkeypatch.setattr(asking, "_POSITION_SECONDS", 0.0)
+    with as_role("worker"):
+        tasks.merge_change(change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk)
+        assert not town.fake.pulls[town.acting.path, number]["merged"]
+    assert "no position in the ledger" in Message.objects.get(person__slug="ada").text
+    town.place_records()
+    with as_role("worker"):
+        tasks.merge_change(change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk)
+    assert town.fake.pulls[town.acting.path, number]["merged"]

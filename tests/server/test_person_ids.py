@@ -1,0 +1,93 @@
+"""People have an internal id that never changes; handles are typed and can change; pages show names."""
+
+import re
+
+import pytest
+
+from muniment.access.authorize import Actor
+from muniment.access.roles import Role
+from muniment.server.people.actors import actor_of
+from muniment.server.people.models import Person, new_person_id
+from muniment.server.people.people_facts import people_of
+from muniment.server.records.models import Record
+from tests.support.service import browser, person, post, product, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def test_an_id_is_random_and_says_nothing_of_its_person() -> None:
+    found = {new_person_id() for _ in range(100)}
+    assert len(found) == 100
+    assert all(re.fullmatch(r"[a-z2-7]{26}", one) for one in found)
+    amy = Person.objects.get(pk=person("amy", id=new_person_id()).pk)
+    assert amy.pk != amy.slug
+
+
+def test_facts_name_people_by_the_internal_id_and_know_their_handles() -> None:
+    amy = person("amy", Role.DEVELOPER, id="k3f7")
+    people = people_of()
+    assert people.by_id["k3f7"].handle == "amy"
+    assert people.by_handle["amy"].id == amy.pk
+    assert people.labels == {"k3f7": "Amy"}
+
+
+def test_who_asks_is_known_by_the_internal_id() -> None:
+    amy = person("amy", Role.ADMIN, id="k3f7")
+
+    class Request:
+        user, session = amy, {"second_factor": "k3f7"}
+
+    found = actor_of(Request())  # type: ignore[arg-type]
+    assert (found.person, found.second_factor) == ("k3f7", True)
+    assert isinstance(found, Actor)
+
+
+def test_no_page_and_no_answer_of_the_api_shows_an_internal_id() -> None:
+    ids = [person("amy", Role.ADMIN, Role.SECURITY, Role.DPO, id="zzidamy").pk, person("bob", id="zzidbob").pk]
+    product("shop")
+    amy = browser(Person.objects.get(pk=ids[0]))
+    post(amy, "/people/bob/role", act="grant-role", role="auditor")
+    post(amy, "/people/bob/role", act="grant-role", role="owner", product="shop")
+    post(amy, "/policy/freeze", reason="a drill", drill="yes")
+    number = Record.objects.order_by("-pk").values_list("pk", flat=True)[0]
+    post(amy, f"/ledger/{number}/addendum", wrong="this", right="that")
+    token = token_of(Person.objects.get(pk=ids[0]))
+    pages = [
+        *("/", "/people", "/people/bob", "/people/amy", "/activity", "/me", "/inbox", "/policy", "/search?q=bob"),
+        *("/products/shop", f"/ledger/{number}", "/incidents", "/exceptions"),
+    ]
+    answers = ["/people", "/people/bob", "/activity", "/requests", "/freezes", "/policy/versions"]
+    shown = [amy.get(address).content.decode() for address in pages]
+    shown += [
+        amy.get(f"/api{address}", headers={"Authorization": f"Bearer {token}"}).content.decode() for address in answers
+    ]
+    assert not [text for text in shown if any(one in text for one in ids)]
+    activity = shown[pages.index("/activity")]
+    assert "Amy" in activity
+
+
+def test_lists_of_people_and_products_are_in_the_order_of_names_whatever_the_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("muniment.server.pages.page_by_name.__kwdefaults__", {"size": 2})
+    for slug, one in (("amy", "z1"), ("eve", "a1"), ("bob", "m1"), ("cy", "c1")):
+        person(slug, Role.ADMIN, id=one)
+        product(slug)
+    amy = browser(Person.objects.get(slug="amy"))
+    for address in ("/people", "/products"):
+        first = amy.get(address).content.decode()
+        assert first.index("Amy") < first.index("Bob")
+        assert "Eve" not in first
+        following = re.findall(r'href="\?(after=\w+)"', first)
+        assert following == ["after=bob"]
+        assert "Eve" in amy.get(f"{address}?{following[0]}").content.decode()
+
+
+def test_the_api_lists_people_by_handle() -> None:
+    for slug, one in (("amy", "z1"), ("eve", "a1"), ("bob", "m1")):
+        person(slug, Role.ADMIN, id=one)
+    client, headers = browser(), {"Authorization": f"Bearer {token_of(Person.objects.get(slug='amy'))}"}
+    first = client.get("/api/people?limit=2", headers=headers).json()
+    assert ([row["handle"] for row in first["items"]], first["next"]) == (["amy", "bob"], "bob")
+    rest = client.get(f"/api/people?limit=2&after={first['next']}", headers=headers).json()
+    assert ([row["handle"] for row in rest["items"]], rest["next"]) == (["eve"], None)

@@ -1,0 +1,265 @@
+"""Acts on the policy, exceptions, monitoring and freezes: the same input at each door, and what their records hold."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from muniment.access.authorize import Actor
+from muniment.access.roles import Role
+from muniment.errors import RefusedError
+from muniment.facts.statements import Freeze as FreezeFact
+from muniment.ledger import objects
+from muniment.policy.exceptions import read_exception
+from muniment.server import moments
+from muniment.server.changes.rules import read_freezes
+from muniment.server.people.models import Person
+from muniment.server.policies.exception_acts import RequestException
+from muniment.server.policies.freeze_acts import StartFreeze
+from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
+from muniment.server.policies.monitoring_acts import StartMonitoring
+from muniment.server.policies.source_acts import SetPolicySource
+from muniment.server.policies.tasks import apply_freeze
+from muniment.server.policies.version_acts import DraftPolicy
+from muniment.server.products.models import Product, Repository
+from muniment.server.records.models import ExceptionFile, Record
+from muniment.server.records.reading import beside
+from muniment.server.requests.execution import approve_request
+from muniment.server.requests.models import Request
+from tests.server.test_duties import enough
+from tests.support.doors import Door, Doors, hostile_fields
+from tests.support.service import as_role, browser, person, post, product, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+CLAUSE = "review.two-reviewers"
+DAY = (timezone.now().date() + timedelta(days=30)).isoformat()
+EXCEPTION = {"repository": "shop", "clause": CLAUSE, "branch": "refs/heads/main", "days": "3", "reason": "Down."}
+DOORS = (
+    Door(RequestException, "/exceptions/request", "POST", "/exceptions", {}, {**EXCEPTION, "head": "a" * 40}),
+    Door(
+        StartMonitoring,
+        "/products/shop/monitoring",
+        "POST",
+        "/products/shop/monitoring",
+        {"product": "shop"},
+        {"clause": CLAUSE, "until": DAY, "reason": "We begin."},
+    ),
+    Door(StartFreeze, "/policy/freeze", "POST", "/freezes", {}, {"reason": "A key leaked.", "drill": "yes"}),
+    Door(
+        SetPolicySource,
+        "/policy/source",
+        "PUT",
+        "/policy/source",
+        {},
+        {"repository": "shop", "branch": "main", "path": "policy.toml"},
+    ),
+    Door(DraftPolicy, "/policy/propose", "POST", "/policy/versions", {}, {"text": "", "note": "Stricter."}),
+)
+
+
+@pytest.fixture(autouse=True)
+def crew(service: None) -> None:
+    enough()
+    product("shop", "/nowhere/shop")
+
+
+def freezes(product: str = "shop", environment: str = "") -> tuple[FreezeFact, ...]:
+    return read_freezes(product, moments.now(), environment)
+
+
+def someone(slug: str) -> Person:
+    return Person.objects.get(slug=slug)
+
+
+def details() -> list[dict[str, str]]:
+    rows = Record.objects.filter(kind="person-action").order_by("pk")
+    said: list[Any] = [beside(row.details_digest, objects.PersonAction) for row in rows]
+    return [one.details for one in said]
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.act.tag())
+def test_the_page_the_api_and_a_document_take_exactly_the_same_values(door: Door) -> None:
+    doors = Doors(door, someone("sam"))
+    if door.act is DraftPolicy:
+        door.good["text"] = PolicyVersion.objects.get(in_force=True).text + "# draft\n"
+    assert doors.answers(door.good) == (True, True, True)
+    for fields in hostile_fields(door):
+        assert len(set(doors.answers(fields))) == 1, {name: str(value)[:40] for name, value in fields.items()}
+
+
+def test_a_file_that_is_no_text_or_too_large_is_refused_and_drafts_nothing() -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    sam = browser(someone("sam"))
+    for content in (b"\xff\xfe\x00", b"x" * (2 << 20)):
+        file = SimpleUploadedFile("policy.toml", content)
+        assert sam.post("/policy/propose", {"act": "draft-policy", "text": "", "file": file}).status_code == 422
+    assert PolicyVersion.objects.count() == 1
+    text = PolicyVersion.objects.get().text + "# \u00e9\n"
+    assert sam.post("/policy/propose", {"file": SimpleUploadedFile("p.toml", text.encode())}).status_code == 302
+    assert PolicyVersion.objects.latest("id").text == text
+
+
+def test_an_exception_is_proven_by_the_records_of_the_request_and_the_approval() -> None:
+    post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
+    row = Request.objects.get(state="waiting")
+    post(browser(someone("sam")), f"/requests/{row.pk}", answer="agree")
+    file = ExceptionFile.objects.get()
+    read = read_exception(file.name, bytes(file.data))
+    assert read.exception.granted == moments.text(row.requested_at)
+    told = [one for one in details() if one.get("act") == "request-exception"]
+    assert [one["step"] for one in told] == ["requested", "approved"]
+    assert {one["exception"] for one in told} == {read.exception.id}
+    assert len({one["terms"] for one in told}) == 1
+    assert {one["act_digest"] for one in told} == {row.digest}
+
+
+def test_a_request_whose_moment_was_altered_proves_no_exception() -> None:
+    post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
+    with as_role("owner"):
+        Request.objects.update(requested_at=timezone.now() + timedelta(days=200))
+    post(browser(someone("sam")), f"/requests/{Request.objects.get().pk}", answer="agree")
+    told = [one["terms"] for one in details() if one.get("act") == "request-exception"]
+    assert len(set(told)) == 2, "the two records speak of different terms"
+
+
+def test_an_exception_that_waited_until_it_was_over_is_refused() -> None:
+    post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
+    with as_role("owner"):
+        Request.objects.update(requested_at=timezone.now() - timedelta(days=4))
+    sam = someone("sam")
+    actor = Actor(sam.pk, active=True, grants=sam.roles(), second_factor=True)
+    with pytest.raises(RefusedError) as caught, transaction.atomic():
+        approve_request(actor, Request.objects.get())
+    assert caught.value.code == "exception-over"
+    assert not PolicyException.objects.exists()
+
+
+def test_the_same_exception_is_requested_once() -> None:
+    dev = browser(person("dev", Role.DEVELOPER))
+    assert "waits for a second person" in post(dev, "/exceptions/request", **EXCEPTION)
+    assert "requested that already" in post(dev, "/exceptions/request", **EXCEPTION)
+    assert "waits for a second person" in post(dev, "/exceptions/request", **{**EXCEPTION, "days": "4"})
+
+
+def test_an_exception_of_a_repository_that_moved_to_another_product_is_not_approved() -> None:
+    post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
+    product("other")
+    with as_role("owner"):
+        Repository.objects.update(product=Product.objects.get(slug="other"))
+    page = post(browser(someone("sam")), f"/requests/{Request.objects.get().pk}", answer="agree")
+    assert "another permission" in page
+    assert not PolicyException.objects.exists()
+
+
+def test_a_freeze_is_recorded_as_on_a_plain_git_server_and_its_row_decides_nothing() -> None:
+    sam, sid = browser(someone("sam")), browser(someone("sid"))
+    post(sam, "/policy/freeze", reason="A key leaked.")
+    (frozen,) = freezes()
+    assert (frozen.person, frozen.reason, frozen.drill) == ("sam", "A key leaked.", False)
+    record = Record.objects.get(kind="freeze")
+    said = beside(record.details_digest, objects.PersonStatement)
+    assert isinstance(said, objects.PersonStatement)
+    proof = said.signature.removeprefix("act:")
+    assert Record.objects.filter(kind="person-action", details_digest=proof).exists()
+    with as_role("owner"):
+        Freeze.objects.update(lifted_at=timezone.now())
+    assert freezes() == (frozen,), "who can write the table lifts nothing"
+    post(sam, f"/policy/freezes/{frozen.id}/lift")
+    post(sid, f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
+    assert freezes() == ()
+    lifts: list[Any] = [
+        beside(one.details_digest, objects.PersonStatement) for one in Record.objects.filter(kind="freeze-lift")
+    ]
+    assert [one.person for one in lifts] == ["sam", "sid"]
+    assert "lifted already" in post(sam, f"/policy/freezes/{frozen.id}/lift")
+
+
+def test_a_freeze_of_one_product_or_environment_concerns_nothing_else() -> None:
+    sam = browser(someone("sam"))
+    product("till", "/nowhere/till")
+    with as_role("owner"):
+        Product.objects.get(slug="shop").environments.create(name="production")
+    post(sam, "/policy/freeze", reason="A key leaked.", product="till")
+    post(sam, "/policy/freeze", reason="The season.", product="shop", environment="production")
+    assert [one.product for one in freezes("till")] == ["till"]
+    assert (freezes("shop"), [one.environment for one in freezes("shop", "production")]) == ((), ["production"])
+    page = sam.get("/policy").content.decode()
+    assert "Merges and deployments of Till are stopped." in page
+    assert "Deployments to production of Shop are stopped." in page
+    assert "The season." not in sam.get("/products/till").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({"environment": "production"}, "missing"),
+        ({"product": "shop", "environment": "nowhere"}, "no-environment"),
+        ({"since": "2020-01-01T00:00"}, "freeze-period"),
+        ({"until": "2020-01-01T00:00"}, "freeze-period"),
+        ({"since": "2098-01-02T00:00", "until": "2098-01-01T00:00"}, "freeze-period"),
+        ({"until": "tomorrow"}, "not-a-date"),
+    ],
+)
+def test_a_freeze_of_nothing_or_of_no_time_is_refused(sent: dict[str, str], code: str) -> None:
+    program = {"Authorization": f"Bearer {token_of(someone('sam'))}"}
+    body = json.dumps({"reason": "x", **sent})
+    answer = browser().post("/api/freezes", body, content_type="application/json", headers=program)
+    assert answer.status_code in (409, 422)
+    assert code in answer.content.decode()
+    assert not Freeze.objects.exists()
+
+
+def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end() -> None:
+    sam = browser(someone("sam"))
+    post(sam, "/policy/freeze", reason="The season.", since="2098-12-24T18:00", until="2099-01-02T08:00")
+    rows = ProcrastinateJob.objects.filter(task_name="apply-freeze").order_by("pk")
+    times = [(row.args["boundary"], row.scheduled_at and row.scheduled_at.isoformat()[:16]) for row in rows]
+    assert times == [("recorded", None), ("start", "2098-12-24T18:00"), ("end", "2099-01-02T08:00")]
+    assert "All merges and deployments will be stopped." in sam.get("/policy").content.decode()
+    slug = Freeze.objects.get().slug
+    with as_role("worker"):
+        apply_freeze(slug, "recorded")
+    waiting = ProcrastinateJob.objects.filter(task_name="revoke-deployments")
+    assert not waiting.exists(), "before its start it stops nothing"
+    with as_role("owner"):
+        Freeze.objects.update(since=timezone.now())
+    with as_role("worker"):
+        apply_freeze(slug, "start")
+    assert waiting.exists()
+
+
+def test_the_page_says_that_nobody_can_lift_a_freeze_of_any_scope_until_another_is_appointed() -> None:
+    sam = browser(someone("sam"))
+    post(sam, "/policy/freeze", reason="A key leaked.", product="shop")
+    assert "Nobody can lift it" not in sam.get("/policy").content.decode()
+    with as_role("owner"):
+        Person.objects.filter(slug="sid").update(active=False)
+    assert "Nobody can lift it before 1 more person has the security role" in sam.get("/policy").content.decode()
+
+
+def test_policies_are_read_from_no_branch_once_an_officer_says_so() -> None:
+    sam = browser(someone("sam"))
+    post(sam, "/policy/source", act="set-policy-source", repository="shop")
+    assert PolicySource.objects.get().path == "policy.toml"
+    assert "Stop reading policies" in sam.get("/policy").content.decode()
+    post(sam, "/policy/source", act="remove-policy-source")
+    assert not PolicySource.objects.exists()
+
+
+def test_programs_read_what_a_version_would_have_done() -> None:
+    with as_role("owner"):
+        version = PolicyVersion.objects.get()
+        repository = Repository.objects.get()
+        PolicyTrial.objects.create(
+            version=version, repository=repository, change_count=3, allowed_now=2, allowed_then=1, problem=""
+        )
+    headers = {"Authorization": f"Bearer {token_of(someone('sam'))}"}
+    answer = browser().get(f"/api/policy/versions/{version.pk}", headers=headers)
+    (trial,) = json.loads(answer.content)["trials"]
+    assert (trial["repository"], trial["change_count"], trial["allowed_then"]) == ("shop", 3, 1)

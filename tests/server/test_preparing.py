@@ -1,0 +1,167 @@
+"""A database is prepared by one process at a time, and used by no process of another version."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from muniment.errors import DatabaseError
+from muniment.server.running import database, preparing, schema
+from muniment.server.running.embedded import OWNER, Embedded
+from muniment.server.running.folder import make_folder
+from tests.support.repos import Repo
+from tests.support.running import clean
+from tests.support.service import as_role
+
+PREPARE = """
+import sys
+from pathlib import Path
+from muniment.cli import serving
+serving.begin(Path(sys.argv[1]), "owner", "http://localhost:8000")
+from muniment.server.running import preparing
+print("begun", flush=True)
+sys.stdin.readline()
+preparing.migrate()
+preparing.first_policy()
+preparing.register(sys.argv[2])
+preparing.first_link()
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with a database that nothing was made in."""
+    home = tmp_path_factory.mktemp("home")
+    make_folder(home)
+    with database.embedded(home):
+        yield home
+
+
+def execute(home: Path, statement: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(database.embedded(home).url(OWNER), autocommit=True) as owner:
+        done = owner.execute(statement.encode())
+        return done.fetchall() if done.description else []
+
+
+def run(*arguments: str | Path) -> tuple[int, str]:
+    command = [sys.executable, "-m", "muniment", *map(str, arguments)]
+    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stderr
+
+
+COMMANDS = (("web",), ("worker",), ("link", "admin"), ("ledger", "show"), ("vault", "status"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def test_no_process_uses_a_schema_that_lacks_something(fresh: Path, command: tuple[str, ...]) -> None:
+    (fresh / "service.json").write_text('{"port": 1}\n')
+    code, error = run(*command, "--home", fresh)
+    assert (code, "migrations are missing" in error) == (3, True), error
+    assert "Next: Bring it up to date: muniment up --once" in error
+
+
+def test_several_that_prepare_a_new_database_at_once_make_everything_once(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "shop")
+    repo.commit({"app.py": "x = 1\n"})
+    with Embedded(tmp_path / "database" / "postgres") as server:
+        homes = [tmp_path / f"home{number}" for number in range(3)]
+        for home in homes:
+            make_folder(home)
+        environment = {**clean(), "DATABASE_URL": server.url(OWNER)}
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", PREPARE, str(home), str(repo.path)],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for home in homes
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "begun\n"
+        for process in processes:  # they begin together: Django took each of them another time to load
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            _, error = process.communicate(timeout=120)
+            assert (process.returncode, error) == (0, "")
+        with psycopg.connect(server.url(OWNER)) as owner:
+            for table in ("policies_policyversion", "products_product", "products_repository", "people_person"):
+                counted = owner.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+                assert counted == (1,), table
+
+
+def test_a_process_that_prepares_lets_no_other_in_until_it_ends(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch, postgres: Embedded
+) -> None:
+    monkeypatch.setattr(schema, "_WAIT_SECONDS", 1)
+    with as_role("owner"), psycopg.connect(postgres.url(OWNER), autocommit=True) as another:
+        another.execute("SELECT pg_advisory_lock(%s)", [schema._KEY])
+        with pytest.raises(DatabaseError, match="another process has been preparing") as caught:
+            preparing.migrate()
+        assert "pg_locks" in caught.value.remedy
+        timer = threading.Timer(0.3, another.execute, ["SELECT pg_advisory_unlock_all()"])
+        before = time.monotonic()
+        timer.start()
+        preparing.migrate()
+        assert time.monotonic() > before + 0.2
+        timer.join()
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("0",)
+        assert another.execute("SELECT pg_try_advisory_lock(%s)", [schema._KEY]).fetchone() == (True,)
+
+
+@pytest.mark.usefixtures("service")
+def test_a_schema_that_a_newer_version_made_is_not_used() -> None:
+    applied = "INSERT INTO django_migrations (app, name, applied) VALUES (%s, '9999_later', now())"
+    with as_role("owner"), connection.cursor() as cursor:
+        try:
+            cursor.execute(applied, ["wiki"])
+            preparing.require_ready()  # of an app that this version does not have any more
+            cursor.execute(applied, ["people"])
+            with pytest.raises(DatabaseError, match=r"newer Muniment \(people 9999_later\)"):
+                preparing.require_ready()
+        finally:
+            cursor.execute("DELETE FROM django_migrations WHERE name = '9999_later'")
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    with Embedded(tmp_path / "database" / "postgres") as server:
+        with psycopg.connect(server.url(OWNER), autocommit=True) as owner:
+            columns = "id serial PRIMARY KEY, app text, name text, applied timestamptz"
+            owner.execute(f"CREATE TABLE django_migrations ({columns})".encode())
+            owner.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('wiki', '0001_initial', now())")
+        command = [sys.executable, "-m", "muniment", "up", "--once", "--home", str(tmp_path / "home")]
+        environment = {**clean(), "DATABASE_URL": server.url(OWNER)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 3
+        assert "the database belongs to another program (wiki 0001_initial); nothing was changed" in done.stderr
+        with psycopg.connect(server.url(OWNER)) as owner:
+            tables = owner.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+            assert tables == (1,)
+
+
+def test_the_lock_ends_with_a_process_that_was_killed(tmp_path: Path, postgres: Embedded) -> None:
+    code = (
+        "import psycopg, sys, time\nc = psycopg.connect(sys.argv[1], autocommit=True)\n"
+        "c.execute('SELECT pg_advisory_lock(%s)', [int(sys.argv[2])])\nprint('held', flush=True)\ntime.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, postgres.url(OWNER), str(schema._KEY)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        os.kill(holder.pid, 9)
+    with as_role("owner"):
+        preparing.migrate()

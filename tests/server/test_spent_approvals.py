@@ -1,0 +1,302 @@
+"""An approval at a forge is spent once the branch takes its head, by whatever change or push it came there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.decision.account import DecisionReport
+from muniment.errors import StoreError
+from muniment.ledger import entries, objects
+from muniment.server.connections import landed_head_records
+from muniment.server.connections.models import BranchUpdate, RecordedStatement, TakenHead
+from muniment.server.records.models import Record
+from muniment.server.records.reading import beside
+from tests.support.connected import Town, town
+from tests.support.service import as_role
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture(name="town")
+def _town(any_town: Town) -> Town:
+    return any_town
+
+
+@pytest.fixture(name="gitea_town")
+def _gitea_town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    with town(tmp_path, monkeypatch) as found:
+        found.connect()
+        yield found
+
+
+BAD = {"app.py": "x = 666\n"}
+
+
+def approved(town: Town, number: int, *people: str) -> None:
+    for name in people or ("bob", "carol"):
+        town.acting.approve(name, number)
+    town.look(number)
+
+
+def proposed(town: Town, parent: str, branch: str, files: dict[str, str]) -> int:
+    """A change by ada that two others approved, on top of some commit."""
+    town.work.push("ada", town.work.commit("ada", files, parent), branch)
+    number = town.acting.open("ada", branch, "main", f"Change {branch}")
+    approved(town, number)
+    assert shown(town, number) == "success"
+    return number
+
+
+def shown(town: Town, number: int) -> str:
+    return town.shown(town.change(number).head)
+
+
+def merged(town: Town, number: int, method: str = "squash") -> None:
+    town.acting.merge("bob", number, method)
+    town.watch()
+    town.run()
+
+
+def reverted(town: Town, before: str) -> None:
+    """Main holds again what it held before, by a change of its own."""
+    now = town.work.tip("main")
+    made = town.work.repo.commit(on="", tree=town.work.repo.tree_of(before), parents=[now], author=town.work.who("ada"))
+    town.work.push("ada", made, "revert")
+    number = town.acting.open("ada", "revert", "main", "Revert")
+    approved(town, number)
+    merged(town, number)
+
+
+def not_counted(town: Town, number: int) -> set[str]:
+    """Why approvals of a change do not count."""
+    decision = town.change(number).decision
+    assert decision is not None
+    told = beside(decision.explanation_digest, DecisionReport)
+    assert isinstance(told, DecisionReport)
+    return {why for one in told.approvals for why in one.reasons_not_counted}
+
+
+def stacked(town: Town) -> tuple[int, int, str]:
+    """Two approved changes of which the second goes on from the first, and what main was before."""
+    before = town.work.tip("main")
+    first = proposed(town, before, "topic", BAD)
+    second = proposed(town, town.change(first).head, "more", {"more.py": "y = 1\n"})
+    return first, second, before
+
+
+@pytest.mark.parametrize("method", ["squash", "merge"])
+def test_a_change_whose_head_another_change_brought_loses_its_approvals(town: Town, method: str) -> None:
+    first, second, _ = stacked(town)
+    merged(town, second, method)
+    assert shown(town, first) == "failure"
+    assert "spent" in not_counted(town, first)
+
+
+def test_a_reverted_change_that_is_still_open_is_not_merged_by_its_old_approvals(town: Town) -> None:
+    first, second, before = stacked(town)
+    merged(town, second)
+    reverted(town, before)
+    town.look(first)
+    assert shown(town, first) == "failure"
+    assert "spent" in not_counted(town, first)
+
+
+def test_a_change_that_is_approved_anew_is_allowed_again(town: Town) -> None:
+    first, second, before = stacked(town)
+    merged(town, second)
+    reverted(town, before)
+    approved(town, first, "bob")
+    assert shown(town, first) == "failure"
+    approved(town, first, "carol")
+    assert shown(town, first) == "success"
+
+
+def test_what_landed_of_a_stack_leaves_the_rest_its_approvals(town: Town) -> None:
+    first, second, _ = stacked(town)
+    merged(town, first, "merge")
+    town.look(second)
+    assert shown(town, second) == "success"
+
+
+def test_approvals_of_a_merged_change_count_for_no_other(town: Town) -> None:
+    before = town.work.tip("main")
+    first = proposed(town, before, "topic", BAD)
+    head = town.change(first).head
+    merged(town, first)
+    reverted(town, before)
+    town.work.push("ada", head, "again")
+    number = town.acting.open("ada", "again", "main", "Again")
+    town.look(number)
+    assert shown(town, number) == "failure"
+    assert town.change(number).decision is not None
+
+
+@pytest.mark.parametrize("squashed", [False, True])
+def test_a_bypass_spends_the_approvals_of_what_it_brought(town: Town, squashed: bool) -> None:
+    before = town.work.tip("main")
+    number = proposed(town, before, "topic", BAD)
+    head, repo = town.change(number).head, town.work.repo
+    other = town.work.commit("ada", {"other.py": "z = 1\n"}, before)
+    town.work.push("ada", other, "main")
+    town.watch()
+    tree, parents = repo.merged_tree(other, head), [other] if squashed else [other, head]
+    town.work.push("ada", repo.commit(on="", tree=tree, parents=parents, author=town.work.who("ada")), "main")
+    town.watch()
+    town.run()
+    reverted(town, before)
+    town.look(number)
+    assert "spent" in not_counted(town, number)
+
+
+def test_a_queue_group_spends_the_approvals_of_each_of_its_changes(town: Town) -> None:
+    before, repo = town.work.tip("main"), town.work.repo
+    numbers = [proposed(town, before, name, {f"{name}.py": "x = 1\n"}) for name in ("one", "two")]
+    base = before
+    for number in numbers:
+        head = town.change(number).head
+        tree = repo.merged_tree(base, head)
+        base = repo.commit(on="", tree=tree, parents=[base, head], author=town.work.who("bob"))
+    town.work.push("bob", base, "main")
+    town.watch()
+    assert set(BranchUpdate.objects.exclude(outcome="baseline").values_list("outcome", flat=True)) == {"allowed"}
+    town.run()
+    for number in numbers:
+        assert shown(town, number) != "success"
+
+
+def test_a_decision_allows_what_it_is_about_once(town: Town) -> None:
+    before = town.work.tip("main")
+    number = proposed(town, before, "topic", BAD)
+    merged(town, number)
+    tree = town.work.repo.tree_of(town.work.tip("main"))
+    reverted(town, before)
+    again = town.work.repo.commit(on="", tree=tree, parents=[town.work.tip("main")], author=town.work.who("ada"))
+    town.work.push("ada", again, "main")
+    town.watch()
+    assert BranchUpdate.objects.get(commit=again).outcome == "bypass"
+
+
+def test_the_record_of_a_branch_update_names_the_heads_that_it_includes(town: Town) -> None:
+    first, second, _ = stacked(town)
+    heads = {town.change(first).head, town.change(second).head}
+    merged(town, second)
+    row = BranchUpdate.objects.get(outcome="allowed")
+    entry = entries.decode(bytes(row.record.data), 0)
+    assert isinstance(entry, entries.BranchUpdateRecord)
+    found = beside(entry.included_heads, objects.IncludedHeads)
+    assert isinstance(found, objects.IncludedHeads)
+    assert heads | {row.commit} <= set(found.heads)
+
+
+def test_a_fast_forward_spends_the_approvals_of_what_it_passes(town: Town) -> None:
+    first, second, _ = stacked(town)
+    town.work.push("bob", town.change(second).head, "main")
+    town.watch()
+    assert BranchUpdate.objects.latest("pk").outcome == "allowed"
+    town.look(first)
+    assert "spent" in not_counted(town, first)
+
+
+def test_an_amended_earlier_head_is_spent_for_another_change_too(town: Town) -> None:
+    before = town.work.tip("main")
+    first = proposed(town, before, "topic", BAD)
+    town.work.push("ada", town.change(first).head, "same")
+    other = town.acting.open("ada", "same", "main", "The same")
+    approved(town, other)
+    town.work.push("ada", town.work.commit("ada", {"app.py": "x = 1\n"}, before), "topic", force=True)
+    approved(town, first)
+    merged(town, first)
+    reverted(town, before)
+    town.look(other)
+    assert shown(town, other) == "failure"
+    assert "spent" in not_counted(town, other)
+
+
+def test_what_a_rewound_branch_took_stays_spent(town: Town) -> None:
+    first, second, before = stacked(town)
+    merged(town, second)
+    town.work.push("ada", before, "main", force=True)
+    town.watch()
+    town.run()
+    town.look(first)
+    assert shown(town, first) == "failure"
+    assert "spent" in not_counted(town, first)
+
+
+def test_what_one_branch_took_spends_nothing_of_another(town: Town) -> None:
+    before = town.work.tip("main")
+    town.work.push("ada", before, "release/1")
+    town.watch()
+    first, second, _ = stacked(town)
+    town.work.push("ada", town.change(first).head, "backport")
+    number = town.acting.open("ada", "backport", "release/1", "Backport")
+    approved(town, number)
+    merged(town, second)
+    town.look(number)
+    assert town.shown(town.change(number).head, "muniment/release/1") == "success"
+    assert shown(town, first) == "failure"
+
+
+def test_a_revert_of_the_revert_needs_approvals_of_its_own(town: Town) -> None:
+    first, second, before = stacked(town)
+    merged(town, second)
+    taken = town.work.repo.tree_of(town.work.tip("main"))
+    reverted(town, before)
+    now = town.work.tip("main")
+    again = town.work.repo.commit(on="", tree=taken, parents=[now], author=town.work.who("ada"))
+    town.work.push("ada", again, "again")
+    number = town.acting.open("ada", "again", "main", "Again")
+    town.look(number)
+    assert shown(town, number) == "failure"
+    approved(town, number)
+    merged(town, number)
+    assert BranchUpdate.objects.latest("pk").outcome == "allowed"
+    town.look(first)
+    assert shown(town, first) == "failure"
+
+
+def spent_change(town: Town) -> int:
+    """An open change of which main took the head."""
+    first, second, _ = stacked(town)
+    merged(town, second)
+    town.look(first)
+    assert shown(town, first) == "failure"
+    return first
+
+
+def unread(town: Town, number: int) -> None:
+    """It is not evaluated, and nothing is green on it."""
+    with pytest.raises(StoreError, match="not what the ledger says"):
+        town.look(number)
+    assert shown(town, number) != "success"
+
+
+def test_a_taken_head_that_was_changed_in_the_database_denies(gitea_town: Town) -> None:
+    number = spent_change(gitea_town)
+    with as_role("worker"):
+        TakenHead.objects.filter(head=gitea_town.change(number).head).update(head="f" * 40)
+    unread(gitea_town, number)
+
+
+def test_a_taken_head_with_another_record_denies(gitea_town: Town) -> None:
+    number = spent_change(gitea_town)
+    with as_role("worker"):
+        oldest = Record.objects.earliest("pk")
+        TakenHead.objects.filter(head=gitea_town.change(number).head).update(record=oldest)
+    unread(gitea_town, number)
+
+
+def test_an_update_of_the_branch_that_was_changed_in_the_database_denies(gitea_town: Town) -> None:
+    number = spent_change(gitea_town)
+    with as_role("worker"):
+        BranchUpdate.objects.filter(outcome="allowed").update(previous_tip="f" * 40)
+    landed_head_records._here.__dict__.clear()  # another process
+    unread(gitea_town, number)
+
+
+def test_a_statement_with_a_later_record_in_the_database_denies(gitea_town: Town) -> None:
+    number = spent_change(gitea_town)
+    with as_role("owner"):
+        RecordedStatement.objects.filter(change=gitea_town.change(number)).update(record=Record.objects.latest("pk"))
+    unread(gitea_town, number)

@@ -1,0 +1,56 @@
+"""The page behind a status: what is missing, to whoever has its address, and to nobody else or for longer."""
+
+import pytest
+from django.conf import settings
+
+from muniment.server.connections.models import ForgeChange
+from tests.support.connected import Town
+from tests.support.service import browser
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def address(town: Town, number: int) -> str:
+    """The path of the page, as the forge shows it."""
+    town.look(number)
+    shown = town.fake.marks[town.acting.path, town.change(number).head][-1]
+    assert shown["target_url"].startswith(f"{settings.URL.rstrip('/')}/change-status/")
+    return str(shown["target_url"].removeprefix(settings.URL.rstrip("/")))
+
+
+def test_the_page_behind_a_status_says_what_is_missing_without_an_account(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    answer = browser().get(address(town, number))
+    assert answer.status_code == 200
+    assert "0 of 2 others approved" in answer.content.decode()
+    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["X-Robots-Tag"] == "noindex, nofollow"
+    assert answer["Cache-Control"] == "no-store"
+    assert "@example.test" not in answer.content.decode()
+    assert browser().post(address(town, number)).status_code == 405
+
+
+def test_the_page_behind_a_status_is_gone_once_the_change_is_merged(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    path = address(town, number)
+    for name in ("bob", "carol"):
+        town.acting.approve(name, number)
+    town.look(number)
+    assert "ready to merge" in browser().get(path).content.decode()
+    town.acting.merge("bob", number, "merge")
+    town.look(number)
+    assert browser().get(path).status_code == 404
+
+
+def test_another_address_than_that_of_the_status_shows_nothing(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    path = address(town, number)
+    for other in (path[:-1], f"{path}x", "/change-status/1", f"/change-status/{ForgeChange.objects.get().pk}"):
+        answer = browser().get(other)
+        assert answer.status_code == 404
+        assert "others approved" not in answer.content.decode()
+
+
+def test_two_changes_have_two_addresses(town: Town) -> None:
+    numbers = [town.open({f"{name}.py": "x = 1\n"}, branch=name) for name in ("one", "two")]
+    assert len({address(town, number) for number in numbers}) == 2

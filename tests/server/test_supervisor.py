@@ -1,0 +1,142 @@
+"""A worker's slots are processes: what one of them does, and whatever ends it, holds up no other."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from muniment.access.actions import Action
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.records.entering import record_act
+from muniment.server.records.models import Record, TaskFailure
+from muniment.server.work import soon
+from tests.server.conftest import HOME
+from tests.server.test_processes import children
+from tests.support import stuck_tasks
+from tests.support.running import clean, until
+from tests.support.service import as_role
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture
+def worker(service: None) -> Iterator[subprocess.Popen[bytes]]:
+    with start() as process:
+        yield process
+        process.kill()
+        until(lambda: not below(process.pid), 30)
+
+
+def start() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.support.stuck_worker", "worker", "--home", str(HOME), "--at-once", "2"]
+    return subprocess.Popen(command, env=clean(), cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
+
+
+def below(pid: int) -> list[int]:
+    """All that descend from a process, and live."""
+    return [found for child in children(pid) for found in (child, *below(child))]
+
+
+def states(task: str) -> list[str]:
+    return list(ProcrastinateJob.objects.filter(task_name=task).order_by("id").values_list("status", flat=True))
+
+
+def runs(pid: int) -> bool:
+    """Whether a process lives; one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def slot_of(worker: subprocess.Popen[bytes]) -> int:
+    """The slot that has started a program."""
+    return next(pid for pid in children(worker.pid) if children(pid))
+
+
+def test_a_task_that_outlives_its_limit_is_ended_with_all_it_started_and_others_go_on(
+    worker: subprocess.Popen[bytes],
+) -> None:
+    soon("spin", number=7)
+    until(lambda: states("spin") == ["doing"], 60)
+    soon("quick", number=1)
+    until(lambda: states("quick") == ["succeeded"], 60)
+    until(lambda: states("spin")[:2] in (["failed", "todo"], ["failed", "doing"]), 60)
+    assert TaskFailure.objects.get(task="spin", retried=True).seconds == stuck_tasks.SECONDS
+    soon("quick", number=2)
+    until(lambda: states("quick") == ["succeeded"] * 2, 60)
+    assert all(pid in below(worker.pid) for pid in sleepers(7))
+
+
+def sleepers(number: int) -> list[int]:
+    """The programs that `spin` started for that number."""
+    found = subprocess.run(["pgrep", "-f", f"^sleep {100_000 + number}"], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def test_a_slot_that_is_killed_is_replaced_and_its_task_done_again(worker: subprocess.Popen[bytes]) -> None:
+    soon("wait", number=1)
+    until(lambda: states("wait") == ["doing"] and any(map(children, children(worker.pid))), 60)
+    killed = slot_of(worker)
+    programs = children(killed)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: states("wait") == ["failed", "doing"], 20)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in programs)
+    assert TaskFailure.objects.get(task="wait").seconds == 0
+
+
+def test_a_supervisor_that_is_killed_leaves_no_slot_and_its_tasks_are_taken_over(
+    worker: subprocess.Popen[bytes],
+) -> None:
+    soon("spin", number=8)
+    until(lambda: sleepers(8), 60)
+    slots = children(worker.pid)
+    assert len(slots) == 3
+    worker.kill()
+    until(lambda: not any(map(runs, slots)) and not sleepers(8), 10)
+    with start() as second:
+        soon("quick", number=3)
+        until(lambda: states("quick") == ["succeeded"], 60)
+        until(lambda: states("spin")[0] != "todo", 20)
+        second.terminate()
+        assert second.wait(30) == 0
+
+
+def statements() -> int:
+    """How many statements of `ask-long` the database is at."""
+    with as_role("worker"), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        (count,) = cursor.fetchone() or (0,)
+    return int(count)
+
+
+def test_a_slot_that_is_killed_leaves_no_statement_running_in_the_database(worker: subprocess.Popen[bytes]) -> None:
+    before = set(children(worker.pid))
+    soon("ask-long", number=1)
+    until(lambda: states("ask-long") == ["doing"] and statements() == 1, 60)
+    for slot in before | set(children(worker.pid)):
+        os.kill(slot, signal.SIGKILL)
+    with as_role("owner"):
+        ProcrastinateJob.objects.filter(task_name="ask-long").update(status="failed")  # none begins it anew
+    until(lambda: statements() == 0, 30)
+
+
+def test_records_get_their_places_while_every_slot_is_stuck(worker: subprocess.Popen[bytes]) -> None:
+    soon("wait", number=1)
+    soon("wait", number=2)
+    until(lambda: states("wait") == ["doing", "doing"], 60)
+    command = [sys.executable, "-m", "muniment", "sequencer", "--home", str(HOME)]
+    with subprocess.Popen(command, env=clean(), stderr=subprocess.DEVNULL) as sequencer:
+        try:
+            record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, "product:shop", {})
+            until(lambda: not Record.objects.filter(position=None).exists(), 30)
+            assert Record.objects.exists()
+            assert states("wait") == ["doing", "doing"]
+        finally:
+            sequencer.kill()

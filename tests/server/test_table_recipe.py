@@ -1,0 +1,112 @@
+"""Every table follows docs/guides/add-a-table.md, and a table that lacks a step is found out."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import models
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ModelState
+from django.test.utils import isolate_apps
+
+from muniment.access.actions import Action
+from muniment.server.guarding.checks import check_model
+from muniment.server.guarding.privileges import ADD, READ, Privileges
+from muniment.server.products.models import Product
+from muniment.server.requests.models import Request
+
+APPS = [app.label for app in apps.get_app_configs() if app.name.startswith("muniment.")]  # the lowest first
+NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot be changed
+    "act",  # canonical JSON under a digest; a waiting request is withdrawn where it names who is erased
+    *("problem", "lines", "rule_gaps", "published_keys", "public_key", "ref_patterns", "sensitive_patterns", "vsa"),
+    "comment",  # our own, at the forge
+}
+TEXT_OF = {"PolicyVersion.text", "ErasedObject.reason", "ClauseState.reason", "DeploymentPermission.reason"}
+
+
+def find_forgotten_steps(model: type[models.Model]) -> list[str]:
+    """One sentence for each step of the recipe that a table lacks."""
+    name = model.__name__
+    found = [str(error.msg) for error in check_model(model)]
+    if not model.__doc__ or model.__doc__.startswith(f"{name}("):  # Django makes one of the fields
+        found.append(f"{name} does not say what a row is")
+    known = {*getattr(model, "free_texts", ())} | NO_FREE_TEXT
+    for field in model._meta.get_fields():
+        if isinstance(field, models.TextField) and field.name not in known and f"{name}.{field.name}" not in TEXT_OF:
+            found.append(f"{name}.{field.name} may hold a name, and is no free text")
+        related = getattr(field, "related_model", None)
+        above = APPS[APPS.index(model._meta.app_label) + 1 :]
+        if (
+            field.concrete
+            and isinstance(related, type)
+            and issubclass(related, models.Model)
+            and related._meta.app_label in above
+        ):
+            found.append(f"{name}.{field.name} refers to an app above its own")
+    return found
+
+
+def needs_migration(model: type[models.Model]) -> bool:
+    """Whether the migrations do not make this table as it is."""
+    loader = MigrationLoader(None)
+    before = loader.project_state()
+    after = before.clone()
+    after.models.pop((model._meta.app_label, str(model._meta.model_name)), None)
+    after.add_model(ModelState.from_model(model))
+    return bool(MigrationAutodetector(before, after).changes(graph=loader.graph))
+
+
+OURS = [model for model in apps.get_models() if model._meta.app_label in APPS]
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_every_table_follows_the_recipe(model: type[models.Model]) -> None:
+    assert find_forgotten_steps(model) == []
+
+
+def make(forgotten: str = "") -> type[models.Model]:
+    """A table of the app `incidents` that lacks one step. It refers to classes, not names: the registry is another."""
+    members: dict[str, Any] = {
+        "__module__": __name__,
+        "__doc__": "One alarm.",
+        "privileges": Privileges((READ,), (READ, ADD)),
+        "written_by": frozenset[Action](),
+        "free_texts": ("told",),
+        "told": models.TextField(),
+        "product": models.ForeignKey(Product, models.PROTECT, related_name="+"),
+        "Meta": type("Meta", (), {"app_label": "incidents"}),
+    }
+    if forgotten == "order":
+        members["request"] = models.ForeignKey(Request, models.PROTECT, related_name="+")
+    else:
+        members.pop(forgotten, None)
+    return type("Alarm", (models.Model,), members)
+
+
+@isolate_apps("muniment.server.incidents")
+def test_a_table_that_follows_the_recipe_lacks_its_migration_alone() -> None:
+    model = make()
+    assert find_forgotten_steps(model) == []
+    assert needs_migration(model)
+    assert not any(needs_migration(model) for model in OURS[:5])
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "lacks"),
+    [
+        ("privileges", "Alarm names no privileges"),
+        ("written_by", "Alarm names no written_by"),
+        ("__doc__", "Alarm does not say what a row is"),
+        ("free_texts", "Alarm.told may hold a name, and is no free text"),
+        ("order", "Alarm.request refers to an app above its own"),
+    ],
+)
+def test_a_forgotten_step_is_found(forgotten: str, lacks: str) -> None:
+    with isolate_apps("muniment.server.incidents"):
+        assert find_forgotten_steps(make(forgotten)) == [lacks]
+
+
+def test_nothing_is_left_of_the_made_up_table() -> None:
+    assert not [model for model in apps.get_models() if model.__name__ == "Alarm"]
+    assert {"repositories", "environments"} <= {field.name for field in Product._meta.get_fields()}
