@@ -187,11 +187,12 @@ class TestAgain:
     def test_another_version_of_a_control_is_not_comparable(
         self, gated: Gated, muniment: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        newer = structs.replace(catalogue.CONTROLS["protected-history"], version=2)
+        current = catalogue.CONTROLS["protected-history"]
+        newer = structs.replace(current, version=current.version + 1)
         monkeypatch.setitem(catalogue.CONTROLS, "protected-history", newer)
         code, out = muniment("replay", "--entry", decisions(gated)[0], "--home", gated.home)
         assert code == 1
-        assert "not comparable: history.protected was judged by version 1" in out
+        assert f"not comparable: history.protected was judged by version {current.version}" in out
 
     def test_what_is_no_decision_is_none(self, gated: Gated, muniment: Command) -> None:
         assert muniment("replay", "--entry", 0, "--home", gated.home)[0] == 2
