@@ -9,7 +9,9 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.forges.first_pushes import FirstPush as KnownFirstPush
 from muniment.forges.shapes import Account as ForgeAccount
 from muniment.server.connections import pushers
-from muniment.server.connections.models import Connection, FirstPush, ForgeChange, RepositoryLink
+from muniment.server.connections.change_acts import act_of_statement
+from muniment.server.connections.judging import _recorded
+from muniment.server.connections.models import Connection, FirstPush, ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.people.models import Person
 from tests.support import connected
 from tests.support.connected import Town
@@ -89,6 +91,74 @@ def test_one_attestation_covers_all_commits_that_are_older_than_the_connection(f
     attested = {"act": "attest-contributor", "head": newest, "contributor": "pushers", "person": "ada"}
     assert "Recorded." in post(dave, f"/changes/{change.pk}/attest", **attested)
     assert approved(town, number) == "success"
+
+
+def older_changes(town: Town, *authors: str) -> list[int]:
+    """Open changes by these, whose commits were pushed before the repository is connected."""
+    for name in authors:
+        made = town.work.commit(name, {f"{name}.py": "x = 1\n"}, town.work.tip("main"))
+        town.work.push(name, made, name)
+    town.connect()
+    numbers = [town.acting.open(name, name, "main", f"older, by {name}") for name in authors]
+    for number in numbers:
+        town.look(number)
+    return numbers
+
+
+def attest_all(town: Town, number: int, by: str, whom: str) -> str:
+    page = f"/changes/{town.change(number).pk}/attest"
+    return post(browser(Person.objects.get(slug=by)), page, act="attest-open-changes", person=whom)
+
+
+def test_one_attestation_covers_all_changes_that_were_open_at_the_connection(fresh_town: Town) -> None:
+    town = fresh_town
+    numbers = older_changes(town, "ada", "carol")
+    for number in numbers:
+        assert approved(town, number, "bob", "dave") == "failure"
+    assert "Recorded." in attest_all(town, numbers[1], "dave", "ada")
+    assert len(set(ReviewStatement.objects.values_list("act_digest", flat=True))) == 1
+    made = town.work.commit("ada", {"later.py": "x = 1\n"}, town.work.tip("ada"))
+    assert approved(town, numbers[0]) == "failure", "whoever attests cannot approve"
+    assert approved(town, numbers[0], "carol") == "success"
+    assert approved(town, numbers[1]) == "failure", "ada pushed it, carol wrote it, dave attests: bob alone is left"
+    assert "No open change of the repository lacks only" in attest_all(town, numbers[0], "dave", "ada")
+    town.work.push("ada", made, "ada")
+    assert approved(town, numbers[0]) == "failure", "of another head nobody approved anything"
+
+
+def test_an_attestation_of_all_open_changes_covers_no_change_that_it_does_not_name(fresh_town: Town) -> None:
+    town = fresh_town
+    numbers = older_changes(town, "ada", "carol")
+    attest_all(town, numbers[0], "dave", "ada")
+    row = ReviewStatement.objects.filter(change=town.change(numbers[0])).get()
+    assert act_of_statement(row) is not None
+    for name, value in (("head", "0" * 40), ("target", "refs/heads/other"), ("answers", {"pushers": "bob"})):
+        forged = ReviewStatement.objects.get(pk=row.pk)
+        setattr(forged, name, value)
+        assert not _recorded(forged), name
+    row.covered_changes = row.covered_changes[:1]
+    assert not _recorded(row)
+
+
+def test_only_the_security_role_attests_all_open_changes(fresh_town: Town) -> None:
+    numbers = older_changes(fresh_town, "ada")
+    change = fresh_town.change(numbers[0])
+    client = browser(Person.objects.get(slug="bob"))
+    answer = client.post(f"/changes/{change.pk}/attest", {"act": "attest-open-changes", "person": "ada"})
+    assert answer.status_code == 403
+    assert not ReviewStatement.objects.exists()
+
+
+def test_what_one_person_attests_of_a_head_adds_up(fresh_town: Town) -> None:
+    town = fresh_town
+    (number,) = older_changes(town, "ada")
+    newest = town.work.commit("ada", {"ada.py": "x = 2\n"}, town.work.tip("ada"))
+    change = town.change(number)
+    assert attest_all(town, number, "dave", "ada")
+    dave, head = browser(Person.objects.get(slug="dave")), change.head
+    attested = {"act": "attest-contributor", "head": head, "contributor": f"commit:{newest}", "person": "carol"}
+    assert "Recorded." in post(dave, f"/changes/{change.pk}/attest", **attested)
+    assert approved(town, number, "bob", "carol") == "success"
 
 
 def test_an_earlier_push_that_is_told_late_has_what_is_green_evaluated_again(town: Town) -> None:

@@ -67,6 +67,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
             "may_attest": found.state == Change.State.OPEN
             and may(request, Action.ATTEST_CONTRIBUTOR, Resource(product=slug)),
             "unknown": _strangers(told) if isinstance(told, DecisionReport) else (),
+            "unknown_pusher": isinstance(told, DecisionReport) and bool(_unknown_pushers(told)),
         },
     )
 
@@ -75,8 +76,11 @@ def _strangers(told: DecisionReport) -> tuple[str, ...]:
     """Subjects of unknown contributors, which somebody may attest: several unknown pushers also at once."""
     found = [one.identity for one in told.contributors if not one.person]
     unknown = tuple(one for one in found if one.startswith(("account:", "commit:")))
-    pushed = [one for one in told.contributors if one.identity.startswith("commit:") and _is_pusher(one)]
-    return (ALL_PUSHERS, *unknown) if len(pushed) > 1 else unknown
+    return (ALL_PUSHERS, *unknown) if len(_unknown_pushers(told)) > 1 else unknown
+
+
+def _unknown_pushers(told: DecisionReport) -> list[ContributorReport]:
+    return [one for one in told.contributors if one.identity.startswith("commit:") and _is_pusher(one)]
 
 
 def _is_pusher(contributor: ContributorReport) -> bool:

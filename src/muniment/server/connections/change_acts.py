@@ -19,6 +19,7 @@ from muniment.server.acts.inputs import Answers, Generated, Label, Text
 from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import ReviewStatement
+from muniment.server.connections.older_changes import find_older_changes
 from muniment.server.people.act_fields import PersonId, label_of
 from muniment.server.work import soon
 
@@ -182,6 +183,75 @@ class AttestContributor(StatementAct, frozen=True, kw_only=True):
         return _("attest that %(contributor)s in %(repository)s is %(person)s") % details
 
 
+class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
+    """Attest who pushed what was there before a repository was connected, for all of its open changes at once.
+
+    `change` is one of them. It covers each whose unknown pushers all pushed before the connection, at its present head.
+    Who attests it can approve none of them.
+    """
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.ATTEST_CONTRIBUTOR,)
+    title: ClassVar[Label] = gettext_lazy("Attest pusher of all open changes")
+
+    person: PersonId
+    changes: Annotated[tuple[str, ...], Generated(label=gettext_lazy("Open changes"))] = ()
+
+    def normalised(self) -> Self:
+        """With the changes of now, the first of them as `change`: so the stored statements tell the whole act."""
+        covered = self._covered()
+        change = covered[0].pk if covered else self.change
+        return structs.replace(self, change=change, changes=tuple(map(name_change, covered)))
+
+    def subject(self) -> str:
+        """The repository."""
+        return f"repository:{self.row().repository_id}"
+
+    def summary(self) -> str:
+        """How many changes, the repository and the person."""
+        details = {
+            "count": len(self.changes),
+            "repository": self.row().repository.name,
+            "person": label_of(self.person),
+        }
+        return (
+            _(
+                "attest that %(person)s pushed what %(count)d open changes of %(repository)s held before it was "
+                "connected"
+            )
+            % details
+        )
+
+    def check(self, context: ActContext) -> None:
+        """The changes are the same as when it was asked for, and there is one."""
+        super().check(context)
+        if not self.changes:
+            raise RefusedError(
+                "no-older-push",
+                _("No open change of the repository lacks only pushers of before it was connected."),
+                _("Attest each contributor on the page of its change."),
+            )
+        if self.changes != tuple(map(name_change, self._covered())):
+            raise RefusedError("head-changed", _("It has another head by now."), _("Read that head first."))
+
+    def execute(self, context: ActContext) -> None:
+        """Add one statement for each change with the digest of the record, and have them read again."""
+        for row in self._covered():
+            ReviewStatement.objects.create(
+                change=row,
+                person_id=context.requester,
+                head=row.head,
+                target=row.target,
+                kind=ReviewAction.ATTEST.value,
+                answers={ALL_PUSHERS: self.person},
+                covered_changes=list(self.changes),
+                act_digest=context.record,
+            )
+            read_again(row.repository_id, row.forge_change.number)
+
+    def _covered(self) -> list[Change]:
+        return find_older_changes(self.row().repository_id)
+
+
 class RequestReview(ChangeAct, frozen=True):
     """Request reviews, at the forge, from people whose approval would count."""
 
@@ -217,7 +287,16 @@ class MergeChange(ChangeAct, frozen=True):
         soon("merge-change", change=self.change, head=self.head, person=context.requester)
 
 
-def act_of_statement(row: ReviewStatement) -> StatementAct | None:
+def name_change(row: Change) -> str:
+    """What an attestation of several changes says of one: which it is, its head and its branch."""
+    return _name(row.pk, row.head, row.target)
+
+
+def _name(change: int, head: str, target: str) -> str:
+    return f"{change} {head} {target}"
+
+
+def act_of_statement(row: ReviewStatement) -> ChangeAct | None:
     """The act that a stored statement has to be of, to compare its digest with the record; None if it is of none."""
     change, repository = row.change_id, row.change.repository.name
     head, target, said = row.head, row.target, row.answers
@@ -226,6 +305,12 @@ def act_of_statement(row: ReviewStatement) -> StatementAct | None:
             return ApproveChange(change=change, head=head, repository=repository, target=target, answers=said)
         case ReviewAction.WITHDRAW.value if not said:
             return WithdrawApproval(change=change, head=head, repository=repository, target=target)
+        case ReviewAction.ATTEST.value if row.covered_changes:
+            covered = tuple(row.covered_changes)
+            if set(said) != {ALL_PUSHERS} or _name(change, head, target) not in covered:
+                return None
+            first = int(covered[0].partition(" ")[0])
+            return AttestOpenChanges(change=first, person=said[ALL_PUSHERS], changes=covered)
         case ReviewAction.ATTEST.value if len(said) == 1:
             ((contributor, person),) = said.items()
             return AttestContributor(

@@ -16,6 +16,7 @@ from muniment.server.changes.views import of
 from muniment.server.connections.change_acts import (
     ApproveChange,
     AttestContributor,
+    AttestOpenChanges,
     MergeChange,
     RequestReview,
     WithdrawApproval,
@@ -55,9 +56,9 @@ def review(request: HttpRequest, number: int) -> HttpResponse:
 @require_POST
 @requires(Action.ATTEST_CONTRIBUTOR, of)
 def attest(request: HttpRequest, number: int) -> HttpResponse:
-    """Attest which person an unknown contributor is."""
-    done = _("Recorded. The change is being evaluated again.")
-    return submit_act(request, AttestContributor, {"change": number}, done, "change", number)
+    """Attest which person an unknown contributor is, of one change or of all that were open at the connection."""
+    acts, done = (AttestContributor, AttestOpenChanges), _("Recorded. The change is being evaluated again.")
+    return submit_act(request, acts, {"change": number}, done, "change", number)
 
 
 @require_POST

@@ -1,9 +1,10 @@
 """Judges a reading of a change at a forge: git comes from a copy, the decision is on the record before it is shown."""
 
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from django.db import transaction
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
@@ -193,11 +194,31 @@ def statements(name: str, git: Git, number: int, connected: RepositoryLink, unti
     rows = rows.filter(stated_at__lte=moments.read(until)) if until else rows
     found = list(rows.select_related("person", "change__repository").order_by("stated_at", "pk"))
     there = git.objects.kinds([row.head for row in found]) if found else []
-    return tuple(
+    made = (
         _said(name, git, row, order)
         for order, (row, kind) in enumerate(zip(found, there, strict=True))
         if kind == "commit"
     )
+    return tuple(_add_up(made))
+
+
+def _add_up(statements: Iterable[Approval]) -> Iterator[Approval]:
+    """Statements in their order: one of the same action repeats what its person said at this head just before.
+
+    So that whoever answers for two clauses, or attests two contributors, does not replace the first by the second.
+    """
+    last: dict[tuple[str, str, str], Approval] = {}
+    for one in statements:
+        key = (one.ref_person, one.head, one.target)
+        before = last.get(key)
+        if one.signature is not Signature.RECORDED:
+            yield one
+            continue
+        if before is not None and before.action is one.action:
+            answers, attests = {**before.answers, **one.answers}, {**before.attests, **one.attests}
+            one = structs.replace(one, answers=answers, attests=attests)
+        last[key] = one
+        yield one
 
 
 def _said(name: str, git: Git, row: ReviewStatement, order: int) -> Approval:

@@ -318,9 +318,10 @@ class SecurityAttention(models.Model):
 
 
 class ReviewStatement(models.Model):
-    """What a person said of one head in a session of ours; the recorded act `proof` says the same.
+    """A person's statement on one head, made in a session of ours; the recorded act `act_digest` says the same.
 
-    `words` are answers to the guide by question, or, where it attests, persons by subject.
+    `answers` are answers to the guide by question, or, where it attests, persons by subject. `covered_changes` are all
+    that the same act attests (`change_acts.name_change`), [] for an act on one change.
     """
 
     privileges = Privileges((READ, ADD), (READ, DROP))
@@ -332,6 +333,7 @@ class ReviewStatement(models.Model):
     target = models.CharField(max_length=300)
     kind = models.CharField(max_length=20)
     answers = models.JSONField(default=dict)
+    covered_changes = models.JSONField(default=list)
     stated_at = models.DateTimeField(default=timezone.now)
     act_digest = models.CharField(max_length=71)
 

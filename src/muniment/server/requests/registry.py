@@ -11,6 +11,7 @@ from muniment.server.connections.bypass_acts import RevertBypass, ReviewBypass
 from muniment.server.connections.change_acts import (
     ApproveChange,
     AttestContributor,
+    AttestOpenChanges,
     MergeChange,
     RequestReview,
     WithdrawApproval,
@@ -95,6 +96,7 @@ ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     ApproveChange,
     WithdrawApproval,
     AttestContributor,
+    AttestOpenChanges,
     RequestReview,
     MergeChange,
     ReviewBypass,

@@ -376,6 +376,7 @@ class Migration(migrations.Migration):
                 ("target", models.CharField(max_length=300)),
                 ("kind", models.CharField(max_length=20)),
                 ("answers", models.JSONField(default=dict)),
+                ("covered_changes", models.JSONField(default=list)),
                 ("stated_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("act_digest", models.CharField(max_length=71)),
                 (
