@@ -110,7 +110,7 @@ class Action(Enum):
     LIFT_FREEZE = _do("lift a freeze", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 
     CHANGE_ENVIRONMENT = _do(
-        "change an environment: its order, whether it is production, its pipelines",
+        "change an environment: its order, whether it is production, its pipelines; remove one that others come after",
         *(Reach.PRODUCT, Role.OWNER, Role.ADMIN),
         second=_SECURITY,
     )
@@ -144,6 +144,9 @@ class Action(Enum):
     )
 
     CHANGE_PRODUCT = _do("describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN)
+    REMOVE_SENSITIVE_PATHS = _do(
+        "remove sensitive paths from a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY
+    )
     ADD_PRODUCT = _do("add a product", Reach.ORGANISATION, Role.ADMIN)
     RETIRE_PRODUCT = _do(
         "retire or delete a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY | {Role.OWNER}

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -42,13 +42,28 @@ class AddEnvironment(ProductAct, frozen=True):
         Environment.objects.update_or_create(product=product, name=self.name, defaults=values)
 
 
-class RemoveEnvironment(ProductAct, frozen=True):
-    """Remove an environment: nothing is deployed there any more; its past stays known."""
+def find_later_environments(product: str, name: str) -> "QuerySet[Environment]":
+    """The environments of a product to which an artifact goes only after this one."""
+    rows = Environment.objects.filter(product__slug=product, ended_at=None)
+    return rows.filter(order__gt=Subquery(rows.filter(name=name).values("order")))
 
-    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+
+class RemoveEnvironment(ProductAct, frozen=True):
+    """Remove an environment: nothing is deployed there any more; its past stays known.
+
+    Two people remove one that others come after: an artifact would reach those without it, and the environment, added
+    anew, would come last.
+    """
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT, Action.CHANGE_ENVIRONMENT)
     title: ClassVar[Label] = gettext_lazy("Remove environment")
 
     environment: EnvironmentName
+
+    def action(self) -> Action:
+        """Another action, with a second person, for an environment that others come after."""
+        later = find_later_environments(self.product, self.environment)
+        return Action.CHANGE_ENVIRONMENT if later.exists() else Action.CHANGE_PRODUCT
 
     def summary(self) -> str:
         """The environment and its product."""

@@ -23,7 +23,9 @@ class Product(models.Model):
     """What is sold or run. It is active unless it was retired: each signal that nobody knows counts as yes."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
-    written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.RETIRE_PRODUCT})
+    written_by = frozenset(
+        {Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT}
+    )
 
     slug = models.CharField("id", max_length=64, unique=True, validators=[_SLUG])
     name = models.CharField(max_length=200)

@@ -74,9 +74,9 @@ class AddProduct(SignalsAct, frozen=True, kw_only=True):
 
 
 class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
-    """Describe a product: its name, its sensitive paths, what is known of it."""
+    """Describe a product: its name, its sensitive paths, what is known of it. Two people remove a sensitive path."""
 
-    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS)
     title: ClassVar[Label] = gettext_lazy("Describe product")
 
     product: ProductId
@@ -105,8 +105,15 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
             raise ParseError(InputCode.MALFORMED, sentence, _("Correct this path."), "sensitive")
         return self
 
+    def action(self) -> Action:
+        """Another action, with a second person, where a sensitive path would be missing."""
+        return Action.REMOVE_SENSITIVE_PATHS if self._removed_paths() else Action.CHANGE_PRODUCT
+
     def summary(self) -> str:
-        """The product."""
+        """The product, and the sensitive paths that it loses."""
+        if removed := self._removed_paths():
+            details = {"product": self.product, "paths": ", ".join(removed)}
+            return _("change the description of %(product)s, and remove the sensitive paths %(paths)s") % details
         return _("change the description of %(product)s") % {"product": self.product}
 
     def execute(self, context: ActContext) -> None:
@@ -114,6 +121,12 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         rows = Product.objects.filter(slug=self.product)
         rows.update(name=self.name, sensitive_patterns=self.sensitive, **self.signals())
         soon("reevaluate-all")
+
+    def _removed_paths(self) -> tuple[str, ...]:
+        """The sensitive paths of now that the new description does not have."""
+        kept = Product(sensitive_patterns=self.sensitive).sensitive_paths
+        product = Product.objects.filter(slug=self.product).first()
+        return tuple(path for path in (product.sensitive_paths if product is not None else ()) if path not in kept)
 
 
 class RetireProduct(ProductAct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from msgspec import structs
@@ -29,6 +29,7 @@ from muniment.server.requests import bootstrap
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import ACTS_OF_SYSTEM, DONE_ALONE, decode_act
 
+_GUARDED_LOCK = 0x6D756700  # the first number of the advisory locks of guarded states
 _RECORD_LANGUAGE = "en"  # of summaries that are stored: readers of the record share one text
 
 
@@ -45,7 +46,9 @@ def perform_act(actor: Actor, act: Act, *, secret: object = None) -> Outcome:
     Raises PermissionDenied unless authorize() permits it, RefusedError if the present state does not. `secret` is a
     value that accompanies the act to its execution, and is stored nowhere.
     """
-    action, resource = act.action(), act.resource()
+    resource = act.resource()
+    _lock_guarded_state(act, resource)
+    action = act.action()
     if authorize(actor, action, resource) is not Why.YES:
         raise PermissionDenied
     needs_second = bool(act.required_second())
@@ -98,7 +101,9 @@ def approve_request(actor: Actor, request: Request) -> object:
         raise PermissionDenied
     locked = _locked(request)
     act = decode_act(locked.act, locked.digest)
-    action, resource = act.action(), act.resource()
+    resource = act.resource()
+    _lock_guarded_state(act, resource)
+    action = act.action()
     if (code(action), resource.product) != (locked.action, _product(locked)):
         raise RefusedError(
             "request-changed",
@@ -212,6 +217,17 @@ def _check_requester(requester: Person, action: Action, resource: Resource) -> N
             _("%(name)s may no longer request this.") % {"name": requester.name},
             _("Reject it; somebody who has the role can request it."),
         )
+
+
+def _lock_guarded_state(act: Act, resource: Resource) -> None:
+    """Have acts that change, or depend on, what two people decided wait for each other, product by product.
+
+    Whether such an act needs a second person follows from the present state: without the lock, two that are sent at
+    the same moment would both be measured against a state that one of them replaces.
+    """
+    if any(action.rule.second for action in act.actions):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_GUARDED_LOCK, resource.product])
 
 
 def _locked(request: Request) -> Request:
