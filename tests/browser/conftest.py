@@ -66,8 +66,6 @@ class Visitor:
     def enter(self, link: str, name: str) -> None:
         """Come in by a first link, with a passkey."""
         self.page.goto(link)
-        if self.page.query_selector("#accept-invitation-handle"):
-            self.page.fill("#accept-invitation-handle", name)
         self.page.fill("#accept-invitation-name", name.title())
         self.page.click("text=Use a passkey instead")
         self.page.wait_for_selector("#mfa_webauthn_add")

@@ -13,9 +13,10 @@ from django.test import Client
 from muniment.access.roles import Role
 from muniment.errors import ParseError, UsageError
 from muniment.server.people import company
-from muniment.server.people.models import Person, RoleGrant
+from muniment.server.people.models import Account, Person, RoleGrant
+from muniment.server.people.verifications import link_account
 from muniment.server.running import preparing
-from tests.support.service import browser, person, post
+from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -100,8 +101,33 @@ def sign_in(client: Client | None = None) -> tuple[Client, int]:
     return client, answer.status_code
 
 
-def test_whoever_has_the_verified_address_is_let_in(provider: Provider) -> None:
+def proven(slug: str, role: Role) -> Person:
+    """Somebody who proved the address that they sign in with."""
+    found = person(slug, role)
+    with as_role("owner"):
+        link_account(found, Account.Kind.EMAIL, f"{slug}@example.test", Account.Verification.EMAIL_CODE)
+    return found
+
+
+def test_an_address_that_nobody_proved_identifies_nobody(provider: Provider) -> None:
     person("ada", Role.DEVELOPER)
+    client, status = sign_in()
+    assert status == 403
+    assert client.get("/me").status_code == 302
+
+
+def test_an_administrator_gives_nobody_the_company_account_of_another(provider: Provider) -> None:
+    proven("bob", Role.SECURITY)
+    amy = browser(person("amy", Role.ADMIN))
+    post(amy, "/people/bob/change", act="change-person", name="Bob", email="ada@example.test")
+    assert Person.objects.get(slug="bob").email == "ada@example.test"
+    client, status = sign_in()
+    assert status == 403
+    assert client.get("/me").status_code == 302
+
+
+def test_whoever_has_the_verified_address_is_let_in(provider: Provider) -> None:
+    proven("ada", Role.DEVELOPER)
     client, status = sign_in()
     assert status == 302
     assert "Ada" in client.get("/me").content.decode()
@@ -122,7 +148,7 @@ def test_whoever_has_the_verified_address_is_let_in(provider: Provider) -> None:
     ],
 )
 def test_whoever_is_not_known_for_sure_is_not(provider: Provider, claims: dict[str, Any]) -> None:
-    person("ada", Role.DEVELOPER)
+    proven("ada", Role.DEVELOPER)
     provider.claims |= claims
     client, status = sign_in()
     assert status == 403
@@ -131,7 +157,7 @@ def test_whoever_is_not_known_for_sure_is_not(provider: Provider, claims: dict[s
 
 
 def test_whoever_left_is_not_let_in(provider: Provider) -> None:
-    person("ada", Role.DEVELOPER)
+    proven("ada", Role.DEVELOPER)
     amy = browser(person("amy", Role.ADMIN))
     sign_in()
     post(amy, "/people/ada/change", act="deactivate-person")
@@ -141,13 +167,13 @@ def test_whoever_left_is_not_let_in(provider: Provider) -> None:
 
 
 def test_a_second_account_of_the_same_address_is_another(provider: Provider) -> None:
-    person("ada", Role.DEVELOPER)
+    proven("ada", Role.DEVELOPER)
     provider.claims |= {"email_verified": False, "sub": "u2"}
     assert sign_in()[1] == 403
 
 
 def test_groups_give_reading_roles_and_take_them(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    person("ada", Role.DEVELOPER)
+    proven("ada", Role.DEVELOPER)
     monkeypatch.setenv("MUNIMENT_OIDC_ROLES", "audit-team=auditor")
     provider.claims["groups"] = ["audit-team", "others"]
     sign_in()
@@ -177,7 +203,7 @@ def test_roles_of_groups_that_cannot_be_read_let_nothing_start(monkeypatch: pyte
 def test_a_second_factor_of_the_provider_counts_if_that_was_said(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, amr: Any, trusted: str, counts: bool
 ) -> None:
-    person("ada", Role.SECURITY)
+    proven("ada", Role.SECURITY)
     monkeypatch.setenv("MUNIMENT_OIDC_MFA", trusted)
     provider.claims["amr"] = amr
     client, _ = sign_in()

@@ -68,9 +68,9 @@ def test_a_handle_changes_and_everything_else_stays_theirs() -> None:
     known = people_of().by_id["k3f7"]
     assert (known.handle, known.roles[0], known.emails) == ("robert", "developer", ("bob@work.test",))
     assert amy.get("/people/bob").status_code == 404
-    post(amy, "/people/add", handle="bob", name="Another Bob")
-    assert "Another person has this handle" in post(amy, "/people/bob/handle", handle="robert")
-    assert not Account.objects.filter(person__slug="bob").exists()
+    post(amy, "/people/add", handle="bill", name="Another Bob")
+    assert "Another person has this handle" in post(amy, "/people/bill/handle", handle="robert")
+    assert not Account.objects.filter(person__slug="bill").exists()
 
 
 def test_a_handle_is_changed_by_a_program_and_by_nobody_but_an_administrator() -> None:

@@ -15,7 +15,7 @@ from muniment.errors import RefusedError
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.actors import SECOND_FACTOR
 from muniment.server.people.company import keep_roles, reading_roles, strong
-from muniment.server.people.models import Person
+from muniment.server.people.models import Account, Person
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -27,7 +27,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """A company's account belongs to the person with its verified address; from then on to that person alone."""
+    """A company's account belongs to the person who proved its verified address; from then on to that person alone.
+
+    The address that somebody signs in with identifies nobody: an administrator types it, or whoever enters by a link.
+    """
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """Says whose it is, or that it is nobody's. Never guesses: an address that was not verified is none."""
@@ -65,4 +68,6 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         address = claims.get("email")
         if claims.get("email_verified") is not True or not isinstance(address, str):
             return None
-        return Person.objects.filter(email__iexact=address, active=True).first()
+        proven = Account.objects.filter(identity_hash=Account.hash_identity(Account.Kind.EMAIL, address.strip()))
+        account = proven.filter(Account.counting(), person__active=True).select_related("person").first()
+        return account.person if account is not None else None

@@ -99,6 +99,16 @@ class Person(AbstractBaseUser):
         )
 
 
+class FormerHandle(models.Model):
+    """A handle that a person had before: nobody else can take it, since others know that person by it."""
+
+    privileges = Privileges((READ, ADD), (READ, DROP))
+    written_by = frozenset({Action.CHANGE_PERSON})
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="former_handles")
+    handle = models.CharField(max_length=64, unique=True)
+
+
 class Machine(models.Model):
     """A bot. `asked`: people ask it to write, so each commit of its must tell who did."""
 
@@ -160,6 +170,11 @@ class Account(models.Model):
                 name="account_of_person_or_machine",
             )
         ]
+
+    @classmethod
+    def counting(cls) -> models.Q:
+        """The condition under which an account identifies its owner."""
+        return ~models.Q(verification=cls.Verification.VOUCHED)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """With what tells whether two are the same."""

@@ -23,12 +23,11 @@ from muniment.server.people.act_fields import (
     AccountKind,
     AccountValue,
     EmailAddress,
-    Handle,
     PersonId,
     PersonName,
 )
 from muniment.server.people.models import LONGEST_TOKEN, ApiToken, Invitation, MailFrequency, Person
-from muniment.server.people.person_acts import refuse_taken_address, refuse_taken_handle
+from muniment.server.people.person_acts import refuse_taken_address
 from muniment.server.people.privacy import kept_of
 from muniment.server.records.entering import code
 from muniment.server.work import soon
@@ -73,7 +72,10 @@ class OwnAct(Act, frozen=True):
 
 
 class AcceptInvitation(OwnAct, frozen=True):
-    """Enter by an invitation: with the name that others see, and a password unless a passkey follows."""
+    """Enter by an invitation: with the name that others see, and a password unless a passkey follows.
+
+    The handle is an administrator's choice: whoever enters could take one that others know somebody else by.
+    """
 
     title: ClassVar[Label] = gettext_lazy("Enter")
     carries_secret: ClassVar[bool] = True  # the password, None where a passkey follows
@@ -87,7 +89,6 @@ class AcceptInvitation(OwnAct, frozen=True):
             remedy=gettext_lazy("Ask an administrator for another."),
         ),
     ]
-    handle: Handle
     name: PersonName
     email: EmailAddress = ""
 
@@ -96,8 +97,7 @@ class AcceptInvitation(OwnAct, frozen=True):
         return _("enter by an invitation")
 
     def check(self, context: ActContext) -> None:
-        """Handle and address are nobody else's, and the password is none that others guess."""
-        refuse_taken_handle(self.handle, but=self.person)
+        """The address is nobody else's, and the password is none that others guess."""
         refuse_taken_address(self.email, but=self.person)
         if context.secret is not None:
             _refuse_weak_password(str(context.secret), self.row())
@@ -110,7 +110,7 @@ class AcceptInvitation(OwnAct, frozen=True):
                 "invitation-used", _("This link was used already."), _("Ask an administrator for another.")
             )
         person = self.row()
-        person.slug, person.name, person.email = self.handle, self.name, self.email or None
+        person.name, person.email = self.name, self.email or None
         if context.secret is not None:
             person.set_password(str(context.secret))
         person.save()

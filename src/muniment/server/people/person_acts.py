@@ -13,9 +13,9 @@ from muniment.access.authorize import ORGANISATION, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Generated, Label
-from muniment.server.people.act_fields import EmailAddress, Handle, PersonId, PersonName, label_of
+from muniment.server.people.act_fields import EmailAddress, Handle, PersonId, PersonName, handle_of, label_of
 from muniment.server.people.invitations import create_invitation
-from muniment.server.people.models import Machine, Person, new_person_id
+from muniment.server.people.models import Account, FormerHandle, Machine, Person, new_person_id
 from muniment.server.requests.models import Request
 from muniment.server.work import soon
 
@@ -76,9 +76,12 @@ class ChangePerson(PersonAct, frozen=True):
         return _("change the name or address of %(person)s") % {"person": label_of(self.person)}
 
     def check(self, context: ActContext) -> None:
-        """The address is nobody else's, and the person was not erased."""
-        refuse_erased(Person.objects.get(pk=self.person))
+        """The address is nobody else's, the person was not erased, and no request waits that shows another name."""
+        person = Person.objects.get(pk=self.person)
+        refuse_erased(person)
         refuse_taken_address(self.email, but=self.person)
+        if self.name != person.name:
+            refuse_while_requested(self.subject())
 
     def execute(self, context: ActContext) -> None:
         """Change the row."""
@@ -102,9 +105,11 @@ class ChangeHandle(PersonAct, frozen=True):
         """The handle is nobody else's, and the person was not erased."""
         refuse_erased(Person.objects.get(pk=self.person))
         refuse_taken_handle(self.handle, but=self.person)
+        refuse_while_requested(self.subject())
 
     def execute(self, context: ActContext) -> str:
-        """Change the row; the new handle, for the address of the person's page."""
+        """Change the row; the new handle, for the address of the person's page. The old one stays theirs."""
+        FormerHandle.objects.get_or_create(handle=handle_of(self.person), defaults={"person_id": self.person})
         Person.objects.filter(pk=self.person).update(slug=self.handle)
         soon("reevaluate-all")
         return self.handle
@@ -181,11 +186,35 @@ class InvitePerson(PersonAct, frozen=True):
 
 
 def refuse_taken_handle(handle: str, but: str = "") -> None:
-    """Raise RefusedError for a handle of another person than `but`, or of a machine."""
+    """Raise RefusedError for a handle by which anybody else than `but` is known, or which a request names that waits.
+
+    People and machines are known by their handles, those of before too, and by their logins at forges.
+    """
     if Person.objects.filter(slug=handle).exclude(pk=but).exists():
-        raise RefusedError("handle-taken", _("Another person has this handle."), _("Choose another handle."))
+        raise _handle_taken(_("Another person has this handle."))
     if Machine.objects.filter(slug=handle).exists():
-        raise RefusedError("handle-taken", _("A machine has this handle."), _("Choose another handle."))
+        raise _handle_taken(_("A machine has this handle."))
+    if FormerHandle.objects.filter(handle=handle).exclude(person=but).exists():
+        raise _handle_taken(_("Another person had this handle, and is still known by it."))
+    logins = Account.objects.filter(kind=Account.Kind.LOGIN, value__iendswith=f"/{handle}")
+    if any(row.person_id != but for row in logins):
+        raise _handle_taken(_("Another person or machine has a login of this name."))
+    if Request.objects.filter(state=Request.State.WAITING, act__contains=f'"{handle}"').exists():
+        raise _handle_taken(_("A request that waits for a second person names this handle."))
+
+
+def _handle_taken(sentence: str) -> RefusedError:
+    return RefusedError("handle-taken", sentence, _("Choose another handle."))
+
+
+def refuse_while_requested(subject: str) -> None:
+    """Raise RefusedError while a request about a person waits: the one who approves it reads the name of before."""
+    if Request.objects.filter(state=Request.State.WAITING, subject=subject).exists():
+        raise RefusedError(
+            "request-waits",
+            _("A request about this person waits for a second person, who reads the name of now."),
+            _("Have the request approved, rejected or withdrawn first."),
+        )
 
 
 def refuse_taken_address(email: str, but: str = "") -> None:

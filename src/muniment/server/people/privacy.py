@@ -164,6 +164,7 @@ def kept_of(person: Person) -> dict[str, Any]:
             "name": person.name,
             "email": person.email,
             "active": person.active,
+            "former_handles": list(person.former_handles.values_list("handle", flat=True)),
         },
         "accounts": list(person.accounts.values("kind", "value", "verification", "linked_at", "forge_account__number")),
         "roles": list(person.role_grants.values("role", "product__slug", "granted_at", "ended_at", "bootstrap")),

@@ -11,6 +11,7 @@ from muniment.server.people.models import (
     Account,
     AccountVerification,
     ApiToken,
+    FormerHandle,
     Invitation,
     Message,
     Person,
@@ -51,6 +52,7 @@ def erase_person(person: str) -> None:
     privacy.erase_beside(found)
     privacy.erase_texts(found)
     Account.objects.filter(person=found).delete()
+    FormerHandle.objects.filter(person=found).delete()
     AccountVerification.objects.filter(person=found).delete()
     EmailAddress.objects.filter(user=found).delete()
     SocialAccount.objects.filter(user=found).delete()

@@ -234,9 +234,7 @@ def welcome(request: HttpRequest, text: str) -> HttpResponse:
     person: Person = found.person
     actor = Actor(person=person.pk, active=True, grants=person.roles())
     fixed = {"person": person.slug, "invitation": found.pk}
-    if person.has_usable_password() or has_second_factor(person):
-        fixed["handle"] = person.slug
-    initial = {"handle": person.slug, "name": person.name, "email": person.email or ""}
+    initial = {"name": person.name, "email": person.email or ""}
     sent = request.POST.copy() if request.method == "POST" else None
     by_password = sent is not None and sent.pop("way", [""])[-1] == "password"
     password = sent.pop("password", [""])[-1] if sent is not None else ""
@@ -246,7 +244,8 @@ def welcome(request: HttpRequest, text: str) -> HttpResponse:
         problem = _enter(request, actor, form.act, str(password) if by_password else None)
         if not problem:
             return redirect("mfa_index" if by_password else "mfa_add_webauthn")
-    return render(request, "people/welcome.html", {"form": form, "tag": AcceptInvitation.tag(), "problem": problem})
+    context = {"form": form, "tag": AcceptInvitation.tag(), "problem": problem, "person": person}
+    return render(request, "people/welcome.html", context)
 
 
 def _enter(request: HttpRequest, actor: Actor, accepted: Act, password: str | None) -> str:
