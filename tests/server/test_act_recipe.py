@@ -12,7 +12,7 @@ from muniment.access.authorize import ORGANISATION
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import Label, Text
 from muniment.server.api import api
-from muniment.server.requests.registry import ACTS_OF_PERSONS, ACTS_OF_SYSTEM, ALL_ACTS
+from muniment.server.requests.registry import ACTS_OF_PERSONS, ACTS_OF_SYSTEM, ALL_ACTS, refuse_unguarded
 from tests.support.act_recipe import find_doors, find_forgotten_steps
 
 Name = Annotated[str, Text(label="Name", most=20)]
@@ -60,6 +60,14 @@ def test_every_act_follows_the_recipe(act: type[Act]) -> None:
     described = describe_acts(ACTS_OF_PERSONS, ACTS_OF_SYSTEM)
     assert find_forgotten_steps(act, ALL_ACTS, described, find_doors(act) | performed) == []
     assert find_doors(act) or act not in ACTS_OF_PERSONS
+
+
+def test_an_act_of_two_people_that_does_not_say_what_it_guards_is_not_loaded() -> None:
+    act = build_act()
+    refuse_unguarded((act, *ALL_ACTS))
+    act.actions = (Action.CHANGE_SETTINGS, Action.LIFT_FREEZE)
+    with pytest.raises(TypeError, match="guarded_state"):
+        refuse_unguarded((act,))
 
 
 def test_the_reference_of_acts_is_true() -> None:

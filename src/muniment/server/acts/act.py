@@ -13,6 +13,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.access.roles import Role
 from muniment.facts import canonical
+from muniment.server.acts.guarded_state import GuardedState
 from muniment.server.acts.inputs import Label
 from muniment.server.acts.system_actors import SYSTEM_IDS
 
@@ -93,6 +94,14 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=sto
     def details(self, context: ActContext) -> dict[str, str]:
         """What else stands in the record of each step: what follows from the act, its requester and its moment."""
         return {}
+
+    @classmethod
+    def guarded_state(cls) -> GuardedState:
+        """The state of now that this act changes by two people. Raises NotImplementedError where one person is enough.
+
+        Every act that can need a second person has it; the registry refuses to load one that does not.
+        """
+        raise NotImplementedError
 
     def given_reason(self) -> str:
         """The reason that the requester gave, "" for acts that take none."""

@@ -11,6 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.fields import reason_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Text
 from muniment.server.deployments.environment_acts import EnvironmentAct
 from muniment.server.deployments.models import BreakGlassPermission
@@ -45,6 +46,13 @@ class BreakGlass(EnvironmentAct, frozen=True, kw_only=True):
         str,
         reason_input(label=gettext_lazy("What cannot wait, and why"), hint=gettext_lazy("It is reviewed afterwards.")),
     ]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The artifacts that may be deployed although they are denied."""
+        rows = BreakGlassPermission.objects.all()
+        found = rows.values_list("environment__product__slug", "environment__name", "artifact", "expires_at")
+        return GuardedFacts(permitted=frozenset((*place, str(moment)) for *place, moment in found))
 
     def summary(self) -> str:
         """The artifact, the environment and the time."""

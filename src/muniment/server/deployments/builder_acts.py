@@ -13,6 +13,7 @@ from muniment.errors import AttestationError, ParseError, RefusedError
 from muniment.pipelines import dsse
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import InputCode, Label, Text
 from muniment.server.deployments.models import TrustedBuilder
 
@@ -43,6 +44,12 @@ class TrustBuilder(BuilderAct, frozen=True):
         ),
     ]
     public_key: Annotated[str, Text(label=gettext_lazy("Public key"), most=2000, multiline=True, monospace=True)]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The keys whose provenance is trusted."""
+        rows = TrustedBuilder.objects.filter(ended_at=None)
+        return GuardedFacts(permitted=frozenset(rows.values_list("builder_id", "public_key")))
 
     def normalised(self) -> Self:
         """As it is. Raises ParseError for a key that is none."""

@@ -8,8 +8,10 @@ from django.utils.translation import gettext_lazy
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedState
 from muniment.server.acts.inputs import Flag, Integer, Label
 from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
+from muniment.server.products.environment_acts import read_environment_order
 from muniment.server.products.models import Environment
 
 MOST_ORDER = 100
@@ -63,6 +65,11 @@ class ChangeEnvironment(EnvironmentAct, frozen=True):
         if self.production:
             return _("give %(environment)s of %(product)s the order %(order)d, as production") % details
         return _("give %(environment)s of %(product)s the order %(order)d, not as production") % details
+
+    @classmethod
+    def guarded_state(cls) -> GuardedState:
+        """Everything that each environment needs before something is deployed there."""
+        return read_environment_order()
 
     def execute(self, context: ActContext) -> None:
         """Change the row."""

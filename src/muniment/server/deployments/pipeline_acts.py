@@ -12,6 +12,7 @@ from msgspec import structs
 from muniment.access.actions import Action
 from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Choice, InputCode, Label, Lines, Text
 from muniment.server.deployments.environment_acts import EnvironmentAct
 from muniment.server.deployments.issuer_addresses import is_issuer
@@ -92,6 +93,14 @@ class TrustPipeline(EnvironmentAct, frozen=True):
     public_key: Annotated[
         str, Text(label=gettext_lazy("Public key of a plain runner"), most=2000, multiline=True, monospace=True)
     ] = ""
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The pipelines that may deploy, with everything that proves an identity."""
+        rows = PipelineIdentity.objects.filter(ended_at=None, environment__ended_at=None)
+        place = ("environment__product__slug", "environment__name", "name", "kind")
+        proof = ("issuer", "subject", "forge_repository_id", "forge_environment", "ref_patterns", "public_key")
+        return GuardedFacts(permitted=frozenset(rows.values_list(*place, *proof)))
 
     def normalised(self) -> Self:
         """With the issuer of github.com where none is named. Raises ParseError where others would be trusted too."""

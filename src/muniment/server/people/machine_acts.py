@@ -18,6 +18,7 @@ from muniment.errors import ParseError, RefusedError
 from muniment.policy.people import ID
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Label, Text
 from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import HANDLE_FORM, AccountKind, AccountValue
@@ -57,6 +58,12 @@ class DeclareMachine(Act, frozen=True):
             recorded=True,
         ),
     ]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The accounts whose work makes no person a contributor, and whether people ask for it."""
+        rows = machine_accounts().values_list("kind", "value", "machine__slug", "machine__acts_on_request")
+        return GuardedFacts(permitted=frozenset((kind, value, slug, str(asked)) for kind, value, slug, asked in rows))
 
     def normalised(self) -> Self:
         """With the value as it is stored. Raises ParseError for a key."""

@@ -11,6 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label
 from muniment.server.people.act_fields import PersonId, label_of
 from muniment.server.people.models import Person
@@ -104,6 +105,12 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Erase personal data")
 
     reason: Reason
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Whose data is here, and whose was erased for good."""
+        rows = Person.objects.values_list("pk", "erased_at")
+        return GuardedFacts(protected=frozenset((person, "erased" if moment else "kept") for person, moment in rows))
 
     def summary(self) -> str:
         """The person."""

@@ -14,6 +14,7 @@ from muniment.access.roles import EVERYWHERE, Role
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Choice, Day, Label
 from muniment.server.people.act_fields import PersonId, label_of
 from muniment.server.people.messages import holding, tell
@@ -76,6 +77,11 @@ class GrantRole(RoleAct, frozen=True):
         ),
     ] = None
 
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Everybody who may change things."""
+        return read_changing_roles()
+
     def action(self) -> Action:
         """Another action, with a second person, for a role that changes things."""
         return Action.GRANT_CHANGING_ROLE if changes_things(self.role) else Action.GRANT_ROLE
@@ -121,6 +127,16 @@ class GrantRole(RoleAct, frozen=True):
             last_day=self.until,
         )
         soon("reevaluate-all")
+
+
+def read_changing_roles() -> GuardedFacts:
+    """Everybody who may change things now, and until when."""
+    roles = [role for role in Role if changes_things(role)]
+    rows = RoleGrant.objects.filter(in_force(), role__in=roles, person__active=True)
+    found = rows.values_list("person", "role", "product__slug", "last_day")
+    return GuardedFacts(
+        permitted=frozenset((person, role, product or EVERYWHERE, str(day)) for person, role, product, day in found)
+    )
 
 
 class RevokeRole(RoleAct, frozen=True):

@@ -14,6 +14,7 @@ from muniment.errors import RefusedError
 from muniment.git.signatures import fingerprint
 from muniment.policy.people import ID
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label, Reference, Text
 from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import HANDLE_FORM
@@ -38,6 +39,11 @@ class TrustTestRunner(Act, frozen=True):
 
     id: Annotated[str, Text(label=gettext_lazy("Id, such as ci"), most=64, pattern=ID, form=HANDLE_FORM, recorded=True)]
     key: Annotated[str, Text(label=gettext_lazy("SSH public key"), most=2000, multiline=True, monospace=True)]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The keys whose reports of tests are trusted."""
+        return GuardedFacts(permitted=frozenset(runner_keys().values_list("machine__slug", "value")))
 
     def normalised(self) -> Self:
         """With the key as it is stored."""

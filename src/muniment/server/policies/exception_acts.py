@@ -16,8 +16,10 @@ from muniment.policy.exceptions import ArmoredSignature, ExceptionFile, Terms
 from muniment.server import moments
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import commit_input, reason_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Reference, Text
 from muniment.server.changes.proofs import ACT
+from muniment.server.installation import store
 from muniment.server.policies.act_fields import ClauseId
 from muniment.server.policies.models import PolicyException
 from muniment.server.products.act_fields import permitted_repository_input, repository_name
@@ -56,6 +58,14 @@ class RequestException(Act, frozen=True, kw_only=True):
     ] = ""
     days: Annotated[int, Integer(label=gettext_lazy("Days, 90 at most"), least=1, most=LONGEST, recorded=True)] = 14
     reason: Annotated[str, reason_input(label=gettext_lazy("Reason, and what is done about it meanwhile"))]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The exceptions that are proven, as evaluations read them, with what each one permits."""
+        found = [canonical.decode(data, ExceptionFile) for _id, data in store().exceptions()]
+        return GuardedFacts(
+            permitted=frozenset((one.exception.id, canonical.digest(one.exception.signed)) for one in found)
+        )
 
     def resource(self) -> Resource:
         """The product of the repository."""

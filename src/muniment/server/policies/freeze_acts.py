@@ -16,6 +16,7 @@ from muniment.facts.statements import Freeze as FreezeFact
 from muniment.server import moments
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, Generated, InputCode, Label, Moment, Reference, Text
 from muniment.server.changes.proofs import ACT
 from muniment.server.installation import store
@@ -149,6 +150,15 @@ class LiftFreeze(FreezeAct, frozen=True):
             most=16,
         ),
     ]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Everything that is frozen, by the records that evaluations read."""
+        now = moments.now()
+        found = [one for one in store().freezes() if not is_over(one, now) and not one.drill]
+        return GuardedFacts(
+            protected=frozenset((one.product, one.environment, one.since, one.until, one.id) for one in found)
+        )
 
     def subject(self) -> str:
         """The freeze."""

@@ -12,6 +12,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Label, Reference
 from muniment.server.policies.act_fields import ClauseId
 from muniment.server.policies.models import MonitoringPeriod
@@ -32,6 +33,12 @@ class StartMonitoring(Act, frozen=True):
     clause: ClauseId
     until: Annotated[date, Day(label=gettext_lazy("Last day, within a year"), recorded=True)]
     reason: Reason
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The clauses that do not block, and until when."""
+        rows = MonitoringPeriod.current().values_list("product__slug", "clause", "last_day")
+        return GuardedFacts(permitted=frozenset((product, clause, str(day)) for product, clause, day in rows))
 
     def resource(self) -> Resource:
         """The product."""

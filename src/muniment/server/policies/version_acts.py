@@ -6,10 +6,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from msgspec import structs
+from msgspec import Struct, structs
 
 from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.decision.binding import BoundPolicy
+from muniment.decision.comparison import Direction, compare
 from muniment.errors import ParseError, PolicyError, RefusedError
 from muniment.policy.document import read_policy
 from muniment.policy.pack import pack_text
@@ -104,6 +106,18 @@ def _visible_versions(actor: Actor) -> "QuerySet[PolicyVersion]":
     return PolicyVersion.objects.all()
 
 
+class GuardedPolicy(Struct, frozen=True):
+    """The policy in force."""
+
+    policy: BoundPolicy | None
+
+    def is_looser_than(self, earlier: Self) -> bool:
+        """Whether it is weaker anywhere; what cannot be compared counts as weaker."""
+        if earlier.policy is None or self.policy is None:
+            return earlier.policy is not None
+        return any(one.direction is Direction.WEAKER for one in compare(earlier.policy, self.policy))
+
+
 class ApplyPolicy(PolicyAct, frozen=True):
     """Apply a version of the policy: at once if it is nowhere weaker than the one in force, else by two people.
 
@@ -125,6 +139,11 @@ class ApplyPolicy(PolicyAct, frozen=True):
     ]
     policy: Annotated[str, Generated(label="policy", recorded=True)] = ""
     replaced: Annotated[str, Generated(label="replaced", recorded=True)] = ""
+
+    @classmethod
+    def guarded_state(cls) -> GuardedPolicy:
+        """The policy in force."""
+        return GuardedPolicy(store().policy())
 
     def normalised(self) -> Self:
         """With the digests of now."""

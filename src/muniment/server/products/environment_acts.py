@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from muniment.access.actions import Action
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
+from muniment.server.acts.guarded_state import Fact, GuardedEnvironments
 from muniment.server.acts.inputs import Label
 from muniment.server.products.act_fields import EnvironmentName, ProductAct, Slug, find_environment
 from muniment.server.products.models import Environment
@@ -42,6 +43,17 @@ class AddEnvironment(ProductAct, frozen=True):
         Environment.objects.update_or_create(product=product, name=self.name, defaults=values)
 
 
+def read_environment_order() -> GuardedEnvironments:
+    """For each environment in use, those that come before it, and whether it is production."""
+    rows = list(Environment.objects.filter(ended_at=None).select_related("product"))
+    needed: dict[tuple[str, str], frozenset[Fact]] = {}
+    for row in rows:
+        before = {("after", one.name) for one in rows if one.product_id == row.product_id and one.order < row.order}
+        production = {("production",)} if row.production else set()
+        needed[row.product.slug, row.name] = frozenset({*before, *production})
+    return GuardedEnvironments(needed)
+
+
 def find_later_environments(product: str, name: str) -> "QuerySet[Environment]":
     """The environments of a product to which an artifact goes only after this one."""
     rows = Environment.objects.filter(product__slug=product, ended_at=None)
@@ -59,6 +71,11 @@ class RemoveEnvironment(ProductAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Remove environment")
 
     environment: EnvironmentName
+
+    @classmethod
+    def guarded_state(cls) -> GuardedEnvironments:
+        """Everything that each environment needs before something is deployed there."""
+        return read_environment_order()
 
     def action(self) -> Action:
         """Another action, with a second person, for an environment that others come after."""

@@ -13,6 +13,7 @@ from muniment.errors import ParseError, RefusedError
 from muniment.policy.patterns import MOST_PATTERNS
 from muniment.policy.reading import find_pattern_problem
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Label, Text
 from muniment.server.products.act_fields import SLUG_FORM, ProductAct, ProductId, Reason
 from muniment.server.products.models import SIGNALS, SLUG_PATTERN, Product
@@ -105,6 +106,12 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
             raise ParseError(InputCode.MALFORMED, sentence, _("Correct this path."), "sensitive")
         return self
 
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The sensitive paths of every product."""
+        rows = Product.objects.all()
+        return GuardedFacts(protected=frozenset((row.slug, path) for row in rows for path in row.sensitive_paths))
+
     def action(self) -> Action:
         """Another action, with a second person, where a sensitive path would be missing."""
         return Action.REMOVE_SENSITIVE_PATHS if self._removed_paths() else Action.CHANGE_PRODUCT
@@ -136,6 +143,12 @@ class RetireProduct(ProductAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Retire product")
 
     reason: Reason
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The products, and which of them are retired."""
+        rows = Product.objects.values_list("slug", "retired_at")
+        return GuardedFacts(protected=frozenset((slug, "retired" if moment else "in use") for slug, moment in rows))
 
     def summary(self) -> str:
         """The product."""

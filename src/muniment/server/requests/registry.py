@@ -1,5 +1,7 @@
 """Every act in the service: those of people, those of no person; and the act that a stored text stands for."""
 
+from collections.abc import Iterable
+
 import msgspec
 from django.utils.translation import gettext as _
 
@@ -158,6 +160,7 @@ ACTS_OF_SYSTEM: dict[SystemActor, tuple[type[Act], ...]] = {  # nothing else is 
 }
 DONE_ALONE = frozenset({(SystemActor.OPERATOR, GrantRole)})  # due for a second person: of the first administrator
 ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
+GUARDING_ACTS = tuple(act for act in ALL_ACTS if any(action.rule.second for action in act.actions))
 ACTS_BY_TAG = {act.tag(): act for act in ACTS_OF_PERSONS}
 
 
@@ -184,3 +187,14 @@ def _altered() -> RefusedError:
         _("The stored act is not the one that was requested."),
         _("Reject it, and find out who can write to the database."),
     )
+
+
+def refuse_unguarded(acts: Iterable[type[Act]]) -> None:
+    """Raise TypeError for an act that can need a second person and does not say which state that guards."""
+    for act in acts:
+        needs_second = any(action.rule.second for action in act.actions)
+        if needs_second and act.guarded_state.__func__ is Act.guarded_state.__func__:  # type: ignore[attr-defined]
+            raise TypeError(f"{act.__name__} can need a second person: define its guarded_state()")
+
+
+refuse_unguarded(ALL_ACTS)

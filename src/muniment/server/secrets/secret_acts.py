@@ -16,6 +16,7 @@ from muniment.access.authorize import Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, Label, Text
 from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
 from muniment.server.products.models import Environment
@@ -120,6 +121,12 @@ class RemoveSecret(SecretAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Remove secret")
 
     reason: Annotated[str, reason_input()] = ""
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The secrets that pipelines rely on."""
+        rows = Secret.objects.values_list("environment__product__slug", "environment__name", "name")
+        return GuardedFacts(protected=frozenset(rows))
 
     def summary(self) -> str:
         """The secret's name and environment."""

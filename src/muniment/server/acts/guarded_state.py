@@ -1,0 +1,46 @@
+"""The state that a two-person act guards, as values, with the order by which one person alone may tighten it.
+
+`Act.guarded_state()` reads it. tests/server/test_undoing_two_people.py runs every act, operation and task as one
+person, and asserts that no guarded state ever becomes looser.
+"""
+
+from typing import Protocol, Self
+
+from msgspec import Struct
+
+Fact = tuple[str, ...]  # names and values that people know, never a row's number
+
+
+class GuardedState(Protocol):
+    """The state that two people decide on."""
+
+    def is_looser_than(self, earlier: Self) -> bool:
+        """Whether it permits something that `earlier` did not, or lost something that `earlier` protected."""
+
+
+class GuardedFacts(Struct, frozen=True):
+    """A state of facts. One person alone may end what is `permitted`, and add to what is `protected`."""
+
+    permitted: frozenset[Fact] = frozenset()
+    protected: frozenset[Fact] = frozenset()
+
+    def is_looser_than(self, earlier: Self) -> bool:
+        """Whether something is permitted that was not, or is no longer protected."""
+        return not (self.permitted <= earlier.permitted and self.protected >= earlier.protected)
+
+
+class GuardedEnvironments(Struct, frozen=True):
+    """What has to be true before anything is deployed to an environment, by (product, environment)."""
+
+    needed: dict[tuple[str, str], frozenset[Fact]]
+
+    def is_looser_than(self, earlier: Self) -> bool:
+        """Whether an environment needs less than it did, or a new one less than all others and production need."""
+        return any(not self._expected(place, earlier) <= needed for place, needed in self.needed.items())
+
+    def _expected(self, place: tuple[str, str], earlier: Self) -> frozenset[Fact]:
+        product, _environment = place
+        if place in earlier.needed:
+            return earlier.needed[place]
+        others = {("after", name) for slug, name in earlier.needed if slug == product and (slug, name) in self.needed}
+        return frozenset({("production",), *others})

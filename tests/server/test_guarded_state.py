@@ -1,0 +1,31 @@
+"""The order by which one person alone may tighten a guarded state."""
+
+from muniment.server.acts.guarded_state import Fact, GuardedEnvironments, GuardedFacts
+
+ONE, OTHER = ("shop", "a"), ("shop", "b")
+
+
+def test_one_person_ends_what_is_permitted_and_adds_what_is_protected() -> None:
+    before = GuardedFacts(permitted=frozenset({ONE}), protected=frozenset({ONE}))
+    assert not before.is_looser_than(before)
+    assert not GuardedFacts(protected=frozenset({ONE, OTHER})).is_looser_than(before)
+    assert GuardedFacts(permitted=frozenset({ONE, OTHER}), protected=frozenset({ONE})).is_looser_than(before)
+    assert GuardedFacts(permitted=frozenset({ONE}), protected=frozenset({OTHER})).is_looser_than(before)
+
+
+def order(**environments: set[Fact]) -> GuardedEnvironments:
+    return GuardedEnvironments({("shop", name): frozenset(needed) for name, needed in environments.items()})
+
+
+def test_an_environment_may_need_more_and_a_new_one_needs_production_and_all_others() -> None:
+    after, production = ("after", "staging"), ("production",)
+    before = order(staging=set(), live={after, production})
+    assert not order(staging={production}, live={after, production}).is_looser_than(before)
+    assert order(staging=set(), live={after}).is_looser_than(before)
+    assert order(live={production}).is_looser_than(before)
+    assert not order(staging=set()).is_looser_than(before)
+    third = {after, production, ("after", "live")}
+    assert not order(staging=set(), live={after, production}, third=third).is_looser_than(before)
+    assert order(staging=set(), live={after, production}, third={after, production}).is_looser_than(before)
+    assert order(staging=set(), live={after, production}, third=third - {production}).is_looser_than(before)
+    assert not order(staging=set(), third={after, production}).is_looser_than(before)
