@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from muniment.git.throwaway import Throwaway
-from muniment.programs.temporary import PREFIX, TemporaryFolder, remove_abandoned_folders
+from muniment.programs.temporary import PREFIX, TemporaryFolder, open_temporary_file, remove_abandoned_folders
 
 MAKE = """
 import sys
@@ -93,3 +93,36 @@ def test_a_start_of_the_service_removes_them(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(name, "x")
     serving.begin(tmp_path, "worker", "http://localhost:8000")
     assert not any(folder.exists() for folder in made)
+
+
+def test_what_links_lead_to_stays_when_a_folder_is_removed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_text("x")
+    folder = TemporaryFolder()
+    inside = Path(folder.path, "a", "b")
+    inside.mkdir(parents=True)
+    (inside / "file").write_text("y")
+    (inside / "folder").symlink_to(other)
+    (inside / "link").symlink_to(other / "file")
+    folder.remove()
+    assert not Path(folder.path).exists()
+    assert (other / "file").read_text() == "x"
+
+
+def test_a_temporary_file_has_no_name(tmp_path: Path) -> None:
+    with open_temporary_file() as file:
+        file.write(b"data")
+        file.seek(0)
+        assert file.read() == b"data"
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_replaced_by_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    with open_temporary_file() as file:
+        assert file.write(b"data") == 4
+    with TemporaryFolder() as path:
+        assert Path(path).is_dir()

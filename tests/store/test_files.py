@@ -2,7 +2,6 @@ import errno
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -166,16 +165,16 @@ def test_what_a_killed_process_had_begun_to_write_is_gone_once_another_has_the_l
 
 def test_a_file_that_was_taken_for_unfinished_is_begun_again(subject: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
-    make = tempfile.mkstemp
+    make = durable.create_unfinished
 
-    def taken(dir: str, prefix: str) -> tuple[int, str]:
-        handle, name = make(dir=dir, prefix=prefix)
+    def taken(folder: Path) -> tuple[int, str]:
+        handle, name = make(folder)
         if not begun:
             os.unlink(name)
         begun.append(name)
         return handle, name
 
-    monkeypatch.setattr(tempfile, "mkstemp", taken)
+    monkeypatch.setattr(durable, "create_unfinished", taken)
     digest = subject.home.put(b"an object")
     assert len(begun) == 2
     assert subject.home.get(digest) == b"an object"

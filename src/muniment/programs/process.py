@@ -6,7 +6,6 @@ import resource
 import select
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
@@ -17,6 +16,7 @@ from muniment.facts import paths
 from muniment.programs.catalogue import REMEDIES
 from muniment.programs.command import Command, Failure
 from muniment.programs.group_end import GroupEnd
+from muniment.programs.temporary import open_temporary_file
 
 _PIECE = 1 << 16  # bytes
 _OURS = 0  # our own input
@@ -70,7 +70,7 @@ def _input(data: bytes, interactive: bool) -> Iterator[IO[bytes] | int]:
     if not data:
         yield _OURS if interactive else subprocess.DEVNULL
         return
-    with tempfile.TemporaryFile() as given:
+    with open_temporary_file() as given:
         given.write(data)
         given.seek(0)
         yield given
@@ -99,7 +99,7 @@ class Child:
         self._limits = limits
         self._interactive = interactive
         self._buffer = bytearray()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by `close`
+        self._complaints = open_temporary_file()  # closed by `close`
         self._end_with_us = GroupEnd()
         try:
             self._process = _start(

@@ -7,11 +7,31 @@ any container. A process id would not do: another one may have it by then, or th
 import contextlib
 import fcntl
 import os
-import shutil
-import tempfile
 from types import TracebackType
+from typing import IO
 
 PREFIX = "muniment-work-"
+
+
+# `tempfile` and `shutil` are imported only where these fail: they import each format of archives, and everybody who
+# pushes would wait for that.
+
+
+def open_temporary_file() -> IO[bytes]:
+    """An empty file without a name, to be written and read: it is gone once it is closed."""
+    try:
+        handle = os.open(_temporary_files(), os.O_TMPFILE | os.O_RDWR | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except (OSError, AttributeError):  # no such folder, or no such files (macOS, some file systems)
+        import tempfile
+
+        return tempfile.TemporaryFile()
+    return open(handle, "w+b")
+
+
+def _temporary_files() -> str:
+    """Where temporary files belong, as `tempfile` finds it if that folder can be written."""
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    return os.path.abspath(next(filter(None, named), "/tmp"))  # noqa: S108 -- files in it get names of our own
 
 
 class TemporaryFolder:
@@ -22,7 +42,7 @@ class TemporaryFolder:
 
     def remove(self) -> None:
         """Remove it with all that is in it. A second time does nothing."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove_tree(self.path)
         handle, self._handle = self._handle, -1
         if handle >= 0:
             os.close(handle)
@@ -36,8 +56,14 @@ class TemporaryFolder:
 
 def remove_abandoned_folders() -> int:
     """Remove the folders of our account whose process has ended; how many. Those that cannot be looked at stay."""
+    import tempfile
+
+    return sum(map(_remove_abandoned, {tempfile.gettempdir(), _temporary_files()}))
+
+
+def _remove_abandoned(folder: str) -> int:
     found = 0
-    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in [one for one in entries if one.name.startswith(PREFIX)]:
             with contextlib.suppress(OSError):
                 found += _remove_if_abandoned(entry.path)
@@ -47,7 +73,7 @@ def remove_abandoned_folders() -> int:
 def _make_locked() -> tuple[str, int]:
     """A new folder, and the handle that holds its lock."""
     while True:
-        path = tempfile.mkdtemp(prefix=PREFIX)
+        path = _make_folder()
         try:
             handle = _open(path)
         except FileNotFoundError:  # removed as abandoned before it was opened
@@ -59,13 +85,48 @@ def _make_locked() -> tuple[str, int]:
         os.close(handle)  # removed as abandoned before it was locked
 
 
+def _make_folder() -> str:
+    while True:
+        path = os.path.join(_temporary_files(), f"{PREFIX}{os.urandom(8).hex()}")
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            continue
+        except OSError:
+            import tempfile
+
+            return os.path.abspath(tempfile.mkdtemp(prefix=PREFIX))
+        return path
+
+
+def _remove_tree(path: str) -> None:
+    """Remove a folder of ours and what is in it, never what a link leads to. What cannot be removed stays."""
+    with contextlib.suppress(OSError):  # it is gone already
+        for _, folders, files, handle in os.fwalk(path, topdown=False):
+            for name in files:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=handle)
+            for name in folders:
+                with contextlib.suppress(OSError):
+                    _remove_folder(name, handle)
+        os.rmdir(path)
+
+
+def _remove_folder(name: str, handle: int) -> None:
+    """An empty folder, or a link to one."""
+    try:
+        os.rmdir(name, dir_fd=handle)
+    except NotADirectoryError:
+        os.unlink(name, dir_fd=handle)
+
+
 def _remove_if_abandoned(path: str) -> bool:
     handle = _open(path)
     try:
         if os.fstat(handle).st_uid != os.geteuid():
             return False
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: its process lives
-        shutil.rmtree(path, ignore_errors=True)
+        _remove_tree(path)
         return True
     finally:
         os.close(handle)

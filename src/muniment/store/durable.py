@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -139,11 +138,19 @@ def _remove_unfinished(file: Path) -> None:
 def _begin(folder: Path) -> tuple[int, str]:
     """A new file whose lock is ours. It may be taken for unfinished, and deleted, until it is."""
     while True:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=NEW)
+        handle, name = create_unfinished(folder)
         fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return handle, name
         os.close(handle)
+
+
+def create_unfinished(folder: Path) -> tuple[int, str]:
+    """A new file that only we may read, not locked yet. `tempfile` is not imported for it: see `programs.temporary`."""
+    while True:
+        name = os.path.join(folder, f"{NEW}{os.urandom(8).hex()}")
+        with contextlib.suppress(FileExistsError):
+            return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), name
 
 
 def _write(files: Mapping[Path, bytes], mode: int, begin_in: Path | None) -> None:
