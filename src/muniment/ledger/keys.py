@@ -8,6 +8,7 @@ The hash is the first four bytes of SHA-256(name, newline, 0x01, public key), in
 import base64
 import hashlib
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from muniment.errors import ParseError
@@ -39,8 +40,8 @@ class Key(NamedTuple):
 
 def public_of(private: str) -> str:
     """The public key of a private one. Raises ParseError if that is not well formed; it never shows the key."""
-    name, seed = _private(private)
-    return public_text(name, LOG, _public_bytes(seed))
+    found = _private(private)
+    return public_text(found.name, LOG, found.public)
 
 
 def read_public(text: str) -> Key:
@@ -62,7 +63,7 @@ def sign(private: str, message: bytes) -> bytes:
     """The Ed25519 signature of `message` (64 bytes). Raises ParseError for what is no key, and never shows it."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    return Ed25519PrivateKey.from_private_bytes(_private(private)[1]).sign(message)
+    return Ed25519PrivateKey.from_private_bytes(_private(private).seed).sign(message)
 
 
 def is_signed(key: Key, message: bytes, signature: bytes) -> bool:
@@ -77,8 +78,14 @@ def is_signed(key: Key, message: bytes, signature: bytes) -> bool:
     return True
 
 
-def _private(private: str) -> tuple[str, bytes]:
-    """Name and seed."""
+class _Private(NamedTuple):
+    name: str
+    seed: bytes
+    public: bytes
+
+
+@lru_cache(maxsize=1)  # a push signs twice, and compares the public key at each step: it is derived once
+def _private(private: str) -> _Private:
     pieces = private.strip().split("+", 4)
     if len(pieces) != 5 or pieces[:2] != ["PRIVATE", "KEY"] or not _NAME.fullmatch(pieces[2]):
         raise _wrong_key("this is not the private key of a signed note")
@@ -92,7 +99,7 @@ def _private(private: str) -> tuple[str, bytes]:
     public = _public_bytes(raw[1:])
     if _hash(name, LOG, public) != hashed:
         raise _wrong_key("the private key does not have the hash that it bears")
-    return name, raw[1:]
+    return _Private(name, raw[1:], public)
 
 
 def _wrong_key(problem: str) -> ParseError:
