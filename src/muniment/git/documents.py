@@ -4,13 +4,17 @@ from msgspec import Struct
 
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.policies import read_bound_policy
-from muniment.errors import ConfigurationError
+from muniment.errors import ConfigurationError, GitError
 from muniment.facts.people import People
+from muniment.git.objects import Entry
 from muniment.git.repository import Repository
 from muniment.policy.people import read_people
 
 FOLDER = ".muniment"
 _REGULAR = ("100644", "100755")
+_TREE = "040000"
+_MOST_FOLDERS = 100  # the same folder within itself, over and over, would have no end
+_LARGEST_TREE = 16 << 20  # bytes: of a folder with a few hundred thousand names
 
 
 class Documents(Struct, frozen=True):
@@ -61,13 +65,33 @@ def text_at(repository: Repository, tip: str, path: str) -> str | None:
 
 
 def _listed(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
-    """Mode and object id by path below the folder. A name that is not UTF-8 is none of ours, and left out."""
+    """Mode and object id by path below the folder. A name that is not UTF-8 is none of ours, and left out.
+
+    The trees are read by the git that reads the files too: a program less to start. GitError if one is not there.
+    """
+    folder = _tree(repository, f"{tip}^{{tree}}").get(FOLDER.encode())
+    if folder is None or folder.mode != _TREE:
+        return {}
     listed: dict[str, tuple[str, str]] = {}
-    for line in repository.run("ls-tree", "-r", "-z", values=(tip,), paths=(FOLDER + "/",)).split(b"\0")[:-1]:
-        meta, _, raw = line.partition(b"\t")
-        mode, _, oid = meta.decode().split(" ")
-        listed[raw.decode("utf-8", "replace").removeprefix(FOLDER + "/")] = (mode, oid)
-    return listed
+    left = [("", folder.id)]
+    for _ in range(_MOST_FOLDERS):
+        path, tree = left.pop()
+        for raw, entry in _tree(repository, tree).items():
+            name = path + raw.decode("utf-8", "replace")
+            if entry.mode != _TREE:
+                listed[name] = (entry.mode, entry.id)
+            elif f"{name}/".startswith("exceptions/"):  # of no other folder is anything read
+                left.append((f"{name}/", entry.id))
+        if not left:
+            return listed
+    raise GitError(f"{FOLDER} has more than {_MOST_FOLDERS} folders", "Keep its files in fewer folders.")
+
+
+def _tree(repository: Repository, spec: str) -> dict[bytes, Entry]:
+    found = repository.objects.entries(spec, _LARGEST_TREE)
+    if found is None:
+        raise GitError(f"the files of {spec[:12]} could not be read", "Fetch the repository anew.")
+    return found
 
 
 def _text(

@@ -68,9 +68,9 @@ class Objects:
         """The kind of each object, "" where there is no such. Nothing is read of them."""
         return self._answers("info", ids, lambda child: _info(child)[0])
 
-    def entries(self, spec: str) -> dict[bytes, Entry] | None:
+    def entries(self, spec: str, limit: int = SIZE_LIMIT) -> dict[bytes, Entry] | None:
         """What a tree holds by name, None if there is no such tree. `spec` may be `<commit>:<folder>`."""
-        found = self.read(spec)
+        found = self.read(spec, limit)
         return None if found is None or found.kind != "tree" else dict(_entries(found.data, len(found.id) // 2))
 
     def close(self) -> None:
