@@ -13,6 +13,9 @@ from muniment.programs.environment import account_environment, git_environment
 
 MARK = "# Muniment put this here: muniment hook install makes it anew."
 
+# What `-m muniment` does, without the modules that find and run a package: everybody who pushes waits for them.
+_START = "import sys; from muniment.__main__ import main; sys.exit(main())"
+
 _SETTINGS = (("receive.shallowUpdate", "false"),)
 _HIDDEN = ("transfer.hideRefs", "refs/replace")
 
@@ -28,7 +31,7 @@ def afterwards(*arguments: str) -> str:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    return " ".join(shlex.quote(word) for word in (sys.executable, "-I", "-m", "muniment", "hook", *arguments))
+    return " ".join(shlex.quote(word) for word in (sys.executable, "-I", "-c", _START, "hook", *arguments))
 
 
 def folder(repository: Repository) -> str:
