@@ -37,6 +37,16 @@ def people(*more: Any) -> Known[Any]:
     return Known(structs.replace(PEOPLE, persons=(*PEOPLE.persons, *more)))
 
 
+def ladder(steps: int = 60) -> tuple[Commit, ...]:
+    """A history of so many merges of two sides, newest first: 2 ** steps ways lead through it."""
+    sides = [commit(100)]
+    for step in range(1, steps):
+        first = sides[0].id
+        left, right = commit(100 + 3 * step, first), commit(101 + 3 * step, first)
+        sides = [commit(102 + 3 * step, left.id, right.id), left, right, *sides]
+    return tuple(sides)
+
+
 def carried(head: Commit, *others: Commit, approved: Commit = APPROVED) -> code_review.CodeReview:
     """The review of a head that a machine made of an approved one."""
     return review(
@@ -59,6 +69,14 @@ def test_who_may_not_write_here_is_not_named_and_blocks_nothing() -> None:
     found = review(people=people(elsewhere), approvals=words)
     assert found.could_approve == ("carol", "sue")
     assert (found.requesting, found.blocked_by) == (("dan",), ())
+
+
+def test_who_may_write_at_the_forge_without_a_role_here_blocks_and_is_named() -> None:
+    elsewhere = people(person("dan", write_access=("docs",)))
+    asked = approval("dan", action=ReviewAction.REQUEST_CHANGES, writer_at_forge=True)
+    found = review(people=elsewhere, approvals=Known((approval("bob"), asked)))
+    assert found.blocked_by == ("dan",)
+    assert found.could_approve == ("carol", "sue", "dan")
 
 
 def test_who_left_is_not_named_and_blocks_nothing() -> None:
@@ -137,11 +155,12 @@ class TestRequesters:
 PAST = commit(7)
 SINCE = Known(Pushes(True, (), (PAST.id,), (PAST,)))
 UNPUSHED = Known(Pushes(False, (), (), ()))
+ADA_PUSHED = Pushes(False, (Push(HEAD.id, Known("person:ada")),), (), ())
 LATER = "2026-11-24T08:30:00.000000Z"
 
 
-def attestation(name: str, **more: Any) -> Any:
-    return approval(name, action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "ada"}, **more)
+def attestation(name: str, on: Commit = HEAD, **more: Any) -> Any:
+    return approval(name, on, action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "ada"}, **more)
 
 
 class TestWords:
@@ -163,6 +182,34 @@ class TestWords:
     def test_changes_requested_elsewhere_block_nothing(self, elsewhere: dict[str, Any]) -> None:
         asked = approval("bob", action=ReviewAction.REQUEST_CHANGES, **elsewhere)
         assert review(approvals=Known((asked,))).requesting == ()
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        [{"ref_head": "9" * 40, "head": "9" * 40}, {"target": "refs/heads/release/1"}],
+        ids=["a head of another change", "another branch"],
+    )
+    def test_a_withdrawal_elsewhere_ends_no_approval_here(self, elsewhere: dict[str, Any]) -> None:
+        back = approval("bob", order=1, time=LATER, action=ReviewAction.WITHDRAW, **elsewhere)
+        assert set(review(approvals=Known((approval("bob"), back))).counted) == {"bob"}
+
+    def test_an_approval_counts_after_the_base_moved(self) -> None:
+        assert set(review(approvals=Known((approval("bob", base=oid(9)),))).counted) == {"bob"}
+
+    def test_a_head_that_brings_no_commit_has_no_approval_that_counts(self) -> None:
+        assert not review(commits=Known(())).counted
+
+    def test_a_retarget_ends_approvals_and_no_objection(self) -> None:
+        asked = approval("bob", action=ReviewAction.REQUEST_CHANGES, retargeted=True)
+        found = review(approvals=Known((asked, approval("sue", retargeted=True))))
+        assert [one.why_not for one in found.judged] == [
+            (WhyNot.CHANGES_REQUESTED.value,),
+            (WhyNot.RETARGETED.value,),
+        ]
+        assert found.blocked_by == ("bob",)
+
+    def test_why_an_attestation_is_no_approval_is_told_once(self) -> None:
+        (found,) = review(approvals=Known((attestation("sue"),)), pushes=UNPUSHED).judged
+        assert found.why_not == (WhyNot.ATTESTED.value,)
 
     def test_who_attested_on_an_earlier_head_cannot_approve(self) -> None:
         words = Known((attestation("sue", ref_head=PAST.id, head=PAST.id), approval("sue", order=1, time=LATER)))
@@ -208,6 +255,28 @@ class TestWords:
             approvals=words,
         )
         assert [one.subject for one in elsewhere.strangers] == [f"commit:{below.id}"]
+
+    @pytest.mark.parametrize(
+        ("own", "pushed", "stranger"),
+        [
+            (HEAD, Known("login:forge/nobody"), "account:forge/nobody"),
+            (commit(1, hands=(Contributor("", ContributorRole.AUTHOR),)), Known("person:ada"), f"commit:{HEAD.id}"),
+        ],
+        ids=["an account that pushed", "an author who is lost"],
+    )
+    def test_an_attestation_of_unrecorded_pushers_is_about_nobody_else(
+        self, own: Commit, pushed: Known[str], stranger: str
+    ) -> None:
+        said = structs.replace(attestation("sue"), attests={ALL_PUSHERS: "ada"})
+        pushes = structs.replace(ADA_PUSHED, first_pushes=(Push(HEAD.id, pushed),))
+        found = review(commits=Known((own,)), pushes=Known(pushes), approvals=Known((said,)))
+        assert [one.subject for one in found.strangers] == [stranger]
+
+    def test_who_pushed_a_long_row_of_merges_is_attested_in_one_walk(self) -> None:
+        own = ladder()
+        said = structs.replace(attestation("sue", own[0], tree=own[0].tree), attests={ALL_PUSHERS: "ada"})
+        at = Known(structs.replace(REVISION, head=own[0].id))
+        assert review(revision=at, commits=Known(own), pushes=UNPUSHED, approvals=Known((said,))).strangers == ()
 
     def test_an_identity_may_be_that_of_who_was_erased(self) -> None:
         erased = Known(structs.replace(PEOPLE, erased=("f" * 64,)))

@@ -152,6 +152,13 @@ class TestHistory:
         ((_, subject, _),) = answers("protected-history", revision=Known(revision))
         assert subject == f"commit:{named}"
 
+    @pytest.mark.parametrize("update", [Update.CREATED, Update.REWOUND])
+    def test_only_a_tag_that_is_deleted_is_called_so(self, update: Update) -> None:
+        revision = structs.replace(REVISION, target="refs/tags/v1", update=Known(update))
+        assert codes("protected-history", revision=Known(revision)) == [
+            "history-preserved" if update is Update.CREATED else "rewound"
+        ]
+
 
 class TestReviews:
     def test_who_approved_is_named_in_brackets(self) -> None:

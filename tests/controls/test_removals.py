@@ -9,10 +9,10 @@ from muniment.controls import code_review
 from muniment.controls.control import Case
 from muniment.controls.included_heads import included_heads
 from muniment.decision.catalogue import CONTROLS
-from muniment.facts.change import Pushes, Update
+from muniment.facts.change import ApprovedHead, Pushes, Update
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.statements import Approval, ReviewAction
-from tests.support.changes import BASE, HEAD, NOW, REVISION, approval, facts, oid, values
+from tests.support.changes import BASE, HEAD, NOW, REVISION, approval, commit, facts, oid, values
 
 DELETED = Known(structs.replace(REVISION, head="", update=Known(Update.DELETED)))
 REWOUND = Known(structs.replace(REVISION, update=Known(Update.REWOUND)))
@@ -84,3 +84,19 @@ def test_an_update_of_which_nobody_knows_what_it_does_is_approved_by_nothing() -
 
 def test_a_deletion_includes_the_tip_that_it_deletes() -> None:
     assert included_heads(facts(removal("deleted", ()))) == (BASE,)
+
+
+def test_a_statement_on_a_rewind_to_another_head_is_kept_for_none() -> None:
+    squash, approved = commit(1, tree=60), commit(2, tree=50)
+    kept = ApprovedHead(approved.id, (approved,), squash.tree, ())
+    given = removal(
+        "rewound", said("rewound", "bob", "sue", ref_head=approved.id, head=approved.id, tree=approved.tree)
+    )
+    given = given | {"commits": Known((squash,)), "approved_heads": Known((kept,))}
+    assert "reviewed" not in answered(given)
+
+
+@BOTH
+def test_a_preview_does_not_miss_who_will_push_it(act: str) -> None:
+    given = removal(act, said(act, "bob", "sue")) | {"pushes": Known(Pushes(True, (), (), ()))}
+    assert answered(given) == ["reviewed"]

@@ -119,3 +119,17 @@ def test_a_commit_behind_two_earlier_heads_is_included_once() -> None:
     heads = included_heads(facts(values(pushes=Known(pushes))))
     assert heads is not None
     assert set(heads) == {HEAD.id, shared.id, left.id, right.id}
+
+
+def test_a_long_row_of_merges_in_an_earlier_head_is_walked_once() -> None:
+    """2 ** 60 ways lead through them, and another 2 ** 60 through those that go on from the head."""
+    earlier, longer = [commit(100)], [commit(1000, HEAD.id)]
+    for row in (earlier, longer):
+        for _ in range(60):
+            at = int(row[-1].id, 16)
+            left, right = commit(at + 1, row[-1].id), commit(at + 2, row[-1].id)
+            row += [left, right, commit(at + 3, left.id, right.id)]
+    pushes = Pushes(True, (), (earlier[-1].id, longer[-1].id), (*earlier, *longer))
+    heads = included_heads(facts(values(pushes=Known(pushes))))
+    assert heads is not None
+    assert set(heads) == {HEAD.id, *(one.id for one in earlier)}

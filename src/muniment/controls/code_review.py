@@ -217,9 +217,9 @@ def _is_merger(commit: Commit, hand: Contributor) -> bool:
 
 
 def _merger(own: Iterable[Commit], made: frozenset[str], people: People) -> str:
-    for commit in own if made else ():
-        for hand in commit.contributors:
-            if commit.id in made and hand.role is ContributorRole.COMMITTER:
+    for commit in own:
+        for hand in commit.contributors if commit.id in made else ():
+            if hand.role is ContributorRole.COMMITTER:
                 return _name(_holder(hand.identity, people), hand.identity)
     return ""
 

@@ -54,7 +54,7 @@ class ReviewStatements:
 
     def __init__(self, case: Case, linked: set[str]) -> None:
         revision, approvals = case.get(kinds.REVISION), case.get(kinds.APPROVALS)
-        self._now = case.now
+        self._latest = moments.later(case.now, minutes=_CLOCKS_DIFFER)
         self._revision = revision
         self._wanted = approving_action(revision)
         self._people = case.get(kinds.PEOPLE)
@@ -183,7 +183,7 @@ class ReviewStatements:
             yield WhyNot.INACTIVE
         if not approval.writer_at_forge and not matches(revision.repository, person.write_access):
             yield WhyNot.MAY_NOT_WRITE
-        if approval.time > self._now and approval.time > moments.later(self._now, minutes=_CLOCKS_DIFFER):
+        if approval.time > self._latest:
             yield WhyNot.DATED_LATER
 
     def _is_replaced(self, approval: Approval) -> bool:

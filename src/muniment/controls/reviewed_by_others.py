@@ -86,12 +86,9 @@ def judge(case: Case) -> tuple[Reason, ...]:
     if unlearnt := case.unlearnt(code_review.NEEDS):
         return unlearnt
     review = case.derived(code_review.read)
-    approvals = _approvals(review, case.parameters.reviewers)
-    if not review.blocked_by and not review.strangers:
-        return (approvals,)
     place = code_review.place(review.revision)
     return (
-        approvals,
+        _approvals(review, case.parameters.reviewers),
         *(
             Reasons.CHANGES_REQUESTED(f"person:{person}", name=review.people.labels.get(person, person), **place)
             for person in review.blocked_by
