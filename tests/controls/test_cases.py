@@ -202,9 +202,9 @@ def test_only_the_last_word_counts() -> None:
     assert [judged.counted for judged in review(approvals=words).judged] == [False, False]
 
 
-def test_changes_requested_by_a_contributor_block_nothing() -> None:
+def test_changes_requested_by_a_contributor_block() -> None:
     words = known(approval("ada", action=ReviewAction.REQUEST_CHANGES), approval("bob"), approval("sue"))
-    assert answered(TWO, approvals=words) == ["reviewed"]
+    assert answered(TWO, approvals=words) == ["reviewed", "changes-requested"]
 
 
 def test_an_earlier_head_makes_contributors_too() -> None:

@@ -198,6 +198,15 @@ class TestWords:
     def test_a_head_that_brings_no_commit_has_no_approval_that_counts(self) -> None:
         assert not review(commits=Known(())).counted
 
+    def test_a_statement_on_a_rewind_to_a_head_replaces_no_approval_of_it(self) -> None:
+        rewind = approval("bob", id=oid(98), order=1, time=LATER, action=ReviewAction.REWIND)
+        assert set(review(approvals=Known((approval("bob"), rewind))).counted) == {"bob"}
+
+    def test_a_withdrawn_attestation_attests_nothing(self) -> None:
+        back = approval("sue", order=1, time=LATER, action=ReviewAction.WITHDRAW)
+        found = review(pushes=UNPUSHED, approvals=Known((attestation("sue"), back)))
+        assert (found.attesting, bool(found.strangers)) == (frozenset(), True)
+
     def test_a_retarget_ends_approvals_and_no_objection(self) -> None:
         asked = approval("bob", action=ReviewAction.REQUEST_CHANGES, retargeted=True)
         found = review(approvals=Known((asked, approval("sue", retargeted=True))))
@@ -351,6 +360,29 @@ def test_only_persons_with_the_security_role_are_named_for_security() -> None:
 def test_as_many_names_as_are_allowed_are_not_shortened() -> None:
     assert code_review.some(("a", "b"), 2) == "a, b"
     assert code_review.some(("a",), 2) == "a"
+
+
+@pytest.mark.parametrize(
+    "role", [ContributorRole.AUTHOR, ContributorRole.COMMITTER, ContributorRole.CO_AUTHOR, ContributorRole.REQUESTER]
+)
+def test_a_name_that_anybody_can_write_into_a_commit_lifts_no_objection(role: ContributorRole) -> None:
+    named = commit(1, hands=(hand("ada"), hand("carol", role)))
+    asked = approval("carol", action=ReviewAction.REQUEST_CHANGES)
+    found = review(commits=Known((named,)), pushes=Known(ADA_PUSHED), approvals=Known((asked,)))
+    assert found.blocked_by == ("carol",)
+    assert "person:carol" in found.contributors
+
+
+@pytest.mark.parametrize("at", [EARLIER, LATER], ids=["at one time", "later"])
+def test_an_attestation_lifts_no_objection_of_its_author(at: str) -> None:
+    asked = approval("sue", action=ReviewAction.REQUEST_CHANGES)
+    said = (asked, attestation("sue", order=1, time=at))
+    found = review(pushes=UNPUSHED, approvals=Known((*said, approval("bob"), approval("carol"))))
+    assert found.blocked_by == ("sue",)
+    back = approval("sue", order=2, time=NOW, action=ReviewAction.WITHDRAW)
+    assert review(pushes=UNPUSHED, approvals=Known((*said, back))).blocked_by == ()
+    other = approval("sue", commit(7), order=2, time=NOW, action=ReviewAction.REQUEST_CHANGES)
+    assert review(pushes=SINCE, approvals=Known((attestation("sue"), other))).blocked_by == ("sue",)
 
 
 def test_changes_requested_by_who_may_approve_block() -> None:

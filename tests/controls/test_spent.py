@@ -54,7 +54,9 @@ def test_the_same_bytes_in_another_commit_are_the_same_statement() -> None:
 
 def test_only_an_approval_is_spent() -> None:
     asked = approval("bob", action=ReviewAction.REQUEST_CHANGES)
-    assert review(approvals=Known((asked, approval("sue"))), landed_heads=landed(7)).blocked_by == ("bob",)
+    found = review(approvals=Known((asked, approval("sue"))), landed_heads=landed(7))
+    assert found.blocked_by == ("bob",)
+    assert [one.why_not for one in found.judged] == [("changes-requested",), ("spent",)]
 
 
 @pytest.mark.parametrize("order", [0, 1])

@@ -104,9 +104,16 @@ class CodeReview(Struct, frozen=True, dict=True):
 
     @cached_property
     def blocked_by(self) -> tuple[str, ...]:
-        """Ids of the persons who ask for changes and may approve: others block nothing."""
+        """Ids of the persons who ask for changes, and are active and may write: others block nothing.
+
+        A contributor blocks too: else an author ends an objection by a trailer, or by a commit of whoever objects.
+        """
         known = self.people.by_id
-        return tuple(person for person in self.requesting if person not in known or self._may_approve(known[person]))
+        return tuple(
+            person
+            for person in self.requesting
+            if person not in known or (known[person].active and self._may_write(known[person]))
+        )
 
     @cached_property
     def could_approve(self) -> tuple[str, ...]:

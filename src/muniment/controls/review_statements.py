@@ -60,6 +60,7 @@ class ReviewStatements:
         self._people = case.get(kinds.PEOPLE)
         self._spent = find_spent_approvals(approvals, case.get(kinds.LANDED_HEADS))
         last: dict[tuple[str, str, str, str], Approval] = {}
+        verdicts: dict[tuple[str, str, str, str], Approval] = {}  # the last that is no attestation: that lifts nothing
         self._stops: dict[str, list[Approval]] = {}  # by person, all that was no approval: it ends older approvals
         blocking: dict[tuple[str, ...], Approval] = {}  # of all statements of one moment, not only of two in a row
         for approval in sorted(approvals, key=lambda a: a.order):
@@ -67,6 +68,8 @@ class ReviewStatements:
             if approval.signature in PROVEN and approval.repository == revision.repository:
                 moment = (*key, approval.time)
                 last[key] = blocking[moment] = choose_blocking(blocking.get(moment), approval)
+                if last[key].action is not ReviewAction.ATTEST:
+                    verdicts[key] = last[key]
                 if approval.action not in APPROVING and self._is_about(approval, linked):
                     self._stops.setdefault(approval.ref_person, []).append(approval)
         self._last = last
@@ -74,6 +77,10 @@ class ReviewStatements:
         for approval in last.values():
             if self._is_about(approval, linked):
                 self._words.setdefault(approval.ref_person, []).append(approval)
+        self._requests: dict[str, list[Approval]] = {}
+        for approval in verdicts.values():
+            if approval.action is ReviewAction.REQUEST_CHANGES and self._is_about(approval, linked):
+                self._requests.setdefault(approval.ref_person, []).append(approval)
 
     def _is_about(self, approval: Approval, linked: set[str]) -> bool:
         """Whether a statement is about a head of this change, for its branch."""
@@ -85,7 +92,7 @@ class ReviewStatements:
         return frozenset(
             [
                 person.id
-                for person in map(self._people.by_id.get, self._who_said(ReviewAction.ATTEST))
+                for person in map(self._people.by_id.get, self._attesters())
                 if person is not None and person.active and SECURITY in person.roles
                 if f"person:{person.id}" not in contributors
             ]
@@ -113,18 +120,18 @@ class ReviewStatements:
         return tuple(
             [
                 person
-                for person in sorted(self._who_said(ReviewAction.REQUEST_CHANGES))
+                for person in sorted(self._requests)
                 if (person in known or self._people.erased) and self._asks(person)
             ]
         )
 
-    def _who_said(self, action: ReviewAction) -> set[str]:
-        """Ids of the persons who said that on a linked head, and did not replace it there."""
-        return {person for person, words in self._words.items() for word in words if word.action is action}
+    def _attesters(self) -> set[str]:
+        """Ids of the persons who attested something on a linked head, and did not replace it there."""
+        return {person for person, words in self._words.items() for word in words if word.action is ReviewAction.ATTEST}
 
     def _asks(self, person: str) -> bool:
+        requests = [request.time for request in self._requests[person]]
         words = self._words[person]
-        requests = [word.time for word in words if word.action is ReviewAction.REQUEST_CHANGES]
         lifts = [word.time for word in words if word.action in (self._wanted, ReviewAction.WITHDRAW)]
         return max(requests) >= max(lifts, default="")
 

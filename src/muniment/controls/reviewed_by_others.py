@@ -125,7 +125,7 @@ def _stranger(stranger: Stranger, place: dict[str, str]) -> Reason:
 
 CONTROL = Control(
     name="independent-review",
-    version=3,
+    version=4,
     summary="Every change is approved by enough people who had no hand in it.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.COMMITS),
