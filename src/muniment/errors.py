@@ -148,6 +148,10 @@ class StoreError(MunimentError):
     """The home cannot be read or written."""
 
 
+class RowsDifferError(StoreError):
+    """Rows of the database are not what the ledger says: they are not used, and what needs them is denied."""
+
+
 class ErasedError(StoreError):
     """What is asked for was erased, and the record says by which rule."""
 

@@ -38,7 +38,7 @@ from muniment.forges.shapes import Vendor  # noqa: E402
 from muniment.server.running import preparing  # noqa: E402
 from tests.support.connected import Town, town  # noqa: E402
 from tests.support.database import find_template, restore_template, store_template  # noqa: E402
-from tests.support.service import as_role, empty  # noqa: E402
+from tests.support.service import as_role, compare_rows, empty, trust_rows  # noqa: E402
 
 PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on purpose
 
@@ -61,13 +61,23 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[Embedded]:
 
 @pytest.fixture
 def service(postgres: Embedded) -> Iterator[None]:
-    """An empty service with the built-in policy."""
+    """An empty service with the built-in policy. Rows that a test makes without an act are relied on all the same."""
     with as_role("owner"):
         empty()
         preparing.first_policy()
     cache.clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        trust_rows(patch)
+        yield
     connections.close_all()
+
+
+@pytest.fixture
+def compared_rows(service: None) -> Iterator[None]:
+    """Rows are compared with the ledger, as they are in a service: a test makes them by acts, or `by_an_act`."""
+    with pytest.MonkeyPatch.context() as patch:
+        compare_rows(patch)
+        yield
 
 
 @pytest.fixture(name="town")

@@ -138,9 +138,10 @@ class FreezeLiftRecord(Entry, frozen=True, kw_only=True, tag="freeze-lift"):
 
 
 class ErasureRecord(Entry, frozen=True, kw_only=True, tag="erasure"):
-    """Objects were erased: their digests and the reason are in the object."""
+    """Objects were erased: their digests and the reason are in the object. `rows` as of a person's action."""
 
     object_count: int
+    rows: str = ""
 
 
 class ReconciliationRecord(Entry, frozen=True, kw_only=True, tag="reconciliation"):
@@ -156,6 +157,7 @@ class PersonActionRecord(Entry, frozen=True, kw_only=True, tag="person-action"):
     """A person changed something in the service: the action by its code, and the role that permitted it.
 
     `resource_kind` is what it was done to. `without_second_person`: one was due, and there were too few people yet.
+    `rows` is the digest of the sorted commitments to all rows that it wrote and that are relied on, "" if none.
     """
 
     action: str
@@ -163,6 +165,7 @@ class PersonActionRecord(Entry, frozen=True, kw_only=True, tag="person-action"):
     resource_kind: str
     person: str
     without_second_person: bool
+    rows: str = ""
 
 
 class ReplayRecord(Entry, frozen=True, kw_only=True, tag="replay"):

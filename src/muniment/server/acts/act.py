@@ -88,8 +88,11 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=sto
         """Raise RefusedError if the present state does not permit it."""
 
     def execute(self, context: ActContext) -> object:
-        """Carry it out, within the transaction that has recorded it. Only `requests/execution.py` calls this."""
+        """Carry it out, within the transaction that records it. Only `requests/execution.py` calls this."""
         raise NotImplementedError
+
+    def conclude(self, context: ActContext) -> None:
+        """Do what needs the record of the act itself, which is written after the act wrote its rows."""
 
     def details(self, context: ActContext) -> dict[str, str]:
         """What else stands in the record of each step: what follows from the act, its requester and its moment."""

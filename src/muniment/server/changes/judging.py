@@ -9,7 +9,7 @@ from django.db import transaction
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.decision.judge import clauses_at, needed
-from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
+from muniment.errors import ConfigurationError, GitError, RefusedError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
 from muniment.git.collect import GitCollector
@@ -32,7 +32,7 @@ def judge_open(repository: Repository, ref: str) -> bool:
     """
     try:
         return _judge_open(repository, ref)
-    except (GitError, ConfigurationError, RefusedError, UsageError):
+    except (GitError, ConfigurationError, RefusedError, UsageError, StoreError):
         Change.objects.filter(repository=repository, name=ref, state=Change.State.OPEN).update(decision=None)
         raise
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from muniment.git.repository import Repository as Git
 from muniment.server.products.models import FORGE, Repository
+from muniment.server.records import row_checks
 from muniment.server.work import OtherWorker, move_jobs, release_jobs, soon
 
 _GONE_AFTER = timedelta(minutes=5)  # without a sign of life, after which another worker that has the path claims it
@@ -21,8 +22,10 @@ _GONE_AFTER = timedelta(minutes=5)  # without a sign of life, after which anothe
 def open_repository(repository: Repository) -> Git:
     """Open the git of a repository that lies here.
 
-    Raises OtherWorker where another worker has it, UsageError or GitError where no worker has it or it cannot be read.
+    Raises OtherWorker where another worker has it, UsageError or GitError where no worker has it or it cannot be read,
+    RowsDifferError for a path that the ledger does not have.
     """
+    row_checks.require_recorded(repository)
     if not repository.at_forge:
         _require_here(repository)
     return Git.open(repository.folder)

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 
 
 class Change(models.Model):
@@ -62,9 +63,10 @@ class Decision(models.Model):
         indexes = [models.Index(fields=["change", "-decided_at", "-id"], name="decision_newest")]
 
 
-class ServerHookLog(models.Model):
+class ServerHookLog(RecordedModel):
     """The log of a gate on a git server (docs/gate.md), in a folder, and how far it was verified with its key."""
 
+    recorded_columns = ("repository", "path", "public_key")
     privileges = Privileges(
         (READ, ADD, DROP), (READ,), worker_changes=("verified_size", "verified_root", "problem", "read_at")
     )

@@ -6,19 +6,24 @@ from muniment.decision.binding import BoundPolicy
 from muniment.decision.freezes import select_freezes
 from muniment.decision.policies import Monitoring, complete_policy
 from muniment.facts import canonical
-from muniment.facts.people import People, Person
+from muniment.facts.people import People
+from muniment.facts.people import Person as KnownPerson
 from muniment.facts.statements import Freeze, Signature
 from muniment.git import documents, signatures
 from muniment.git.repository import Repository as Git
 from muniment.ledger import objects
 from muniment.server.changes.proofs import ACT
 from muniment.server.installation import store
+from muniment.server.people.models import Account, Machine, Person, RoleGrant
 from muniment.server.people.people_facts import people_of
 from muniment.server.policies.models import MonitoringPeriod
 from muniment.server.products.models import Product, Repository
-from muniment.server.records.models import Record
+from muniment.server.records import row_checks
+from muniment.server.records.models import Document, ExceptionFile, Record
 from muniment.server.records.reading import beside
 from muniment.workflows.sources import Rules, rules
+
+_TABLES = (Document, ExceptionFile, MonitoringPeriod, Person, Machine, Account, RoleGrant)
 
 
 class ProductRules(Struct, frozen=True):
@@ -47,8 +52,12 @@ class ProductRules(Struct, frozen=True):
 
 
 def rules_of(repository: Repository, git: Git, tip: str) -> Rules:
-    """The rules for the branch at `tip`. Raises ConfigurationError where one is missing or wrong."""
-    return rules(ProductRules(repository.product), documents.at(git, tip), _verify, store().put_people)
+    """The rules for the branch at `tip`. Raises ConfigurationError where one is missing or wrong, and RowsDifferError
+    where a row that says one of them is not what the ledger says.
+    """
+    row_checks.require_recorded(repository, repository.product)
+    source, branch = ProductRules(repository.product), documents.at(git, tip)
+    return row_checks.read_recorded(lambda: rules(source, branch, _verify, store().put_people), *_TABLES)
 
 
 def read_freezes(product: str, now: str, environment: str = "") -> tuple[Freeze, ...]:
@@ -59,7 +68,7 @@ def read_freezes(product: str, now: str, environment: str = "") -> tuple[Freeze,
     return select_freezes(store().freezes(), now, product, environment)
 
 
-def _verify(data: bytes, proof: str, namespace: str, person: Person) -> Signature:
+def _verify(data: bytes, proof: str, namespace: str, person: KnownPerson) -> Signature:
     """A signature by a key, or the recorded act of a session: of this person, about exactly this."""
     if not proof.startswith(ACT):
         return signatures.by_person(data, proof, namespace, person)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 
 _NOBODY: frozenset[Action] = frozenset()  # the worker alone writes it
 SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
@@ -24,12 +25,13 @@ class Vendor(models.TextChoices):
     FORGEJO = "forgejo", "Forgejo"
 
 
-class Connection(models.Model):
+class Connection(RecordedModel):
     """One forge, and our account there. `slug` stands before logins in people's accounts: `<slug>/ada`.
 
     Its credential lies in the vault; `keyed` says since when. `turn` counts the renewals of its webhook's secret.
     """
 
+    recorded_columns = ("slug", "vendor", "url", "proxy", "webhook_secret_version", "ended_at")
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ,),
@@ -147,9 +149,10 @@ class CachedResponse(models.Model):
         indexes = [models.Index(fields=["cached_at"], name="cached_response_age")]
 
 
-class RepositoryLink(models.Model):
+class RepositoryLink(RecordedModel):
     """That a repository of a product lives at a forge. `reconciled`: when it was last gone through."""
 
+    recorded_columns = ("repository", "connection", "forge_id")
     privileges = Privileges(
         (READ, ADD, DROP),
         (READ,),

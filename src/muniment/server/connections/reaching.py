@@ -23,6 +23,7 @@ from muniment.server.connections.remembering import LastingCache
 from muniment.server.people.messages import holding, tell
 from muniment.server.people.models import Account, Person
 from muniment.server.products.models import Repository
+from muniment.server.records import row_checks
 from muniment.server.work import soon
 
 _here = threading.local()
@@ -34,7 +35,11 @@ def listener_of(vendor: str) -> Listener:
 
 
 def forge_of(connection: Connection) -> Forge:
-    """The forge, for the worker: one for each thread, made anew when the credential is. Raises MunimentError."""
+    """The forge, for the worker: one for each thread, made anew when the credential is. Raises MunimentError.
+
+    The credential goes to no address that the ledger does not have.
+    """
+    row_checks.require_recorded(connection)
     forges: dict[int, tuple[object, Forge]] = _here.__dict__.setdefault("forges", {})
     made_of = (connection.credential_set_at, connection.url, connection.proxy)
     known = forges.get(connection.pk)
@@ -61,7 +66,8 @@ def where(connection: Connection) -> connecting.Connection:
 
 
 def repo_of(connected: RepositoryLink) -> Repo:
-    """The repository as the forge knows it."""
+    """The repository as the forge knows it. Raises RowsDifferError for one that the ledger does not link to it."""
+    row_checks.require_recorded(connected)
     return Repo(connected.forge_id, connected.path, connected.default_branch, connected.clone_url, connected.url)
 
 

@@ -10,15 +10,28 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.pipelines.dsse import fingerprint
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 
 
-class PipelineIdentity(models.Model):
+class PipelineIdentity(RecordedModel):
     """One pipeline that may deploy to an environment, and how it proves that it is it. It is ended, never deleted.
 
     `issuer` is the address of who speaks for it ("" for a plain runner, which has a `key` of its own), `subject` and
     `at` what its identity must say, `repository` the forge's id of it, `refs` patterns of full names, one a line.
     """
 
+    recorded_columns = (
+        "environment",
+        "name",
+        "kind",
+        "issuer",
+        "subject",
+        "forge_repository_id",
+        "ref_patterns",
+        "forge_environment",
+        "public_key",
+        "ended_at",
+    )
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.CHANGE_ENVIRONMENT, Action.REVOKE_PIPELINE, Action.CHANGE_PRODUCT})
 
@@ -232,12 +245,13 @@ class RunningArtifact(models.Model):
         constraints = [models.UniqueConstraint(fields=["environment", "artifact"], name="unique_running_artifact")]
 
 
-class TrustedBuilder(models.Model):
+class TrustedBuilder(RecordedModel):
     """A builder whose word on what artifacts are made of can be checked: its id, its public key. Ended, never deleted.
 
     Whether its word also counts is the policy's to say.
     """
 
+    recorded_columns = ("builder_id", "public_key", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.TRUST_BUILDER, Action.REVOKE_BUILDER})
 
@@ -257,9 +271,10 @@ class TrustedBuilder(models.Model):
         return fingerprint(self.public_key)
 
 
-class BreakGlassPermission(models.Model):
+class BreakGlassPermission(RecordedModel):
     """Leave of two people to bring one artifact to one environment although it is denied, once, for some minutes."""
 
+    recorded_columns = ("environment", "artifact", "requester", "approver", "expires_at")
     privileges = Privileges((READ, ADD), (READ,), worker_changes=("deployment_id", "reason"))
     written_by = frozenset({Action.BREAK_GLASS_DEPLOYMENT})
     free_texts = ("reason",)

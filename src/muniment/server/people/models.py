@@ -17,6 +17,7 @@ from muniment.access.roles import EVERYWHERE, Role
 from muniment.access.roles import Grant as GrantedRole
 from muniment.policy.people import ID
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel, RecordedRows
 
 SLUG = RegexValidator(rf"^(?:{ID})\Z", "Small letters, digits, and . _ - between them.")
 
@@ -32,6 +33,10 @@ def new_person_id() -> str:
 
 class People(BaseUserManager["Person"]):
     """Finds people; makes none without a password of their own."""
+
+    def get_queryset(self) -> "RecordedRows[Person]":
+        """People, whose changes an act records."""
+        return RecordedRows(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> "Person":
         """By id."""
@@ -51,6 +56,7 @@ class Person(AbstractBaseUser):
     people type, and can come to be another's. Whoever left is not active, and stays known.
     """
 
+    recorded_columns = ("slug", "active")
     privileges = Privileges(
         (READ, ADD, CHANGE), (READ,), worker_changes=("slug", "name", "email", "password", "legal_hold", "erased_at")
     )
@@ -109,9 +115,10 @@ class FormerHandle(models.Model):
     handle = models.CharField(max_length=64, unique=True)
 
 
-class Machine(models.Model):
+class Machine(RecordedModel):
     """A bot. `asked`: people ask it to write, so each commit of its must tell who did."""
 
+    recorded_columns = ("slug", "acts_on_request")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.TRUST_TEST_RUNNER, Action.DECLARE_MACHINE})
 
@@ -124,9 +131,10 @@ class Machine(models.Model):
         ordering = ("slug",)
 
 
-class Account(models.Model):
+class Account(RecordedModel):
     """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
 
+    recorded_columns = ("person", "machine", "kind", "value", "identity_hash", "verification")
     privileges = Privileges(_ALL, (READ, DROP))
     written_by = frozenset(
         {
@@ -265,11 +273,12 @@ def today() -> date:
     return timezone.now().date()
 
 
-class RoleGrant(models.Model):
+class RoleGrant(RecordedModel):
     """A role of a person, for one product or, without one, everywhere: until it is ended, or through its `last_day`,
     if it has one. It is never deleted.
     """
 
+    recorded_columns = ("person", "role", "product", "last_day", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset(
         {Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA}

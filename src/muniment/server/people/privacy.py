@@ -41,6 +41,7 @@ from muniment.store.erasure import mentioning
 from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import read_objects
 
+REASON = "a person asked for it"  # of an erasure
 NAMELESS = "(erased)"
 
 
@@ -203,7 +204,7 @@ def kept_of(person: Person) -> dict[str, Any]:
 
 def erase_beside(person: Person) -> int:
     """Erase the objects that speak of a person; how many. For the worker. Stopped half-way, it is run again."""
-    return erase_objects(store(), known_as(person), "a person asked for it", moments.now())[0]
+    return erase_objects(store(), known_as(person), REASON, moments.now())[0]
 
 
 def erase_texts(person: Person) -> int:

@@ -4,6 +4,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.utils import timezone
 
 from muniment.server.people import messages, privacy, verifications
@@ -17,6 +18,7 @@ from muniment.server.people.models import (
     Person,
     new_person_id,
 )
+from muniment.server.records.entering import recording_erasure
 from muniment.server.work import LONG_SECONDS, task
 
 
@@ -51,6 +53,12 @@ def erase_person(person: str) -> None:
         return
     privacy.erase_beside(found)
     privacy.erase_texts(found)
+    with transaction.atomic(), recording_erasure(privacy.REASON):
+        _erase_rows(found)
+
+
+def _erase_rows(found: Person) -> None:
+    """Delete the rows of a person, and make theirs nameless."""
     Account.objects.filter(person=found).delete()
     FormerHandle.objects.filter(person=found).delete()
     AccountVerification.objects.filter(person=found).delete()
@@ -66,4 +74,4 @@ def erase_person(person: str) -> None:
         "email": None,
         "password": make_password(None),
     }
-    Person.objects.filter(pk=person).update(**nobody, erased_at=timezone.now())
+    Person.objects.filter(pk=found.pk).update(**nobody, erased_at=timezone.now())

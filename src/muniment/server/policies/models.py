@@ -5,15 +5,17 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 
 _ALL = (READ, ADD, CHANGE, DROP)
 
 
-class PolicyVersion(models.Model):
+class PolicyVersion(RecordedModel):
     """A policy that holds, held, or was proposed. `holds` marks the one that is in force. `commit` is where it was read
     from, "" if a person typed it; such a one the worker may add, but not have it hold.
     """
 
+    recorded_columns = ("text", "digest", "source_commit", "in_force")
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ, ADD),
@@ -44,12 +46,13 @@ class PolicyVersion(models.Model):
         ]
 
 
-class PolicySource(models.Model):
+class PolicySource(RecordedModel):
     """The branch that policies are read from, if there is one: what a binding decision let in there is proposed here.
 
     `seen` is the newest commit that was read, `problem` why the newest is not.
     """
 
+    recorded_columns = ("repository", "branch", "path")
     privileges = Privileges(_ALL, (READ,), worker_changes=("last_commit", "problem", "read_at"))
     written_by = frozenset({Action.DRAFT_POLICY})
 
@@ -115,9 +118,10 @@ class PolicyException(models.Model):
         ordering = ("expires_at", "id")
 
 
-class MonitoringPeriod(models.Model):
+class MonitoringPeriod(RecordedModel):
     """One clause that only reports for one product, through the end of a day: so that a company can begin gently."""
 
+    recorded_columns = ("product", "clause", "last_day", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
     written_by = frozenset({Action.START_MONITORING, Action.END_EXCEPTION})
     free_texts = ("reason",)

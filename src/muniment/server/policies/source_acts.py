@@ -15,10 +15,11 @@ from muniment.server.acts.fields import commit_input
 from muniment.server.acts.inputs import Label, Text
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person, in_force
-from muniment.server.policies.models import PolicySource
+from muniment.server.policies.models import PolicySource, PolicyVersion
 from muniment.server.policies.version_acts import PolicyAct, PolicyText, policy_digest, refuse_no_policy
 from muniment.server.products.act_fields import permitted_repository_input, repository_name
 from muniment.server.products.models import Repository
+from muniment.server.records.recorded_rows import note_rows
 from muniment.server.work import soon
 
 _INSERT = """
@@ -140,6 +141,7 @@ class ImportPolicy(SourceAct, frozen=True):
         with connection.cursor() as cursor:
             cursor.execute(_INSERT, [self.text, policy_digest(self.text), note, moments.now(), self.commit])
             (number,) = cursor.fetchone() or (0,)
+        note_rows(PolicyVersion, [number])
         officers = Person.objects.filter(
             in_force("role_grants__"), active=True, role_grants__role=Role.SECURITY
         ).distinct()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from muniment.access.actions import Action
 from muniment.ledger import objects
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 
 _ALL = (READ, ADD, CHANGE, DROP)
 SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
@@ -19,9 +20,18 @@ FORGE = "forge:"  # before the path of a repository that lives at one
 SIGNALS = ("deployed", "has_users", "holds_personal_data", "supported")
 
 
-class Product(models.Model):
+class Product(RecordedModel):
     """What is sold or run. It is active unless it was retired: each signal that nobody knows counts as yes."""
 
+    recorded_columns = (
+        "slug",
+        "deployed",
+        "has_users",
+        "holds_personal_data",
+        "supported",
+        "sensitive_patterns",
+        "retired_at",
+    )
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset(
         {Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT}
@@ -57,12 +67,13 @@ class Product(models.Model):
         return tuple(line.strip() for line in self.sensitive_patterns.splitlines() if line.strip())
 
 
-class Repository(models.Model):
+class Repository(RecordedModel):
     """A git repository of a product. `path` is where the worker reads it; `name` is what approvals call it.
 
     One that lives at a forge has `forge:<connection>/<id>` there: the worker keeps a copy of it below the home.
     """
 
+    recorded_columns = ("product", "name", "path")
     privileges = Privileges(_ALL, (READ,), worker_changes=("worker", "worker_seen_at"))
     written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
 
@@ -115,9 +126,10 @@ class RepositoryScan(models.Model):
     problem = models.TextField(blank=True)
 
 
-class Environment(models.Model):
+class Environment(RecordedModel):
     """Where a product runs. Something goes to one of a lower `order` first. It is ended, never deleted."""
 
+    recorded_columns = ("product", "name", "order", "production", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.CHANGE_ENVIRONMENT})
 

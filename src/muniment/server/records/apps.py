@@ -10,8 +10,11 @@ class RecordConfig(AppConfig):
     name = "muniment.server.records"
 
     def ready(self) -> None:
-        """Register the checks."""
+        """Register the checks, and note the rows that acts write."""
         from muniment.server.guarding import checks  # noqa: F401 -- it registers itself
+        from muniment.server.records.recorded_rows import watch_rows
+
+        watch_rows()
 
 
 class RecordsAlone(AppConfig):

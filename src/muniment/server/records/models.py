@@ -6,12 +6,14 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 from muniment.store.freezes import FREEZE_KINDS
 
 
-class Document(models.Model):
+class Document(RecordedModel):
     """`policy.toml`, `people.toml` or `home.toml`, as it holds now."""
 
+    recorded_columns = ("data",)
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.APPLY_POLICY, Action.WEAKEN_POLICY, Action.CHANGE_SETTINGS})
 
@@ -19,9 +21,10 @@ class Document(models.Model):
     data = models.BinaryField()
 
 
-class ExceptionFile(models.Model):
+class ExceptionFile(RecordedModel):
     """One exception, as it would stand in `exceptions/<name>.json`."""
 
+    recorded_columns = ("data",)
     privileges = Privileges((READ, ADD, DROP), (READ,))
     written_by = frozenset({Action.REQUEST_EXCEPTION, Action.END_EXCEPTION, Action.ERASE_PERSONAL_DATA})
 
@@ -89,6 +92,27 @@ class Record(models.Model):
             models.Index(fields=["id"], condition=models.Q(kind__in=FREEZE_KINDS), name="record_of_freezes"),
             HashIndex(fields=["details_digest"], name="record_details"),
         ]
+
+
+class RowState(models.Model):
+    """What an act made of one row that is relied on: a commitment to its recorded columns, whose salt is here alone.
+
+    `record` is of the act: its `rows` is the digest of all commitments of that act. The newest state of a row counts.
+    """
+
+    privileges = Privileges((READ, ADD), (READ, ADD))
+    written_by = frozenset(Action)
+
+    record = models.ForeignKey(Record, models.PROTECT, related_name="row_states")
+    table = models.CharField(max_length=63)
+    key = models.CharField(max_length=64)
+    commitment = models.CharField(max_length=71)
+    salt = models.CharField(max_length=32)
+
+    class Meta:
+        """The newest of a row is found by its key."""
+
+        indexes = [models.Index(fields=["table", "key", "-record"], name="row_state_newest")]
 
 
 class Addendum(models.Model):

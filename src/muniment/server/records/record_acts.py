@@ -69,6 +69,9 @@ class CorrectRecord(InstallationAct, frozen=True):
         return _("correct the record %(number)d") % {"number": self.record}
 
     def execute(self, context: ActContext) -> None:
+        """Nothing but its record is written."""
+
+    def conclude(self, context: ActContext) -> None:
         """Show the record of this act with the earlier one."""
         later = Record.objects.get(kind="person-action", details_digest=context.record)
         Addendum.objects.create(record_id=self.record, later_record_id=later.pk)

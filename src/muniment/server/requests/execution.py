@@ -3,7 +3,8 @@
 Nothing else may execute an act. What each act needs and does stands in its own class.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
@@ -24,7 +25,7 @@ from muniment.server.guarding.mediation import allowing
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person, in_force
 from muniment.server.products.models import Product
-from muniment.server.records.entering import code, record_act
+from muniment.server.records.entering import code, record_act, recording_act
 from muniment.server.requests import bootstrap
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import ACTS_OF_SYSTEM, DONE_ALONE, decode_act
@@ -85,8 +86,9 @@ def _carry_out(
     """Check, record and execute an act; what its execution returned. `ended` is called with its rights to write."""
     act.check(context)
     with allowing(act.action()):
-        record = _record(actor, act, "performed", resource, context)
-        result = act.execute(structs.replace(context, record=record))
+        with _recording(actor, act, "performed", resource, context) as recorded:
+            result = act.execute(recorded)
+        act.conclude(recorded)
         ended()
     return result
 
@@ -114,8 +116,9 @@ def approve_request(actor: Actor, request: Request) -> object:
     context = structs.replace(_context_of(locked), approver=actor.person)
     act.check(context)
     with allowing(action):
-        record = _record(actor, act, "approved", resource, context)
-        result = act.execute(structs.replace(context, record=record))
+        with _recording(actor, act, "approved", resource, context) as recorded:
+            result = act.execute(recorded)
+        act.conclude(recorded)
         end_request(locked, Request.State.APPROVED, actor)
         tell(
             [locked.requester], _("%(name)s approved: %(act)s.") % {"name": _name(actor), "act": locked.summary}, "/me"
@@ -257,9 +260,22 @@ def _record(
     actor: Actor, act: Act, step: str, resource: Resource, context: ActContext, *, reason: str | None = None
 ) -> str:
     """Record one step of an act; the digest of what stands outside the ledger."""
+    details = _details(act, step, context, reason)
+    return record_act(actor, act.action(), act.subject(), details, about=resource, alone=context.alone)
+
+
+@contextmanager
+def _recording(actor: Actor, act: Act, step: str, resource: Resource, context: ActContext) -> Iterator[ActContext]:
+    """Record the step that executes an act, with the rows that it writes; the context with the digest of the record."""
+    details, subject = _details(act, step, context), act.subject()
+    with recording_act(actor, act.action(), subject, details, about=resource, alone=context.alone) as record:
+        yield structs.replace(context, record=record)
+
+
+def _details(act: Act, step: str, context: ActContext, reason: str | None = None) -> dict[str, str]:
+    """What stands outside the ledger of one step."""
     with translation.override(_RECORD_LANGUAGE):
         told = act.summary()
     given = act.given_reason() if reason is None else reason
     details = {"step": step, "act": act.tag(), "act_digest": act.digest(), "told": told, "reason": given}
-    details |= record_details(act) | act.details(context)
-    return record_act(actor, act.action(), act.subject(), details, about=resource, alone=context.alone)
+    return details | record_details(act) | act.details(context)

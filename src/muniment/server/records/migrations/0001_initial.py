@@ -16,6 +16,9 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("data", models.BinaryField()),
             ],
+            options={
+                "abstract": False,
+            },
         ),
         migrations.CreateModel(
             name="ErasedObject",
@@ -30,6 +33,9 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("data", models.BinaryField()),
             ],
+            options={
+                "abstract": False,
+            },
         ),
         migrations.CreateModel(
             name="PersonObject",
@@ -117,6 +123,25 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(condition=models.Q(("path__contains", ".p/")), fields=["path"], name="partial_tile")
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="RowState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("table", models.CharField(max_length=63)),
+                ("key", models.CharField(max_length=64)),
+                ("commitment", models.CharField(max_length=71)),
+                ("salt", models.CharField(max_length=32)),
+                (
+                    "record",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="row_states", to="records.record"
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["table", "key", "-record"], name="row_state_newest")],
             },
         ),
     ]

@@ -1,0 +1,209 @@
+"""Compares rows that are relied on with the records of the acts that wrote them.
+
+All rows of a table are compared once for each version of the table. Its version is how many rows it has, and the sum of
+the transactions that wrote them: whatever is written raises the sum, so no version comes back, even if a row is altered
+and put back. What differs denies; a background task opens the incident.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from django.db import connection, models
+from django.utils.translation import gettext as _
+from psycopg import sql
+
+from muniment.errors import LedgerError, RowsDifferError
+from muniment.ledger import entries
+from muniment.server.records.models import Record, RowState
+from muniment.server.records.recorded_rows import Values, columns_of, read_rows
+from muniment.server.records.row_states import commit_to_row, digest_of_states
+
+_TRIES = 5  # while acts write the same table at this moment
+_SHOWN = 3  # rows in a sentence
+_NEWEST = """
+    SELECT DISTINCT ON (key) key, commitment, salt, record_id FROM records_rowstate
+    WHERE "table" = %s ORDER BY key, record_id DESC
+"""
+
+T = TypeVar("T")
+Version = tuple[int, int]  # how many rows, and the sum of the transactions that wrote them
+
+
+class RowCode(StrEnum):
+    """How a row differs from the ledger."""
+
+    NOT_RECORDED = "not-recorded"  # no act wrote it
+    ALTERED = "altered"  # an act wrote it, and something else later
+    MISSING = "missing"  # it was deleted by no act
+    NO_RECORD = "no-record"  # its newest state is in no record
+
+
+class RowProblem(NamedTuple):
+    """A row that differs from the ledger, by its table and key."""
+
+    table: str
+    key: str
+    code: RowCode
+
+
+class _State(NamedTuple):
+    commitment: str
+    salt: str
+    record: int
+
+
+class _Comparison(NamedTuple):
+    """What a comparison found: the version of the table, the rows that agree with the state of each, the others."""
+
+    version: Version
+    agreed: Mapping[str, tuple[str, Values]]
+    problems: tuple[RowProblem, ...]
+
+
+_compared: dict[str, _Comparison] = {}
+_proven: dict[int, frozenset[str]] = {}  # of each record that was looked at, the commitments that it has the digest of
+
+
+def find_row_problems(tables: Iterable[type[models.Model]]) -> tuple[RowProblem, ...]:
+    """Every row of these tables that is not what the ledger says."""
+    wanted = tuple(tables)
+    versions = _versions(wanted)
+    found: list[RowProblem] = []
+    for model in wanted:
+        name = model._meta.db_table
+        known = _compared.get(name)
+        if known is None or known.version != versions[name]:
+            known = _compared[name] = _compare(model, versions[name], known)
+        found += known.problems
+    return tuple(found)
+
+
+def find_instance_problems(instances: Iterable[models.Model]) -> tuple[RowProblem, ...]:
+    """Those of these rows, as they were read, that are not what the ledger says."""
+    rows = tuple(instances)
+    problems = {(one.table, one.key): one for one in find_row_problems(dict.fromkeys(type(row) for row in rows))}
+    found: list[RowProblem] = []
+    for row in rows:
+        table, key = row._meta.db_table, str(row.pk)
+        known = problems.get((table, key))
+        if known is not None:
+            found.append(known)
+        elif _compared[table].agreed.get(key, ("", ()))[1] != _values_of(row):
+            found.append(RowProblem(table, key, RowCode.ALTERED))
+    return tuple(found)
+
+
+def require_recorded(*instances: models.Model) -> None:
+    """Raise RowsDifferError unless each of these rows, as it was read, is what the ledger says."""
+    _refuse(find_instance_problems(instances))
+
+
+def read_recorded(read: Callable[[], T], *tables: type[models.Model]) -> T:
+    """What `read` gives, while every row of these tables is what the ledger says. Raises RowsDifferError.
+
+    It is read again if an act wrote them meanwhile: so a row that was altered for this moment alone is not used either.
+    """
+    for _try in range(_TRIES):
+        _refuse(find_row_problems(tables))
+        before = {model: _compared[model._meta.db_table].version for model in tables}
+        found, now = read(), _versions(tables)
+        if all(now[model._meta.db_table] == version for model, version in before.items()):
+            return found
+    raise RowsDifferError(
+        _("rows that are needed were written again and again meanwhile"), _("It is read again in a moment.")
+    )
+
+
+def _refuse(problems: Collection[RowProblem]) -> None:
+    if problems:
+        raise RowsDifferError(
+            _("rows of the database are not what the ledger says: %(rows)s") % {"rows": name_rows(problems)},
+            _("See what differs with: muniment doctor. Then find out who wrote it, and do the act anew."),
+        )
+
+
+def _values_of(row: models.Model) -> Values:
+    """The recorded columns of a row as it was read."""
+    fields = [row._meta.get_field(name) for name in columns_of(type(row))]
+    return tuple(getattr(row, str(getattr(field, "attname", field.name))) for field in fields)
+
+
+def name_rows(problems: Collection[RowProblem]) -> str:
+    """Some of the rows, and how many there are."""
+    shown = ", ".join(f"{one.table} {one.key} ({one.code})" for one in list(problems)[:_SHOWN])
+    more = len(problems) - _SHOWN
+    return shown if more <= 0 else _("%(shown)s and %(count)d more") % {"shown": shown, "count": more}
+
+
+def forget_comparisons() -> None:
+    """Compare every row anew at the next look."""
+    _compared.clear()
+    _proven.clear()
+
+
+def _versions(tables: tuple[type[models.Model], ...]) -> dict[str, Version]:
+    """The version of each table, in one query."""
+    one = sql.SQL("SELECT {name}, count(*), coalesce(sum(xmin::text::bigint), 0) FROM {table}")
+    names = [model._meta.db_table for model in tables]
+    parts = [one.format(name=sql.Literal(name), table=sql.Identifier(name)) for name in names]
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL(" UNION ALL ").join(parts))
+        return {name: (int(count), int(total)) for name, count, total in cursor.fetchall()}
+
+
+def _compare(model: type[models.Model], version: Version, known: _Comparison | None) -> _Comparison:
+    """Compare all rows of a table. Those that an act writes meanwhile are read again."""
+    found, left = _compare_once(model, version, known), _TRIES
+    while left and (now := _versions((model,))[model._meta.db_table]) != version:
+        version, left = now, left - 1
+        found = _compare_once(model, version, known)
+    return found
+
+
+def _compare_once(model: type[models.Model], version: Version, known: _Comparison | None) -> _Comparison:
+    table, before = model._meta.db_table, known.agreed if known is not None else {}
+    rows, states = read_rows(model), _newest_states(table)
+    _prove(states.values())
+    agreed: dict[str, tuple[str, Values]] = {}
+    problems: list[RowProblem] = []
+    for key in sorted({*rows, *states}):
+        values, state = rows.get(key), states.get(key)
+        if state is None:
+            problems.append(RowProblem(table, key, RowCode.NOT_RECORDED))
+        elif state.commitment not in _proven.get(state.record, ()):
+            problems.append(RowProblem(table, key, RowCode.NO_RECORD))
+        elif values is not None and before.get(key) == (state.commitment, values):
+            agreed[key] = state.commitment, values
+        elif commit_to_row(table, key, values, state.salt) != state.commitment:
+            problems.append(RowProblem(table, key, RowCode.MISSING if values is None else RowCode.ALTERED))
+        elif values is not None:
+            agreed[key] = state.commitment, values
+    return _Comparison(version, agreed, tuple(problems))
+
+
+def _newest_states(table: str) -> dict[str, _State]:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [table])
+        return {key: _State(*state) for key, *state in cursor.fetchall()}
+
+
+def _prove(states: Iterable[_State]) -> None:
+    """See of records that were not looked at yet which states they have the digest of."""
+    new = {state.record for state in states if state.commitment not in _proven.get(state.record, ())}
+    if not new:
+        return
+    commitments: dict[int, list[str]] = {}
+    for record, commitment in RowState.objects.filter(record__in=new).values_list("record_id", "commitment"):
+        commitments.setdefault(record, []).append(commitment)
+    for record, data in Record.objects.filter(pk__in=new).values_list("pk", "data"):
+        found = commitments.get(record, [])
+        _proven[record] = frozenset(found) if _rows_of(bytes(data), record) == digest_of_states(found) else frozenset()
+
+
+def _rows_of(data: bytes, record: int) -> str:
+    """The digest of the states that a record has; of a record that is none, no digest."""
+    try:
+        return str(getattr(entries.decode(data, record), "rows", ""))
+    except LedgerError:
+        return ""

@@ -1,0 +1,213 @@
+"""With the web's credentials alone, nobody changes what an evaluation, a credential or a task relies on."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from muniment.access.authorize import Actor
+from muniment.access.roles import Role
+from muniment.errors import RowsDifferError
+from muniment.server.changes.judging import judge_open
+from muniment.server.changes.models import Change
+from muniment.server.connections.connection_acts import AddConnection
+from muniment.server.connections.models import Connection, Vendor
+from muniment.server.connections.reaching import forge_of
+from muniment.server.people import tasks
+from muniment.server.people.models import Account, Person
+from muniment.server.products.models import Product, Repository
+from muniment.server.products.product_acts import ChangeProduct
+from muniment.server.records import row_checks
+from muniment.server.records.models import Record, RowState
+from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.records.row_checks import RowCode, find_row_problems
+from muniment.server.requests.execution import perform_act
+from tests.support.repos import Repo
+from tests.support.service import as_role, by_an_act, person, product
+
+pytestmark = pytest.mark.usefixtures("compared_rows")
+
+
+@pytest.fixture
+def shop(compared_rows: None, tmp_path: Path) -> Repository:
+    """A repository whose change by bob was evaluated, and everybody who works there."""
+    repo = Repo(tmp_path / "shop")
+    base = repo.commit({"app.py": "x = 1\n"})
+    repo.commit({"app.py": "x = 2\n"}, on="topic", parents=[base], author="Bob <bob@example.test>")
+    with by_an_act():
+        for name in ("ada", "bob"):
+            person(name, Role.DEVELOPER)
+        person("root", Role.ADMIN)
+        for found in Person.objects.exclude(slug="root"):
+            address = f"{found.slug}@example.test"
+            Account.objects.create(person=found, kind="email", value=address, verification="vouched")
+        product("shop", str(repo.path / ".git"))
+    assert evaluate()
+    return Repository.objects.get()
+
+
+def evaluate() -> bool:
+    with as_role("worker"):
+        return judge_open(Repository.objects.select_related("product").get(), "refs/heads/topic")
+
+
+def by_sql(statement: str, *values: str | int | bytes) -> None:
+    """What whoever has the web's login to the database can do."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def problems() -> list[tuple[str, RowCode]]:
+    return [(one.table, one.code) for one in find_row_problems(recorded_models())]
+
+
+def replace_policy() -> None:
+    """The policy in force, with one reviewer where two are demanded."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT data FROM records_document WHERE name = 'policy.toml'")
+        (data,) = cursor.fetchone() or (b"",)
+    weaker = bytes(data).replace(b"reviewers = 2", b"reviewers = 1")
+    assert weaker != bytes(data)
+    by_sql("UPDATE records_document SET data = %s WHERE name = 'policy.toml'", weaker)
+
+
+def insert_grant() -> None:
+    by_sql(
+        "INSERT INTO people_rolegrant (person_id, role, company_group, bootstrap, granted_at)"
+        " VALUES ('bob', 'security', '', false, now())"
+    )
+
+
+def insert_account() -> None:
+    by_sql(
+        "INSERT INTO people_account (person_id, kind, value, identity_hash, verification, linked_at)"
+        " VALUES ('ada', 'key', 'ssh-ed25519 AAAA', 'x', 'signature', now())"
+    )
+
+
+def insert_exception() -> None:
+    by_sql("INSERT INTO records_exceptionfile (name, data) VALUES ('2026-01-01-aaaaaaaa', '{}')")
+
+
+def start_monitoring() -> None:
+    by_sql(
+        "INSERT INTO policies_monitoringperiod"
+        " (slug, product_id, clause, last_day, reason, requester_id, approver_id, started_at)"
+        " SELECT 'm', id, 'review.two-reviewers', '2999-01-01', '', 'ada', 'bob', now() FROM products_product"
+    )
+
+
+def clear_sensitive_paths() -> None:
+    by_sql("UPDATE products_product SET sensitive_patterns = 'none/**'")
+
+
+def move_repository() -> None:
+    by_sql("UPDATE products_repository SET path = path || '/../.git'")
+
+
+def revive_person() -> None:
+    by_sql("UPDATE people_person SET active = false WHERE slug = 'ada'")
+
+
+def delete_account() -> None:
+    by_sql("DELETE FROM people_account WHERE person_id = 'bob'")
+
+
+ATTACKS: list[tuple[Callable[[], None], str, RowCode]] = [
+    (replace_policy, "records_document", RowCode.ALTERED),
+    (insert_grant, "people_rolegrant", RowCode.NOT_RECORDED),
+    (insert_account, "people_account", RowCode.NOT_RECORDED),
+    (delete_account, "people_account", RowCode.MISSING),
+    (insert_exception, "records_exceptionfile", RowCode.NOT_RECORDED),
+    (start_monitoring, "policies_monitoringperiod", RowCode.NOT_RECORDED),
+    (clear_sensitive_paths, "products_product", RowCode.ALTERED),
+    (move_repository, "products_repository", RowCode.ALTERED),
+    (revive_person, "people_person", RowCode.ALTERED),
+]
+
+
+@pytest.mark.parametrize(("attack", "table", "code"), ATTACKS, ids=[one[0].__name__ for one in ATTACKS])
+def test_a_row_that_no_act_wrote_denies(
+    attack: Callable[[], None], table: str, code: RowCode, shop: Repository
+) -> None:
+    assert problems() == []
+    attack()
+    with pytest.raises(RowsDifferError, match=table):
+        evaluate()
+    assert problems() == [(table, code)]
+    assert Change.objects.get().decision is None, "an older decision is not left standing"
+
+
+def test_a_row_that_was_altered_and_put_back_agrees_and_was_not_used_meanwhile(shop: Repository) -> None:
+    def altered() -> int:
+        by_sql("UPDATE people_person SET active = false WHERE slug = 'ada'")
+        inactive = Person.objects.filter(active=False).count()
+        by_sql("UPDATE people_person SET active = true WHERE slug = 'ada'")
+        return inactive
+
+    with pytest.raises(RowsDifferError, match="again and again"):
+        row_checks.read_recorded(altered, Person)
+    assert problems() == []
+    assert row_checks.read_recorded(Person.objects.count, Person) == 3
+
+
+def test_an_older_state_does_not_come_back(shop: Repository) -> None:
+    with by_an_act():
+        Product.objects.update(sensitive_patterns="keys/**")
+    assert problems() == []
+    by_sql("UPDATE products_product SET sensitive_patterns = ''")
+    assert problems() == [("products_product", RowCode.ALTERED)]
+
+
+def test_a_state_that_is_in_no_record_proves_nothing(shop: Repository) -> None:
+    insert_grant()
+    record = Record.objects.latest("id")
+    by_sql(
+        'INSERT INTO records_rowstate (record_id, "table", key, commitment, salt) SELECT %s, %s, max(id)::text, %s, %s'
+        " FROM people_rolegrant",
+        *(record.pk, "people_rolegrant", "sha256:0", "0"),
+    )
+    assert ("people_rolegrant", RowCode.NO_RECORD) in problems()
+
+
+def test_states_under_a_record_that_was_proven_before_prove_nothing(shop: Repository) -> None:
+    from muniment.server.people.models import RoleGrant
+    from muniment.server.records.recorded_rows import read_rows
+    from muniment.server.records.row_states import commit_to_row
+
+    insert_grant()
+    forged = RoleGrant.objects.latest("id")
+    values = read_rows(RoleGrant)[str(forged.pk)]
+    commitment = commit_to_row("people_rolegrant", str(forged.pk), values, "00")
+    known = RowState.objects.filter(table="people_rolegrant").latest("record").record_id
+    RowState.objects.create(record_id=known, table="people_rolegrant", key=forged.pk, commitment=commitment, salt="00")
+    assert ("people_rolegrant", RowCode.NO_RECORD) in problems()
+    with pytest.raises(RowsDifferError):
+        evaluate()
+
+
+def test_acts_write_rows_that_agree(shop: Repository) -> None:
+    root = Actor("root", active=True, grants=Person.objects.get(slug="root").roles(), second_factor=True)
+    perform_act(root, AddConnection(name="forge", vendor=Vendor.GITEA, url="https://forge.example.test"))
+    perform_act(root, ChangeProduct(product="shop", name="Shop", sensitive="keys/**"))
+    assert problems() == []
+    evaluate()
+
+
+def test_a_credential_goes_to_no_address_that_no_act_wrote(shop: Repository) -> None:
+    with by_an_act():
+        Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
+    by_sql("UPDATE connections_connection SET url = 'https://stranger.example.test'")
+    with as_role("worker"), pytest.raises(RowsDifferError, match="connections_connection"):
+        forge_of(Connection.objects.get())
+    assert problems() == [("connections_connection", RowCode.ALTERED)]
+
+
+def test_an_erasure_is_on_the_record_and_rows_agree_after_it(shop: Repository) -> None:
+    with by_an_act():
+        Person.objects.filter(slug="bob").update(active=False)
+    with as_role("worker"):
+        tasks.erase_person("bob")
+    assert not Account.objects.filter(person="bob").exists()
+    assert problems() == []
