@@ -119,7 +119,8 @@ def read_text(value: object, *, multiline: bool, verbatim: bool = False) -> str:
             _("It contains U+FFFD, which stands in place of bytes that are no UTF-8."),
             _("Send the text in UTF-8."),
         )
-    unseen = next((sign for sign in text if not _is_visible(sign, multiline=multiline)), None)
+    signs = dict.fromkeys(text)  # each once, in their order: a text may have a million
+    unseen = next((sign for sign in signs if not _is_visible(sign, multiline=multiline)), None)
     if unseen is not None and unicodedata.category(unseen) == "Cs":
         raise ParseError(
             InputCode.UNPRINTABLE, _("It contains one half of a surrogate pair."), _("Send the text in UTF-8.")
