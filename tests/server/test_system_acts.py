@@ -24,7 +24,7 @@ from muniment.server.requests.execution import perform_system_act
 from muniment.server.requests.registry import ACTS_OF_SYSTEM
 from muniment.server.running import preparing
 from tests.support.repos import Repo
-from tests.support.service import as_role, browser, person
+from tests.support.service import as_role, browser, person, product
 
 OPERATOR, SIGN_IN = "(operator at the shell)", "(company sign-in)"
 pytestmark = pytest.mark.usefixtures("service")
@@ -173,6 +173,22 @@ def test_no_actor_does_an_act_that_its_list_lacks_or_that_is_due_for_a_second_pe
             perform_system_act(SystemActor.EXPIRY, ExpireRole, {"grant": 7})
     assert set(ACTS_OF_SYSTEM) == set(SystemActor)
     assert recorded() == []
+
+
+def test_the_operator_alone_grants_nothing_but_the_role_of_the_first_administrator() -> None:
+    person("ada")
+    product("shop")
+    first = {"person": "ada", "role": "admin"}
+    others = [{"person": "ada", "role": role.value} for role in Role if role is not Role.ADMIN]
+    with as_role("owner"):
+        for values in (*others, {**first, "product": "shop"}, {**first, "until": "2099-01-31"}):
+            with pytest.raises(PermissionDenied):
+                perform_system_act(SystemActor.OPERATOR, GrantRole, values)
+        perform_system_act(SystemActor.OPERATOR, GrantRole, first)
+        person("eve")
+        with pytest.raises(PermissionDenied):
+            perform_system_act(SystemActor.OPERATOR, GrantRole, {**first, "person": "eve"})
+    assert [(row.person_id, row.role) for row in RoleGrant.objects.all()] == [("ada", "admin")]
 
 
 def test_the_page_names_the_actor() -> None:

@@ -28,7 +28,7 @@ from muniment.server.products.models import Product
 from muniment.server.records.entering import code, record_act, recording_act
 from muniment.server.requests import bootstrap
 from muniment.server.requests.models import Request
-from muniment.server.requests.registry import ACTS_OF_SYSTEM, DONE_ALONE, decode_act
+from muniment.server.requests.registry import ACTS_OF_SYSTEM, EXACT_ACTS, decode_act
 
 _GUARDED_LOCK = 0x6D756700  # the first number of the advisory locks of guarded states
 _RECORD_LANGUAGE = "en"  # of summaries that are stored: readers of the record share one text
@@ -66,16 +66,16 @@ def perform_act(actor: Actor, act: Act, *, secret: object = None) -> Outcome:
 def perform_system_act(system: SystemActor, cls: type[Act], values: Mapping[str, object]) -> Any:
     """Read, check, record and carry out an act that no person does; what its execution returned.
 
-    Raises PermissionDenied unless `registry.ACTS_OF_SYSTEM` lists the act for the actor, and for an act that is due
-    for a second person unless the list of those that the operator does alone has it. Raises ActInputError for values
-    that no act has, RefusedError if the present state does not permit it.
+    Raises PermissionDenied unless `registry.ACTS_OF_SYSTEM` lists the act for the actor; for one of a class that
+    `registry.EXACT_ACTS` has, unless it is exactly the permitted one; for any other that is due for a second person.
+    Raises ActInputError for values that no act has, RefusedError if the present state does not permit it.
     """
     if cls not in ACTS_OF_SYSTEM[system]:
         raise PermissionDenied
     actor = system.actor()
     act = parse_act(cls, values, actor)
-    alone = bool(act.required_second())
-    if alone and (system, cls) not in DONE_ALONE:
+    alone, is_permitted = bool(act.required_second()), EXACT_ACTS.get((system, cls))
+    if alone if is_permitted is None else not is_permitted(act):
         raise PermissionDenied
     return _carry_out(actor, act, act.resource(), ActContext(actor.person, moments.now(), alone=alone))
 

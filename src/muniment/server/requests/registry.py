@@ -1,6 +1,6 @@
 """Every act in the service: those of people, those of no person; and the act that a stored text stands for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -69,6 +69,7 @@ from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvi
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.products.repository_acts import AddRepository, AddServerHookLog
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
+from muniment.server.requests.bootstrap import is_first_administrator
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
 from muniment.server.secrets.vault_acts import ChangeVault
 
@@ -158,7 +159,9 @@ ACTS_OF_SYSTEM: dict[SystemActor, tuple[type[Act], ...]] = {  # nothing else is 
     SystemActor.EXPIRY: (ExpireRole,),
     SystemActor.POLICY_BRANCH: (ImportPolicy,),
 }
-DONE_ALONE = frozenset({(SystemActor.OPERATOR, GrantRole)})  # due for a second person: of the first administrator
+EXACT_ACTS: dict[tuple[SystemActor, type[Act]], Callable[[Act], bool]] = {  # no other act of the class is permitted
+    (SystemActor.OPERATOR, GrantRole): is_first_administrator,
+}
 ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
 GUARDING_ACTS = tuple(act for act in ALL_ACTS if any(action.rule.second for action in act.actions))
 ACTS_BY_TAG = {act.tag(): act for act in ACTS_OF_PERSONS}
