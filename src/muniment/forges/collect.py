@@ -288,7 +288,7 @@ class ForgeCollector:
             return frozenset()
         asked = join_lines("git rev-list", [*tips, *(f"^{one}" for one in known if one)], GitError)
         options = ("--stdin", f"--max-count={history.LIMIT + 1}")
-        out = self._repository.run("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
+        out = self._repository.run_once("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
         found = out.decode("ascii").split()
         if len(found) > history.LIMIT:
             raise GitError(f"more than {history.LIMIT} commits belong to this change", "Bring it in smaller pieces.")

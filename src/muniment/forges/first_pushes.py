@@ -98,7 +98,7 @@ def reach_beyond(git: Repository, heads: Sequence[str], bases: Collection[str]) 
 def _list_beyond(git: Repository, heads: Sequence[str], bases: Collection[str], *options: Option) -> list[str]:
     asked = join_lines("git rev-list", [*heads, *(f"^{base}" for base in bases if base)], GitError)
     limits = ("--stdin", f"--max-count={LIMIT + 1}")
-    rows = git.run("rev-list", *options, *limits, input=asked, timeout=_WALK_SECONDS).decode("ascii").splitlines()
+    rows = git.run_once("rev-list", *options, *limits, input=asked, timeout=_WALK_SECONDS).decode("ascii").splitlines()
     if len(rows) > LIMIT:
         raise GitError(f"the branches hold more than {LIMIT} commits that were not merged", "Delete old branches.")
     return rows

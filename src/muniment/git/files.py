@@ -44,7 +44,7 @@ def changed(repository: Repository, bases: Sequence[str], head: str) -> tuple[Fi
     """
     found: dict[File, None] = {}
     for base in bases or (_empty_tree(repository.object_format),):
-        out = repository.run("diff-tree", *ARGUMENTS, values=(base, head), timeout=_DIFF_SECONDS)
+        out = repository.run_once("diff-tree", *ARGUMENTS, values=(base, head), timeout=_DIFF_SECONDS)
         for _, rows in diffs(iter(out.split(b"\0"))):
             found.update(dict.fromkeys(facts(rows, sizes(repository.objects, rows))))
     if len(found) > LIMIT:

@@ -80,7 +80,7 @@ def _walk(repository: Repository, base: str, head: str) -> tuple[list[str], set[
     """Ids of the commits, newest first, and those on the far side of the edge."""
     options = ("--topo-order", "--boundary", f"--max-count={LIMIT + 1}")
     values = [head, *([f"^{base}"] if base else [])]
-    rows = repository.run("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()
+    rows = repository.run_once("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()
     ids = [row for row in rows if row[0] != "-"]
     if len(ids) > LIMIT:
         raise GitError(f"the change has more than {LIMIT} commits", "Bring it in smaller pieces.")
@@ -101,7 +101,7 @@ def _relation(repository: Repository, base: str, head: str, edge: Collection[str
         return (), Update.CREATED
     if base in edge:
         return (base,), Update.FAST_FORWARD  # whatever lies beside it is behind it
-    out = repository.run("merge-base", "--all", values=(base, head), timeout=_WALK_SECONDS, codes=(0, 1))
+    out = repository.run_once("merge-base", "--all", values=(base, head), timeout=_WALK_SECONDS, codes=(0, 1))
     bases = tuple(sorted(out.decode("ascii").split()))
     return bases, Update.REWOUND if bases == (head,) else Update.DIVERGED
 

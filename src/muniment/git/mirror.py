@@ -22,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from muniment.errors import GitError, ParseError
+from muniment.git import answers
 from muniment.git.repository import Repository
 from muniment.git.run import refusal, run
 from muniment.programs.addresses import Scheme, hide_credentials, parse_address
@@ -79,6 +80,7 @@ class Mirror:
             "submodule.recurse": "false",
             **({"http.sslCAInfo": known} if known else {}),
         }
+        self._unmoved: dict[str, str] = {}  # refs that the last fetch found here as they are over there
         lines = [f"{name}: {value}" for name, value in header.items()]
         self._secrets = [value for value in header.values() if value]
         if hide_credentials(proxy) != proxy:
@@ -105,6 +107,7 @@ class Mirror:
         they are gone. `gathered` are folders whose refs only grow: nobody over there can take back what was seen here.
         `commits` are fetched by their ids, whatever points to them, and kept. Raises GitError if a ref cannot be had.
         """
+        self._unmoved = {}
         self._resume_first_copy()
         wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
         there = self.listed((*refs, *gathered)) if refs or gathered else {}
@@ -118,8 +121,16 @@ class Mirror:
         moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
         grown = [f"{ref}:{ref}" for ref in there.keys() - followed if here.get(ref) != there[ref]]
         self._brought(moved, [*grown, *(f"{commit}:{RETAINED}{commit}" for commit in missing)])
+        self._unmoved = {ref: here[ref] for ref in followed if here.get(ref) == there[ref]}
         self._hold(commit for commit in wanted if commit not in missing and RETAINED + commit not in here)
         return frozenset(self._missing(missing))
+
+    def value_of(self, ref: str) -> str:
+        """Where a followed ref has been since the last fetch, "" if there is none."""
+        if ref not in self._unmoved:
+            with self.open() as repository:
+                return repository.refs(ref).get(ref, "")
+        return self._unmoved[ref]
 
     def listed(self, refs: Sequence[str]) -> dict[str, str]:
         """Which of these refs there are over there, with their values."""
@@ -130,8 +141,7 @@ class Mirror:
 
     def complete(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Fetch the large files by which the commits of each pair differ. What cannot be had stays missing."""
-        made = os.stat(self.folder / "config")  # written when the copy was, and not since
-        here = (made.st_ino, made.st_mtime_ns)
+        here = answers.identify_copy(str(self.folder))
         new_ones = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and (here, *pair) not in _COMPLETE]
         if not new_ones:
             return
@@ -234,7 +244,7 @@ class Mirror:
     def _begin_anew(self) -> None:
         for name in ("objects", "refs"):
             shutil.rmtree(self.folder / name)
-        for file in (self.folder / "shallow", self.folder / "packed-refs"):
+        for file in (self.folder / "shallow", self.folder / "packed-refs", self.folder / "config"):
             file.unlink(missing_ok=True)
         self._made()
 
@@ -334,7 +344,7 @@ def _incomplete() -> GitError:
     return GitError("the first copy of the repository is not complete", "The next fetch goes on with it.")
 
 
-_Pair = tuple[tuple[int, int], str, str]  # a copy, and two commits
+_Pair = tuple[answers.Copy | None, str, str]  # a copy, and two commits
 # Those that have every file by which they differ: a copy forgets nothing.
 _COMPLETE: OrderedDict[_Pair, None] = OrderedDict()
 _MOST_COMPLETE = 10_000

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct
 
 from muniment.errors import GitError
+from muniment.git import answers
 from muniment.programs.process import Child
 
 SIZE_LIMIT = 1 << 20
@@ -37,22 +38,26 @@ class Entry(NamedTuple):
 class Objects:
     """The objects of one repository, by id, or by anything else that `git cat-file` takes there."""
 
-    def __init__(self, start: Callable[[], Child], object_format: str) -> None:
-        """`start` starts a `cat-file --batch-command --buffer`; it is called when first needed."""
+    def __init__(self, start: Callable[[], Child], object_format: str, copy: answers.Copy | None = None) -> None:
+        """`start` starts a `cat-file --batch-command --buffer`; it is called when first needed.
+
+        `copy` tells one of our own copies, whose objects are kept in memory as far as they are small.
+        """
         self._start = start
+        self._copy = copy
         self._format = object_format
         self._child: Child | None = None
 
     def read(self, spec: str, limit: int = SIZE_LIMIT) -> Object | None:
         """One object, None if there is no such. Raises GitError if larger than `limit` bytes or corrupt."""
-        return self._answers("contents", [spec], lambda child: self._object(child, limit))[0]
+        return self.read_many([spec], limit)[0]
 
     def read_many(self, ids: Sequence[str], limit: int = SIZE_LIMIT) -> list[Object | None]:
         """Like `read` for each of `ids`, in that order. Raises GitError if they have more than TOTAL_LIMIT bytes."""
         found: list[Object | None] = []
         total = 0
         for at in range(0, len(ids), _SLICE):
-            found += self._answers("contents", ids[at : at + _SLICE], lambda child: self._object(child, limit))
+            found += self._contents(ids[at : at + _SLICE], limit)
             total += sum(len(one.data) for one in found[at:] if one is not None)
             if total > TOTAL_LIMIT:
                 raise GitError(
@@ -60,12 +65,37 @@ class Objects:
                 )
         return found
 
+    def _contents(self, specs: Sequence[str], limit: int) -> list[Object | None]:
+        kept = {spec: self._kept(spec, limit) for spec in specs}
+        asked = [spec for spec in specs if kept[spec] is None]
+        told = iter(self._answers("contents", asked, lambda child: self._object(child, limit)) if asked else ())
+        found = [kept[spec] or next(told) for spec in specs]
+        for spec, one in zip(specs, found, strict=True):
+            if self._copy is not None and one is not None and kept[spec] is None and answers.names_objects(spec):
+                answers.keep_answer(self._copy, spec, one, len(one.data))
+        return found
+
+    def _kept(self, spec: str, limit: int = SIZE_LIMIT) -> Object | None:
+        found = answers.find_answer(self._copy, spec, Object) if self._copy is not None else None
+        return found if found is not None and len(found.data) <= limit else None
+
     def sizes(self, ids: Sequence[str]) -> list[int | None]:
         """The size of each object in bytes, None where there is no such."""
         return self._answers("info", ids, lambda child: _info(child)[1])
 
     def kinds(self, ids: Sequence[str]) -> list[str]:
         """The kind of each object, "" where there is no such. Nothing is read of them."""
+        if self._copy is None:
+            return self._kinds(ids)
+        kept = {one: answers.find_answer(self._copy, ("kind", one), str) for one in ids}
+        asked = [one for one, kind in kept.items() if kind is None]
+        told = dict(zip(asked, self._kinds(asked) if asked else (), strict=True))
+        for one, kind in told.items():
+            if kind and answers.names_objects(one):
+                answers.keep_answer(self._copy, ("kind", one), kind, len(kind))
+        return [kept[one] or told[one] for one in ids]
+
+    def _kinds(self, ids: Sequence[str]) -> list[str]:
         return self._answers("info", ids, lambda child: _info(child)[0])
 
     def entries(self, spec: str, limit: int = SIZE_LIMIT) -> dict[bytes, Entry] | None:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import IO
 
 from muniment.errors import GitError, UsageError
+from muniment.git import answers
 from muniment.git.objects import Objects
 from muniment.git.run import Child, refusal, run
 from muniment.git.throwaway import Throwaway
@@ -62,7 +63,8 @@ class Repository:
         index = {"core.multiPackIndex": "true" if ours else "false"}
         self._environment = git_environment_in_place({"GIT_DIR": git_dir}, index)
         self.throwaway = Throwaway(object_directories, object_format, indexed=ours)
-        self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format)
+        self._copy = answers.identify_copy(git_dir) if ours and not shallow else None
+        self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format, self._copy)
 
     @classmethod
     def open(cls, path: str, object_directories: tuple[str, ...] = ()) -> "Repository":
@@ -169,6 +171,24 @@ class Repository:
         if finished.code not in codes or finished.err:
             raise self._refusal(verb, finished.err)
         return finished.out
+
+    def run_once(
+        self,
+        verb: str,
+        *options: Option,
+        values: Sequence[str] = (),
+        input: bytes = b"",
+        timeout: float = 20,
+        codes: Collection[int] = (0,),
+    ) -> bytes:
+        """`run` for a question about commits: in a copy of ours git is asked once, if it names them by full ids."""
+        named = (*values, *input.decode("utf-8", "surrogateescape").split("\n"))
+        copy = self._copy if answers.names_objects(*filter(None, named)) else None
+        return answers.answer_once(
+            copy,
+            (verb, options, tuple(values), input),
+            lambda: self.run(verb, *options, values=values, input=input, timeout=timeout, codes=codes),
+        )
 
     def start(self, verb: str, *options: Option, timeout: float = 20, stdin: IO[bytes] | None = None) -> Child:
         """The same, but running: a child to talk with, or one that reads `stdin`."""

@@ -58,8 +58,7 @@ def bring(forge: Forge, mirror: Mirror, reading: Reading) -> str:
 
 def tip_of(mirror: Mirror, ref: str) -> str:
     """Where a branch was when it was fetched. Raises GitError if there is none."""
-    with mirror.open() as git:
-        tip = git.refs(ref).get(ref, "")
+    tip = mirror.value_of(ref)
     if not tip:
         raise GitError(f"there is no branch {ref} at the forge", "Point the change at a branch that is there.")
     return tip
