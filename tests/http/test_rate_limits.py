@@ -103,6 +103,10 @@ def limiter(store: MemoryStore, resource: str = "rest", clock: list[float] | Non
     return Limiter(store, resource, lambda: (clock or [NOW])[0])
 
 
+def update(one: Limiter, headers: dict[str, str]) -> None:
+    one.update(headers, one.check("https://forge.test"))
+
+
 def is_open(one: Limiter) -> bool:
     try:
         one.check("https://forge.test")
@@ -186,9 +190,9 @@ def test_why_a_server_is_not_asked_is_kept(headers: dict[str, str], reason: Refu
 
 def test_what_an_answer_tells_of_the_limit_is_kept_by_resource() -> None:
     store = MemoryStore()
-    limiter(store, "rest").update(lowered(LEFT))
-    limiter(store, "graphql").update({"x-ratelimit-remaining": "7"})
-    limiter(store, "graphql").update({})
+    update(limiter(store, "rest"), lowered(LEFT))
+    update(limiter(store, "graphql"), {"x-ratelimit-remaining": "7"})
+    update(limiter(store, "graphql"), {})
     assert (limiter(store, "rest").current().left, limiter(store, "graphql").current().left) == (4999, 7)
 
 

@@ -23,7 +23,7 @@ from muniment.http.connections import Connection, Response
 from muniment.http.deadlines import Deadline
 from muniment.http.headers import write_request
 from muniment.http.proxies import Proxy, select_proxy
-from muniment.http.rate_limits import Limiter, is_refusal, seconds_until, seconds_until_retry
+from muniment.http.rate_limits import Limiter, RateLimit, is_refusal, seconds_until, seconds_until_retry
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SAFE = ("GET", "HEAD", "LIST")
@@ -145,10 +145,9 @@ class Client:
         limit = deadline or Deadline(self._seconds)
         path = resolve_target(self.address, target)
         for _ in range(self._redirects + 1):
-            if self._limiter is not None:
-                self._limiter.check(self.address.origin)
+            before = self._limiter.check(self.address.origin) if self._limiter is not None else None
             response = self._exchange(method, path, body, headers, limit, again=again or method in _SAFE)
-            self._read_limits(response)
+            self._read_limits(response, before)
             if response.status not in _REDIRECTS:
                 return response
             if method != "GET" or not self._redirects:
@@ -156,12 +155,12 @@ class Client:
             path = resolve_redirect(self.address, path, response.headers.get("location", ""))
         raise redirection(self.address)
 
-    def _read_limits(self, response: Response) -> None:
+    def _read_limits(self, response: Response, before: RateLimit | None) -> None:
         """Raises HttpError (RATE_LIMITED) for an answer that says so."""
         if is_refusal(response.status, response.headers, response.body):
             raise (self._limiter or Limiter()).refuse(self.address.origin, response.headers)
-        if self._limiter is not None:
-            self._limiter.update(response.headers)
+        if self._limiter is not None and before is not None:
+            self._limiter.update(response.headers, before)
 
     def _exchange(
         self,

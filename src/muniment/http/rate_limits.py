@@ -102,16 +102,19 @@ class Limiter:
         """The limit of this resource as last told."""
         return self.all_limits().get(self._resource, RateLimit())
 
-    def check(self, origin: str) -> None:
-        """Raises HttpError (RATE_LIMITED) while a refusal holds."""
+    def check(self, origin: str) -> RateLimit:
+        """The limit of this resource as last told. Raises HttpError (RATE_LIMITED) while a refusal holds."""
         limits, now = self._store.load(), _moment(self._clock())
         again = max(limits.get(name, RateLimit()).again_at for name in (ALL, self._resource))
         if again > now:
             raise refusal(origin, again)
+        return limits.get(self._resource, RateLimit())
 
-    def update(self, headers: Mapping[str, str]) -> None:
-        """Keep what an answer says of the limit."""
-        before = self.current()
+    def update(self, headers: Mapping[str, str], before: RateLimit) -> None:
+        """Keep what an answer says of the limit. `before` is what was known when the request was sent.
+
+        A refusal that came meanwhile stays: no store replaces one by none.
+        """
         told = read_headers(headers, before, self._clock())
         if told != before:
             self._store.save(self._resource, told)
