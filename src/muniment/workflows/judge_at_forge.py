@@ -9,7 +9,7 @@
 - What fails is raised, to be tried again. Nothing that fails leaves a yes behind that no reading gave.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -81,8 +81,11 @@ class Keeper(Protocol):
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context; in a shared one for all with that head."""
 
-    def shared(self, context: str) -> tuple[str, ...]:
-        """The contexts that the forge demands of this one's branch besides: a rule for several branches has but one."""
+    def standing_everywhere(self, head: str, context: str) -> Mapping[str, tuple[Status, ...]]:
+        """The same in that context, and in each that the forge demands of its branch besides.
+
+        A rule for several branches has but one.
+        """
 
     def alone(self, head: str) -> AbstractContextManager[None]:
         """While it lasts, nobody else shows anything on that head."""
@@ -154,8 +157,8 @@ class Judging:
     def show_last(self, head: str, status: Status) -> None:
         """Show a status on the head of a merged change, unless an open change has that head too."""
         with self._keeper.alone(head):
-            for place in (status.context, *self._keeper.shared(status.context)):
-                if not self._keeper.standing(head, place):
+            for place, standing in self._keeper.standing_everywhere(head, status.context).items():
+                if not standing:
                     self._say(head, structs.replace(status, context=place))
 
     def look_at_group(
@@ -211,9 +214,9 @@ class Judging:
     def _show(self, head: str, context: str, more: tuple[Status, ...] = ()) -> None:
         """Show what stands on a head, and `more` that does, in each context in which the branch's rule asks for it."""
         with self._keeper.alone(head):
-            for place in (context, *self._keeper.shared(context)):
+            for place, standing in self._keeper.standing_everywhere(head, context).items():
                 here = tuple(structs.replace(status, context=place) for status in more)
-                status = worst((*here, *self._keeper.standing(head, place)))
+                status = worst((*here, *standing))
                 if status is not None and status != self._keeper.shown(head, place):
                     self._say(head, status)
 
@@ -259,9 +262,9 @@ class Judging:
         was merged keeps its `last` verdict.
         """
         with self._keeper.alone(head):
-            for place in (context, *self._keeper.shared(context)):
+            for place, standing in self._keeper.standing_everywhere(head, context).items():
                 shown = self._keeper.shown(head, place)
-                if self._keeper.standing(head, place):
+                if standing:
                     continue
                 if last is not None:
                     self._say(head, structs.replace(last, context=place))

@@ -352,8 +352,8 @@ class MemoryKeeper:
         found = [row.status for row in rows if row.status is not None and (shared or row.context == context)]
         return tuple(structs.replace(status, context=context) for status in found)
 
-    def shared(self, context: str) -> tuple[str, ...]:
-        return self.demanded.get(context, ())
+    def standing_everywhere(self, head: str, context: str) -> dict[str, tuple[Status, ...]]:
+        return {place: self.standing(head, place) for place in (context, *self.demanded.get(context, ()))}
 
     @contextlib.contextmanager
     def alone(self, head: str) -> Iterator[None]:

@@ -48,7 +48,8 @@ def lines(git: Git, judgement: Judgement) -> Lines:
 def keep(change: Change, head: str, found: Lines) -> None:
     """For its page, while it is open."""
     values = {"head": head, "topics": list(found.topics), "lines": found.text}
-    SecurityAttention.objects.update_or_create(change=change, defaults=values)
+    if not SecurityAttention.objects.filter(change=change, **values).exists():
+        SecurityAttention.objects.update_or_create(change=change, defaults=values)
 
 
 def sensitive(judgement: Judgement) -> tuple[str, ...]:

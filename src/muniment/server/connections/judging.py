@@ -120,8 +120,13 @@ class Court:
         if new is not None:
             record_statements(change, judged.judgement, new)
         attention.keep(change, reading.change.head, lines)
-        note_inputs(row, reading, judged)
-        _measure(row, reading, denied=new is not None and told.decision is Outcome.DENY, excepted=_excepted(told))
+        denied = new is not None and told.decision is Outcome.DENY
+        row.save(
+            update_fields=[
+                *_note_inputs(row, reading, judged),
+                *_measure(row, reading, denied=denied, excepted=_excepted(told)),
+            ]
+        )
         address = status_page_of(row)
         return Verdict(
             telling_forge.verdict(told, context_for(reading.change.target), address),
@@ -136,8 +141,8 @@ class Court:
         )
 
 
-def note_inputs(row: ForgeChange, reading: Reading, judged: "Judged") -> None:
-    """Keep which inputs the evaluation rests on, to find out later whether they are other ones."""
+def _note_inputs(row: ForgeChange, reading: Reading, judged: "Judged") -> list[str]:
+    """Note which inputs the evaluation rests on, to find out later whether they are other ones. The fields to save."""
     read = judged.judgement.facts.items()
     row.reads_checks = kinds.TEST_RUNS.name in read
     row.reviews_digest, row.writers = "", []
@@ -145,7 +150,7 @@ def note_inputs(row: ForgeChange, reading: Reading, judged: "Judged") -> None:
         row.reviews_digest = canonical.digest_of(standing(reading.reviews.value))
     if kinds.APPROVALS.name in read:
         row.writers = [[one.id, one.login] for one in judged.writers]
-    row.save(update_fields=["reads_checks", "reviews_digest", "writers"])
+    return ["reads_checks", "reviews_digest", "writers"]
 
 
 def _opened(row: ForgeChange) -> Change:
@@ -255,8 +260,8 @@ def _excepted(told: object) -> bool:
     return any(one.exception for one in getattr(told, "results", ()))
 
 
-def _measure(row: ForgeChange, reading: Reading, *, denied: bool, excepted: bool) -> None:
-    """For the page about friction: moments and numbers of the change, of nobody."""
+def _measure(row: ForgeChange, reading: Reading, *, denied: bool, excepted: bool) -> list[str]:
+    """Note moments and numbers of the change, of nobody, for the page about friction. The fields to save."""
     given = reading.reviews.value if not isinstance(reading.reviews, Unknown) else ()
     yes = [review for review in given if review.said is Said.APPROVED and not review.dismissed]
     row.last_approved_at = max((moments.read(review.at) for review in yes), default=row.last_approved_at)
@@ -264,4 +269,4 @@ def _measure(row: ForgeChange, reading: Reading, *, denied: bool, excepted: bool
     row.reapproval_count = len(people) - len(set(people))
     row.denial_count += denied
     row.excepted_denial_count = row.denial_count if excepted and not denied else row.excepted_denial_count
-    row.save(update_fields=["last_approved_at", "reapproval_count", "denial_count", "excepted_denial_count"])
+    return ["last_approved_at", "reapproval_count", "denial_count", "excepted_denial_count"]

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,10 @@ from muniment.workflows.judge_at_forge import Due, Verdict
 from muniment.workflows.reconcile_forge import Kept
 
 HEADS = "refs/heads/"
+_OPENED = (
+    *("change", "status", "head", "status_context", "forge_updated_at", "url"),
+    *("opened_at", "merge_commit", "merged_at"),
+)
 _LATELY = timedelta(minutes=10)  # that a delivery is asked about when its change is read
 _JUST_NOW = timedelta(minutes=1)  # in which a forge's answers may lag behind its deliveries
 _QUEUED = timedelta(days=1)  # that a group stands in a queue at most
@@ -81,7 +85,7 @@ class PostgresKeeper:
             )
             row.opened_at = row.opened_at or _moment(change.opened)
             row.merge_commit, row.merged_at = "", None
-            row.save()
+            row.save(update_fields=_OPENED)
 
     def judged(self, change: shapes.Change, verdict: Verdict, since: str) -> bool:
         """This stands for it now, and the reading that was due `since` then is so no more.
@@ -131,17 +135,33 @@ class PostgresKeeper:
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context; in a shared one for all with that head."""
+        return self._standing(head, (context,), self._demanded())[context]
+
+    def standing_everywhere(self, head: str, context: str) -> dict[str, tuple[Status, ...]]:
+        """The same in that context, and in each that the forge demands of its branch besides.
+
+        A rule for several branches has but one.
+        """
+        demanded = self._demanded()
+        return self._standing(head, (context, *demanded.get(ref_of(context), ())), demanded)
+
+    def _standing(
+        self, head: str, contexts: Sequence[str], demanded: Mapping[str, Sequence[str]]
+    ) -> dict[str, tuple[Status, ...]]:
+        shared = {context for others in demanded.values() for context in others}
         rows = ForgeChange.objects.filter(repository=self._repository, head=head, status__isnull=False)
-        if not self._is_shared(context):
-            rows = rows.filter(status_context=context)
-        return tuple(structs.replace(_read(row.status), context=context) for row in rows.order_by("number"))
+        found = list(rows.order_by("number").values_list("status_context", "status"))
+        return {
+            context: tuple(
+                structs.replace(_read(status), context=context)
+                for own, status in found
+                if own == context or context in shared
+            )
+            for context in contexts
+        }
 
-    def shared(self, context: str) -> tuple[str, ...]:
-        """The contexts that the forge demands of this one's branch besides: a rule for several branches has but one."""
+    def _shared(self, context: str) -> tuple[str, ...]:
         return self._demanded().get(ref_of(context), ())
-
-    def _is_shared(self, context: str) -> bool:
-        return any(context in others for others in self._demanded().values())
 
     def _demanded(self) -> dict[str, tuple[str, ...]]:
         """For each branch, the contexts of ours that its rule demands beside its own, as the forge was last read."""
@@ -156,8 +176,9 @@ class PostgresKeeper:
 
     def shown(self, head: str, context: str) -> Status | None:
         """What the forge surely shows there; None if that is not known."""
-        found = PostedStatus.objects.filter(repository=self._repository, head=head, context=context).first()
-        return _read(found.status) if found is not None and found.status is not None else None
+        found = PostedStatus.objects.filter(repository=self._repository, head=head, context=context)
+        status = next(iter(found.values_list("status", flat=True)), None)  # there is one at most
+        return _read(status) if status is not None else None
 
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         """It is about to be shown, or, `sure`, the forge said that it is."""
@@ -195,7 +216,7 @@ class PostgresKeeper:
         """The contexts in which something stands on that head."""
         rows = ForgeChange.objects.filter(repository=self._repository, head=head, status__isnull=False)
         own = set(rows.values_list("status_context", flat=True))
-        return sorted(own.union(*map(self.shared, own)))
+        return sorted(own.union(*map(self._shared, own)))
 
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""

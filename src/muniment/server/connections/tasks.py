@@ -62,8 +62,9 @@ def read_change(repository: int, number: int) -> None:
         with following(row.connection):
             Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
     finally:
-        _look_at_groups(repository, number, keeper)
-    found = ForgeChange.objects.select_related("change__decision").get(repository=repository, number=number)
+        found = _look_at_groups(repository, number, keeper)
+    if found is None:
+        return
     if found.change is not None and found.change.state == Change.State.MERGED:
         soon("read-branch-updates", repository=repository)
     elif seconds := _again_in(found.change) or (keeper.crowded(number) and _SETTLED):
@@ -265,13 +266,17 @@ def _again_in(change: Change | None) -> int:
     return min(_LONGEST, max(since, growing))
 
 
-def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> None:
-    """A change that is not allowed, or not any more, may be in a group that is green: have those looked at again."""
-    row = ForgeChange.objects.select_related("change").filter(repository=repository, number=number).first()
+def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> ForgeChange | None:
+    """A change that is not allowed, or not any more, may be in a group that is green: have those looked at again.
+
+    The change as it stands now, None if it was never heard of.
+    """
+    row = ForgeChange.objects.select_related("change__decision").filter(repository=repository, number=number).first()
     if row is None or row.change is None or row.status is None or row.status["saying"] == Saying.ALLOWED.value:
-        return
+        return row
     for head in keeper.green_groups(row.status_context):
         first("read-merge-group", repository=repository, target=row.change.target, head=head, again=True)
+    return row
 
 
 def _connected(repository: int) -> RepositoryLink | None:
