@@ -12,7 +12,7 @@ from muniment.controls.control import Case
 from muniment.facts import kinds
 from muniment.facts.change import Commit, ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.people import People
+from muniment.facts.people import Machine, People
 from muniment.facts.pipeline import Runs
 from muniment.facts.statements import Approval, ReviewAction, Signature
 from muniment.forges.collect import ForgeCollector
@@ -220,6 +220,46 @@ def test_whoever_a_forge_says_applied_a_suggestion_is_a_contributor(world: World
         ForgeHand("", ACCOUNTS["carol"], ContributorRole.RESOLVER),
     )
     assert world.review(world.reading(hands=Known(told))).counted == {}
+
+
+AGENT = Account("50", "agent")
+WITH_AGENT = People(
+    PEOPLE.persons, (Machine("agent", ("agent@example.test",), (), ("hub/agent",), needs_requester=True),)
+)
+
+
+def asked_agent(world: World, *told: ForgeHand, pushed: str = T, opener: str = "ada") -> code_review.CodeReview:
+    """The review of what a machine wrote that people ask, pushed at that moment."""
+    made = world.repo.commit({"a": "5\n"}, on="machine", parents=["main"], author="Agent <agent@example.test>")
+    world.head = made
+    moves = (Move(world.base, made, (made,), False, Known(AGENT), pushed),)
+    reading = world.reading(moves=Known(moves), hands=Known(told), change=world.change(opener=ACCOUNTS[opener]))
+    return world.review(reading, people=WITH_AGENT)
+
+
+def test_whoever_asked_a_declared_machine_cannot_approve_and_without_one_nobody_can_tell(world: World) -> None:
+    assert [one.because for one in asked_agent(world).strangers] == [ContributorRole.REQUESTER]
+    told = ForgeHand("", ACCOUNTS["bob"], ContributorRole.REQUESTER, AGENT)
+    review = asked_agent(world, told)
+    assert (review.strangers, set(review.counted)) == ((), {"carol"})
+    by_name = ForgeHand("", ACCOUNTS["carol"], ContributorRole.REQUESTER, Account("", "Agent"))
+    assert set(asked_agent(world, told, by_name).counted) == set()
+
+
+def test_what_was_pushed_before_a_comment_was_not_asked_for_by_it(world: World) -> None:
+    told = ForgeHand("", ACCOUNTS["bob"], ContributorRole.REQUESTER, AGENT, "2026-11-24T07:59:59.000000Z")
+    assert asked_agent(world, told).strangers == ()
+    for at in (T, "2026-11-24T09:00:00.000000Z"):
+        review = asked_agent(world, structs.replace(told, at=at))
+        assert [one.because for one in review.strangers] == [ContributorRole.REQUESTER], at
+
+
+def test_asking_a_person_or_a_machine_that_did_nothing_makes_nobody_a_contributor(world: World) -> None:
+    told = (
+        ForgeHand("", ACCOUNTS["bob"], ContributorRole.REQUESTER, ACCOUNTS["ada"]),
+        ForgeHand("", ACCOUNTS["carol"], ContributorRole.REQUESTER, AGENT),
+    )
+    assert set(world.review(world.reading(hands=Known(told)), people=WITH_AGENT).counted) == {"bob", "carol"}
 
 
 @pytest.mark.parametrize("verified", [True, False])

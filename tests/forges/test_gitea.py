@@ -15,12 +15,12 @@ from muniment.decision.decision import Outcome
 from muniment.errors import ForgeCode, ForgeError, GitError
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.events import Happened
-from muniment.forges.gitea import moves, rules
+from muniment.forges.gitea import moves, rules, timeline
 from muniment.forges.gitea.client import Gitea, account, place
 from muniment.forges.gitea.collect import GiteaReader, _own
 from muniment.forges.gitea.listen import GiteaListener
 from muniment.forges.rules import Wanted
-from muniment.forges.shapes import Ability, ForgeCommit, Vendor
+from muniment.forges.shapes import Ability, Account, ForgeCommit, Vendor
 from muniment.forges.statuses import Saying, context_for
 from muniment.git import signatures
 from tests.support.forges.acting import GiteaActing
@@ -149,6 +149,25 @@ def test_a_rule_that_the_forge_did_not_take_is_an_error(vendor: Vendor) -> None:
         if asked[name]:
             with pytest.raises(ForgeError, match="left some of the rule"):
                 rules.certain({"rule_name": "main", **without}, asked)
+
+
+def test_who_asked_whom_is_read_from_assignments_and_comments() -> None:
+    bob, agent, at = {"id": 2, "login": "bob"}, {"id": 9, "login": "agent"}, "2026-11-24T08:00:00Z"
+    rows: list[dict[str, Any]] = [
+        {"type": "assignees", "user": bob, "assignee": agent, "removed_assignee": False, "created_at": at},
+        {"type": "assignees", "user": bob, "assignee": agent, "removed_assignee": True, "created_at": at},
+        {"type": "comment", "user": bob, "body": "@agent make it faster, mail a@b.example", "created_at": at},
+        {"type": "comment", "user": agent, "body": "@agent is me", "created_at": at},
+        {"type": "comment", "user": bob, "body": None, "created_at": at},
+        {"type": "review", "user": bob, "body": "@agent", "created_at": at},
+    ]
+    found = timeline.requests(rows, "where")
+    assert [(one.by.login, one.asked, one.at) for one in found] == [
+        ("bob", Account("9", "agent"), ""),
+        ("bob", Account("", "agent"), "2026-11-24T08:00:00.000000Z"),
+    ]
+    with pytest.raises(ForgeError):
+        timeline.requests([{"type": "comment", "user": bob, "body": "@agent"}], "where")
 
 
 def test_what_a_rule_holds_beyond_is_kept_and_nothing_weaker_is_asked_for() -> None:

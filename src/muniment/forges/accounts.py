@@ -92,5 +92,9 @@ class Accounts:
             return self.identity(Account("", named["login"]))
         return self.identity(self._proven[identity]) if identity in self._proven else identity
 
+    def holder_of(self, identity: str) -> Person | Machine | None:
+        """Whose an identity is; None if nobody is known to own it."""
+        return self._holder(identity)
+
     def _holder(self, identity: str) -> Person | Machine | None:
         return self._people.by_identity.get(identity)

@@ -118,7 +118,21 @@ class ForgeCollector:
     def _hands(self) -> hands.Hands:
         reading = self._reading
         own = reading.own_commits.value if isinstance(reading.own_commits, Known) else ()
-        return hands.Hands(self._accounts, self._name, reading.change, _known(reading.hands), own)
+        moves = reading.moves.value if isinstance(reading.moves, Known) else ()
+        pushers = [move.who.value for move in moves if isinstance(move.who, Known)]
+        told = _known(reading.hands)
+        return hands.Hands(self._accounts, self._name, reading.change, told, own, pushers, lambda: self._pushed_at)
+
+    @cached_property
+    def _pushed_at(self) -> dict[str, str]:
+        """The moment of the push to the change's own branch that brought each commit first. Raises GitError."""
+        found: dict[str, str] = {}
+        for move in _known(self._reading.moves):
+            there = self._there([move.new] if move.new else [])
+            reached = self._beyond(there, [self._reading.change.base]) if there else frozenset()
+            for commit in (*move.commits, *reached):
+                found.setdefault(commit, move.at)
+        return found
 
     def _commits(self, revision: Revision) -> tuple[Commit, ...]:
         return tuple(

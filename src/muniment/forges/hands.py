@@ -13,7 +13,7 @@ from msgspec import structs
 
 from muniment.facts.change import Commit, Contributor, ContributorRole, Push, Pushes
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.people import FORGE, email_identity
+from muniment.facts.people import FORGE, Machine, email_identity
 from muniment.forges.accounts import Accounts
 from muniment.forges.first_pushes import FirstPush
 from muniment.forges.shapes import Account, Change, ForgeCommit, ForgeHand, Move
@@ -31,20 +31,51 @@ class Hands:
         change: Change,
         told: Iterable[ForgeHand],
         own: Iterable[ForgeCommit],
+        pushers: Iterable[Account] = (),
+        pushed_at: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`name` of the forge's own identity; `told` and `own` are those of the reading."""
+        """`name` of the forge's own identity; `told` and `own` are those of the reading.
+
+        `pushers` pushed to the change's branch; `pushed_at` gives the moment at which each commit came there first.
+        """
         self._accounts = accounts
+        self._pushed_at = pushed_at
+        self._at_work = {accounts.identity(one) for one in (change.opener, *pushers)}
         self._forge = f"{FORGE}:{name}"
         self._opener = Contributor(accounts.identity(change.opener), ContributorRole.OPENER)
         self._own = {commit.id: email_identity(commit.committer) for commit in own}
         self._told: dict[str, list[Contributor]] = {}
+        self._requests: list[ForgeHand] = []
         for hand in told:
+            if hand.asked is not None:
+                self._requests += [hand] if self._is_machine(hand.asked) else []
+                continue
             self._told.setdefault(hand.commit, []).append(Contributor(accounts.identity(hand.by), hand.because))
 
     def mapped(self, commit: Commit) -> Commit:
         """The commit with its addresses as the forge understands them, and the hands that it tells of this one."""
         hands = [self._hand(commit.id, hand) for hand in commit.contributors] + self._told.get(commit.id, [])
+        by = {hand.identity for hand in hands} | self._at_work if self._requests else set()
+        hands += [
+            Contributor(self._accounts.identity(request.by), request.because)
+            for request in self._requests
+            if request.asked is not None and self._is_made_by(request.asked, by) and self._is_later(commit.id, request)
+        ]
         return structs.replace(commit, contributors=tuple(dict.fromkeys(hands)))
+
+    def _is_machine(self, asked: Account) -> bool:
+        return asked.machine or isinstance(self._accounts.holder(asked), Machine)
+
+    def _is_made_by(self, asked: Account, identities: Collection[str]) -> bool:
+        """Whether that machine is one of these, by whichever of its accounts or addresses."""
+        holder = self._accounts.holder(asked)
+        if holder is None:
+            return self._accounts.identity(asked) in identities
+        return any(self._accounts.holder_of(identity) is holder for identity in identities)
+
+    def _is_later(self, commit: str, request: ForgeHand) -> bool:
+        """Whether a commit was pushed after a request. What nobody knows when it was pushed was not asked for by it."""
+        return not request.at or self._pushed_at().get(commit, "") > request.at
 
     def opened(self, commit: Commit) -> Commit:
         """The same for the newest commit of a change, which bears what is said of all of it."""

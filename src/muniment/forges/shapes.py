@@ -202,14 +202,17 @@ class StandingReviews(Struct, frozen=True):
 
 
 class ForgeHand(Struct, frozen=True):
-    """A hand that only the forge knows of: who applied a suggestion, resolved a conflict, asked a bot.
+    """A contributor whom only the forge tells: who applied a suggestion, resolved a conflict, asked a machine.
 
-    `commit` is "" where it is the whole change.
+    `commit` is "" where it is the whole change. `asked` is the account that was asked: the request counts only for
+    commits of a machine, and, if `at` is not "", for those alone that were pushed after that moment.
     """
 
     commit: str
     by: Account
     because: ContributorRole
+    asked: Account | None = None
+    at: str = ""
 
 
 class ForgeCommit(Struct, frozen=True):

@@ -99,7 +99,10 @@ class GitHubChanges(Faulty):
 
     def comments(self, request: Request) -> Reply:
         change = self.world.changes[int(request.found[1])]
-        rows = [{"id": one.id, "user": shown.user(one.by), "body": one.text} for one in change.comments]
+        rows = [
+            {"id": one.id, "user": shown.user(one.by), "body": one.text, "created_at": one.at}
+            for one in change.comments
+        ]
         return self.may(request, "pull_requests") or self.listed(request, rows)
 
     def review_comments(self, request: Request) -> Reply:

@@ -30,6 +30,7 @@ from muniment.forges.shapes import (
     Change,
     Check,
     ForgeCommit,
+    ForgeHand,
     Group,
     Listed,
     Merging,
@@ -130,7 +131,7 @@ class GiteaReader:
             moves=learnt(lambda: self._moves(repository, found, events)),
             retargets=learnt(lambda: self._retargets(repository, number, events)),
             reviews=given,
-            hands=Known(()),  # who applies a suggestion or resolves a conflict pushes a commit of their own
+            hands=learnt(lambda: self._requests(repository, number, events)),
             own_commits=learnt(lambda: value(made).own),
             writers=learnt(lambda: self._writers(repository, value(given))),
             checks=NOT_ASKED,
@@ -221,6 +222,10 @@ class GiteaReader:
     def _retargets(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:
         rows: Rows = value(events)
         return timeline.retargets(rows, place(repository.path, "issues", number, "timeline"))
+
+    def _requests(self, repository: Repo, number: int, events: Maybe[Rows]) -> tuple[ForgeHand, ...]:
+        rows: Rows = value(events)
+        return timeline.requests(rows, place(repository.path, "issues", number, "timeline"))
 
     def _merging(self, repository: Repo, number: int, events: Maybe[Rows]) -> Merging:
         rows: Rows = value(events)

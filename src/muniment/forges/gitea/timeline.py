@@ -1,14 +1,16 @@
 """What a pull request's timeline tells: retargets, dismissals, whom somebody asked again, and merging by itself."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct, structs
 
+from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitea.client import account, branch, needed
 from muniment.forges.http import malformed, moment
-from muniment.forges.shapes import Account, Merging, Retarget, Review, Said
+from muniment.forges.shapes import Account, ForgeHand, Merging, Retarget, Review, Said
 
 _SAID = {"APPROVED": Said.APPROVED, "REQUEST_CHANGES": Said.CHANGES_REQUESTED}
 _SILENT = ("PENDING", "COMMENT", "REQUEST_REVIEW", "")
@@ -91,6 +93,27 @@ def _with(review: Review, dismissals: dict[str, Dismissal], asked: list[tuple[st
     if review.dismissed:
         review = structs.replace(review, dismissed_by=dismissal.by, dismissed_at=dismissal.at)
     return structs.replace(review, asked_again=later[0] if later else "")
+
+
+def requests(rows: Iterable[Any], where: str) -> tuple[ForgeHand, ...]:
+    """Who asked whom to work on it: by assigning it to them, or by a comment that names them (`@name ...`).
+
+    An assignment is for all of the change, a comment for what was pushed after it.
+    """
+    found: list[ForgeHand] = []
+    for row in rows:
+        by = account(row.get("user"), where)
+        if row.get("type") == "assignees" and row.get("assignee") and not row.get("removed_assignee"):
+            found.append(ForgeHand("", by, ContributorRole.REQUESTER, account(row["assignee"], where)))
+        if row.get("type") == "comment":
+            at = moment(row.get("created_at"), where)
+            names = dict.fromkeys(_MENTIONED.findall(str(row.get("body") or ""))[:_MOST_NAMES])
+            found += [ForgeHand("", by, ContributorRole.REQUESTER, Account("", name), at) for name in names]
+    return tuple(one for one in found if one.asked is not None and one.by.login != one.asked.login)
+
+
+_MENTIONED = re.compile(r"(?<![A-Za-z0-9._-])@([A-Za-z0-9][A-Za-z0-9._-]{0,100})")
+_MOST_NAMES = 50  # in one comment
 
 
 def _dismissals(rows: Iterable[Any], where: str) -> dict[str, Dismissal]:

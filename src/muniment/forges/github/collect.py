@@ -210,7 +210,7 @@ class GitHubReader:
             )
         machines = moves.machines(change, moved.value)
         if not machines:
-            return Known(())
+            return Known(parts.asked(machines, told.events.value))
         try:
             said = self._said(repository, self._pull(repository, change.number), told.reviews.value)
         except ForgeError as error:
@@ -218,10 +218,13 @@ class GitHubReader:
         asked = (*parts.asked(machines, told.events.value), *parts.mentioned(machines.values(), said))
         return Known(tuple(dict.fromkeys(asked)))
 
-    def _said(self, repository: Repo, pull: wire.Pull, given: tuple[wire.Reviewed, ...]) -> list[tuple[Account, str]]:
-        """All comments, of both kinds, and the texts of reviews."""
+    def _said(
+        self, repository: Repo, pull: wire.Pull, given: tuple[wire.Reviewed, ...]
+    ) -> list[tuple[Account, str, str]]:
+        """All comments, of both kinds, and the texts of reviews that were sent: by whom, what and when."""
         base = at(repository)
-        found = [(shaped.who(review.author), review.body) for review in given]
+        sent = [(one, one.submitted_at) for one in given if one.submitted_at]
+        found = [(shaped.who(one.author), one.body, shaped.moment(moment)) for one, moment in sent]
         for path, count in (
             (f"{base}/issues/{pull.number}/comments", pull.comments),
             (f"{base}/pulls/{pull.number}/comments", pull.review_comments),
@@ -229,7 +232,7 @@ class GitHubReader:
             comments = self._hub.many(wire.Comment, path)
             if len(comments) < count or count < 0:
                 raise ForgeError(ForgeCode.TRUNCATED, "the list of comments is not complete", "It is read again.")
-            found += [(shaped.account(comment.user), comment.body or "") for comment in comments]
+            found += [(shaped.account(one.user), one.body or "", shaped.moment(one.created_at)) for one in comments]
         return found
 
     def _own_commits(self, commits: tuple[wire.Committed, ...]) -> tuple[ForgeCommit, ...]:

@@ -303,13 +303,12 @@ def of_branch(events: Iterable[Happening]) -> tuple[Happening, ...]:
 
 
 def asked(machines: Mapping[str, Account], events: Iterable[Happening]) -> tuple[ForgeHand, ...]:
-    """Whoever assigned the change to a machine that had a hand in it."""
+    """Whoever assigned the change to somebody: to one of `machines`, or to whom people may have declared one."""
     return tuple(
-        ForgeHand("", shaped.who(event.actor), ContributorRole.REQUESTER)
+        ForgeHand("", shaped.who(event.actor), ContributorRole.REQUESTER, _as_known(machines, event.assignee))
         for event in events
         if event.typename == "AssignedEvent"
         and event.assignee is not None
-        and shaped.who(event.assignee).id in machines
         and event.actor is not None
         and event.actor.typename == "User"
     )
@@ -318,12 +317,22 @@ def asked(machines: Mapping[str, Account], events: Iterable[Happening]) -> tuple
 _CALLED = {"copilot-swe-agent": "copilot"}  # what people write, where it is not the account's name
 
 
-def mentioned(machines: Iterable[Account], said: Iterable[tuple[Account, str]]) -> tuple[ForgeHand, ...]:
-    """Whoever told such a machine, in a comment, to do something: `@name ...`."""
-    logins = {machine.login.removesuffix("[bot]").casefold() for machine in machines}
-    names = {f"@{name}" for login in logins for name in (login, _CALLED.get(login, login))}
+def mentioned(machines: Iterable[Account], said: Iterable[tuple[Account, str, str]]) -> tuple[ForgeHand, ...]:
+    """Whoever told such a machine, in a comment, to do something: `@name ...`. `said`: who, what and when."""
     return tuple(
-        ForgeHand("", by, ContributorRole.REQUESTER)
-        for by, text in said
-        if not by.machine and by.login and any(name in text.casefold() for name in names)
+        ForgeHand("", by, ContributorRole.REQUESTER, machine, at)
+        for by, text, at in said
+        if not by.machine and by.login
+        for machine in machines
+        if any(f"@{name}" in text.casefold() for name in _names(machine))
     )
+
+
+def _names(machine: Account) -> tuple[str, ...]:
+    login = machine.login.removesuffix("[bot]").casefold()
+    return (login, _CALLED[login]) if login in _CALLED else (login,)
+
+
+def _as_known(machines: Mapping[str, Account], who: Who) -> Account:
+    found = shaped.who(who)
+    return machines.get(found.id, found)

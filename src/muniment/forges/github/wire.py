@@ -153,6 +153,7 @@ class Comment(Struct, frozen=True):
     id: int
     user: User | None
     body: str | None = None
+    created_at: str = ""
 
 
 class Permission(Struct, frozen=True):

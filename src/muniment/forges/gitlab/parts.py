@@ -10,7 +10,7 @@ from muniment.facts import moments
 from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.gitlab import moves, notes, wire
-from muniment.forges.gitlab.client import Lab, account, at, request_at
+from muniment.forges.gitlab.client import Lab, account, at, moment, request_at
 from muniment.forges.shapes import Change, ForgeCommit, ForgeHand, Move, Repo
 
 _DAYS_BEFORE = 30  # how long before a change was opened its first push is looked for
@@ -100,13 +100,18 @@ def _signed_by_gitlab(lab: Lab, repository: Repo, commit: str) -> bool:
 
 
 def hands(found: Change, said: tuple[wire.Note, ...], chain: tuple[Move, ...]) -> tuple[ForgeHand, ...]:
-    """Who asked a machine that had a hand in it: told it so in a comment, assigned it, or asked it to review."""
+    """Who asked somebody who opened it or pushed: told them so in a comment, assigned them, or asked for their review.
+
+    What GitLab itself notes of an assignment is for all of the change, a comment for what was pushed after it.
+    """
     had = [found.opener, *(move.who.value for move in chain if isinstance(move.who, Known))]
-    names = [f"@{one.login}".casefold() for one in had if one.machine]
+    asked = {one.id: one for one in had if one.id}.values()
     return tuple(
         dict.fromkeys(
-            ForgeHand("", account(note.author), ContributorRole.REQUESTER)
+            ForgeHand("", by, ContributorRole.REQUESTER, one, "" if note.system else moment(note.created_at))
             for note in said
-            if note.author and not account(note.author).machine and any(name in note.body.casefold() for name in names)
+            for by in ([account(note.author)] if note.author else [])
+            for one in asked
+            if not by.machine and by.id != one.id and f"@{one.login}".casefold() in note.body.casefold()
         )
     )
