@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
-from muniment.server.people.models import Account, Machine, Person
+from muniment.forges.shapes import Account as AtForge
+from muniment.server.connections import numbering
+from muniment.server.connections.models import Connection
+from muniment.server.people.machine_acts import proposed_machines
+from muniment.server.people.models import Account, ForgeMachine, Machine, Person
 from muniment.server.people.people_facts import people_of
 from muniment.server.requests.models import Request
 from tests.server.test_duties import enough
@@ -71,6 +75,42 @@ def test_an_account_that_is_linked_while_the_request_waits_is_not_declared_a_mac
     post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
     assert declared() == {}
     assert Account.objects.get().person == ada
+
+
+def test_an_account_that_its_forge_calls_a_machine_is_proposed_and_none_until_two_people_declare_it(
+    service: None,
+) -> None:
+    enough()
+    with as_role("owner"):
+        forge = Connection.objects.create(slug="forge", vendor="github", url="https://x", account_id="7")
+    bot, ours = AtForge("9", "renovate[bot]", machine=True), AtForge("7", "us[bot]", machine=True)
+    ghost, person = AtForge("-1", "Ghost", machine=True), AtForge("12", "ada")
+    with as_role("worker"):
+        for _ in range(2):
+            numbering.note(forge, [bot, ours, ghost, person])
+    assert [(row.number, row.value) for row in ForgeMachine.objects.all()] == [("9", "forge/renovate[bot]")]
+    assert declared() == {}
+    page = signed_in("amy").get("/people").content.decode()
+    assert "forge/renovate[bot]" in page
+    post(signed_in("amy"), "/machines/declare", **BOT)
+    assert declared() == {}
+    post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
+    assert declared() == {"forge/renovate[bot]": False}
+    assert proposed_machines() == []
+    with as_role("worker"):
+        ForgeMachine.objects.all().delete()
+        numbering.note(forge, [bot])
+    assert not ForgeMachine.objects.exists(), "it was declared"
+
+
+def test_no_outsider_fills_the_list_of_proposed_machines(service: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbering, "_MOST_MACHINES", 3)
+    with as_role("owner"):
+        forge = Connection.objects.create(slug="forge", vendor="github", url="https://x")
+    with as_role("worker"):
+        for number in range(5):
+            numbering.note(forge, [AtForge(str(number + 1), f"bot-{number}[bot]", machine=True)])
+    assert ForgeMachine.objects.count() == 3
 
 
 def test_one_person_removes_the_account_of_a_machine(service: None) -> None:

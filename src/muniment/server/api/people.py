@@ -8,7 +8,12 @@ from ninja import Query, Router
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import HandleCursor, does, page_by_handle, run_act
-from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount, machine_accounts
+from muniment.server.people.machine_acts import (
+    DeclareMachine,
+    RemoveMachineAccount,
+    machine_accounts,
+    proposed_machines,
+)
 from muniment.server.people.models import Person, RoleGrant
 from muniment.server.people.person_acts import AddPerson
 from muniment.server.people.role_acts import GrantRole, RevokeRole
@@ -77,6 +82,13 @@ def list_machines(request: HttpRequest) -> list[dict[str, Any]]:
         for row in machine_accounts()
         if row.machine is not None
     ]
+
+
+@router.get("/machines/proposed")
+@does(Action.SEE_PERSONAL_DATA)
+def list_proposed_machines(request: HttpRequest) -> list[dict[str, Any]]:
+    """List the accounts that forges call machines, and that nobody has declared."""
+    return [{"value": row.value, "seen_at": row.first_seen_at.isoformat()} for row in proposed_machines()]
 
 
 @router.post("/machines")

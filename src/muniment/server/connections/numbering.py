@@ -1,19 +1,25 @@
 """Keeps which account at a forge a login is: first seen, it stays that one, though the name may become another's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import IntegrityError, transaction
 
 from muniment.forges.shapes import Account as AtForge
 from muniment.server.connections.models import Connection
-from muniment.server.people.models import Account, ForgeAccount
+from muniment.server.people.models import Account, ForgeAccount, ForgeMachine
+
+_MOST_MACHINES = 200  # proposals of one forge: whoever may open a change there could make more
+_GHOST = "ghost"  # whom a forge shows in place of somebody who was deleted
 
 
 def note(connection: Connection, accounts: Iterable[AtForge]) -> None:
     """Keep the ids of accounts whose logins belong to somebody here, and of which no id is known yet.
 
-    An id that somebody has already is nobody else's: whoever has the login then belongs to neither.
+    An id that somebody has already is nobody else's: whoever has the login then belongs to neither. What the forge
+    calls a machine, and nobody declared one, is kept as a proposal.
     """
+    accounts = list(accounts)
+    _propose_machines(connection, [one for one in accounts if one.machine and one.id and one.login])
     found = {_same(connection, account.login): account for account in accounts if account.id and account.login}
     for row in Account.objects.filter(identity_hash__in=list(found), forge_account=None):
         number = found[row.identity_hash].id
@@ -24,6 +30,21 @@ def note(connection: Connection, accounts: Iterable[AtForge]) -> None:
                 ForgeAccount.objects.create(account=row, forge=connection.slug, number=number)
         except IntegrityError:
             continue
+
+
+def _propose_machines(connection: Connection, accounts: Sequence[AtForge]) -> None:
+    new = {one.id: one for one in accounts if one.id != connection.account_id and one.login.casefold() != _GHOST}
+    there = ForgeMachine.objects.filter(forge=connection.slug)
+    for number in there.filter(number__in=list(new)).values_list("number", flat=True):
+        del new[number]
+    if not new:
+        return
+    same = {_same(connection, name): one.id for one in new.values() for name in (one.login, f"#{one.id}")}
+    for identity in Account.objects.filter(identity_hash__in=list(same)).values_list("identity_hash", flat=True):
+        new.pop(same[identity], None)
+    left = max(0, _MOST_MACHINES - there.count())
+    rows = [ForgeMachine(forge=connection.slug, number=one.id, login=one.login[:300]) for one in new.values()]
+    ForgeMachine.objects.bulk_create(rows[:left], ignore_conflicts=True)
 
 
 def _same(connection: Connection, login: str) -> str:

@@ -22,7 +22,7 @@ from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Label, Text
 from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import HANDLE_FORM, AccountKind, AccountValue
-from muniment.server.people.models import Account, Machine, Person
+from muniment.server.people.models import Account, ForgeMachine, Machine, Person
 from muniment.server.work import soon
 
 
@@ -30,6 +30,16 @@ def machine_accounts() -> QuerySet[Account]:
     """Every address and login of a machine. Keys are those of test runners."""
     rows = Account.objects.filter(machine__isnull=False).exclude(kind=Account.Kind.KEY)
     return rows.select_related("machine", "vouched_by").order_by("machine__slug", "kind", "value")
+
+
+def proposed_machines() -> list[ForgeMachine]:
+    """The accounts that forges call machines, and that nobody has."""
+    rows = list(ForgeMachine.objects.all())
+    names = {row.pk: [f"{row.forge}/{name}" for name in (row.login, f"#{row.number}")] for row in rows}
+    hashes = {Account.hash_identity(Account.Kind.LOGIN, name): pk for pk, both in names.items() for name in both}
+    known = Account.objects.filter(identity_hash__in=list(hashes)).values_list("identity_hash", flat=True)
+    taken = {hashes[identity] for identity in known}
+    return [row for row in rows if row.pk not in taken]
 
 
 def _visible_accounts(actor: Actor) -> QuerySet[Account]:

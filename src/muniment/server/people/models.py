@@ -213,6 +213,32 @@ class ForgeAccount(models.Model):
         constraints = [models.UniqueConstraint(fields=["forge", "number"], name="unique_forge_account")]
 
 
+class ForgeMachine(models.Model):
+    """An account that its forge calls a bot or an app, and that nobody declared when it was seen: a proposal.
+
+    It is no machine, and what it does is by somebody unknown, until two people declare it one.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, DROP))
+    written_by: frozenset[Action] = frozenset()  # the worker alone writes it
+
+    forge = models.CharField(max_length=40)
+    number = models.CharField(max_length=100)
+    login = models.CharField(max_length=300)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """An account there once."""
+
+        ordering = ("forge", "login")
+        constraints = [models.UniqueConstraint(fields=["forge", "number"], name="unique_forge_machine")]
+
+    @property
+    def value(self) -> str:
+        """The account, as people write it."""
+        return f"{self.forge}/{self.login}"
+
+
 class AccountVerification(models.Model):
     """Something that somebody says is theirs, until they have proven it. One at a time, for an hour.
 

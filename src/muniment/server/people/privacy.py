@@ -33,7 +33,7 @@ from muniment.server.connections.pushers import forget_pushers
 from muniment.server.deployments.models import BreakGlassPermission, RunningArtifact
 from muniment.server.incidents.models import Incident
 from muniment.server.installation import store
-from muniment.server.people.models import AccountVerification, ApiToken, Invitation, Message, Person
+from muniment.server.people.models import AccountVerification, ApiToken, ForgeMachine, Invitation, Message, Person
 from muniment.server.people.people_facts import people_of
 from muniment.server.requests.models import IdempotentResponse, Request
 from muniment.server.secrets.models import Secret, SecretRead
@@ -109,6 +109,12 @@ RULES = (
         _("to know who contributed to a change"),
         730,
         lambda moment: forget_pushers(FirstPush.objects.filter(recorded_at__lt=moment)),
+    ),
+    Rule(
+        _("accounts that forges call machines"),
+        _("to propose that they are declared"),
+        90,
+        lambda moment: _gone(ForgeMachine.objects.filter(first_seen_at__lt=moment)),
     ),
     Rule(
         _("what was shown at forges"),

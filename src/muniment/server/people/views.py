@@ -26,7 +26,12 @@ from muniment.server.pages import me, page, page_by_name
 from muniment.server.people import published, verifications
 from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
 from muniment.server.people.actors import has_second_factor
-from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount, machine_accounts
+from muniment.server.people.machine_acts import (
+    DeclareMachine,
+    RemoveMachineAccount,
+    machine_accounts,
+    proposed_machines,
+)
 from muniment.server.people.models import Account, Invitation, Message, Person, RoleGrant, in_force
 from muniment.server.people.own_account_acts import (
     AcceptInvitation,
@@ -76,6 +81,7 @@ def people(request: HttpRequest) -> HttpResponse:
     machines = {
         "machine_accounts": machine_accounts() if may(request, Action.SEE_PERSONAL_DATA) else (),
         "may_declare": _changes(request, Action.DECLARE_MACHINE),
+        "proposed_machines": proposed_machines() if _changes(request, Action.DECLARE_MACHINE) else (),
     }
     may_add = {"may_add": _changes(request, Action.CHANGE_PERSON)}
     return render(request, "people/list.html", {**context, **machines, **may_add})

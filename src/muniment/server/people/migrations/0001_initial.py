@@ -204,6 +204,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ForgeMachine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("forge", models.CharField(max_length=40)),
+                ("number", models.CharField(max_length=100)),
+                ("login", models.CharField(max_length=300)),
+                ("first_seen_at", models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+            options={
+                "ordering": ("forge", "login"),
+                "constraints": [models.UniqueConstraint(fields=("forge", "number"), name="unique_forge_machine")],
+            },
+        ),
+        migrations.CreateModel(
             name="FormerHandle",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
