@@ -1,6 +1,7 @@
 """GitHub, written to: a verdict stands on its head alone, one comment at most, and the rules are what was planned."""
 
 import pytest
+from msgspec import structs
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.forge import Forge
@@ -8,8 +9,9 @@ from muniment.forges.github import connect, manifest
 from muniment.forges.rules import BranchRules, Required, Wanted
 from muniment.forges.shapes import Repo
 from muniment.forges.statuses import Annotation, Saying, Status
+from muniment.workflows.watch_rules import weakened
 from tests.support.forges import ours
-from tests.support.forges.fake_github import FakeGitHub
+from tests.support.forges.fake_github import UNATTRIBUTED, FakeGitHub
 from tests.support.forges.faulty import Fault
 
 MAIN = "refs/heads/main"
@@ -155,6 +157,66 @@ def test_a_rule_that_was_weakened_is_found_and_made_again(
     assert any(step.setting.startswith(told) for step in plan.steps)
     hub.protector.apply(repository, plan)
     assert hub.protector.plan(repository, WANTED).steps == ()
+
+
+def test_nobody_but_our_app_merges_where_it_merges_alone(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
+    alone = structs.replace(WANTED, only_we_merge=True, approvals=0)
+    plan = hub.protector.plan(repository, alone)
+    assert ("who merges", "anybody", "app:77, owners, team:9") in [
+        (step.setting, step.previous_value, step.new_value) for step in plan.steps
+    ]
+    holds = hub.protector.apply(repository, plan)
+    assert (holds.mergers, holds.bypass) == (("app:77", "owners", "team:9"), ("owners", "team:9"))
+    (update,) = [one for one in github.rulesets if one["rules"][0]["type"] == "update"]
+    assert update["bypass_actors"][0] == {
+        "actor_type": "Integration",
+        "actor_id": 77,
+        "bypass_mode": "pull_request",
+    }, "our App may push past no pull request"
+    assert hub.protector.plan(repository, alone).steps == ()
+    head = github.world.push("ada", "topic", {"a": "1"})
+    number = github.world.open("ada", "topic")
+    hub.publisher.publish(repository, head, Status("muniment/main", Saying.ALLOWED, "Yes", "https://m/1"))
+    assert not github.mergeable(github.world.changes[number], "ada")
+    assert github.mergeable(github.world.changes[number], "muniment[bot]")
+    update["enforcement"] = "disabled"
+    assert weakened(holds, hub.reader.rules(repository, MAIN)) == ("others may merge into it",)
+
+
+def test_an_app_that_may_not_merge_is_not_left_as_the_only_one_that_may(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    github.permissions["contents"] = "read"
+    with pytest.raises(ForgeError, match="our App may not merge") as caught:
+        ours.github(github).protector.plan(repository, structs.replace(WANTED, only_we_merge=True))
+    assert caught.value.code is ForgeCode.UNSUPPORTED
+    assert github.rulesets == []
+
+
+def test_what_is_attributed_to_no_person_takes_one_approval_more(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    github.version = ""
+    wanted = structs.replace(WANTED, approvals=1)
+    holds = hub.protector.apply(repository, hub.protector.plan(repository, wanted))
+    parameters = github.rulesets[0]["rules"][2]["parameters"]
+    assert (holds.unattributed_approval, parameters[UNATTRIBUTED]) == (True, True)
+    parameters[UNATTRIBUTED] = False
+    assert weakened(holds, hub.reader.rules(repository, MAIN)) == (
+        "what is attributed to no person takes no further approval",
+    )
+    plan = hub.protector.plan(repository, wanted)
+    assert [step.setting for step in plan.steps] == ["a further approval of what is attributed to no person"]
+    assert hub.protector.apply(repository, plan).unattributed_approval
+
+
+def test_an_enterprise_server_is_not_asked_for_a_setting_that_it_lacks(
+    github: FakeGitHub, hub: Forge, repository: Repo
+) -> None:
+    sent = hub.protector.apply(repository, hub.protector.plan(repository, WANTED))
+    assert sent.required_statuses
+    body = next(request.body for request in github.requests if request.path.endswith("/rulesets") and request.body)
+    assert all(UNATTRIBUTED not in rule.get("parameters", {}) for rule in body["rules"])
 
 
 def test_a_check_that_anybody_may_give_is_not_ours(github: FakeGitHub, hub: Forge, repository: Repo) -> None:

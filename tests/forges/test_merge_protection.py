@@ -30,13 +30,17 @@ def test_every_forge_has_a_default_that_can_hold_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "mode"),
+    ("vendor", "mode", "queue"),
     [
-        (Vendor.GITHUB, MergeMode.QUEUE),
-        (Vendor.GITHUB, MergeMode.MUNIMENT),
-        (Vendor.GITLAB, MergeMode.QUEUE),
-        (Vendor.GITEA, MergeMode.QUEUE),
+        (Vendor.GITHUB, MergeMode.QUEUE, False),
+        (Vendor.GITHUB, MergeMode.MUNIMENT, True),
+        (Vendor.GITLAB, MergeMode.QUEUE, False),
+        (Vendor.GITEA, MergeMode.QUEUE, False),
     ],
 )
-def test_a_mode_that_cannot_hold_is_refused(vendor: Vendor, mode: MergeMode) -> None:
-    assert unsupported_mode(vendor, BranchRules(MAIN), mode)
+def test_a_mode_that_cannot_hold_is_refused(vendor: Vendor, mode: MergeMode, queue: bool) -> None:
+    assert unsupported_mode(vendor, BranchRules(MAIN, queue=queue), mode)
+
+
+def test_our_app_alone_may_merge_at_github_where_no_queue_does() -> None:
+    assert not unsupported_mode(Vendor.GITHUB, BranchRules(MAIN), MergeMode.MUNIMENT)

@@ -211,6 +211,7 @@ def _rules(rules: BranchRules) -> Iterator[str]:
     rows = {
         "statuses": demanded,
         "approvals": [str(rules.approvals)] if rules.approvals else [],
+        "one more approval": ["of what is attributed to no person"] if rules.unattributed_approval else [],
         "may merge": rules.mergers,
         "may push without a change": rules.pushers,
         "may bypass all this": rules.bypass,

@@ -57,6 +57,6 @@ def unsupported_mode(vendor: Vendor, rules: BranchRules, mode: MergeMode) -> str
     """Why a mode cannot hold on a branch, in words; "" if it can."""
     if mode is MergeMode.QUEUE and (vendor is not Vendor.GITHUB or not rules.queue):
         return _NO_QUEUE if vendor is Vendor.GITHUB else "a merge queue binds at GitHub alone"
-    if mode is MergeMode.MUNIMENT and vendor is Vendor.GITHUB:
-        return "the rulesets that Muniment makes at GitHub do not limit who merges"
+    if mode is MergeMode.MUNIMENT and vendor is Vendor.GITHUB and rules.queue:
+        return "the branch has a merge queue, which could not merge any more once our App alone may"
     return ""

@@ -23,6 +23,7 @@ class BranchRules(Struct, frozen=True):
 
     `mergers` and `pushers`: who alone may, `("*",)` for everybody who may write, empty for nobody. `bypass`: who may
     set the rules aside. `methods`: how a change may be merged. `stale_dismissed`: a push ends native approvals.
+    `unattributed_approval`: what is attributed to no person takes one native approval more.
     """
 
     ref: str
@@ -30,6 +31,7 @@ class BranchRules(Struct, frozen=True):
     required_statuses: tuple[Required, ...] = ()
     approvals: int = 0
     stale_dismissed: bool = False
+    unattributed_approval: bool = False
     rejection_blocks: bool = False
     outdated_blocks: bool = False
     pushers: tuple[str, ...] = ("*",)

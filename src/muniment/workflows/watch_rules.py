@@ -26,6 +26,10 @@ _RULES = (
     _Rule("it is not protected any more", lambda before, now: before.protected and not now.protected),
     _Rule("fewer approvals are required", lambda before, now: now.approvals < before.approvals),
     _Rule("an approval outlives a push", lambda before, now: before.stale_dismissed and not now.stale_dismissed),
+    _Rule(
+        "what is attributed to no person takes no further approval",
+        lambda before, now: before.unattributed_approval and not now.unattributed_approval,
+    ),
     _Rule("a rejection does not block", lambda before, now: before.rejection_blocks and not now.rejection_blocks),
     _Rule("an outdated branch does not block", lambda before, now: before.outdated_blocks and not now.outdated_blocks),
     _Rule("others may push to it", lambda before, now: _wider(before.pushers, now.pushers)),

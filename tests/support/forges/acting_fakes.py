@@ -71,7 +71,7 @@ class GitHubActing(_Acting):
         fake.world.user(self.ours, "write", bot=True)
 
     def _may_merge(self, login: str, number: int) -> bool:
-        return self._fake.mergeable(self.world.changes[number])
+        return self._fake.mergeable(self.world.changes[number], login)
 
     def weaken(self, ref: str) -> None:
         self._fake.rulesets[0]["enforcement"] = "disabled"

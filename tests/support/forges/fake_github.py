@@ -34,6 +34,9 @@ ALL = {
 }
 
 
+UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"
+
+
 class FakeGitHub(GitHubChanges, GitHubGraphQL):
     """One installation of GitHub. `refused` are GraphQL fields that the App may not read."""
 
@@ -56,6 +59,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
             ("run_workflows_from_fork_pull_requests", "send_write_tokens_to_workflows", "send_secrets_and_variables"),
             False,
         )
+        self.version = "3.17.1"  # of an Enterprise Server; "" for github.com
         self.private = True
         self.queue: list[dict[str, Any]] = []
         self.hook: dict[str, Any] = {}
@@ -108,7 +112,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         return self.may(request, "metadata") or self.listed(request, [self.repo_json()])
 
     def meta(self, request: Request) -> Reply:
-        return Reply(200, {"installed_version": "3.17.1"})
+        return Reply(200, {"installed_version": self.version} if self.version else {})
 
     def installations(self, request: Request) -> Reply:
         if not self.app_asks(request):
@@ -233,10 +237,17 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         if request.method == "POST":
             made = {"id": self.world.number(), "source_type": "Repository", **request.body}
             self.rulesets.append(made)
-            return Reply(201, made)
+            return Reply(201, self._with_defaults(made))
         found = next(one for one in self.rulesets if str(one["id"]) == request.found[1])
         found |= request.body
-        return Reply(200, found)
+        return Reply(200, self._with_defaults(found))
+
+    def _with_defaults(self, ruleset: dict[str, Any]) -> dict[str, Any]:
+        """A ruleset as GitHub keeps it: what a request leaves out of a rule for pull requests has its default."""
+        for rule in ruleset["rules"]:
+            if rule["type"] == "pull_request" and not self.version:
+                rule["parameters"].setdefault(UNATTRIBUTED, True)
+        return ruleset
 
     # what it keeps for jobs
 
@@ -276,17 +287,22 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         protected = {ref for one in self.rulesets if one["enforcement"] == "active" for ref in _included(one)}
         return self.world.git(request, login, sorted(protected))
 
-    def mergeable(self, change: Change) -> bool:
-        """Whether the rulesets let anybody merge it."""
+    def mergeable(self, change: Change, login: str = "") -> bool:
+        """Whether the rulesets let somebody merge it who may set none aside but as our App in a pull request."""
         newest = {run["name"]: run for run in self.runs_of(change.head)}
         for rule in (rule for one in self._binding(change.target) for rule in one["rules"]):
             told = rule.get("parameters", {})
+            if rule["type"] == "update" and login != "muniment[bot]":
+                return False
             for check in told.get("required_status_checks", ()):
                 run = newest.get(check["context"], {"app": {}, "conclusion": ""})
                 if run["conclusion"] != "success" or run["app"]["id"] != check.get("integration_id", shown.APP):
                     return False
             given = {one.by.login for one in change.reviews if one.said == "approved" and one.commit == change.head}
-            if sum(map(self.world.writes, given)) < told.get("required_approving_review_count", 0):
+            needed = told.get("required_approving_review_count", 0)
+            unattributed = any(self.world.author(one) not in self.world.users for one in self.world.commits(change))
+            needed += bool(needed and unattributed and told.get(UNATTRIBUTED))
+            if sum(map(self.world.writes, given)) < needed:
                 return False
         return True
 

@@ -273,6 +273,10 @@ class World:
             self._told[key] = self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}")
         return self._told[key].split()
 
+    def author(self, commit: str) -> str:
+        """The login that the author's address is of."""
+        return self.repo.git("show", "-s", "--format=%ae", commit).partition("@")[0]
+
     def committer(self, commit: str) -> str:
         """The committer's address."""
         if commit not in self._told:

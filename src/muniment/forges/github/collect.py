@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 from urllib.parse import quote
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -48,12 +48,6 @@ T = TypeVar("T")
 _NEEDED = "the permissions Pull requests, Contents, Checks and Commit statuses: read"
 
 
-class Meta(Struct, frozen=True):
-    """What a server says of itself; github.com tells no version."""
-
-    installed_version: str = ""
-
-
 class GitHubReader:
     """Reads as an installation of our App. `read_at` is taken from `now`."""
 
@@ -65,7 +59,7 @@ class GitHubReader:
 
     def about(self) -> About:
         """The forge and our App there."""
-        version = self._app.itself.one(Meta, "meta").installed_version
+        version = self._app.itself.one(wire.Meta, "meta").installed_version
         scopes = tuple(sorted(f"{name}:{level}" for name, level in self._app.permissions().items()))
         return About(Vendor.GITHUB, version, "enterprise-server" if version else "", self._app.account(), scopes)
 

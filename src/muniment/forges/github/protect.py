@@ -1,6 +1,8 @@
 """Makes GitHub insist: one ruleset for each protected branch, which requires the check from our App and no other's.
 
 Nobody may set it aside but break-glass. Reviews, the end of stale ones, and no pushing past changes are a second layer.
+Where our App alone is to merge, a second ruleset restricts updates of the branch, and our App may set that one aside
+by merging a pull request, and in no other way. The first binds it all the same.
 """
 
 from typing import Any
@@ -33,7 +35,13 @@ class GitHubProtector:
         """What would change."""
         before = protection.rules(self._hub, repository, wanted.ref)
         allowed = tuple(sorted(self._named(name)[0] for name in wanted.break_glass))
-        steps = tuple(_steps(before, wanted, self._app.account().id, allowed))
+        if wanted.only_we_merge and self._app.permissions().get("contents") != "write":
+            raise ForgeError(
+                ForgeCode.UNSUPPORTED,
+                "our App may not merge, and nobody else could",
+                "Give the App the permission Contents: write, or protect with --merge status.",
+            )
+        steps = tuple(_steps(before, wanted, self._app.account().id, allowed, self._knows_unattributed()))
         ends = (*(f"Not read: {what}." for what in before.unread_settings), *OPEN_ENDS)
         return Plan(repository.path, wanted, before, steps, ends)
 
@@ -51,14 +59,15 @@ class GitHubProtector:
 
     def _write(self, repository: Repo, wanted: Wanted) -> None:
         path = f"{at(repository)}/rulesets"
-        body = self._ruleset(wanted)
+        bodies = [self._ruleset(wanted), *([self._merging(wanted)] if wanted.only_we_merge else [])]
         try:
             listed = self._hub.many(wire.Ruleset, path, includes_parents=False)
-            ours = [one for one in listed if one.name == body["name"] and one.source_type == "Repository"]
-            if ours:
-                self._hub.rest.send("PUT", f"{path}/{ours[0].id}", body)
-            else:
-                self._hub.rest.send("POST", path, body)
+            for body in bodies:
+                ours = [one for one in listed if one.name == body["name"] and one.source_type == "Repository"]
+                if ours:
+                    self._hub.rest.send("PUT", f"{path}/{ours[0].id}", body)
+                else:
+                    self._hub.rest.send("POST", path, body)
         except ForgeError as error:
             if error.code in (ForgeCode.FORBIDDEN, ForgeCode.NOT_FOUND):
                 raise _no_rulesets() from None
@@ -74,10 +83,29 @@ class GitHubProtector:
             "rules": [
                 {"type": "deletion"},
                 {"type": "non_fast_forward"},
-                {"type": "pull_request", "parameters": _reviews(wanted)},
+                {"type": "pull_request", "parameters": self._reviews(wanted)},
                 {"type": "required_status_checks", "parameters": _checks(wanted, app.number_of(self._app.account()))},
             ],
         }
+
+    def _merging(self, wanted: Wanted) -> dict[str, Any]:
+        """The ruleset that leaves merging to our App alone: in pull requests, where the other ruleset binds it too."""
+        ours = {**_bypass("Integration", app.number_of(self._app.account())), "bypass_mode": "pull_request"}
+        return {
+            "name": f"Muniment merges: {wanted.ref.removeprefix('refs/heads/')}",
+            "target": "branch",
+            "enforcement": "active",
+            "bypass_actors": [ours, *(self._named(name)[1] for name in wanted.break_glass)],
+            "conditions": {"ref_name": {"include": [wanted.ref], "exclude": []}},
+            "rules": [{"type": "update", "parameters": {"update_allows_fetch_and_merge": False}}],
+        }
+
+    def _reviews(self, wanted: Wanted) -> dict[str, Any]:
+        return {**_reviews(wanted), **({protection.UNATTRIBUTED: True} if self._knows_unattributed() else {})}
+
+    def _knows_unattributed(self) -> bool:
+        """Whether GitHub there has the setting. No Enterprise Server is known to."""
+        return not self._app.itself.one(wire.Meta, "meta").installed_version
 
     def _named(self, name: str) -> tuple[str, dict[str, Any]]:
         """Somebody who may break the glass: `owners`, `role:admin`, `app:17`, or a team `shop/security`."""
@@ -127,10 +155,13 @@ def _checks(wanted: Wanted, number: int) -> dict[str, Any]:
     }
 
 
-def _steps(before: BranchRules, wanted: Wanted, us: str, allowed: tuple[str, ...]) -> list[Step]:
+def _steps(
+    before: BranchRules, wanted: Wanted, us: str, allowed: tuple[str, ...], knows_unattributed: bool
+) -> list[Step]:
     """What differs from what is wanted; each, left undone, weakens."""
     given = {required.context: required.by or "anybody" for required in before.required_statuses}
     extra = sorted(set(before.bypass) - set(allowed))
+    merging = wanted.only_we_merge
     compared = (
         (
             f"the check {wanted.context} is required, from Muniment's App alone",
@@ -139,6 +170,12 @@ def _steps(before: BranchRules, wanted: Wanted, us: str, allowed: tuple[str, ...
         ),
         ("who may set the rules aside", _list(extra or allowed), _list(allowed)),
         ("approvals that GitHub itself asks for", str(min(before.approvals, wanted.approvals)), str(wanted.approvals)),
+        (
+            "a further approval of what is attributed to no person",
+            _yes(before.unattributed_approval or not knows_unattributed),
+            "yes",
+        ),
+        ("who merges", _list(before.mergers), _list(tuple(sorted({us, *allowed})) if merging else before.mergers)),
         ("a push ends approvals", _yes(before.stale_dismissed), "yes"),
         ("pushing past changes", _yes(bool(before.pushers)), "no"),
         ("force pushes", _yes(before.force_push), "no"),

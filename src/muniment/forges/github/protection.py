@@ -16,6 +16,7 @@ from muniment.forges.rules import BranchRules, Required
 from muniment.forges.shapes import Repo
 
 ANYBODY = "*"
+UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"  # such as those of a coding agent
 ADMINS = "role:admin"
 _ROLES = {2: "role:maintain", 4: "role:write", 5: ADMINS}
 
@@ -57,9 +58,11 @@ def together(ref: str, sources: list[Source], methods: tuple[str, ...], unread: 
         required_statuses=_required(sources),
         approvals=approvals,
         stale_dismissed=any(pull.get("dismiss_stale_reviews_on_push") is True for pull in pulls),
+        unattributed_approval=any(pull.get(UNATTRIBUTED) is True for pull in pulls),
         rejection_blocks=approvals > 0,
         outdated_blocks=any(rule.parameters.get("strict_required_status_checks_policy") is True for rule in found),
         pushers=() if pulls else (ANYBODY,),
+        mergers=_mergers(sources),
         force_push="non_fast_forward" not in kinds,
         deletable="deletion" not in kinds,
         bypass=_bypass(sources),
@@ -93,6 +96,14 @@ def _bypass(sources: list[Source]) -> tuple[str, ...]:
     for context in contexts:
         past |= _past_all([source.bypass for source in sources if context in source.contexts()])
     return tuple(sorted(past))
+
+
+def _mergers(sources: Iterable[Source]) -> tuple[str, ...]:
+    """Who alone may merge: whoever may set aside each source that restricts updates of the branch."""
+    restricting = [source.bypass for source in sources if any(rule.type == "update" for rule in source.rules)]
+    if not restricting:
+        return (ANYBODY,)
+    return tuple(sorted(_past_all(restricting)))
 
 
 def _past_all(each: list[frozenset[str]]) -> frozenset[str]:

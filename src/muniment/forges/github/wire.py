@@ -147,6 +147,12 @@ class Branch(Struct, frozen=True):
     protected: bool
 
 
+class Meta(Struct, frozen=True):
+    """What a server says of itself; github.com tells no version."""
+
+    installed_version: str = ""
+
+
 class Comment(Struct, frozen=True):
     """A comment."""
 
