@@ -256,12 +256,25 @@ class TestOutside:
         assert pushing.push("ada", "main:refs/heads/two").code == 0
         subprocess.run(["rm", "-r", pushing.home], check=True)
         (tmp_path / "yesterday").rename(pushing.home)
+        code, out = muniment("ledger", "verify", "--home", pushing.home)
+        assert (code, "older than its copy outside" in out) == (1, True)
         denied = pushing.push("ada", "main:refs/heads/three")
         assert denied.code == 1
         assert "older than its copy outside" in denied.said
         assert muniment("ledger", "reconcile", "--reason", "the disk died", "--home", pushing.home)[0] == 0
         assert pushing.push("ada", "main:refs/heads/three").code == 0
         assert muniment("ledger", "verify", "--home", pushing.home)[0] == 0
+
+    def test_a_ledger_that_was_rolled_back_is_not_what_its_home_remembers(
+        self, pushing: Gated, muniment: Command, tmp_path: Path
+    ) -> None:
+        subprocess.run(["cp", "-a", pushing.home / "ledger", tmp_path / "yesterday"], check=True)
+        assert pushing.push("ada", "main:refs/heads/two").code == 0
+        assert muniment("ledger", "verify", "--home", pushing.home)[0] == 0
+        subprocess.run(["rm", "-r", pushing.home / "ledger"], check=True)
+        (tmp_path / "yesterday").rename(pushing.home / "ledger")
+        code, out = muniment("ledger", "verify", "--home", pushing.home)
+        assert (code, "not the one that this home had before" in out) == (1, True)
 
 
 class TestWitness:

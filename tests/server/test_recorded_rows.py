@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.authorize import Actor
 from muniment.access.roles import Role
@@ -14,15 +16,21 @@ from muniment.server.changes.models import Change
 from muniment.server.connections.connection_acts import AddConnection
 from muniment.server.connections.models import Connection, Vendor
 from muniment.server.connections.reaching import forge_of
+from muniment.server.incidents.models import Incident
+from muniment.server.incidents.row_incidents import report_row_problems
+from muniment.server.installation import store
 from muniment.server.people import tasks
 from muniment.server.people.models import Account, Person
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import ChangeProduct
 from muniment.server.records import row_checks
 from muniment.server.records.models import Record, RowState
+from muniment.server.records.record_checks import find_differences
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
+from muniment.server.records.sequencer import give_places
 from muniment.server.requests.execution import perform_act
+from muniment.server.running.examining import examine
 from tests.support.repos import Repo
 from tests.support.service import as_role, by_an_act, person, product
 
@@ -211,3 +219,39 @@ def test_an_erasure_is_on_the_record_and_rows_agree_after_it(shop: Repository) -
         tasks.erase_person("bob")
     assert not Account.objects.filter(person="bob").exists()
     assert problems() == []
+
+
+def test_an_incident_is_opened_and_doctor_and_verification_say_so(shop: Repository) -> None:
+    with as_role("worker"):
+        report_row_problems()
+        give_places()
+    assert not Incident.objects.exists()
+    replace_policy()
+    with as_role("worker"):
+        report_row_problems()
+        report_row_problems()
+        give_places()
+        log = store().log()
+        told = list(find_differences(log, log.head().size))
+        doctor = [one for one in examine(Path(settings.HOME)) if one.subject == "rows"]
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.subject) == ("row-differs", "row:records_document/policy.toml")
+    assert ProcrastinateJob.objects.filter(task_name="reevaluate-all").exists()
+    assert told == ["the row policy.toml of records_document is not what the ledger says (altered)"]
+    assert [one.result for one in doctor] == ["violated"]
+
+
+def test_a_record_that_is_not_what_was_signed_and_a_ledger_that_was_rolled_back_are_found(shop: Repository) -> None:
+    with as_role("worker"):
+        give_places()
+        log = store().log()
+        size = log.head().size
+        assert list(find_differences(log, size)) == []
+        assert "it was rolled back" in next(find_differences(log, size - 1))
+    with as_role("owner"):
+        Record.objects.filter(position=0).update(data=b"{}")
+        Record.objects.filter(position=1).update(position=size + 5)
+    with as_role("worker"):
+        told = list(find_differences(store().log(), size))
+    assert told[0] == "entry 0: its record is not what was signed"
+    assert told[1] == "entry 1: its record is missing"

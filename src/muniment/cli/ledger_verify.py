@@ -17,7 +17,7 @@ from muniment.facts.people import PeopleList
 from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
 from muniment.ledger.tree import leaf_hash
 from muniment.ledger.verification import verify as verify_all
-from muniment.store.files import PUBLIC
+from muniment.store.files import PUBLIC, FilesStore
 from muniment.store.files_log import FilesLog
 from muniment.store.log import Log
 from muniment.store.store import Store
@@ -49,7 +49,8 @@ def verify(
     """Verify a whole ledger: a home's, or a copy in DIR with nothing but its public key.
 
     Every entry, every tile, the root and its signature are looked at; the first bad entry is named. Exit code 1 if
-    anything is wrong. Of a home, the objects beside the ledger are looked at too.
+    anything is wrong. Of a home, the objects beside the ledger are looked at too, and whether its copy outside and the
+    home itself remember a newer ledger; of a service, each row that is relied on.
     """
     if proof is not None:
         return _verify_proof(proof, entry, _key(key, directory, home), output)
@@ -65,6 +66,7 @@ def verify(
         problems += _not_grown(log, found.size, Path(since), public)
     if place is not None and not problems:
         problems += _objects(place, log, found.size)
+        problems += _remembered(place, found.size)
     return _told(found.size, found.root, found.first_bad, problems, output)
 
 
@@ -98,6 +100,22 @@ def _objects(home: Store, log: Log, size: int) -> Iterator[str]:
                 continue
             except StoreError as error:
                 yield f"entry {at}: {error.message}"
+
+
+def _remembered(home: Store, size: int) -> Iterator[str]:
+    """What the copy outside, and the home itself, remember otherwise: a ledger that was rolled back is sound by itself.
+
+    Of a service, the records in its table, and each row that is relied on.
+    """
+    if isinstance(home, FilesStore):
+        found = [home.log().problem_outside(), home.problem_remembered(size)]
+    else:
+        from muniment.server.records.record_checks import find_differences
+        from muniment.server.records.store import PostgresStore
+
+        log = home.log(compares=True) if isinstance(home, PostgresStore) else home.log()
+        found = [log.problem_outside(), *find_differences(log, size)]
+    yield from filter(None, found)
 
 
 def _beside(home: Store, entry: entries.AnyEntry) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from muniment.decision.binding import BoundPolicy
-from muniment.errors import ErasedError, StoreError, UsageError
+from muniment.errors import ErasedError, LedgerError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.people import People
 from muniment.facts.statements import Freeze
@@ -241,6 +241,16 @@ class FilesStore:
 
             self._index = Index(self, self.log(), self.cache(INDEX_CACHE))
         return self._index
+
+    def problem_remembered(self, size: int) -> str:
+        """Why a ledger of `size` entries did not grow out of the one that this home remembers; "" if it did."""
+        if not (self._root / "cache" / INDEX_CACHE).is_file():
+            return ""
+        try:
+            self.index.compare(size)
+        except LedgerError as error:
+            return error.message
+        return ""
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

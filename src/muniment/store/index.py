@@ -74,15 +74,22 @@ class Index:
         """Read what the ledger has become. Raises LedgerError if it is not the one that was read before."""
         with _told(), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            at, root = self._db.execute("SELECT entries, root FROM meta").fetchone()
-            if at > held.size or (at and tiles.root(self._log.read, held.size, at) != root):
-                raise LedgerError(
-                    f"the ledger has {held.size} entries and is not the one that this home had before, with {at}",
-                    "Restore the newest copy; if it is lost, say so with: muniment ledger reconcile --home DIR",
-                )
+            at = self.compare(held.size)
             for place, data in enumerate(tiles.entries(self._log.read, held.size, at, held.size), at):
                 self._take(place, entries.decode(data, place))
             self._db.execute("UPDATE meta SET entries = ?, root = ?", (held.size, held.root))
+
+    def compare(self, size: int) -> int:
+        """How many entries were read before. Raises LedgerError if the ledger of `size` entries did not grow out of
+        them: this home remembers a ledger that was rolled back or replaced.
+        """
+        at, root = self._db.execute("SELECT entries, root FROM meta").fetchone()
+        if at > size or (at and tiles.root(self._log.read, size, at) != root):
+            raise LedgerError(
+                f"the ledger has {size} entries and is not the one that this home had before, with {at}",
+                "Restore the newest copy; if it is lost, say so with: muniment ledger reconcile --home DIR",
+            )
+        return int(at)
 
     def forget(self) -> None:
         """Begin anew: a person looked at the ledger and goes on with it."""

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from muniment.errors import LedgerError, ParseError
+from muniment.errors import LedgerError, ParseError, StoreError
 from muniment.ledger import tiles, tree
 from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, signed
 from muniment.ledger.keys import public_of
@@ -127,6 +127,14 @@ class Log(ABC):
         except LedgerError:
             return -1
 
+    def problem_outside(self) -> str:
+        """Why this ledger is not the one that the copy outside speaks of, nor grew out of it; "" if it is."""
+        try:
+            self._compare(self.head())
+        except (LedgerError, StoreError) as error:
+            return error.message
+        return ""
+
     def extend(self, head: Checkpoint, entries: Sequence[bytes]) -> Checkpoint:
         """Write entries behind `head`. Only for who holds the lock."""
         if any(len(entry) > LARGEST for entry in entries):
@@ -175,7 +183,7 @@ class Log(ABC):
                 raise LedgerError("the ledger has entries, but its copy outside the home has no checkpoint", _RECONCILE)
             return
         try:
-            seen = read_checkpoint(data, self._key_pair[1])
+            seen = read_checkpoint(data, self.known())
         except LedgerError as error:
             raise LedgerError(f"the copy outside the home is not ours: {error.message}", _RECONCILE) from error
         if seen.size > head.size:

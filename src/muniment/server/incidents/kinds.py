@@ -17,6 +17,7 @@ class Kind(NamedTuple):
 ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-glass-deployment"
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
+ROW_DIFFERS = "row-differs"
 
 KINDS = {
     ESCAPE: Kind(
@@ -54,6 +55,11 @@ KINDS = {
         _("our verdict was posted by another account"),
         1,
         _("Take away that account's right to post it. Look at what was merged meanwhile."),
+    ),
+    ROW_DIFFERS: Kind(
+        _("a row of the database that is relied on was written by no act"),
+        1,
+        _("Find out which login wrote it, and replace its password. Then do the act anew, which records the row."),
     ),
 }
 

@@ -191,11 +191,14 @@ class PostgresStore:
         """The ledger's public key, from the folder."""
         return FilesStore(str(self._folder)).public_key()
 
-    def log(self, *, signs: bool = False) -> PostgresLog:
-        """The ledger. Only the sequencer signs; for all others the private key is not even read."""
-        where = self.settings().external_copy
+    def log(self, *, signs: bool = False, compares: bool = False) -> PostgresLog:
+        """The ledger. Only the sequencer signs; for all others the private key is not even read.
+
+        `compares`: the copy outside is read too, to compare it.
+        """
+        where = self.settings().external_copy if signs or compares else ""
         private = self.signing_key() if signs else None
-        return PostgresLog(private, self.public_key(), outside(where, self._folder) if where and signs else None)
+        return PostgresLog(private, self.public_key(), outside(where, self._folder) if where else None)
 
     def write(self, name: str, data: bytes) -> None:
         """Put a document there."""

@@ -21,13 +21,16 @@ from muniment.http.client import Client
 from muniment.server.connections.models import Connection
 from muniment.server.connections.rate_limits import RateLimitState, current_states
 from muniment.server.deployments.models import PipelineIdentity, TokenIssuer, TrustedBuilder
+from muniment.server.incidents.kinds import KINDS, ROW_DIFFERS
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import store
 from muniment.server.people import breached
 from muniment.server.people.models import RoleGrant, in_force
 from muniment.server.people.people_facts import WRITERS
 from muniment.server.products.models import Product, RepositoryScan
+from muniment.server.records import row_checks
 from muniment.server.records.models import Record
+from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.running import keys
 from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.embedded import WEB, WORKER
@@ -73,6 +76,7 @@ def examine(folder: Path) -> Iterator[Found]:
     yield _web(folder)
     yield from _vault()
     yield from _ledger()
+    yield _rows()
     yield from _people()
     yield from _passwords()
     yield from _repositories()
@@ -176,6 +180,16 @@ def _ledger() -> Iterator[Found]:
             "no checkpoint is kept outside the home, so an old copy of it would not be found out",
             "Name a place: docs/service.md, Backup",
         )
+
+
+def _rows() -> Found:
+    """Rows that are relied on, against the records of the acts that wrote them."""
+    tables = recorded_models()
+    problems = row_checks.find_row_problems(tables)
+    if problems:
+        told = row_checks.name_rows(problems)
+        return Found("rows", "violated", f"not what the ledger says: {told}", str(KINDS[ROW_DIFFERS].next))
+    return Found("rows", "met", f"each row of {len(tables)} tables is what the ledger says")
 
 
 def _people() -> Iterator[Found]:

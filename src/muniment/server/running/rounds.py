@@ -15,6 +15,7 @@ from procrastinate.contrib.django import app
 from muniment.server.changes.locations import claim_repositories
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.deployments.tasks import go_on, read_issuers
+from muniment.server.incidents.row_incidents import compare_all_rows, report_row_problems
 from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
@@ -92,4 +93,6 @@ _ROUNDS: dict[Callable[[], object], float] = {
     send_now: 300,
     look_at_vault: 300,
     note_fetches: 120,
+    report_row_problems: 5,
+    compare_all_rows: 3600,
 }

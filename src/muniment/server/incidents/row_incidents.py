@@ -1,0 +1,32 @@
+"""Opens an incident for each row that is relied on and is not what the ledger says."""
+
+from muniment.server.incidents.kinds import ROW_DIFFERS
+from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.incidents.models import Incident
+from muniment.server.records import row_checks
+from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.work import soon
+
+_MOST = 50  # incidents at a time: whoever writes thousands of rows does not fill the page
+
+
+def report_row_problems() -> None:
+    """Open the incidents, and have everything evaluated again once there is a new one: what was allowed before may have
+    been decided by such a row. An incident is closed by a person who looked at it: the row can be put back at any time.
+    """
+    found = row_checks.find_row_problems(recorded_models())[:_MOST]
+    if not found:
+        return
+    known = set(Incident.objects.filter(kind=ROW_DIFFERS, closed_at=None).values_list("subject", flat=True))
+    new = [one for one in found if f"row:{one.table}/{one.key}" not in known]
+    for one in new:
+        told = f"the row {one.key} of {one.table} is not what the ledger says ({one.code}): no act wrote it so"
+        open_incident(ROW_DIFFERS, None, f"row:{one.table}/{one.key}", told)
+    if new:
+        soon("reevaluate-all")
+
+
+def compare_all_rows() -> None:
+    """Compare every row anew, whatever was found of it before."""
+    row_checks.forget_comparisons()
+    report_row_problems()

@@ -1,0 +1,30 @@
+"""Compares the records in the table, which the service reads, with the entries of the ledger, which are signed."""
+
+from collections.abc import Iterator
+
+from muniment.server.records.models import Record
+from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.records.row_checks import find_row_problems
+from muniment.store.log import Log
+
+
+def find_differences(log: Log, size: int) -> Iterator[str]:
+    """Everything in the tables that is not what the ledger of `size` entries says, each in a sentence."""
+    yield from _find_altered_records(log, size)
+    for one in find_row_problems(recorded_models()):
+        yield f"the row {one.key} of {one.table} is not what the ledger says ({one.code})"
+
+
+def _find_altered_records(log: Log, size: int) -> Iterator[str]:
+    """Records whose bytes or position are not the ledger's; entries of it without a record."""
+    rows = Record.objects.filter(position__isnull=False).order_by("position").values_list("position", "data").iterator()
+    row = next(rows, None)
+    for at, data in enumerate(log.entries(0, size)):
+        if row is None or row[0] != at:
+            yield f"entry {at}: its record is missing"
+            continue
+        if bytes(row[1]) != data:
+            yield f"entry {at}: its record is not what was signed"
+        row = next(rows, None)
+    if row is not None:
+        yield f"a record has the position {row[0]}, and the ledger has {size} entries: it was rolled back"
