@@ -9,19 +9,18 @@ from pathlib import Path
 
 from dev.mutation.mutants import digest_of, outermost_functions
 
-_MAIN = ("origin/HEAD", "origin/main", "main")  # where a branch is landed, by the names that a clone may have for it
+_MAIN = ("origin/main", "origin/HEAD", "main")  # where a branch is landed, by the names that a clone may have for it
 _SECONDS = 60
 
 
 def find_base(root: Path) -> str:
     """The commit where HEAD left the main branch, or on that branch the commit before; "" if neither is here.
 
-    A clone that has one commit only has neither.
+    A clone that has one commit only has neither. The first name of the main branch that is there decides.
     """
     head = _answer(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    bases = (_answer(root, "merge-base", "HEAD", name) for name in _MAIN)
-    found = next((base for base in bases if base not in ("", head)), "")
-    return found or _answer(root, "rev-parse", "--verify", "--quiet", "HEAD~1")
+    found = next(filter(None, (_answer(root, "merge-base", "HEAD", name) for name in _MAIN)), "")
+    return found if found not in ("", head) else _answer(root, "rev-parse", "--verify", "--quiet", "HEAD~1")
 
 
 def load_digests(root: Path, commit: str, folders: Sequence[str]) -> frozenset[str]:
@@ -31,8 +30,16 @@ def load_digests(root: Path, commit: str, folders: Sequence[str]) -> frozenset[s
     return frozenset(
         digest_of(function)
         for text in _modules(packed, folders)
-        for _, function in outermost_functions(ast.parse(text), "")
+        for _, function in outermost_functions(_parse(text), "")
     )
+
+
+def _parse(text: bytes) -> ast.Module:
+    """The module; one of nothing if this Python cannot read it."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _modules(packed: bytes, folders: Sequence[str]) -> Iterator[bytes]:

@@ -6,10 +6,11 @@ Conditions that run when a module is imported are no mutants: nothing can be rep
 """
 
 import ast
+import functools
 import gc
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import NamedTuple
@@ -47,12 +48,17 @@ class Mutant(NamedTuple):
         return f"{self.path}:{self.first_line}: {self.function}: `{self.before}` as `{self.after}`"
 
 
-def find_mutants(path: Path, root: Path) -> list[Mutant]:
-    """All mutants of a module, in the order of its lines. Their `path` is relative to `root`."""
+def find_mutants(path: Path, root: Path, unwanted: Collection[str] = ()) -> list[Mutant]:
+    """All mutants of a module, in the order of its lines, but those of functions whose digest is `unwanted`.
+
+    Their `path` is relative to `root`.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found: list[Mutant] = []
     for name, function in outermost_functions(tree, ""):
         digest = digest_of(function)
+        if digest in unwanted:
+            continue
         seen: Counter[tuple[str, str]] = Counter()
         for site in _sites(function):
             before = " ".join(ast.unparse(site.node).split())
@@ -86,6 +92,31 @@ def install(mutant: Mutant, root: Path) -> None:
         raise LookupError(f"{mutant.function} of {mutant.path} is not in memory")
     for one in alive:
         one.__code__ = target
+
+
+def empty_caches(folder: Path) -> None:
+    """Forget what functions and properties of code in `folder` remember: it was found before anything was wrong."""
+    properties: dict[type, tuple[str, ...]] = {}
+    for one in gc.get_objects():
+        kind = type(one)
+        if isinstance(one, functools._lru_cache_wrapper) and _is_in(folder, one.__wrapped__):
+            one.cache_clear()
+        elif kind not in properties:
+            properties[kind] = tuple(_cached_properties(kind, folder))
+        for name in properties.get(kind, ()):
+            one.__dict__.pop(name, None)
+
+
+def _cached_properties(kind: type, folder: Path) -> Iterator[str]:
+    for base in kind.__mro__:
+        for name, found in vars(base).items():
+            if isinstance(found, functools.cached_property) and _is_in(folder, found.func):
+                yield name
+
+
+def _is_in(folder: Path, function: object) -> bool:
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and Path(code.co_filename).is_relative_to(folder)
 
 
 class _Site(NamedTuple):

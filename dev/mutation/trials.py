@@ -1,15 +1,17 @@
 """Runs the tests that reach each mutant, one process a mutant, within one pytest session.
 
 All tests run once, to learn which lines each reaches and how long it takes. Then each mutant gets a copy of that
-process (fork): imports and fixtures of the session are there already. The shortest test comes first, the first that
-fails ends the trial. A test that takes far longer than before has noticed too: the mutant may loop.
+process (fork): imports and fixtures of the session are there already, caches of our own code are emptied. The shortest
+test comes first, the first that fails ends the trial. A test that takes far longer than before has noticed too: the
+mutant may loop. Tests that take long together are left for the end, where only mutants are tried that survived so far.
+No trial outlasts the time that is given: one that would is said to be untried.
 """
 
 import itertools
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -17,13 +19,13 @@ from typing import NamedTuple
 import coverage
 import pytest
 
-from dev.mutation.mutants import Mutant, install
+from dev.mutation.mutants import Mutant, empty_caches, install
 
 _PROFILE = "mutation"  # tests/conftest.py has it
 _KILLED, _SURVIVED, _BROKEN = 0, 1, 2  # exit codes of a trial
 SLOWER = 10  # a trial may take so many times as long as its tests did,
 GRACE = 20.0  # and so many seconds more
-ENOUGH = 15.0  # seconds that the tests of one trial may have taken before
+ENOUGH = 15.0  # seconds that the tests of a mutant's first trial may have taken before
 
 
 class Outcome(Enum):
@@ -33,6 +35,7 @@ class Outcome(Enum):
     SURVIVED = "survived"
     UNREACHED = "no test reaches it"
     UNTRIED = "there was no time"
+    BROKEN = "it could not be tried"
 
 
 class Trial(NamedTuple):
@@ -40,6 +43,13 @@ class Trial(NamedTuple):
 
     mutant: Mutant
     outcome: Outcome
+
+
+class _Running(NamedTuple):
+    """A trial under way, and the tests that are left if the mutant survives it."""
+
+    mutant: Mutant
+    left: list[pytest.Item]
 
 
 class Trials:
@@ -53,6 +63,8 @@ class Trials:
         self._deadline = time.monotonic() + seconds
         self._processes = processes
         self._durations: dict[str, float] = {}
+        self._running: dict[int, _Running] = {}
+        self._survivors: list[tuple[Mutant, list[pytest.Item]]] = []  # so far, with the tests that are left
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests once, then the trials. Where a test cannot even be collected, nothing is tried."""
@@ -64,19 +76,16 @@ class Trials:
             self.results += [Trial(mutant, Outcome.UNTRIED) for mutant in self.mutants]
         elif not self.failures:
             by_id = {item.nodeid: item for item in session.items}
-            running: dict[int, Mutant] = {}
+            for folder in {self.root / mutant.path.parts[0] for mutant in self.mutants}:
+                empty_caches(folder)
             for mutant in self.mutants:
                 tests = self._tests_of(mutant, reached, by_id)
-                if not tests:
-                    self.results.append(Trial(mutant, Outcome.UNREACHED))
-                elif time.monotonic() > self._deadline:
-                    self.results.append(Trial(mutant, Outcome.UNTRIED))
-                else:
-                    if len(running) >= self._processes:
-                        self._wait(running)
-                    running[self._start(mutant, tests)] = mutant
-            while running:
-                self._wait(running)
+                soon = self._soon(tests)
+                self._begin(mutant, tests[:soon], tests[soon:])
+            self._finish()
+            for mutant, left in self._survivors:
+                self._begin(mutant, left, [])
+            self._finish()
         return True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -105,14 +114,29 @@ class Trials:
     def _tests_of(
         self, mutant: Mutant, reached: dict[Path, dict[int, list[str]]], by_id: dict[str, pytest.Item]
     ) -> list[pytest.Item]:
-        """Tests that reach the condition, the shortest first, until they take too long together."""
+        """Tests that reach the condition, the shortest first."""
         lines = reached[self.root / mutant.path]
         names = {name for at in range(mutant.first_line, mutant.last_line + 1) for name in lines.get(at, ()) if name}
-        ordered = sorted(names, key=lambda name: (self._durations[name], name))
-        sums = itertools.accumulate(self._durations[name] for name in ordered)
-        return [
-            by_id[name] for at, (name, total) in enumerate(zip(ordered, sums, strict=True)) if total < ENOUGH or not at
-        ]
+        return [by_id[name] for name in sorted(names, key=lambda name: (self._durations[name], name))]
+
+    def _soon(self, tests: list[pytest.Item]) -> int:
+        """How many of the tests, and at least one, do not take too long together."""
+        sums = itertools.accumulate(self._durations[one.nodeid] for one in tests)
+        return max(1, sum(total < ENOUGH for total in sums))
+
+    def _begin(self, mutant: Mutant, tests: list[pytest.Item], left: list[pytest.Item]) -> None:
+        if not tests:
+            self.results.append(Trial(mutant, Outcome.UNREACHED))
+        elif time.monotonic() > self._deadline:
+            self.results.append(Trial(mutant, Outcome.UNTRIED))
+        else:
+            if len(self._running) >= self._processes:
+                self._wait()
+            self._running[self._start(mutant, tests)] = _Running(mutant, left)
+
+    def _finish(self) -> None:
+        while self._running:
+            self._wait()
 
     def _start(self, mutant: Mutant, tests: list[pytest.Item]) -> int:
         """The process id of a trial."""
@@ -124,7 +148,8 @@ class Trials:
             for stream in (0, 1, 2):
                 os.dup2(nothing, stream)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(int(GRACE + SLOWER * sum(self._durations[one.nodeid] for one in tests)))
+            longest = GRACE + SLOWER * sum(self._durations[one.nodeid] for one in tests)
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, min(longest, self._deadline - time.monotonic())))
             os._exit(self._try(mutant, tests))
         finally:
             os._exit(_BROKEN)
@@ -132,30 +157,36 @@ class Trials:
     def _try(self, mutant: Mutant, tests: list[pytest.Item]) -> int:
         install(mutant, self.root)
         self.failures.clear()
-        tests[0].session._setupstate.teardown_exact(tests[0])
+        session = tests[0].session
+        session.config.pluginmanager.unregister(name="terminalreporter")  # it writes past the streams
+        session._setupstate.teardown_exact(tests[0])
         for test, following in zip(tests, [*tests[1:], tests[0]], strict=True):
             test.ihook.pytest_runtest_protocol(item=test, nextitem=following)
             if self.failures:
                 return _KILLED
         return _SURVIVED
 
-    def _wait(self, running: dict[int, Mutant]) -> None:
+    def _wait(self) -> None:
         child, status = os.wait()
-        while child not in running:  # a test's own
+        while child not in self._running:  # a test's own
             child, status = os.wait()
-        mutant = running.pop(child)
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == _BROKEN:
-            raise RuntimeError(f"the trial broke: {mutant.place()}")
-        survived = os.WIFEXITED(status) and os.WEXITSTATUS(status) == _SURVIVED
-        self.results.append(Trial(mutant, Outcome.SURVIVED if survived else Outcome.KILLED))
+        mutant, left = self._running.pop(child)
+        code = os.waitstatus_to_exitcode(status)
+        if code == _SURVIVED and left:
+            self._survivors.append((mutant, left))
+        elif code == -signal.SIGALRM and time.monotonic() >= self._deadline:
+            self.results.append(Trial(mutant, Outcome.UNTRIED))
+        else:
+            outcome = {_SURVIVED: Outcome.SURVIVED, _BROKEN: Outcome.BROKEN}.get(code, Outcome.KILLED)
+            self.results.append(Trial(mutant, outcome))
 
 
 def run_trials(
     root: Path, mutants: Iterable[Mutant], tests: Iterable[str], seconds: float, processes: int
-) -> Iterator[Trial]:
+) -> list[Trial]:
     """Try mutants with tests, files or folders below `root`, and begin no trial after so many seconds.
 
-    Raises RuntimeError if a test fails without any mutant.
+    If a test fails without any mutant, nothing can be tried; it is named.
     """
     trials = Trials(root, mutants, seconds, processes)
     arguments = [
@@ -167,8 +198,10 @@ def run_trials(
         f"--hypothesis-profile={_PROFILE}",
         *tests,
     ]
-    code = pytest.main(arguments, plugins=[trials])
+    code = pytest.main(arguments, plugins=[trials]) if seconds > 0 else pytest.ExitCode.NO_TESTS_COLLECTED
     if trials.failures or code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
         failed = ", ".join(trials.failures[:5])
-        raise RuntimeError(f"tests have to pass before anything is changed (exit {int(code)}): {failed}")
-    yield from trials.results
+        print(f"tests have to pass before anything is changed (exit {int(code)}): {failed}")
+        return [Trial(mutant, Outcome.BROKEN) for mutant in trials.mutants]
+    missing = trials.mutants if not trials.results else ()
+    return [*trials.results, *(Trial(mutant, Outcome.UNTRIED) for mutant in missing)]

@@ -42,6 +42,20 @@ def test_full():
     assert shop.Basket().full(3)
     assert not shop.Basket().full(2)
 """
+REMEMBERING = """
+import functools
+
+@functools.lru_cache
+def is_large(count):
+    return count > 1
+
+class Crate:
+    @functools.cached_property
+    def full(self):
+        return 5 > 1
+
+CRATE = Crate()
+"""
 TRY = """
 import sys
 from pathlib import Path
@@ -49,7 +63,7 @@ from dev.mutation import trials
 from dev.mutation import __main__ as command
 from dev.mutation.changes import find_base, load_digests
 from dev.mutation.mutants import find_mutants
-trials.GRACE = float(sys.argv[3])
+trials.GRACE, trials.ENOUGH = float(sys.argv[3]), float(sys.argv[4])
 root = Path(sys.argv[1])
 for trial in trials.run_trials(root, find_mutants(root / "shop.py", root), [str(root)], float(sys.argv[2]), 2):
     print("|".join((trial.mutant.before, trial.mutant.after, trial.outcome.value)))
@@ -66,9 +80,11 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_trials_of(shop: Path, seconds: float = 600, grace: float = 20) -> subprocess.CompletedProcess[str]:
+def run_trials_of(
+    shop: Path, seconds: float = 600, grace: float = 20, enough: float = 15
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", TRY, str(shop), str(seconds), str(grace)],
+        [sys.executable, "-c", TRY, str(shop), str(seconds), str(grace), str(enough)],
         cwd=ROOT,
         env={"PYTHONPATH": f"{ROOT}:{shop}", "PATH": os.environ["PATH"]},
         capture_output=True,
@@ -124,19 +140,40 @@ def test_what_does_not_fit_is_not_called_noticed(shop: Path) -> None:
     assert run_trials_of(shop, seconds=-1).stdout.count("|there was no time") == 13
 
 
+def test_what_outlasts_the_time_is_not_called_noticed(shop: Path) -> None:
+    (shop / "shop.py").write_text("def count(number):\n    while number > 0:\n        number -= 1\n    return number\n")
+    (shop / "test_shop.py").write_text("import shop\n\ndef test_count():\n    assert shop.count(2) == 0\n")
+    assert "number > 0|True or number > 0|there was no time" in run_trials_of(shop, seconds=8).stdout
+
+
+def test_what_is_remembered_hides_no_mutant(shop: Path) -> None:
+    (shop / "shop.py").write_text(REMEMBERING)
+    (shop / "test_shop.py").write_text(
+        "import shop\n\ndef test_it():\n    assert shop.is_large(2) and shop.CRATE.full\n"
+    )
+    done = run_trials_of(shop)
+    assert "count > 1|False and count > 1|killed" in done.stdout
+    assert "5 > 1|False and 5 > 1|killed" in done.stdout
+
+
+def test_tests_that_take_long_are_asked_about_what_survived_the_others(shop: Path) -> None:
+    slow = "\nimport time\n\ndef test_slowly():\n    time.sleep(0.5)\n    assert shop.price(10, False) == 3\n"
+    (shop / "test_shop.py").write_text(TESTS + slow)
+    assert "count > 10|count >= 10|killed" in run_trials_of(shop, enough=0.4).stdout
+
+
 def test_no_trial_is_made_where_a_test_fails_anyway(shop: Path) -> None:
     (shop / "test_shop.py").write_text(TESTS + "\ndef test_wrong():\n    assert not shop.price(1, True)\n")
     done = run_trials_of(shop)
-    assert done.returncode
-    assert "test_wrong" in done.stderr
+    assert "test_wrong" in done.stdout
+    assert done.stdout.count("|it could not be tried") == 13
 
 
 def test_no_trial_is_made_where_a_test_cannot_be_collected(shop: Path) -> None:
     (shop / "test_other.py").write_text("import nothing_of_that_name\n")
     done = run_trials_of(shop)
-    assert done.returncode
-    assert "tests have to pass before anything is changed" in done.stderr
-    assert "price" not in done.stdout
+    assert "tests have to pass before anything is changed" in done.stdout
+    assert done.stdout.count("|it could not be tried") == 13
 
 
 def test_a_function_in_a_file_that_is_moved_is_not_changed(shop: Path) -> None:
@@ -198,6 +235,46 @@ def test_the_base_of_a_branch_is_where_it_left_main(repository: Path) -> None:
     assert find_base(repository) == first
     git(repository, "branch", "-D", "main")
     assert find_base(repository) == git(repository, "rev-parse", "HEAD~1")
+
+
+@pytest.mark.parametrize(
+    ("options", "checked_out", "base"),
+    [
+        ((), "main", "origin/main~1"),
+        ((), "origin/topic", "origin/main"),
+        (("--branch", "topic"), "topic", "origin/main"),
+        ((), "main~1", "origin/main~2"),
+        (("--depth", "1", "--no-single-branch"), "main", ""),
+    ],
+    ids=["main", "a detached topic", "a topic", "an older commit of main", "a shallow clone"],
+)
+def test_the_base_in_a_clone(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...], checked_out: str, base: str
+) -> None:
+    for number in (1, 2):
+        git(repository, "commit", "-q", "--allow-empty", "-m", f"main {number}")
+    git(repository, "checkout", "-q", "-b", "topic")
+    for number in (1, 2):
+        git(repository, "commit", "-q", "--allow-empty", "-m", f"topic {number}")
+    git(repository, "checkout", "-q", "main")
+    clone = tmp_path_factory.mktemp("clone")
+    git(clone, "clone", "-q", *options, f"file://{repository}", ".")
+    git(clone, "checkout", "-q", "--detach", checked_out)
+    assert find_base(clone) == (git(clone, "rev-parse", base) if base else "")
+    git(clone, "remote", "remove", "origin")
+    assert find_base(clone) in ("", *git(clone, "rev-list", "HEAD").split()[1:])
+
+
+def test_what_cannot_be_read_of_the_base_fails_nothing(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(repository, "commit", "-q", "--allow-empty", "-m", "second")
+    monkeypatch.setattr(command, "ROOT", repository)
+    monkeypatch.setattr(command, "_modules", list)
+    missing = git(repository, "rev-parse", "HEAD~1^{tree}")
+    (repository / ".git" / "objects" / missing[:2] / missing[2:]).unlink()
+    assert command.main(["--changed"]) == 0
+    assert "nothing is tried" in capsys.readouterr().out
 
 
 def test_without_an_earlier_commit_nothing_is_tried(
