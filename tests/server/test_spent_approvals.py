@@ -1,12 +1,18 @@
 """An approval at a forge is spent once the branch takes its head, by whatever change or push it came there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from muniment.decision.account import DecisionReport
 from muniment.errors import StoreError
+from muniment.facts import canonical
+from muniment.facts.people import People
+from muniment.facts.statements import Approval, ReviewAction, Signature
+from muniment.git.approvals import PREFIX, ApprovalRef
+from muniment.git.history import read as read_commits
+from muniment.git.repository import Repository
 from muniment.ledger import entries, objects
 from muniment.server.connections import landed_head_records
 from muniment.server.connections.models import BranchUpdate, RecordedStatement, TakenHead
@@ -66,6 +72,15 @@ def reverted(town: Town, before: str) -> None:
     number = town.acting.open("ada", "revert", "main", "Revert")
     approved(town, number)
     merged(town, number)
+
+
+def told_of(town: Town, number: int) -> str:
+    """The sentences of the decision on a change."""
+    decision = town.change(number).decision
+    assert decision is not None
+    told = beside(decision.explanation_digest, DecisionReport)
+    assert isinstance(told, DecisionReport)
+    return " ".join(reason.message for result in told.results for reason in result.reasons)
 
 
 def not_counted(town: Town, number: int) -> set[str]:
@@ -130,6 +145,57 @@ def test_approvals_of_a_merged_change_count_for_no_other(town: Town) -> None:
     town.look(number)
     assert shown(town, number) == "failure"
     assert town.change(number).decision is not None
+
+
+def sign(town: Town, head: str, *people: str) -> None:
+    """Put signed statements of people on a head into the repository at the forge."""
+    there = town.fake.repos[town.acting.path]["git"]
+    for name in people:
+        there.branch(f"{PREFIX}{head}/{name}", there.tip("main"))
+
+
+def read_signed(repository: Repository, wanted: Iterable[ApprovalRef], people: People) -> tuple[Approval, ...]:
+    """The statements that `sign` stands for."""
+    return tuple(
+        Approval(
+            ref_head=one.head,
+            ref_person=people.by_handle[one.person].id,
+            id=canonical.digest_of((one.head, one.person)),
+            digest=canonical.digest_of((one.head, one.person)),
+            order=0,
+            signature=Signature.VALID,
+            repository="shop",
+            target="refs/heads/main",
+            head=one.head,
+            tree=read_commits(repository, [one.head])[0].tree,
+            action=ReviewAction.APPROVE,
+            time="2026-01-01T00:00:00.000000Z",
+        )
+        for one in wanted
+    )
+
+
+def test_a_signed_approval_of_a_head_that_landed_counts_for_no_other_change(
+    gitea_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town = gitea_town
+    monkeypatch.setattr("muniment.forges.collect.approvals.read", read_signed)
+    before = town.work.tip("main")
+    head = town.work.commit("ada", {"app.py": "x = 667\n"}, before)
+    sign(town, head, "bob", "carol")
+    town.work.push("ada", head, "topic")
+    first = town.acting.open("ada", "topic", "main", "Topic")
+    town.look(first)
+    assert shown(town, first) == "success"
+    merged(town, first)
+    reverted(town, before)
+    town.work.push("ada", head, "again")
+    number = town.acting.open("ada", "again", "main", "Again")
+    town.look(number)
+    assert (shown(town, number), not_counted(town, number)) == ("failure", {"spent"})
+    sign(town, head, "dave")
+    town.look(number)
+    assert "1 of 2 others approved (Dave" in told_of(town, number)
 
 
 @pytest.mark.parametrize("squashed", [False, True])

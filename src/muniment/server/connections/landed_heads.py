@@ -52,12 +52,19 @@ def read_landed_heads(change: Change, revision: Revision, statements: tuple[Appr
 
 
 def _positions(change: Change, statements: Iterable[Approval]) -> tuple[StatementRecord, ...]:
-    """Where each was recorded first. One that no decision saw yet comes after all that is recorded."""
+    """Where each was recorded first. One that no decision saw yet comes after all that is recorded.
+
+    A signed statement lies in the repository, so decisions on other changes with the same head may have seen it before.
+    """
     keys = {one.digest or one.id: _key(one) for one in statements}
     if not keys:
         return ()
-    rows = dict(RecordedStatement.objects.filter(change=change).values_list("statement", "record"))
-    known = statement_records(change, rows, lambda seen: {_key(one) for one in seen})
+    known: dict[str, int] = {}
+    others = Change.objects.filter(repository=change.repository, recorded_statements__statement__in=keys.values())
+    for seen_by in (change, *others.exclude(pk=change.pk).distinct()):
+        rows = dict(RecordedStatement.objects.filter(change=seen_by).values_list("statement", "record"))
+        for key, record in statement_records(seen_by, rows, lambda seen: {_key(one) for one in seen}).items():
+            known[key] = min(record, known.get(key, record))
     newest: int = Record.objects.aggregate(newest=Max("pk"))["newest"] or 0
     return tuple(StatementRecord(id, known.get(key, newest + 1)) for id, key in sorted(keys.items()))
 
