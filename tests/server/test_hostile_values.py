@@ -12,7 +12,7 @@ from muniment.server.changes.scene import scene
 from muniment.server.deployments.commits import standing
 from muniment.server.policies.models import PolicySource
 from muniment.server.policies.source import read_on
-from muniment.server.products.models import Product, Repository
+from muniment.server.products.models import SIGNALS, Product, Repository
 from tests.support.hostile import Canary
 from tests.support.repos import Repo
 from tests.support.service import as_role, browser, person, product
@@ -42,6 +42,23 @@ PLACES: dict[str, tuple[str, dict[str, str]]] = {  # {} is where the value stand
     "a person": ("/people/add", {"handle": "{}", "name": "{}"}),
     "a login": ("/people/ada/change", {"act": "vouch-for-account", "kind": "github", "value": "{}"}),
     "a key": ("/people/ada/change", {"act": "vouch-for-account", "kind": "key", "value": "{}"}),
+    "sensitive paths": (
+        "/products/shop/change",
+        {"act": "change-product", "name": "Shop", "sensitive": "{}"} | dict.fromkeys(SIGNALS, "no"),
+    ),
+    "an exception's branch": (
+        "/exceptions/request",
+        {"repository": "shop", "clause": "review.two-others", "branch": "{}", "days": "1", "reason": "because"},
+    ),
+    "the refs of a pipeline": (
+        "/products/shop/environments/change",
+        {"act": "trust-pipeline", "environment": "prod", "name": "ci", "kind": "runner", "ref_patterns": "{}"},
+    ),
+    "a machine's login": (
+        "/machines/declare",
+        {"id": "bot", "kind": "github", "value": "{}", "acts_on_request": "no"},
+    ),
+    "a forge's proxy": ("/connections/hub/proxy", {"proxy": "{}"}),
     "the copy of the checkpoint": ("/settings", {"text": "[ledger]\nexternal_copy = '''git:{}'''"}),
     "a file for it": ("/settings", {"text": "[ledger]\nexternal_copy = '''/{}'''"}),
     "a witness": ("/settings", {"text": "[[witness]]\nkey = '''{}'''\nurl = '''https://{}'''"}),

@@ -68,9 +68,14 @@ def url(folder: Path) -> str:
 
 
 def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
-    """Set this process up as one part of the service, and remove what killed ones left among temporary files."""
-    from muniment.programs.temporary import remove_abandoned_folders
+    """Set this process up as one part of the service, and remove what killed ones left among temporary files.
 
+    Raises ParseError for a setting that cannot be meant.
+    """
+    from muniment.programs.temporary import remove_abandoned_folders
+    from muniment.server.setting_checks import check_settings
+
+    check_settings({**os.environ, "MUNIMENT_URL": url})
     remove_abandoned_folders()
     os.environ["MUNIMENT_HOME"] = str(folder)
     os.environ["MUNIMENT_ROLE"] = role

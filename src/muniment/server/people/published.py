@@ -6,7 +6,7 @@ MUNIMENT_FORGES  such as "github=https://github.com, work=https://git.example.te
 import os
 import re
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from muniment.errors import HttpError, ParseError
 from muniment.http.client import send_request
@@ -23,16 +23,21 @@ _MOST = 50
 
 def known() -> dict[str, str]:
     """Forge by forge, its address. Raises ParseError for what is none, or would be asked in the clear."""
+    return parse_forges(os.environ.get("MUNIMENT_FORGES", ""))
+
+
+def parse_forges(text: str) -> dict[str, str]:
+    """The forges of a list, each with its address. Raises ParseError, which repeats nothing of it."""
     found: dict[str, str] = {}
-    for pair in filter(None, (part.strip() for part in os.environ.get("MUNIMENT_FORGES", "").split(","))):
+    for pair in filter(None, (part.strip() for part in text.split(","))):
         name, _sign, address = (word.strip() for word in pair.partition("="))
         parts = split_address("MUNIMENT_FORGES", address)
         safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)
-        if not _NAME.match(name) or not safe or not parts.hostname or parts.query or parts.username:
+        if not _NAME.match(name) or not safe or not parts.hostname or parts.query or parts.username is not None:
             raise ParseError(
                 "no-forge-address",
-                _("MUNIMENT_FORGES: %(name)r is not a forge with its address") % {"name": name},
-                _("Write name=https://address, with commas between."),
+                gettext_noop("MUNIMENT_FORGES has an entry that is not a forge with its address"),  # before translation
+                gettext_noop("Write name=https://address, with commas between."),
             )
         found[name] = address.rstrip("/")
     return found

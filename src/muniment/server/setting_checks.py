@@ -1,0 +1,212 @@
+"""Examines every environment variable that sets the service up, before any process of it does anything else.
+
+A value that cannot be meant is refused by the name of its variable. The value is not repeated: many hold a password, or
+an address that is one.
+"""
+
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from email.utils import parseaddr
+from urllib.parse import SplitResult, parse_qsl
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext_noop
+
+from muniment.errors import HttpError, ParseError
+from muniment.http.addresses import parse_address
+from muniment.server.setting_addresses import split_address
+
+Check = Callable[[str, str], None]
+
+_LONGEST = 10_000  # characters
+_LONGEST_NAME = 200
+_LONGEST_PATH = 1000
+_DATABASE_OPTIONS = frozenset(  # of libpq, as far as an operator needs them
+    {
+        *("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode", "channel_binding"),
+        *("ssl_min_protocol_version", "connect_timeout", "application_name", "options", "target_session_attrs"),
+        *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
+    }
+)
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def check_settings(environment: Mapping[str, str]) -> None:
+    """Examine the variables that are there. Raises ParseError, which names one and does not repeat its value."""
+    for variable, check in CHECKS.items():
+        value = environment.get(variable, "")
+        if not value:
+            continue
+        if len(value) > _LONGEST or not value.isprintable():
+            raise _refusal(
+                variable,
+                gettext_noop("%(variable)s is too long, or has a character that nobody can see"),
+                gettext_noop("Write it anew: one line of visible characters."),
+            )
+        check(variable, value)
+
+
+def _check_own_address(variable: str, value: str) -> None:
+    """What people type: a host alone, since pages stand at its root."""
+    parts = _split_web_address(variable, value)
+    if parts.path or parts.query or parts.fragment or not parts.netloc.isascii():
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is not the address of a host alone"),
+            gettext_noop("Write it like https://muniment.example.test, without a / or a path at its end."),
+        )
+
+
+def _check_web_address(variable: str, value: str) -> None:
+    _split_web_address(variable, value)
+
+
+def _split_web_address(variable: str, value: str) -> SplitResult:
+    parts = split_address(variable, value)
+    if parts.scheme not in ("https", "http") or not _is_host(parts) or parts.username is not None:
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is not an address of a web server, or has a name or password in it"),
+            gettext_noop("Write it like https://host.example.test."),
+        )
+    return parts
+
+
+def _check_vault_address(variable: str, value: str) -> None:
+    try:
+        parse_address(value)
+    except HttpError:
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is not the address of a vault, or secrets would be sent there in the clear"),
+            gettext_noop("Write it like https://vault.example.test:8200, or unix:/path/of/the/socket."),
+        ) from None
+
+
+def _check_mail_server(variable: str, value: str) -> None:
+    parts = split_address(variable, value)
+    if parts.scheme not in ("smtp", "smtps") or not _is_host(parts) or parts.path.strip("/"):
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is not the address of a mail server"),
+            gettext_noop("Write it like smtp://user:password@host:587, or smtps://..."),
+        )
+
+
+def _check_sender(variable: str, value: str) -> None:
+    try:
+        validate_email(parseaddr(value)[1])
+    except ValidationError:
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is no e-mail address"),
+            gettext_noop("Write it like muniment@example.test, or Muniment <muniment@example.test>."),
+        ) from None
+
+
+def _check_name(variable: str, value: str) -> None:
+    if len(value) > _LONGEST_NAME or value != value.strip():
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is no name"),
+            gettext_noop("Write at most 200 characters, without white space around them."),
+        )
+
+
+def _check_folder_name(variable: str, value: str) -> None:
+    """Any folder may be a home; whoever opens it says what is wrong with it."""
+
+
+def _check_path(variable: str, value: str) -> None:
+    """A full path; if anything is there, a file or a folder: a pipe or a device would stop its reader for good."""
+    if not value.startswith("/") or len(value) > _LONGEST_PATH:
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is no full path"),
+            gettext_noop("Write the whole path of the file, beginning with /."),
+        )
+    try:
+        mode = os.stat(value).st_mode
+    except OSError:
+        return  # each reader says what it misses
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s names neither a file nor a folder"),
+            gettext_noop("Write the whole path of the file, beginning with /."),
+        )
+
+
+def _check_listening(variable: str, value: str) -> None:
+    host, _colon, port = value.rpartition(":")
+    known = _HOST.fullmatch(host) or re.fullmatch(r"\[[0-9a-fA-F:.]+\]", host)
+    if not known or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is not a host with a port"),
+            gettext_noop("Write it like vault.example.test:8200."),
+        )
+
+
+def _check_database(variable: str, value: str) -> None:
+    parts = split_address(variable, value)
+    try:
+        given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    except ValueError:
+        given = {"": ""}
+    named = bool(parts.path.strip("/")) and (bool(parts.hostname) or "host" in given)
+    texts = (parts.path, parts.netloc, *given.values())
+    hidden = any(not _is_decoded_visibly(text) for text in texts)
+    if parts.scheme not in ("postgres", "postgresql") or not named or hidden or not given.keys() <= _DATABASE_OPTIONS:
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s does not name a PostgreSQL database, or has an option that is none of libpq's"),
+            gettext_noop("Write it like postgresql://user:password@host:5432/muniment?sslmode=verify-full."),
+        )
+
+
+def _check_forges(variable: str, value: str) -> None:
+    from muniment.server.people.published import parse_forges
+
+    parse_forges(value)
+
+
+def _is_host(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    try:
+        return bool(_HOST.fullmatch(host) or ipaddress.ip_address(host))
+    except ValueError:
+        return False
+
+
+def _is_decoded_visibly(text: str) -> bool:
+    """Whether no part hides behind a % what no name has, such as a NUL."""
+    return not re.search(r"%(?:[01][0-9a-fA-F]|7[fF])", text) and text.isprintable()
+
+
+def _refusal(variable: str, message: str, remedy: str) -> ParseError:
+    return ParseError("setting-refused", message % {"variable": variable}, remedy)
+
+
+CHECKS: dict[str, Check] = {
+    "MUNIMENT_URL": _check_own_address,
+    "MUNIMENT_HOME": _check_folder_name,
+    "DATABASE_URL": _check_database,
+    "MUNIMENT_SMTP_URL": _check_mail_server,
+    "MUNIMENT_MAIL_FROM": _check_sender,
+    "MUNIMENT_CHAT_URL": _check_web_address,
+    "MUNIMENT_WORKER": _check_name,
+    "MUNIMENT_FORGES": _check_forges,
+    "MUNIMENT_BREACHED": _check_path,
+    "MUNIMENT_OIDC_ISSUER": _check_web_address,
+    "MUNIMENT_VAULT_URL": _check_vault_address,
+    "MUNIMENT_VAULT_CA": _check_path,
+    "MUNIMENT_VAULT_AUDIT": _check_path,
+    "MUNIMENT_VAULT_LISTEN": _check_listening,
+    "MUNIMENT_VAULT_CERT": _check_path,
+    "MUNIMENT_VAULT_KEY": _check_path,
+}

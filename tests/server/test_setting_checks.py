@@ -1,0 +1,150 @@
+"""Each setting of the service is examined before a process of it starts, and a refusal repeats nothing of its value."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from muniment.cli import serving
+from muniment.errors import ParseError
+from muniment.server.setting_checks import CHECKS, check_settings
+from tests.support.hostile import Canary
+
+WORD = "-".join(("a", "word"))  # a password, as far as a test can tell
+GOOD: dict[str, tuple[str, ...]] = {
+    "MUNIMENT_URL": ("https://muniment.example.test", "http://localhost:8000", "http://[::1]:8000"),
+    "MUNIMENT_HOME": ("/var/lib/muniment", "home"),
+    "DATABASE_URL": (
+        f"postgresql://owner:{WORD}@db.example.test:5432/muniment?sslmode=verify-full",
+        "postgres://owner@/muniment?host=/run/postgresql",
+        f"postgresql://owner:{WORD}%40%25@10.0.0.7/muniment",
+    ),
+    "MUNIMENT_SMTP_URL": (f"smtp://me:{WORD}@mail.example.test:587", "smtps://mail", "smtp://localhost:25?plain=yes"),
+    "MUNIMENT_MAIL_FROM": ("muniment@example.test", "Muniment <muniment@example.test>"),
+    "MUNIMENT_CHAT_URL": (f"https://chat.example.test/hooks/{WORD}", "http://127.0.0.1:8065/hooks/x?y=z"),
+    "MUNIMENT_WORKER": ("build-1:/srv", "--upload-pack=x"),
+    "MUNIMENT_FORGES": ("github=https://github.com, work=https://git.example.test",),
+    "MUNIMENT_BREACHED": ("/srv/breached.txt", "/tmp"),
+    "MUNIMENT_OIDC_ISSUER": ("https://login.example.test/realms/x",),
+    "MUNIMENT_VAULT_URL": ("https://vault.example.test:8200", "unix:/run/vault.sock", "http://127.0.0.1:8200"),
+    "MUNIMENT_VAULT_CA": ("/etc/ssl/vault.pem",),
+    "MUNIMENT_VAULT_AUDIT": ("/var/log/vault/audit.log",),
+    "MUNIMENT_VAULT_LISTEN": ("vault.example.test:8200", "[::1]:8200", "127.0.0.1:8200"),
+    "MUNIMENT_VAULT_CERT": ("/etc/ssl/vault.pem",),
+    "MUNIMENT_VAULT_KEY": ("/etc/ssl/vault.key",),
+}
+UNSEEN = (
+    "a\nb",
+    "https://x.example.test/\n",
+    "a\0b",
+    "\u202ehttps://x",
+    "x" * 1_000_000,
+    "\x1b[31m",
+    "\ud800",
+    "\u2028",
+)
+NOTHING = (  # what none of the addresses, paths and lists is
+    *("--upload-pack=x", "-oProxyCommand=x", "ext::sh -c id", "fd::17", "http://user:" + WORD + "@", "https://"),
+    *(
+        "https://[",
+        "https://x:0",
+        "https://x:99999",
+        "https://x:\u0661",
+        "javascript:alert(1)",
+        "x",
+        "*",
+        "https://[x:'y]",
+    ),
+)
+NAMES = ("MUNIMENT_WORKER", "MUNIMENT_HOME")  # any visible text is one
+ADDRESSES = ("MUNIMENT_URL", "MUNIMENT_CHAT_URL", "MUNIMENT_OIDC_ISSUER", "MUNIMENT_VAULT_URL")
+
+
+def refusal(variable: str, value: str) -> ParseError | None:
+    try:
+        check_settings({variable: value})
+    except ParseError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("variable", CHECKS)
+def test_what_is_meant_is_taken(variable: str) -> None:
+    for value in (*GOOD[variable], ""):
+        assert refusal(variable, value) is None, value
+
+
+@pytest.mark.parametrize("variable", CHECKS)
+def test_what_cannot_be_meant_is_refused_by_the_name_of_the_variable_alone(variable: str) -> None:
+    for value in (*UNSEEN, *(() if variable in NAMES else NOTHING)):
+        problem = refusal(variable, value)
+        assert problem is not None, (variable, value[:60])
+        text = problem.message + problem.remedy
+        assert variable in text
+        assert len(text) < 300
+        assert WORD not in text
+
+
+@pytest.mark.parametrize("variable", ADDRESSES)
+def test_no_address_has_a_password_in_it_nor_is_a_file(variable: str) -> None:
+    for value in (f"https://user:{WORD}@host.example.test", "https://@host.example.test", "file:///etc/passwd"):
+        problem = refusal(variable, value)
+        assert problem is not None, value
+        assert WORD not in problem.message + problem.remedy
+
+
+def test_the_address_that_people_type_is_a_host_alone() -> None:
+    for rest in ("/", "/muniment", "?x=y", "#x", "%0a", "/%0d%0ax"):
+        assert refusal("MUNIMENT_URL", f"https://muniment.example.test{rest}") is not None, rest
+    assert refusal("MUNIMENT_URL", "https://m\u0430niment.example.test") is not None  # a letter of another script
+
+
+def test_a_database_is_named_with_options_of_the_library_alone() -> None:
+    for address in (
+        *("postgresql://h", "postgresql:///", "postgresql:///muniment", "mysql://u@h/d", "postgresql://u@h:x/d"),
+        *("postgresql://u@h/d?nosuch=1", "postgresql://u@h/d?sslmode", "postgresql://u@h/d?passfile=/x"),
+        *(
+            "postgresql://u@h/d%00",
+            "postgresql://u%0a@h/d",
+            "postgresql://u@h/d?host=%00",
+            "postgresql://u@h/d?service=x",
+        ),
+    ):
+        assert refusal("DATABASE_URL", address) is not None, address
+
+
+def test_a_pipe_or_a_device_is_no_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for variable in ("MUNIMENT_BREACHED", "MUNIMENT_VAULT_CA", "MUNIMENT_VAULT_AUDIT"):
+        for path in (str(pipe), "/dev/zero", "relative/x", "~/x", "$HOME/x"):
+            assert refusal(variable, path) is not None, path
+
+
+@pytest.mark.parametrize("variable", CHECKS)
+def test_a_hostile_value_is_refused_or_a_text_like_others(variable: str, tmp_path: Path) -> None:
+    canary = Canary(tmp_path)
+    for value in canary.values():
+        problem = refusal(variable, value)
+        assert problem is None or (problem.message and problem.remedy)
+    assert not canary.file.exists()
+
+
+def test_every_process_of_the_service_examines_them_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MUNIMENT_CHAT_URL", f"chat.example.test/{WORD}")
+    with pytest.raises(ParseError, match="MUNIMENT_CHAT_URL"):
+        serving.begin(tmp_path, "web", "http://localhost:8000")
+    monkeypatch.delenv("MUNIMENT_CHAT_URL")
+    with pytest.raises(ParseError, match="MUNIMENT_URL"):
+        serving.begin(tmp_path, "web", "http://[")
+
+
+def test_each_setting_that_the_docs_have_is_examined() -> None:
+    described = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    tables = [line.split("|")[1] for line in described.splitlines() if line.startswith("| `")]
+    named = {name for cell in tables for name in re.findall(r"`([A-Z_]+)`", cell)}
+    free = {"MUNIMENT_OIDC_CLIENT", "MUNIMENT_OIDC_SECRET", "MUNIMENT_OIDC_ROLES", "MUNIMENT_OIDC_MFA", "MUNIMENT_LOG"}
+    settings = {name for name in named if name.startswith("MUNIMENT_") or name == "DATABASE_URL"}
+    assert settings - free <= CHECKS.keys()
+    assert len(settings) > 10
