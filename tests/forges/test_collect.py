@@ -222,6 +222,16 @@ def test_whoever_a_forge_says_applied_a_suggestion_is_a_contributor(world: World
     assert world.review(world.reading(hands=Known(told))).counted == {}
 
 
+def test_only_whom_the_forge_lets_write_could_approve_where_it_was_asked(world: World) -> None:
+    facts = world.facts(world.reading(reviews=Known(())))
+    named = [person.id for person in PEOPLE.persons if person.id != "ada"]
+    assert list(code_review.read(Case(facts, None, NOW, {})).could_approve) == named
+    for asked in ((), ("bob",), ("ada", "bob", "nobody")):
+        revision = structs.replace(facts["revision"].value, possible_reviewers=asked)  # type: ignore[union-attr]
+        review = code_review.read(Case({**facts, "revision": Known(revision)}, None, NOW, {}))
+        assert review.could_approve == (("bob",) if asked else ())
+
+
 AGENT = Account("50", "agent")
 WITH_AGENT = People(
     PEOPLE.persons, (Machine("agent", ("agent@example.test",), (), ("hub/agent",), needs_requester=True),)

@@ -146,6 +146,16 @@ def test_no_comment_is_read_where_no_machine_had_a_hand(github: FakeGitHub, hub:
     assert "comments" not in github.calls
 
 
+def test_all_who_may_write_are_listed_at_once(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
+    world = github.world
+    world.user("zoe", "read")
+    found = hub.reader.writers(repository)
+    assert found == {str(user.id) for user in world.users.values() if world.writes(user.login)}
+    assert str(world.users["zoe"].id) not in found
+    github.page = 1
+    assert hub.reader.writers(repository) == found
+
+
 def test_long_lists_are_read_to_their_end(github: FakeGitHub, hub: Forge, repository: Repo) -> None:
     number = _story(github)
     whole = hub.reader.read(repository, number)

@@ -59,6 +59,7 @@ def _everything(github: FakeGitHub, hub: Forge) -> None:
     github.older["main"] = {"enforce_admins": {"enabled": True}}
     reader.rules(repository, MAIN)
     reader.may_write(repository, Account("", "carol"))
+    reader.writers(repository)
     github.permissions |= {"secrets": "read", "environments": "read", "actions": "read"}
     github.secrets["production"] = []
     reader.settings(repository)

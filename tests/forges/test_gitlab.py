@@ -147,6 +147,14 @@ def test_only_a_commit_with_gitlabs_address_and_signature_is_gitlabs(
     assert gitlab.calls.count("signature") == 2
 
 
+def test_all_who_may_write_are_listed_at_once(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
+    world = gitlab.world
+    world.user("zoe", "read")
+    found = lab.reader.writers(repository)
+    assert found == {str(user.id) for user in world.users.values() if world.writes(user.login)}
+    assert str(world.users["zoe"].id) not in found
+
+
 def test_whoever_asked_a_machine_had_a_hand_in_it(gitlab: FakeGitLab, lab: Forge, repository: Repo) -> None:
     world, bot = gitlab.world, "project_9_bot_00ff"
     world.user(bot, "write", bot=True)

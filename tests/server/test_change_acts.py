@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
+from muniment.decision.account import DecisionReport
 from muniment.errors import ActInputError
 from muniment.ledger import objects
 from muniment.server.acts.parser import parse_act
@@ -21,6 +22,7 @@ from muniment.server.records.models import Record
 from muniment.server.records.reading import beside
 from tests.server.test_acts import actor
 from tests.support.connected import Town
+from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -191,6 +193,49 @@ def test_a_reviewer_who_may_write_at_the_forge_needs_no_role_here(town: Town) ->
         town.acting.approve(name, number)
     town.look(number)
     assert town.shown(town.change(number).head) == "success"
+
+
+def could_approve(town: Town, number: int) -> set[str]:
+    """The people whom the page of a change names as possible reviewers."""
+    decision = town.change(number).decision
+    assert decision is not None
+    told = beside(decision.explanation_digest, DecisionReport)
+    assert isinstance(told, DecisionReport)
+    return set(told.eligible_reviewers)
+
+
+def test_nobody_whom_the_forge_lets_not_write_is_named_as_a_possible_reviewer(town: Town) -> None:
+    town.set_level("carol", "read")
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    assert could_approve(town, number) == {"bob", "dave"}
+    assert "Carol" not in town.fake.pulls[town.acting.path, number]["comments"][-1]["body"]
+
+
+def test_whoever_may_write_at_the_forge_is_named_without_a_role_here(town: Town) -> None:
+    with as_role("owner"):
+        RoleGrant.objects.filter(person__slug__in=("bob", "carol")).update(ended_at=timezone.now())
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    assert could_approve(town, number) == {"bob", "carol", "dave"}
+
+
+def test_where_the_forge_does_not_tell_who_may_write_nobody_is_named(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.fake.fail("permission", Fault.FAILED)
+    town.look(number)
+    assert could_approve(town, number) == set()
+    town.fake.mend()
+    town.look(number)
+    assert could_approve(town, number) == {"bob", "carol", "dave"}
+
+
+def test_who_may_write_is_asked_once_for_all_changes_of_a_repository(town: Town) -> None:
+    numbers = [town.open({"app.py": f"x = {n}\n"}, branch=f"topic-{n}") for n in range(2)]
+    town.look(numbers[0])
+    asked = town.fake.calls.count("permission")
+    town.look(numbers[1])
+    assert town.fake.calls.count("permission") == asked
 
 
 def test_changes_requested_by_a_reviewer_without_a_role_here_block(town: Town) -> None:

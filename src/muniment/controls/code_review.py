@@ -117,15 +117,24 @@ class CodeReview(Struct, frozen=True, dict=True):
 
     @cached_property
     def could_approve(self) -> tuple[str, ...]:
-        """Ids of the persons whose approval would count, and is not there."""
-        return tuple(p.id for p in self.people.persons if p.id not in self.counted and self._may_approve(p))
+        """Ids of the persons whose approval would count, and is not there: at a forge, as far as it was asked."""
+        asked = self.revision.possible_reviewers
+        return tuple(
+            p.id
+            for p in self.people.persons
+            if p.id not in self.counted
+            and (self._may_approve(p) if asked is None else p.id in asked and self._is_independent(p))
+        )
 
     def _may_approve(self, person: Person) -> bool:
+        return self._is_independent(person) and self._may_write(person)
+
+    def _is_independent(self, person: Person) -> bool:
         return (
             person.active
             and person.id not in self.attesting
             and f"person:{person.id}" not in self.contributions
-            and self._may_write(person)
+            and person.id not in self._refused_at_forge
         )
 
     def _may_write(self, person: Person) -> bool:

@@ -22,6 +22,8 @@ class Revision(Struct, frozen=True):
     """One state of a change. `base` is the tip of `target` (a full ref) when it was read, `head` what is proposed.
 
     Ids are full hexadecimal object ids; "" where there is none (the base of a new branch, the head of a deletion).
+    `possible_reviewers` are ids of the persons whom the forge lets write to the repository, as far as it was asked:
+    only who could approve is told by them. None where no forge was asked, and roles tell it.
     """
 
     repository: str
@@ -29,6 +31,7 @@ class Revision(Struct, frozen=True):
     base: str
     head: str
     update: Maybe[Update]
+    possible_reviewers: tuple[str, ...] | None = None
 
 
 class ContributorRole(StrEnum):

@@ -214,6 +214,11 @@ class ForgeCollector:
         found = [*(one.by for one in given if may.get(one.by.id) is True), *self._asked_writers]
         return tuple({one.id or one.login: one for one in found}.values())
 
+    def possible_reviewers(self, may_write: Callable[[Account], bool]) -> tuple[str, ...]:
+        """Ids of the active persons with an account at the forge that may write, by what `may_write` says of it."""
+        persons = (one for one in self._people.persons if one.active)
+        return tuple(one.id for one in persons if any(map(may_write, self._accounts.of(one))))
+
     def _writes(self, person: Person) -> bool:
         if person.id not in self._writers:
             told = _known(self._reading.writers)

@@ -102,6 +102,9 @@ class Reader(Protocol):
     def may_write(self, repository: Repo, account: Account) -> bool:
         """Whether that account may write now; it is asked by its login, and answered for its id if that is known."""
 
+    def writers(self, repository: Repo) -> frozenset[str]:
+        """The ids of all accounts that may write now. Raises UNSUPPORTED where the forge lists no such thing."""
+
     def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
         """Which reviews stand, of many changes at little cost. What cannot be read of one is left out.
 

@@ -201,6 +201,10 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         level = self.world.levels[user.login]
         return self.may(request, "metadata") or Reply(200, {"permission": level, "user": shown.user(user)})
 
+    def collaborators(self, request: Request) -> Reply:
+        rows = [shown.user(user) for user in self.world.users.values() if self.world.writes(user.login)]
+        return self.may(request, "metadata") or self.listed(request, rows)
+
     # rules
 
     def _binding(self, ref: str) -> list[dict[str, Any]]:
@@ -346,6 +350,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("GET", _R + "/commits/([^/]+)/check-runs", "check runs", GitHubChanges.check_runs),
         Route("GET", _R + "/commits/([^/]+)/statuses", "statuses", GitHubChanges.commit_statuses),
         Route("GET", _R + "/rules/branches/([^/]+)", "rules", rules),
+        Route("GET", _R + "/collaborators", "collaborators", collaborators),
         Route("GET", _R + "/rulesets", "rulesets", all_rulesets),
         Route("POST", _R + "/rulesets", "make ruleset", write_ruleset),
         Route("GET", _R + "/rulesets/([0-9]+)", "ruleset", ruleset),

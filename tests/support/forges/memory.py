@@ -227,6 +227,9 @@ class Reader:
     def group(self, repository: Repo, target: str, head: str) -> Group:
         return self._world.call("group", lambda: self._world.groups[head])  # type: ignore[no-any-return]
 
+    def writers(self, repository: Repo) -> frozenset[str]:
+        raise ForgeError(ForgeCode.UNSUPPORTED, "not listed", "")
+
     def may_write(self, repository: Repo, account: Account) -> bool:
         return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
 

@@ -184,6 +184,11 @@ class GiteaReader:
             raise malformed(where)  # the login has another owner meanwhile
         return needed(found, "permission", str, where) in _WRITES
 
+    def writers(self, repository: Repo) -> frozenset[str]:
+        """Gitea lists direct collaborators alone, not the members of teams."""
+        told = f"who may write to {repository.path} is not listed by this forge"
+        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Each account is asked about.")
+
     def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
         found: dict[int, StandingReviews] = {}
         for number in numbers:

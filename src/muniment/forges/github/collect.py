@@ -271,6 +271,11 @@ class GitHubReader:
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
         return found.permission in ("admin", "write")
 
+    def writers(self, repository: Repo) -> frozenset[str]:
+        """Every collaborator who may push, by whichever team or organisation."""
+        listed = self._hub.many(wire.User, f"{at(repository)}/collaborators", permission="push")
+        return frozenset(str(one.id) for one in listed)
+
     def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
         """By one question for a hundred changes, which tells who may write too."""
         return standing.reviews(self._hub, repository.path, sorted(numbers))

@@ -113,6 +113,11 @@ class GitLabReader:
         ids = [account.id] if account.id else [str(user.id) for user in self._called(account.login)]
         return len(ids) == 1 and telling.writes(telling.member(self._lab, repository, ids[0]))
 
+    def writers(self, repository: Repo) -> frozenset[str]:
+        """Every member who is a developer or more."""
+        listed = self._lab.many(wire.Member, f"{at(repository)}/members/all")
+        return frozenset(str(one.id) for one in listed if telling.writes(one))
+
     def _called(self, login: str) -> tuple[wire.User, ...]:
         return self._lab.many(wire.User, "users", username=login)
 

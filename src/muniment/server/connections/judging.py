@@ -32,6 +32,7 @@ from muniment.server.changes.rules import read_freezes, rules_of
 from muniment.server.changes.standing import product_facts
 from muniment.server.connections import attention, first_pushes, numbering
 from muniment.server.connections.change_acts import act_of_statement
+from muniment.server.connections.eligible_reviewers import name_reviewers
 from muniment.server.connections.keeping import locked, status_page_of
 from muniment.server.connections.landed_heads import read_landed_heads, record_statements
 from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
@@ -111,6 +112,8 @@ class Court:
         given = product_facts(repository, git, target, proposal.base, rules.policy, names, now)
         freezes = read_freezes(repository.product.slug, now)
         judgement = judge_change(collector, rules, revision, Point.MERGE, now, Known(freezes), given)
+        if not merged_at:
+            judgement = name_reviewers(judgement, collector, self._forge, repo)
         return Judged(judgement, rules, freezes, collector.writers())
 
     def _recorded(self, row: ForgeChange, reading: Reading, judged: "Judged", lines: attention.Lines) -> Verdict:
