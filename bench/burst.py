@@ -1,4 +1,9 @@
-"""From an event to the verdict, with many changes open: fakes of forges over HTTP, with real git behind them."""
+"""From an event to the right status, with many changes open: fakes of forges over HTTP, with real git behind them.
+
+Half of the events are reviews that change the result, in turn "changes requested" and "approved" by one reviewer; the
+others are labels, which are no input. An event of the first kind waits until a verdict with its result is shown after
+it; one that was overtaken before such a verdict waits on for the next, so what is never shown counts against us.
+"""
 
 import asyncio
 import contextlib
@@ -26,11 +31,11 @@ A_SECOND, AT_ONCE = 50, 4
 _LONGEST = 900.0
 
 Credential = Mapping[str, str]
-Said = list[tuple[str, float]]
+Said = list[tuple[str, str, float]]  # a head, a result, and when it was shown, or became the right one
 
 
 class Place(ABC):
-    """A connected repository at a fake forge. `said`: the head and moment of each verdict but pending."""
+    """A connected repository at a fake forge. `said`: head, result and moment of each verdict but pending."""
 
     name = ""
     vendor = Vendor.GITEA
@@ -41,6 +46,7 @@ class Place(ABC):
     def __init__(self, fake: Any, acting: Any) -> None:
         self.fake, self.acting = fake, acting
         self.said: Said = []
+        self.allowed: dict[int, bool] = {}  # what the last review of each change leads to
         self._note()
 
     @classmethod
@@ -77,13 +83,22 @@ class Place(ABC):
     def label(self, number: int, label: str) -> dict[str, Any]:
         """Somebody puts a label there; what a delivery tells of the change then."""
 
+    def review(self, number: int, *, approve: bool) -> dict[str, Any]:
+        """A reviewer approves, or asks for changes, as the last word; what a delivery tells of the change then."""
+        (self.acting.approve if approve else self.acting.reject)("bob", number)
+        return self.told(number)
+
+    @abstractmethod
+    def told(self, number: int) -> dict[str, Any]:
+        """What a delivery tells of a change."""
+
     @abstractmethod
     def credential(self) -> Credential:
         """What the vault would hold."""
 
     @abstractmethod
-    def head_said(self, request: Any, reply: Any) -> str:
-        """The head on which a call showed a verdict; "" for pending."""
+    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
+        """The head on which a call showed a verdict, and the result, "" for pending."""
 
     @abstractmethod
     def signature(self, mac: str) -> dict[str, str]:
@@ -93,8 +108,9 @@ class Place(ABC):
         def noted(answer: Any) -> Any:
             def answered(fake: Any, request: Any) -> Any:
                 reply = answer(fake, request)
-                if head := self.head_said(request, reply):
-                    self.said.append((head, time.perf_counter()))
+                head, result = self.verdict_said(request, reply)
+                if result:
+                    self.said.append((head, result, time.perf_counter()))
                 return reply
 
             return answered
@@ -129,13 +145,17 @@ class AtGitea(Place):
         pull = self.fake.pulls[self.acting.path, number]
         pull["labels"].append(label)
         self.fake.happened(pull, self.acting.login("carol"), type="label")
+        return self.told(number)
+
+    def told(self, number: int) -> dict[str, Any]:
         return {"number": number}
 
     def credential(self) -> Credential:
         return {"token": self.acting.token("muniment")}
 
-    def head_said(self, request: Any, reply: Any) -> str:  # noqa: ARG002 -- one shape for all
-        return request.found[1] if request.body["state"] != "pending" else ""
+    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:  # noqa: ARG002 -- one shape for all
+        state = request.body["state"]
+        return request.found[1], "" if state == "pending" else state
 
     def signature(self, mac: str) -> dict[str, str]:
         return {"HTTP_X_GITEA_SIGNATURE": mac}
@@ -164,13 +184,17 @@ class AtGitHub(Place):
 
     def label(self, number: int, label: str) -> dict[str, Any]:
         self.fake.world.label(number, label)
+        return self.told(number)
+
+    def told(self, number: int) -> dict[str, Any]:
         return {"number": number, "updated_at": self.fake.world.changes[number].updated}
 
     def credential(self) -> Credential:
         return {"app_id": str(APP), "pem": self.fake.pem}
 
-    def head_said(self, request: Any, reply: Any) -> str:
-        return reply.body["head_sha"] if request.body["status"] == "completed" else ""
+    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
+        done = request.body["status"] == "completed"
+        return reply.body["head_sha"], request.body["conclusion"] if done else ""
 
     def signature(self, mac: str) -> dict[str, str]:
         return {"HTTP_X_HUB_SIGNATURE_256": f"sha256={mac}"}
@@ -182,24 +206,34 @@ PLACES: tuple[type[Place], ...] = (AtGitHub, AtGitea)
 @contextlib.contextmanager
 def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
     """A new organisation whose one repository is connected there, with so many commits on its main branch."""
+    import pytest
+
     from muniment.server.connections import credentials
+    from muniment.server.records import row_checks
+    from muniment.server.records.recorded_rows import note_rows, recorded_models
     from muniment.server.running import preparing
     from tests.support.connected import Town
-    from tests.support.service import empty
+    from tests.support.service import by_an_act, empty, trust_rows
 
     empty()
+    row_checks.forget_comparisons()
     preparing.first_policy()
     with kind.there(folder / "forge") as place:
         vars(credentials)["of"] = lambda _: place.credential()
-        place.town = Town(place.fake, place.acting, folder, kind.vendor)
         for number in range(commits):
             place.git.commit({"log.txt": f"{number}\n"}, on="main")
-        place.town.connect()
+        with pytest.MonkeyPatch.context() as patch:
+            trust_rows(patch)
+            place.town = Town(place.fake, place.acting, folder, kind.vendor)
+            place.town.connect()
+        with by_an_act():  # from here on its rows are compared with the ledger, as in the service
+            for model in recorded_models():
+                note_rows(model, model._base_manager.values_list("pk", flat=True))
         yield place
 
 
 def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Row]:
-    """The first verdicts on so many changes, and then a label on one after another, so many seconds long."""
+    """The first verdicts on so many changes, and then one event on one after another, so many seconds long."""
     with at(kind, folder, 10) as place:
         numbers = [place.open(f"topic-{number}") for number in range(changes)]
         place.git.git("gc", "--quiet")  # as forges do now and then
@@ -209,20 +243,29 @@ def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Ro
         first = time.perf_counter() - begun
         with _worker(place.credential()):
             place.said.clear()
-            _waits(_events(place, numbers[:A_SECOND], 1)[0], place.said)  # the worker is warm
+            _waits(_events(place, numbers, 2).heard, place.said)  # the worker is warm
             place.said.clear()
             calls = len(place.fake.calls)
-            heard, told = _events(place, numbers, seconds)
+            heard, told, events = _events(place, numbers, seconds)
             waits = sorted(_waits(heard, place.said))
         api = Counter(name for name in place.fake.calls[calls:] if name != "git")
-        return _table(kind.name, changes, first, _Burst(heard, told, waits, list(place.said), api))
+        return _table(kind.name, changes, first, _Burst(heard, told, events, waits, list(place.said), api))
 
 
-class _Burst(NamedTuple):
-    """What came of it: what was `heard`, in how many seconds it was `told`, how long each event waited."""
+class _Events(NamedTuple):
+    """Those that were `heard` and changed a result, in how many seconds they were told, and how many there were."""
 
     heard: Said
     told: float
+    events: int
+
+
+class _Burst(NamedTuple):
+    """What came of it: as `_Events`, how long each that changed a result waited, and what was shown by which calls."""
+
+    heard: Said
+    told: float
+    events: int
     waits: list[float]
     said: Said
     api: Counter[str]
@@ -240,10 +283,11 @@ def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
             "",
         ),
         Row(
-            f"{name}: {len(burst.heard)} events in {burst.told:.0f} s on {changes} open changes: heard until shown",
+            f"{name}: {burst.events} events in {burst.told:.0f} s on {changes} open changes, "
+            f"of which {len(burst.heard)} change a result: until the right status is shown",
             f"p50 {waits[len(waits) // 2]:.1f} s, p95 {waits[int(len(waits) * 0.95)]:.1f} s",
             f"{verdicts} verdicts for them",
-            f"{verdicts / (burst.said[-1][1] - burst.heard[0][1]):.1f} verdicts a second",
+            f"{verdicts / (burst.said[-1][2] - burst.heard[0][2]):.1f} verdicts a second",
             "p95 2 s",
         ),
         Row(
@@ -256,7 +300,7 @@ def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
     ]
 
 
-def _events(place: Place, numbers: list[int], seconds: int) -> tuple[Said, float]:
+def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
     from django.test import Client
 
     from muniment.server.connections import hearing
@@ -266,13 +310,18 @@ def _events(place: Place, numbers: list[int], seconds: int) -> tuple[Said, float
     heads = {number: place.head(number) for number in numbers}
     heard: Said = []
     begun = time.perf_counter()
-    for number_of in range(A_SECOND * seconds):
-        number = numbers[(number_of * 7919) % len(numbers)]
-        time.sleep(max(0.0, begun + number_of / A_SECOND - time.perf_counter()))
-        told = place.label(number, f"label-{number_of}")
-        heard.append((heads[number], time.perf_counter()))
+    for at in range(A_SECOND * seconds):
+        turn, place_in = divmod(at, len(numbers))
+        number = numbers[(place_in * 7) % len(numbers)]
+        time.sleep(max(0.0, begun + at / A_SECOND - time.perf_counter()))
+        if (turn + place_in) % 2:
+            told = place.label(number, f"label-{at}")
+        else:  # each change is reviewed at every other of its events: no, yes, no, yes
+            yes = place.allowed[number] = not place.allowed.get(number, True)
+            told = place.review(number, approve=yes)
+            heard.append((heads[number], "success" if yes else "failure", time.perf_counter()))
         once = time.perf_counter_ns()  # the same bytes are not heard twice
-        raw = json.dumps({"action": "labeled", "at": once, "repository": repository, "pull_request": told}).encode()
+        raw = json.dumps({"action": "edited", "at": once, "repository": repository, "pull_request": told}).encode()
         mac = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
         headers: dict[str, Any] = {
             place.event: "pull_request",
@@ -281,21 +330,31 @@ def _events(place: Place, numbers: list[int], seconds: int) -> tuple[Said, float
         headers |= place.signature(mac)
         answer = client.post("/webhooks/forge", raw, content_type="application/json", **headers)
         assert answer.status_code == 202, answer.status_code
-    return heard, time.perf_counter() - begun
+    return _Events(heard, time.perf_counter() - begun, A_SECOND * seconds)
 
 
 def _waits(heard: Said, said: Said) -> list[float]:
-    """How long each event waited for the first verdict on its head after it."""
-    waits: dict[int, float] = {}
+    """How long each event waited for the first verdict of its result on its head after it.
+
+    Whatever had a later one of the other result stand before it came waits until the last of that head is right.
+    """
+    last = {head: (result, moment) for head, result, moment in heard}
     end = time.perf_counter() + _LONGEST
-    while len(waits) < len(heard):
-        assert time.perf_counter() < end, f"{len(heard) - len(waits)} events have no verdict"
+    settled: dict[str, float] = {}
+    while len(settled) < len(last):
+        assert time.perf_counter() < end, f"{len(last) - len(settled)} changes do not have the right status"
         time.sleep(0.5)
-        for number, (head, moment) in enumerate(heard):
-            after = [when for place, when in list(said) if place == head and when > moment]
-            if number not in waits and after:
-                waits[number] = after[0] - moment
-    return list(waits.values())
+        shown = list(said)
+        for head, (result, moment) in last.items():
+            after = [when for at, what, when in shown if at == head and when > moment and what == result]
+            if head not in settled and after:
+                settled[head] = after[0]
+    shown = list(said)
+    waits = []
+    for head, result, moment in heard:
+        right = (when for at, what, when in shown if at == head and what == result and when > moment)
+        waits.append(next(right, settled[head]) - moment)
+    return waits
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ and put back. What differs denies; a background task opens the incident.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from django.db import connection, models
@@ -144,12 +145,16 @@ def forget_comparisons() -> None:
 
 def _versions(tables: tuple[type[models.Model], ...]) -> dict[str, Version]:
     """The version of each table, in one query."""
-    one = sql.SQL("SELECT {name}, count(*), coalesce(sum(xmin::text::bigint), 0) FROM {table}")
-    names = [model._meta.db_table for model in tables]
-    parts = [one.format(name=sql.Literal(name), table=sql.Identifier(name)) for name in names]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL(" UNION ALL ").join(parts))
+        cursor.execute(_query_for_versions(tuple(model._meta.db_table for model in tables)))
         return {name: (int(count), int(total)) for name, count, total in cursor.fetchall()}
+
+
+@lru_cache(maxsize=64)  # each evaluation asks for the same few sets of tables
+def _query_for_versions(tables: tuple[str, ...]) -> str:
+    one = sql.SQL("SELECT {name}, count(*), coalesce(sum(xmin::text::bigint), 0) FROM {table}")
+    parts = [one.format(name=sql.Literal(name), table=sql.Identifier(name)) for name in tables]
+    return sql.SQL(" UNION ALL ").join(parts).as_string()
 
 
 def _compare(model: type[models.Model], version: Version, known: _Comparison | None) -> _Comparison:
