@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from muniment.controls import code_review
-from muniment.controls.control import Case
+from muniment.controls import code_review, reviewed_by_others
+from muniment.controls.control import Case, Reason, Status
 from muniment.controls.review_statements import ALL_PUSHERS, WhyNot
 from muniment.facts.change import ApprovedHead, Commit, Contributor, ContributorRole, Push, Pushes
 from muniment.facts.maybe import Known, Unknown
-from muniment.facts.statements import ReviewAction
+from muniment.facts.statements import ReviewAction, Signature
 from tests.support.changes import (
     BASE,
     EARLIER,
@@ -388,3 +388,48 @@ def test_an_attestation_lifts_no_objection_of_its_author(at: str) -> None:
 def test_changes_requested_by_who_may_approve_block() -> None:
     asked = approval("carol", action=ReviewAction.REQUEST_CHANGES)
     assert review(approvals=Known((approval("bob"), asked))).blocked_by == ("carol",)
+
+
+def waits(name: str, identity: str) -> Known[Any]:
+    """Everybody, with one more identity of somebody, whose link waits for a second person."""
+    changed = [structs.replace(one, unconfirmed=(identity,)) if one.id == name else one for one in PEOPLE.persons]
+    return Known(structs.replace(PEOPLE, persons=tuple(changed)))
+
+
+def test_an_unconfirmed_account_is_nobodys_and_its_owner_a_contributor_all_the_same() -> None:
+    own = commit(1, hands=(hand("new"),))
+    found = review(people=waits("bob", "email:new@example.test"), commits=Known((own,)))
+    assert [(one.subject, one.unconfirmed) for one in found.strangers] == [("account:new@example.test", "bob")]
+    assert "person:bob" in found.contributors
+    assert "bob" not in found.could_approve
+    assert "carol" in found.could_approve
+
+
+def test_an_unconfirmed_account_waits_no_longer_once_somebody_attests_who_it_was() -> None:
+    own = commit(1, hands=(hand("new"),))
+    said = approval("sue", own, action=ReviewAction.ATTEST, attests={"account:new@example.test": "carol"})
+    found = review(people=waits("bob", "email:new@example.test"), commits=Known((own,)), approvals=Known((said,)))
+    assert found.strangers == ()
+    assert [who for who in found.contributors if who.startswith("person:")] == ["person:carol"]
+
+
+def test_a_change_by_an_unconfirmed_account_is_denied_naming_whose_link_waits() -> None:
+    own = commit(1, hands=(hand("new"),))
+    both = Known((approval("carol", own), approval("sue", own)))
+    reasons = judged(people=waits("bob", "email:new@example.test"), commits=Known((own,)), approvals=both)
+    assert [one.code for one in reasons] == ["reviewed", "unconfirmed-contributor"]
+    assert reasons[1].status is Status.UNKNOWN
+    assert reasons[1].details["person"] == "bob"
+
+
+def test_an_approval_by_an_unconfirmed_account_counts_for_nobody_and_says_why() -> None:
+    words = Known((approval("bob", signature=Signature.UNCONFIRMED), approval("carol")))
+    reasons = judged(approvals=words)
+    assert [one.code for one in reasons] == ["too-few-approvals", "unconfirmed-reviewer"]
+    assert (reasons[0].details["count"], reasons[1].details["person"]) == (1, "bob")
+    enough = Known((*words.value, approval("sue")))
+    assert [one.code for one in judged(approvals=enough)] == ["reviewed"]
+
+
+def judged(**changed: Any) -> tuple[Reason, ...]:
+    return reviewed_by_others.judge(Case(values(**changed), reviewed_by_others.Parameters(), NOW, {}))

@@ -80,3 +80,24 @@ def test_the_accounts_of_a_person_are_those_of_this_forge_whose_login_is_known()
     by_id = person("ida", accounts=("hub/#17", "other/ida"))
     assert accounts().of(by_id) == ()
     assert accounts(seen=seen).of(by_id) == (Account("17", "renamed"),)
+
+
+DAN = structs.replace(person("dan"), unconfirmed=("login:hub/Dan-GH", "login:hub/#33", "email:dan@work.test"))
+WAITING = Accounts("hub", People((ADA, BOB, DAN), ()), ("users.noreply.hub",))
+
+
+@pytest.mark.parametrize("account", [Account("33", "renamed"), Account("", "dan-gh"), Account("5", "DAN-gh")])
+def test_an_account_whose_link_waits_is_nobodys_and_says_whose_it_may_be(account: Account) -> None:
+    assert WAITING.holder(account) is None
+    assert WAITING.unconfirmed_holder(account) is DAN
+
+
+def test_an_account_of_somebody_known_or_of_nobody_waits_for_nobody() -> None:
+    assert WAITING.unconfirmed_holder(Account("6", "bob")) is None
+    assert WAITING.unconfirmed_holder(Account("7", "stranger")) is None
+    assert (WAITING.has_unconfirmed(DAN), WAITING.has_unconfirmed(BOB)) == (True, False)
+    assert WAITING.of(DAN) == ()
+
+
+def test_a_noreply_address_of_an_account_whose_link_waits_is_that_accounts() -> None:
+    assert WAITING.address("email:33+dan@users.noreply.hub") == "login:hub/#33"

@@ -165,3 +165,21 @@ def test_changes_requested_are_not_lifted_by_pointing_the_change_elsewhere() -> 
     assert (requested.target, approved.target) == (MAIN, "refs/heads/old")
     lifted, _ = said(review(said=Said.CHANGES_REQUESTED), review(BOBS_OTHER, minute=11), retargets=away)
     assert lifted.target == "refs/heads/old"
+
+
+@pytest.mark.parametrize(
+    ("given", "signature"),
+    [
+        (review(Account("4", "dan")), Signature.UNCONFIRMED),
+        (review(Account("4", "dan"), **DISMISSED, dismissed_by=Known(Account("4", "dan"))), Signature.UNCONFIRMED),
+        (review(Account("4", "dan"), Said.CHANGES_REQUESTED), Signature.FORGE),
+        (review(Account("5", "dan"), Said.CHANGES_REQUESTED), Signature.UNCONFIRMED),  # may not write
+        (review(Account("4", "dan", machine=True)), Signature.UNKNOWN_PERSON),
+    ],
+)
+def test_an_account_whose_link_waits_can_block_and_has_no_other_effect(given: Review, signature: Signature) -> None:
+    dan = structs.replace(person("dan"), unconfirmed=("login:hub/dan",))
+    people = structs.replace(AMONG, persons=(*AMONG.persons, dan))
+    accounts, writers = Accounts("hub", people), {**WRITERS, "4": True}
+    (found,) = statements("shop", CHANGE, [given], (), writers, accounts, lambda commit: "tree")
+    assert (found.ref_person, found.signature) == ("dan", signature)

@@ -260,3 +260,25 @@ class TestSeveralRefsOfOnePerson:
         copy = repo.raw_commit(repo.git("rev-parse", f"{made}^{{tree}}"), [junk])
         repo.branch(f"{approvals.PREFIX}{repo.tip('main')}/bob", copy)
         assert self.valid(repo, key) == [ReviewAction.REQUEST_CHANGES]
+
+
+@pytest.mark.parametrize("ref", ["handle", "key"])
+@pytest.mark.parametrize(
+    ("action", "signature"),
+    [
+        (ReviewAction.APPROVE, Signature.UNCONFIRMED),
+        (ReviewAction.WITHDRAW, Signature.UNCONFIRMED),
+        (ReviewAction.ATTEST, Signature.UNCONFIRMED),
+        (ReviewAction.REQUEST_CHANGES, Signature.VALID),
+    ],
+)
+def test_a_key_whose_link_waits_can_block_and_has_no_other_effect(
+    repo: Repo, key: Path, ref: str, action: ReviewAction, signature: Signature
+) -> None:
+    public = parse_key(key.with_suffix(".pub").read_text().strip())
+    name = "bob" if ref == "handle" else approvals.key_name(public)
+    with Repository.open(str(repo.path)) as repository:
+        approvals.write(repository, repo.tip("main"), name, "", *signed(repo, key, verdict=action))
+    waiting = People((Person("bob", "Bob", (), (), (), (), True, ("*",), unconfirmed=(f"key:{public}",)),), ())
+    (found,) = read(repo, waiting)
+    assert (found.ref_person, found.signature) == ("bob", signature)

@@ -725,7 +725,7 @@ def test_whoever_asked_for_a_revert_cannot_approve_it(town: Town, known_by: str)
     with as_role("owner"):
         bob.accounts.filter(kind="login" if known_by == "email" else "email").delete()
         if known_by == "email":  # of an id alone no address can be made here
-            bob.accounts.create(kind="login", value=f"forge/#{number}", verification="vouched")
+            bob.accounts.create(kind="login", value=f"forge/#{number}", verification="published-key")
     row = pushed(town)
     number = undone(town, row, "bob")
     approved(town, number)

@@ -28,7 +28,7 @@ from muniment.server.requests.models import Request
 from muniment.server.running import keys
 from muniment.server.running.examining import examine
 from tests.support.deploying import ARTIFACT, Shop, pem
-from tests.support.service import as_role, browser, person, post, product
+from tests.support.service import as_role, browser, finish_bootstrap, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -125,6 +125,7 @@ def test_numbers_are_what_their_definitions_say(shop: Shop) -> None:
 
 
 def test_a_builder_is_trusted_by_two_and_ended_by_one(shop: Shop) -> None:
+    finish_bootstrap()
     sam, sid = (browser(person(name, Role.SECURITY)) for name in ("sam", "sid"))
     _, public = generate("other")
     for fields in ({"builder_id": "x", "public_key": "nonsense"}, {"builder_id": " ", "public_key": public}):
@@ -143,6 +144,7 @@ def test_a_builder_is_trusted_by_two_and_ended_by_one(shop: Shop) -> None:
 
 
 def test_a_machine_that_tests_is_known_once_two_agree_to_its_key(shop: Shop, tmp_path: Path) -> None:
+    finish_bootstrap()
     sam, sid = (browser(person(name, Role.SECURITY)) for name in ("sam", "sid"))
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "ci"], check=True)
     key = (tmp_path / "ci.pub").read_text().strip()

@@ -9,7 +9,7 @@ from muniment.server.products.models import Product
 from muniment.server.records.models import ExceptionFile, Record
 from muniment.server.requests.models import Request
 from muniment.server.running.preparing import first_link
-from tests.support.service import as_role, browser, person, post, product
+from tests.support.service import as_role, browser, person, post, product, set_up_factor
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -23,8 +23,8 @@ def held(slug: str, role: Role) -> RoleGrant | None:
 def enough() -> None:
     """Two administrators and two security officers, and the beginning over."""
     for name, role in (("amy", Role.ADMIN), ("abe", Role.ADMIN), ("sam", Role.SECURITY)):
-        person(name, role)
-    person("sid")
+        set_up_factor(person(name, role))
+    set_up_factor(person("sid"))
     page = post(browser(Person.objects.get(slug="amy")), "/people/sid/role", **GIVE)
     assert "Done" in page
 

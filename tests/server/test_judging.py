@@ -51,7 +51,7 @@ def shop(repo: Repo) -> Repository:
     for name in ("ada", "bob"):
         with as_role("owner"):
             found = person(name, Role.DEVELOPER)
-            Account.objects.create(person=found, kind="email", value=f"{name}@example.test", verification="vouched")
+            Account.objects.create(person=found, kind="email", value=f"{name}@example.test", verification="email-code")
     return Repository.objects.get()
 
 

@@ -14,7 +14,7 @@ from muniment.server.policies.tasks import read_policy
 from muniment.server.records.models import Record
 from muniment.store.files import PUBLIC
 from tests.support.gated import APPROVALS, Gated
-from tests.support.service import as_role, browser, person, post, product
+from tests.support.service import as_role, browser, finish_bootstrap, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -83,6 +83,7 @@ def test_what_the_gate_let_in_is_proposed_once_and_does_not_hold(gated: Gated) -
 
 
 def test_what_is_weaker_waits_for_the_second_officer_as_any_other(gated: Gated) -> None:
+    finish_bootstrap()
     weaker = policy().replace('enforce = ["merge"]', "enforce = []")
     assert weaker != policy()
     bring(gated, weaker)

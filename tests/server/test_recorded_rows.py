@@ -49,7 +49,7 @@ def shop(compared_rows: None, tmp_path: Path) -> Repository:
         person("root", Role.ADMIN)
         for found in Person.objects.exclude(slug="root"):
             address = f"{found.slug}@example.test"
-            Account.objects.create(person=found, kind="email", value=address, verification="vouched")
+            Account.objects.create(person=found, kind="email", value=address, verification="email-code")
         product("shop", str(repo.path / ".git"))
     assert evaluate()
     return Repository.objects.get()

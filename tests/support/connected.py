@@ -59,9 +59,9 @@ class Town:
             found = person(name, *roles, product=self.product)
             login = self.acting.login(name)
             with as_role("owner"):
-                Account.objects.create(person=found, kind="login", value=f"forge/{login}", verification="vouched")
+                Account.objects.create(person=found, kind="login", value=f"forge/{login}", verification="published-key")
                 Account.objects.create(
-                    person=found, kind="email", value=f"{login}@example.test", verification="vouched"
+                    person=found, kind="email", value=f"{login}@example.test", verification="email-code"
                 )
         with as_role("owner"):
             ours = Machine.objects.create(slug="muniment")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -17,6 +18,7 @@ from muniment.server.people.models import ApiToken, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import code, recording_act
+from muniment.server.requests.models import Bootstrap
 from muniment.server.running.database import NAMES
 
 _COMPARING = {name: getattr(row_checks, name) for name in ("find_row_problems", "require_recorded", "read_recorded")}
@@ -92,6 +94,19 @@ def person(slug: str, *roles: Role, product: Product | None = None, password: st
         for role in roles:
             RoleGrant.objects.get_or_create(person=found, role=role.value, product=product, ended_at=None)
     return found
+
+
+def finish_bootstrap() -> None:
+    """From now on nobody does alone what needs two people."""
+    with as_role("owner"):
+        Bootstrap.objects.get_or_create(id=1, defaults={"finished": True})
+
+
+def set_up_factor(*people: Person) -> None:
+    """Give each a second factor, as an app for codes is one."""
+    with as_role("owner"):
+        for one in people:
+            Authenticator.objects.create(user=one, type=Authenticator.Type.TOTP, data={"secret": "x"})
 
 
 def product(slug: str, path: str = "") -> Product:

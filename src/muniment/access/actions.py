@@ -154,6 +154,11 @@ class Action(Enum):
     SET_SECRET = _do("set or replace a secret (it cannot be read back)", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     REMOVE_SECRET = _do("remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER})
     CHANGE_PERSON = _do("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
+    CONFIRM_ACCOUNT = _do(
+        "confirm that accounts which an administrator linked are their persons'",
+        *(Reach.ORGANISATION, Role.ADMIN),
+        second=_ADMIN | _SECURITY,
+    )
     GRANT_ROLE = _do("grant a read-only role, or revoke any role", Reach.ORGANISATION, Role.ADMIN)
     GRANT_CHANGING_ROLE = _do(
         "grant a role that may change things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY

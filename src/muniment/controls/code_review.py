@@ -60,12 +60,16 @@ class Part(Struct, frozen=True, order=True):
 
 
 class Stranger(Struct, frozen=True, order=True):
-    """A contributor whom nobody knows: the identity that was read, or what could not be learnt."""
+    """A contributor whom nobody knows: the identity that was read, or what could not be learnt.
+
+    `unconfirmed` is the id of the person to whom it is linked, where that waits for a second person; else "".
+    """
 
     subject: str
     commit: str
     because: ContributorRole
     why: str
+    unconfirmed: str = ""
 
 
 class Judged(Struct, frozen=True):
@@ -260,7 +264,11 @@ def _resolve(
             subject = _subject(one)
             holder = _holder(one.identity, people) or people.by_id.get(_attested_holder(one, subject, attested))
             if holder is None:
-                strangers.append(Stranger(subject, one.commit, one.because, one.why or _erased(people)))
+                claimed = people.by_unconfirmed.get(one.identity)
+                why = one.why or ("" if claimed is not None else _erased(people))
+                strangers.append(Stranger(subject, one.commit, one.because, why, claimed.id if claimed else ""))
+                if claimed is not None:  # it may be theirs, so they approve nothing here either
+                    found.setdefault(_name(claimed, ""), []).append(one)
                 continue
             own = found.setdefault(_name(holder, ""), [])
             if one.identity:  # without one, whose it was is attested for each commit

@@ -1,6 +1,7 @@
 """A change is on its way only when enough people who had no hand in it said yes to exactly this state of it."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -13,6 +14,7 @@ from muniment.controls.control import (
     Control,
     Reason,
     Scope,
+    Status,
     met,
     not_applicable,
     unknown,
@@ -20,7 +22,7 @@ from muniment.controls.control import (
 )
 from muniment.controls.statement_order import removes_commits
 from muniment.facts import kinds
-from muniment.facts.statements import ReviewAction
+from muniment.facts.statements import ReviewAction, Signature
 from muniment.policy.parameters import Stricter, Unit
 
 _NAMED = 5  # how many people a refusal names who could still approve
@@ -68,6 +70,15 @@ class Reasons(Codes):
         "or have somebody with the security role attest who it was.",
         ReviewAction.ATTEST,
     )
+    UNCONFIRMED_CONTRIBUTOR = unknown(
+        "{name}, {role} of {commit}: link waits for a second person: {person}.",
+        "Have a second person approve the link (page People), or have {person} confirm it with their second factor.",
+        ReviewAction.ATTEST,
+    )
+    UNCONFIRMED_REVIEWER = unknown(
+        "An approval does not count: link waits for a second person: {person}.",
+        "Have a second person approve the link (page People), or have {person} confirm it with their second factor.",
+    )
     UNKNOWN_MACHINE = unknown(
         "{name}, {role} of {commit}, is the address of a program that is not declared.",
         'Declare it once: on the page People, or in people.toml as a [[machine]]: id = "{id}", emails = ["{name}"].',
@@ -86,15 +97,25 @@ def judge(case: Case) -> tuple[Reason, ...]:
     if unlearnt := case.unlearnt(code_review.NEEDS):
         return unlearnt
     review = case.derived(code_review.read)
+    approvals = _approvals(review, case.parameters.reviewers)
+    waiting = () if approvals.status is Status.MET else _unconfirmed_reviewers(review)
     place = code_review.place(review.revision)
     return (
-        _approvals(review, case.parameters.reviewers),
+        approvals,
+        *waiting,
         *(
             Reasons.CHANGES_REQUESTED(f"person:{person}", name=review.people.labels.get(person, person), **place)
             for person in review.blocked_by
         ),
-        *(_stranger(stranger, place) for stranger in review.strangers),
+        *(_stranger(stranger, place, review) for stranger in review.strangers),
     )
+
+
+def _unconfirmed_reviewers(review: CodeReview) -> Iterator[Reason]:
+    """One reason for each person who approved by an account or key whose link to them waits for a second person."""
+    said = {one.approval.ref_person for one in review.judged if one.why_not == (Signature.UNCONFIRMED.value,)}
+    for person in sorted(said):
+        yield Reasons.UNCONFIRMED_REVIEWER(f"person:{person}", person=review.people.labels.get(person, person))
 
 
 def _approvals(review: CodeReview, needed: int) -> Reason:
@@ -112,8 +133,11 @@ def _approvals(review: CodeReview, needed: int) -> Reason:
     return codes(subject, count=count, needed=needed, who=said, ask=ask, **code_review.place(review.revision))
 
 
-def _stranger(stranger: Stranger, place: dict[str, str]) -> Reason:
+def _stranger(stranger: Stranger, place: dict[str, str], review: CodeReview) -> Reason:
     details = {**place, "commit": stranger.commit, "role": stranger.because.value}
+    if stranger.unconfirmed:
+        person = review.people.labels[stranger.unconfirmed]
+        return Reasons.UNCONFIRMED_CONTRIBUTOR(stranger.subject, person=person, **details)
     if stranger.why:
         return Reasons.UNDETERMINED_CONTRIBUTOR(stranger.subject, why=stranger.why, **details)
     address = stranger.subject.partition(":")[2]

@@ -22,6 +22,10 @@ class Person(Struct, frozen=True, tag="person"):
     """A human being. `writes` are patterns of repository names that this person may write to.
 
     `id` never changes. `handle` is what people type for it, and can change; "" where people type the id itself.
+
+    `unconfirmed` are identities whose link to this person waits for a second person. They are in none of the other
+    fields, so nothing that counts is found by them: what they did is done by nobody known. The person is a contributor
+    to it all the same.
     """
 
     id: str
@@ -33,6 +37,12 @@ class Person(Struct, frozen=True, tag="person"):
     active: bool
     write_access: tuple[str, ...]
     handle: str = ""
+    unconfirmed: tuple[str, ...] = ()
+
+    @property
+    def unconfirmed_keys(self) -> tuple[str, ...]:
+        """The keys among the unconfirmed identities."""
+        return tuple(one.removeprefix("key:") for one in self.unconfirmed if one.startswith("key:"))
 
 
 class Machine(Struct, frozen=True, tag="machine"):
@@ -114,6 +124,11 @@ class People(Struct, frozen=True, dict=True):
     def by_identity(self) -> dict[str, Person | Machine]:
         """Persons and machines by every identity that is theirs."""
         return {identity: holder for holder in self.holders for identity in identities(holder)}
+
+    @cached_property
+    def by_unconfirmed(self) -> dict[str, Person]:
+        """Persons by every identity whose link to them waits for a second person."""
+        return {identity: person for person in self.persons for identity in person.unconfirmed}
 
 
 def identities(holder: Person | Machine) -> tuple[str, ...]:

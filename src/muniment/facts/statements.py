@@ -27,6 +27,7 @@ class Signature(StrEnum):
     FORGE = "forge-review"  # a review at a forge, whose account may write there now: the forge's word for it
     BAD = "bad-signature"
     OTHER_KEY = "other-key"  # a key that is not this person's
+    UNCONFIRMED = "link-unconfirmed"  # a key or account whose link to this person waits for a second person
     UNTOUCHED = "security-key-not-touched"
     MALFORMED = "malformed"
     OUT_OF_ORDER = "out-of-order"  # does not follow the statement that it was signed to follow

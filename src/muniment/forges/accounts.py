@@ -42,6 +42,7 @@ class Accounts:
         self._exact = {identity.casefold(): identity for identity in people.by_identity}
         ids = (holder for known, holder in people.by_identity.items() if known.startswith(f"login:{name}/#"))
         self._with_id = {(type(holder), holder.id) for holder in ids}
+        self._unconfirmed = {identity.casefold(): identity for identity in people.by_unconfirmed}
 
     def identity(self, account: Account) -> str:
         """The identity (`facts.people`) of an account; one that people.toml has, or one that it lacks."""
@@ -49,7 +50,7 @@ class Accounts:
         by_login = self._exact.get(f"login:{self._name}/{account.login}".casefold())
         if account.id and by_login and self._is_anothers(by_id, by_login):
             return f"login:{self._name}/#{account.id}/{account.login}"  # a login that changed hands: nobody's
-        return by_id or by_login or f"login:{self._name}/{account.login or '#' + account.id}"
+        return by_id or by_login or self._waiting(account) or f"login:{self._name}/{account.login or '#' + account.id}"
 
     def _is_anothers(self, by_id: str | None, by_login: str) -> bool:
         """Whether a login belongs to somebody whom the account's id does not."""
@@ -57,6 +58,19 @@ class Accounts:
         if by_id is not None:
             return self._holder(by_id) is not holder
         return holder is not None and (type(holder), holder.id) in self._with_id
+
+    def _waiting(self, account: Account) -> str | None:
+        """The identity of an account whose link to its owner waits for a second person."""
+        by_id = self._unconfirmed.get(f"login:{self._name}/#{account.id}".casefold()) if account.id else None
+        return by_id or self._unconfirmed.get(f"login:{self._name}/{account.login}".casefold())
+
+    def unconfirmed_holder(self, account: Account) -> Person | None:
+        """To whom it is linked, where that waits for a second person; None for any other."""
+        return self._people.by_unconfirmed.get(self.identity(account))
+
+    def has_unconfirmed(self, person: Person) -> bool:
+        """Whether a link of an account here to this person waits for a second person."""
+        return any(one.casefold().startswith(f"login:{self._name}/".casefold()) for one in person.unconfirmed)
 
     def holder(self, account: Account) -> Person | Machine | None:
         """Whose it is; None if nobody is known to own it."""

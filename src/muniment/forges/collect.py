@@ -204,7 +204,8 @@ class ForgeCollector:
     def _checked(self, said: Approval, person: Person) -> Approval:
         if self._writes(person):
             return structs.replace(said, writer_at_forge=True)
-        return structs.replace(said, signature=Signature.MAY_NOT_WRITE)
+        waits = self._accounts.has_unconfirmed(person)
+        return structs.replace(said, signature=Signature.UNCONFIRMED if waits else Signature.MAY_NOT_WRITE)
 
     def writers(self) -> tuple[Account, ...]:
         """The accounts that reviewed, or whose people approved on our own page, and may write, as far as was asked."""

@@ -4,7 +4,8 @@
   also where the change is pointed back; changes that were requested stay requested.
 - One that was dismissed, or whose author was asked to look again, approves nothing any more, whoever did it.
 - Changes requested stay requested until that person approves or takes it back; another's dismissal does not lift them.
-- An account that nobody owns, a bot, or one that may not write says nothing that counts.
+- An account that nobody owns, a bot, or one that may not write says nothing that counts. Of an account whose link to
+  its owner waits for a second person a request for changes counts alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -123,12 +124,16 @@ def _is_by(one: Review, other: Review, holder: object, accounts: Accounts) -> bo
 
 
 def _person(review: Review, accounts: Accounts) -> str:
-    holder = accounts.holder(review.by)
+    holder = accounts.holder(review.by) or accounts.unconfirmed_holder(review.by)
     return holder.id if holder is not None else f"@{review.by.login}"
 
 
 def _signature(review: Review, accounts: Accounts, writers: Mapping[str, bool]) -> Signature:
     holder = accounts.holder(review.by)
+    if holder is None and accounts.unconfirmed_holder(review.by) is not None and not review.by.machine:
+        # It may be theirs: so a request for changes blocks, and nothing else that it says has an effect.
+        blocks = _verdict(review, accounts) is ReviewAction.REQUEST_CHANGES and writers.get(review.by.id) is True
+        return Signature.FORGE if blocks else Signature.UNCONFIRMED
     if holder is None:
         return Signature.UNKNOWN_PERSON
     if review.by.machine or not isinstance(holder, Person):

@@ -94,11 +94,15 @@ def key_fingerprint(name: str) -> str:
 
 
 class _Signer(NamedTuple):
-    """Who a ref names: a person's id and the keys that may have signed there, or a name that is nobody's."""
+    """Who a ref names: a person's id and the keys that may have signed there, or a name that is nobody's.
+
+    `unconfirmed` are keys whose link to the person waits for a second person.
+    """
 
     id: str
     keys: tuple[str, ...]
     known: bool
+    unconfirmed: tuple[str, ...] = ()
 
 
 class _Signers:
@@ -112,7 +116,9 @@ class _Signers:
         if name.startswith(KEY):
             return self._by_key.get(name, _Signer(name, (), False))
         person = self._people.by_handle.get(name)
-        return _Signer(name, (), False) if person is None else _Signer(person.id, person.keys, True)
+        if person is None:
+            return _Signer(name, (), False)
+        return _Signer(person.id, person.keys, True, person.unconfirmed_keys)
 
     @cached_property
     def _by_key(self) -> dict[str, _Signer]:
@@ -120,6 +126,8 @@ class _Signers:
         for person in self._people.persons:
             for key in person.keys:
                 found.setdefault(key_name(key), _Signer(person.id, (key,), True))
+            for key in person.unconfirmed_keys:
+                found.setdefault(key_name(key), _Signer(person.id, (), True, (key,)))
         return found
 
 
@@ -222,6 +230,10 @@ def _one(ref: ApprovalRef, stored: statements.Stored, signer: _Signer, people: P
     fields["attests"] = {subject: _resolve(handle, people) for subject, handle in about.attests.items()}
     in_order = about.previous == stored.before
     signature = _verify(stored.texts[0], armored, signer.keys, in_order) if signer.known else Signature.UNKNOWN_PERSON
+    if signature is Signature.OTHER_KEY and signer.unconfirmed:
+        signature = _verify(stored.texts[0], armored, signer.unconfirmed, in_order)
+        if signature is Signature.VALID and about.action is not ReviewAction.REQUEST_CHANGES:
+            signature = Signature.UNCONFIRMED  # it may not be theirs: it can block, and has no other effect
     return Approval(ref.head, signer.id, stored.id, 0, signature, **fields, digest=canonical.digest(stored.texts[0]))
 
 

@@ -99,7 +99,7 @@ def _signed_data(found: Object, people: People) -> signatures.SignedData | None:
     """A commit's first SSH signature, if it names a key of somebody known."""
     armored = next((text for text in _armored(found.data) if text.startswith(_SSH)), "")
     key = signatures.embedded_key(armored) if armored else None
-    if key is None or f"key:{key}" not in people.by_identity:
+    if key is None or (f"key:{key}" not in people.by_identity and f"key:{key}" not in people.by_unconfirmed):
         return None
     return signatures.SignedData(_signed(found.data), armored, key)
 

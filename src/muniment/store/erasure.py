@@ -15,8 +15,9 @@ def mentioning(objects: Iterable[tuple[str, bytes]], person: Person) -> tuple[st
     A text counts if it is one of those, or has the name, an address, key or account in it. Raises StoreError for an
     object that is not JSON: nobody can tell what it says.
     """
-    whole = {person.id, person.handle or person.id, person.name, *identities(person)}
-    parts = {text.casefold() for text in (*person.emails, *person.keys, *person.accounts)}
+    whole = {person.id, person.handle or person.id, person.name, *identities(person), *person.unconfirmed}
+    unconfirmed = (identity.partition(":")[2] for identity in person.unconfirmed)
+    parts = {text.casefold() for text in (*person.emails, *person.keys, *person.accounts, *unconfirmed)}
     name = _named(person.name)
     return tuple(digest for digest, data in objects if _speaks(digest, data, whole, parts, name))
 

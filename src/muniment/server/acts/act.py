@@ -94,6 +94,10 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=sto
     def conclude(self, context: ActContext) -> None:
         """Do what needs the record of the act itself, which is written after the act wrote its rows."""
 
+    def follow_up(self, result: object) -> "Act | None":
+        """An act that the requester requests together with this one, which returned `result`; None for no other."""
+        return None
+
     def details(self, context: ActContext) -> dict[str, str]:
         """What else stands in the record of each step: what follows from the act, its requester and its moment."""
         return {}

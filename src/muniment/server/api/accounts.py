@@ -9,7 +9,7 @@ from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import Cursor, does, page, run_act
 from muniment.server.guarding.mediation import acting, may
-from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
+from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.models import Account, Person
 from muniment.server.people.person_acts import ChangeHandle, ChangePerson, DeactivatePerson, ReactivatePerson
 from muniment.server.people.personal_data_acts import (
@@ -27,6 +27,8 @@ router = Router()
 PersonPatch = body_of(ChangePerson, fixed=("person",), optional=True)
 HandleBody = body_of(ChangeHandle, fixed=("person",))
 AccountBody = body_of(VouchForAccount, fixed=("person",))
+ImportBody = body_of(ImportAccounts)
+ConfirmBody = body_of(ConfirmAccounts)
 HoldBody = body_of(PlaceLegalHold, fixed=("person",))
 EraseBody = body_of(ErasePersonalData, fixed=("person",))
 
@@ -89,7 +91,8 @@ def reactivate_person(request: HttpRequest, slug: str) -> dict[str, Any]:
 @does(Action.SEE_PERSONAL_DATA)
 def list_accounts(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
     """What is theirs, and how that is known: proven, or vouched for by whom."""
-    return page(Account.objects.filter(person=_person(slug)).select_related("vouched_by"), cursor, _account)
+    rows = Account.objects.filter(person=_person(slug)).select_related("vouched_by", "confirmed_by")
+    return page(rows, cursor, _account)
 
 
 def _account(row: Account) -> dict[str, Any]:
@@ -99,6 +102,8 @@ def _account(row: Account) -> dict[str, Any]:
         "value": row.value,
         "proof": row.verification,
         "vouched_by": row.vouched_by.slug if row.vouched_by else None,
+        "counts": row.counts,
+        "confirmed_by": row.confirmed_by.slug if row.confirmed_by else None,
         "since": row.linked_at.isoformat(),
     }
 
@@ -106,8 +111,22 @@ def _account(row: Account) -> dict[str, Any]:
 @router.post("/people/{slug}/accounts")
 @does(Action.CHANGE_PERSON)
 def vouch_for_account(request: HttpRequest, slug: str, body: AccountBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Vouch that an account is a person's."""
+    """Vouch that an account is a person's; it counts once a second person confirmed it."""
     return run_act(request, VouchForAccount, {"person": slug})
+
+
+@router.post("/accounts/import")
+@does(Action.CHANGE_PERSON)
+def import_accounts(request: HttpRequest, body: ImportBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Vouch for many accounts; one request asks a second person to confirm all of them."""
+    return run_act(request, ImportAccounts, {})
+
+
+@router.post("/accounts/confirm")
+@does(Action.CONFIRM_ACCOUNT)
+def confirm_accounts(request: HttpRequest, body: ConfirmBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Request that a second person confirms accounts that were vouched for, by their numbers."""
+    return run_act(request, ConfirmAccounts, {})
 
 
 @router.delete("/people/{slug}/accounts/{number}")

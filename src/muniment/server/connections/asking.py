@@ -41,7 +41,11 @@ def askable(change: Change | None, connected: RepositoryLink) -> tuple[str, ...]
         return ()
     prefix = f"{connected.connection.slug}/"
     rows = Account.objects.filter(person__in=told.eligible_reviewers, kind=Account.Kind.LOGIN, person__active=True)
-    values = rows.filter(value__startswith=prefix).order_by("person__slug").values_list("value", flat=True)
+    values = (
+        rows.filter(Account.counting(), value__startswith=prefix)
+        .order_by("person__slug")
+        .values_list("value", flat=True)
+    )
     logins = [value.removeprefix(prefix) for value in values]
     return tuple([login for login in logins if not login.startswith("#")][:MOST])
 

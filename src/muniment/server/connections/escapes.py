@@ -82,6 +82,8 @@ def hands_of(
     machines = [one for one in pushed if isinstance(rules.people.by_identity.get(one), Machine)]
     holders = [rules.people.by_identity.get(identity) for identity in found | pushed]
     people = {holder.id for holder in holders if isinstance(holder, KnownPerson)}
+    waiting = map(rules.people.by_unconfirmed.get, found | pushed)
+    people |= {claimed.id for claimed in waiting if claimed is not None}
     return Hands(tuple(sorted(people)), sum(holder is None for holder in holders), known and not machines)
 
 

@@ -77,7 +77,7 @@ def address_of(person: Person, connection: Connection) -> str:
     The forge's own address of their account if it has one: an e-mail address is nobody else's to see.
     """
     there, prefix = where(connection), f"{connection.slug}/"
-    accounts = person.accounts.order_by("pk").select_related("forge_account")
+    accounts = person.accounts.filter(Account.counting()).order_by("pk").select_related("forge_account")
     for account in accounts.filter(kind=Account.Kind.LOGIN, value__startswith=prefix):
         login, number = account.value.removeprefix(prefix), getattr(account, "forge_account", None)
         if not login.startswith("#") and (number is not None or not there.numbered):

@@ -14,7 +14,11 @@ class Route(NamedTuple):
 
 
 ACCOUNT_TABLES = frozenset({"account_emailaddress"})
-_OWN = Route("one's own account", Action.MANAGE_OWN_ACCOUNT, frozenset({"mfa_authenticator", "people_person"}))
+_OWN = Route(
+    "one's own account",
+    Action.MANAGE_OWN_ACCOUNT,
+    frozenset({"mfa_authenticator", "people_person", "requests_bootstrap"}),  # a second factor may end the bootstrap
+)
 
 API = "api"  # the namespace of its addresses; checks.py looks at each operation
 

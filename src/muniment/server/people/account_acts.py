@@ -1,31 +1,82 @@
-"""Acts of an administrator on the accounts of a person: vouch for one, unlink one."""
+"""Acts of an administrator on the accounts of people: vouch for some, have them confirmed, unlink one."""
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Self
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from msgspec import structs
 
-from muniment.access.authorize import Actor
-from muniment.errors import RefusedError
-from muniment.server.acts.act import ActContext
+from muniment.access.actions import Action
+from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.errors import ParseError, RefusedError
+from muniment.git.signatures import fingerprint
+from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
-from muniment.server.acts.inputs import Label
+from muniment.server.acts.guarded_state import GuardedFacts
+from muniment.server.acts.inputs import Choices, InputCode, Label, Several, Text
 from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import AccountKind, AccountValue, label_of
-from muniment.server.people.models import Account
+from muniment.server.people.models import Account, Person
 from muniment.server.people.person_acts import PersonAct
 from muniment.server.work import soon
+
+MOST_AT_ONCE = 200  # accounts that one request lists: a person reads them
 
 
 def _visible_accounts(actor: Actor) -> "QuerySet[Account]":
     return Account.objects.filter(person__isnull=False)
 
 
+def _unconfirmed(actor: Actor) -> Choices:
+    """The accounts of people that wait for a second person, by number."""
+    rows = Account.objects.exclude(Account.counting()).select_related("person").order_by("pk")
+    return tuple((str(row.pk), _describe(row)) for row in rows)
+
+
+def _describe(row: Account) -> str:
+    """The person of an account, and the account; a key by its fingerprint."""
+    value = fingerprint(row.value) if row.kind == Account.Kind.KEY else row.value
+    return f"{label_of(str(row.person_id))}: {row.get_kind_display()} {value}"
+
+
+def _read_lines(text: str) -> Iterator[tuple[str, Account.Kind, str]]:
+    """Handle, kind and value of each line. Raises ParseError."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        handle, kind, value = (*line.split(None, 2), "", "")[:3]
+        if kind not in Account.Kind.values or not value:
+            sentence = _("This line names no account: %(line)s") % {"line": line[:80]}
+            remedy = _("Write a handle, then email, key or login, then the value.")
+            raise ParseError(InputCode.MALFORMED, sentence, remedy, "accounts")
+        yield handle, Account.Kind(kind), read_account_value(Account.Kind(kind), value, "accounts")
+
+
+def _person_of(handle: str) -> Person:
+    found = Person.objects.filter(slug=handle).first()
+    if found is None:
+        sentence = _("Nobody has the handle %(handle)s.") % {"handle": handle}
+        raise RefusedError("no-such-person", sentence, _("Write handles that the page People shows."))
+    return found
+
+
+def _add_vouched(person: str, kind: str, value: str, context: ActContext) -> int:
+    """Add an account that somebody vouches for; its number. Raises RefusedError if it is linked meanwhile."""
+    vouched = {"verification": Account.Verification.VOUCHED, "vouched_by_id": context.requester}
+    try:
+        with transaction.atomic():
+            return Account.objects.create(person_id=person, kind=kind, value=value, **vouched).pk
+    except IntegrityError:
+        raise account_taken() from None
+
+
 class VouchForAccount(PersonAct, frozen=True):
-    """Link an address, key or login to a person without proof: the administrator vouches for it by name."""
+    """Link an address, key or login to a person without proof: the administrator vouches for it by name.
+
+    It counts once a second person confirmed it: that is requested in the same transaction.
+    """
 
     title: ClassVar[Label] = gettext_lazy("Vouch for account")
 
@@ -45,15 +96,126 @@ class VouchForAccount(PersonAct, frozen=True):
         """It is linked to nobody."""
         refuse_taken_account(self.kind, self.value)
 
-    def execute(self, context: ActContext) -> None:
-        """Add the account, with the administrator who vouches for it."""
-        values = {"verification": Account.Verification.VOUCHED, "vouched_by_id": context.requester}
-        try:
-            with transaction.atomic():
-                Account.objects.create(person_id=self.person, kind=self.kind, value=self.value, **values)
-        except IntegrityError:  # linked to somebody else at the same moment
-            raise account_taken() from None
+    def execute(self, context: ActContext) -> int:
+        """Add the account, with the administrator who vouches for it; its number."""
+        number = _add_vouched(self.person, self.kind, self.value, context)
         soon("reevaluate-all")
+        return number
+
+    def follow_up(self, result: object) -> Act:
+        """That a second person confirms it."""
+        return ConfirmAccounts(accounts=(str(result),))
+
+
+class ImportAccounts(Act, frozen=True):
+    """Link many addresses, keys and logins to people without proof; one request then asks a second person for all."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PERSON,)
+    title: ClassVar[Label] = gettext_lazy("Import accounts")
+
+    accounts: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Accounts"),
+            hint=gettext_lazy(
+                "One a line: handle, kind (email, key or login) and value, such as: ada login github/ada"
+            ),
+            most=100_000,
+            multiline=True,
+            monospace=True,
+        ),
+    ]
+
+    def normalised(self) -> Self:
+        """As it is. Raises ParseError for a line that names no account, and for more than a request can list."""
+        count = len(list(_read_lines(self.accounts)))
+        if count > MOST_AT_ONCE:
+            raise ParseError(
+                InputCode.TOO_LONG,
+                _("These are more than %(most)d accounts.") % {"most": MOST_AT_ONCE},
+                _("Import them in parts."),
+                "accounts",
+            )
+        return self
+
+    def resource(self) -> Resource:
+        """The organisation: people belong to no product."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The organisation."""
+        return "organisation:"
+
+    def summary(self) -> str:
+        """How many."""
+        return _("vouch for %(number)d accounts") % {"number": len(list(_read_lines(self.accounts)))}
+
+    def check(self, context: ActContext) -> None:
+        """Each handle is somebody's, and each account is linked to nobody."""
+        for handle, kind, value in _read_lines(self.accounts):
+            _person_of(handle)
+            refuse_taken_account(kind, value)
+
+    def execute(self, context: ActContext) -> tuple[int, ...]:
+        """Add the accounts; their numbers. Raises RefusedError for one that is in the list twice."""
+        rows = list(_read_lines(self.accounts))
+        numbers = tuple(_add_vouched(_person_of(handle).pk, kind, value, context) for handle, kind, value in rows)
+        soon("reevaluate-all")
+        return numbers
+
+    def follow_up(self, result: object) -> Act:
+        """That a second person confirms all of them at once."""
+        return ConfirmAccounts(accounts=tuple(map(str, result)) if isinstance(result, tuple) else ())
+
+
+class ConfirmAccounts(Act, frozen=True):
+    """Confirm that accounts which an administrator vouched for are their persons': by two people, in one request."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CONFIRM_ACCOUNT,)
+    title: ClassVar[Label] = gettext_lazy("Confirm accounts")
+
+    accounts: Annotated[tuple[str, ...], Several(label=gettext_lazy("Accounts"), options=_unconfirmed, recorded=True)]
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The accounts that nobody proved and two people confirmed, each with its person."""
+        rows = Account.objects.filter(person__isnull=False, verification=Account.Verification.VOUCHED)
+        rows = rows.exclude(confirmed_at=None).exclude(confirmed_by=F("person"))
+        return GuardedFacts(permitted=frozenset(rows.values_list("kind", "value", "person")))
+
+    def resource(self) -> Resource:
+        """The organisation: people belong to no product."""
+        return ORGANISATION
+
+    def subject(self) -> str:
+        """The person, where they are of one; so that the request ends when that person leaves."""
+        owners = {row.person_id for row in self._rows()}
+        return f"person:{owners.pop()}" if len(owners) == 1 else "organisation:"
+
+    def summary(self) -> str:
+        """Each account, with its person: the second person reads what becomes whose."""
+        told = "; ".join(_describe(row) for row in self._rows())
+        return _("confirm that these accounts are their persons': %(accounts)s") % {"accounts": told}
+
+    def check(self, context: ActContext) -> None:
+        """All of them are still linked, and wait."""
+        rows = self._rows()
+        if len(rows) != len(self.accounts) or any(row.counts for row in rows):
+            raise RefusedError(
+                "account-changed",
+                _("One of these accounts was unlinked or confirmed meanwhile."),
+                _("Request it anew for the accounts that still wait."),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Note the second person, and evaluate again what counts on the accounts."""
+        rows = Account.objects.filter(pk__in=self.accounts, person__isnull=False)
+        rows.update(confirmed_at=timezone.now(), confirmed_by=context.approver)
+        soon("reevaluate-all")
+
+    def _rows(self) -> list[Account]:
+        rows = Account.objects.filter(pk__in=self.accounts, person__isnull=False)
+        return list(rows.select_related("person").order_by("pk"))
 
 
 class UnlinkAccount(PersonAct, frozen=True):

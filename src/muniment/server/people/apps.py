@@ -21,9 +21,11 @@ class PeopleConfig(AppConfig):
 
 def _added(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> None:
     from muniment.server.people.actors import SECOND_FACTOR
+    from muniment.server.requests.bootstrap import finish_if_enough
 
     if authenticator.type in ("totp", "webauthn"):
         request.session[SECOND_FACTOR] = user.pk
+        finish_if_enough()
 
 
 def _removed(request: HttpRequest, **_: Any) -> None:

@@ -134,11 +134,11 @@ class Machine(RecordedModel):
 class Account(RecordedModel):
     """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
 
-    recorded_columns = ("person", "machine", "kind", "value", "identity_hash", "verification")
+    recorded_columns = ("person", "machine", "kind", "value", "identity_hash", "verification", "confirmed_at")
     privileges = Privileges(_ALL, (READ, DROP))
     written_by = frozenset(
         {
-            *(Action.CHANGE_PERSON, Action.LINK_ACCOUNT, Action.ERASE_PERSONAL_DATA),
+            *(Action.CHANGE_PERSON, Action.LINK_ACCOUNT, Action.CONFIRM_ACCOUNT, Action.ERASE_PERSONAL_DATA),
             *(Action.TRUST_TEST_RUNNER, Action.REVOKE_TEST_RUNNER, Action.DECLARE_MACHINE),
         }
     )
@@ -166,6 +166,8 @@ class Account(RecordedModel):
     identity_hash = models.CharField(max_length=80, unique=True, editable=False)
     verification = models.CharField(max_length=16, choices=Verification)
     vouched_by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")  # who vouched for it
+    confirmed_at = models.DateTimeField(null=True)  # when a second person, or its owner, confirmed what was vouched for
+    confirmed_by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")  # None: bootstrap, by one
     linked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -181,8 +183,15 @@ class Account(RecordedModel):
 
     @classmethod
     def counting(cls) -> models.Q:
-        """The condition under which an account identifies its owner."""
-        return ~models.Q(verification=cls.Verification.VOUCHED)
+        """The condition under which an account identifies its owner: it was proven, or two people say so."""
+        vouched = models.Q(verification=cls.Verification.VOUCHED, confirmed_at=None)
+        return models.Q(person=None) | ~vouched  # two people declare the account of a machine
+
+    @property
+    def counts(self) -> bool:
+        """Whether it identifies its owner."""
+        vouched = self.verification == self.Verification.VOUCHED and self.confirmed_at is None
+        return self.person_id is None or not vouched
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """With what tells whether two are the same."""

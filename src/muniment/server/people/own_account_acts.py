@@ -26,7 +26,7 @@ from muniment.server.people.act_fields import (
     PersonId,
     PersonName,
 )
-from muniment.server.people.models import LONGEST_TOKEN, ApiToken, Invitation, MailFrequency, Person
+from muniment.server.people.models import LONGEST_TOKEN, Account, ApiToken, Invitation, MailFrequency, Person
 from muniment.server.people.person_acts import refuse_taken_address
 from muniment.server.people.privacy import kept_of
 from muniment.server.records.entering import code
@@ -256,6 +256,53 @@ class FinishVerification(OwnAct, frozen=True):
         begun, proof = verifications.prove_account(person, signature=self.signature, code=self.code)
         verifications.link_account(person, begun.kind, begun.value, proof)
         begun.delete()
+        soon("reevaluate-all")
+
+
+def _claimed_accounts(actor: Actor) -> "QuerySet[Account]":
+    return Account.objects.filter(person=actor.person).exclude(Account.counting())
+
+
+class ConfirmOwnAccount(OwnAct, frozen=True):
+    """Confirm that an account is one's own, for which an administrator vouched: it counts from then on."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.LINK_ACCOUNT,)
+    title: ClassVar[Label] = gettext_lazy("Confirm account")
+
+    account: Annotated[
+        int,
+        number_input(
+            label=gettext_lazy("Account"),
+            rows=_claimed_accounts,
+            missing=gettext_lazy("No such account waits for you to confirm it."),
+            remedy=gettext_lazy("Choose an account that your page shows."),
+        ),
+    ]
+
+    def summary(self) -> str:
+        """What kind of account it is."""
+        kind = Account.objects.get(pk=self.account).get_kind_display()
+        return _("confirm an account of one's own (%(kind)s)") % {"kind": kind}
+
+    def check(self, context: ActContext) -> None:
+        """Another person vouched for it: whoever vouches for an account of their own is one person."""
+        row = Account.objects.filter(pk=self.account, person=self.person).first()
+        if row is None or row.counts:
+            raise RefusedError(
+                "account-changed",
+                _("It was unlinked or confirmed meanwhile."),
+                _("Look at your page again."),
+            )
+        if row.vouched_by_id == self.person:
+            raise RefusedError(
+                "vouched-oneself",
+                _("You vouched for it yourself."),
+                _("Verify it, or have a second person approve the request."),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Note who confirmed it, and evaluate again what counts on it."""
+        Account.objects.filter(pk=self.account).update(confirmed_at=timezone.now(), confirmed_by_id=self.person)
         soon("reevaluate-all")
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from muniment.access.roles import Role
 from muniment.errors import PeopleError
 from muniment.facts.people import Machine as KnownMachine
-from muniment.facts.people import People, find_shared_identity
+from muniment.facts.people import People, email_identity, find_shared_identity
 from muniment.facts.people import Person as KnownPerson
 from muniment.policy import patterns
 from muniment.server.connections.models import Connection
@@ -32,14 +32,22 @@ def people_of(product: Product | None = None) -> People:
     return _build(
         persons,
         machines,
-        tuple(_ACCOUNTS.values_list("person_id", "machine_id", "kind", "value", "forge_account__number")),
+        _account_rows(),
         _roles(product),
         writes,
         _own_machines({row[1] for row in persons} | {row[1] for row in machines}),
     )
 
 
-_ACCOUNTS = Account.objects.order_by("kind", "value", "pk")
+def _account_rows() -> Rows:
+    """(person, machine, kind, value, id at the forge, whether it counts) of every account."""
+    rows = Account.objects.order_by("kind", "value", "pk").select_related("forge_account").iterator()
+    return tuple((row.person_id, row.machine_id, row.kind, row.value, _number(row), row.counts) for row in rows)
+
+
+def _number(row: Account) -> str | None:
+    known = getattr(row, "forge_account", None)
+    return known.number if known is not None else None
 
 
 def _roles(product: Product | None) -> Rows:
@@ -69,7 +77,9 @@ def _build(persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: t
         if problem := patterns.find_problem(pattern):
             sentence = _("its name cannot be matched: %(problem)s") % {"problem": problem}
             raise PeopleError(_("the repository"), pattern, sentence, patterns.HELP)
-    by_person, by_machine = _accounts(accounts, 0), _accounts(accounts, 1)
+    counting = tuple(row for row in accounts if row[-1])
+    by_person, by_machine = _accounts(counting, 0), _accounts(counting, 1)
+    waiting = _accounts(tuple(row for row in accounts if not row[-1]), 0)
     granted: dict[Any, dict[str, None]] = {}  # a role may be held everywhere and for the product too
     for person, role in roles:
         granted.setdefault(person, {})[role] = None
@@ -85,6 +95,11 @@ def _build(persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: t
                 roles=tuple(granted.get(pk, ())),
                 active=active,
                 write_access=writes if WRITERS.intersection(granted.get(pk, ())) else (),
+                unconfirmed=(
+                    *(email_identity(value) for value in waiting.get((pk, Account.Kind.EMAIL), ())),
+                    *(f"key:{value}" for value in waiting.get((pk, Account.Kind.KEY), ())),
+                    *(f"login:{value}" for value in waiting.get((pk, Account.Kind.LOGIN), ())),
+                ),
             )
             for pk, slug, name, active in persons
         ),
@@ -110,7 +125,7 @@ def _accounts(rows: Rows, owner: int) -> dict[tuple[Any, str], list[str]]:
     """Values by the owner's key and the account's kind; after a login the id that its forge gave it."""
     found: dict[tuple[Any, str], list[str]] = {}
     for row in rows:
-        kind, value, number = row[2:]
+        kind, value, number = row[2:5]
         if row[owner] is not None:
             values = found.setdefault((row[owner], kind), [])
             values.append(value)

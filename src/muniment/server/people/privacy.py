@@ -157,6 +157,7 @@ def known_as(person: Person) -> KnownPerson:
         active=False,
         write_access=(),
         handle=found.handle,
+        unconfirmed=found.unconfirmed,
     )
 
 
@@ -265,8 +266,10 @@ def _without(words: re.Pattern[str], value: Any) -> Any:
 
 def words_naming(known: KnownPerson) -> re.Pattern[str]:
     """A pattern of what names a person, as whole words, in any case. A login counts without its forge too."""
-    logins = (account.partition("/")[2] for account in known.accounts)
-    texts = {known.id, known.handle, known.name, *known.emails, *known.keys, *known.accounts, *logins} - {""}
+    unconfirmed = [identity.partition(":")[2] for identity in known.unconfirmed]
+    logins = (account.partition("/")[2] for account in (*known.accounts, *unconfirmed))
+    accounts = {*known.emails, *known.keys, *known.accounts, *unconfirmed, *logins}
+    texts = {known.id, known.handle, known.name, *accounts} - {""}
     longest = sorted(texts, key=len, reverse=True)
     return re.compile(rf"(?<![\w@.-])(?:{'|'.join(_spaced(text) for text in longest)})(?![\w@-])", re.IGNORECASE)
 

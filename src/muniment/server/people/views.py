@@ -24,7 +24,7 @@ from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting, may, own, requires
 from muniment.server.pages import me, page, page_by_name
 from muniment.server.people import published, verifications
-from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
+from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.actors import has_second_factor
 from muniment.server.people.machine_acts import (
     DeclareMachine,
@@ -36,6 +36,7 @@ from muniment.server.people.models import Account, Invitation, Message, Person, 
 from muniment.server.people.own_account_acts import (
     AcceptInvitation,
     ChangeMailFrequency,
+    ConfirmOwnAccount,
     CreateToken,
     ExportOwnData,
     FinishVerification,
@@ -59,6 +60,7 @@ from muniment.server.people.personal_data_acts import (
 from muniment.server.people.privacy import RULES
 from muniment.server.people.role_acts import GrantRole, RevokeRole
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
+from muniment.server.requests import bootstrap
 from muniment.server.requests.execution import perform_act
 from muniment.server.requests.models import Request
 from muniment.server.requests.submission import submit_act
@@ -83,8 +85,8 @@ def people(request: HttpRequest) -> HttpResponse:
         "may_declare": _changes(request, Action.DECLARE_MACHINE),
         "proposed_machines": proposed_machines() if _changes(request, Action.DECLARE_MACHINE) else (),
     }
-    may_add = {"may_add": _changes(request, Action.CHANGE_PERSON)}
-    return render(request, "people/list.html", {**context, **machines, **may_add})
+    others = {"may_add": _changes(request, Action.CHANGE_PERSON), "bootstrap": not bootstrap.is_finished()}
+    return render(request, "people/list.html", {**context, **machines, **others})
 
 
 @require_POST
@@ -106,7 +108,7 @@ def person(request: HttpRequest, slug: str) -> HttpResponse:
         {
             "person": found,
             "grants": found.role_grants.select_related("product", "granted_by", "approver").order_by("-pk"),
-            "accounts": found.accounts.select_related("vouched_by") if personal else (),
+            "accounts": found.accounts.select_related("vouched_by", "confirmed_by") if personal else (),
             "personal": personal,
             "changes": _changes(request, Action.CHANGE_PERSON),
             "gives": _changes(request, Action.GRANT_ROLE),
@@ -123,6 +125,20 @@ _CHANGES = (ChangePerson, DeactivatePerson, ReactivatePerson, VouchForAccount, U
 def change(request: HttpRequest, slug: str) -> HttpResponse:
     """Change the entry of a person, or link or unlink an account."""
     return submit_act(request, _CHANGES, {"person": slug}, _("Done."), "person", slug)
+
+
+@require_POST
+@requires(Action.CHANGE_PERSON)
+def import_accounts(request: HttpRequest) -> HttpResponse:
+    """Vouch for many accounts; one request asks a second person for all."""
+    return submit_act(request, ImportAccounts, {}, _("Done."), "people")
+
+
+@require_POST
+@requires(Action.CONFIRM_ACCOUNT)
+def confirm_accounts(request: HttpRequest) -> HttpResponse:
+    """Request that a second person confirms accounts that were vouched for."""
+    return submit_act(request, ConfirmAccounts, {}, _("Done."), "people")
 
 
 @require_POST
@@ -288,7 +304,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             "has_second_factor": has_second_factor(who),
             "grants": who.role_grants.filter(in_force()).select_related("product"),
             "tokens": who.api_tokens.filter(ended_at=None, expires_at__gt=now).order_by("-pk"),
-            "accounts": who.accounts.select_related("vouched_by"),
+            "accounts": who.accounts.select_related("vouched_by", "confirmed_by"),
             "email_proven": _proven(who),
             "verification": verifications.current_verification(who),
             "forges": sorted(published.known()),
@@ -334,6 +350,14 @@ def finish_verification(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@requires(Action.LINK_ACCOUNT, own)
+def confirm_account(request: HttpRequest, number: int) -> HttpResponse:
+    """Confirm that an account is one's own, for which an administrator vouched."""
+    fixed: dict[str, object] = {"person": me(request).slug, "account": number}
+    return submit_act(request, ConfirmOwnAccount, fixed, _("The account counts as yours."), "me")
+
+
+@require_POST
 @requires(Action.MANAGE_OWN_ACCOUNT, own)
 def create_token(request: HttpRequest) -> HttpResponse:
     """Create a token for a program, shown once. It can do no more than its person, and only what it is for."""
@@ -363,4 +387,4 @@ def _proven(person: Person) -> bool:
     if not person.email:
         return False
     same = Account.hash_identity(Account.Kind.EMAIL, person.email)
-    return person.accounts.filter(identity_hash=same).exclude(verification=Account.Verification.VOUCHED).exists()
+    return person.accounts.filter(Account.counting(), identity_hash=same).exists()

@@ -132,7 +132,7 @@ class MonitoringPeriod(RecordedModel):
     last_day = models.DateField()
     reason = models.TextField()
     requester = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
-    approver = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    approver = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")  # None: alone
     started_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
 

@@ -80,7 +80,7 @@ class StartMonitoring(Act, frozen=True):
             last_day=self.until,
             reason=self.reason,
             requester_id=context.requester,
-            approver_id=str(context.approver),
+            approver_id=context.approver,
         )
         soon("reevaluate-all")
 

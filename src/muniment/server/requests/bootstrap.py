@@ -1,7 +1,14 @@
-"""The beginning, when there is nobody yet who could be the second person: the first administrator gives roles alone.
+"""The bootstrap: while there is nobody who could be the second person, one person sets the service up alone.
 
-That ends for good once two administrators and two security officers were there. Each such grant stays marked.
+It ends once two administrators and two security officers can sign in with a second factor, and never comes back: not
+when people leave, and not when roles or second factors are removed. What was done alone stays marked.
 """
+
+import os
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.db.models import Q
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor
@@ -11,13 +18,17 @@ from muniment.server.people.models import RoleGrant, in_force
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.requests.models import Bootstrap
 
-_ENOUGH = 2
+NEEDED = 2  # of each of the two roles
+SETTING_UP = (Role.ADMIN, Role.SECURITY)
+_BY_TWO = frozenset(  # decisions and the store ask for the statements of two people, and no set-up needs one of these
+    {Action.REQUEST_EXCEPTION, Action.LIFT_FREEZE, Action.BREAK_GLASS_DEPLOYMENT, Action.ERASE_PERSONAL_DATA}
+)
 
 
-def alone(actor: Actor, action: Action) -> bool:
-    """Whether an administrator may still give a role that changes things alone."""
-    is_admin = any(grant.role is Role.ADMIN and grant.product == EVERYWHERE for grant in actor.grants)
-    return action is Action.GRANT_CHANGING_ROLE and is_admin and not Bootstrap.objects.filter(finished=True).exists()
+def may_act_alone(actor: Actor, action: Action) -> bool:
+    """Whether the actor may still do alone what needs two people."""
+    sets_up = any(grant.role in SETTING_UP and grant.product == EVERYWHERE for grant in actor.grants)
+    return sets_up and action not in _BY_TWO and not is_finished()
 
 
 def is_first_administrator(act: Act) -> bool:
@@ -30,12 +41,21 @@ def is_first_administrator(act: Act) -> bool:
     return act == first and not grants.exists()
 
 
-def note() -> None:
-    """End the beginning if there are enough people now. It never comes back."""
-    if Bootstrap.objects.filter(finished=True).exists():
-        return
-    found = RoleGrant.objects.filter(in_force(), product=None, person__active=True)
-    if all(
-        found.filter(role=role).values("person").distinct().count() >= _ENOUGH for role in (Role.ADMIN, Role.SECURITY)
-    ):
+def is_finished() -> bool:
+    """Whether the bootstrap is over."""
+    return Bootstrap.objects.filter(finished=True).exists()
+
+
+def count_able(role: Role) -> int:
+    """How many people have a role for the whole organisation, and can sign in with a second factor."""
+    able = Q(person__in=Authenticator.objects.exclude(type=Authenticator.Type.RECOVERY_CODES).values("user"))
+    if os.environ.get("MUNIMENT_OIDC_MFA") == "yes":  # the company's sign-in proves the second factor
+        able |= Q(person__in=SocialAccount.objects.values("user"))
+    found = RoleGrant.objects.filter(in_force(), able, product=None, person__active=True, role=role)
+    return found.values("person").distinct().count()
+
+
+def finish_if_enough() -> None:
+    """End the bootstrap if there are enough people now. Looked at before an act too: it may remove one of them."""
+    if not is_finished() and all(count_able(role) >= NEEDED for role in SETTING_UP):
         Bootstrap.objects.get_or_create(id=1, defaults={"finished": True})

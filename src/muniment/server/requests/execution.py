@@ -53,13 +53,19 @@ def perform_act(actor: Actor, act: Act, *, secret: object = None) -> Outcome:
     if authorize(actor, action, resource) is not Why.YES:
         raise PermissionDenied
     needs_second = bool(act.required_second())
-    alone = needs_second and bootstrap.alone(actor, action)
+    with allowing(action):
+        bootstrap.finish_if_enough()
+    alone = needs_second and bootstrap.may_act_alone(actor, action)
     context = ActContext(actor.person, moments.now(), alone=alone, second_factor=actor.second_factor, secret=secret)
     if needs_second and not alone:
         act.check(context)
         with allowing(action):
             return Outcome(_add_request(actor, act, resource, context))
-    return Outcome(None, _carry_out(actor, act, resource, context, ended=bootstrap.note))
+    result = _carry_out(actor, act, resource, context, ended=bootstrap.finish_if_enough)
+    following = act.follow_up(result)
+    if following is not None and authorize(actor, following.action(), following.resource()) is Why.YES:
+        return Outcome(perform_act(actor, following).request, result)
+    return Outcome(None, result)
 
 
 @transaction.atomic
@@ -123,7 +129,7 @@ def approve_request(actor: Actor, request: Request) -> object:
         tell(
             [locked.requester], _("%(name)s approved: %(act)s.") % {"name": _name(actor), "act": locked.summary}, "/me"
         )
-        bootstrap.note()
+        bootstrap.finish_if_enough()
     return result
 
 

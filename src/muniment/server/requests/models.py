@@ -65,10 +65,10 @@ class Request(models.Model):
 
 
 class Bootstrap(models.Model):
-    """One row: whether the time is over in which the first administrator gives roles alone."""
+    """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed."""
 
     privileges = Privileges((READ, ADD), (READ,))
-    written_by = frozenset({Action.GRANT_CHANGING_ROLE})
+    written_by = frozenset(Action)  # any act may be the one that finds enough people
 
     id = models.SmallIntegerField(primary_key=True)
     finished = models.BooleanField()

@@ -32,12 +32,13 @@ from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
-from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
+from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.company_acts import GrantGroupRole, LinkCompanyAddress, RevokeGroupRole
 from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount
 from muniment.server.people.own_account_acts import (
     AcceptInvitation,
     ChangeMailFrequency,
+    ConfirmOwnAccount,
     CreateToken,
     ExportOwnData,
     FinishVerification,
@@ -81,6 +82,8 @@ ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     ReactivatePerson,
     InvitePerson,
     VouchForAccount,
+    ImportAccounts,
+    ConfirmAccounts,
     UnlinkAccount,
     GrantRole,
     RevokeRole,
@@ -125,6 +128,7 @@ ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     RevokeToken,
     StartVerification,
     FinishVerification,
+    ConfirmOwnAccount,
     ExportOwnData,
     AddConnection,
     StoreCredential,

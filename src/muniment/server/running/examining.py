@@ -15,7 +15,6 @@ from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
-from muniment.access.roles import Role
 from muniment.errors import HttpError, LedgerError, StoreError, VaultError
 from muniment.http.client import Client
 from muniment.server.connections.models import Connection
@@ -31,6 +30,7 @@ from muniment.server.products.models import Product, RepositoryScan
 from muniment.server.records import row_checks
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.requests import bootstrap
 from muniment.server.running import keys
 from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.embedded import WEB, WORKER
@@ -194,7 +194,12 @@ def _rows() -> Found:
 
 def _people() -> Iterator[Found]:
     found = RoleGrant.objects.filter(in_force(), product=None, person__active=True)
-    for role in (Role.ADMIN, Role.SECURITY):
+    if not bootstrap.is_finished():
+        able = ", ".join(f"{bootstrap.count_able(role)} {role.label}" for role in bootstrap.SETTING_UP)
+        message = f"the bootstrap is not over: one person may do alone what needs two ({able} with a second factor)"
+        remedy = f"Have {bootstrap.NEEDED} administrators and {bootstrap.NEEDED} security officers set up theirs."
+        yield Found("people", "unknown", message, remedy)
+    for role in bootstrap.SETTING_UP:
         count = found.filter(role=role).values("person").distinct().count()
         if count < 2:
             who = ("nobody is", "one person is")[count]

@@ -116,7 +116,17 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
+                ("confirmed_at", models.DateTimeField(null=True)),
                 ("linked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "confirmed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 (
                     "person",
                     models.ForeignKey(

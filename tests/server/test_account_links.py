@@ -1,0 +1,145 @@
+"""An account that one administrator linked counts for nothing before a second person, or its owner, confirmed it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from muniment.access.roles import Role
+from muniment.facts.people import Person as KnownPerson
+from muniment.server.people.models import Account, Person
+from muniment.server.people.people_facts import people_of
+from muniment.server.requests.models import Request
+from tests.server.test_duties import enough
+from tests.support.service import browser, person, post, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+VOUCH = {"act": "vouch-for-account", "kind": "login", "value": "github/eve-gh"}
+LOGIN = "login:github/eve-gh"
+
+
+def of(slug: str) -> Client:
+    return browser(Person.objects.get(slug=slug))
+
+
+def known(slug: str) -> KnownPerson:
+    return people_of().by_id[slug]
+
+
+def decide(slug: str, answer: str = "agree") -> str:
+    return post(of(slug), f"/requests/{Request.objects.get(state='waiting').pk}", answer=answer)
+
+
+@pytest.fixture
+def eve() -> Person:
+    enough()
+    return person("eve", Role.DEVELOPER)
+
+
+def test_a_vouched_account_counts_once_a_second_person_approved(eve: Person) -> None:
+    assert "waits for a second person" in post(of("amy"), "/people/eve/change", **VOUCH)
+    assert (known("eve").accounts, known("eve").unconfirmed) == ((), (LOGIN,))
+    assert LOGIN not in people_of().by_identity
+    waiting = Request.objects.get(state="waiting")
+    assert "Eve (eve): login github/eve-gh" in waiting.summary
+    assert of("amy").post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code == 403
+    assert "Done" in decide("sam")
+    assert (known("eve").accounts, known("eve").unconfirmed) == (("github/eve-gh",), ())
+    assert Account.objects.get().confirmed_by == Person.objects.get(slug="sam")
+
+
+def test_a_program_vouches_and_nothing_counts_either(eve: Person) -> None:
+    headers = {"Authorization": f"Bearer {token_of(Person.objects.get(slug='amy'))}"}
+    body = {"kind": "email", "value": "Eve@Work.test"}
+    answer = browser().post("/api/people/eve/accounts", body, "application/json", headers=headers).json()
+    assert answer == {"done": False, "request": Request.objects.get().pk}
+    assert known("eve").unconfirmed == ("email:eve@work.test",)
+    (row,) = browser().get("/api/people/eve/accounts", headers=headers).json()["items"]
+    assert (row["counts"], row["confirmed_by"]) == (False, None)
+    fields = {"accounts": [str(Account.objects.get().pk)]}
+    again = browser().post("/api/accounts/confirm", fields, "application/json", headers=headers)
+    assert again.status_code == 409
+
+
+def test_one_administrator_does_not_unlink_a_login_and_give_it_to_another(eve: Person) -> None:
+    post(of("amy"), "/people/eve/change", **VOUCH)
+    decide("sam")
+    person("mallory")
+    number = Account.objects.get().pk
+    post(of("amy"), "/people/eve/change", act="unlink-account", account=number)
+    post(of("amy"), "/people/mallory/change", **VOUCH)
+    assert (known("mallory").accounts, known("eve").accounts) == ((), ())
+    assert LOGIN not in people_of().by_identity
+    post(of("amy"), "/people/mallory/change", act="unlink-account", account=Account.objects.get().pk)
+    post(of("amy"), "/people/eve/change", **VOUCH)
+    assert known("eve").accounts == ()
+
+
+def test_the_owner_confirms_an_account_with_their_own_second_factor(eve: Person) -> None:
+    post(of("amy"), "/people/eve/change", **VOUCH)
+    number = Account.objects.get().pk
+    without = browser(eve, second_factor=False)
+    without.post(f"/me/accounts/{number}/confirm")
+    assert known("eve").accounts == ()
+    other = browser(person("mallory", Role.DEVELOPER))
+    assert other.post(f"/me/accounts/{number}/confirm").status_code == 404
+    assert "link waits for a second person" in browser(eve).get("/me").content.decode()
+    assert "counts as yours" in post(browser(eve), f"/me/accounts/{number}/confirm")
+    assert known("eve").accounts == ("github/eve-gh",)
+
+
+def test_whoever_vouches_for_an_account_of_their_own_does_not_confirm_it(eve: Person) -> None:
+    post(of("amy"), "/people/amy/change", **VOUCH)
+    number = Account.objects.get().pk
+    assert "You vouched for it yourself" in post(of("amy"), f"/me/accounts/{number}/confirm")
+    assert known("amy").accounts == ()
+
+
+def test_what_was_unlinked_meanwhile_is_not_confirmed(eve: Person) -> None:
+    post(of("amy"), "/people/eve/change", **VOUCH)
+    post(of("amy"), "/people/eve/change", act="unlink-account", account=Account.objects.get().pk)
+    post(of("amy"), "/people/mallory/change", **VOUCH)
+    assert "unlinked or confirmed meanwhile" in decide("sam")
+    assert known("eve").accounts == ()
+
+
+def test_a_list_of_accounts_is_one_request_that_is_approved_once(eve: Person) -> None:
+    person("bob", Role.DEVELOPER)
+    lines = "eve login github/eve-gh\nbob email bob@work.test\n\nbob login github/bob-gh"
+    assert "waits for a second person" in post(of("amy"), "/people/accounts/import", accounts=lines)
+    assert known("bob").unconfirmed == ("email:bob@work.test", "login:github/bob-gh")
+    assert Request.objects.filter(state="waiting").count() == 1
+    assert "Done" in decide("abe")
+    assert (known("bob").emails, known("bob").accounts) == (("bob@work.test",), ("github/bob-gh",))
+    assert known("eve").accounts == ("github/eve-gh",)
+
+
+BAD: list[Any] = ["", "eve", "eve login", "eve phone 1", "eve login ada", "nobody login github/x"]
+
+
+@pytest.mark.parametrize("lines", [*BAD, "eve login github/a\neve login github/A", "eve email x@y.z\n" * 201])
+def test_a_list_with_one_bad_line_links_nothing(eve: Person, lines: str) -> None:
+    of("amy").post("/people/accounts/import", {"accounts": lines})
+    assert not Account.objects.exists()
+    assert not Request.objects.filter(state="waiting").exists()
+
+
+def test_a_rejected_link_still_counts_for_nothing_and_can_be_requested_again(eve: Person) -> None:
+    post(of("amy"), "/people/eve/change", **VOUCH)
+    decide("sam", "refuse")
+    assert known("eve").accounts == ()
+    post(of("amy"), "/people/accounts/confirm", accounts=str(Account.objects.get().pk))
+    assert "Done" in decide("sam")
+    assert known("eve").accounts == ("github/eve-gh",)
+
+
+def test_in_the_bootstrap_one_administrator_links_alone_and_it_stays_marked() -> None:
+    amy = browser(person("amy", Role.ADMIN))
+    person("eve")
+    post(amy, "/people/eve/change", **VOUCH)
+    row = Account.objects.get()
+    assert (row.counts, row.confirmed_by) == (True, None)
+    page = re.sub(r"\s+", " ", amy.get("/people/eve").content.decode())
+    assert '<span class="quiet">bootstrap</span>' in page
