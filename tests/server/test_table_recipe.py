@@ -19,7 +19,17 @@ from muniment.server.requests.models import Request
 APPS = [app.label for app in apps.get_app_configs() if app.name.startswith("muniment.")]  # the lowest first
 NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot be changed
     "act",  # canonical JSON under a digest; a waiting request is withdrawn where it names who is erased
-    *("problem", "lines", "rule_gaps", "published_keys", "public_key", "ref_patterns", "sensitive_patterns", "vsa"),
+    *(
+        "positions",
+        "problem",
+        "lines",
+        "rule_gaps",
+        "published_keys",
+        "public_key",
+        "ref_patterns",
+        "sensitive_patterns",
+        "vsa",
+    ),
     "comment",  # our own, at the forge
 }
 TEXT_OF = {"PolicyVersion.text", "ErasedObject.reason", "ClauseState.reason", "DeploymentPermission.reason"}

@@ -104,8 +104,14 @@ def password(home: str) -> int:
     if os.environ.get(vaulting.URL):
         raise UsageError("the vault is the company's own", "Change your credential there.")
     _begin(home)
-    new = secrets.token_urlsafe(24)
-    _person().request("POST", f"auth/{layout.PEOPLE}/users/{layout.PERSON}/password", {"password": new})
+    from muniment.server.acts.system_actors import SystemActor
+    from muniment.server.requests.execution import perform_system_act
+    from muniment.server.secrets.vault_acts import ChangeVault
+
+    new, path = secrets.token_urlsafe(24), f"auth/{layout.PEOPLE}/users/{layout.PERSON}/password"
+    person = _person()
+    perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": [path]})
+    person.request("POST", path, {"password": new})
     click.echo(f"Vault administrator, shown once and stored nowhere: name {layout.PERSON}, password {new}")
     return 0
 

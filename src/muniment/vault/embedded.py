@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from muniment.errors import VaultCode, VaultError
 from muniment.http import authorities, proxies
 from muniment.programs.catalogue import Program
@@ -23,6 +25,7 @@ from muniment.programs.environment import minimal_environment
 from muniment.programs.service import Service
 from muniment.store import durable, sockets, taking
 from muniment.vault import hcl, layout, program, tokens
+from muniment.vault.audit_stream import Position, announce_rotation, skip_to_end
 from muniment.vault.client import Vault
 from muniment.vault.pieces import Wanted, kept, own, people
 from muniment.vault.plan import apply, differences
@@ -75,6 +78,23 @@ class Embedded:
         return self._folder / "audit.log"
 
     @property
+    def audits(self) -> tuple[Path, Path]:
+        """The logs of its two audit devices, which get the same entries: what one lacks was taken away."""
+        return (self.audit, self._folder / "audit-second.log")
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its first start came to its end."""
+        return (self._folder / _MADE).exists()
+
+    def first_positions(self) -> list[Position]:
+        """Where each audit log ended when it was made: whatever comes after is somebody's. Raises VaultError."""
+        try:
+            return msgspec.json.decode((self._folder / _MADE).read_bytes(), type=list[Position])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise _failed(f"{self._folder / _MADE} cannot be read", "Restore it from a backup.") from error
+
+    @property
     def pid(self) -> int:
         """Its process. Raises VaultError if it does not run."""
         if self._process is None or self._process.code is not None:
@@ -106,13 +126,18 @@ class Embedded:
             return
         if self._process.code is not None:
             self._begin("")
-        elif self.audit.exists() and self.audit.stat().st_size > LARGEST_LOG:
+        elif any(log.exists() and log.stat().st_size > LARGEST_LOG for log in self.audits):
             self._put_aside()
 
     def _put_aside(self) -> None:
-        """It writes on in a new one, and loses no line. Whoever reads the log reads all of them."""
+        """It writes on in new ones, and loses no line. Whoever reads the log reads all of them.
+
+        The rotation is announced first: a log that is renamed without is an incident.
+        """
         when = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        self.audit.rename(self.audit.with_name(f"{self.audit.name}.{when}"))
+        for log in self.audits:
+            announce_rotation(log)
+            log.rename(log.with_name(f"{log.name}.{when}"))
         os.kill(self.pid, signal.SIGHUP)
 
     def stop(self) -> None:
@@ -147,7 +172,7 @@ class Embedded:
         apply(person, differences(person, kept()))
         person.request("POST", "auth/token/revoke-self", {})
         self._end()  # what it began with, its memory too, is gone
-        durable.write(self._folder / _MADE, b"", 0o600)
+        durable.write(self._folder / _MADE, msgspec.json.encode([skip_to_end(log) for log in self.audits]), 0o600)
         self._fresh = password
 
     def _begin(self, first: str) -> None:
@@ -180,8 +205,8 @@ class Embedded:
         listener = hcl.tcp(*self._listen) if self._listen is not None and not first else ""
         store, socket = str(self._folder / "store"), str(self._socket)
         at = f"/proc/self/fd/{seal}"
-        audit = self.audit.name  # the store remembers it, and may be moved: so it is told from the folder it runs in
-        return hcl.server(store=store, socket=socket, audit=audit, seal=at, listener=listener) + first
+        audits = [log.name for log in self.audits]  # the store remembers them, and may be moved: so they are relative
+        return hcl.server(store=store, socket=socket, audits=audits, seal=at, listener=listener) + first
 
     def _run(self, bao: Path, passed: tuple[int, int]) -> Service:
         """`passed`: open files that hold the seal's key and the configuration."""

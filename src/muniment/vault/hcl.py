@@ -1,14 +1,21 @@
 """OpenBao's configuration, written: HCL, since from JSON it reads some stanzas otherwise."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from muniment.vault.pieces import Piece
 
 
-def server(*, store: str, socket: str, audit: str, seal: str, listener: str) -> str:
-    """The server's own. `seal` is a file with the 32 bytes that unseal it; `listener` one more stanza, or ""."""
+def server(*, store: str, socket: str, audits: Sequence[str], seal: str, listener: str) -> str:
+    """The server's own. `seal` is a file with the 32 bytes that unseal it; `listener` one more stanza, or "".
+
+    `audits` are the files of its audit devices: each gets every entry.
+    """
+    devices = "".join(
+        f'audit "file" "muniment-{number}" {{\n  options {{ file_path = {_value(path)} }}\n}}\n'
+        for number, path in enumerate(audits, 1)
+    )
     return f"""# Written by Muniment at each start.
 storage "pebbledb" {{ path = {_value(store)} }}
 listener "unix" {{ address = {_value(socket)} }}
@@ -17,10 +24,7 @@ seal "static" {{
   current_key_id = "muniment-1"
   current_key = {_value("file://" + seal)}
 }}
-audit "file" "muniment" {{
-  options {{ file_path = {_value(audit)} }}
-}}
-api_addr = {_value("unix://" + socket)}
+{devices}api_addr = {_value("unix://" + socket)}
 disable_clustering = true
 ui = false
 """

@@ -46,7 +46,7 @@ def put_back(home: Path, data: bytes) -> None:
                 if stream is None or "/" in name or name in ("", ".", ".."):
                     raise _failed("is not what Muniment copied")
                 durable.write(folder / _STORE / name, stream.read(), 0o600)
-        durable.write(folder / _MADE, b"", 0o600)
+        durable.write(folder / _MADE, b"[]", 0o600)  # its audit logs begin anew, and are not in a backup
     except (OSError, tarfile.TarError) as error:
         raise _failed("cannot be put back") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
@@ -45,6 +46,7 @@ from muniment.server.installation import store
 from muniment.server.products.models import Repository
 from muniment.server.records.entering import enter
 from muniment.server.running.keys import deploy_key
+from muniment.server.secrets.vault_watch import find_watch_problem
 from muniment.workflows.forge_facts import runs_at
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
@@ -57,12 +59,24 @@ def judge(row: Deployment) -> None:
     """Decide on it, once, and make it ready if it is allowed. What cannot be judged is denied, and says why."""
     if not DeploymentPermission.objects.filter(deployment=row).exists():
         try:
+            _require_watched_vault(row)
             with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
                 _judge(row, here)
         except MunimentError as error:
             with transaction.atomic():
                 _keep(row, None, None, reason=f"It could not be judged: {error.message}. {error.remedy}")
     make_ready(row)
+
+
+def _require_watched_vault(row: Deployment) -> None:
+    """Refuse a deployment that gets secrets while nobody can tell who else reads them. Raises VaultError."""
+    problem = find_watch_problem() if row.environment.secrets.exists() else ""
+    if problem:
+        raise VaultError(
+            VaultCode.FAILED,
+            _("reads of the secrets are not watched: %(problem)s") % {"problem": problem},
+            _("See that worker and vault run (muniment doctor), and close the incident once its cause is known."),
+        )
 
 
 def _judge(row: Deployment, here: Standing) -> None:

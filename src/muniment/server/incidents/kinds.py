@@ -16,6 +16,7 @@ class Kind(NamedTuple):
 
 ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-glass-deployment"
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
+VAULT_CHANGE, VAULT_AUDIT_GAP = "unplanned-vault-change", "vault-audit-gap"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
 
@@ -45,6 +46,16 @@ KINDS = {
         _("somebody read secrets who should not"),
         1,
         _("Rotate what was read, then take away the right to read it."),
+    ),
+    VAULT_CHANGE: Kind(
+        _("somebody changed the vault's configuration outside a plan"),
+        1,
+        _("Find out who it was. See what differs with: muniment vault plan. Rotate what could be read meanwhile."),
+    ),
+    VAULT_AUDIT_GAP: Kind(
+        _("the vault's audit log has a gap, so reads may have gone unseen"),
+        1,
+        _("Find out what happened to the log. Rotate the secrets that could be read meanwhile, then close this."),
     ),
     RULE_WEAKENED: Kind(
         _("a rule of a protected branch was weakened at the forge"),

@@ -36,6 +36,8 @@ from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.embedded import WEB, WORKER
 from muniment.server.running.health import is_sequencer_alive
 from muniment.server.secrets.access import session
+from muniment.server.secrets.fetching import audit_log
+from muniment.server.secrets.vault_watch import find_watch_problem
 
 _OLDEST = 15_0000  # as PostgreSQL counts its versions
 OLDEST_EMBEDDED = 18_0004  # of the programs that come with Muniment: raise it with each security release of PostgreSQL
@@ -158,8 +160,29 @@ def _vault() -> Iterator[Found]:
         yield Found("vault", "violated", error.message, error.remedy)
         return
     yield Found("vault", "met", "it lets Muniment in, and answers")
+    yield _vault_watch()
     if not settings.VAULT_URL:
         yield Found("vault's promise", "met", PROMISE)
+
+
+def _vault_watch() -> Found:
+    """Whether somebody would notice who reads secrets, or changes the vault."""
+    if audit_log() is None:
+        return Found(
+            "watch of the vault",
+            "unknown",
+            "no copy of the vault's audit log is named, so nobody is noticed who reads secrets there",
+            "Name one that this account can read: MUNIMENT_VAULT_AUDIT",
+        )
+    problem = find_watch_problem()
+    if problem:
+        return Found(
+            "watch of the vault",
+            "violated",
+            problem,
+            "Start a worker: muniment worker. Close the incident of a gap once its cause is known.",
+        )
+    return Found("watch of the vault", "met", "a worker follows the audit log")
 
 
 def _ledger() -> Iterator[Found]:

@@ -11,6 +11,7 @@ from muniment.server.connections.reconciling import forget_passes
 from muniment.server.running.rounds import run_rounds
 from muniment.server.running.slots import run_slot
 from muniment.server.running.supervisor import Body, Supervisor
+from muniment.server.secrets.vault_watch import run_watch
 from muniment.server.work import SLOTS, settle, take_over
 
 _LOCK = "workers.lock"
@@ -27,7 +28,7 @@ def run(at_once: int, home: Path, *, alone: bool) -> None:
     connections.close_all()
     os.environ[SLOTS] = str(at_once)
     bodies: dict[str, Body] = {f"slot-{number}": run_slot for number in range(1, at_once + 1)}
-    for loss in Supervisor({**bodies, "rounds": run_rounds}).run():
+    for loss in Supervisor({**bodies, "rounds": run_rounds, "vault-watch": run_watch}).run():
         settle(loss.worker, loss.job, loss.seconds)
 
 

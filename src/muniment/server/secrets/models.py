@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.recorded_rows import RecordedModel
 
 
 class Secret(models.Model):
@@ -49,3 +50,33 @@ class SecretRead(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["environment", "reader", "by_pipeline"], name="unique_secret_read")
         ]
+
+
+class PlannedVaultWrite(RecordedModel):
+    """A path of the vault that a person said they would write, just before. `request` is the entry of the vault's audit
+    log that did: each plan covers one.
+    """
+
+    recorded_columns = ("path", "planned_at")
+    privileges = Privileges((READ,), (READ,), worker_changes=("request",))
+    written_by = frozenset({Action.CHANGE_SETTINGS})
+
+    path = models.CharField(max_length=500)
+    planned_at = models.DateTimeField(default=timezone.now)
+    request = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        """The newest on top."""
+
+        ordering = ("-planned_at",)
+
+
+class VaultWatch(models.Model):
+    """How far the workers of a machine followed a vault's audit logs, and when they looked last."""
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    log = models.CharField(max_length=1000, unique=True)  # the worker's name and the log's path
+    positions = models.TextField(default="[]")
+    looked_at = models.DateTimeField()

@@ -12,6 +12,7 @@ from muniment.server.products.models import Environment
 from muniment.server.secrets.access import session
 from muniment.server.secrets.fetching import audit_log
 from muniment.server.secrets.models import Secret
+from muniment.server.secrets.vault_watch import find_watch_problem
 from muniment.vault import audit, layout
 from muniment.vault.client import Session
 from muniment.vault.drift import Holder, readers
@@ -64,6 +65,8 @@ def _did(places: list[Environment]) -> tuple[dict[str, Maybe[tuple[Reader, ...]]
     if log is None:
         why = "no copy of the vault's audit log is named in MUNIMENT_VAULT_AUDIT"
         return {one.name: Unknown(why) for one in places}, ""
+    if problem := find_watch_problem():
+        return {one.name: Unknown(problem) for one in places}, ""
     try:
         since, found = audit.since(log), list(audit.reads(log))
     except audit.Broken as error:

@@ -9,6 +9,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Resource
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Label, Lines
+from muniment.server.secrets.models import PlannedVaultWrite
 
 _MOST_PATHS = 2000
 
@@ -38,4 +39,8 @@ class ChangeVault(Act, frozen=True):
         return {"paths": " ".join(self.paths)[:2000]}
 
     def execute(self, context: ActContext) -> None:
-        """Nothing: the command changes the vault once the record is committed, since the vault undoes nothing."""
+        """Announce each write to the watch of the audit log.
+
+        The command changes the vault once this is committed, since the vault undoes nothing.
+        """
+        PlannedVaultWrite.objects.bulk_create([PlannedVaultWrite(path=path) for path in self.paths])

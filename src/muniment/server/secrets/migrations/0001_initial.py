@@ -14,6 +14,27 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="PlannedVaultWrite",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=500)),
+                ("planned_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("request", models.CharField(blank=True, max_length=64)),
+            ],
+            options={
+                "ordering": ("-planned_at",),
+            },
+        ),
+        migrations.CreateModel(
+            name="VaultWatch",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("log", models.CharField(max_length=1000, unique=True)),
+                ("positions", models.TextField(default="[]")),
+                ("looked_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="Secret",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

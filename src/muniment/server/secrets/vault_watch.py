@@ -1,0 +1,193 @@
+"""Watches the vault's audit logs while a worker runs: what should not have happened is an incident within seconds.
+
+A reading of secrets by anything but their environment's pipeline, a write to the vault's configuration that no plan
+announced, and every sign that entries of the log are missing.
+"""
+
+import signal
+import time
+from collections import deque
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
+
+from muniment.errors import RowsDifferError
+from muniment.server.incidents import kinds
+from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.incidents.models import Incident
+from muniment.server.products.models import Product
+from muniment.server.records import row_checks
+from muniment.server.running.signals import SignalPipe
+from muniment.server.running.supervisor import Channel, Loss
+from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
+from muniment.vault import audit, layout
+from muniment.vault.audit import Event, EventKind
+from muniment.vault.audit_stream import Pairs, Position, follow, skip_to_end
+from muniment.vault.embedded import Embedded
+
+LOOK_SECONDS = 2.0  # between two looks
+STALE_SECONDS = 60  # without a look, after which nobody knows what was read
+PLAN_MINUTES = 15  # within which a plan is carried out
+
+_SAVE_SECONDS = 60.0  # after which the position is saved although an entry waits for its pair
+_REMEMBERED = 10_000  # requests, so that what both devices tell is reported once
+_LIMIT_SECONDS = 120  # of one look
+_OURS = (layout.WEB, layout.WORKER, layout.PEOPLE, *layout.ISSUERS)
+
+
+class VaultWatcher:
+    """Follows the logs of one vault. `logs` are those of its audit devices: two of our own, or a copy of another's."""
+
+    def __init__(self, logs: tuple[Path, ...], first: list[Position], *, ours: bool) -> None:
+        self._logs = logs
+        self._name = f"{settings.WORKER_NAME} {logs[0]}"
+        self._first = first
+        self._ours = ours
+        self._pairs = Pairs()
+        self._positions = self._load()
+        self._saved_at = time.monotonic()
+        self._seen: deque[str] = deque(maxlen=_REMEMBERED)
+
+    def look(self) -> None:
+        """Read what is new, and open an incident for all that should not be."""
+        now = time.monotonic()
+        for device, log in enumerate(self._logs):
+            entries, position, gaps = follow(log, self._positions[device])
+            for gap in gaps:
+                self._report_gap(gap)
+            for entry in entries:
+                self._take(device, entry, now)
+            self._positions[device] = position
+        if missing := len(self._logs) > 1 and self._pairs.drop_unpaired(now):
+            self._report_gap(f"{missing} entries are in one of the vault's two audit logs only")
+        self._save(now)
+
+    def _take(self, device: int, entry: dict[str, Any], now: float) -> None:
+        try:
+            if len(self._logs) > 1:
+                self._pairs.add(device, [entry], now)
+            event = audit.find_event(entry)
+        except audit.Broken as error:
+            self._report_gap(f"{self._logs[device].name}: {error}")
+            return
+        if event is not None and event.request not in self._seen:
+            self._seen.append(event.request)
+            self._judge(event)
+
+    def _judge(self, event: Event) -> None:
+        if event.kind is EventKind.PRODUCT_READ:
+            product = Product.objects.filter(slug=event.path.partition("/")[0]).first()
+            told = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
+            open_incident(kinds.VAULT_READ, product, f"reader:{event.who}", told)
+        elif event.kind is EventKind.FORGE_READ:
+            told = f"{event.who} read the credentials of the forge at {event.path}"
+            open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", told)
+        elif (self._ours or _concerns_us(event.path)) and not _was_planned(event):
+            told = f"{event.who} wrote {event.path} in the vault, and no plan contained that"
+            open_incident(kinds.VAULT_CHANGE, None, f"path:{event.path}", told)
+
+    def _report_gap(self, gap: str) -> None:
+        open_incident(kinds.VAULT_AUDIT_GAP, None, "vault-audit", f"The vault's audit log is not whole: {gap}")
+
+    def _load(self) -> list[Position | None]:
+        row = VaultWatch.objects.filter(log=self._name).first()
+        found = self._first if row is None else msgspec.json.decode(row.positions, type=list[Position])
+        return [*found, *[None] * len(self._logs)][: len(self._logs)]
+
+    def _save(self, now: float) -> None:
+        """The positions as of a moment at which both devices had written the same: a restart begins there."""
+        values: dict[str, Any] = {"looked_at": timezone.now()}
+        if self._pairs.is_empty or now - self._saved_at > _SAVE_SECONDS:
+            values["positions"] = msgspec.json.encode([one or Position() for one in self._positions]).decode()
+            self._saved_at = now
+        VaultWatch.objects.update_or_create(
+            log=self._name, defaults=values, create_defaults={"positions": "[]", **values}
+        )
+
+
+def run_watch(channel: Channel, losses: tuple[Loss, ...]) -> None:
+    """Watch until SIGTERM or SIGINT."""
+    signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
+    watcher: VaultWatcher | None = None
+    wait = 0.0
+    while not signals.wait(wait):
+        channel.begin(0, 0, "vault-watch", _LIMIT_SECONDS)
+        watcher = watcher or find_watcher()
+        if watcher is not None:
+            watcher.look()
+        close_old_connections()
+        channel.end()
+        wait = LOOK_SECONDS
+    connection.close()
+
+
+def find_watcher() -> VaultWatcher | None:
+    """The watcher of this worker's vault; None while there is none, or no log of it that this machine could read."""
+    if settings.VAULT_AUDIT:
+        log = Path(settings.VAULT_AUDIT)
+        try:
+            return VaultWatcher((log,), [skip_to_end(log)], ours=False)
+        except (OSError, audit.Broken):
+            return VaultWatcher((log,), [], ours=False)  # its first look reports what is wrong
+    server = Embedded(Path(settings.HOME))
+    if settings.VAULT_URL or not server.is_made:
+        return None
+    return VaultWatcher(server.audits, server.first_positions(), ours=True)
+
+
+def find_watch_problem() -> str:
+    """Why nobody can tell who read secrets lately; "" if the watch saw all of it."""
+    if Incident.objects.filter(kind=kinds.VAULT_AUDIT_GAP, closed_at=None).exists():
+        return "the vault's audit log has a gap: an open incident says where"
+    newest = VaultWatch.objects.order_by("-looked_at").first()
+    if newest is None:
+        return "no worker has looked at the vault's audit log yet" if _is_log_here() else ""
+    if timezone.now() - newest.looked_at > timedelta(seconds=STALE_SECONDS):
+        return f"no worker has looked at the vault's audit log since {newest.looked_at:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
+def _is_log_here() -> bool:
+    return bool(settings.VAULT_AUDIT) or (not settings.VAULT_URL and Embedded(Path(settings.HOME)).is_made)
+
+
+def _concerns_us(path: str) -> bool:
+    """Whether a write to a vault that others use too can change who reads our secrets, or what is logged."""
+    if path.startswith(
+        ("sys/audit", "sys/raw", f"sys/policies/acl/{layout.SECRETS}", "sys/generate-root", "sys/rekey")
+    ):
+        return True
+    mounts = [f"{root}{mount}" for root in ("auth/", "sys/auth/") for mount in _OURS]
+    mounts += [
+        f"{root}{mount}" for root in ("sys/mounts/", "sys/remount", "") for mount in (layout.SECRETS, layout.FORGES)
+    ]
+    runners = path.startswith((f"auth/{layout.RUNNERS}", f"sys/auth/{layout.RUNNERS}"))
+    return runners or any(path == mount or path.startswith(f"{mount}/") for mount in mounts)
+
+
+def _was_planned(event: Event) -> bool:
+    """Whether a person announced this write, and no other write has used the announcement yet."""
+    at = _moment(event.time)
+    with transaction.atomic():
+        rows = PlannedVaultWrite.objects.select_for_update().filter(
+            path=event.path, planned_at__gt=at - timedelta(minutes=PLAN_MINUTES), planned_at__lte=at
+        )
+        row = rows.filter(request__in=("", event.request)).order_by("planned_at").first()
+        if row is None:
+            return False
+        try:
+            row_checks.require_recorded(row)
+        except RowsDifferError:
+            return False  # no act announced it: its incident says that it was not planned
+        PlannedVaultWrite.objects.filter(pk=row.pk).update(request=event.request)
+    return True
+
+
+def _moment(time_: str) -> datetime:
+    """The log's nanoseconds cut to microseconds. Raises ValueError."""
+    return datetime.fromisoformat(time_[:26].rstrip("Z") + "+00:00")
