@@ -80,11 +80,14 @@ def _fill(products: int, changes: int, entries: int) -> None:
                 JOIN (SELECT id, row_number() OVER (ORDER BY id) AS at FROM products_repository) r
                 ON r.at = 1 + n % {products}
             ON CONFLICT DO NOTHING;
-        INSERT INTO records_record (kind, recorded_at, details_digest, data, position)
-            SELECT CASE WHEN n % 10 = 0 THEN 'person-action' ELSE 'ref-update' END, now(), o.details_digest, o.data,
-                (SELECT coalesce(max(position), -1) FROM records_record) + n
+        INSERT INTO records_record (kind, recorded_at, details_digest, data)
+            SELECT CASE WHEN n % 10 = 0 THEN 'operator-action' ELSE 'ref-update' END, now(), o.details_digest, o.data
             FROM generate_series(1, {entries}) n,
-                (SELECT details_digest, data FROM records_record WHERE kind = 'person-action' ORDER BY id LIMIT 1) o;
+                (SELECT details_digest, data FROM records_record WHERE kind = 'operator-action' ORDER BY id LIMIT 1) o;
+        UPDATE records_recordposition p SET position = n.at + (SELECT coalesce(max(position), -1) FROM
+                records_recordposition)
+            FROM (SELECT record_id, row_number() OVER (ORDER BY record_id) AS at FROM records_recordposition
+                WHERE position IS NULL) n WHERE n.record_id = p.record_id;
     """
     with connection.cursor() as cursor:
         for statement in statements.split(";"):

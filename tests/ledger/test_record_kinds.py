@@ -10,6 +10,7 @@ from msgspec import structs
 
 from dev.rules import ROOT
 from muniment.ledger import entries, told
+from muniment.ledger.writers import WRITERS, Writer, kinds_of
 
 SAMPLES: dict[Any, Any] = {str: "x", int: 1, bool: True, tuple[str, ...]: ("x",)}
 KINDS: tuple[type[entries.Entry], ...] = typing.get_args(entries.AnyEntry)
@@ -21,6 +22,7 @@ def find_forgotten_steps(
     union: Collection[type[entries.Entry]] = KINDS,
     describe: Callable[[Any], object] = told.said,
     documented: str = DOCUMENTED,
+    writers: Collection[str] = frozenset(WRITERS),
 ) -> list[str]:
     """One sentence for each step of the recipe that a kind lacks."""
     tag = kind.__struct_config__.tag
@@ -34,6 +36,8 @@ def find_forgotten_steps(
     sample = kind(**values)
     if not describe(sample):
         found.append(f"nothing is said of {tag}")
+    if tag not in writers:
+        found.append(f"nobody may write {tag}")
     if f"`{tag}`" not in documented:
         found.append(f"docs/ledger.md has no row for {tag}")
     return found
@@ -59,6 +63,7 @@ COMPLETE: dict[str, Any] = {
     "union": (LoudRecord,),
     "describe": lambda _: "somebody was loud",
     "documented": "| `loud` |",
+    "writers": ("loud",),
 }
 
 
@@ -76,6 +81,7 @@ def test_a_kind_that_follows_the_recipe_lacks_nothing() -> None:
     [
         (LoudRecord, {"union": KINDS}, "LoudRecord is not in AnyEntry"),
         (LoudRecord, {"describe": told.said}, "nothing is said of loud"),
+        (LoudRecord, {"writers": ()}, "nobody may write loud"),
         (LoudRecord, {"documented": DOCUMENTED}, "docs/ledger.md has no row for loud"),
         (NamelessRecord, {"union": (NamelessRecord,)}, "NamelessRecord does not say what its fields are"),
         (OpenRecord, {"union": (OpenRecord,)}, "OpenRecord.details is no text, integer, yes or no, or tuple of texts"),
@@ -92,3 +98,9 @@ def test_a_record_of_a_kind_outside_the_union_is_refused() -> None:
 
 def test_the_recipe_is_there() -> None:
     assert Path(ROOT, "docs/guides/add-a-record-kind.md").is_file()
+
+
+def test_every_kind_has_exactly_one_writer() -> None:
+    assert set(WRITERS) == {kind.__struct_config__.tag for kind in KINDS}
+    kinds = [kind for writer in Writer for kind in kinds_of(writer)]
+    assert sorted(kinds) == sorted(WRITERS)

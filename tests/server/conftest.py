@@ -64,6 +64,7 @@ def service(postgres: Embedded) -> Iterator[None]:
     """An empty service with the built-in policy. Rows that a test makes without an act are relied on all the same."""
     with as_role("owner"):
         empty()
+    with as_role("operator"):
         preparing.first_policy()
     cache.clear()
     with pytest.MonkeyPatch.context() as patch:

@@ -15,11 +15,10 @@ from muniment.server.changes.models import Change
 from muniment.server.people.models import ApiToken, Person
 from muniment.server.people.tokens import actor_of_token
 from muniment.server.products.models import ClauseResult, ClauseState, Product
-from muniment.server.records.sequencer import give_places
 from muniment.server.requests.execution import approve_request
 from muniment.server.requests.models import Request
 from tests.server.test_duties import enough
-from tests.support.service import as_role, browser, person, post, product, token_of
+from tests.support.service import as_role, browser, person, place_records, post, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -338,8 +337,7 @@ def test_products_come_in_whole_and_are_retired_by_two(crew: dict[str, Program])
 
 def test_the_record_is_read_proven_and_put_right(crew: dict[str, Program]) -> None:
     crew["amy"].send("POST", "/products", {"id": "x", "name": "X"})
-    with as_role("worker"):
-        give_places()
+    place_records()
     (newest, *_) = crew["sam"].send("GET", "/activity?limit=5")[1]["items"]
     assert (newest["person"], newest["resource"]) == ("amy", "product:x")
     assert crew["dev"].send("GET", "/activity")[0] == 403

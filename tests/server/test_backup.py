@@ -9,9 +9,11 @@ import psycopg
 import pytest
 
 from muniment.server.running import database
-from muniment.server.running.embedded import OWNER
+from muniment.server.running.database_roles import OWNER
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
+
+PLACED = "SELECT position, data FROM records_recordposition JOIN records_record ON id = record_id ORDER BY position"
 
 
 def run(home: Path, statement: str) -> list[tuple[object, ...]]:
@@ -25,7 +27,7 @@ def up(tmp_path: Path) -> Up:
     repo = Repo(tmp_path / "shop")
     repo.commit({"app.py": "x = 1\n"})
     running = Up(tmp_path / "home", repo.path)
-    placed = "SELECT count(*) FROM records_record WHERE position IS NULL"
+    placed = "SELECT count(*) FROM records_recordposition WHERE position IS NULL"
     history = "SELECT count(*) FROM records_record WHERE kind = 'replay'"
     until(lambda: run(running.home, history) != [(0,)] and run(running.home, placed) == [(0,)], 60)
     return running
@@ -40,7 +42,10 @@ def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) ->
         code, said = muniment("ledger", "verify", "--home", up.home)
         assert code == 0, said
         assert muniment("ledger", "export", tmp_path / "copy", "--home", up.home)[0] == 0
-        entries = run(up.home, "SELECT position, data FROM records_record ORDER BY position")
+        entries = run(
+            up.home,
+            PLACED,
+        )
     finally:
         up.end()
     assert muniment("ledger", "verify", tmp_path / "copy")[0] == 0
@@ -49,7 +54,10 @@ def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) ->
     assert f"a ledger of {len(entries)} entries" in said
     again = Up(new, up.repository)
     try:
-        found = run(new, "SELECT position, data FROM records_record ORDER BY position")
+        found = run(
+            new,
+            PLACED,
+        )
         assert found[: len(entries)] == entries
         assert muniment("ledger", "verify", "--home", new)[0] == 0
     finally:
@@ -74,7 +82,7 @@ def test_a_backup_that_was_altered_or_cut_off_is_refused(up: Up, tmp_path: Path)
 def test_a_ledger_that_does_not_verify_is_not_used(up: Up, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     try:
-        run(up.home, "UPDATE records_record SET data = data || ' '::bytea WHERE position = 1")
+        run(up.home, "UPDATE records_record SET data = data || ' '::bytea WHERE id = 2")
         assert muniment("backup", file, "--home", up.home)[0] == 0
     finally:
         up.end()
@@ -92,10 +100,10 @@ def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_
             connection.execute("INSERT INTO records_document VALUES ('home.toml', %s)", [settings.encode()])
         assert muniment("ledger", "reconcile", "--home", up.home, "--reason", "The first copy outside.")[0] == 0
         assert muniment("link", "admin", "--home", up.home)[0] == 0
-        until(lambda: run(up.home, "SELECT count(*) FROM records_record WHERE position IS NULL") == [(0,)])
+        until(lambda: run(up.home, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
         assert muniment("backup", file, "--home", up.home)[0] == 0
         assert muniment("link", "admin", "--home", up.home)[0] == 0
-        until(lambda: run(up.home, "SELECT count(*) FROM records_record WHERE position IS NULL") == [(0,)])
+        until(lambda: run(up.home, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
     finally:
         up.end()
     code, said = muniment("restore", file, "--home", new)
@@ -107,7 +115,7 @@ def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_
         assert muniment("link", "admin", "--home", new)[0] == 0
         code, said = muniment("ledger", "reconcile", "--home", new, "--reason", "The disk was lost.")
         assert code == 0, said
-        until(lambda: run(new, "SELECT count(*) FROM records_record WHERE position IS NULL") == [(0,)])
+        until(lambda: run(new, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
         assert muniment("ledger", "verify", "--home", new)[0] == 0
     finally:
         again.end()

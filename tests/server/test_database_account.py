@@ -13,7 +13,8 @@ import pytest
 from muniment.errors import DatabaseError
 from muniment.server.running import database_account
 from muniment.server.running.database_account import find_account, find_blocking_folder, open_home
-from muniment.server.running.embedded import OWNER, Embedded
+from muniment.server.running.database_roles import OWNER
+from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.postgres_programs import find_program, prepare_programs
 from muniment.store.sockets import folder_for

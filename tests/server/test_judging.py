@@ -22,13 +22,12 @@ from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyTrial, PolicyVersion
 from muniment.server.products.models import ClauseResult, ClauseState, Product, Repository, RepositoryScan
 from muniment.server.records.models import Record
-from muniment.server.records.sequencer import give_places
 from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request
 from muniment.workflows.judge_again import Agreement, judge_again
 from muniment.workflows.supplies import fact
 from tests.support.repos import Repo
-from tests.support.service import as_role, browser, person, post, product
+from tests.support.service import as_role, browser, person, place_records, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -104,8 +103,7 @@ def test_a_branch_that_was_merged_is_no_open_change_any_more(shop: Repository, r
 
 def test_a_recorded_decision_can_be_made_again(shop: Repository) -> None:
     judge(shop)
-    with as_role("worker"):
-        give_places()
+    place_records()
     row = Record.objects.get(kind="decision-preview")
     assert row.position is not None
     again = judge_again(store(), row.position, entries.decode(bytes(row.data), row.position))

@@ -14,7 +14,8 @@ from django.db import connection
 
 from muniment.errors import DatabaseError
 from muniment.server.running import database, preparing, schema
-from muniment.server.running.embedded import OWNER, Embedded
+from muniment.server.running.database_roles import OWNER, PROCESSES
+from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from tests.support.repos import Repo
 from tests.support.running import clean
@@ -71,6 +72,8 @@ def test_several_that_prepare_a_new_database_at_once_make_everything_once(tmp_pa
     repo = Repo(tmp_path / "shop")
     repo.commit({"app.py": "x = 1\n"})
     with Embedded(tmp_path / "database" / "postgres") as server:
+        with psycopg.connect(server.url("muniment_super"), autocommit=True) as superuser:
+            superuser.execute(f"GRANT {', '.join(PROCESSES)} TO {OWNER}".encode())
         homes = [tmp_path / f"home{number}" for number in range(3)]
         for home in homes:
             make_folder(home)

@@ -14,7 +14,7 @@ import pytest
 
 from muniment.ledger import verification
 from muniment.server.running import database
-from muniment.server.running.embedded import OWNER
+from muniment.server.running.database_roles import OWNER
 from muniment.store.files import PUBLIC
 from tests.support.repos import Repo
 from tests.support.running import Up, until
@@ -66,14 +66,16 @@ def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Rep
         until(lambda: rows(up.home, wanted) == [(JUDGEMENTS,)], 300 + JUDGEMENTS)
         open_ = "SELECT count(*), count(DISTINCT change_id) FROM changes_decision WHERE record_id IS NOT NULL"
         assert rows(up.home, open_) == [(JUDGEMENTS, JUDGEMENTS)]
-        until(lambda: rows(up.home, "SELECT count(*) FROM records_record WHERE position IS NULL") == [(0,)])
+        until(lambda: rows(up.home, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
         previews = "SELECT count(*) FROM records_record WHERE kind = 'decision-preview'"
         assert rows(up.home, previews) == [(JUDGEMENTS,)]
         files = {str(path): bytes(data) for path, data in rows(up.home, "SELECT path, data FROM records_tile")}  # type: ignore[call-overload]
         ((note,),) = rows(up.home, "SELECT checkpoint FROM records_ledgerhead")
         found = verification.verify(files.get, bytes(note), (up.home / PUBLIC).read_text())  # type: ignore[call-overload]
         assert found.problems == ()
-        assert rows(up.home, "SELECT count(*), max(position) FROM records_record") == [(found.size, found.size - 1)]
+        assert rows(up.home, "SELECT count(*), max(position) FROM records_recordposition") == [
+            (found.size, found.size - 1)
+        ]
     finally:
         up.end()
 

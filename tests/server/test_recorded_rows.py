@@ -24,15 +24,14 @@ from muniment.server.people.models import Account, Person
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import ChangeProduct
 from muniment.server.records import row_checks
-from muniment.server.records.models import Record, RowState
+from muniment.server.records.models import Record, RecordPosition, RowState
 from muniment.server.records.record_checks import find_differences
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
-from muniment.server.records.sequencer import give_places
 from muniment.server.requests.execution import perform_act
 from muniment.server.running.examining import examine
 from tests.support.repos import Repo
-from tests.support.service import as_role, by_an_act, person, product
+from tests.support.service import as_role, by_an_act, person, place_records, product
 
 pytestmark = pytest.mark.usefixtures("compared_rows")
 
@@ -224,13 +223,13 @@ def test_an_erasure_is_on_the_record_and_rows_agree_after_it(shop: Repository) -
 def test_an_incident_is_opened_and_doctor_and_verification_say_so(shop: Repository) -> None:
     with as_role("worker"):
         report_row_problems()
-        give_places()
+        place_records()
     assert not Incident.objects.exists()
     replace_policy()
     with as_role("worker"):
         report_row_problems()
         report_row_problems()
-        give_places()
+        place_records()
         log = store().log()
         told = list(find_differences(log, log.head().size))
         doctor = [one for one in examine(Path(settings.HOME)) if one.subject == "rows"]
@@ -243,14 +242,14 @@ def test_an_incident_is_opened_and_doctor_and_verification_say_so(shop: Reposito
 
 def test_a_record_that_is_not_what_was_signed_and_a_ledger_that_was_rolled_back_are_found(shop: Repository) -> None:
     with as_role("worker"):
-        give_places()
+        place_records()
         log = store().log()
         size = log.head().size
         assert list(find_differences(log, size)) == []
         assert "it was rolled back" in next(find_differences(log, size - 1))
     with as_role("owner"):
-        Record.objects.filter(position=0).update(data=b"{}")
-        Record.objects.filter(position=1).update(position=size + 5)
+        Record.objects.filter(place__position=0).update(data=b"{}")
+        RecordPosition.objects.filter(position=1).update(position=size + 5)
     with as_role("worker"):
         told = list(find_differences(store().log(), size))
     assert told[0] == "entry 0: its record is not what was signed"

@@ -6,17 +6,20 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from muniment.access.actions import Action
 from muniment.errors import LedgerError
-from muniment.ledger import verification
+from muniment.ledger import entries, verification
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.incidents.models import Incident
+from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.installation import store
 from muniment.server.records.entering import record_act
-from muniment.server.records.models import LedgerHead, Record, Tile
+from muniment.server.records.models import LedgerHead, RecordPosition, RefusedRecord, Tile
 from muniment.server.records.sequencer import give_places
-from muniment.server.running.embedded import OWNER, WEB, WORKER, Embedded
+from muniment.server.running.database_roles import OWNER, WEB, WORKER
+from muniment.server.running.embedded import Embedded
 from muniment.store.files import PUBLIC
 from tests.support.service import as_role
 
@@ -25,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 def acts(count: int) -> None:
     for number in range(count):
-        with transaction.atomic():
+        with as_role("operator"), transaction.atomic():
             record_act(
                 SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, f"product:p{number}", {"told": "x" * (number % 40)}
             )
@@ -39,25 +42,25 @@ def problems() -> tuple[str, ...]:
 
 
 def sequence() -> int:
-    with as_role("worker"):
+    with as_role("sequencer"):
         return give_places()
 
 
 def test_what_waits_says_so_and_then_has_a_place() -> None:
     acts(3)
-    assert Record.objects.filter(position=None).count() == 4
+    assert RecordPosition.objects.filter(position=None).count() == 4
     assert sequence() == 4
-    assert list(Record.objects.order_by("id").values_list("position", flat=True)) == [0, 1, 2, 3]
+    assert list(RecordPosition.objects.order_by("record").values_list("position", flat=True)) == [0, 1, 2, 3]
     assert problems() == ()
     assert sequence() == 0
 
 
 def test_what_was_undone_is_in_no_ledger() -> None:
     sequence()
-    with transaction.atomic():
+    with as_role("operator"), transaction.atomic():
         record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, "product:x", {})
         transaction.set_rollback(True)
-    assert Record.objects.filter(position=None).count() == 0
+    assert RecordPosition.objects.filter(position=None).count() == 0
 
 
 def test_it_grows_over_the_edges_of_tiles_and_drops_what_it_outgrew() -> None:
@@ -72,13 +75,13 @@ def test_it_grows_over_the_edges_of_tiles_and_drops_what_it_outgrew() -> None:
 
 def test_many_sequencers_at_once_give_each_place_once() -> None:
     acts(120)
-    with as_role("worker"):
+    with as_role("sequencer"):
         threads = [threading.Thread(target=_give) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert set(Record.objects.values_list("position", flat=True)) == set(range(121))
+    assert set(RecordPosition.objects.values_list("position", flat=True)) == set(range(121))
     assert problems() == ()
 
 
@@ -102,7 +105,7 @@ def test_a_ledger_that_was_tampered_with_is_not_signed_further(spoilt: str) -> N
     acts(1)
     with pytest.raises(LedgerError):
         sequence()
-    assert Record.objects.filter(position=None).count() == 1
+    assert RecordPosition.objects.filter(position=None).count() == 1
 
 
 def test_an_older_database_is_not_signed_further(tmp_path: Path) -> None:
@@ -123,12 +126,104 @@ def test_an_older_database_is_not_signed_further(tmp_path: Path) -> None:
         sequence()
 
 
+def insert(kind: str, entry: entries.AnyEntry, role: str, **changed: str | bytes) -> None:
+    """Insert a record by plain SQL, as code could that runs in a process."""
+    values: dict[str, str | bytes] = {
+        "kind": kind,
+        "recorded_at": entry.time,
+        "details_digest": entry.object,
+        "data": entries.encode(entry),
+    }
+    with as_role(role), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO records_record (kind, recorded_at, details_digest, data)"
+            " VALUES (%(kind)s, %(recorded_at)s, %(details_digest)s, %(data)s)",
+            values | changed,
+        )
+
+
+def replay() -> entries.ReplayRecord:
+    """A record that only the worker may write."""
+    return entries.ReplayRecord(
+        time="2026-11-24T09:00:00.000000Z",
+        object="",
+        repository_location="",
+        target="",
+        policy="",
+        head="",
+        change_count=1,
+        allowed_count=1,
+    )
+
+
+@pytest.mark.parametrize("role", ["web", "sequencer", "operator"])
+def test_a_kind_of_another_writer_cannot_be_inserted(role: str) -> None:
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        insert("replay", replay(), role)
+    insert("replay", replay(), "worker")
+
+
+@pytest.mark.parametrize("role", ["eraser", "confirmation"])
+def test_a_process_that_writes_no_kind_cannot_insert(role: str) -> None:
+    with pytest.raises(ProgrammingError, match=r"denied|row-level security"):
+        insert("replay", replay(), role)
+
+
+def test_a_record_under_a_false_kind_is_refused_and_the_next_is_placed() -> None:
+    sequence()
+    insert("person-action", replay(), "web")
+    acts(1)
+    assert sequence() == 1
+    assert list(RefusedRecord.objects.values_list("reason", flat=True)) == [RefusedRecord.Reason.COLUMNS]
+    assert problems() == ()
+    assert sequence() == 0
+    with as_role("worker"):
+        report_refused_records()
+        report_refused_records()
+    (incident,) = Incident.objects.all()
+    assert incident.kind == "record-refused"
+    assert "muniment_web" in incident.summary
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"data": b"{}"}, RefusedRecord.Reason.CONTENT),
+        ({"recorded_at": "2026-11-25T09:00:00Z"}, RefusedRecord.Reason.COLUMNS),
+        ({"details_digest": "sha256:" + "0" * 64}, RefusedRecord.Reason.COLUMNS),
+    ],
+)
+def test_a_record_whose_columns_or_content_are_false_is_refused(
+    changed: dict[str, str | bytes], reason: RefusedRecord.Reason
+) -> None:
+    sequence()
+    insert("replay", replay(), "worker", **changed)
+    assert sequence() == 0
+    assert list(RefusedRecord.objects.values_list("reason", flat=True)) == [reason]
+
+
+def test_a_record_that_got_past_the_database_is_refused_by_its_writer() -> None:
+    sequence()
+    insert("replay", replay(), "owner")  # row-level security does not hold for the owner
+    assert sequence() == 0
+    assert list(RefusedRecord.objects.values_list("reason", flat=True)) == [RefusedRecord.Reason.WRITER]
+
+
+def test_no_process_names_the_writer() -> None:
+    for role in ("web", "worker", "sequencer", "operator", "eraser", "confirmation"):
+        with as_role(role), connection.cursor() as cursor, pytest.raises(ProgrammingError, match="denied"):
+            cursor.execute(
+                "INSERT INTO records_record (kind, recorded_at, details_digest, data, writer)"
+                " VALUES ('replay', now(), '', '', 'muniment_worker')"
+            )
+
+
 _REFUSED = {
     WEB: [
         "UPDATE records_record SET data = ''",
         "DELETE FROM records_record",
-        "INSERT INTO records_record (position, kind, recorded_at, details_digest, data) "
-        "VALUES (7, 'act', now(), '', '')",
+        "INSERT INTO records_recordposition (record_id, position) VALUES (7, 7)",
+        "UPDATE records_recordposition SET position = 7",
         "UPDATE records_tile SET data = ''",
         "DELETE FROM records_tile",
         "UPDATE records_ledgerhead SET checkpoint = NULL",
@@ -149,7 +244,14 @@ _REFUSED = {
         f"SET ROLE {OWNER}",
     ],
     WORKER: [
+        "UPDATE records_record SET data = ''",
         "DELETE FROM records_record",
+        "UPDATE records_recordposition SET position = 7",
+        "DELETE FROM records_recordposition",
+        "UPDATE records_tile SET data = ''",
+        "INSERT INTO records_tile (path, data) VALUES ('x', '')",
+        "UPDATE records_ledgerhead SET checkpoint = NULL",
+        "DELETE FROM records_refusedrecord",
         "INSERT INTO people_rolegrant (person_id, role, bootstrap, granted_at) VALUES (1, 'admin', false, now())",
         "UPDATE people_person SET active = true",
         "UPDATE policies_policyversion SET in_force = true",

@@ -14,7 +14,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
 from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import Environment, Product
-from muniment.server.records.models import Record
+from muniment.server.records.models import Record, RecordPosition
 from tests.support.service import as_role, browser, person, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.usefixtures("service")
 def entry() -> Record:
     place = Record.objects.count()
     digest = f"sha256:{place:064x}"
-    return Record.objects.create(
-        kind="decision", position=place, recorded_at=timezone.now(), details_digest=digest, data=b"{}"
-    )
+    row = Record.objects.create(kind="decision", recorded_at=timezone.now(), details_digest=digest, data=b"{}")
+    RecordPosition.objects.filter(pk=row.pk).update(position=place)
+    return row
 
 
 def fill(found: Product, number: int = 0) -> None:

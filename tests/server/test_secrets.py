@@ -25,7 +25,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.records.models import Record, StoredObject
 from muniment.server.requests.models import Request
-from muniment.server.running.embedded import WORKER
+from muniment.server.running.database_roles import WORKER
 from muniment.server.running.examining import _vault as examined
 from muniment.server.secrets import entrances
 from muniment.server.secrets.drifting import PENDING, drift, look_at_vault

@@ -13,7 +13,7 @@ from muniment.access.actions import Action
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records import sequencer
 from muniment.server.records.entering import record_act
-from muniment.server.records.models import LedgerHead, Record
+from muniment.server.records.models import LedgerHead, RecordPosition
 from tests.server.conftest import HOME
 from tests.support.running import clean, until
 from tests.support.service import as_role, browser
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 
 def waiting() -> int:
-    return Record.objects.filter(position=None).count()
+    return RecordPosition.objects.filter(position=None).count()
 
 
 def test_it_places_records_without_any_worker_and_ends_when_told_to() -> None:
@@ -30,7 +30,8 @@ def test_it_places_records_without_any_worker_and_ends_when_told_to() -> None:
     with subprocess.Popen(command, env=clean(), stderr=subprocess.PIPE) as process:
         try:
             for number in range(3):
-                record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, f"product:p{number}", {})
+                with as_role("operator"):
+                    record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, f"product:p{number}", {})
                 until(lambda: waiting() == 0)
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
@@ -50,7 +51,7 @@ def test_the_service_is_ready_only_while_a_sequencer_shows_life() -> None:
         return str(answer.json().get("missing", ""))
 
     assert missing() == "sequencer"
-    with as_role("worker"):
+    with as_role("sequencer"):
         sequencer.show_life()
     assert missing() == ""
     with as_role("owner"):
@@ -72,7 +73,7 @@ def test_a_sequencer_that_fails_shows_no_life(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(sequencer, "SignalPipe", Signals)
     monkeypatch.setattr(sequencer, "give_places", fail)
-    with as_role("worker"):
+    with as_role("sequencer"):
         sequencer.run()
     assert LedgerHead.objects.get().sequencer_alive_at is None
 
@@ -94,7 +95,7 @@ def test_what_fails_is_tried_again_later_each_time(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(sequencer, "SignalPipe", Signals)
     monkeypatch.setattr(sequencer, "give_places", fail)
-    with as_role("worker"):
+    with as_role("sequencer"):
         sequencer.run()
     assert pauses == [0.3, 0.6, 1.2, 2.4, 4.8, 9.6, 10.0, 10.0, 0.3, 0.6]
 
@@ -102,7 +103,7 @@ def test_what_fails_is_tried_again_later_each_time(monkeypatch: pytest.MonkeyPat
 def test_it_imports_nothing_of_the_pages_and_the_worker() -> None:
     code = (
         "import sys; from pathlib import Path; from muniment.cli import serving;"
-        "serving.begin(Path(sys.argv[1]), 'worker', '', settings='muniment.server.sequencer_settings');"
+        "serving.begin(Path(sys.argv[1]), 'sequencer', '', settings='muniment.server.sequencer_settings');"
         "import muniment.server.records.sequencer; print(*sys.modules)"
     )
     done = subprocess.run(

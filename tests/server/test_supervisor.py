@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.access.actions import Action
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records.entering import record_act
-from muniment.server.records.models import Record, TaskFailure
+from muniment.server.records.models import Record, RecordPosition, TaskFailure
 from muniment.server.work import soon
 from tests.server.conftest import HOME
 from tests.server.test_processes import children
@@ -135,7 +135,7 @@ def test_records_get_their_places_while_every_slot_is_stuck(worker: subprocess.P
     with subprocess.Popen(command, env=clean(), stderr=subprocess.DEVNULL) as sequencer:
         try:
             record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, "product:shop", {})
-            until(lambda: not Record.objects.filter(position=None).exists(), 30)
+            until(lambda: not RecordPosition.objects.filter(position=None).exists(), 30)
             assert Record.objects.exists()
             assert states("wait") == ["doing", "doing"]
         finally:

@@ -18,6 +18,7 @@ from muniment.server.people.models import Account, Person, RoleGrant, today
 from muniment.server.people.role_acts import ExpireRole, GrantRole
 from muniment.server.policies.freeze_acts import StartFreeze
 from muniment.server.products.models import Product, Repository
+from muniment.server.records.entering import ACTION_KINDS
 from muniment.server.records.models import Record
 from muniment.server.records.reading import beside
 from muniment.server.requests.execution import perform_system_act
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 def recorded() -> list[tuple[str, str, str]]:
     """Who did which act to what, by the record; the oldest first. The first policy is left out."""
-    rows = Record.objects.filter(kind="person-action").order_by("pk")
+    rows = Record.objects.filter(kind__in=ACTION_KINDS).order_by("pk")
     acts = [beside(row.details_digest, objects.PersonAction) for row in rows]
     said = [(one.person, one.details["act"], one.resource) for one in acts if isinstance(one, objects.PersonAction)]
     assert len(said) == len(acts)
@@ -40,18 +41,18 @@ def recorded() -> list[tuple[str, str, str]]:
 
 
 def test_the_first_policy_is_adopted_by_the_operator_and_only_once() -> None:
-    (row,) = Record.objects.filter(kind="person-action")
+    (row,) = Record.objects.filter(kind__in=ACTION_KINDS)
     said = beside(row.details_digest, objects.PersonAction)
     assert isinstance(said, objects.PersonAction)
     assert (said.person, said.details["act"]) == (OPERATOR, "adopt-built-in-policy")
-    with as_role("owner"):
+    with as_role("operator"):
         preparing.first_policy()
     assert Record.objects.count() == 1
 
 
 def test_a_link_made_at_the_shell_is_an_invitation_by_the_operator() -> None:
     person("ada", id="k3f7")
-    with as_role("owner"):
+    with as_role("operator"):
         assert preparing.link_for("ada").startswith("/welcome/")
     assert recorded() == [(OPERATOR, "invite-person", "person:k3f7")]
 
@@ -71,7 +72,7 @@ def test_no_link_is_made_for_nobody_or_for_who_has_left() -> None:
 
 def test_the_first_administrator_is_added_by_the_operator_alone_under_a_free_handle() -> None:
     person("admin")
-    with as_role("owner"):
+    with as_role("operator"):
         link = preparing.first_link()
         ada = Person.objects.get(slug="admin-2")
     assert link.startswith("/welcome/")
@@ -83,7 +84,7 @@ def test_the_first_administrator_is_added_by_the_operator_alone_under_a_free_han
 
 def test_a_repository_that_is_prepared_is_added_by_the_operator(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "Web Shop")
-    with as_role("owner"):
+    with as_role("operator"):
         row = preparing.register(str(repo.path))
         assert preparing.register(str(repo.path)) == row
     assert (row.product.slug, row.product.name, row.name) == ("web-shop", "Web Shop", "web-shop")
@@ -193,7 +194,7 @@ def test_the_operator_alone_grants_nothing_but_the_role_of_the_first_administrat
 
 def test_the_page_names_the_actor() -> None:
     person("ada")
-    with as_role("owner"):
+    with as_role("operator"):
         preparing.link_for("ada")
     page = browser(person("amy", Role.ADMIN)).get("/activity").content.decode()
     assert "Operator at the shell" in page

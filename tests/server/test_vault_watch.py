@@ -13,7 +13,7 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.requests.execution import perform_system_act
-from muniment.server.running.embedded import WORKER
+from muniment.server.running.database_roles import WORKER
 from muniment.server.secrets import entrances
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
 from muniment.server.secrets.vault_acts import ChangeVault

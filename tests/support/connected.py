@@ -19,7 +19,6 @@ from muniment.server.connections.models import Connection, ForgeChange, Reposito
 from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.people.models import Account, Machine
 from muniment.server.products.models import Product, Repository
-from muniment.server.records.sequencer import give_places
 from muniment.server.work import TASKS
 from tests.support.forges.acting import GiteaActing, Work
 from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
@@ -27,7 +26,7 @@ from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 from tests.support.forges.github_shown import APP
-from tests.support.service import as_role, person, product
+from tests.support.service import as_role, person, place_records, product
 
 MAIN = "refs/heads/main"
 _NOT_JUDGED_YET = {"send-messages", "evaluate-history"}
@@ -100,8 +99,7 @@ class Town:
 
     def place_records(self) -> None:
         """What the sequencer does all the time."""
-        with as_role("worker"):
-            give_places()
+        place_records()
 
     def change(self, number: int) -> Change:
         return ForgeChange.objects.select_related("change__decision").get(number=number).change  # type: ignore[return-value]

@@ -18,8 +18,10 @@ from muniment.server.people.models import ApiToken, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import code, recording_act
+from muniment.server.records.models import Record
+from muniment.server.records.sequencer import give_places
 from muniment.server.requests.models import Bootstrap
-from muniment.server.running.database import NAMES
+from muniment.server.running.database_roles import NAMES, OPERATOR, OWNER
 
 _COMPARING = {name: getattr(row_checks, name) for name in ("find_row_problems", "require_recorded", "read_recorded")}
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
@@ -82,8 +84,17 @@ def compare_rows(patch: pytest.MonkeyPatch) -> None:
 def by_an_act() -> Iterator[None]:
     """What is written meanwhile, by the owner, is on the record of one act, as if a person had done all of it."""
     actor = SystemActor.OPERATOR.actor()
-    with as_role("owner"), transaction.atomic(), recording_act(actor, Action.ADD_PRODUCT, "product:fixture", {}):
-        yield
+    with as_role("owner"), transaction.atomic():
+        with recording_act(actor, Action.ADD_PRODUCT, "product:fixture", {}):
+            yield
+        Record.objects.filter(writer=OWNER).update(writer=OPERATOR)  # the sequencer refuses the owner's
+
+
+def place_records() -> None:
+    """What the sequencer does with all records that wait."""
+    with as_role("sequencer"):
+        while give_places():
+            pass
 
 
 def person(slug: str, *roles: Role, product: Product | None = None, password: str = "", id: str = "") -> Person:

@@ -22,7 +22,7 @@ def command(file: str, home: str) -> int:
     if target.exists():
         raise UsageError(f"{file} is there already", "Name a new file.")
     folder = Path(home).absolute()
-    serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    serving.begin(folder, "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.running.backing_up import back_up
     from muniment.server.running.preparing import require_ready
 

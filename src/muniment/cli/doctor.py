@@ -119,7 +119,7 @@ def _service(home: str) -> Iterator[Finding]:
         why = "it cannot be looked at: Muniment was installed here without its service"
         yield Finding("service", "violated", why, "Run: pip install 'muniment[service]'")
         return
-    serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", serving.url(folder)))
+    serving.begin(folder, "operator", os.environ.get("MUNIMENT_URL", serving.url(folder)))
     from muniment.server.running.examining import examine
 
     try:

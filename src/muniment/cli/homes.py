@@ -16,15 +16,15 @@ def is_service(directory: str) -> bool:
         return False
 
 
-def at(directory: str) -> Store:
-    """The home there. That of a service is read through its database, which has to run.
+def at(directory: str, role: str = "operator") -> Store:
+    """The home there. That of a service is read through its database, which has to run, as `role`.
 
     Raises UsageError for none, DatabaseError if it cannot be reached.
     """
     if not is_service(directory):
         return FilesStore(directory)
     folder = Path(directory).absolute()
-    serving.begin(folder, "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    serving.begin(folder, role, os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.installation import store
     from muniment.server.running.preparing import require_ready
 

@@ -54,7 +54,7 @@ def reconcile(home: str, reason: str, output: str) -> int:
 
     Only after you know why, and the newest copy is lost. It is recorded, and others' older checkpoints will show it.
     """
-    number = reconcile_all(homes.at(home), reason, scene.now())
+    number = reconcile_all(homes.at(home, "sequencer"), reason, scene.now())
     if output == "json":
         printing.json({"position": number})
     else:

@@ -18,7 +18,7 @@ def command(person: str, home: str) -> int:
     """
     folder = Path(home).absolute()
     address = os.environ.get("MUNIMENT_URL") or serving.url(folder)
-    serving.begin(folder, "owner", address or "http://localhost:8000")
+    serving.begin(folder, "operator", address or "http://localhost:8000")
     from muniment.server.running.preparing import link_for
 
     path = link_for(person)

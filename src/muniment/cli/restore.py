@@ -26,7 +26,7 @@ def command(file: str, home: str) -> int:
     if os.environ.get("DATABASE_URL"):
         raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
     from muniment.server.running import database
-    from muniment.server.running.embedded import OWNER
+    from muniment.server.running.database_roles import OWNER
     from muniment.server.running.folder import make_folder
     from muniment.server.running.unpacking import VAULT, put_back, unpacked
     from muniment.vault import store

@@ -18,7 +18,7 @@ def command(home: str, log: str) -> int:
     """
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
-    serving.begin(Path(home).absolute(), "worker", url, settings="muniment.server.sequencer_settings")
+    serving.begin(Path(home).absolute(), "sequencer", url, settings="muniment.server.sequencer_settings")
     from muniment.server.records.sequencer import run
 
     run()

@@ -128,13 +128,16 @@ class Prepared:
         from muniment.server.changes import summary, tasks
         from muniment.server.products.models import Repository
         from muniment.server.records.sequencer import give_places
-        from muniment.server.running.preparing import check
+        from muniment.server.running.preparing import become, check
 
         check()
         for number in self._registered:
+            become("worker")
             tasks.judge_past(number)
+            become("sequencer")
             while give_places():
                 pass
+            become("worker")
             for line in summary.lines(Repository.objects.get(pk=number)):
                 click.echo(printing.plain(line))
         return 0
@@ -181,5 +184,6 @@ def prepared(folder: Path, url: str) -> Iterator[Prepared]:
         from muniment.server.running import preparing
 
         preparing.migrate()
+        preparing.become("operator")  # nothing else is done as the owner of the schema
         preparing.first_policy()
         yield Prepared(folder, url, tend)

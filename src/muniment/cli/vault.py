@@ -117,7 +117,7 @@ def password(home: str) -> int:
 
 
 def _begin(home: str) -> None:
-    serving.begin(Path(home).absolute(), "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    serving.begin(Path(home).absolute(), "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.running.preparing import require_ready
 
     require_ready()

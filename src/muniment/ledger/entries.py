@@ -153,8 +153,8 @@ class ReconciliationRecord(Entry, frozen=True, kw_only=True, tag="reconciliation
     copy_size: int
 
 
-class PersonActionRecord(Entry, frozen=True, kw_only=True, tag="person-action"):
-    """A person changed something in the service: the action by its code, and the role that permitted it.
+class _AnyActionRecord(Entry, frozen=True, kw_only=True):
+    """Fields of an act: the action by its code, and the role that permitted it.
 
     `resource_kind` is what it was done to. `without_second_person`: one was due, and there were too few people yet.
     `rows` is the digest of the sorted commitments to all rows that it wrote and that are relied on, "" if none.
@@ -166,6 +166,18 @@ class PersonActionRecord(Entry, frozen=True, kw_only=True, tag="person-action"):
     person: str
     without_second_person: bool
     rows: str = ""
+
+
+class PersonActionRecord(_AnyActionRecord, frozen=True, kw_only=True, tag="person-action"):
+    """A person changed something on a page or by the API, or their company's sign-in did."""
+
+
+class MachineActionRecord(_AnyActionRecord, frozen=True, kw_only=True, tag="machine-action"):
+    """The service changed something by itself, such as a role that expired."""
+
+
+class OperatorActionRecord(_AnyActionRecord, frozen=True, kw_only=True, tag="operator-action"):
+    """The operator changed something at the shell of the machine."""
 
 
 class ReplayRecord(Entry, frozen=True, kw_only=True, tag="replay"):
@@ -226,14 +238,22 @@ class IncidentOpenedRecord(Entry, frozen=True, kw_only=True, tag="incident-opene
 
 
 class IncidentClosedRecord(Entry, frozen=True, kw_only=True, tag="incident-closed"):
-    """An incident was closed. `opening` is the object of its opening, `resolution` a code, `person` a commitment,
-    "" if it was closed by what was observed.
+    """A person closed an incident. `opening` is the object of its opening, `resolution` a code, `person` a
+    commitment.
     """
 
     incident_kind: str
     opening: str
     resolution: str
     person: str
+
+
+class IncidentResolvedRecord(Entry, frozen=True, kw_only=True, tag="incident-resolved"):
+    """An incident ended because the worker observed that its cause is gone. Fields as in `IncidentClosedRecord`."""
+
+    incident_kind: str
+    opening: str
+    resolution: str
 
 
 class BranchUpdateRecord(Entry, frozen=True, kw_only=True, tag="branch-update"):
@@ -273,6 +293,8 @@ AnyEntry = (
     | ErasureRecord
     | ReconciliationRecord
     | PersonActionRecord
+    | MachineActionRecord
+    | OperatorActionRecord
     | ReplayRecord
     | LedgerImportRecord
     | DeploymentRequestRecord
@@ -280,6 +302,7 @@ AnyEntry = (
     | DeploymentOutcomeRecord
     | IncidentOpenedRecord
     | IncidentClosedRecord
+    | IncidentResolvedRecord
     | BranchUpdateRecord
 )
 _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)

@@ -43,7 +43,7 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.freeze}" + (": lifted" if entry.complete else ": one of two")
         case entries.ErasureRecord():
             return f"{entry.object_count} objects erased"
-        case entries.PersonActionRecord():
+        case entries.PersonActionRecord() | entries.MachineActionRecord() | entries.OperatorActionRecord():
             return f"{entry.action} of a {entry.resource_kind} as {entry.role}" + (
                 " (alone)" if entry.without_second_person else ""
             )
@@ -60,7 +60,9 @@ def said(entry: entries.AnyEntry) -> str:
         case entries.IncidentOpenedRecord():
             return f"{entry.incident_kind}, to be closed by {entry.due[:10]}"
         case entries.IncidentClosedRecord():
-            return f"{entry.incident_kind} closed: {entry.resolution}" + ("" if entry.person else ", by nobody's hand")
+            return f"{entry.incident_kind} closed by a person: {entry.resolution}"
+        case entries.IncidentResolvedRecord():
+            return f"{entry.incident_kind} ended by what was observed: {entry.resolution}"
         case entries.BranchUpdateRecord():
             by = {"allowed": f"allowed by {entry.decision}", "bypass": f"a bypass ({entry.bypass_reason})"}
             told = by.get(entry.status, "was there when its branch began to be watched")

@@ -103,7 +103,7 @@ OTHERS: Mapping[Program, Grammar] = {
     Program.BAO: _grammar("server -config= -log-level="),
     Program.POSTGRES: _grammar("-D: -c:"),
     Program.INITDB: _grammar("-D: -U: --auth= --data-checksums --encoding= --no-locale"),
-    Program.PG_DUMP: _grammar("--format= --no-owner --no-privileges --snapshot="),
+    Program.PG_DUMP: _grammar("--format= --no-owner --no-privileges --no-policies --enable-row-security --snapshot="),
     Program.PG_RESTORE: _grammar("--dbname= --exit-on-error --no-owner --single-transaction"),
     Program.ZIZMOR: _grammar(
         "--collect= --format= --no-config --no-exit-codes --no-ignores --no-progress --offline --quiet "

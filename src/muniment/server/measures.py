@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from muniment.server.changes.models import Change
 from muniment.server.deployments.models import DeploymentPermission, TokenIssuer
 from muniment.server.incidents.models import Incident, overdue
-from muniment.server.records.models import LedgerHead, Record, TaskFailure
+from muniment.server.records.models import LedgerHead, RecordPosition, TaskFailure
 from muniment.server.requests.models import Request
 from muniment.server.running.health import workers_alive
 
@@ -37,8 +37,8 @@ class _Measures(Collector):
             rows = open_.filter(decision=None) if found is None else open_.filter(decision__allowed=found)
             verdicts.add_metric([verdict], rows.count())
         yield verdicts
-        waiting = Record.objects.filter(position=None).order_by("recorded_at")
-        oldest = waiting.values_list("recorded_at", flat=True).first()
+        waiting = RecordPosition.objects.filter(position=None).order_by("record__recorded_at")
+        oldest = waiting.values_list("record__recorded_at", flat=True).first()
         age = (timezone.now() - oldest).total_seconds() if oldest else 0
         yield GaugeMetricFamily("muniment_records_without_position", "Entries without a place yet.", waiting.count())
         yield GaugeMetricFamily(

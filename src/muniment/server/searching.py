@@ -98,6 +98,6 @@ def _clauses(text: str) -> list[Clause]:
 def _entries(text: str) -> Any:
     """By its place, or by the digest of what lies beside it."""
     if _PLACE.fullmatch(text):
-        return Record.objects.filter(position=int(text))
+        return Record.objects.select_related("place").filter(place__position=int(text))
     digest = _DIGEST.fullmatch(text)
     return Record.objects.filter(details_digest=f"sha256:{digest[1]}") if digest else Record.objects.none()

@@ -108,9 +108,13 @@ class Log(ABC):
         Raises LedgerError for a ledger that is damaged at its edge, older than the copy outside, or forked from it.
         """
         with self.locked():
-            head = self._sound()
-            self._compare(head)
-            yield Held(self, head)
+            yield Held(self, self.check())
+
+    def check(self) -> Checkpoint:
+        """The newest checkpoint, after the look that `held` takes: for whoever may not write. Raises LedgerError."""
+        head = self._sound()
+        self._compare(head)
+        return head
 
     def reconcile(self, entry: bytes) -> int:
         """Go on from what is here, whatever the copy outside says: a person looked at it. The index of `entry`."""

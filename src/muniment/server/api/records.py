@@ -14,6 +14,7 @@ from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import Cursor, does, page, run_act
 from muniment.server.installation import store
 from muniment.server.people.names import handles_of, person_in, renamed_subject
+from muniment.server.records.entering import ACTION_KINDS
 from muniment.server.records.models import Record
 from muniment.server.records.reading import beside_all
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
@@ -72,7 +73,7 @@ def put_settings(request: HttpRequest, body: SettingsBody) -> dict[str, Any]:  #
 @does(Action.SEE_ACTIVITY)
 def list_activity(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """What people did, newest first; `person` is null of what was erased."""
-    found = page(Record.objects.filter(kind="person-action"), cursor, lambda row: {"row": row})
+    found = page(Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"), cursor, lambda row: {"row": row})
     rows = [one["row"] for one in found["items"]]
     kept = beside_all([row.details_digest for row in rows], objects.PersonAction)
     acts = [said for said in kept.values() if isinstance(said, objects.PersonAction)]
@@ -98,7 +99,7 @@ def get_entry(request: HttpRequest, number: int) -> dict[str, Any]:
     """One entry, the proof that it is in the ledger (C2SP, as text) once it has its place, and later ones that put it
     right.
     """
-    row = Record.objects.filter(pk=number).first()
+    row = Record.objects.select_related("place").filter(pk=number).first()
     if row is None:
         raise Http404
     later = list(row.addenda.order_by("id").values_list("later_record", flat=True))
@@ -116,7 +117,7 @@ def correct_entry(request: HttpRequest, number: int, body: CorrectionBody) -> di
 @does(Action.SEE_LEDGER)
 def list_entries(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """The ledger, newest first; `place` is null until an entry has one."""
-    return page(Record.objects.all(), cursor, _entry)
+    return page(Record.objects.select_related("place"), cursor, _entry)
 
 
 def _entry(row: Record) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def merge(row: ForgeChange, connected: RepositoryLink, forge: Forge, head: str) 
 def _await_position(row: ForgeChange, head: str) -> None:
     """Wait until the sequencer has placed the decision that allows `head`. Raises RefusedError if it does not."""
     until = time.monotonic() + _POSITION_SECONDS
-    placed = Decision.objects.filter(latest_of=row.change, head=head, allowed=True, record__position__isnull=False)
+    placed = Decision.objects.filter(
+        latest_of=row.change, head=head, allowed=True, record__place__position__isnull=False
+    )
     while not placed.exists():
         if time.monotonic() >= until:
             raise RefusedError(

@@ -120,7 +120,7 @@ class BranchRecorder:
     def _placed(self, ref: str, decision: Decision | None) -> Decision | None:
         """The decision if its record has a position in the ledger, else None: what the sequencer did not accept allows
         nothing. Raises LedgerError while it may be placed yet."""
-        if decision is None or Record.objects.filter(decision=decision, position__isnull=False).exists():
+        if decision is None or Record.objects.filter(decision=decision, place__position__isnull=False).exists():
             return decision
         if _is_in_time(self._repository, ref):
             raise LedgerError(

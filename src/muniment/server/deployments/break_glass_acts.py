@@ -8,15 +8,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.roles import Role
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.fields import reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Text
 from muniment.server.deployments.environment_acts import EnvironmentAct
 from muniment.server.deployments.models import BreakGlassPermission
-from muniment.server.incidents import kinds
-from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.work import soon
 
 LONGEST = 60  # minutes
 _SHOWN = 19  # characters of a digest in a sentence
@@ -67,24 +65,13 @@ class BreakGlass(EnvironmentAct, frozen=True, kw_only=True):
         )
 
     def execute(self, context: ActContext) -> None:
-        """Permit it, and open the incident in which it is reviewed."""
-        environment, approver = self.row(), str(context.approver)
+        """Permit it; the worker opens the incident in which it is reviewed."""
         row = BreakGlassPermission.objects.create(
-            environment=environment,
+            environment=self.row(),
             artifact=self.artifact,
             reason=self.reason,
             requester_id=context.requester,
-            approver_id=approver,
+            approver_id=str(context.approver),
             expires_at=timezone.now() + timedelta(minutes=self.minutes),
         )
-        product = environment.product
-        told = f"{self.artifact[:_SHOWN]} is let into {environment.name} of {product.name} although it is denied"
-        open_incident(
-            kinds.BREAK_GLASS,
-            product,
-            f"{environment.name}:{self.artifact}:{row.pk}",
-            told,
-            link=f"/products/{product.slug}/environments",
-            involved=(context.requester, approver),
-            loud=(Role.OWNER,),
-        )
+        soon("review-break-glass-deployment", permission=row.pk)

@@ -95,7 +95,7 @@ def _arrived(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
     rows = BranchUpdate.objects.filter(repository=here.scene.repository, ref=here.target, commit=here.commit)
     row = (
         rows.exclude(outcome=BranchUpdate.Outcome.BASELINE)
-        .select_related("record", "incident")
+        .select_related("record__place", "incident")
         .order_by("-seen_at", "-id")
         .first()
     )
@@ -108,7 +108,12 @@ def _arrived(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
 def _judged(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
     """What was decided of exactly this commit, by a gate or of a change at a forge."""
     about = Decision.objects.filter(_BINDS, change__repository=here.scene.repository, change__target=here.target)
-    row = about.filter(head=here.commit).select_related("record", "hook_record").order_by("-decided_at", "-id").first()
+    row = (
+        about.filter(head=here.commit)
+        .select_related("record__place", "hook_record")
+        .order_by("-decided_at", "-id")
+        .first()
+    )
     if row is None:
         return None
     place = (

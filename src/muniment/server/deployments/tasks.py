@@ -3,7 +3,13 @@
 from django.utils import timezone
 
 from muniment.server.deployments import doors, issuers, judging, watching
-from muniment.server.deployments.models import Deployment, DeploymentPermission, DeploymentState, RunningArtifact
+from muniment.server.deployments.models import (
+    BreakGlassPermission,
+    Deployment,
+    DeploymentPermission,
+    DeploymentState,
+    RunningArtifact,
+)
 from muniment.server.work import OtherWorker, soon, task
 
 _ROWS = ("environment__product", "pipeline", "record")
@@ -62,6 +68,14 @@ def stop_deployments() -> None:
         if row is not None and why:
             watching.end(row, why)
     doors.end_all()
+
+
+@task("review-break-glass-deployment")
+def review_break_glass(permission: int) -> None:
+    """Open the incident in which a break-glass deployment is reviewed."""
+    row = BreakGlassPermission.objects.select_related("environment__product").filter(pk=permission).first()
+    if row is not None:
+        watching.open_break_glass_review(row)
 
 
 @task("read-issuer-keys")

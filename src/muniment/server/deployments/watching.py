@@ -20,6 +20,7 @@ from muniment.server.deployments.commits import standing
 from muniment.server.deployments.models import (
     BROUGHT,
     REPORTED,
+    BreakGlassPermission,
     Deployment,
     DeploymentPermission,
     DeploymentReport,
@@ -29,6 +30,7 @@ from muniment.server.deployments.models import (
 from muniment.server.deployments.telling import clock
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.incidents.models import Incident
 from muniment.server.people.messages import holding, tell
 from muniment.server.records.entering import enter
 
@@ -145,6 +147,24 @@ def take_sighting(seen: RunningArtifact) -> None:
         open_incident(
             kinds.DEPLOYMENT, where.product, f"{where.name}:{seen.artifact}", told, link=_link(where.product.slug)
         )
+
+
+def open_break_glass_review(row: BreakGlassPermission) -> None:
+    """Open the incident in which a break-glass deployment is reviewed, unless it was opened already."""
+    place = row.environment
+    subject = f"{place.name}:{row.artifact}:{row.pk}"
+    if Incident.objects.filter(kind=kinds.BREAK_GLASS, product=place.product, subject=subject).exists():
+        return
+    told = f"{row.artifact[:19]} is let into {place.name} of {place.product.name} although it is denied"
+    open_incident(
+        kinds.BREAK_GLASS,
+        place.product,
+        subject,
+        told,
+        link=_link(place.product.slug),
+        involved=(row.requester_id, row.approver_id),
+        loud=(Role.OWNER,),
+    )
 
 
 def find_lost() -> None:

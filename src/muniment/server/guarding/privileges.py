@@ -1,4 +1,4 @@
-"""What the web and the worker may do with each table: the second layer, held by PostgreSQL itself (design, section 8).
+"""What each role may do with each table: the second layer, held by PostgreSQL itself (design, section 8).
 
 Each model says it, as `privileges`; a model that says nothing does not start. A table of somebody else's app stands
 in `OTHERS`.
@@ -11,15 +11,18 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg import sql
 
-from muniment.server.running.embedded import WEB, WORKER
+from muniment.server.guarding import row_security
+from muniment.server.running.database_roles import OPERATOR, PREFIX, PROCESSES
 
 READ, ADD, CHANGE, DROP = "SELECT", "INSERT", "UPDATE", "DELETE"
 _ALL = (READ, ADD, CHANGE, DROP)
 
 
 class Privileges(NamedTuple):
-    """Rights of each role. `web_adds` and `worker_adds` narrow an INSERT to these columns; `worker_changes` are those
-    that the worker may UPDATE although it may not the others.
+    """Rights of each role on one table. The operator may read every table: it makes backups.
+
+    `ROLE_adds` narrows an INSERT to these columns. `ROLE_changes` narrows an UPDATE to these columns; for the worker
+    it also grants it.
     """
 
     web: tuple[str, ...]
@@ -27,10 +30,32 @@ class Privileges(NamedTuple):
     web_adds: tuple[str, ...] = ()
     worker_changes: tuple[str, ...] = ()
     worker_adds: tuple[str, ...] = ()
+    web_changes: tuple[str, ...] = ()
+    sequencer: tuple[str, ...] = ()
+    sequencer_adds: tuple[str, ...] = ()
+    sequencer_changes: tuple[str, ...] = ()
+    eraser: tuple[str, ...] = ()
+    eraser_changes: tuple[str, ...] = ()
+    operator: tuple[str, ...] = ()
+    operator_adds: tuple[str, ...] = ()
+    operator_changes: tuple[str, ...] = ()
+    confirmation: tuple[str, ...] = ()
+
+    def rights_of(self, role: str) -> dict[str, tuple[str, ...]]:
+        """Each right of a role, with the columns that it is narrowed to; () for all columns."""
+        name = role.removeprefix(PREFIX)
+        adds: tuple[str, ...] = getattr(self, f"{name}_adds", ())
+        changes: tuple[str, ...] = getattr(self, f"{name}_changes", ())
+        rights = {right: {ADD: adds, CHANGE: changes}.get(right, ()) for right in getattr(self, name)}
+        if changes:
+            rights[CHANGE] = changes
+        if role == OPERATOR:
+            rights[READ] = ()
+        return rights
 
 
 _SESSIONS = Privileges(_ALL, (READ, DROP))
-_QUEUE = Privileges((READ, ADD, CHANGE), _ALL)
+_QUEUE = Privileges((READ, ADD, CHANGE), _ALL, operator=(ADD, CHANGE))
 OTHERS = {
     "auth_permission": Privileges((READ,), (READ,)),
     "auth_group": Privileges((READ,), (READ,)),
@@ -38,7 +63,7 @@ OTHERS = {
     "django_content_type": Privileges((READ,), (READ,)),
     "django_session": Privileges(_ALL, _ALL),
     "muniment_cache": Privileges(_ALL, _ALL),
-    "django_migrations": Privileges((READ,), (READ,)),
+    "django_migrations": Privileges((READ,), (READ,), sequencer=(READ,), eraser=(READ,), confirmation=(READ,)),
     "account_emailaddress": _SESSIONS,
     "account_emailconfirmation": _SESSIONS,
     "mfa_authenticator": _SESSIONS,
@@ -53,9 +78,10 @@ OTHERS = {
 
 
 def apply() -> None:
-    """Give each role what its tables say, and nothing else. For the owner of the schema, after it was migrated."""
+    """Give each role the rights that its tables say, and nothing else. For the owner, after the schema was migrated."""
     with connection.cursor() as cursor:
-        for statement in _statements(frozenset(connection.introspection.table_names(cursor))):
+        tables = frozenset(connection.introspection.table_names(cursor))
+        for statement in (*_statements(tables), *row_security.find_missing(cursor, tables)):
             cursor.execute(statement)
 
 
@@ -65,30 +91,31 @@ def of(model: type[models.Model]) -> Privileges | None:
     return found if isinstance(found, Privileges) else None
 
 
-def _statements(tables: frozenset[str]) -> Iterator[sql.Composed]:
+def rights_by_table() -> dict[str, Privileges]:
+    """The rights of every table that has any."""
     rights = dict(OTHERS)
     for model in apps.get_models():
         own = of(model)
         if own is not None and model._meta.managed:
             rights[model._meta.db_table] = own
-    for role in (WEB, WORKER):
+    return rights
+
+
+def _statements(tables: frozenset[str]) -> Iterator[sql.Composed]:
+    for role in PROCESSES:
         who = sql.Identifier(role)
         yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(who)
         yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(who)
         yield sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(who)
         yield sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(who)
-    for table, own in rights.items():
+    for table, own in rights_by_table().items():
         if table in tables:
-            yield from _grants(table, WEB, own.web, {ADD: own.web_adds})
-            more = (CHANGE,) if own.worker_changes else ()
-            yield from _grants(table, WORKER, (*own.worker, *more), {ADD: own.worker_adds, CHANGE: own.worker_changes})
+            for role in PROCESSES:
+                yield from _grants(table, role, own.rights_of(role))
 
 
-def _grants(
-    table: str, role: str, rights: tuple[str, ...], columns: Mapping[str, tuple[str, ...]]
-) -> Iterator[sql.Composed]:
-    for right in rights:
-        only = columns.get(right, ())
+def _grants(table: str, role: str, rights: Mapping[str, tuple[str, ...]]) -> Iterator[sql.Composed]:
+    for right, only in rights.items():
         narrowed = sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, only))) if only else sql.SQL("")
         yield sql.SQL("GRANT {}{} ON {} TO {}").format(
             sql.SQL(right), narrowed, sql.Identifier(table), sql.Identifier(role)

@@ -17,6 +17,7 @@ class Kind(NamedTuple):
 ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-glass-deployment"
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
 VAULT_CHANGE, VAULT_AUDIT_GAP = "unplanned-vault-change", "vault-audit-gap"
+RECORD_REFUSED = "record-refused"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
 
@@ -56,6 +57,11 @@ KINDS = {
         _("the vault's audit log has a gap, so reads may have gone unseen"),
         1,
         _("Find out what happened to the log. Rotate the secrets that could be read meanwhile, then close this."),
+    ),
+    RECORD_REFUSED: Kind(
+        _("a process wrote a record that it may not write"),
+        1,
+        _("Its credentials may be stolen: stop that process, replace them, then look at what else it wrote."),
     ),
     RULE_WEAKENED: Kind(
         _("a rule of a protected branch was weakened at the forge"),

@@ -74,11 +74,25 @@ def close_incident(incident: Incident, how: str, cause: str, by: Person | None =
         if row.closed_at is not None:
             return
         beside = objects.IncidentClosing(by.pk if by is not None else "", cause, objects.salt())
-        person = objects.commitment(by.pk, beside.salt) if by is not None else ""
-        digest, opened = canonical.digest_of(beside), row.record.details_digest
-        entry = entries.IncidentClosedRecord(
-            time=moments.now(), object=digest, incident_kind=row.kind, opening=opened, resolution=how, person=person
+        observed = entries.IncidentResolvedRecord(
+            time=moments.now(),
+            object=canonical.digest_of(beside),
+            incident_kind=row.kind,
+            opening=row.record.details_digest,
+            resolution=how,
         )
-        enter(entry, (beside,))
+        enter(_closed_by(by, observed, beside.salt) if by is not None else observed, (beside,))
         row.closed_at, row.resolution, row.cause, row.closed_by = timezone.now(), how, cause, by
         row.save(update_fields=["closed_at", "resolution", "cause", "closed_by"])
+
+
+def _closed_by(person: Person, ended: entries.IncidentResolvedRecord, salt: str) -> entries.IncidentClosedRecord:
+    """The same end as the act of a person: another kind of record, which the web writes."""
+    return entries.IncidentClosedRecord(
+        time=ended.time,
+        object=ended.object,
+        incident_kind=ended.incident_kind,
+        opening=ended.opening,
+        resolution=ended.resolution,
+        person=objects.commitment(person.pk, salt),
+    )

@@ -17,8 +17,10 @@ class Incident(models.Model):
     `involved` are ids of people who had a hand in it, and so may not close it.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP))
-    written_by = frozenset({Action.HANDLE_INCIDENT, Action.BREAK_GLASS_DEPLOYMENT})
+    privileges = Privileges(
+        (READ,), (READ, ADD, CHANGE, DROP), web_changes=("owner_id", "closed_at", "resolution", "cause", "closed_by_id")
+    )
+    written_by = frozenset({Action.HANDLE_INCIDENT})
     free_texts = ("summary", "cause", "involved_people")
 
     kind = models.CharField(max_length=32)  # of KINDS

@@ -58,7 +58,10 @@ class Person(AbstractBaseUser):
 
     recorded_columns = ("slug", "active")
     privileges = Privileges(
-        (READ, ADD, CHANGE), (READ,), worker_changes=("slug", "name", "email", "password", "legal_hold", "erased_at")
+        (READ, ADD, CHANGE),
+        (READ,),
+        worker_changes=("slug", "name", "email", "password", "legal_hold", "erased_at"),
+        operator=(ADD,),
     )
     free_texts = ("legal_hold",)
     written_by = frozenset(
@@ -275,7 +278,7 @@ class AccountVerification(models.Model):
 class Message(models.Model):
     """Something that one person is told. `sent` is when it was mailed, or would have been."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP))
+    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP), operator=(ADD,))
     written_by = frozenset(Action)
     free_texts = ("text",)
 
@@ -314,7 +317,7 @@ class RoleGrant(RecordedModel):
     """
 
     recorded_columns = ("person", "role", "product", "last_day", "ended_at")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), operator=(ADD,), operator_changes=("ended_at",))
     written_by = frozenset(
         {Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA}
     )
@@ -393,7 +396,7 @@ class _Secret(models.Model):
 class Invitation(_Secret):
     """A link that lets one person in once, to set a password or a passkey."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
+    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP), operator=(ADD, CHANGE))
     written_by = frozenset({Action.CHANGE_PERSON, Action.MANAGE_OWN_ACCOUNT})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")

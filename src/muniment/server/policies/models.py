@@ -20,6 +20,7 @@ class PolicyVersion(RecordedModel):
         (READ, ADD, CHANGE),
         (READ, ADD),
         worker_adds=("text", "digest", "note", "proposed_at", "source_commit"),
+        operator=(ADD, CHANGE),
         worker_changes=("note",),
     )
     free_texts = ("note",)

@@ -32,7 +32,7 @@ class Product(RecordedModel):
         "sensitive_patterns",
         "retired_at",
     )
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), operator=(ADD,))
     written_by = frozenset(
         {Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT}
     )
@@ -74,7 +74,7 @@ class Repository(RecordedModel):
     """
 
     recorded_columns = ("product", "name", "path")
-    privileges = Privileges(_ALL, (READ,), worker_changes=("worker", "worker_seen_at"))
+    privileges = Privileges(_ALL, (READ,), worker_changes=("worker", "worker_seen_at"), operator=(ADD,))
     written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="repositories")

@@ -10,13 +10,14 @@ from muniment.access.roles import EVERYWHERE
 from muniment.facts import canonical
 from muniment.ledger import entries, objects, told
 from muniment.server import moments
-from muniment.server.acts.system_actors import SYSTEM_IDS
+from muniment.server.acts.system_actors import SYSTEM_IDS, SystemActor
 from muniment.server.installation import store
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import collect_rows
 from muniment.server.records.row_states import digest_of_states, make_states, store_states
 
 INSTALLATION = "installation"
+ACTION_KINDS = ("person-action", "machine-action", "operator-action")
 
 
 def enter(entry: entries.AnyEntry, beside: tuple[Any, ...]) -> Record:
@@ -44,7 +45,7 @@ def recording_act(
     with collect_rows() as rows:
         yield canonical.digest_of(said)
     states = make_states(rows)
-    entry = entries.PersonActionRecord(
+    entry = _record_class(actor)(
         time=moments.now(),
         object=canonical.digest_of(said),
         action=code(action),
@@ -85,6 +86,17 @@ def recording_erasure(reason: str) -> Iterator[None]:
     digest = digest_of_states(state.commitment for state in states)
     entry = entries.ErasureRecord(time=moments.now(), object=canonical.digest_of(erased), object_count=0, rows=digest)
     store_states(states, enter(entry, (erased,)).pk)
+
+
+def _record_class(
+    actor: Actor,
+) -> type[entries.PersonActionRecord | entries.MachineActionRecord | entries.OperatorActionRecord]:
+    """The kind of record of an actor's acts. The company's sign-in acts in the web process, as persons do."""
+    if actor.person == SystemActor.OPERATOR.value:
+        return entries.OperatorActionRecord
+    if actor.person in SYSTEM_IDS and actor.person != SystemActor.COMPANY_SIGN_IN.value:
+        return entries.MachineActionRecord
+    return entries.PersonActionRecord
 
 
 def code(action: Action) -> str:

@@ -9,12 +9,15 @@ from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privile
 from muniment.server.records.recorded_rows import RecordedModel
 from muniment.store.freezes import FREEZE_KINDS
 
+_INSERTED_BY = models.Func(template="CURRENT_USER", output_field=models.CharField())
+_RECORD_COLUMNS = ("kind", "recorded_at", "details_digest", "data")
+
 
 class Document(RecordedModel):
     """`policy.toml`, `people.toml` or `home.toml`, as it holds now."""
 
     recorded_columns = ("data",)
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), sequencer=(READ,), operator=(ADD, CHANGE))
     written_by = frozenset({Action.APPLY_POLICY, Action.WEAKEN_POLICY, Action.CHANGE_SETTINGS})
 
     name = models.CharField(primary_key=True, max_length=40)
@@ -35,7 +38,7 @@ class ExceptionFile(RecordedModel):
 class StoredObject(models.Model):
     """One object, compressed, by its digest."""
 
-    privileges = Privileges((READ, ADD), (READ, ADD, DROP))
+    privileges = Privileges((READ, ADD), (READ, ADD, DROP), sequencer=(READ, ADD), operator=(ADD,))
     written_by = frozenset(Action)
 
     digest = models.CharField(primary_key=True, max_length=71)
@@ -58,7 +61,7 @@ class PersonObject(models.Model):
 class ErasedObject(models.Model):
     """The digest of an object that was erased, and the reason. The object cannot be stored again."""
 
-    privileges = Privileges((READ,), (READ, ADD))
+    privileges = Privileges((READ,), (READ, ADD), sequencer=(READ,))
     written_by: frozenset[Action] = frozenset()
 
     digest = models.CharField(primary_key=True, max_length=71)
@@ -66,32 +69,83 @@ class ErasedObject(models.Model):
 
 
 class Record(models.Model):
-    """One record of the ledger. `position` is None until the sequencer has assigned it and signed a checkpoint.
+    """One record of the ledger. Nobody alters or deletes it.
 
     `details_digest` names the object with personal and other details, stored outside the ledger; "" if there is none.
+    `writer` is the database role that inserted the row: PostgreSQL fills it in, and no process may name it.
     """
 
     privileges = Privileges(
-        (READ, ADD), (READ, ADD, CHANGE), web_adds=("kind", "recorded_at", "details_digest", "data")
+        (READ, ADD),
+        (READ, ADD),
+        web_adds=_RECORD_COLUMNS,
+        worker_adds=_RECORD_COLUMNS,
+        sequencer=(READ, ADD),
+        sequencer_adds=_RECORD_COLUMNS,
+        operator=(ADD,),
+        operator_adds=_RECORD_COLUMNS,
     )
     written_by = frozenset(Action)
 
     id = models.BigAutoField(primary_key=True)
-    position = models.BigIntegerField(null=True, unique=True, editable=False)
     kind = models.CharField(max_length=32)
     recorded_at = models.DateTimeField()
     details_digest = models.CharField(max_length=71, blank=True)
     data = models.BinaryField()
+    writer = models.CharField(max_length=63, db_default=_INSERTED_BY, editable=False)
 
     class Meta:
-        """Waiting ones are found without a look at the others, and one by its object; the page of all goes by time."""
+        """One is found by its object; the page of all goes by time."""
 
         indexes = [
-            models.Index(fields=["id"], condition=models.Q(position=None), name="record_without_position"),
             models.Index(fields=["-recorded_at", "-id"], name="record_newest"),
             models.Index(fields=["id"], condition=models.Q(kind__in=FREEZE_KINDS), name="record_of_freezes"),
             HashIndex(fields=["details_digest"], name="record_details"),
         ]
+
+    @property
+    def position(self) -> int | None:
+        """The position in the ledger; None until the sequencer has assigned it and signed a checkpoint."""
+        place = getattr(self, "place", None)
+        return place.position if place is not None else None
+
+
+class RecordPosition(models.Model):
+    """The position of a record in the ledger, None while it waits. A trigger adds the row with its record.
+
+    A record that was refused has no row here: it never gets a position.
+    """
+
+    privileges = Privileges((READ,), (READ,), sequencer=(READ, CHANGE, DROP), sequencer_changes=("position",))
+    written_by: frozenset[Action] = frozenset()
+
+    record = models.OneToOneField(Record, models.PROTECT, primary_key=True, related_name="place")
+    position = models.BigIntegerField(null=True, unique=True)
+
+    class Meta:
+        """Waiting ones are found without a look at the others."""
+
+        indexes = [
+            models.Index(fields=["record"], condition=models.Q(position=None), name="record_without_position"),
+        ]
+
+
+class RefusedRecord(models.Model):
+    """A record that the sequencer refused, and the reason: its writer may not write it, or it is none."""
+
+    privileges = Privileges((READ,), (READ,), sequencer=(READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    class Reason(models.TextChoices):
+        """Why it gets no position."""
+
+        WRITER = "writer", "its writer may not write this kind"
+        CONTENT = "content", "it is not a record of the ledger"
+        COLUMNS = "columns", "its columns differ from its content"
+
+    record = models.OneToOneField(Record, models.PROTECT, primary_key=True, related_name="refusal")
+    reason = models.CharField(max_length=16, choices=Reason)
+    refused_at = models.DateTimeField(default=timezone.now)
 
 
 class RowState(models.Model):
@@ -100,7 +154,7 @@ class RowState(models.Model):
     `record` is of the act: its `rows` is the digest of all commitments of that act. The newest state of a row counts.
     """
 
-    privileges = Privileges((READ, ADD), (READ, ADD))
+    privileges = Privileges((READ, ADD), (READ, ADD), operator=(ADD,))
     written_by = frozenset(Action)
 
     record = models.ForeignKey(Record, models.PROTECT, related_name="row_states")
@@ -128,7 +182,7 @@ class Addendum(models.Model):
 class Tile(models.Model):
     """One file of the ledger's tree (C2SP tlog-tiles), by its path."""
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    privileges = Privileges((READ,), (READ,), sequencer=(READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()
 
     path = models.CharField(primary_key=True, max_length=80)
@@ -146,7 +200,7 @@ class LedgerHead(models.Model):
     `sequencer_alive_at` is when a sequencer last found nothing more to place, to within some seconds.
     """
 
-    privileges = Privileges((READ,), (READ, CHANGE))
+    privileges = Privileges((READ,), (READ,), sequencer=(READ, CHANGE))
     written_by: frozenset[Action] = frozenset()
 
     id = models.SmallIntegerField(primary_key=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from muniment.server.records.models import Record
+from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import find_row_problems
 from muniment.store.log import Log
@@ -17,7 +17,8 @@ def find_differences(log: Log, size: int) -> Iterator[str]:
 
 def _find_altered_records(log: Log, size: int) -> Iterator[str]:
     """Records whose bytes or position are not the ledger's; entries of it without a record."""
-    rows = Record.objects.filter(position__isnull=False).order_by("position").values_list("position", "data").iterator()
+    placed = RecordPosition.objects.exclude(position=None).order_by("position")
+    rows = placed.values_list("position", "record__data").iterator()
     row = next(rows, None)
     for at, data in enumerate(log.entries(0, size)):
         if row is None or row[0] != at:

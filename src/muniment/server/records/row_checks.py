@@ -201,7 +201,7 @@ def _prove(states: Iterable[_State]) -> None:
     commitments: dict[int, list[str]] = {}
     for record, commitment in RowState.objects.filter(record__in=new).values_list("record_id", "commitment"):
         commitments.setdefault(record, []).append(commitment)
-    for record, data in Record.objects.filter(pk__in=new).values_list("pk", "data"):
+    for record, data in Record.objects.filter(pk__in=new, refusal=None).values_list("pk", "data"):
         found = commitments.get(record, [])
         _proven[record] = frozenset(found) if _rows_of(bytes(data), record) == digest_of_states(found) else frozenset()
 

@@ -7,8 +7,13 @@ import time
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
+from muniment.errors import LedgerError
+from muniment.ledger import entries, told
+from muniment.ledger.writers import WRITERS
+from muniment.server import moments
 from muniment.server.installation import store
-from muniment.server.records.models import LedgerHead, Record
+from muniment.server.records.models import LedgerHead, Record, RecordPosition, RefusedRecord
+from muniment.server.running.database_roles import PREFIX
 from muniment.server.running.signals import SignalPipe
 
 _MOST = 5_000  # in one checkpoint
@@ -45,13 +50,44 @@ def show_life() -> None:
 
 
 def give_places() -> int:
-    """Place what waits, in the order in which it came, under one checkpoint; how many. LedgerError, StoreError."""
-    if not Record.objects.filter(position=None).exists():
+    """Assign positions to the records that wait, in the order in which they came, under one checkpoint; how many.
+
+    A record that its writer may not write is refused, and holds up no other. Raises LedgerError, StoreError.
+    """
+    if not RecordPosition.objects.filter(position=None).exists():
         return 0
     with store().log(signs=True).held() as held:
-        waiting = list(Record.objects.filter(position=None).order_by("id").only("id", "data")[:_MOST])
-        first = held.append([bytes(entry.data) for entry in waiting])
-        for number, entry in enumerate(waiting):
-            entry.position = first + number
-        Record.objects.bulk_update(waiting, ["position"], batch_size=1000)
+        rows = RecordPosition.objects.filter(position=None).select_related("record").order_by("record_id")[:_MOST]
+        waiting: list[RecordPosition] = []
+        for row in rows:
+            reason = find_refusal(row.record)
+            if reason is None:
+                waiting.append(row)
+            else:
+                refuse(row, reason)
+        first = held.append([bytes(row.record.data) for row in waiting])
+        for number, row in enumerate(waiting):
+            row.position = first + number
+        RecordPosition.objects.bulk_update(waiting, ["position"], batch_size=1000)
     return len(waiting)
+
+
+def find_refusal(row: Record) -> RefusedRecord.Reason | None:
+    """Why a record may get no position; None if it may."""
+    try:
+        entry = entries.decode(bytes(row.data), row.pk)
+        recorded_at = moments.read(entry.time)
+    except (LedgerError, ValueError):
+        return RefusedRecord.Reason.CONTENT
+    if (told.kind(entry), entry.object, recorded_at) != (row.kind, row.details_digest, row.recorded_at):
+        return RefusedRecord.Reason.COLUMNS
+    if f"{PREFIX}{WRITERS[row.kind]}" != row.writer:
+        return RefusedRecord.Reason.WRITER
+    return None
+
+
+def refuse(row: RecordPosition, reason: RefusedRecord.Reason) -> None:
+    """Mark a record as refused, in the transaction that is under way. The worker opens the incident."""
+    _log.error("the record %s was refused: %s", row.pk, reason.label)
+    RefusedRecord.objects.create(record=row.record, reason=reason)
+    row.delete()

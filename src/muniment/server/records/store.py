@@ -17,7 +17,15 @@ from muniment.facts.people import People
 from muniment.facts.statements import Freeze
 from muniment.ledger import entries, told
 from muniment.server.records.log import PostgresLog
-from muniment.server.records.models import Document, ErasedObject, ExceptionFile, PersonObject, Record, StoredObject
+from muniment.server.records.models import (
+    Document,
+    ErasedObject,
+    ExceptionFile,
+    PersonObject,
+    Record,
+    RecordPosition,
+    StoredObject,
+)
 from muniment.store import freezes
 from muniment.store.files import FilesStore, check_digest, inflated
 from muniment.store.outside import outside
@@ -30,7 +38,7 @@ _MOST_REFERENCES = 16
 _EXCLUSIVE = 0x6D756E69  # the key of the advisory lock
 _INSERT = """
     INSERT INTO records_record (kind, recorded_at, details_digest, data) VALUES (%s, %s, %s, %s) RETURNING id
-"""  # without `position`: the web may not name that column
+"""  # without `writer`: PostgreSQL fills it in, and no process may name it
 
 
 class PostgresStore:
@@ -148,9 +156,12 @@ class PostgresStore:
     def append(self, records: Sequence[LedgerRecord]) -> tuple[int, ...]:
         """Append records with their details, in the transaction that is under way; the ids of their rows."""
         self.put_all([canonical.encode(detail) for _, details in records for detail in details])
+        return self._insert([entry for entry, _ in records])
+
+    def _insert(self, records: Sequence[entries.AnyEntry]) -> tuple[int, ...]:
         numbers: list[int] = []
         with connection.cursor() as cursor:
-            for entry, _ in records:
+            for entry in records:
                 cursor.execute(_INSERT, [told.kind(entry), entry.time, entry.object, entries.encode(entry)])
                 numbers.extend(number for (number,) in cursor.fetchall())
         return tuple(numbers)
@@ -179,8 +190,8 @@ class PostgresStore:
             self.put_all([canonical.encode(detail) for detail in details])
             data = entries.encode(entry)
             position = log.reconcile(data)
-            row = {"kind": told.kind(entry), "recorded_at": entry.time, "details_digest": entry.object}
-            Record.objects.create(**row, data=data, position=position)
+            (number,) = self._insert([entry])
+            RecordPosition.objects.filter(pk=number).update(position=position)
         return position
 
     def signing_key(self) -> str | None:

@@ -18,8 +18,8 @@ from muniment.server.guarding.mediation import acting, may, requires
 from muniment.server.installation import store
 from muniment.server.pages import page
 from muniment.server.people.names import names_of, person_in, renamed_subject
-from muniment.server.records.entering import code
-from muniment.server.records.models import Addendum, Record
+from muniment.server.records.entering import ACTION_KINDS, code
+from muniment.server.records.models import Addendum, Record, RecordPosition
 from muniment.server.records.reading import beside_all
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord
 from muniment.server.requests.submission import submit_act
@@ -32,7 +32,7 @@ _TEXTS = {code(action): action.rule.text for action in Action}
 @requires(Action.SEE_LEDGER)
 def ledger(request: HttpRequest) -> HttpResponse:
     """The newest entries. One that waits for its place says so."""
-    found = page(request, Record.objects.all())
+    found = page(request, Record.objects.select_related("place"))
     for row in found.rows:
         row.said = told.said(entries.decode(bytes(row.data), row.position or 0))
     log = store().log()
@@ -47,7 +47,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
         "root": base64.b64encode(head.root).decode() if head else "",
         "problem": problem,
         "public": store().public_key() or "",
-        "waiting": Record.objects.filter(position=None).count(),
+        "waiting": RecordPosition.objects.filter(position=None).count(),
     }
     return render(request, "records/ledger.html", context)
 
@@ -56,7 +56,7 @@ def ledger(request: HttpRequest) -> HttpResponse:
 @requires(Action.SEE_LEDGER)
 def entry(request: HttpRequest, number: int) -> HttpResponse:
     """One entry: what it says, and the proof that it is in the ledger, which the browser checks itself."""
-    row = get_object_or_404(Record, pk=number)
+    row = get_object_or_404(Record.objects.select_related("place"), pk=number)
     read = entries.decode(bytes(row.data), row.position or 0)
     addenda = row.addenda.select_related("later_record").order_by("id")
     context: dict[str, Any] = {
@@ -128,7 +128,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 @requires(Action.SEE_ACTIVITY)
 def activity(request: HttpRequest) -> HttpResponse:
     """What people did, newest first: who, what, on what. What was erased says so."""
-    found = page(request, Record.objects.filter(kind="person-action"))
+    found = page(request, Record.objects.filter(kind__in=ACTION_KINDS))
     kept = beside_all([row.details_digest for row in found.rows], objects.PersonAction)
     acts = [said for said in kept.values() if isinstance(said, objects.PersonAction)]
     names = names_of(person for said in acts for person in (said.person, person_in(said.resource)))

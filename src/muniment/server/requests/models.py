@@ -20,7 +20,9 @@ class Request(models.Model):
     holds; `subject` names what it is about. `act` is only kept while it waits.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("summary", "reason", *ENDING))
+    privileges = Privileges(
+        (READ, ADD, CHANGE), (READ,), worker_changes=("summary", "reason", *ENDING), confirmation=(READ,)
+    )
     written_by = DANGEROUS | {Action.CHANGE_PERSON}  # of whoever leaves, nothing waits on
     free_texts = ("summary", "reason")
 
@@ -67,7 +69,7 @@ class Request(models.Model):
 class Bootstrap(models.Model):
     """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed."""
 
-    privileges = Privileges((READ, ADD), (READ,))
+    privileges = Privileges((READ, ADD), (READ,), operator=(ADD,))
     written_by = frozenset(Action)  # any act may be the one that finds enough people
 
     id = models.SmallIntegerField(primary_key=True)

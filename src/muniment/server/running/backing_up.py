@@ -13,7 +13,7 @@ from muniment.ledger import entries, verification
 from muniment.programs.catalogue import Program
 from muniment.programs.command import Option
 from muniment.server.installation import store
-from muniment.server.records.models import ErasedObject, Record, StoredObject
+from muniment.server.records.models import ErasedObject, RecordPosition, StoredObject
 from muniment.server.running.database import variables
 from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run
 from muniment.store import durable
@@ -64,7 +64,8 @@ def proven() -> int:
     found = verification.verify(log.read, data, store().public_key() or "", lambda _, raw: entries.wrong(raw))
     if found.problems:
         raise LedgerError(found.problems[0], "Restore another backup.")
-    rows = Record.objects.exclude(position=None).order_by("position").values_list("position", "data").iterator()
+    placed = RecordPosition.objects.exclude(position=None).order_by("position")
+    rows = placed.values_list("position", "record__data").iterator()
     for at, (entry, (place, raw)) in enumerate(zip(log.entries(0, found.size), rows, strict=True)):
         if place != at or bytes(raw) != entry:
             raise LedgerError(f"the row of entry {at} is not what was signed", "Restore another backup.")
@@ -81,7 +82,8 @@ def outrun() -> str:
 
 
 def _dumped(snapshot: str) -> bytes:
-    options: list[Option] = ["--format=custom", "--no-owner", "--no-privileges", ("--snapshot", snapshot)]
+    without = ("--no-owner", "--no-privileges", "--no-policies")  # the next start gives them as its version has them
+    options: list[Option] = ["--format=custom", *without, "--enable-row-security", ("--snapshot", snapshot)]
     return run(Program.PG_DUMP, options, variables(connection.settings_dict))
 
 

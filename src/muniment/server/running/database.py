@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from muniment.errors import DatabaseError
-from muniment.server.running.embedded import OWNER, WEB, WORKER, Embedded
+from muniment.server.running.database_roles import NAMES, OWNER
+from muniment.server.running.embedded import Embedded
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
-NAMES = {"owner": OWNER, "web": WEB, "worker": WORKER}
 
 _VARIABLES = {"NAME": "PGDATABASE", "HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD"}
 _SECURED = {  # by libpq's names of both

@@ -21,11 +21,9 @@ from muniment.programs.command import Option, build_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.service import Account, Service
 from muniment.server.running.database_account import find_account, open_home, require_way
+from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES
 from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import sockets, taking
-
-OWNER, WEB, WORKER = "muniment_owner", "muniment_web", "muniment_worker"
-ROLES = (OWNER, WEB, WORKER)
 
 _DATABASE, _SUPERUSER = "muniment", "muniment_super"
 _START_SECONDS, _STOP_SECONDS = 60, 30
@@ -258,7 +256,7 @@ class Embedded:
             connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
             connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(_DATABASE)))
             connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
-            for role in (WEB, WORKER):
+            for role in PROCESSES:
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
 
     def _complaint(self) -> str:

@@ -28,12 +28,12 @@ from muniment.server.people.models import RoleGrant, in_force
 from muniment.server.people.people_facts import WRITERS
 from muniment.server.products.models import Product, RepositoryScan
 from muniment.server.records import row_checks
-from muniment.server.records.models import Record
+from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.requests import bootstrap
 from muniment.server.running import keys
 from muniment.server.running.database import URL_VARIABLE
-from muniment.server.running.embedded import WEB, WORKER
+from muniment.server.running.database_roles import WEB, WORKER
 from muniment.server.running.health import is_sequencer_alive
 from muniment.server.secrets.access import session
 from muniment.server.secrets.fetching import audit_log
@@ -187,11 +187,11 @@ def _vault_watch() -> Found:
 
 def _ledger() -> Iterator[Found]:
     try:
-        with store().log(signs=True).held() as held:
-            yield Found("ledger", "met", f"{held.size} entries, and its newest are what was signed")
+        size = store().log(signs=True).check().size
+        yield Found("ledger", "met", f"{size} entries, and its newest are what was signed")
     except (LedgerError, StoreError) as error:
         yield Found("ledger", "violated", error.message, error.remedy)
-    late = Record.objects.filter(position=None, recorded_at__lt=timezone.now() - _LATE).count()
+    late = RecordPosition.objects.filter(position=None, record__recorded_at__lt=timezone.now() - _LATE).count()
     if late:
         yield Found("sequencer", "violated", f"{late} entries wait for their place", "Start one: muniment sequencer")
     elif not is_sequencer_alive():

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import Error, OperationalError, connection, connections, transaction
@@ -30,8 +31,9 @@ from muniment.server.products.product_acts import AddProduct
 from muniment.server.products.repository_acts import AddRepository
 from muniment.server.records.models import LedgerHead
 from muniment.server.requests.execution import perform_system_act
-from muniment.server.running.database import URL_VARIABLE
-from muniment.server.running.embedded import WEB, WORKER
+from muniment.server.running import database
+from muniment.server.running.database import ROLE_VARIABLE, URL_VARIABLE
+from muniment.server.running.database_roles import PROCESSES
 from muniment.server.running.schema import prepare_alone, refuse_foreign, require_current, wait_turn
 
 _FIRST = "admin"
@@ -53,6 +55,13 @@ def require_ready() -> None:
     """Raise DatabaseError unless the database answers, with the schema of this version."""
     reachable()
     require_current()
+
+
+def become(name: str) -> None:
+    """Connect as another role from now on: `operator`, `worker` and so on. Raises DatabaseError for no such role."""
+    os.environ[ROLE_VARIABLE] = name
+    connections.close_all()
+    connection.settings_dict.update(database.settings(Path(settings.HOME), os.environ))
 
 
 def connections_closed() -> None:
@@ -89,10 +98,10 @@ def _apply_rights() -> None:
 
 
 def _make_roles() -> None:
-    """Web and worker, where they are missing: on a server of the company's own nobody else made them."""
+    """Make the processes' roles that are missing: on a server of the company's own nobody else made them."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [[WEB, WORKER]])
-        missing = {WEB, WORKER} - {row[0] for row in cursor.fetchall()}
+        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(PROCESSES)])
+        missing = set(PROCESSES) - {row[0] for row in cursor.fetchall()}
         try:
             for role in sorted(missing):
                 _make_role(cursor, role)
@@ -102,7 +111,8 @@ def _make_roles() -> None:
                 raise
             raise DatabaseError(
                 "the database's user may not make roles",
-                f"As its superuser: CREATE ROLE {WEB}; CREATE ROLE {WORKER}; GRANT {WEB}, {WORKER} TO that user;",
+                f"As its superuser: {' '.join(f'CREATE ROLE {role};' for role in PROCESSES)} "
+                f"GRANT {', '.join(PROCESSES)} TO that user;",
             ) from error
 
 

@@ -15,6 +15,7 @@ from procrastinate.contrib.django import app
 from muniment.server.changes.locations import claim_repositories
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.deployments.tasks import go_on, read_issuers
+from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.incidents.row_incidents import compare_all_rows, report_row_problems
 from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.messages import send_now
@@ -87,6 +88,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     look_around: 20,
     go_on: 5,
     read_issuers: 60,
+    report_refused_records: 10,
     drop_old: 3600,
     keep_to_rules: 3600,
     note_lapsed: 60,

@@ -11,6 +11,12 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Addendum",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+            ],
+        ),
+        migrations.CreateModel(
             name="Document",
             fields=[
                 ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
@@ -45,6 +51,34 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Record",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=32)),
+                ("recorded_at", models.DateTimeField()),
+                ("details_digest", models.CharField(blank=True, max_length=71)),
+                ("data", models.BinaryField()),
+                (
+                    "writer",
+                    models.CharField(
+                        db_default=models.Func(output_field=models.CharField(), template="CURRENT_USER"),
+                        editable=False,
+                        max_length=63,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="RowState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("table", models.CharField(max_length=63)),
+                ("key", models.CharField(max_length=64)),
+                ("commitment", models.CharField(max_length=71)),
+                ("salt", models.CharField(max_length=32)),
+            ],
+        ),
+        migrations.CreateModel(
             name="StoredObject",
             fields=[
                 ("digest", models.CharField(max_length=71, primary_key=True, serialize=False)),
@@ -62,6 +96,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Tile",
+            fields=[
+                ("path", models.CharField(max_length=80, primary_key=True, serialize=False)),
+                ("data", models.BinaryField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="LedgerHead",
             fields=[
                 ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
@@ -73,75 +114,93 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Record",
+            name="RecordPosition",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("position", models.BigIntegerField(editable=False, null=True, unique=True)),
-                ("kind", models.CharField(max_length=32)),
-                ("recorded_at", models.DateTimeField()),
-                ("details_digest", models.CharField(blank=True, max_length=71)),
-                ("data", models.BinaryField()),
-            ],
-            options={
-                "indexes": [
-                    models.Index(condition=models.Q(("position", None)), fields=["id"], name="record_without_position"),
-                    models.Index(fields=["-recorded_at", "-id"], name="record_newest"),
-                    models.Index(
-                        condition=models.Q(("kind__in", ("freeze", "freeze-lift"))),
-                        fields=["id"],
-                        name="record_of_freezes",
-                    ),
-                    django.contrib.postgres.indexes.HashIndex(fields=["details_digest"], name="record_details"),
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Addendum",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "later_record",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
-                    ),
-                ),
                 (
                     "record",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="addenda", to="records.record"
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="place",
+                        serialize=False,
+                        to="records.record",
                     ),
                 ),
+                ("position", models.BigIntegerField(null=True, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name="Tile",
+            name="RefusedRecord",
             fields=[
-                ("path", models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ("data", models.BinaryField()),
-            ],
-            options={
-                "indexes": [
-                    models.Index(condition=models.Q(("path__contains", ".p/")), fields=["path"], name="partial_tile")
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="RowState",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("table", models.CharField(max_length=63)),
-                ("key", models.CharField(max_length=64)),
-                ("commitment", models.CharField(max_length=71)),
-                ("salt", models.CharField(max_length=32)),
                 (
                     "record",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="row_states", to="records.record"
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="refusal",
+                        serialize=False,
+                        to="records.record",
                     ),
                 ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("writer", "its writer may not write this kind"),
+                            ("content", "it is not a record of the ledger"),
+                            ("columns", "its columns differ from its content"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("refused_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
-            options={
-                "indexes": [models.Index(fields=["table", "key", "-record"], name="row_state_newest")],
-            },
+        ),
+        migrations.AddIndex(
+            model_name="record",
+            index=models.Index(fields=["-recorded_at", "-id"], name="record_newest"),
+        ),
+        migrations.AddIndex(
+            model_name="record",
+            index=models.Index(
+                condition=models.Q(("kind__in", ("freeze", "freeze-lift"))), fields=["id"], name="record_of_freezes"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="record",
+            index=django.contrib.postgres.indexes.HashIndex(fields=["details_digest"], name="record_details"),
+        ),
+        migrations.AddField(
+            model_name="addendum",
+            name="later_record",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"),
+        ),
+        migrations.AddField(
+            model_name="addendum",
+            name="record",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="addenda", to="records.record"
+            ),
+        ),
+        migrations.AddField(
+            model_name="rowstate",
+            name="record",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="row_states", to="records.record"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="tile",
+            index=models.Index(condition=models.Q(("path__contains", ".p/")), fields=["path"], name="partial_tile"),
+        ),
+        migrations.AddIndex(
+            model_name="recordposition",
+            index=models.Index(
+                condition=models.Q(("position", None)), fields=["record"], name="record_without_position"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="rowstate",
+            index=models.Index(fields=["table", "key", "-record"], name="row_state_newest"),
         ),
     ]

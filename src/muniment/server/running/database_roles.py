@@ -1,0 +1,15 @@
+"""The roles that processes have in the database: each process has one, and each role has its rights alone."""
+
+PREFIX = "muniment_"
+
+OWNER = "muniment_owner"  # owns the schema: changes it at start, and serves nobody
+WEB = "muniment_web"
+WORKER = "muniment_worker"
+CONFIRMATION = "muniment_confirmation"  # shows one request, takes one signature
+SEQUENCER = "muniment_sequencer"
+ERASER = "muniment_eraser"
+OPERATOR = "muniment_operator"  # commands at the shell: backup, doctor, link
+
+PROCESSES = (WEB, WORKER, CONFIRMATION, SEQUENCER, ERASER, OPERATOR)
+ROLES = (OWNER, *PROCESSES)
+NAMES = {role.removeprefix(PREFIX): role for role in ROLES}
