@@ -176,3 +176,29 @@ def test_a_difference_is_told_with_its_direction(
 ) -> None:
     found = [(d.clause, d.what, d.direction, d.incomparable) for d in differences(old, new)]
     assert found == [(clause, what, direction, incomparable)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        ("monitoring_until = 2027-01-31", "monitoring_until = 2027-02-01", "2027-01-31", "2027-02-01"),
+        ("monitoring_until = 2027-01-31\n", "", "2027-01-31", ""),
+        (
+            'branches = ["main"]',
+            'branches = ["main"]\nmonitoring_until = 2027-01-31',
+            "",
+            "2027-01-31",
+        ),
+        ('name = "Section"', 'name = "Code"', "Section (lead@example.test)", "Code (lead@example.test)"),
+        ('paths = ["src/**", "lib/**"]', 'paths = ["src/**"]', "src/**, lib/**", "src/**"),
+        ('suites = ["unit"]', 'suites = ["unit", "all"]', "unit", "unit, all"),
+    ],
+)
+def test_a_difference_says_what_was_and_what_is(old: str, new: str, before: str, after: str) -> None:
+    assert [(one.old, one.new) for one in differences(old, new)] == [(before, after)]
+
+
+def test_a_clause_that_loses_its_control_is_weaker_and_can_be_compared() -> None:
+    covered = KIND.replace("enforce", 'control = "requirements-met"\nenforce')
+    (found,) = compare(policy(POLICY.replace(KIND, covered)), policy(POLICY))
+    assert (found.what, found.direction, found.incomparable, found.new) == ("control", WEAKER, False, "")

@@ -214,3 +214,9 @@ def test_whatever_is_stricter_holds_where_the_controls_are_the_same(floor: Polic
 @given(policies())
 def test_a_policy_over_itself_is_itself(policy: Policy) -> None:
     assert laid_over(policy, policy) == (policy, ())
+
+
+def test_a_section_that_only_the_branch_has_is_added_once() -> None:
+    more = Section("z", "More", "lead@example.test")
+    effective, _ = laid_over(FLOOR, structs.replace(FLOOR, sections=(SECTION, more)))
+    assert effective.sections == (SECTION, more)

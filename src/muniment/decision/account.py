@@ -144,7 +144,7 @@ def _are_spent_supposed(facts: Facts) -> bool:
 def _names(review: CodeReview) -> dict[str, str]:
     """The name of each person in an account, by id, where it is not the id itself."""
     identities = (*review.contributors, review.merger)
-    people = {identity.removeprefix("person:") for identity in identities if identity.startswith("person:")}
+    people = {identity.removeprefix("person:") for identity in identities}  # a machine's is no id of a person
     people |= {judged.approval.ref_person for judged in review.judged} | set(review.could_approve)
     labels = review.people.labels
     return {person: labels[person] for person in sorted(people) if labels.get(person, person) != person}

@@ -103,7 +103,7 @@ def _controls(name: str, old: str, new: str) -> Difference:
 
 
 def _parameters(name: str, old: BoundClause, new: BoundClause) -> Iterator[Difference]:
-    if old.control is not None and new.control is not None:
+    if old.control is not None:  # and so new.control is the same
         for parameter in declared(old.control.parameters):
             values = (getattr(bound.parameters, parameter.name) for bound in (old, new))
             yield from _value(name, f"with.{parameter.name}", parameter.stricter, *values)

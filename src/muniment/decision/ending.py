@@ -48,6 +48,6 @@ def _too_old(facts: Facts) -> Iterator[str]:
 def _ends(result: Result, exceptions: Iterable[PolicyException], day: datetime.date | None) -> Iterator[str]:
     if result.exception:
         yield from (exception.expires for exception in exceptions if exception.id == result.exception)
-    elif not result.enforced and not result.fine and day is not None:
+    elif not result.fine and day is not None:  # what is enforced and not fine allows nothing
         midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
         yield moments.text(midnight + datetime.timedelta(days=1))

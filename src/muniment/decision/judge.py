@@ -137,8 +137,6 @@ def _freezes(facts: Facts, point: Point, now: str) -> tuple[Reason, ...]:
     freezes = facts.get(kinds.FREEZES)
     if isinstance(freezes, Unknown):
         return (Reasons.FREEZES_UNKNOWN(f"point:{point.value}", stopped=_STOPPED[point], why=freezes.reason),)
-    if not freezes.value:
-        return ()
     people = facts.get(kinds.PEOPLE)
     known = people.value if isinstance(people, Known) else None
     return tuple(_freeze(freeze, known, point, now) for freeze in freezes.value if not is_over(freeze, now))
@@ -186,8 +184,6 @@ def _result(bound: BoundClause, evaluation: _Evaluation) -> Result:
 
 def _find_worst(reasons: tuple[Reason, ...]) -> Status:
     """The status of a result with these reasons, of which there is at least one."""
-    if len(reasons) == 1:
-        return reasons[0].status
     found = [reason.status for reason in reasons]
     return next(status for status in _WORST_FIRST if status in found)
 

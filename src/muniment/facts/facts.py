@@ -80,7 +80,7 @@ class Facts:
         fact = self._facts.get(kind.name)
         if fact is None:
             return _NOT_COLLECTED
-        if kind.good_for and not fact.read_at <= now <= moments.later(fact.read_at, minutes=kind.good_for):
+        if kind.good_for and not fact.read_at <= now < moments.later(fact.read_at, minutes=kind.good_for):
             return Unknown(f"it was read at {fact.read_at}, and counts for {kind.good_for} minutes only")
         value: Maybe[T] = fact.value
         return value
