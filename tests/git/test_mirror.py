@@ -55,7 +55,9 @@ def test_a_fetch_goes_through_the_proxy_that_is_given_and_its_password_is_in_no_
         through = proxy.url.replace("://", f"://a%20d:{word}@")
         Mirror(place.folder / "mirror", far, header, through).fetch(["refs/heads/*"])
         assert place.refs()
-        assert proxy.requests[0].startswith(b"GET http://forge.example.test/org/shop.git/info/refs")
+        assert proxy.requests[0].startswith(b"POST http://forge.example.test/org/shop.git/git-upload-pack")
+        asked = b"GET http://forge.example.test/org/shop.git/info/refs"  # by git
+        assert any(request.startswith(asked) for request in proxy.requests)
         wrong = proxy.url.replace("://", f"://eve:{word}@")
         with pytest.raises(GitError) as caught:
             Mirror(place.folder / "mirror", far, header, wrong).fetch(["refs/heads/*"])

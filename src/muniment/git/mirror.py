@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from muniment.errors import GitError, ParseError
-from muniment.git import answers
+from muniment.git import answers, remote_refs
 from muniment.git.repository import Repository
 from muniment.git.run import refusal, run
 from muniment.programs.addresses import Scheme, hide_credentials, parse_address
@@ -65,7 +65,7 @@ class Mirror:
         """Makes the folder if it is not there. Raises GitError for an address that is none of ours to speak to."""
         _check_address(url)
         self.folder = Path(folder)
-        self._url = url
+        self._url, self._header, self._proxy = url, dict(header), proxy
         known = ssl.get_default_verify_paths().cafile  # SSL_CERT_FILE, as everywhere here
         self._settings = {
             "http.followRedirects": "false",
@@ -135,9 +135,21 @@ class Mirror:
     def listed(self, refs: Sequence[str]) -> dict[str, str]:
         """Which of these refs there are over there, with their values."""
         asked = [f"{_checked(ref[:-2])}/*" if ref.endswith("/*") else _checked(ref) for ref in refs]
-        out = self._git("ls-remote", "--refs", values=("origin", *asked)).decode("utf-8", "surrogateescape")
-        rows = [line.partition("\t") for line in out.splitlines()]
-        return {name: value for value, _, name in rows if _OBJECT.fullmatch(value) and _asked(name, asked)}
+        found = self._listed_at_once(asked)
+        if found is None:
+            out = self._git("ls-remote", "--refs", values=("origin", *asked)).decode("utf-8", "surrogateescape")
+            found = {name: value for value, _, name in (line.partition("\t") for line in out.splitlines())}
+        return {name: value for name, value in found.items() if _OBJECT.fullmatch(value) and _asked(name, asked)}
+
+    def _listed_at_once(self, asked: Sequence[str]) -> dict[str, str] | None:
+        """The refs, in one request; None if git has to be asked, as for an hour after that did not work."""
+        if time.monotonic() < _LISTED_BY_GIT.get(self._url, 0.0):
+            return None
+        prefixes = [ref.removesuffix("*") for ref in asked]
+        found = remote_refs.list_refs(self._url, self._header, self._proxy, prefixes)
+        if found is None:
+            _LISTED_BY_GIT[self._url] = time.monotonic() + _HOUR_SECONDS
+        return found
 
     def complete(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Fetch the large files by which the commits of each pair differ. What cannot be had stays missing."""
@@ -343,6 +355,9 @@ def _parents(ref: str) -> list[str]:
 def _incomplete() -> GitError:
     return GitError("the first copy of the repository is not complete", "The next fetch goes on with it.")
 
+
+_HOUR_SECONDS = 3_600.0
+_LISTED_BY_GIT: dict[str, float] = {}  # addresses whose refs could not be listed in one request, and until when
 
 _Pair = tuple[answers.Copy | None, str, str]  # a copy, and two commits
 # Those that have every file by which they differ: a copy forgets nothing.

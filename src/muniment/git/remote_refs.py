@@ -1,0 +1,68 @@
+"""Lists the refs of a repository elsewhere in one HTTP request: command `ls-refs` of git's protocol, version 2.
+
+`git ls-remote` asks twice, and starts two programs for it. Only a whole answer of the known form counts; for all else,
+errors too, there is no list, and git is asked, which says what is wrong.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from muniment.errors import HttpError
+from muniment.http.client import Client
+from muniment.http.proxies import NONE
+
+_SECONDS = 20
+_LARGEST = 64 << 20  # bytes: of about a million refs
+_FLUSH, _DELIMITER = b"0000", b"0001"
+_RESULT = "application/x-git-upload-pack-result"
+_HEADERS = {
+    "Content-Type": "application/x-git-upload-pack-request",
+    "Accept": _RESULT,
+    "Git-Protocol": "version=2",
+}
+_LENGTH = re.compile(rb"[0-9a-f]{4}")
+_LINE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([^ \n]+)\n?")
+_HEADER_LENGTH = 4
+
+
+def list_refs(url: str, header: Mapping[str, str], proxy: str, prefixes: Iterable[str]) -> dict[str, str] | None:
+    """Every ref whose name begins with one of `prefixes`, and its value; None if git has to be asked.
+
+    `header` goes with the request, through `proxy` ("" for none). No redirect is followed.
+    """
+    wanted = [_packet(f"ref-prefix {prefix}\n".encode("utf-8", "surrogateescape")) for prefix in prefixes]
+    body = b"".join((_packet(b"command=ls-refs\n"), _DELIMITER, *wanted, _FLUSH))
+    try:
+        client = Client(url, seconds=_SECONDS, largest=_LARGEST, plain=True, proxy=proxy or NONE)
+        answer = client.request("POST", "/git-upload-pack", body, {**_HEADERS, **header})
+    except HttpError:
+        return None
+    if answer.status != 200 or answer.headers.get("content-type", "") != _RESULT:
+        return None
+    found: dict[str, str] = {}
+    for line in _lines(answer.body):
+        told = _LINE.fullmatch(line)
+        if told is None:  # also where the answer ended before its end
+            return None
+        found[told[2].decode("utf-8", "surrogateescape")] = told[1].decode("ascii")
+    return found
+
+
+def _packet(line: bytes) -> bytes:
+    return b"%04x" % (len(line) + _HEADER_LENGTH) + line
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    """The lines of one answer; at last an empty one if there is anything but them and the end of the answer."""
+    at = 0
+    while body[at : at + _HEADER_LENGTH] != _FLUSH:
+        header = body[at : at + _HEADER_LENGTH]
+        length = int(header, 16) if _LENGTH.fullmatch(header) else 0
+        line = body[at + _HEADER_LENGTH : at + length]
+        if length <= _HEADER_LENGTH or len(line) != length - _HEADER_LENGTH:
+            yield b""
+            return
+        yield line
+        at += length
+    if at + _HEADER_LENGTH != len(body):
+        yield b""

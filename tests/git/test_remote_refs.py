@@ -1,0 +1,116 @@
+"""The refs of another repository are listed in one request; what is not a whole list is none, and git is asked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.errors import GitError
+from muniment.git import mirror, remote_refs
+from muniment.git.mirror import Mirror
+from muniment.git.remote_refs import list_refs
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.faulty import Request
+from tests.support.http_servers import Answering, answer
+from tests.support.repos import Repo
+
+ONE, OTHER = "1" * 40, "2" * 40
+RESULT = "application/x-git-upload-pack-result"
+
+
+class Place:
+    def __init__(self, fake: FakeGitea, folder: Path) -> None:
+        self.repo: Repo = fake.repos["org/shop"]["git"]
+        self.url = f"{fake.url}/org/shop.git"
+        self.header = {"Authorization": f"token {fake.administrator}"}
+        self.mirror = Mirror(folder / "mirror", self.url, self.header)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with FakeGitea(tmp_path / "forge") as fake:
+        headers = {"authorization": f"token {fake.administrator}"}
+        fake.make_repo(Request("POST", "", {}, headers, {"name": "shop"}, ("org",)))
+        yield Place(fake, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror, "_LISTED_BY_GIT", {})
+
+
+def packets(*lines: bytes, end: bytes = b"0000") -> bytes:
+    return b"".join(b"%04x" % (len(line) + 4) + line for line in lines) + end
+
+
+def ask(body: bytes, status: str = "200 OK", kind: str = RESULT) -> dict[str, str] | None:
+    with Answering(answer(body, status, Content_Type=kind)) as server:
+        return list_refs(f"{server.url}/shop.git", {"Authorization": "x"}, "", ["refs/heads/main"])
+
+
+def test_it_lists_what_git_lists(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = place.repo.commit({"a": "1\n"})
+    for ref in ("refs/heads/main2", "refs/heads/b/main", "refs/heads/bä", "refs/pull/1/head", "refs/tags/v1"):
+        place.repo.branch(ref, first)
+    place.repo.git("tag", "-a", "-m", "x", "v2", first)
+    asked = (["refs/heads/main"], ["refs/heads/*", "refs/pull/1/head"], ["refs/tags/*"], ["refs/none/*"])
+    listed = [place.mirror.listed(refs) for refs in asked]
+    assert listed[0] == {"refs/heads/main": place.repo.tip("main")}
+    monkeypatch.setattr(remote_refs, "_RESULT", "another")
+    assert [place.mirror.listed(refs) for refs in asked] == listed
+
+
+def test_no_program_is_started_for_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> bytes:
+        raise AssertionError("a program is started")
+
+    head = place.repo.commit({"a": "1\n"})
+    monkeypatch.setattr(Mirror, "_git", refused)
+    assert place.mirror.listed(["refs/heads/main"]) == {"refs/heads/main": head}
+
+
+def test_a_whole_list_is_taken() -> None:
+    lines = (f"{ONE} refs/heads/main\n".encode(), f"{OTHER} refs/heads/main/x\n".encode())
+    assert ask(packets(*lines)) == {"refs/heads/main": ONE, "refs/heads/main/x": OTHER}
+    assert ask(packets()) == {}
+
+
+LINE = f"{ONE} refs/heads/main\n".encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        packets(LINE, end=b""),
+        packets(LINE)[:-2],
+        packets(LINE)[:30],
+        packets(LINE, end=b"0001"),
+        packets(LINE) + b"0000",
+        packets(LINE, b"ERR no\n"),
+        packets(f"{ONE} refs/heads/main peeled:{OTHER}\n".encode()),
+        packets(b"# service=git-upload-pack\n", end=b"0000") + packets(LINE),
+        b"003G" + LINE,
+    ],
+)
+def test_what_is_not_a_whole_list_is_none(body: bytes) -> None:
+    assert ask(body) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [("401 No", RESULT), ("429 Slow", RESULT), ("302 Found", RESULT), ("500 Broken", RESULT), ("200 OK", "text/html")],
+)
+def test_an_answer_that_is_no_list_is_none(status: str, kind: str) -> None:
+    assert ask(packets(LINE), status, kind) is None
+
+
+def test_where_it_cannot_be_listed_so_git_says_what_is_wrong(tmp_path: Path) -> None:
+    with Answering(answer(b"no", "403 Forbidden")) as server:
+        copy = Mirror(tmp_path / "mirror", f"{server.url}/shop.git", {})
+        with pytest.raises(GitError, match="403"):
+            copy.listed(["refs/heads/main"])
+        asked = len(server.requests)
+        with pytest.raises(GitError, match="403"):
+            copy.listed(["refs/heads/main"])
+        assert b"POST" not in b"".join(request.split(b" ")[0] for request in server.requests[asked:]), "for an hour"
