@@ -128,13 +128,14 @@ def _shown(person: "Session") -> "list[Difference]":
     from muniment.server.secrets.entrances import wanted
     from muniment.vault.pieces import all_of
     from muniment.vault.plan import differences, leftovers
+    from muniment.vault.plan_text import describe_difference
 
     should, problems = wanted()
     for each in problems:
         click.echo(f"left out: {each}", err=True)
     found = [*differences(person, all_of(should)), *leftovers(person, should)]
     for one in found:
-        click.echo(str(one))
+        click.echo("\n".join(describe_difference(one)))
     if not found:
         click.echo("The vault is as it should be.")
     return found

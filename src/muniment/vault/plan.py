@@ -1,7 +1,7 @@
 """What the vault lacks of what Muniment needs, and the making of it with a person's own credential."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -26,11 +26,12 @@ class Step(StrEnum):
 
 
 class Difference(Struct, frozen=True):
-    """One piece that is not as it should be: `fields` says in what, without what stands there."""
+    """One piece that is not as it should be: `fields` says in what. `there` is what stands there now."""
 
     step: Step
     piece: Piece
     fields: tuple[str, ...] = ()
+    there: Mapping[str, Any] = {}
 
     def __str__(self) -> str:
         what = f" ({', '.join(self.fields)})" if self.fields else ""
@@ -109,7 +110,7 @@ def _compared(piece: Piece, there: dict[str, Any] | None) -> Difference | None:
     fields = tuple(
         name for name, value in piece.data.items() if name not in piece.leaves and not _same(value, there.get(name))
     )
-    return Difference(Step.CHANGE, piece, fields) if fields else None
+    return Difference(Step.CHANGE, piece, fields, there) if fields else None
 
 
 def _same(wanted: Any, there: Any) -> bool:
