@@ -1,0 +1,284 @@
+"""What two people decided, no sequence of operations of one person loosens: every act, API operation and task.
+
+The person has one role, or all of them, and everybody whom they add and invite themselves. They approve only what they
+may. `MUNIMENT_UNDOING_EXAMPLES` sets the number of sequences.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404
+from django.test import Client
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from muniment.access.roles import Role
+from muniment.errors import MunimentError
+from muniment.server import work
+from muniment.server.acts.guarded_state import GuardedState
+from muniment.server.acts.parser import typed_inputs_of
+from muniment.server.api import api
+from muniment.server.deployments.break_glass_acts import BreakGlass
+from muniment.server.deployments.builder_acts import TrustBuilder
+from muniment.server.deployments.environment_acts import ChangeEnvironment
+from muniment.server.deployments.pipeline_acts import TrustPipeline
+from muniment.server.people.machine_acts import DeclareMachine
+from muniment.server.people.models import Person
+from muniment.server.people.person_acts import AddPerson, InvitePerson
+from muniment.server.people.role_acts import GrantRole
+from muniment.server.people.test_runner_acts import TrustTestRunner
+from muniment.server.policies.exception_acts import RequestException
+from muniment.server.policies.freeze_acts import StartFreeze
+from muniment.server.policies.monitoring_acts import StartMonitoring
+from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
+from muniment.server.products.environment_acts import AddEnvironment
+from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
+from muniment.server.products.repository_acts import AddRepository
+from muniment.server.requests.execution import approve_request, reject_request
+from muniment.server.requests.models import Request
+from muniment.server.requests.registry import ACTS_OF_PERSONS, GUARDING_ACTS
+from muniment.server.running import preparing
+from muniment.server.running.embedded import Embedded
+from muniment.server.secrets import secret_acts
+from muniment.server.secrets.secret_acts import SetSecret
+from tests.support import one_person
+from tests.support.one_person import ATTACKER, actor_of, decide_together, request
+from tests.support.service import as_role, empty
+
+FEW = 3
+EXAMPLES = int(os.environ.get("MUNIMENT_UNDOING_EXAMPLES", FEW))  # of each attacker
+STEPS = 40
+ATTACKERS = {"everything": tuple(Role), **{role.value: (role,) for role in Role}}
+SCHEMA = api.get_openapi_schema()
+OPERATIONS = [(method, path) for path, found in SCHEMA["paths"].items() for method in found if method != "get"]
+REFUSED = (MunimentError, PermissionDenied, Http404)
+
+
+class Refused(Exception):
+    """Undoes what an operation that was refused wrote."""
+
+
+@pytest.fixture(autouse=True)
+def vault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vault that takes everything."""
+    monkeypatch.setattr(secret_acts, "_write", lambda act, value: None)
+
+
+@pytest.fixture(scope="module", params=ATTACKERS)
+def attacker(postgres: Embedded, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The roles of the attacker, in a service where two people decided one thing of each kind."""
+    with as_role("owner"):
+        empty()
+        preparing.first_policy()
+        with pytest.MonkeyPatch.context() as patch, transaction.atomic():
+            patch.setattr(secret_acts, "_write", lambda act, value: None)
+            one_person.add_people(ATTACKERS[request.param])
+            decide_everything()
+    with as_role("owner"):
+        yield request.param
+
+
+def decide_everything() -> None:
+    """Decide one thing of each kind, by two people who are not the attacker."""
+    for product in ("shop", "other", "retired"):
+        request("ada", AddProduct, id=product, name=product.title())
+    request("own", AddRepository, product="shop", name="shop", path="/nowhere")
+    request("own", ChangeProduct, product="shop", name="Shop", sensitive="auth/**")
+    for name in ("staging", "production"):
+        request("own", AddEnvironment, product="shop", name=name)
+    shop, here = {"product": "shop"}, {"product": "shop", "environment": "production"}
+    decide_together("own", "sam", ChangeEnvironment, **shop, environment="staging", order=1, production="no")
+    decide_together("own", "sam", ChangeEnvironment, **here, order=7, production="yes")
+    decide_together(
+        *("own", "sam", TrustPipeline),
+        **here,
+        name="release",
+        kind="runner",
+        public_key=one_person.pem(0),
+        ref_patterns="refs/heads/main",
+    )
+    decide_together(
+        "sam", "sue", TrustBuilder, builder_id="https://ci.example.test/builder", public_key=one_person.pem(3)
+    )
+    decide_together("sam", "sue", TrustTestRunner, id="ci", key=one_person.KEYS[1])
+    decide_together(
+        "ada", "sam", DeclareMachine, id="bot", kind="email", value="bot@example.test", acts_on_request="no"
+    )
+    decide_together("own", "sam", RequestException, repository="shop", clause=one_person.CLAUSES[0], reason="Down.")
+    decide_together(
+        *("own", "sam", StartMonitoring), **shop, clause=one_person.CLAUSES[1], until=one_person.day(9), reason="Soon."
+    )
+    decide_together("own", "sam", BreakGlass, **here, artifact=one_person.ARTIFACTS[0], reason="Down.")
+    decide_together("own", "sam", RetireProduct, product="retired", reason="It is over.")
+    request("ada", AddPerson, handle="eva", name="Eva")
+    decide_together("ada", "abe", GrantRole, person="eva", role="owner", until=one_person.day(5))
+    request("sam", StartFreeze, reason="A key leaked.")
+    request("sam", StartFreeze, reason="A key leaked.", **here)
+    request("own", SetSecret, **here, name="API_KEY", secret="-".join(["some", "value", "of", "length"]))
+    version = request("sam", DraftPolicy, text=one_person.POLICIES[2], note="Stricter.")
+    request("sam", ApplyPolicy, version=version.pk)
+
+
+class OnePerson(RuleBasedStateMachine):
+    """One person tries everything, within a transaction that is rolled back in the end."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Nothing was done yet."""
+        self.undone = contextlib.ExitStack()
+        self.undone.enter_context(self._rolled_back())
+        self.people = [ATTACKER]
+        self.before = self.read_states()
+        self.client = Client(HTTP_HOST="localhost", raise_request_exception=True)
+
+    def teardown(self) -> None:
+        """Undo everything."""
+        if hasattr(self, "undone"):
+            self.undone.close()
+
+    @contextlib.contextmanager
+    def _rolled_back(self) -> Iterator[None]:
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+
+    def read_states(self) -> dict[str, GuardedState]:
+        """Every state that a two-person act guards."""
+        return {act.tag(): act.guarded_state() for act in GUARDING_ACTS}
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo an operation that was refused, or that failed."""
+        with contextlib.suppress(*REFUSED, Refused), transaction.atomic():
+            yield
+
+    def draw(self, data: st.DataObject, field: str, place: str) -> Any:
+        values = one_person.values_for(field, place)
+        return data.draw(st.sampled_from(values), label=field) if values else ""
+
+    def identity(self, data: st.DataObject) -> str:
+        return str(data.draw(st.sampled_from(self.people), label="as"))
+
+    @rule(data=st.data())
+    def perform(self, data: st.DataObject) -> None:
+        """Perform any act."""
+        cls = data.draw(st.sampled_from(ACTS_OF_PERSONS), label="act")
+        values = {name: self.draw(data, name, cls.tag()) for name in typed_inputs_of(cls)}
+        self.perform_as(self.identity(data), cls, values)
+
+    @rule(data=st.data())
+    def perform_again(self, data: st.DataObject) -> None:
+        """Remove something and add it anew."""
+        names = ["remove-environment", "add-environment", "change-product", "deactivate-person", "reactivate-person"]
+        names += ["invite-person", "revoke-role", "grant-role", "end-monitoring", "start-monitoring", "draft-policy"]
+        names += ["apply-policy", "add-person", "revoke-pipeline", "trust-pipeline", "set-secret", "remove-secret"]
+        acts = [act for act in ACTS_OF_PERSONS if act.tag() in names]
+        cls = data.draw(st.sampled_from(acts), label="act")
+        values = {name: self.draw(data, name, cls.tag()) for name in typed_inputs_of(cls)}
+        self.perform_as(self.identity(data), cls, values)
+
+    def perform_as(self, someone: str, cls: Any, values: dict[str, Any]) -> None:
+        with self.attempt():
+            given = {name: value for name, value in values.items() if value != ""}
+            if cls.carries_secret:
+                given["secret"] = "-".join(["some", "other", "value"])
+            result = request(someone, cls, **given)
+            if cls is InvitePerson and isinstance(result, str):
+                self.enter(values["person"])
+
+    def enter(self, handle: str) -> None:
+        """Whoever made a link is the person whom it lets in."""
+        person = Person.objects.get(slug=handle)
+        if person.pk not in self.people and person.pk not in one_person.EVERYBODY and not person.roles():
+            self.people.append(person.pk)
+
+    @rule(data=st.data())
+    def decide(self, data: st.DataObject) -> None:
+        """Approve, reject or withdraw what waits."""
+        waiting = list(Request.objects.filter(state=Request.State.WAITING))
+        if not waiting:
+            return
+        row, actor = data.draw(st.sampled_from(waiting), label="request"), actor_of(self.identity(data))
+        approve = data.draw(st.integers(0, 4), label="approve")
+        with self.attempt():
+            approve_request(actor, row) if approve else reject_request(actor, row, "")
+
+    @rule(data=st.data())
+    def call_api(self, data: st.DataObject) -> None:
+        """Call any operation of the API that writes."""
+        method, path = data.draw(st.sampled_from(OPERATIONS), label="operation")
+        parts = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        address = path
+        for part in parts:
+            address = address.replace(f"{{{part}}}", str(self.draw(data, part, path)))
+        body = {name: self.draw(data, name, path) for name in self._fields(method, path)}
+        body = {name: value for name, value in body.items() if value != ""}
+        with self.attempt():
+            token = one_person.token_for(self.identity(data))
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = self.client.generic(
+                method.upper(), address, json.dumps(body), content_type="application/json", headers=headers
+            )
+            if answer.status_code >= 400:
+                raise Refused
+
+    def _fields(self, method: str, path: str) -> list[str]:
+        body = SCHEMA["paths"][path][method].get("requestBody", {})
+        schema = body.get("content", {}).get("application/json", {}).get("schema", {})
+        if "$ref" in schema:
+            schema = SCHEMA["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return list(schema.get("properties", {}))
+
+    @rule(data=st.data())
+    def work(self, data: st.DataObject) -> None:
+        """Have the worker do what waits, or a periodic task."""
+        waiting = list(ProcrastinateJob.objects.filter(status="todo").order_by("id"))
+        if not waiting:
+            return
+        job = data.draw(st.sampled_from(waiting), label="job")
+        about = {name: value for name, value in job.args.items() if name not in ("timestamp", "attempt", "moved")}
+        with contextlib.suppress(Exception), transaction.atomic():
+            work.TASKS[job.task_name].func.__wrapped__(**about)
+        ProcrastinateJob.objects.filter(pk=job.pk).delete()
+
+    @invariant()
+    def nothing_is_looser(self) -> None:
+        """No guarded state permits more, or protects less, than before."""
+        if not hasattr(self, "before"):
+            return
+        now = self.read_states()
+        for tag, state in now.items():
+            assert not state.is_looser_than(self.before[tag]), f"{tag}: {self.before[tag]} became {state}"
+        self.before = now
+
+
+def test_every_field_of_every_act_has_a_value_to_try(attacker: str) -> None:
+    """So that an act with a new field is tried too."""
+    known = {*one_person._VALUES, *(field for _act, field in one_person._OF_ACT)}
+    flags = {"acts_on_request", "production", "drill", "public", "replace", "deployed", "has_users"}
+    flags |= {"holds_personal_data", "supported", "answers", "contributor", "signature", "code"}
+    missing = {name for act in ACTS_OF_PERSONS for name in typed_inputs_of(act)} - known - flags
+    assert missing == set()
+
+
+def test_one_person_loosens_nothing_that_two_decided(attacker: str) -> None:
+    run_state_machine_as_test(
+        OnePerson,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=EXAMPLES == FEW,  # more are drawn anew each time
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
