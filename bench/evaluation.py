@@ -36,6 +36,7 @@ def _rows(folder: Path, rounds: int) -> list[Row]:
 
     make_folder(folder)
     os.environ |= {"MUNIMENT_HOME": str(folder), "MUNIMENT_ROLE": "owner", "MUNIMENT_URL": "http://localhost:8000"}
+    os.environ["MUNIMENT_REPOSITORY_FOLDERS"] = str(folder)
     os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
     rows: list[Row] = []
     with database.embedded(folder):

@@ -20,6 +20,7 @@ os.environ |= {
     "MUNIMENT_HOME": str(HOME),
     "MUNIMENT_ROLE": "web",
     "MUNIMENT_URL": "http://localhost:8000",
+    "MUNIMENT_REPOSITORY_FOLDERS": "/",  # what is refused outside has tests of its own
     "DJANGO_SETTINGS_MODULE": "muniment.server.settings",
 }
 os.environ.pop("DATABASE_URL", None)
@@ -27,7 +28,7 @@ os.environ.pop("DATABASE_URL", None)
 import django  # noqa: E402 -- its settings read the environment
 
 django.setup()
-for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL"):
+for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL", "MUNIMENT_REPOSITORY_FOLDERS"):
     del os.environ[name]  # they were read, and other tests' commands would read them too
 
 from django.contrib.auth.hashers import make_password  # noqa: E402

@@ -26,6 +26,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_WORKER": ("build-1:/srv", "--upload-pack=x"),
     "MUNIMENT_FORGES": ("github=https://github.com, work=https://git.example.test",),
     "MUNIMENT_BREACHED": ("/srv/breached.txt", "/tmp"),
+    "MUNIMENT_REPOSITORY_FOLDERS": ("/srv/git", "/srv/git:/home/git/repositories"),
     "MUNIMENT_OIDC_ISSUER": ("https://login.example.test/realms/x",),
     "MUNIMENT_VAULT_URL": ("https://vault.example.test:8200", "unix:/run/vault.sock", "http://127.0.0.1:8200"),
     "MUNIMENT_VAULT_CA": ("/etc/ssl/vault.pem",),

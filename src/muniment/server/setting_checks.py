@@ -141,6 +141,11 @@ def _check_path(variable: str, value: str) -> None:
         )
 
 
+def _check_folders(variable: str, value: str) -> None:
+    for folder in value.split(":"):
+        _check_path(variable, folder)
+
+
 def _check_listening(variable: str, value: str) -> None:
     host, _colon, port = value.rpartition(":")
     known = _HOST.fullmatch(host) or re.fullmatch(r"\[[0-9a-fA-F:.]+\]", host)
@@ -202,6 +207,7 @@ CHECKS: dict[str, Check] = {
     "MUNIMENT_WORKER": _check_name,
     "MUNIMENT_FORGES": _check_forges,
     "MUNIMENT_BREACHED": _check_path,
+    "MUNIMENT_REPOSITORY_FOLDERS": _check_folders,
     "MUNIMENT_OIDC_ISSUER": _check_web_address,
     "MUNIMENT_VAULT_URL": _check_vault_address,
     "MUNIMENT_VAULT_CA": _check_path,

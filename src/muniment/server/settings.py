@@ -6,6 +6,7 @@ MUNIMENT_ROLE    which of the database's roles this process is: owner, web or wo
 MUNIMENT_LOG     "json" for logs that programs read
 MUNIMENT_URL     the address that people type, such as https://muniment.example.test
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
+MUNIMENT_REPOSITORY_FOLDERS    folders below which repositories may be read by their path, with colons between
 MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
 SSL_CERT_FILE    authorities to trust in place of the system's: of forges, issuers, mail, and who signs people in
 MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
@@ -27,6 +28,7 @@ _ADDRESS = urlsplit(URL)
 _SECURE = _ADDRESS.scheme == "https"
 
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
+REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
 SECRET_KEY = keys.web_key(HOME)
 DEBUG = False
 ALLOWED_HOSTS = [_ADDRESS.hostname or "localhost", "127.0.0.1"]  # a supervisor on this machine asks by number

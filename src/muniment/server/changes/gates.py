@@ -1,5 +1,6 @@
 """Reads the log of a gate on a git server: verified with its key, grown out of what was read before."""
 
+import os
 from pathlib import Path
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from muniment.ledger.checkpoints import Checkpoint, read_checkpoint
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.installation import store
+from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_named
 from muniment.server.records.entering import enter
 from muniment.store.files import FilesStore
 from muniment.store.files_log import FilesLog
@@ -37,7 +39,9 @@ def read_on(log: ServerHookLog) -> None:
 
 
 def _read_some(log: ServerHookLog) -> bool:
-    folder = Path(log.path)
+    if not is_named(log.path):
+        raise StoreError(_(UNNAMED).rstrip("."), _(REMEDY))
+    folder = Path(os.path.realpath(log.path))
     files = FilesLog(folder / "ledger" if (folder / "ledger").is_dir() else folder, None, None, None)
     data = files.checkpoint()
     if data is None:
@@ -49,7 +53,7 @@ def _read_some(log: ServerHookLog) -> bool:
     until = min(head.size, log.verified_size + _MOST)
     if until == log.verified_size:
         return False
-    given = FilesStore(log.path) if (folder / "objects").is_dir() else None
+    given = FilesStore(str(folder)) if (folder / "objects").is_dir() else None
     root = tiles.root(files.read, head.size, until).hex()
     with transaction.atomic():
         for place, raw in enumerate(tiles.entries(files.read, head.size, log.verified_size, until), log.verified_size):

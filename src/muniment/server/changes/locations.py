@@ -4,15 +4,19 @@ A worker that has the path claims the repository; the others leave what concerns
 lacks the path never says that nothing is there.
 """
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from muniment.errors import UsageError
 from muniment.git.repository import Repository as Git
 from muniment.server.products.models import FORGE, Repository
+from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_named
 from muniment.server.records import row_checks
 from muniment.server.work import OtherWorker, move_jobs, release_jobs, soon
 
@@ -22,13 +26,22 @@ _GONE_AFTER = timedelta(minutes=5)  # without a sign of life, after which anothe
 def open_repository(repository: Repository) -> Git:
     """Open the git of a repository that lies here.
 
-    Raises OtherWorker where another worker has it, UsageError or GitError where no worker has it or it cannot be read,
+    Raises OtherWorker where another worker has it, UsageError for one that lies in no folder that the operator named,
+    UsageError or GitError where no worker has it or it cannot be read,
     RowsDifferError for a path that the ledger does not have.
     """
     row_checks.require_recorded(repository)
-    if not repository.at_forge:
-        _require_here(repository)
-    return Git.open(repository.folder)
+    if repository.at_forge:
+        return Git.open(repository.folder)
+    _require_here(repository)
+    _require_named(repository.path)
+    git = Git.open(os.path.realpath(repository.path))
+    try:
+        _require_named(git.git_dir)  # git looks in the folders above too, and follows a `.git` that is a file
+    except UsageError:
+        git.close()
+        raise
+    return git
 
 
 def claim_repositories() -> None:
@@ -57,6 +70,12 @@ def _require_here(repository: Repository) -> None:
         raise OtherWorker(owner)
 
 
+def _require_named(path: str) -> None:
+    """Raise UsageError unless the operator named a folder above: what an act had checked may be a link by now."""
+    if not is_named(path):
+        raise UsageError(_(UNNAMED).rstrip("."), _(REMEDY))
+
+
 def _claim(repository: Repository) -> bool:
     """Make it this worker's, unless another was faster; whether it is."""
     before = repository.worker
@@ -74,5 +93,7 @@ def _owner_of(repository: Repository) -> str:
 
 def _is_here(repository: Repository) -> bool:
     """Whether a git repository lies at the path on this machine, whatever else is wrong with it."""
+    if not is_named(repository.path):
+        return False
     place = Path(repository.path)
     return (place / "HEAD").is_file() or (place / ".git").exists()

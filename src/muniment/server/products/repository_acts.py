@@ -14,6 +14,7 @@ from muniment.server.acts.inputs import InputCode, Label, Text
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.products.act_fields import ProductAct, RepositoryId, repository_name
 from muniment.server.products.models import Repository
+from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_named
 from muniment.server.work import soon
 
 RepositoryName = Annotated[str, Text(label=gettext_lazy("Name, as approvals call it"), most=200)]
@@ -44,7 +45,8 @@ class AddRepository(ProductAct, frozen=True):
         return _("add the repository %(name)s to %(product)s") % {"name": self.name, "product": self.product}
 
     def check(self, context: ActContext) -> None:
-        """No other repository has the name."""
+        """The operator named a folder above it, and no other repository has the name."""
+        _require_named(self.path)
         if Repository.objects.filter(name=self.name).exists():
             raise _name_taken()
 
@@ -95,7 +97,8 @@ class AddServerHookLog(ProductAct, frozen=True):
         return _("read the log of the server hook on %(repository)s of %(product)s") % details
 
     def check(self, context: ActContext) -> None:
-        """The repository is the product's, and has no log yet."""
+        """The operator named a folder above it; the repository is the product's, and has no log yet."""
+        _require_named(self.path)
         if not self.row().repositories.filter(pk=self.repository, hook_log=None).exists():
             raise RefusedError(
                 "no-repository-without-log",
@@ -107,6 +110,11 @@ class AddServerHookLog(ProductAct, frozen=True):
         """Add the row, and have it read."""
         log = ServerHookLog.objects.create(repository_id=self.repository, path=self.path, public_key=self.key)
         soon("import-hook-log", log=log.pk)
+
+
+def _require_named(path: str) -> None:
+    if not is_named(path):
+        raise RefusedError("folder-not-named", _(UNNAMED), _(REMEDY))
 
 
 def _name_taken() -> RefusedError:

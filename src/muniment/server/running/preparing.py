@@ -29,6 +29,7 @@ from muniment.server.policies.version_acts import AdoptBuiltInPolicy
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import AddProduct
 from muniment.server.products.repository_acts import AddRepository
+from muniment.server.products.repository_folders import add_given_folder
 from muniment.server.records.models import LedgerHead
 from muniment.server.requests.execution import perform_system_act
 from muniment.server.running import database
@@ -183,9 +184,11 @@ def register(path: str) -> Repository:
         raise UsageError(f"the path {place!r} ends in white space", "Rename the folder.")
     known = Repository.objects.filter(path=place).first()
     if known is not None:
+        add_given_folder(place)
         return known
     folder = Path(place)
     name = folder.parent.name if folder.name == ".git" else folder.name.removesuffix(".git")
+    add_given_folder(place)
     slug = _free(re.sub("[^a-z0-9]+", "-", name.lower())[:60].strip("-") or "product")
     name = name[:200].strip() if name.isprintable() and name.strip() else slug
     perform_system_act(SystemActor.OPERATOR, AddProduct, {"id": slug, "name": name})
