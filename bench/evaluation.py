@@ -63,13 +63,15 @@ def _evaluations(path: Path, people: int, rounds: int) -> list[Row]:
 
     from muniment.server.changes.judging import judge_open
     from muniment.server.products.models import Product, Repository
+    from tests.support.service import by_an_act
 
     _git(path.parent, "init", "-q", "-b", "main", str(path))
     _commit(path, 0)
     _git(path, "checkout", "-q", "-b", "topic")
-    product = Product.objects.create(slug="shop", name="Shop")
-    Repository.objects.create(product=product, name="shop", path=str(path / ".git"))
-    _people(people)
+    with by_an_act():
+        product = Product.objects.create(slug="shop", name="Shop")
+        Repository.objects.create(product=product, name="shop", path=str(path / ".git"))
+        _people(people)
 
     def evaluate(number: int) -> None:
         _commit(path, number)
