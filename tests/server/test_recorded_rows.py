@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.authorize import Actor
@@ -21,6 +21,7 @@ from muniment.server.incidents.row_incidents import report_row_problems
 from muniment.server.installation import store
 from muniment.server.people import tasks
 from muniment.server.people.models import Account, Person
+from muniment.server.people.personal_data_acts import ErasePersonalData
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import ChangeProduct
 from muniment.server.records import row_checks
@@ -28,7 +29,7 @@ from muniment.server.records.models import Record, RecordPosition, RowState
 from muniment.server.records.record_checks import find_differences
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
-from muniment.server.requests.execution import perform_act
+from muniment.server.requests.execution import approve_request, perform_act
 from muniment.server.running.examining import examine
 from tests.support.repos import Repo
 from tests.support.service import as_role, by_an_act, person, place_records, product
@@ -63,6 +64,10 @@ def by_sql(statement: str, *values: str | int | bytes) -> None:
     """What whoever has the web's login to the database can do."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
+
+
+def actor(slug: str) -> Actor:
+    return Actor(slug, active=True, grants=Person.objects.get(slug=slug).roles(), second_factor=True)
 
 
 def problems() -> list[tuple[str, RowCode]]:
@@ -195,7 +200,7 @@ def test_states_under_a_record_that_was_proven_before_prove_nothing(shop: Reposi
 
 
 def test_acts_write_rows_that_agree(shop: Repository) -> None:
-    root = Actor("root", active=True, grants=Person.objects.get(slug="root").roles(), second_factor=True)
+    root = actor("root")
     perform_act(root, AddConnection(name="forge", vendor=Vendor.GITEA, url="https://forge.example.test"))
     perform_act(root, ChangeProduct(product="shop", name="Shop", sensitive="keys/**"))
     assert problems() == []
@@ -214,10 +219,45 @@ def test_a_credential_goes_to_no_address_that_no_act_wrote(shop: Repository) -> 
 def test_an_erasure_is_on_the_record_and_rows_agree_after_it(shop: Repository) -> None:
     with by_an_act():
         Person.objects.filter(slug="bob").update(active=False)
+        person("dan", Role.DPO)
+    asked = perform_act(actor("dan"), ErasePersonalData(person="bob", reason="x")).request
+    assert asked is not None
+    with transaction.atomic():
+        approve_request(actor("root"), asked)
+    job = ProcrastinateJob.objects.get(task_name="erase-person")
     with as_role("worker"):
-        tasks.erase_person("bob")
+        tasks.erase_person(**job.args)
     assert not Account.objects.filter(person="bob").exists()
     assert problems() == []
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_a_job_that_no_act_put_into_the_queue_erases_nobody(approved: bool, shop: Repository) -> None:
+    with by_an_act():
+        Person.objects.filter(slug="bob").update(active=False)
+    if approved:
+        by_sql("UPDATE people_person SET erasure_approved_at = now() WHERE slug = 'bob'")
+    other = Record.objects.filter(kind__endswith="-action").latest("id").details_digest
+    by_sql(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
+        " VALUES ('default', 'erase-person', jsonb_build_object('person', 'bob', 'record', %s))",
+        other,
+    )
+    job = ProcrastinateJob.objects.get(task_name="erase-person")
+    with as_role("worker"), pytest.raises(RowsDifferError):
+        tasks.erase_person(**job.args)
+    assert Account.objects.filter(person="bob").exists()
+    assert Person.objects.get(pk="bob").slug == "bob"
+
+
+def test_a_role_that_no_act_granted_permits_nothing(shop: Repository) -> None:
+    insert_grant()
+    with by_an_act():
+        person("carol", Role.SECURITY)
+    assert [grant.role for grant in Person.objects.get(pk="bob").roles()] == [Role.DEVELOPER]
+    assert [grant.role for grant in Person.objects.get(pk="carol").roles()] == [Role.SECURITY]
+    by_sql("UPDATE people_person SET active = NOT active WHERE slug = 'carol'")
+    assert Person.objects.get(pk="carol").roles() == ()
 
 
 def test_an_incident_is_opened_and_doctor_and_verification_say_so(shop: Repository) -> None:

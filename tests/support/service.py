@@ -19,11 +19,14 @@ from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import code, recording_act
 from muniment.server.records.models import Record
+from muniment.server.records.recorded_rows import note_rows, recorded_models
 from muniment.server.records.sequencer import give_places
 from muniment.server.requests.models import Bootstrap
 from muniment.server.running.database_roles import NAMES, OPERATOR, OWNER
 
-_COMPARING = {name: getattr(row_checks, name) for name in ("find_row_problems", "require_recorded", "read_recorded")}
+_COMPARING = {
+    name: getattr(row_checks, name) for name in ("find_row_problems", "find_instance_problems", "read_recorded")
+}
 _KEPT = ("django_migrations", "django_content_type", "auth_permission")
 _FIRST = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")  # refer to others at once
 
@@ -69,7 +72,7 @@ def empty() -> None:
 def trust_rows(patch: pytest.MonkeyPatch) -> None:
     """Rely on rows without a comparison with the ledger: most tests make theirs by no act."""
     patch.setattr(row_checks, "find_row_problems", lambda tables: ())
-    patch.setattr(row_checks, "require_recorded", lambda *instances: None)
+    patch.setattr(row_checks, "find_instance_problems", lambda instances: ())
     patch.setattr(row_checks, "read_recorded", lambda read, *tables: read())
 
 
@@ -95,6 +98,13 @@ def place_records() -> None:
     with as_role("sequencer"):
         while give_places():
             pass
+
+
+def record_rows() -> None:
+    """Record every row that is relied on as it is now."""
+    with by_an_act():
+        for model in recorded_models():
+            note_rows(model, model._default_manager.values_list("pk", flat=True))
 
 
 def person(slug: str, *roles: Role, product: Product | None = None, password: str = "", id: str = "") -> Person:

@@ -44,6 +44,7 @@ from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.watching import seen_to_hold
 from muniment.server.installation import store
 from muniment.server.products.models import Repository
+from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 from muniment.server.running.keys import deploy_key
 from muniment.server.secrets.vault_watch import find_watch_problem
@@ -80,6 +81,7 @@ def _require_watched_vault(row: Deployment) -> None:
 
 
 def _judge(row: Deployment, here: Standing) -> None:
+    row_checks.require_recorded(row.environment, row.pipeline, *row.environment.product.environments.all())
     now = moments.now()
     rules, repository = here.scene.rules, here.scene.repository
     decided, merged = decision_of(here)
@@ -129,9 +131,9 @@ def _delivered(row: Deployment, decided: CommitDecision, now: str) -> dict[str, 
     delivery = DeploymentRequest(
         *where, row.artifact, row.commit, by, protected, Known(reached(where[0], row.artifact))
     )
-    builders = [
-        provenance.Builder(one.builder_id, one.public_key) for one in TrustedBuilder.objects.filter(ended_at=None)
-    ]
+    rows = TrustedBuilder.objects.filter(ended_at=None)
+    trusted = row_checks.read_recorded(lambda: list(rows.all()), TrustedBuilder)
+    builders = [provenance.Builder(one.builder_id, one.public_key) for one in trusted]
     made = tuple(provenance.read(canonical.encode(one), row.artifact, builders) for one in row.provenance)
     return {
         kinds.DEPLOYMENT_REQUEST.name: fact(Known(delivery), "pipeline", now),
@@ -168,10 +170,12 @@ def _keep(row: Deployment, judgement: Judgement | None, merged: datetime | None,
 
 
 def _broken(row: Deployment) -> BreakGlassPermission | None:
-    """The leave of two people for exactly this, used up now."""
+    """The leave of two people for exactly this, used up now. One that the ledger does not have is none."""
     leaves = BreakGlassPermission.objects.filter(environment=row.environment, artifact=row.artifact, deployment=None)
     found = leaves.filter(expires_at__gt=timezone.now()).order_by("pk").first()
-    if found is None or not BreakGlassPermission.objects.filter(pk=found.pk, deployment=None).update(deployment=row):
+    if found is None or row_checks.find_instance_problems([found]):
+        return None
+    if not BreakGlassPermission.objects.filter(pk=found.pk, deployment=None).update(deployment=row):
         return None
     return found
 

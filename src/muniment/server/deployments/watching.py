@@ -32,6 +32,7 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people.messages import holding, tell
+from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 
 LOST_AFTER = timedelta(hours=2)
@@ -45,9 +46,12 @@ def ending(row: Deployment, permission: DeploymentPermission) -> str:
     place, pipeline = row.environment, row.pipeline
     pipeline.refresh_from_db()
     place.refresh_from_db()
+    glass = permission.break_glass
+    rests_on = (pipeline, place, place.product) if glass is None else (pipeline, place, place.product, glass)
+    if problems := row_checks.find_instance_problems(rests_on):
+        return f"It rests on rows that are not what the ledger says: {row_checks.name_rows(problems)}."
     if place.ended_at is not None or place.product.retired_at is not None or pipeline.ended_at is not None:
         return "The pipeline may no longer deploy to this environment."
-    glass = permission.break_glass
     now = moments.now()
     for freeze in read_freezes(place.product.slug, now, place.name):
         before = glass is not None and moments.read(freeze.since) < glass.created_at

@@ -17,6 +17,7 @@ from muniment.access.roles import EVERYWHERE, Role
 from muniment.access.roles import Grant as GrantedRole
 from muniment.policy.people import ID
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records import row_checks
 from muniment.server.records.recorded_rows import RecordedModel, RecordedRows
 
 SLUG = RegexValidator(rf"^(?:{ID})\Z", "Small letters, digits, and . _ - between them.")
@@ -56,7 +57,7 @@ class Person(AbstractBaseUser):
     people type, and can come to be another's. Whoever left is not active, and stays known.
     """
 
-    recorded_columns = ("slug", "active")
+    recorded_columns = ("slug", "active", "erasure_approved_at")
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ,),
@@ -79,6 +80,7 @@ class Person(AbstractBaseUser):
         "mail me", max_length=12, choices=MailFrequency, default=MailFrequency.IMMEDIATELY
     )
     legal_hold = models.TextField("kept for a legal claim", blank=True)  # why; nothing of theirs is erased meanwhile
+    erasure_approved_at = models.DateTimeField(null=True, blank=True)  # without it the worker erases nobody
     erased_at = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "slug"
@@ -101,10 +103,16 @@ class Person(AbstractBaseUser):
         return self.name
 
     def roles(self) -> tuple[GrantedRole, ...]:
-        """The roles that this person holds now."""
+        """The roles that this person holds now, by grants that the ledger has."""
+        rows = self.role_grants.filter(in_force()).values_list("pk", "role", "product__slug")
+        differing = {(one.table, one.key) for one in row_checks.find_row_problems((Person, RoleGrant))}
+        if (Person._meta.db_table, self.pk) in differing:
+            return ()
+        table = RoleGrant._meta.db_table
         return tuple(
             GrantedRole(Role(role), product or EVERYWHERE)
-            for role, product in self.role_grants.filter(in_force()).values_list("role", "product__slug")
+            for key, role, product in rows
+            if (table, str(key)) not in differing
         )
 
 

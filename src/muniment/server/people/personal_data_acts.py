@@ -143,4 +143,5 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
         over = PolicyException.objects.filter(Q(expires_at__lt=now) | ~Q(ended_at=None)).values_list("slug", "reason")
         ExceptionFile.objects.filter(name__in=[slug for slug, reason in over if words.search(reason)]).delete()
         end_requests_naming(words, Request.objects.exclude(request_record=context.request_record))
-        soon("erase-person", person=person.pk)
+        Person.objects.filter(pk=person.pk).update(erasure_approved_at=now)
+        soon("erase-person", person=person.pk, record=context.record)

@@ -7,6 +7,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
+from muniment.access.actions import Action
 from muniment.server.people import messages, privacy, verifications
 from muniment.server.people.models import (
     Account,
@@ -18,6 +19,7 @@ from muniment.server.people.models import (
     Person,
     new_person_id,
 )
+from muniment.server.records import row_checks
 from muniment.server.records.entering import recording_erasure
 from muniment.server.work import LONG_SECONDS, task
 
@@ -46,11 +48,16 @@ def read_published_keys(claim: int) -> None:
 
 
 @task("erase-person", LONG_SECONDS)
-def erase_person(person: str) -> None:
-    """Erase what is kept of somebody who left: beside the ledger first, then in the tables."""
+def erase_person(person: str, record: str) -> None:
+    """Erase what is kept of somebody who left: beside the ledger first, then in the tables.
+
+    Only what the act with that `record` approved: the row of the person says so, and its newest state is of that act.
+    Raises RowsDifferError for a task that no such act put into the queue.
+    """
     found = Person.objects.filter(pk=person, active=False, legal_hold="", erased_at=None).first()
     if found is None:
         return
+    row_checks.require_written_by(found, record, Action.ERASE_PERSONAL_DATA)
     privacy.erase_beside(found)
     privacy.erase_texts(found)
     with transaction.atomic(), recording_erasure(privacy.REASON):

@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("legal_hold", models.TextField(blank=True, verbose_name="kept for a legal claim")),
+                ("erasure_approved_at", models.DateTimeField(blank=True, null=True)),
                 ("erased_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={

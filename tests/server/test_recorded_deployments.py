@@ -1,0 +1,76 @@
+"""With the web's credentials alone, nobody gets a permission to deploy: environments, pipelines and builders are on the
+record, and so is the leave of two people.
+"""
+
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from muniment.server.api import deployments as api
+from muniment.server.deployments import tasks
+from muniment.server.deployments.models import DeploymentPermission
+from tests.support.deploying import ARTIFACT, Shop
+from tests.support.service import as_role, compare_rows, person, record_rows
+
+
+@pytest.fixture
+def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """Everything that a deployment to staging needs, on the record."""
+    monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
+    found = Shop(tmp_path)
+    person("eve")
+    record_rows()
+    compare_rows(monkeypatch)
+    return found
+
+
+def by_sql(statement: str, *values: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+
+
+def test_a_deployment_by_rows_that_acts_wrote_is_allowed(shop: Shop) -> None:
+    assert shop.state(shop.asked("staging")) == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("attack", "table"),
+    [
+        ("UPDATE products_environment SET \"order\" = 9 WHERE name = 'production'", "products_environment"),
+        ("UPDATE products_environment SET production = false", "products_environment"),
+        ("UPDATE deployments_pipelineidentity SET ref_patterns = 'refs/heads/*'", "deployments_pipelineidentity"),
+        (
+            "INSERT INTO deployments_trustedbuilder (builder_id, public_key, trusted_at) VALUES ('b', 'k', now())",
+            "deployments_trustedbuilder",
+        ),
+    ],
+)
+def test_a_row_that_no_act_wrote_denies_the_deployment(attack: str, table: str, shop: Shop) -> None:
+    by_sql(attack)
+    number = shop.asked("staging")
+    assert shop.state(number) == "denied"
+    assert table in DeploymentPermission.objects.get(deployment=number).reason
+
+
+def test_a_break_glass_permission_that_no_two_people_gave_lets_nothing_through(shop: Shop) -> None:
+    by_sql(
+        "INSERT INTO deployments_breakglasspermission"
+        " (environment_id, artifact, reason, requester_id, approver_id, created_at, expires_at)"
+        " SELECT id, %s, 'x', 'eve', 'eve', now(), now() + interval '1 hour' FROM products_environment"
+        " WHERE name = 'production'",
+        ARTIFACT,
+    )
+    number = shop.asked("production")
+    assert shop.state(number) == "denied"
+    assert shop.codes(number) == ["deployment.permitted:environment-skipped"]
+
+
+def test_a_permission_ends_once_its_pipeline_is_another(shop: Shop) -> None:
+    number = shop.asked("staging")
+    assert shop.state(number) == "allowed"
+    by_sql("UPDATE deployments_pipelineidentity SET subject = 'other'")
+    with as_role("worker"):
+        tasks.check_deployment(number)
+    assert shop.state(number) == "revoked"
+    assert "deployments_pipelineidentity" in DeploymentPermission.objects.get(deployment=number).reason
