@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import multiprocessing
+import os
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -27,7 +28,8 @@ from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.faulty import Route
 from tests.support.forges.github_shown import APP
 
-A_SECOND, AT_ONCE = 50, 4
+SLOTS = "MUNIMENT_SLOTS"  # `muniment.server.work.SLOTS`, which cannot be imported before Django is set up
+A_SECOND, AT_ONCE = 50, 3
 _LONGEST = 900.0
 
 Credential = Mapping[str, str]
@@ -359,14 +361,19 @@ def _waits(heard: Said, said: Said) -> list[float]:
 
 @contextlib.contextmanager
 def _worker(credential: Credential) -> Iterator[None]:
-    """A worker as `muniment worker` runs one, in a process of its own, with what the vault would hold."""
-    process = multiprocessing.get_context("spawn").Process(target=_work, args=(dict(credential),), daemon=True)
-    process.start()
+    """The slots of a worker, processes of their own as `muniment worker` has them, with what the vault would hold."""
+    os.environ[SLOTS] = str(AT_ONCE)
+    context = multiprocessing.get_context("spawn")
+    slots = [context.Process(target=_work, args=(dict(credential),), daemon=True) for _ in range(AT_ONCE)]
+    for process in slots:
+        process.start()
     try:
         yield
     finally:
-        process.terminate()
-        process.join(30)
+        for process in slots:
+            process.terminate()
+        for process in slots:
+            process.join(30)
 
 
 def _work(credential: Credential) -> None:
@@ -385,6 +392,6 @@ def _work(credential: Credential) -> None:
     async def work() -> None:
         other = app.with_connector(PsycopgConnector(kwargs=connector_params()))
         async with other.open_async():
-            await other.run_worker_async(queues=[QUEUE], concurrency=AT_ONCE)
+            await other.run_worker_async(queues=[QUEUE], concurrency=1)
 
     asyncio.run(work())

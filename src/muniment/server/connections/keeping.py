@@ -72,7 +72,7 @@ class PostgresKeeper:
     def opened(self, change: shapes.Change, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
         with transaction.atomic():
-            row = self._row(change.number)
+            row = self._row(change.number, "change")
             moved = (row.head, row.status_context) != (change.head, context)
             row.change = self._change(row, change)
             if moved or row.status is None:
@@ -243,10 +243,10 @@ class PostgresKeeper:
             for row in rows
         }
 
-    def _row(self, number: int) -> ForgeChange:
-        """Locked. One that was not heard of before is made."""
-        rows = ForgeChange.objects.select_for_update(of=("self",)).select_related("change")
-        mine = rows.filter(repository=self._repository, number=number)
+    def _row(self, number: int, *related: str) -> ForgeChange:
+        """Locked, with what is `related`. One that was not heard of before is made."""
+        rows = ForgeChange.objects.select_for_update(of=("self",))
+        mine = (rows.select_related(*related) if related else rows).filter(repository=self._repository, number=number)
         found = mine.first()
         if found is not None:
             return found
