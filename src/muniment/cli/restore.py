@@ -46,6 +46,7 @@ def command(file: str, home: str) -> int:
 
         preparing.migrate()
         erased = backing_up.erase_again()
+        backing_up.end_sessions()
         try:
             size = backing_up.proven()
             waits = backing_up.outrun()
@@ -58,6 +59,8 @@ def command(file: str, home: str) -> int:
     if VAULT in parts:
         click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL}, from where you keep it.")
         click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
+    click.echo("Everybody signs in anew. Passkeys work as before, codes by app do not: for people without a passkey,")
+    click.echo(f"run: muniment link PERSON --home {home}")
     if waits:
         click.echo(f"It waits for a person: {waits}")
         click.echo(f"Next: start it, find out why, then run: muniment ledger reconcile --home {home}")

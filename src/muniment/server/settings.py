@@ -137,7 +137,7 @@ SOCIALACCOUNT_PROVIDERS = company.providers(os.environ)
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_LOGIN_ON_GET = False
 SIGN_IN_ELSEWHERE = company.origin(os.environ)
-MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
+MFA_ADAPTER = "muniment.server.people.factor_encryption.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Muniment"
@@ -146,6 +146,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _SECURE
 # --- what browsers are told -------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
+SESSION_ENGINE = "muniment.server.people.session_store"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [URL] if _SECURE else []

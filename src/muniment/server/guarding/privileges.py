@@ -61,7 +61,7 @@ OTHERS = {
     "auth_group": Privileges((READ,), (READ,)),
     "auth_group_permissions": Privileges((READ,), (READ,)),
     "django_content_type": Privileges((READ,), (READ,)),
-    "django_session": Privileges(_ALL, _ALL),
+    "django_session": _SESSIONS,
     "muniment_cache": Privileges(_ALL, _ALL),
     "django_migrations": Privileges((READ,), (READ,), sequencer=(READ,), eraser=(READ,), confirmation=(READ,)),
     "account_emailaddress": _SESSIONS,

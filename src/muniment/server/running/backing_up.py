@@ -6,6 +6,7 @@ import json
 import tarfile
 from pathlib import Path
 
+from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 
 from muniment.errors import LedgerError
@@ -50,6 +51,11 @@ def back_up(folder: Path, file: Path) -> int:
 def erase_again() -> int:
     """What was erased stays so, should a backup have brought it back; how many objects that were."""
     return int(StoredObject.objects.filter(digest__in=ErasedObject.objects.values("digest")).delete()[0])
+
+
+def end_sessions() -> int:
+    """End every session that a backup brought back; how many those were."""
+    return int(Session.objects.all().delete()[0])
 
 
 def proven() -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from muniment.errors import StoreError
-from muniment.server.running.keys import make_deploy_key, make_hook_key, make_web_key
+from muniment.server.running.keys import make_deploy_key, make_factor_key, make_hook_key, make_web_key
 from muniment.store import starting
 from muniment.store.files import FOLDERS
 
@@ -23,5 +23,6 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         raise StoreError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
     make_web_key(folder)
+    make_factor_key(folder)
     make_deploy_key(folder)
     make_hook_key(folder)

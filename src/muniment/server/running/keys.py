@@ -7,7 +7,7 @@ from pathlib import Path
 
 from muniment.errors import ParseError, StoreError
 
-WEB, HOOKS = "keys/web.key", "keys/hooks.key"
+WEB, HOOKS, FACTORS = "keys/web.key", "keys/hooks.key", "keys/factors.key"
 
 
 def web_key(home: Path) -> str:
@@ -21,6 +21,19 @@ def web_key(home: Path) -> str:
 def make_web_key(home: Path) -> None:
     """Make it, unless it is there."""
     _make(home / WEB)
+
+
+def factor_key(home: Path) -> str:
+    """The key that encrypts seeds of second factors, for the web alone. Raises StoreError if there is none.
+
+    No backup holds it: whoever has a copy of the database cannot compute codes.
+    """
+    return _long(home / FACTORS)
+
+
+def make_factor_key(home: Path) -> None:
+    """Make it, unless it is there."""
+    _make(home / FACTORS)
 
 
 def hook_secret(home: Path, connection: str, turn: int) -> str:

@@ -1,0 +1,39 @@
+"""Seeds of second factors are encrypted in the database, with a key that only the web has and that no backup holds.
+
+After a restore passkeys work as before; codes by app, and recovery codes, are enrolled anew.
+"""
+
+import base64
+import hashlib
+import logging
+import secrets
+from pathlib import Path
+
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+
+from muniment.server.running.keys import factor_key
+
+_log = logging.getLogger("muniment.people")
+
+
+class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """allauth's own adapter, with its hook for encryption in use."""
+
+    def encrypt(self, text: str) -> str:
+        """What the database holds. Raises StoreError if there is no key."""
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """The seed; of one that another key encrypted, a new one by chance, which no code fits. Raises StoreError."""
+        try:
+            return _cipher().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            _log.warning("a second factor was encrypted with another key, as before a restore: it is enrolled anew")
+            return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def _cipher() -> Fernet:
+    digest = hashlib.sha256(f"muniment-factors\n{factor_key(Path(settings.HOME))}".encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest))
