@@ -5,18 +5,24 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from msgspec import structs
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
+from muniment.controls import reviewed_by_others
+from muniment.decision import policies
+from muniment.decision.catalogue import CONTROLS
 from muniment.errors import ForgeError
 from muniment.forges.events import Event, Happened
 from muniment.http.rate_limits import RateLimit
 from muniment.policy.pack import pack_text
+from muniment.server.changes.tasks import reevaluate_by_other_controls
 from muniment.server.connections import hearing, probing, reconciling, tasks
 from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink
 from muniment.server.connections.reaching import forge_of
 from muniment.server.installation import store
 from muniment.server.records.store import POLICY
+from muniment.server.work import first
 from tests.support.connected import Town
 from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, token_of
@@ -275,6 +281,43 @@ def test_after_a_start_what_is_open_is_gone_through_at_once_and_what_is_green_fi
         tasks.go_rounds()
     assert {"probe-connection", "poll-connection", "read-change"} <= set(town.run(put_off=False))
     assert town.shown(town.change(number).head) == "failure"
+
+
+def test_what_another_version_of_a_control_allowed_is_evaluated_again_after_a_start(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = approved(town)
+    town.run()
+    with as_role("worker"):
+        assert reevaluate_by_other_controls() == 0
+    control = reviewed_by_others.CONTROL
+    policies._read_once.cache_clear()  # of the program before
+    monkeypatch.setitem(CONTROLS, control.name, structs.replace(control, version=control.version + 1))
+    before = town.change(number).decision
+    with as_role("worker"):
+        tasks.begin_passes()
+        assert reevaluate_by_other_controls() == 1
+    assert "read-change" in town.run(put_off=False)
+    after = town.change(number).decision
+    assert before is not None
+    assert after is not None
+    assert (after.pk != before.pk, after.allowed) == (True, True)
+    with as_role("worker"):
+        assert reevaluate_by_other_controls() == 0, "once is enough"
+    policies._read_once.cache_clear()
+
+
+def test_a_start_has_everything_gone_through_by_tasks_and_waits_for_none(town: Town) -> None:
+    approved(town)
+    town.run()
+    with as_role("owner"):
+        RepositoryLink.objects.update(reconciled_at=timezone.now())
+    with as_role("worker"):
+        first("begin-passes")
+        assert RepositoryLink.objects.exclude(reconciled_at=None).exists()
+    done = town.run(put_off=False)
+    assert done[0] == "begin-passes"
+    assert {"poll-connection", "probe-connection"} <= set(done)
 
 
 def test_a_signed_approval_that_is_pushed_is_found_by_the_next_pass(town: Town) -> None:

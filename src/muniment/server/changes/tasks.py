@@ -8,16 +8,20 @@ from django.db import transaction
 from django.utils import timezone
 from msgspec import structs
 
+from muniment.decision.account import DecisionReport
+from muniment.decision.catalogue import CONTROLS
 from muniment.errors import MunimentError
 from muniment.server.changes import gates, judging, past, trying
 from muniment.server.changes.again import read_as
-from muniment.server.changes.models import Change, ServerHookLog
+from muniment.server.changes.models import Change, Decision, ServerHookLog
 from muniment.server.changes.scene import open_heads, scene
 from muniment.server.policies.models import PolicyTrial, PolicyVersion
 from muniment.server.products.models import FORGE, Repository, RepositoryScan
+from muniment.server.records.reading import beside
 from muniment.server.work import LONG_SECONDS, OtherWorker, in_bulk, soon, task
 
 _DAYS = 90
+_AT_ONCE = 200
 _FRESH = timedelta(hours=1)  # after which what is known of a product is read again
 
 
@@ -91,6 +95,32 @@ def rejudge_all() -> None:
         "repository", "forge_change__number", "forge_change__status__saying"
     ):
         read_as(repository, number, saying, bulk=True)
+
+
+def reevaluate_by_other_controls() -> int:
+    """Have open changes evaluated anew that another version of a control evaluated; how many. What is green first."""
+    open_ = Change.objects.filter(repository__product__retired_at=None, state=Change.State.OPEN, decision__isnull=False)
+    rows = open_.select_related("decision", "forge_change", "repository").order_by("pk")
+    found = 0
+    for row in rows.iterator(chunk_size=_AT_ONCE):
+        if row.decision is None or is_by_controls_of_now(row.decision):
+            continue
+        found += 1
+        forge = getattr(row, "forge_change", None)
+        if forge is None:
+            in_bulk("evaluate-change", repository=row.repository_id, ref=row.name)
+        else:
+            read_as(row.repository_id, forge.number, (forge.status or {}).get("saying"), bulk=True)
+    return found
+
+
+def is_by_controls_of_now(decision: Decision) -> bool:
+    """Whether each control of a decision has the version still that made it. What cannot be read any more has not."""
+    told = beside(decision.explanation_digest, DecisionReport) if decision.explanation_digest else None
+    if not isinstance(told, DecisionReport):
+        return False
+    now = {name: control.version for name, control in CONTROLS.items()}
+    return all(now.get(one.control, 0) == one.control_version for one in told.results)
 
 
 @task("replay-policy", LONG_SECONDS)

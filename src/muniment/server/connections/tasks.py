@@ -15,6 +15,7 @@ from muniment.forges.statuses import Saying, context_for, ref_of
 from muniment.server import moments
 from muniment.server.changes.again import read_again, read_as
 from muniment.server.changes.models import Change
+from muniment.server.changes.tasks import reevaluate_by_other_controls
 from muniment.server.connections import asking, first_pushes, permission_checks, probing, reconciling, watching
 from muniment.server.connections.judging import Court, carries, mirror_of
 from muniment.server.connections.keeping import PostgresKeeper, groups_due, locked
@@ -151,6 +152,19 @@ def reconcile(repository: int, hook: bool = False) -> None:
             row.webhook_secret_mark = ""  # kept first: if this pass fails before it came to that, the next one does it
             row.save(update_fields=["webhook_secret_mark"])
         reconciling.reconcile(row, forge_of(row.connection))
+
+
+@task("begin-passes", LONG_SECONDS)
+def begin_passes() -> None:
+    """After a worker started: go through everything, and have evaluated anew what other controls evaluated.
+
+    Nobody knows what was missed meanwhile, and the program may be another one.
+    """
+    reconciling.forget_passes()
+    for row in Connection.objects.filter(ended_at=None, credential_set_at__isnull=False):
+        soon("poll-connection", connection=row.pk)
+        first("probe-connection", connection=row.pk)
+    reevaluate_by_other_controls()
 
 
 @task("poll-connection", LONG_SECONDS)

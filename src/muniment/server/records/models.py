@@ -213,6 +213,16 @@ class LedgerHead(models.Model):
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="single_ledger_head")]
 
 
+class RoundStart(models.Model):
+    """When a round of the workers began last, by whichever of them: each is run by one worker at a time."""
+
+    privileges = Privileges((), (READ, ADD, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    name = models.CharField(max_length=40, primary_key=True)
+    started_at = models.DateTimeField()
+
+
 class TaskFailure(models.Model):
     """Why a task's process was ended: it ran longer than `seconds`, or ended by itself (0). `job` is the queue's id."""
 

@@ -1,4 +1,8 @@
-"""What is looked after again and again, in each worker: the dead's work is taken up."""
+"""What workers look after again and again: the dead's work is taken up.
+
+A round runs once in its time, however many workers there are: whichever comes first notes in the database that it
+began. Those about files of one machine run in each worker.
+"""
 
 import logging
 import signal
@@ -8,7 +12,9 @@ from datetime import timedelta
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
@@ -22,7 +28,7 @@ from muniment.server.people.messages import send_now
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import PolicySource
 from muniment.server.products.models import FORGE, Repository
-from muniment.server.records.models import TaskFailure
+from muniment.server.records.models import RoundStart, TaskFailure
 from muniment.server.running.signals import SignalPipe
 from muniment.server.running.supervisor import Channel, Loss
 from muniment.server.secrets.drifting import look_at_vault
@@ -31,6 +37,7 @@ from muniment.server.work import raise_oldest, soon, take_up
 
 _KEEP_HOURS = 24
 _LIMIT_SECONDS = 600  # of one round
+_LOOKS = 4  # at a round that is not due yet, within its time: another worker may have ended
 
 _log = logging.getLogger("muniment.rounds")
 
@@ -43,11 +50,31 @@ def run_rounds(channel: Channel, losses: tuple[Loss, ...]) -> None:
     while not signals.wait(max(0.0, min(due.values()) - time.monotonic())):
         for each, seconds in _ROUNDS.items():
             if time.monotonic() >= due[each]:
-                due[each] = time.monotonic() + seconds
+                claimed = each in _OF_EACH_WORKER or _claim(each.__name__, seconds)
+                due[each] = time.monotonic() + (seconds if claimed else seconds / _LOOKS)
+                if not claimed:
+                    continue
                 channel.begin(0, 0, each.__name__, _LIMIT_SECONDS)
                 _go(each)
                 channel.end()
     connection.close()
+
+
+def _claim(name: str, seconds: float) -> bool:
+    """Whether a round is to be run by this worker now. By the clock of the database: those of machines differ.
+
+    Where that cannot be asked, it is tried again.
+    """
+    try:
+        interval = timedelta(seconds=seconds)
+        over = Q(started_at__lte=Now() - interval) | Q(started_at__gt=Now() + interval)  # that clock was set back
+        rows = RoundStart.objects.filter(pk=name)
+        if rows.filter(over).update(started_at=Now()):
+            return True
+        return not rows.exists() and RoundStart.objects.get_or_create(pk=name, defaults={"started_at": Now()})[1]
+    except DatabaseError:
+        connection.close()
+        return False
 
 
 def _go(each: Callable[[], object]) -> None:
@@ -98,3 +125,4 @@ _ROUNDS: dict[Callable[[], object], float] = {
     report_row_problems: 5,
     compare_all_rows: 3600,
 }
+_OF_EACH_WORKER = (look_around, note_fetches)  # about repositories and the vault's log on its own machine

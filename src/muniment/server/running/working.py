@@ -7,12 +7,11 @@ from pathlib import Path
 
 from django.db import connections
 
-from muniment.server.connections.reconciling import forget_passes
 from muniment.server.running.rounds import run_rounds
 from muniment.server.running.slots import run_slot
 from muniment.server.running.supervisor import Body, Supervisor
 from muniment.server.secrets.vault_watch import run_watch
-from muniment.server.work import SLOTS, settle, take_over
+from muniment.server.work import SLOTS, first, settle, take_over
 
 _LOCK = "workers.lock"
 _LOCK_SECONDS = 2.0  # in which what is left of a worker that was killed ends
@@ -24,7 +23,7 @@ def run(at_once: int, home: Path, *, alone: bool) -> None:
     if alone and _is_only_one(lock):
         take_over()
     fcntl.flock(lock, fcntl.LOCK_SH)
-    forget_passes()
+    first("begin-passes")  # by a task: nobody waits for it, and what stands in the queue is done in fair order
     connections.close_all()
     os.environ[SLOTS] = str(at_once)
     bodies: dict[str, Body] = {f"slot-{number}": run_slot for number in range(1, at_once + 1)}

@@ -69,6 +69,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="RoundStart",
+            fields=[
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("started_at", models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="RowState",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
