@@ -11,8 +11,9 @@ import pytest
 from django.test import Client
 
 from muniment.access.roles import Role
-from muniment.errors import ParseError, UsageError
+from muniment.errors import MunimentError, ParseError, RefusedError, StoreError, UsageError
 from muniment.server.people import company
+from muniment.server.people.company_acts import LinkCompanyAddress, RevokeGroupRole
 from muniment.server.people.models import Account, Person, RoleGrant
 from muniment.server.people.verifications import link_account
 from muniment.server.running import preparing
@@ -182,6 +183,40 @@ def test_groups_give_reading_roles_and_take_them(provider: Provider, monkeypatch
     provider.claims["groups"] = "audit-team"
     sign_in()
     assert set(held.values_list("role", flat=True)) == {"developer"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RefusedError("no", "It is not permitted.", "Ask somebody."),
+        ParseError("malformed", "It is no address.", "Write one."),
+        StoreError("The database is full.", "Make room."),
+    ],
+)
+def test_an_address_that_cannot_be_linked_keeps_nobody_out(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, error: MunimentError
+) -> None:
+    proven("ada", Role.DEVELOPER)
+    monkeypatch.setattr(LinkCompanyAddress, "check", lambda *_: (_ for _ in ()).throw(error))
+    client, status = sign_in()
+    assert status == 302
+    assert "Ada" in client.get("/me").content.decode()
+
+
+def test_whose_roles_cannot_be_taken_is_not_let_in_and_told_why(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven("ada", Role.DEVELOPER)
+    monkeypatch.setenv("MUNIMENT_OIDC_ROLES", "audit-team=auditor")
+    provider.claims["groups"] = ["audit-team"]
+    assert sign_in()[1] == 302
+    provider.claims["groups"] = []
+    error = RefusedError("no", "It is not permitted.", "Ask somebody.")
+    monkeypatch.setattr(RevokeGroupRole, "check", lambda *_: (_ for _ in ()).throw(error))
+    client, status = sign_in()
+    assert status == 403
+    assert client.get("/me").status_code == 302
+    assert RoleGrant.objects.filter(person__slug="ada", ended_at=None, role="auditor").exists()
 
 
 @pytest.mark.parametrize("text", ["x=admin", "x=security", "x=dpo", "x=developer", "x=root", "x", "=auditor"])

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.first_pushes import FirstPush as KnownFirstPush
 from muniment.forges.shapes import Account as ForgeAccount
-from muniment.server.connections import pushers
+from muniment.server.connections import first_pushes, pushers
 from muniment.server.connections.change_acts import act_of_statement
 from muniment.server.connections.judging import _recorded
 from muniment.server.connections.models import Connection, FirstPush, ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.people.models import Person
+from muniment.server.products.models import Repository
 from tests.support import connected
 from tests.support.connected import Town
 from tests.support.service import as_role, browser, post
@@ -187,6 +190,56 @@ def test_an_earlier_push_replaces_a_later_one_and_a_later_one_nothing(town: Town
         assert pushers.read_pushers(connection, [commit])[commit].who == Known(ada)
         assert pushers.store_pushers(connection, {commit: KnownFirstPush(Known(bob), "1")})
         assert pushers.read_pushers(connection, [commit])[commit] == KnownFirstPush(Known(bob), "1")
+
+
+def test_of_two_pushes_that_are_stored_at_once_the_earlier_stays(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, ada, bob = Connection.objects.get(), ForgeAccount("1", "ada"), ForgeAccount("2", "bob")
+    commit = "d" * 40
+    manager = type(FirstPush.objects)
+    create, others = manager.bulk_create, [KnownFirstPush(Known(ada), "3")]
+
+    def after_another(*arguments: Any, **options: Any) -> Any:
+        """As if another worker had stored its push just before, found in another repository."""
+        if others:
+            pushers.store_pushers(connection, {commit: others.pop()})
+        return create(*arguments, **options)
+
+    with as_role("worker"):
+        monkeypatch.setattr(manager, "bulk_create", after_another)
+        assert pushers.store_pushers(connection, {commit: KnownFirstPush(Known(bob), "2")})
+        assert pushers.read_pushers(connection, [commit])[commit] == KnownFirstPush(Known(bob), "2")
+
+
+def test_an_earlier_push_in_another_repository_has_changes_of_all_evaluated_again(town: Town) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    assert approved(town, number, "bob", "carol") == "success"
+    head = town.change(number).head
+    town.run()
+    connected = RepositoryLink.objects.select_related("repository", "connection").get()
+    with as_role("owner"):
+        other = Repository.objects.create(product=town.product, name="other", path="forge:forge/77")
+        link = RepositoryLink.objects.create(
+            repository=other, connection=connected.connection, forge_id="77", path="o/o", clone_url="x", url="x"
+        )
+    with as_role("worker"):
+        earlier = {head: KnownFirstPush(Known(ForgeAccount("9", "bob")), "2000-01-01T00:00:00.000000Z")}
+        first_pushes._store(link, earlier)
+    waiting = ProcrastinateJob.objects.filter(task_name="read-change", status="todo")
+    assert [(job.args["repository"], job.args["number"]) for job in waiting] == [(town.repository.pk, number)]
+
+
+def test_stored_pushes_are_read_once_in_an_evaluation(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = town.open({"app.py": "x = 1\n"})
+    town.look(number)
+    read, asked = pushers.read_pushers, []
+
+    def counted(connection: Connection, commits: Any) -> Any:
+        asked.append(set(commits))
+        return read(connection, commits)
+
+    monkeypatch.setattr(first_pushes, "read_pushers", counted)
+    town.look(number)
+    assert asked == [{town.change(number).head}]
 
 
 def test_a_pusher_who_is_forgotten_is_unknown_and_nobody_else(town: Town) -> None:

@@ -1,10 +1,12 @@
 """The same inputs on GitHub and GitLab: what changes there is read again, by its event or without one."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from muniment.forges.events import Event, Happened
 from muniment.forges.shapes import Vendor
@@ -72,6 +74,26 @@ def probed(town: Town) -> list[str]:
     with as_role("worker"):
         tasks.probe_connection(connection=town.connection.pk)
     return town.run(put_off=False)
+
+
+def test_an_outsider_with_a_hundred_reviews_has_a_change_read_every_ten_minutes_at_most(town: Town) -> None:
+    if town.vendor is not Vendor.GITHUB:
+        pytest.skip("GitLab tells of each review by an event")
+    number = approved(town)
+    for outsider in range(101):
+        world(town).user(f"outsider-{outsider}", "read")
+        world(town).review(f"outsider-{outsider}", number, "approved")
+    town.look(number)
+    assert stands(number) == "allowed"
+    town.run(put_off=False)
+    assert "read-change" in probed(town), "what a probe cannot tell is read"
+    assert [name for _ in range(3) for name in probed(town) if name == "read-change"] == []
+    assert stands(number) == "allowed"
+    town.acting.dismiss("muniment", number, "carol")
+    with as_role("owner"):
+        ForgeChange.objects.update(probed_at=timezone.now() - timedelta(minutes=11))
+    assert "read-change" in probed(town)
+    assert stands(number) == "denied"
 
 
 def by_event(town: Town) -> list[str]:

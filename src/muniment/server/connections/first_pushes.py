@@ -16,7 +16,7 @@ from muniment.forges.shapes import Change, Move
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository as Git
 from muniment.server import moments
-from muniment.server.changes.again import judge_again
+from muniment.server.changes.again import read_as
 from muniment.server.changes.models import Change as StoredChange
 from muniment.server.connections import numbering
 from muniment.server.connections.keeping import HEADS, PostgresKeeper, locked
@@ -46,21 +46,34 @@ def find_pushers(connected: RepositoryLink, forge: Forge, mirror: Mirror, change
     connection = connected.connection
     with mirror.open() as git:
         commits = reach_beyond(git, [change.head], [tip])
-    why = ""
-    if not commits <= read_pushers(connection, commits).keys():
+    why, known = "", read_pushers(connection, commits)
+    if not commits <= known.keys():
         try:
             _record(connected, forge, mirror)
         except (ForgeError, GitError) as error:
             why = f"who pushed to the branches of the repository could not be read: {error.message}"
         for fork in forks_of(repo_of(connected), change):
             why = _record_fork(connected, forge, mirror, fork, change) or why
-    return partial(_read, connection, why)
+        known = read_pushers(connection, commits)
+    return partial(_read, connection, why, known)
 
 
-def _read(connection: Connection, why: str, git: Git, commits: Collection[str], base: str) -> Mapping[str, FirstPush]:
-    """The stored first pushes. `why` the others are not known, "" if nothing kept them from being read."""
-    known = read_pushers(connection, commits)
-    return {**dict.fromkeys(commits, FirstPush(Unknown(why), "")), **known} if why else known
+def _read(
+    connection: Connection,
+    why: str,
+    known: Mapping[str, FirstPush],
+    git: Git,
+    commits: Collection[str],
+    base: str,
+) -> Mapping[str, FirstPush]:
+    """The stored first pushes, of which those of the change's own commits are `known`.
+
+    `why` the others are not known, "" if nothing kept them from being read.
+    """
+    others = [commit for commit in commits if commit not in known]
+    found = {commit: known[commit] for commit in commits if commit in known}
+    found |= read_pushers(connection, others) if others else {}
+    return {**dict.fromkeys(commits, FirstPush(Unknown(why), "")), **found} if why else found
 
 
 def _record(connected: RepositoryLink, forge: Forge, mirror: Mirror) -> None:
@@ -71,12 +84,23 @@ def _record(connected: RepositoryLink, forge: Forge, mirror: Mirror) -> None:
     read = _fetched if link.first_pushes_read else _already_there
     found = read(connected, mirror, pushes)
     _note_pushers(connected.connection, pushes)
-    replaced = store_pushers(connected.connection, found)
+    _store(connected, found)
     newest = max((push.at for push in pushes), default=link.pushes_read_until)
     RepositoryLink.objects.filter(pk=link.pk).update(first_pushes_read=True, pushes_read_until=newest)
-    if replaced:  # the forge told of an earlier push late: what is green by the later one is so no more
-        for change in StoredChange.objects.filter(repository=connected.repository, state=StoredChange.State.OPEN):
-            judge_again(change)
+
+
+def _store(connected: RepositoryLink, found: Mapping[str, FirstPush]) -> None:
+    """Store who pushed first. Where an earlier push was told late, what is green by the later one is so no more.
+
+    A commit may be in changes of several repositories: those of the same connection are evaluated again too.
+    """
+    if not store_pushers(connected.connection, found):
+        return
+    rows = StoredChange.objects.filter(repository__forge_link__connection=connected.connection_id)
+    there = rows.filter(state=StoredChange.State.OPEN, forge_change__isnull=False)
+    columns = ("repository", "forge_change__number", "forge_change__status__saying")
+    for repository, number, saying in there.values_list(*columns):
+        read_as(repository, number, saying, bulk=repository != connected.repository_id)
 
 
 def _fetched(connected: RepositoryLink, mirror: Mirror, pushes: Sequence[Move]) -> dict[str, FirstPush]:
@@ -111,7 +135,7 @@ def _record_fork(connected: RepositoryLink, forge: Forge, mirror: Mirror, fork: 
     except MunimentError as error:
         return f"who pushed to the branches of the fork could not be read: {error.message}"
     _note_pushers(connected.connection, pushes)
-    store_pushers(connected.connection, found)
+    _store(connected, found)
     return ""
 
 

@@ -1,7 +1,8 @@
 """Re-reads those inputs of green changes that no event of their forge reports, within a fifth of its rate limit.
 
 - A probe posts nothing. A change with another input than it was evaluated with is read again, as after an event; so is
-  one of which an input cannot be read.
+  one of which an input cannot be read, every ten minutes at most: whoever may review can give a change more reviews
+  than a probe reads.
 - Which reviews stand is asked of up to a hundred changes at once where the forge allows that. Where it tells of one
   change at a time, it is asked of those that were touched, which one list tells of all, and of a few others in turn:
   what touches nothing (a review that is deleted) is noticed later.
@@ -34,6 +35,7 @@ SHARE = 5  # one part in five of a rate limit is ours for this
 ASSUMED_LIMIT = 36_000  # requests an hour, where a forge tells of no limit: ten a second
 _HOUR = 3600
 _ONE_BY_ONE = (Vendor.GITEA, Vendor.FORGEJO)  # which tell of the reviews of one change at a time
+_UNREAD = timedelta(minutes=10)  # from one reading to the next of a change whose reviews no probe can tell
 _IN_TURN = 15  # changes whose reviews one probe reads there although nothing touched them
 _OVERLAP_MINUTES = 10  # how much later another change may have been touched that was read before this one
 _WINDOWS = {Vendor.GITLAB: 60}  # seconds in which a forge counts requests, where it is not an hour
@@ -84,12 +86,21 @@ def probe_repository(connected: RepositoryLink, forge: Forge) -> None:
     stand = forge.reader.standing_reviews(repo_of(connected), by_reviews) if by_reviews else {}
     access = _Access(connected, forge, stand.values())
     for row in green:
-        other = row.number in by_reviews and _digest(stand.get(row.number)) != row.reviews_digest
-        if other or access.is_lost(row):
+        told = stand.get(row.number)
+        other = told is not None and _digest(told) != row.reviews_digest
+        unread = row.number in by_reviews and told is None and _is_unread_for_long(row)
+        if other or unread or access.is_lost(row):
             read_again(connected.repository_id, row.number)
     if not has_event(Input.CHECKS, vendor):
         for head in sorted({row.head for row in green if row.reads_checks}):
             look_at_statuses(connected, forge, head)
+
+
+def _is_unread_for_long(row: ForgeChange) -> bool:
+    """Whether a change whose reviews a probe cannot tell was not read again for that reason lately; noted from now."""
+    now = timezone.now()
+    rows = ForgeChange.objects.filter(pk=row.pk).exclude(probed_at__gt=now - _UNREAD)
+    return bool(rows.update(probed_at=now))
 
 
 def _in_turn(connected: RepositoryLink, forge: Forge, rows: list[ForgeChange]) -> list[ForgeChange]:
@@ -152,5 +163,5 @@ def _green(connected: RepositoryLink) -> list[ForgeChange]:
     return list(green.order_by("number"))
 
 
-def _digest(stand: StandingReviews | None) -> str:
-    return canonical.digest_of(stand.reviews) if stand is not None else ""
+def _digest(stand: StandingReviews) -> str:
+    return canonical.digest_of(stand.reviews)

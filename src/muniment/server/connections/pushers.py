@@ -21,7 +21,10 @@ def read_pushers(connection: Connection, commits: Collection[str]) -> dict[str, 
 
 
 def store_pushers(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:
-    """Store first pushes, unless an earlier one of the same commit is stored; whether one of another was replaced."""
+    """Store first pushes, unless an earlier one of the same commit is stored; whether one of another was replaced.
+
+    Others may store the same commits at the same time, found in another repository: the earliest stays.
+    """
     replaced = False
     commits = sorted(found)
     for at in range(0, len(commits), _AT_ONCE):
@@ -37,6 +40,9 @@ def forget_pushers(rows: "QuerySet[FirstPush]") -> int:
 
 
 def _store(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:
+    # What is stored meanwhile is waited for by the insert, and so among the rows that are read after it.
+    new = [FirstPush(connection=connection, commit=commit, **_values(push)) for commit, push in found.items()]
+    FirstPush.objects.bulk_create(new, ignore_conflicts=True)
     rows = (
         FirstPush.objects.select_for_update().filter(connection=connection, commit__in=list(found)).order_by("commit")
     )
@@ -47,12 +53,6 @@ def _store(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:
         for name, value in _values(found[row.commit]).items():
             setattr(row, name, value)
     FirstPush.objects.bulk_update(later, ["pushed_at", "account_id", "login", "machine", "unknown_reason"])
-    new = [
-        FirstPush(connection=connection, commit=commit, **_values(push))
-        for commit, push in found.items()
-        if commit not in known
-    ]
-    FirstPush.objects.bulk_create(new, ignore_conflicts=True)
     return replaced
 
 

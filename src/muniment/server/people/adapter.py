@@ -1,21 +1,25 @@
 """How allauth behaves here: nobody makes an account for themselves; a company's account is of somebody known."""
 
+import logging
 import os
-from contextlib import suppress
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
 from muniment.access.actions import Action
-from muniment.errors import RefusedError
+from muniment.errors import MunimentError
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.error_text import error_text
 from muniment.server.people.actors import SECOND_FACTOR
 from muniment.server.people.company import keep_roles, reading_roles, strong
 from muniment.server.people.models import Account, Person
+
+_log = logging.getLogger("muniment.people")
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -45,7 +49,12 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             with allowing(Action.MANAGE_OWN_ACCOUNT):  # the provider has just said that it is theirs
                 sociallogin.connect(request, person)
             self._keep_address(person, claims)
-        keep_roles(person, claims, reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
+        try:
+            keep_roles(person, claims, reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
+        except MunimentError as error:  # with roles that the company took away nobody comes in
+            _log.warning("the roles of a company account could not be updated: %s", error.message)
+            refused = render(request, "people/roles_refused.html", {"problem": error_text(error)}, status=403)
+            raise ImmediateHttpResponse(refused) from None
         if os.environ.get("MUNIMENT_OIDC_MFA") == "yes" and strong(claims):
             request.session[SECOND_FACTOR] = person.pk
 
@@ -59,9 +68,12 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         from muniment.server.people.company_acts import LinkCompanyAddress
         from muniment.server.requests.execution import perform_system_act
 
-        with suppress(RefusedError):
-            values = {"person": person.slug, "address": str(claims["email"])}
-            perform_system_act(SystemActor.COMPANY_SIGN_IN, LinkCompanyAddress, values)
+        values = {"person": person.slug, "address": str(claims["email"])}
+        try:
+            with transaction.atomic():
+                perform_system_act(SystemActor.COMPANY_SIGN_IN, LinkCompanyAddress, values)
+        except MunimentError as error:  # they are signed in all the same: the account is theirs without it
+            _log.warning("the address of a company account was not linked: %s", error.message)
 
     @staticmethod
     def _known(claims: dict[str, Any]) -> Person | None:
