@@ -13,18 +13,25 @@ from muniment.store.erasure import mentioning
 from muniment.store.store import Store
 
 
-def erase(store: Store, person: Person, reason: str, now: str) -> tuple[int, int]:
+def erase(store: Store, person: Person, reason: str, now: str, kept: frozenset[str] = frozenset()) -> tuple[int, int]:
     """Erase the objects that name a person; how many, and the number of the record that says so.
+
+    `kept` are digests of objects that stay, such as policies in use: without them nothing could be evaluated.
 
     Raises StoreError or LedgerError. If it stops half-way, run it again: what is left still names the person.
     """
     with store.exclusive():
-        found = mentioning(read_objects(store), person)
+        found = find_objects(store, person, kept)
         erased = objects.ErasedObjects(found, reason, objects.salt())
         record = entries.ErasureRecord(time=now, object=canonical.digest_of(erased), object_count=len(found))
         (number,) = store.append([(record, (erased,))])
         store.erase(found, f"under the rule 'a person asked for it', record {number}, {now}")
     return len(found), number
+
+
+def find_objects(store: Store, person: Person, kept: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """The digests of the objects that name a person, but for those that are `kept`."""
+    return tuple(digest for digest in mentioning(read_objects(store), person) if digest not in kept)
 
 
 def read_objects(store: Store) -> Iterator[tuple[str, bytes]]:

@@ -380,6 +380,7 @@ class BranchUpdate(models.Model):
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by = _NOBODY
+    free_texts = ("title",)
 
     class Outcome(models.TextChoices):
         """What became of it."""

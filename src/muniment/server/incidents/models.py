@@ -21,7 +21,7 @@ class Incident(models.Model):
         (READ,), (READ, ADD, CHANGE, DROP), web_changes=("owner_id", "closed_at", "resolution", "cause", "closed_by_id")
     )
     written_by = frozenset({Action.HANDLE_INCIDENT})
-    free_texts = ("summary", "cause", "involved_people")
+    free_texts = ("summary", "cause", "involved_people", "link")
 
     kind = models.CharField(max_length=32)  # of KINDS
     product = models.ForeignKey("products.Product", models.PROTECT, null=True, related_name="incidents")

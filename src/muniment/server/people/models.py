@@ -259,6 +259,21 @@ class ForgeMachine(models.Model):
         return f"{self.forge}/{self.login}"
 
 
+class PendingErasure(models.Model):
+    """An erasure under way: what the person was known by, which their own row does not say any more.
+
+    `transaction` is the one that made them nameless: whatever began later cannot write their name any more.
+    """
+
+    privileges = Privileges((), (READ, ADD, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    person = models.OneToOneField(Person, models.PROTECT, related_name="pending_erasure")
+    known_as = models.JSONField()
+    transaction = models.BigIntegerField()
+    began_at = models.DateTimeField(default=timezone.now)
+
+
 class AccountVerification(models.Model):
     """Something that somebody says is theirs, until they have proven it. One at a time, for an hour.
 
@@ -288,7 +303,7 @@ class Message(models.Model):
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP), operator=(ADD,))
     written_by = frozenset(Action)
-    free_texts = ("text",)
+    free_texts = ("text", "link")
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="messages")
     text = models.TextField()

@@ -14,6 +14,7 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label
 from muniment.server.people.act_fields import PersonId, label_of
+from muniment.server.people.erasing import refuse_named_in_policy
 from muniment.server.people.models import Person
 from muniment.server.people.person_acts import refuse_erased
 from muniment.server.people.privacy import end_requests_naming, kept_of, known_as, words_naming
@@ -128,6 +129,7 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
             raise RefusedError("legal-hold", sentence, _("Lift the legal hold first."))
         if person.erased_at is not None:
             raise RefusedError("person-erased", _("It was erased already."), _("Nothing is left to do."))
+        refuse_named_in_policy(person)
 
     def execute(self, context: ActContext) -> None:
         """Have the worker erase it: first outside the ledger, while the tables still say what to look for.

@@ -19,7 +19,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.facts.people import Person as KnownPerson
-from muniment.server import moments
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import (
     BypassReview,
@@ -38,7 +37,6 @@ from muniment.server.people.people_facts import people_of
 from muniment.server.requests.models import IdempotentResponse, Request
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.store.erasure import mentioning
-from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import read_objects
 
 REASON = "a person asked for it"  # of an erasure
@@ -209,17 +207,12 @@ def kept_of(person: Person) -> dict[str, Any]:
     }
 
 
-def erase_beside(person: Person) -> int:
-    """Erase the objects that speak of a person; how many. For the worker. Stopped half-way, it is run again."""
-    return erase_objects(store(), known_as(person), REASON, moments.now())[0]
-
-
-def erase_texts(person: Person) -> int:
+def erase_texts(known: KnownPerson) -> int:
     """Erase their name, id, addresses and accounts wherever people wrote them freely; in how many rows. For the worker.
 
     What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know: docs/privacy.md.
     """
-    words = words_naming(known_as(person))
+    words = words_naming(known)
     end_requests_naming(words, Request.objects.all())  # those that came since the erasure was approved
     return sum(_erase_texts(model, words) for model in apps.get_models() if hasattr(model, "free_texts"))
 
@@ -251,7 +244,7 @@ def _texts_in(value: object) -> Iterator[str]:
 def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
     found = 0
     for row in model.objects.only("pk", *model.free_texts).iterator():
-        texts = {name: _without(words, getattr(row, name)) for name in model.free_texts}
+        texts = {name: erase_words(words, getattr(row, name)) for name in model.free_texts}
         changed = {name: text for name, text in texts.items() if text != getattr(row, name)}
         if changed:
             model.objects.filter(pk=row.pk).update(**changed)
@@ -259,9 +252,13 @@ def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
     return found
 
 
-def _without(words: re.Pattern[str], value: Any) -> Any:
-    """A text, or a list of texts, without them."""
-    return words.sub(NAMELESS, value) if isinstance(value, str) else [words.sub(NAMELESS, text) for text in value]
+def erase_words(words: re.Pattern[str], value: Any) -> Any:
+    """A text, or a JSON value, without them."""
+    if isinstance(value, str):
+        return words.sub(NAMELESS, value)
+    if isinstance(value, dict):
+        return {erase_words(words, name): erase_words(words, one) for name, one in value.items()}
+    return [erase_words(words, one) for one in value] if isinstance(value, list) else value
 
 
 def words_naming(known: KnownPerson) -> re.Pattern[str]:

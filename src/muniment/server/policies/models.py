@@ -21,7 +21,7 @@ class PolicyVersion(RecordedModel):
         (READ, ADD),
         worker_adds=("text", "digest", "note", "proposed_at", "source_commit"),
         operator=(ADD, CHANGE),
-        worker_changes=("note",),
+        worker_changes=("text", "note"),
     )
     free_texts = ("note",)
     written_by = frozenset({Action.DRAFT_POLICY, Action.APPLY_POLICY, Action.WEAKEN_POLICY})

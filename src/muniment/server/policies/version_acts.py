@@ -146,7 +146,10 @@ class ApplyPolicy(PolicyAct, frozen=True):
         return GuardedPolicy(store().policy())
 
     def normalised(self) -> Self:
-        """With the digests of now."""
+        """With the digests of now. Raises ParseError for a version from which a name was erased."""
+        if not self._is_whole():
+            sentence = _("The name of a person who was erased is no longer in this version.")
+            raise ParseError("version-erased", sentence, _("Draft the policy anew, without the name."), "version")
         current = PolicyVersion.objects.filter(in_force=True).first()
         replaced = current.digest if current is not None else ""
         return structs.replace(self, policy=self._row().digest, replaced=replaced)
@@ -196,6 +199,14 @@ class ApplyPolicy(PolicyAct, frozen=True):
 
     def _row(self) -> PolicyVersion:
         return PolicyVersion.objects.get(pk=self.version)
+
+    def _is_whole(self) -> bool:
+        """Whether the text is the one that was drafted."""
+        row = self._row()
+        try:
+            return policy_digest(row.text) == row.digest
+        except PolicyError:
+            return False
 
 
 class AdoptBuiltInPolicy(PolicyAct, frozen=True):

@@ -1,0 +1,234 @@
+"""Erases a person: first their own rows, then everything that names them, again and again until nothing more is found.
+
+Their row becomes nameless first, so that nothing that begins later can write their name. What had begun before may
+still write it: the search goes on until all of that has ended. The last step looks through everything once more.
+"""
+
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.errors import RefusedError
+from muniment.facts.people import Person as KnownPerson
+from muniment.server import moments
+from muniment.server.changes.models import Change, Decision
+from muniment.server.connections.models import CachedResponse, FirstPush, ForgeChange
+from muniment.server.connections.pushers import forget_pushers
+from muniment.server.installation import store
+from muniment.server.people.messages import holding, tell
+from muniment.server.people.models import (
+    Account,
+    AccountVerification,
+    ApiToken,
+    FormerHandle,
+    Invitation,
+    Message,
+    PendingErasure,
+    Person,
+    new_person_id,
+)
+from muniment.server.people.personal_traces import Trace, find_traces, strict_pattern
+from muniment.server.people.privacy import NAMELESS, REASON, erase_texts, erase_words, known_as, words_naming
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.products.models import RepositoryScan
+from muniment.server.records import row_checks
+from muniment.server.records.entering import recording_erasure
+from muniment.server.requests.models import IdempotentResponse
+from muniment.server.work import later
+from muniment.workflows.erase import erase as erase_objects
+from muniment.workflows.erase import find_objects
+
+_MOST_ROUNDS = 20
+_WAIT_SECONDS = 5  # for what had begun before the person became nameless
+_POLICY_SECONDS = 3600  # until a policy that came meanwhile, and names the person, is looked at again
+_FINISHED_JOBS = """
+    DELETE FROM procrastinate_jobs WHERE status IN ('succeeded', 'failed', 'cancelled', 'aborted')
+        AND (args::text ~* %s OR lock ~* %s)
+"""
+
+
+def erase_person(number: str, record: str) -> None:
+    """Erase somebody who left, unless a legal hold is placed. Stopped half-way, it is run again. For the worker.
+
+    Only what the act with that `record` approved: the row of the person says so, and its newest state is of that act.
+    Raises RowsDifferError for a task that no such act put into the queue.
+    """
+    pending = PendingErasure.objects.filter(person=number).first()
+    if pending is None:
+        person = Person.objects.filter(pk=number, active=False, legal_hold="", erased_at=None).first()
+        if person is None:
+            return
+        row_checks.require_written_by(person, record, Action.ERASE_PERSONAL_DATA)
+        if find_policies_naming(known_as(person)):
+            later("erase-person", _POLICY_SECONDS, person=number, record=record)
+            return
+        pending = begin_erasure(person)
+    known = msgspec.convert(pending.known_as, KnownPerson)
+    for _round in range(_MOST_ROUNDS):
+        over = _is_all_older_over(pending)  # before the search: what ends during it may have written after it passed
+        if not _erase_everything(known) and over:
+            finish_erasure(pending, find_traces(known, Path(settings.HOME)))
+            return
+        if not over:
+            break
+    later("erase-person", _WAIT_SECONDS, person=number, record=record)
+
+
+def begin_erasure(person: Person) -> PendingErasure:
+    """Delete the rows of a person and make theirs nameless; what they were known by, until the erasure is finished."""
+    known = known_as(person)
+    with transaction.atomic(), recording_erasure(REASON):
+        _erase_rows(person)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+            (number,) = cursor.fetchone() or (0,)
+        return PendingErasure.objects.create(person=person, known_as=msgspec.to_builtins(known), transaction=number)
+
+
+def finish_erasure(pending: PendingErasure, traces: tuple[Trace, ...]) -> None:
+    """Forget what the person was known by, and tell the officers what is left, and why."""
+    with transaction.atomic():
+        Person.objects.filter(pk=pending.person_id).update(erased_at=timezone.now())
+        pending.delete()
+        handle = Person.objects.get(pk=pending.person_id).slug
+        text = f"The personal data of {handle} was erased. {describe_traces(traces)}"
+        tell(holding([Role.DPO], None), text, f"/people/{handle}")
+
+
+def describe_traces(traces: tuple[Trace, ...]) -> str:
+    """What is left, and why, in sentences."""
+    if not traces:
+        return "Nothing that was searched names this person any more."
+    lines = (f"{one.place} ({one.rows}): {one.reason or 'left behind, which is a defect'}" for one in traces)
+    return f"What still names this person: {'; '.join(lines)}."
+
+
+def refuse_named_in_policy(person: Person) -> None:
+    """Raise RefusedError where a policy in use names a person: it cannot be erased, so it is changed first."""
+    found = find_policies_naming(known_as(person))
+    if found:
+        raise RefusedError(
+            "policy-names-person",
+            _("A policy in use names %(name)s: %(lines)s") % {"name": person.name, "lines": "; ".join(found)},
+            _("Have the security officers apply a policy without the name, then request the erasure again."),
+        )
+
+
+def find_policies_naming(known: KnownPerson) -> tuple[str, ...]:
+    """The lines of the policy in force that name a person, and the other policies by which something was evaluated."""
+    pattern = strict_pattern(known)
+    current = PolicyVersion.objects.filter(in_force=True).first()
+    lines = current.text.splitlines() if current is not None else []
+    found = [f"line {number}: {line.strip()}" for number, line in enumerate(lines, 1) if pattern.search(line)]
+    in_use = read_policies_in_use() - {current.digest if current is not None else ""}
+    texts = {digest: store().get_all([digest]).get(digest, b"") for digest in sorted(in_use)}
+    return (*found, *(f"policy {digest}" for digest, data in texts.items() if pattern.search(data.decode())))
+
+
+def read_policies_in_use() -> frozenset[str]:
+    """The digests of policies without whose objects something could not be evaluated, or not be explained."""
+    policy = store().policy()
+    current = {policy.policy.digest} if policy is not None else set()
+    scanned = RepositoryScan.objects.exclude(policy_digest="").values_list("policy_digest", flat=True)
+    decided = Decision.objects.filter(latest_of__state=Change.State.OPEN).values_list("policy_digest", flat=True)
+    return frozenset({*current, *scanned, *decided})
+
+
+def _erase_rows(person: Person) -> None:
+    """Delete the rows of a person, and make theirs nameless."""
+    Account.objects.filter(person=person).delete()
+    FormerHandle.objects.filter(person=person).delete()
+    AccountVerification.objects.filter(person=person).delete()
+    EmailAddress.objects.filter(user=person).delete()
+    SocialAccount.objects.filter(user=person).delete()
+    Authenticator.objects.filter(user=person).delete()
+    Message.objects.filter(person=person).delete()
+    ApiToken.objects.filter(person=person).delete()
+    Invitation.objects.filter(person=person).delete()
+    nobody = {"slug": f"erased-{new_person_id()}", "name": NAMELESS, "email": None, "password": make_password(None)}
+    Person.objects.filter(pk=person.pk).update(**nobody)
+
+
+def _is_all_older_over(pending: PendingErasure) -> bool:
+    """Whether every transaction has ended that began before the person became nameless."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > %s", [pending.transaction])
+        return bool(cursor.fetchone()[0])
+
+
+def _erase_everything(known: KnownPerson) -> int:
+    """Erase every object and text that names a person; in how many places."""
+    kept = read_policies_in_use()
+    found = len(find_objects(store(), known, kept))
+    if found:
+        erase_objects(store(), known, REASON, moments.now(), kept)
+    words = words_naming(known)
+    found += _erase_old_policies(words)
+    return found + erase_texts(known) + _erase_ended_changes(words) + _delete_copies(known, words)
+
+
+def _erase_old_policies(words: re.Pattern[str]) -> int:
+    """Erase names from the versions of the policy that are not in force; from how many. They cannot be applied then."""
+    rows = list(PolicyVersion.objects.filter(in_force=False, text__iregex=words.pattern))
+    if rows:
+        with transaction.atomic(), recording_erasure(REASON):
+            for row in rows:
+                PolicyVersion.objects.filter(pk=row.pk).update(text=erase_words(words, row.text))
+    return len(rows)
+
+
+def _erase_ended_changes(words: re.Pattern[str]) -> int:
+    """Erase the titles and branches of changes that have ended, and our comments on them; of how many."""
+    ended = Change.objects.exclude(state=Change.State.OPEN)
+    found = 0
+    for change in ended.filter(Q(title__iregex=words.pattern) | Q(name__iregex=words.pattern)):
+        name = erase_words(words, change.name)
+        if name != change.name:
+            change.name = f"{name} {change.pk}"[-300:]  # a name is used once
+        change.title = erase_words(words, change.title)
+        change.save(update_fields=["name", "title"])
+        found += 1
+    for comment in ForgeChange.objects.filter(change__in=ended, comment__iregex=words.pattern):
+        ForgeChange.objects.filter(pk=comment.pk).update(comment=erase_words(words, comment.comment))
+        found += 1
+    return found
+
+
+def _delete_copies(known: KnownPerson, words: re.Pattern[str]) -> int:
+    """Delete copies that name a person and that are made anew where they are needed: sessions, answers, jobs."""
+    pattern = words.pattern
+    sessions = [row.pk for row in Session.objects.iterator() if _is_theirs(row.get_decoded(), known, words)]
+    found = Session.objects.filter(pk__in=sessions).delete()[0]
+    found += IdempotentResponse.objects.filter(body__iregex=pattern).delete()[0]
+    answers = [row.pk for row in CachedResponse.objects.iterator() if words.search(_unpacked(row.body))]
+    found += CachedResponse.objects.filter(pk__in=answers).delete()[0]
+    logins = [account.partition("/")[2] for account in known.accounts]
+    found += forget_pushers(FirstPush.objects.filter(login__in=logins))
+    with connection.cursor() as cursor:
+        cursor.execute(_FINISHED_JOBS, [pattern, pattern])
+        return found + int(cursor.rowcount)
+
+
+def _is_theirs(session: dict[str, Any], known: KnownPerson, words: re.Pattern[str]) -> bool:
+    """Whether a session is of a person, or names them."""
+    return session.get(SESSION_KEY) == known.id or words.search(str(session)) is not None
+
+
+def _unpacked(body: bytes | memoryview) -> str:
+    return zlib.decompress(bytes(body)).decode("utf-8", "replace")

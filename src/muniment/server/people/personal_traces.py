@@ -1,0 +1,177 @@
+"""Searches everything for what names a person: every column of the database, and the files of the home.
+
+The columns come from the catalogue of PostgreSQL, so that no table is forgotten. An erasure ends with this search: it
+proves that nothing is left but what has to stay, and says why that is.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from django.db import connection
+from psycopg import sql
+
+from muniment.facts.people import Person as KnownPerson
+
+_NEVER_TEXT = ("N", "D", "T", "B", "V")  # categories of types: numbers, moments, spans, yes or no, bits
+_COLUMNS = """
+    SELECT class.relname, attribute.attname, type.typname,
+        has_column_privilege(class.oid, attribute.attnum, 'SELECT')
+    FROM pg_attribute AS attribute JOIN pg_class AS class ON class.oid = attribute.attrelid
+        JOIN pg_namespace AS namespace ON namespace.oid = class.relnamespace
+        JOIN pg_type AS type ON type.oid = attribute.atttypid
+    WHERE namespace.nspname = current_schema() AND class.relkind IN ('r', 'p', 'm')
+        AND attribute.attnum > 0 AND NOT attribute.attisdropped AND type.typcategory <> ALL (%s)
+    ORDER BY class.relname, attribute.attnum
+"""
+_ESCAPES = r"\\[nrtbf]"  # a line of a JSON text: the n of its escape is no letter of a word
+_ZLIB = 0x78  # the first byte of what is compressed
+_LARGEST_FILE = 64 << 20
+
+# Why a trace stays where it is. What is in no line of these is left behind by mistake.
+_STAYING = {
+    "records_document.data": "the policy in force or a setting: change it first",
+    "policies_policyversion.text": "the policy in force: change it first",
+    "products_product.slug": "the id of a product, which people chose",
+    "products_product.name": "the name of a product, which people chose",
+    "products_product.sensitive_patterns": "paths of the repository as it is",
+    "products_repository.name": "the name of a repository, which people chose",
+    "products_repository.path": "the place of a repository as it is",
+    "products_environment.name": "the name of an environment, which people chose",
+    "people_machine.slug": "the id of a machine",
+    "people_account.value": "the account of another person or of a machine",
+    "people_person.name": "another person of the same name",
+    "people_person.slug": "the handle of another person",
+    "people_rolegrant.company_group": "the name of a group of the company",
+    "policies_policysource.path": "the place of a policy in the repository as it is",
+    "policies_policysource.branch": "a branch as it is called in the repository",
+    "policies_policyexception.branch": "a branch as it is called in the repository",
+    "changes_change.name": "an open change, by its branch in the repository: it goes when the change ends",
+    "changes_change.title": "an open change as it is called in the repository: it goes when the change ends",
+    "changes_change.target": "a branch as it is called in the repository",
+    "connections_connection.account": "the account with which we read the forge",
+    "connections_connection.forge_details": "what the forge says of itself",
+    "connections_visiblerepository.path": "the place of a repository at its forge",
+    "connections_visiblerepository.clone_url": "the place of a repository at its forge",
+    "connections_visiblerepository.url": "the place of a repository at its forge",
+    "connections_repositorylink.path": "the place of a repository at its forge",
+    "connections_repositorylink.clone_url": "the place of a repository at its forge",
+    "connections_repositorylink.url": "the place of a repository at its forge",
+    "connections_forgechange.url": "the place of a change at its forge",
+    "connections_protectedbranch.ref": "a branch as it is called in the repository",
+    "connections_branchupdate.ref": "a branch as it is called in the repository",
+    "connections_takenhead.ref": "a branch as it is called in the repository",
+    "deployments_pipelineidentity.subject": "what the identity of a pipeline says",
+    "deployments_deployment.identity": "what a pipeline proved when it deployed",
+    "deployments_deployment.provenance": "what a builder signed: altered, it would prove nothing",
+    "deployments_deploymentpermission.vsa": "what was signed: altered, it would prove nothing",
+    "socialaccount_socialtoken.token": "nothing is ever stored there",
+    "socialaccount_socialtoken.token_secret": "nothing is ever stored there",
+    "socialaccount_socialapp.*": "the settings of the company sign-in",
+}
+_UNREAD_FOLDERS = ("postgres", "mirrors", "openbao", "vault")  # the database itself, git's history, what is encrypted
+
+
+class Column(NamedTuple):
+    """One column that may hold a text."""
+
+    table: str
+    name: str
+    type: str
+    readable: bool
+
+    @property
+    def place(self) -> str:
+        """The column as people write it."""
+        return f"{self.table}.{self.name}"
+
+
+class Trace(NamedTuple):
+    """A place where a person is still named, in how many rows or files, and why that stays ("" by mistake)."""
+
+    place: str
+    rows: int
+    reason: str
+
+
+def strict_pattern(known: KnownPerson) -> re.Pattern[str]:
+    """A pattern of what can be nobody else: addresses, keys, accounts, and a name of several words."""
+    names = [known.name] if len(known.name.split()) > 1 else []
+    return _pattern([*names, *known.emails, *known.keys, *known.accounts])
+
+
+def _pattern(texts: Iterable[str]) -> re.Pattern[str]:
+    longest = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
+    words = "|".join(r"\s+".join(map(re.escape, text.split())) for text in longest)
+    return re.compile(rf"(?<![\w@.-])(?:{words})(?![\w@-])" if words else r"(?!)", re.IGNORECASE)
+
+
+def find_traces(known: KnownPerson, home: Path) -> tuple[Trace, ...]:
+    """Every place that still names a person whose rows and objects were erased. It reads everything: for the worker."""
+    pattern = strict_pattern(known)
+    if pattern.pattern == r"(?!)":
+        return ()
+    found = [*_search_database(pattern), *_search_files(pattern, home)]
+    return tuple(sorted(found))
+
+
+def read_columns() -> tuple[Column, ...]:
+    """Every column of the database that may hold a text."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COLUMNS, [list(_NEVER_TEXT)])
+        return tuple(Column(*row) for row in cursor.fetchall())
+
+
+def _search_database(pattern: re.Pattern[str]) -> Iterator[Trace]:
+    for column in read_columns():
+        reason = _STAYING.get(column.place, _STAYING.get(f"{column.table}.*", ""))
+        if not column.readable:
+            if not reason:
+                yield Trace(column.place, 0, "")
+            continue
+        count = _count_bytes(column, pattern) if column.type == "bytea" else _count_texts(column, pattern)
+        if count:
+            yield Trace(column.place, count, reason)
+
+
+def _count_texts(column: Column, pattern: re.Pattern[str]) -> int:
+    statement = sql.SQL("SELECT count(*) FROM {} WHERE regexp_replace({}::text, %s, ' ', 'g') ~* %s")
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(*_names(column)), [_ESCAPES, pattern.pattern])
+        return int(cursor.fetchone()[0])
+
+
+def _count_bytes(column: Column, pattern: re.Pattern[str]) -> int:
+    """In how many rows bytes hold it, as they are or compressed."""
+    table, name = _names(column)
+    statement = sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL").format(name, table, name)
+    count, escapes = 0, re.compile(_ESCAPES)
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement)
+        for (data,) in cursor:
+            raw = bytes(data)
+            if raw[:1] == bytes([_ZLIB]):
+                with suppress(zlib.error):  # it may only begin like it
+                    raw = zlib.decompress(raw)
+            text = raw.decode("utf-8", "replace")
+            count += pattern.search(escapes.sub(" ", text)) is not None
+    return count
+
+
+def _names(column: Column) -> tuple[sql.Identifier, sql.Identifier]:
+    return sql.Identifier(column.table), sql.Identifier(column.name)
+
+
+def _search_files(pattern: re.Pattern[str], home: Path) -> Iterator[Trace]:
+    for path in sorted(home.rglob("*")):
+        place = path.relative_to(home)
+        if place.parts[0] in _UNREAD_FOLDERS or not path.is_file() or path.is_symlink():
+            continue
+        try:
+            if path.stat().st_size <= _LARGEST_FILE and pattern.search(path.read_text("utf-8", "replace")):
+                yield Trace(f"file {place}", 1, "")
+        except OSError:
+            continue  # it is gone by now, or is no file of this account

@@ -1,0 +1,189 @@
+"""An erasure leaves nothing behind: it goes on until nothing is found, and looks through everything in the end."""
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from muniment.access.roles import Role
+from muniment.facts import canonical
+from muniment.facts.people import Person as KnownPerson
+from muniment.server.changes.models import Change
+from muniment.server.connections.models import CachedResponse, Connection
+from muniment.server.installation import store
+from muniment.server.people import erasing, personal_traces
+from muniment.server.people.models import Account, Message, PendingErasure, Person
+from muniment.server.people.privacy import known_as
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.products.models import Repository
+from muniment.server.requests.models import Request
+from muniment.server.running.database_roles import WORKER
+from tests.server.test_privacy import run_erasure
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+
+NAME, ADDRESS, LOGIN = "Zora Quist", "zora@work.test", "forge/zquist"
+
+
+@pytest.fixture
+def zora() -> Person:
+    """She left. Her name stands in every kind of place."""
+    found = person("zora", id="k3f7")
+    browser(person("amy", Role.ADMIN))
+    shop = product("shop", "/nowhere/shop")
+    browser(found)  # a session
+    with as_role("owner"):
+        Person.objects.filter(pk="k3f7").update(name=NAME, active=False)
+        for kind, value in (("email", ADDRESS), ("login", LOGIN)):
+            Account.objects.create(person=found, kind=kind, value=value, verification="vouched")
+        repository = Repository.objects.get(product=shop)
+        moment, place = timezone.now(), {"repository": repository, "target": "refs/heads/main", "head": "a" * 40}
+        for state, name in (("merged", "zquist/fix"), ("open", "zquist/more")):
+            Change.objects.create(**place, state=state, name=name, title=f"Undo what {NAME} did", updated_at=moment)
+        forge = Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
+        body = zlib.compress(json.dumps({"author": ADDRESS}).encode())
+        CachedResponse.objects.create(connection=forge, key="k", body=body, cached_at=moment)
+        Message.objects.create(person_id="amy", text=f"Ask {NAME}.", link="/people/zora")
+        policy = PolicyVersion.objects.get(in_force=True)
+        old = policy.text.replace("security@example.test", ADDRESS)
+        PolicyVersion.objects.create(text=old, digest="sha256:" + "0" * 64, note=f"By {NAME}")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args, status) "
+                "VALUES ('jobs', 'read-change', %s, %s, 'failed')",
+                [f"read-change:{ADDRESS}", json.dumps({"branch": "zquist/fix"})],
+            )
+    return Person.objects.get(pk="k3f7")
+
+
+def places() -> dict[str, int]:
+    """Every place that names her."""
+    known = KnownPerson("k3f7", NAME, (ADDRESS,), (), (LOGIN,), (), False, ())
+    with as_role("worker"):
+        return {one.place: one.rows for one in personal_traces.find_traces(known, Path(settings.HOME))}
+
+
+def test_an_erasure_leaves_nothing_but_what_has_to_stay_and_says_why(zora: Person) -> None:
+    store_with_name()
+    assert len(places()) > 5
+    approve_erasure(zora)
+    work(zora)
+    assert places() == {"changes_change.title": 1}
+    assert Change.objects.get(state="merged").title == "Undo what (erased) did"
+    assert "zquist" not in Change.objects.get(state="merged").name
+    assert all(row.get_decoded()[SESSION_KEY] != "k3f7" for row in Session.objects.all())
+    assert Session.objects.exists()
+    assert not ProcrastinateJob.objects.filter(task_name="read-change").exists()
+    with as_role("worker"):
+        assert not CachedResponse.objects.exists()
+    assert not is_pending()
+    assert Person.objects.get(pk="k3f7").erased_at is not None
+    told = Message.objects.get(person="dan", text__contains="was erased").text
+    assert "changes_change.title (1): an open change" in told
+
+
+def approve_erasure(zora: Person) -> None:
+    """Have the officer request it, and the administrator approve it."""
+    post(browser(person("dan", Role.DPO)), "/people/zora/erase", reason="She asked for it.")
+    waiting = Request.objects.get(state="waiting")
+    post(browser(Person.objects.get(slug="amy")), f"/requests/{waiting.pk}", answer="agree")
+
+
+def work(zora: Person) -> None:
+    """Have the worker erase her."""
+    with as_role("worker"):
+        run_erasure(zora)
+
+
+def is_pending() -> bool:
+    with as_role("worker"):
+        return PendingErasure.objects.exists()
+
+
+def store_with_name() -> str:
+    with as_role("worker"):
+        return store().put(json.dumps({"about": NAME}).encode())
+
+
+def test_an_object_that_was_being_written_meanwhile_is_erased_too(zora: Person) -> None:
+    approve_erasure(zora)
+    there = connection.settings_dict
+    address = {"host": there["HOST"], "port": there["PORT"], "dbname": there["NAME"]}
+    with psycopg.connect(**address, user=WORKER) as other:
+        other.execute("SELECT pg_current_xact_id()")
+        work(zora)
+        assert is_pending()
+        data = json.dumps({"about": NAME}).encode()
+        row = [canonical.digest(data), zlib.compress(data)]
+        other.execute("INSERT INTO records_storedobject VALUES (%s, %s)", row)
+        other.commit()
+    work(zora)
+    assert places() == {"changes_change.title": 1}
+    assert not is_pending()
+
+
+def test_a_policy_in_use_that_names_a_person_is_changed_first(zora: Person) -> None:
+    dan = browser(person("dan", Role.DPO))
+    with as_role("owner"):
+        current = PolicyVersion.objects.get(in_force=True)
+        PolicyVersion.objects.filter(pk=current.pk).update(text=f"# Ask {NAME}\n{current.text}")
+    page = post(dan, "/people/zora/erase", reason="She asked for it.")
+    assert "line 1: # Ask Zora Quist" in page
+    assert not Request.objects.exists()
+    with as_role("owner"):
+        PolicyVersion.objects.filter(pk=current.pk).update(text=current.text)
+    approve_erasure(zora)
+    with as_role("owner"):
+        PolicyVersion.objects.filter(pk=current.pk).update(text=f"# Ask {NAME}\n{current.text}")
+    work(zora)
+    assert not is_pending()
+    assert Person.objects.get(pk="k3f7").erased_at is None
+    with as_role("owner"):
+        PolicyVersion.objects.filter(pk=current.pk).update(text=current.text)
+    work(zora)
+    assert Person.objects.get(pk="k3f7").erased_at is not None
+
+
+def test_every_column_of_text_and_bytes_is_searched() -> None:
+    """The catalogue of PostgreSQL says which there are."""
+    with as_role("worker"):
+        searched = {column.place for column in personal_traces.read_columns()}
+    texts = ("CharField", "TextField", "JSONField", "BinaryField", "EmailField")
+    ours: dict[str, Any] = {
+        f"{model._meta.db_table}.{field.column}": field
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if model._meta.managed and field.get_internal_type() in texts
+    }
+    assert set(ours) <= searched
+    assert {"procrastinate_jobs.args", "procrastinate_jobs.lock", "django_session.session_data"} <= searched
+
+
+def test_a_version_from_which_a_name_was_erased_cannot_be_applied(zora: Person) -> None:
+    sam = browser(person("sam", Role.SECURITY))
+    approve_erasure(zora)
+    work(zora)
+    row = PolicyVersion.objects.get(in_force=False)
+    assert ADDRESS not in row.text
+    assert "no longer in this version" in post(sam, f"/policy/versions/{row.pk}/apply", act="apply-policy")
+    assert not PolicyVersion.objects.get(pk=row.pk).in_force
+
+
+def test_what_is_left_is_told_with_its_reason() -> None:
+    assert "Nothing" in erasing.describe_traces(())
+    left = (personal_traces.Trace("a.b", 2, "it is so"), personal_traces.Trace("c.d", 1, ""))
+    assert erasing.describe_traces(left) == (
+        "What still names this person: a.b (2): it is so; c.d (1): left behind, which is a defect."
+    )
+    assert known_as(person("eve")).name == "Eve"
