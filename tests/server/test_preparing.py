@@ -13,8 +13,8 @@ import pytest
 from django.db import connection
 
 from muniment.errors import DatabaseError
-from muniment.server.running import database, preparing, schema
-from muniment.server.running.database_roles import OWNER, PROCESSES
+from muniment.server.running import database, logins, preparing, schema
+from muniment.server.running.database_roles import OWNER
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from tests.support.repos import Repo
@@ -72,11 +72,10 @@ def test_several_that_prepare_a_new_database_at_once_make_everything_once(tmp_pa
     repo = Repo(tmp_path / "shop")
     repo.commit({"app.py": "x = 1\n"})
     with Embedded(tmp_path / "database" / "postgres") as server:
-        with psycopg.connect(server.url("muniment_super"), autocommit=True) as superuser:
-            superuser.execute(f"GRANT {', '.join(PROCESSES)} TO {OWNER}".encode())
         homes = [tmp_path / f"home{number}" for number in range(3)]
         for home in homes:
             make_folder(home)
+            (home / logins.FOLDER).symlink_to(tmp_path / "database" / logins.FOLDER)  # the passwords are the same
         environment = {**clean(), "DATABASE_URL": server.url(OWNER)}
         processes = [
             subprocess.Popen(

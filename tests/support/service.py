@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -23,6 +25,7 @@ from muniment.server.records.recorded_rows import note_rows, recorded_models
 from muniment.server.records.sequencer import give_places
 from muniment.server.requests.models import Bootstrap
 from muniment.server.running.database_roles import NAMES, OPERATOR, OWNER
+from muniment.server.running.logins import password_file
 
 _COMPARING = {
     name: getattr(row_checks, name) for name in ("find_row_problems", "find_instance_problems", "read_recorded")
@@ -38,13 +41,17 @@ def as_role(name: str) -> Iterator[None]:
     if before == NAMES[name]:  # it may be within a transaction
         yield
         return
-    connection.close()
-    connection.settings_dict["USER"] = NAMES[name]
+    _connect_as(NAMES[name])
     try:
         yield
     finally:
-        connection.close()
-        connection.settings_dict["USER"] = before
+        _connect_as(before)
+
+
+def _connect_as(role: str) -> None:
+    connection.close()
+    connection.settings_dict["USER"] = role
+    connection.settings_dict["OPTIONS"]["passfile"] = str(password_file(Path(settings.HOME), role))
 
 
 def empty() -> None:

@@ -81,6 +81,8 @@ def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.se
     os.environ["MUNIMENT_ROLE"] = role
     os.environ["MUNIMENT_URL"] = url
     os.environ["DJANGO_SETTINGS_MODULE"] = settings
+    if role != "owner":  # they would go before the login's own
+        os.environ.pop("PGPASSWORD", None)
     import django
 
     django.setup()
@@ -106,12 +108,15 @@ class Prepared:
         from django.db import connections
 
         from muniment.cli import vaulting
+        from muniment.server.running.database import URL_VARIABLE, without_credentials
         from muniment.server.running.preparing import check, first_link
         from muniment.server.running.processes import Tree, environment, on_end
 
         link = first_link()
         connections.close_all()
         common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
+        if URL_VARIABLE in common:
+            common[URL_VARIABLE] = without_credentials(common[URL_VARIABLE])  # the owner's password stays here
         with Tree(common) as tree:
             on_end(tree.end)
             tree.start("web", [("--home", str(self._folder)), ("--port", str(port))], {})
@@ -170,7 +175,7 @@ def _tending(server: "Embedded") -> Callable[[], None]:
 
 
 @contextmanager
-def prepared(folder: Path, url: str) -> Iterator[Prepared]:
+def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator[Prepared]:
     """The home made ready: its folder, its database, its schema. Raises StoreError or DatabaseError."""
     from muniment.server.running import database
     from muniment.server.running.folder import make_folder
@@ -183,7 +188,7 @@ def prepared(folder: Path, url: str) -> Iterator[Prepared]:
         begin(folder, "owner", url)
         from muniment.server.running import preparing
 
-        preparing.migrate()
+        preparing.migrate(new_passwords=new_passwords)
         preparing.become("operator")  # nothing else is done as the owner of the schema
         preparing.first_policy()
         yield Prepared(folder, url, tend)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 @serving.log
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
 @click.option("--once", is_flag=True, help="Judge the repositories, print what came of it, and stop.")
-def command(repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool) -> int:
+@click.option("--new-passwords", is_flag=True, help="Give the logins at DATABASE_URL new passwords, for all machines.")
+def command(
+    repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool, new_passwords: bool
+) -> int:
     """Start the service: database, vault, web, sequencer and worker, for the repositories named (default: this one).
 
     It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
@@ -42,7 +45,7 @@ def command(repositories: tuple[str, ...], home: str, log: str, port: int | None
         if not once:
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
             sys.stdout.flush()
-        prepared = stack.enter_context(serving.prepared(folder, url))
+        prepared = stack.enter_context(serving.prepared(folder, url, new_passwords=new_passwords))
         for path in repositories or _here():
             prepared.register(path)
         if once:

@@ -27,7 +27,7 @@ _LONGEST_NAME = 200
 _LONGEST_PATH = 1000
 _DATABASE_OPTIONS = frozenset(  # of libpq, as far as an operator needs them
     {
-        *("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode", "channel_binding"),
+        *("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode", "channel_binding", "passfile"),
         *("ssl_min_protocol_version", "connect_timeout", "application_name", "options", "target_session_attrs"),
         *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
     }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.apps import apps
 from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.server.guarding import row_security
@@ -99,6 +100,46 @@ def rights_by_table() -> dict[str, Privileges]:
         if own is not None and model._meta.managed:
             rights[model._meta.db_table] = own
     return rights
+
+
+def find_deviations(cursor: CursorWrapper) -> list[str]:
+    """Whatever the database permits a process beyond its table's rights, or denies it of them, each in a sentence."""
+    cursor.execute(_GRANTS, [list(PROCESSES)])
+    granted = {(role or "everybody", right, table, column) for role, right, table, column in cursor.fetchall()}
+    wanted = {
+        (role, right, table, column)
+        for table, own in rights_by_table().items()
+        for role in PROCESSES
+        for right, columns in own.rights_of(role).items()
+        for column in columns or ("",)
+    }
+    found = [f"{role} may {right} {table} {column}".strip() for role, right, table, column in sorted(granted - wanted)]
+    tables = {table for _, _, table, _ in granted}
+    missing = sorted(one for one in wanted - granted if one[2] in tables)
+    found += [f"{role} may not {right} {table} {column}".strip() for role, right, table, column in missing]
+    cursor.execute(_ATTRIBUTES, [list(PROCESSES)])
+    found += [f"{role} is more than a login, or a member of another role" for (role,) in cursor.fetchall()]
+    if any(True for _ in row_security.find_missing(cursor, frozenset(tables))):
+        found.append("what is checked of each record is not up to date")
+    return found
+
+
+_GRANTS = """
+    SELECT r.rolname, a.privilege_type, c.relname, '' FROM pg_class c
+        CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+            AND (a.grantee = 0 OR r.rolname = ANY(%s))
+    UNION ALL
+    SELECT r.rolname, a.privilege_type, c.relname, t.attname FROM pg_class c
+        JOIN pg_attribute t ON t.attrelid = c.oid
+        CROSS JOIN aclexplode(t.attacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+        WHERE c.relnamespace = 'public'::regnamespace AND (a.grantee = 0 OR r.rolname LIKE 'muniment\\_%%')
+"""
+_ATTRIBUTES = """
+    SELECT rolname FROM pg_roles r WHERE rolname = ANY(%s) AND (
+        rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication
+        OR EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid))
+"""
 
 
 def _statements(tables: frozenset[str]) -> Iterator[sql.Composed]:

@@ -16,14 +16,11 @@ _RECORDS, _POSITIONS = "records_record", "records_recordposition"
 _FUNCTION, _TRIGGER = "muniment_add_position", "add_position"
 _READ_ALL = "read_all"
 
-_CREATE_FUNCTION = """
-    CREATE OR REPLACE FUNCTION muniment_add_position() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    BEGIN
-        INSERT INTO public.records_recordposition (record_id) VALUES (NEW.id);
-        RETURN NULL;
-    END $$
-"""  # as its owner: nobody else may add a position, and no record can be without the row
+_BODY = " BEGIN INSERT INTO public.records_recordposition (record_id) VALUES (NEW.id); RETURN NULL; END "
+_CREATE_FUNCTION = (
+    "CREATE OR REPLACE FUNCTION muniment_add_position() RETURNS trigger LANGUAGE plpgsql "
+    f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $${_BODY}$$"
+)  # as its owner: nobody else may add a position, and no record can be without the row
 
 
 def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.Composable]:
@@ -40,8 +37,10 @@ def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.
     cursor.execute("SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [_RECORDS])
     if cursor.fetchone() != (True,):
         yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(sql.Identifier(_RECORDS))
-    yield sql.SQL(_CREATE_FUNCTION)
-    yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(sql.Identifier(_FUNCTION))
+    cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s AND prosecdef", [_FUNCTION])
+    if cursor.fetchone() != (_BODY,):
+        yield sql.SQL(_CREATE_FUNCTION)
+        yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(sql.Identifier(_FUNCTION))
     cursor.execute("SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", [_TRIGGER, _RECORDS])
     if cursor.fetchone() is None:
         yield sql.SQL("CREATE TRIGGER {} AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION {}()").format(

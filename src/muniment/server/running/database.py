@@ -1,19 +1,21 @@
-"""Which database, and as whom: the schema belongs to one role; the web and the worker are two that own nothing."""
+"""Which database, and as whom: one role owns the schema, and each process has a login of its own that owns nothing."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from muniment.errors import DatabaseError
 from muniment.server.running.database_roles import NAMES, OWNER
 from muniment.server.running.embedded import Embedded
+from muniment.server.running.logins import password_file
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
 
 _VARIABLES = {"NAME": "PGDATABASE", "HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD"}
 _SECURED = {  # by libpq's names of both
+    "passfile": "PGPASSFILE",
     **{name: f"PG{name.upper()}" for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "gssencmode")},
     "channel_binding": "PGCHANNELBINDING",
     "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
@@ -33,8 +35,8 @@ def role(environment: Mapping[str, str]) -> str:
 def settings(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     """Django's settings for it. Raises DatabaseError for an address that is none.
 
-    On a server of the company's own, `DATABASE_URL` names whoever owns the schema; web and worker connect as the same
-    and at once become their own roles, which that one was made a member of.
+    On a server of the company's own, `DATABASE_URL` names the owner of the schema, or no user at all. Every process
+    connects by its own login, whose password lies in the home: it never has the owner's.
     """
     own = environment.get(URL_VARIABLE)
     me = role(environment)
@@ -42,7 +44,8 @@ def settings(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     options = found["OPTIONS"]
     words = [options.get("options", ""), f"-c client_connection_check_interval={_CHECK_SECONDS}s"]
     if own and me != OWNER:
-        words.append(f"-c role={me}")
+        found |= {"USER": me, "PASSWORD": ""}
+        options["passfile"] = str(password_file(home.absolute(), me))
     options["options"] = " ".join(words).strip()
     options.setdefault("connect_timeout", "5")
     return found
@@ -61,6 +64,14 @@ def variables(settings: Mapping[str, Any]) -> dict[str, str]:
 def _of_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """How the connection is secured: a copy is not sent in the clear where the service would not connect so."""
     return {_SECURED[name]: value for name, value in options.items() if name in _SECURED}
+
+
+def without_credentials(url: str) -> str:
+    """An address without user and password: for processes that have a login of their own."""
+    parts = urlsplit(url)
+    place = parts.netloc.rpartition("@")[2]
+    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name not in ("user", "password")])
+    return urlunsplit(parts._replace(netloc=place, query=query))
 
 
 def embedded(home: Path) -> Embedded:

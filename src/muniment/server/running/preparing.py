@@ -32,7 +32,7 @@ from muniment.server.products.repository_acts import AddRepository
 from muniment.server.products.repository_folders import add_given_folder
 from muniment.server.records.models import LedgerHead
 from muniment.server.requests.execution import perform_system_act
-from muniment.server.running import database
+from muniment.server.running import database, logins
 from muniment.server.running.database import ROLE_VARIABLE, URL_VARIABLE
 from muniment.server.running.database_roles import PROCESSES
 from muniment.server.running.schema import prepare_alone, refuse_foreign, require_current, wait_turn
@@ -79,13 +79,14 @@ def check() -> None:
         raise StoreError(f"the service cannot be served: {error}", "This is a defect: please report it.") from error
 
 
-def migrate() -> None:
-    """Bring the schema up to date, and give each role its rights. As the owner of the schema. Raises DatabaseError."""
+def migrate(*, new_passwords: bool = False) -> None:
+    """Bring the schema up to date, and give each role its login and its rights. As the owner. Raises DatabaseError."""
     reachable()
     with prepare_alone():
-        _make_roles()
         executor = MigrationExecutor(connection)
         refuse_foreign(executor)
+        if os.environ.get(URL_VARIABLE):  # the embedded server makes its logins at each start
+            _make_logins(renew=new_passwords)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
@@ -98,32 +99,42 @@ def _apply_rights() -> None:
         LedgerHead.objects.get_or_create(id=1)
 
 
-def _make_roles() -> None:
-    """Make the processes' roles that are missing: on a server of the company's own nobody else made them."""
+def _make_logins(*, renew: bool) -> None:
+    """Make the processes' logins that are missing, on a server of the company's own. Raises DatabaseError.
+
+    Their passwords are drawn once, since several machines may use them; `renew` draws them anew.
+    """
+    home = Path(settings.HOME)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(PROCESSES)])
-        missing = set(PROCESSES) - {row[0] for row in cursor.fetchall()}
+        cursor.execute("SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname = ANY(%s)", [list(PROCESSES)])
+        known: dict[str, bool] = dict(cursor.fetchall())
         try:
-            for role in sorted(missing):
-                _make_role(cursor, role)
-                cursor.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
+            for role in PROCESSES:
+                password = None if renew else logins.read_password(home, role)
+                if password is None and known.get(role) and not renew:
+                    raise DatabaseError(
+                        f"the login {role} is there already, and this home does not have its password",
+                        f"Copy {home / logins.FOLDER} from the machine that made it, or: muniment up --new-passwords",
+                    )
+                if password is None or not known.get(role):
+                    _make_login(cursor, role, password or logins.draw_password(), there=role in known)
         except Error as error:
             if not isinstance(error.__cause__, errors.InsufficientPrivilege):
                 raise
             raise DatabaseError(
-                "the database's user may not make roles",
-                f"As its superuser: {' '.join(f'CREATE ROLE {role};' for role in PROCESSES)} "
-                f"GRANT {', '.join(PROCESSES)} TO that user;",
+                "the database's user may not make the logins of the processes",
+                f"As its superuser: DROP ROLE IF EXISTS {', '.join(PROCESSES)}; ALTER ROLE that user CREATEROLE;",
             ) from error
 
 
-def _make_role(cursor: CursorWrapper, role: str) -> None:
-    """Roles belong to the whole server: another database's process may make the same one at this moment."""
-    try:
-        cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-    except Error as error:
-        if not isinstance(error.__cause__, (errors.DuplicateObject, errors.UniqueViolation)):
-            raise
+def _make_login(cursor: CursorWrapper, role: str, password: str, *, there: bool) -> None:
+    """Make a login, or give it its password; the password itself is not sent, so that no log can have it."""
+    assert connection.connection is not None  # noqa: S101 -- the cursor is open
+    stored = connection.connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    verb = sql.SQL("ALTER" if there else "CREATE")
+    rights = sql.SQL("LOGIN PASSWORD {}").format(sql.Literal(stored.decode()))
+    cursor.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), rights))
+    logins.write_password(Path(settings.HOME), role, password)
 
 
 @transaction.atomic

@@ -1,0 +1,192 @@
+"""Each process has a login of its own, with its rights alone: in the embedded database and in one that is named."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg import sql
+
+from muniment.server.guarding import privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
+from muniment.server.running import database
+from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES, WEB
+from muniment.server.running.embedded import Embedded
+from muniment.server.running.folder import make_folder
+from muniment.server.running.logins import FOLDER, password_file
+from tests.support.running import clean
+from tests.support.service import as_role
+
+TRUNCATE = "TRUNCATE"
+
+
+def try_everything(url: str, role: str) -> list[str]:
+    """Try each right on each table and column as a role; every answer that differs from the table's `privileges`."""
+    wrong: list[str] = []
+    with psycopg.connect(url, autocommit=True) as session:
+        tables = session.execute(
+            "SELECT c.relname, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+            " AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a' GROUP BY 1"
+        ).fetchall()
+        assert len(tables) > 60
+        known = privileges.rights_by_table()
+        for table, columns in tables:
+            rights = known[table].rights_of(role) if table in known else {}
+            for right, column, statement in _statements(table, columns):
+                wanted = right in rights and (not column or not rights[right] or column in rights[right])
+                if _is_permitted(session, statement) != wanted:
+                    wrong.append(f"{role} {right} {table} {column}")
+    return wrong
+
+
+def _statements(table: str, columns: list[str]) -> Iterator[tuple[str, str, sql.Composed]]:
+    """(right, column, statement): none of them changes a row."""
+    where = sql.Identifier(table)
+    yield READ, "", sql.SQL("SELECT 1 FROM {} LIMIT 0").format(where)
+    yield DROP, "", sql.SQL("DELETE FROM {} WHERE false").format(where)
+    yield TRUNCATE, "", sql.SQL("TRUNCATE {}").format(where)
+    for column in columns:
+        name = sql.Identifier(column)
+        yield ADD, column, sql.SQL("INSERT INTO {} ({}) SELECT NULL WHERE false").format(where, name)
+        yield CHANGE, column, sql.SQL("UPDATE {} SET {} = NULL WHERE false").format(where, name)
+
+
+def _is_permitted(session: "psycopg.Connection[tuple[object, ...]]", statement: sql.Composed) -> bool:
+    try:
+        session.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+def test_each_login_may_do_what_its_tables_say_and_nothing_else(service: None, postgres: Embedded, role: str) -> None:
+    assert try_everything(postgres.url(role), role) == []
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+def test_no_login_becomes_another(service: None, postgres: Embedded, role: str) -> None:
+    with psycopg.connect(postgres.url(role), autocommit=True) as session:
+        for statement in (
+            *(f"SET ROLE {other}" for other in ROLES if other != role),
+            f"SET SESSION AUTHORIZATION {OWNER}",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement.encode())
+        session.execute("SET ROLE NONE")
+        assert session.execute("SELECT current_user, session_user").fetchone() == (role, role)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("CREATE TABLE t (a int)")
+
+
+def test_a_login_needs_its_own_password(service: None, postgres: Embedded) -> None:
+    own, other = (str(password_file(Path(postgres._home), role)) for role in (WEB, OWNER))
+    url = postgres.url(WEB)
+    for wrong in (url.replace(f"passfile={own}", ""), url.replace(own, other)):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(wrong)
+
+
+def test_passwords_are_for_this_account_alone_and_new_at_each_start(tmp_path: Path) -> None:
+    found = []
+    for _start in range(2):
+        with Embedded(tmp_path / "postgres") as server:
+            files = {role: password_file(tmp_path, role) for role in ROLES}
+            assert {file.stat().st_mode & 0o077 for file in files.values()} == {0}
+            assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
+            found += [file.read_text() for file in files.values()]
+            with psycopg.connect(server.url(WEB)):
+                pass
+    assert len(set(found)) == 2 * len(ROLES)
+
+
+def test_the_doctor_finds_a_right_that_a_login_should_not_have(service: None) -> None:
+    with as_role("owner"), connection.cursor() as cursor:
+        assert privileges.find_deviations(cursor) == []
+        cursor.execute(f"GRANT UPDATE (allowed) ON changes_decision TO {WEB}")
+        cursor.execute("ALTER TABLE records_record DISABLE ROW LEVEL SECURITY")
+        assert privileges.find_deviations(cursor) == [
+            f"{WEB} may UPDATE changes_decision allowed",
+            "what is checked of each record is not up to date",
+        ]
+        privileges.apply()
+        assert privileges.find_deviations(cursor) == []
+
+
+# --- a server of the company's own --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def external(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Embedded, Path]]:
+    """A server whose owner may make roles, prepared from a home by the owner's address; that home."""
+    folder = tmp_path_factory.mktemp("external")
+    home = folder / "home"
+    with Embedded(folder / "postgres") as server:
+        with psycopg.connect(server.url("muniment_super"), autocommit=True) as superuser:
+            for role in PROCESSES:
+                superuser.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+            superuser.execute(f"ALTER ROLE {OWNER} CREATEROLE".encode())
+        make_folder(home)
+        code, said = prepare(server, home)
+        assert code == 0, said
+        yield server, home
+
+
+def prepare(server: Embedded, home: Path, *options: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "muniment", "up", "--once", "--home", str(home), *options],
+        env={**clean(), "DATABASE_URL": server.url(OWNER)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def address(server: Embedded, home: Path, role: str) -> str:
+    return f"postgresql://{role}@/muniment?host={server.socket_folder}&passfile={password_file(home, role)}"
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+def test_at_a_server_of_ones_own_each_login_has_its_rights_alone(external: tuple[Embedded, Path], role: str) -> None:
+    server, home = external
+    assert try_everything(address(server, home, role), role) == []
+    with psycopg.connect(address(server, home, role), autocommit=True) as session:
+        session.execute("SET ROLE NONE")
+        assert session.execute("SELECT current_user").fetchone() == (role,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(f"SET ROLE {OWNER}".encode())
+
+
+def test_another_home_needs_the_passwords_or_draws_new_ones_for_all(
+    external: tuple[Embedded, Path], tmp_path: Path
+) -> None:
+    server, home = external
+    other = tmp_path / "other"
+    make_folder(other)
+    code, said = prepare(server, other)
+    assert code == 3
+    assert "this home does not have its password" in said
+    before = password_file(home, WEB).read_text()
+    code, said = prepare(server, home, "--new-passwords")
+    assert code == 0, said
+    assert password_file(home, WEB).read_text() != before
+    with psycopg.connect(address(server, home, WEB)):
+        pass
+
+
+def test_a_process_has_nothing_of_the_owner(tmp_path: Path) -> None:
+    environment = {
+        "MUNIMENT_ROLE": "web",
+        "DATABASE_URL": "postgresql://owner:s3cret@db.example.test/muniment?sslmode=require",
+    }
+    found = database.settings(tmp_path, environment)
+    assert (found["USER"], found["PASSWORD"]) == (WEB, "")
+    assert "s3cret" not in str(found)
+    stripped = database.without_credentials(environment["DATABASE_URL"])
+    assert stripped == "postgresql://db.example.test/muniment?sslmode=require"
