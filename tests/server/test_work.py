@@ -66,6 +66,28 @@ def test_what_fails_is_tried_again_later_and_news_are_not_held_up() -> None:
     assert taken() == {"repository": 1}
 
 
+@work.task("explode-in-part")
+def explode_in_part(repository: int, number: int) -> None:
+    raise OSError("out of reach")
+
+
+def test_what_is_tried_again_never_runs_beside_news_of_the_same() -> None:
+    soon("explode-in-part", repository=1, number=2)
+    (job,) = ProcrastinateJob.objects.all()
+    with as_role("worker"):
+        TASKS["explode-in-part"].func(**job.args)  # as the database gives them: in another order
+    first, again = ProcrastinateJob.objects.order_by("id")
+    assert again.args["attempt"] == 2
+    assert again.lock == first.lock
+    assert again.queueing_lock == f"{first.queueing_lock}:again"
+
+
+def test_what_is_about_others_has_another_lock() -> None:
+    soon("explode-in-part", repository=1, number=2)
+    soon("explode-in-part", repository=2, number=1)
+    assert len(set(ProcrastinateJob.objects.values_list("lock", flat=True))) == 2
+
+
 @work.task("explode-limited")
 def explode_limited(again_at: str) -> None:
     raise ForgeError(ForgeCode.RATE_LIMITED, "the rate limit is used up", "Wait.", again_at)

@@ -305,4 +305,5 @@ def _defer(
 
 
 def _key(name: str, about: dict[str, Any]) -> str:
-    return ":".join([name, *(str(value) for value in about.values())])
+    """What a task is about, in an order of its own: the database gives a task's arguments back in another one."""
+    return ":".join([name, *(f"{argument}={about[argument]}" for argument in sorted(about))])
