@@ -3,9 +3,10 @@ import datetime
 import pytest
 
 from muniment.errors import PolicyError
-from muniment.policy.document import place_of_clause, read_policy
+from muniment.policy import patterns
+from muniment.policy.document import _LARGEST_NUMBER, _LONGEST_NAME, _MOST_ENTRIES, place_of_clause, read_policy
 from muniment.policy.model import Clause, Point, Section
-from muniment.policy.reading import LARGEST
+from muniment.policy.reading import _LONGEST_SHOWN, LARGEST, shown
 
 POLICY = """schema = 1
 owner = "security@example.test"
@@ -260,3 +261,56 @@ def test_a_clause_is_found_in_the_text_by_its_id() -> None:
     assert place_of_clause("p", POLICY, "tidy", "with", "x") == "p:21"
     assert place_of_clause("p", POLICY, "nothing", "enforce") == "p"
     assert place_of_clause("p", "", "tidy", "enforce") == "p"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "Tidy code"', f'name = "{"n" * _LONGEST_NAME}"'),
+        ("with = { reviewers = 2 }", f"with.reviewers = {_LARGEST_NUMBER}"),
+        ("with = { reviewers = 2 }", f"with.reviewers = -{_LARGEST_NUMBER}"),
+        ("with = { reviewers = 2 }", f"with.reviewers = {[1] * _MOST_ENTRIES}"),
+        ('paths = ["src/**"]', f"paths = {[f'f{number}' for number in range(patterns.MOST_PATTERNS)]}"),
+        ('paths = ["src/**"]', f'paths = ["{"p" * patterns.MOST_CHARACTERS}"]'),
+        ("schema = 1", "schema = 1\n" + "#" * (LARGEST - len(POLICY) - 1)),
+    ],
+    ids=["name", "number", "negative", "entries", "patterns", "pattern", "document"],
+)
+def test_as_much_as_is_allowed_is_read(old: str, new: str) -> None:
+    assert len(read_policy(changed(old, new), "p").clauses) == 2
+
+
+@pytest.mark.parametrize("id", ["5", '""'])
+def test_an_entry_without_a_name_is_called_by_its_number(id: str) -> None:
+    assert told(refusal(changed('id = "tidy"', f"id = {id}")))[1] == "clause 2 id"
+
+
+def test_a_refusal_names_the_sections_that_are_there() -> None:
+    tidy = changed('name = "Tidy code"\nsection = "review"', 'name = "Tidy code"\nsection = "other"')
+    assert "name one that is there: review." in refusal(tidy).remedy
+    nothing = POLICY[: POLICY.index("[[section]]")]
+    assert "name one that is there: none yet." in refusal(nothing).remedy
+
+
+def test_a_refusal_without_a_remedy_of_its_own_says_what_to_write() -> None:
+    assert refusal(changed("schema = 1", "")).remedy.startswith("Write schema as ")
+    assert refusal(changed('control = "independent-review"\n', "")).remedy.startswith("Name the control")
+
+
+def test_a_value_is_quoted_whole_up_to_its_longest() -> None:
+    longest = "x" * (_LONGEST_SHOWN - 2)
+    assert shown(longest) == f"'{longest}'"
+    assert shown(longest + "x") == f"'{longest}x"[: _LONGEST_SHOWN - 1] + "…"
+
+
+def test_a_clause_is_monitored_through_its_last_day() -> None:
+    two, tidy = read_policy(POLICY, "p").clauses
+    last = datetime.date(2027, 1, 31)
+    assert [tidy.is_monitored(last), tidy.is_monitored(last + datetime.timedelta(days=1))] == [True, False]
+    assert not two.is_monitored(last)
+
+
+def test_who_answers_for_a_clause_is_its_owner_or_that_of_its_section() -> None:
+    other = '[[section]]\nid = "other"\nname = "Other"\nowner = "other@example.test"\n\n[[section]]\nid = "review"'
+    policy = read_policy(changed('[[section]]\nid = "review"', other), "p")
+    assert [policy.owner_of(one) for one in policy.clauses] == ["review@example.test", "lead@example.test"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from muniment.errors import ExceptionFileError
-from muniment.policy.exceptions import Terms, read_exception
+from muniment.policy.exceptions import _LARGEST, Terms, read_exception
 
 TERMS = dict.fromkeys(Terms.__struct_fields__, "x") | {
     "id": "hot",
@@ -28,3 +28,15 @@ def test_what_is_no_exception_is_refused_by_name(data: bytes) -> None:
         read_exception("hot", data)
     assert caught.value.where == "exceptions/hot.json"
     assert "muniment exception ask" in caught.value.remedy
+
+
+def test_an_exception_under_another_name_is_refused() -> None:
+    with pytest.raises(ExceptionFileError, match="its id is 'hot', not 'cold'"):
+        read_exception("cold", WHOLE)
+
+
+def test_an_exception_may_be_as_long_as_is_allowed_and_no_longer() -> None:
+    longest = WHOLE + b" " * (_LARGEST - len(WHOLE))
+    assert read_exception("hot", longest).exception.id == "hot"
+    with pytest.raises(ExceptionFileError, match=f"more than {_LARGEST} bytes"):
+        read_exception("hot", longest + b" ")

@@ -70,7 +70,7 @@ def _compare_sets(small: set[Any], large: set[Any]) -> int | None:
 
 
 def _declared(defaults: Struct, name: str, hint: Any) -> Declared:
-    notes: tuple[Any, ...] = get_args(hint)[1:] if hasattr(hint, "__metadata__") else ()
+    notes: tuple[Any, ...] = get_args(hint)[1:]
     unit = next((note for note in notes if isinstance(note, Unit)), None)
     stricter = next((note for note in notes if isinstance(note, Stricter)), None)
     if unit is None or stricter is None:
