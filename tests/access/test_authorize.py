@@ -78,6 +78,24 @@ def test_the_second_person_is_another_one(action: Action) -> None:
     assert second(actor(*others), action, Resource(asker="bob")) is Why.NO_ROLE
 
 
+@pytest.mark.parametrize("action", [one for one in Action if one.rule.second])
+def test_the_second_person_has_the_role_for_this_product(action: Action) -> None:
+    role = next(iter(action.rule.second))
+    about = Resource("shop", asker="bob")
+    here = second(actor(role, product="shop"), action, about)
+    assert here is (Why.YES if action.rule.reach is not Reach.ORGANISATION else Why.NO_ROLE)
+    elsewhere = second(actor(role, product="else"), action, about)
+    assert elsewhere is (Why.YES if action.rule.reach is Reach.ANYWHERE else Why.NO_ROLE)
+
+
+def test_what_changes_nothing_takes_no_second_factor() -> None:
+    reading = [one for one in Action if not one.rule.changes and one.rule.roles]
+    assert reading
+    for action in reading:
+        role = next(iter(action.rule.roles))
+        assert authorize(actor(role, second_factor=False), action, Resource(owner="ada")) is Why.YES
+
+
 def test_what_waits_for_nobody_has_no_second_person() -> None:
     assert second(actor(*Role), Action.ADD_PRODUCT, Resource(asker="bob")) is Why.NO_ROLE
 

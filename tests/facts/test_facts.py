@@ -33,3 +33,10 @@ def test_what_never_changes_does_not_age() -> None:
 
 def test_what_was_not_collected_is_not_known() -> None:
     assert Facts({}).get_at(kinds.ENVIRONMENTS, READ) == Unknown("it was not collected")
+
+
+def test_a_fact_whose_parts_are_stored_apart_is_committed_to_by_their_list() -> None:
+    whole = Fact(Known(()), "test", READ, "00")
+    apart = Fact(Known(()), "test", READ, "00", "sha256:x")
+    assert (whole.stored.value, apart.stored.value) == (Known(()), Known("sha256:x"))
+    assert whole.digest != apart.digest

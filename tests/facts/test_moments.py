@@ -1,5 +1,7 @@
 """A moment has one form, and any other is refused with the form to write."""
 
+import datetime
+
 import pytest
 
 from muniment.errors import ParseError
@@ -12,3 +14,8 @@ def test_another_form_is_refused_with_the_one_to_write(text: str) -> None:
         moments.parse(text)
     assert caught.value.code == "moment"
     assert "2026-11-24T09:30:00.000000Z" in caught.value.remedy
+
+
+def test_a_moment_elsewhere_is_told_in_utc() -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    assert moments.text(datetime.datetime(2026, 11, 24, 11, 30, tzinfo=zone)) == "2026-11-24T09:30:00.000000Z"

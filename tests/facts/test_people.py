@@ -1,6 +1,7 @@
 """People are found by id and by handle, and sentences name them so that nobody is taken for another."""
 
-from muniment.facts.people import People, Person
+from muniment.facts.people import Machine, People, Person, SharedIdentity, find_shared_identity, identities
+from tests.support.changes import person
 
 
 def somebody(id: str, name: str, handle: str = "") -> Person:
@@ -22,3 +23,16 @@ def test_two_of_one_name_are_told_apart_by_their_handles() -> None:
 
 def test_where_people_type_the_id_sentences_have_the_id() -> None:
     assert People((somebody("bob", "Bob Martin"),), ()).labels == {"bob": "bob"}
+
+
+def test_keys_that_differ_in_case_are_two_and_logins_are_one() -> None:
+    ada, bob = (person(name, keys=(f"ssh-ed25519 {key}",)) for name, key in (("ada", "AAAA"), ("bob", "aaaa")))
+    assert find_shared_identity((ada, bob)) is None
+    ada, bob = (person(name, accounts=(f"github/{login}",)) for name, login in (("ada", "Dev"), ("bob", "dev")))
+    assert find_shared_identity((ada, bob)) == SharedIdentity(1, "login:github/dev", "ada")
+
+
+def test_a_person_and_a_machine_of_one_id_have_two_identities() -> None:
+    machine = Machine("ada", (), (), (), needs_requester=False)
+    assert identities(person("ada"))[0] == "person:ada"
+    assert identities(machine) == ("machine:ada",)

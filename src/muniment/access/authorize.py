@@ -91,14 +91,14 @@ def second(actor: Actor, action: Action, resource: Resource) -> Why:
 def somewhere(actor: Actor, action: Action) -> Why:
     """YES if there is anything that the actor may do this to: what opens a list, which `products` then filters."""
     why = authorize(actor, action, ORGANISATION)
-    return Why.YES if why is Why.NO_ROLE and products(actor, action) else why
+    return Why.YES if products(actor, action) else why
 
 
 def products(actor: Actor, action: Action) -> frozenset[str] | None:
     """Ids of the products for which the actor may do this, None for all: what lists are filtered by."""
     if authorize(actor, action, ORGANISATION) is Why.YES:
         return None
-    named = frozenset(grant.product for grant in actor.grants if grant.product != EVERYWHERE)
+    named = frozenset(grant.product for grant in actor.grants)
     return frozenset(one for one in named if authorize(actor, action, Resource(product=one)) is Why.YES)
 
 
