@@ -4,17 +4,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
+from msgspec import structs
 
+from muniment.access.roles import Role
 from muniment.errors import ForgeError, LedgerError
+from muniment.facts.statements import Approval, ReviewAction, Signature
 from muniment.ledger import entries
+from muniment.server import moments
 from muniment.server.changes.models import Decision
+from muniment.server.changes.rules import ProductRules
 from muniment.server.connections import asking, branch_updates, tasks
-from muniment.server.connections.models import BranchUpdate
+from muniment.server.connections.landed_heads import _key, was_said
+from muniment.server.connections.models import BranchUpdate, RecordedStatement
 from muniment.server.incidents.models import Incident
-from muniment.server.people.models import Message, Person
+from muniment.server.installation import store
+from muniment.server.people.models import Message, Person, RoleGrant
+from muniment.server.people.people_facts import people_of
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.records.store import POLICY
 from tests.support.connected import Town
 from tests.support.forges.faulty import Fault
-from tests.support.service import as_role, browser
+from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -28,6 +39,19 @@ def approved_change(town: Town) -> tuple[int, str]:
     head = town.change(number).head
     assert town.shown(head) == "success"
     return number, head
+
+
+def leave(name: str) -> None:
+    """Somebody leaves the company."""
+    amy = browser(Person.objects.filter(slug="amy").first() or person("amy", Role.ADMIN))
+    post(amy, f"/people/{name}/change", act="deactivate-person")
+    assert not Person.objects.get(slug=name).active
+
+
+def come_back(name: str) -> None:
+    """Somebody who left is active again, by an act: what tests write themselves is in no record."""
+    post(browser(Person.objects.get(slug="amy")), f"/people/{name}/change", act="reactivate-person")
+    assert Person.objects.get(slug=name).active
 
 
 def merge(town: Town, number: int, method: str = "squash") -> BranchUpdate:
@@ -71,6 +95,68 @@ def test_what_happens_after_the_merge_makes_no_bypass(any_town: Town) -> None:
     any_town.acting.dismiss("muniment", number, "carol")
     any_town.watch()
     assert BranchUpdate.objects.latest("pk").outcome == "allowed"
+
+
+def test_who_left_after_the_merge_makes_no_bypass(any_town: Town) -> None:
+    leave("carol")
+    come_back("carol")
+    number, _ = approved_change(any_town)
+    any_town.acting.merge("bob", number, "squash")
+    leave("carol")
+    any_town.watch()
+    assert BranchUpdate.objects.latest("pk").outcome == "allowed"
+
+
+def test_the_people_of_a_moment_are_those_who_were_active_then_with_their_roles(town: Town) -> None:
+    leave("carol")
+    come_back("carol")
+    before = timezone.now()
+    leave("carol")
+    with as_role("owner"):
+        RoleGrant.objects.filter(person__slug="bob").update(ended_at=timezone.now())
+    then, now = people_of(town.product, before).by_id, people_of(town.product).by_id
+    assert (then["carol"].active, now["carol"].active) == (True, False)
+    assert (then["bob"].roles, now["bob"].roles) == (("developer",), ())
+    assert people_of(town.product, before - timedelta(days=1)).by_id["bob"].accounts == ()
+
+
+def test_a_policy_that_was_applied_after_the_merge_does_not_hold_for_it(town: Town) -> None:
+    before, text = timezone.now(), store()._text(POLICY) or ""
+    with as_role("owner"):
+        for applied_at, one in ((before, text), (before + timedelta(hours=1), text.replace("main", "other"))):
+            PolicyVersion.objects.create(text=one, digest="sha256:" + "0" * 64, applied_at=applied_at)
+    then = ProductRules(town.product, before + timedelta(minutes=1)).policy()
+    later = ProductRules(town.product, before + timedelta(hours=2)).policy()
+    assert then is not None
+    assert later is not None
+    assert ("main" in then.policy.protected_branches, "other" in later.policy.protected_branches) == (True, True)
+
+
+def test_a_signed_approval_that_no_decision_saw_before_the_merge_was_not_there(town: Town) -> None:
+    number, head = approved_change(town)
+    said = Approval(
+        ref_head=head,
+        ref_person="bob",
+        id="s" * 40,
+        order=0,
+        signature=Signature.VALID,
+        head=head,
+        action=ReviewAction.APPROVE,
+        time="2000-01-01T00:00:00.000000Z",
+    )
+    now = moments.now()
+    objection = structs.replace(said, action=ReviewAction.REQUEST_CHANGES)
+    assert not was_said(town.repository, now, said), "whoever signs it writes its time"
+    assert was_said(town.repository, now, objection)
+    assert not was_said(town.repository, "1999-01-01T00:00:00.000000Z", objection)
+    decision = town.change(number).decision
+    assert decision is not None
+    assert decision.record is not None
+    with as_role("worker"):
+        RecordedStatement.objects.create(
+            change=town.change(number), statement=_key(said), head=head, record=decision.record
+        )
+    assert was_said(town.repository, now, said)
 
 
 def test_an_approval_after_the_merge_does_not_count_for_it(any_town: Town) -> None:

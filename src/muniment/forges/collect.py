@@ -55,11 +55,13 @@ class ForgeCollector:
         may_write: Callable[[Account], bool] | None = None,
         landed: ReadLandedHeads | None = None,
         first_pushes: ReadFirstPushes | None = None,
+        was_said: Callable[[Approval], bool] | None = None,
     ) -> None:
         """`statuses` asks what others say of a head, where the reading did not; `may_write` the same of an account.
 
         `landed` tells which approved heads the branch took already; None if no ledger is read. `first_pushes` tells who
         pushed commits first, to whichever branch; None if other branches than the change's own are not looked at.
+        `was_said` tells of a signed statement whether it was there when the change was merged; None if it is open.
         """
         self._name = name
         self._reading = reading
@@ -71,6 +73,7 @@ class ForgeCollector:
         self._may_write = may_write
         self._landed = landed
         self._first_pushes = first_pushes
+        self._was_said = was_said
         proven = reading.addresses.value if isinstance(reading.addresses, Known) else {}
         seen = accounts_in(reading)
         self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
@@ -179,6 +182,8 @@ class ForgeCollector:
             earlier = {*heads_before(_known(reading.moves), revision.head)} - heads
             wanted += [reference for reference in self._git.references() if reference.head in earlier]
         signed = approvals.read(self._repository, wanted, self._people)
+        if self._was_said is not None:
+            signed = tuple(filter(self._was_said, signed))
         stated = [self._counted(one, heads) for one in self._statements]
         moment = reviews.last_retarget(_known(reading.retargets))
         return reviews.together(

@@ -182,6 +182,7 @@ def collector_of(
     landed: ReadLandedHeads | None = None,
     merged_at: str = "",
     first_pushes: ReadFirstPushes | None = None,
+    was_said: Callable[[Approval], bool] | None = None,
 ) -> ForgeCollector:
     """What reads the facts of this change. What others say of its head is asked only if a clause wants it.
 
@@ -200,6 +201,7 @@ def collector_of(
         may_write=partial(forge.reader.may_write, repository),
         landed=landed,
         first_pushes=first_pushes,
+        was_said=was_said,
     )
 
 

@@ -1,10 +1,12 @@
 """Which policy, people and exceptions hold for one repository of a product, and whether merges are stopped."""
 
+from datetime import datetime
+
 from msgspec import Struct
 
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.freezes import select_freezes
-from muniment.decision.policies import Monitoring, complete_policy
+from muniment.decision.policies import Monitoring, complete_policy, read_bound_policy
 from muniment.facts import canonical
 from muniment.facts.people import People
 from muniment.facts.people import Person as KnownPerson
@@ -16,47 +18,59 @@ from muniment.server.changes.proofs import ACT
 from muniment.server.installation import store
 from muniment.server.people.models import Account, Machine, Person, RoleGrant
 from muniment.server.people.people_facts import people_of
-from muniment.server.policies.models import MonitoringPeriod
+from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
 from muniment.server.records.models import Document, ExceptionFile, Record
 from muniment.server.records.reading import beside
+from muniment.server.records.store import POLICY
 from muniment.workflows.sources import Rules, rules
 
-_TABLES = (Document, ExceptionFile, MonitoringPeriod, Person, Machine, Account, RoleGrant)
+_TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant)
 
 
 class ProductRules(Struct, frozen=True):
-    """The rules of one product: the organisation's policy with its own sensitive paths, people in its roles."""
+    """The rules of one product: the organisation's policy with its own sensitive paths, people in its roles.
+
+    `moment` is when they held, None for now. Exceptions that were ended since are gone.
+    """
 
     product: Product
+    moment: datetime | None = None
 
     def policy(self) -> BoundPolicy | None:
         """The policy in force, completed for the product; None if there is none. Raises PolicyError."""
         found = store().policy()
+        if self.moment is not None:
+            rows = PolicyVersion.objects.filter(applied_at__lte=self.moment).order_by("-applied_at", "-pk")
+            text = rows.values_list("text", flat=True).first()
+            found = read_bound_policy(text, POLICY) if text is not None else found
         return None if found is None else self.completed(found)
 
     def completed(self, policy: BoundPolicy) -> BoundPolicy:
         """A policy with a clause more, if the product has sensitive paths, and with clauses in monitoring here."""
-        rows = MonitoringPeriod.current().filter(product=self.product).order_by("pk").values_list("clause", "last_day")
+        held = MonitoringPeriod.current() if self.moment is None else MonitoringPeriod.at(self.moment)
+        rows = held.filter(product=self.product).order_by("pk").values_list("clause", "last_day")
         monitoring = tuple(Monitoring(clause, until) for clause, until in rows)
         return complete_policy(policy, self.product.sensitive_paths, monitoring)
 
     def people(self) -> People:
         """Everybody, with the roles that hold here. Raises PeopleError."""
-        return people_of(self.product)
+        return people_of(self.product, self.moment)
 
     def exceptions(self) -> tuple[tuple[str, bytes], ...]:
         """All of them: each names its repository."""
         return store().exceptions()
 
 
-def rules_of(repository: Repository, git: Git, tip: str) -> Rules:
-    """The rules for the branch at `tip`. Raises ConfigurationError where one is missing or wrong, and RowsDifferError
-    where a row that says one of them is not what the ledger says.
+def rules_of(repository: Repository, git: Git, tip: str, moment: datetime | None = None) -> Rules:
+    """The rules for the branch at `tip`, as they are or were at a `moment`.
+
+    Raises ConfigurationError where one is missing or wrong, and RowsDifferError where a row that says one of them is
+    not what the ledger says.
     """
     row_checks.require_recorded(repository, repository.product)
-    source, branch = ProductRules(repository.product), documents.at(git, tip)
+    source, branch = ProductRules(repository.product, moment), documents.at(git, tip)
     return row_checks.read_recorded(lambda: rules(source, branch, _verify, store().put_people), *_TABLES)
 
 

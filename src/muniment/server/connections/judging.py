@@ -34,7 +34,7 @@ from muniment.server.connections import attention, first_pushes, numbering
 from muniment.server.connections.change_acts import act_of_statement
 from muniment.server.connections.eligible_reviewers import name_reviewers
 from muniment.server.connections.keeping import locked, status_page_of
-from muniment.server.connections.landed_heads import read_landed_heads, record_statements
+from muniment.server.connections.landed_heads import read_landed_heads, record_statements, was_said
 from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.connections.reaching import repo_of, where
 from muniment.server.records.models import Record
@@ -99,13 +99,14 @@ class Court:
     ) -> "Judged":
         """What comes of it, nothing of it kept yet. Of what was `merged_at` a moment, nothing later counts."""
         repository, number, target = self._connected.repository, reading.change.number, proposal.target
-        rules = rules_of(repository, git, proposal.base)
+        rules = rules_of(repository, git, proposal.base, moments.read(now) if merged_at else None)
         said = statements(repository.name, git, number, self._connected, now if merged_at else "")
         connection, repo = where(self._connected.connection), repo_of(self._connected)
         row = ForgeChange.objects.select_related("change__repository").get(repository=repository, number=number)
         landed = partial(read_landed_heads, _opened(row))
+        there = partial(was_said, repository, now) if merged_at else None
         collector = collector_of(
-            connection, self._forge, repo, reading, git, rules, now, said, landed, merged_at, pushers
+            connection, self._forge, repo, reading, git, rules, now, said, landed, merged_at, pushers, there
         )
         revision = collector.revision(repository.name, target, proposal.base, proposal.head)
         names = needed(clauses_at(rules.policy, Point.MERGE, target))

@@ -12,8 +12,9 @@ from muniment.errors import GitError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.maybe import Known
-from muniment.facts.statements import Approval, LandedHead, LandedHeads, StatementRecord
+from muniment.facts.statements import APPROVING, Approval, LandedHead, LandedHeads, StatementRecord
 from muniment.ledger import entries, objects
+from muniment.server import moments
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change, Decision
 from muniment.server.connections.landed_head_records import (
@@ -78,6 +79,17 @@ def record_statements(change: Change, judgement: Judgement, decision: Decision) 
             for one in statements.value
         ]
         RecordedStatement.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def was_said(repository: Repository, moment: str, statement: Approval) -> bool:
+    """Whether a signed statement was there at a moment. The time that its signer wrote proves nothing.
+
+    An approval was if a decision of then saw it: what was allowed then needed no other. An objection that no decision
+    saw counts by its own time.
+    """
+    rows = RecordedStatement.objects.filter(change__repository=repository, statement=_key(statement))
+    seen = rows.filter(record__recorded_at__lte=moments.read(moment)).exists()
+    return seen or (statement.action not in APPROVING and statement.time <= moment)
 
 
 def _key(statement: Approval) -> str:

@@ -1,9 +1,11 @@
 """Builds the people of the core from the tables: who is who, their accounts, and their roles for one product."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
@@ -15,34 +17,45 @@ from muniment.policy import patterns
 from muniment.server.connections.models import Connection
 from muniment.server.people.models import Account, Machine, Person, RoleGrant, in_force
 from muniment.server.products.models import Product
+from muniment.server.records.models import RowState
+from muniment.server.records.row_states import commit_to_row
 
 WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
 
 Rows = tuple[tuple[Any, ...], ...]  # as the database gives them: equal tables make equal people, which are built once
 
 
-def people_of(product: Product | None = None) -> People:
+def people_of(product: Product | None = None, moment: datetime | None = None) -> People:
     """Build everybody, with the roles that hold for one product, or, without one, those that hold everywhere.
+
+    At a `moment`, the roles of then, and whoever was active then; no account that was linked later. An account that was
+    unlinked since is nobody's.
 
     Raises PeopleError where two share an identity, or a repository's name cannot be matched.
     """
     writes = ("*",) if product is None else tuple(product.repositories.values_list("name", flat=True))
     persons = tuple(Person.objects.order_by("slug").values_list("pk", "slug", "name", "active"))
+    if moment is not None:
+        were = were_active(moment)
+        persons = tuple((pk, slug, name, active or pk in were) for pk, slug, name, active in persons)
     machines = tuple(Machine.objects.order_by("slug").values_list("pk", "slug", "acts_on_request"))
     return _build(
         persons,
         machines,
-        _account_rows(),
-        _roles(product),
+        _account_rows(moment),
+        _roles(product, moment),
         writes,
         _own_machines({row[1] for row in persons} | {row[1] for row in machines}),
     )
 
 
-def _account_rows() -> Rows:
+def _account_rows(moment: datetime | None) -> Rows:
     """(person, machine, kind, value, id at the forge, whether it counts) of every account."""
-    rows = Account.objects.order_by("kind", "value", "pk").select_related("forge_account").iterator()
-    return tuple((row.person_id, row.machine_id, row.kind, row.value, _number(row), row.counts) for row in rows)
+    rows = Account.objects.order_by("kind", "value", "pk").select_related("forge_account")
+    there = rows if moment is None else rows.filter(linked_at__lte=moment)
+    return tuple(
+        (row.person_id, row.machine_id, row.kind, row.value, _number(row), row.counts) for row in there.iterator()
+    )
 
 
 def _number(row: Account) -> str | None:
@@ -50,10 +63,33 @@ def _number(row: Account) -> str | None:
     return known.number if known is not None else None
 
 
-def _roles(product: Product | None) -> Rows:
+def were_active(moment: datetime) -> frozenset[str]:
+    """Ids of persons who are not active now, and were at a moment, as the state that was recorded then says."""
+    found: set[str] = set()
+    table = Person._meta.db_table
+    for person in Person.objects.filter(active=False):
+        states = RowState.objects.filter(table=table, key=person.pk, record__recorded_at__lte=moment)
+        state = states.order_by("-record_id").first()
+        values = tuple(True if name == "active" else getattr(person, name) for name in Person.recorded_columns)
+        if state is not None and state.commitment == commit_to_row(table, person.pk, values, state.salt):
+            found.add(person.pk)
+    return frozenset(found)
+
+
+def _held(moment: datetime) -> Q:
+    """Grants that held at a moment."""
+    ended = Q(ended_at=None) | Q(ended_at__gt=moment)
+    return ended & Q(granted_at__lte=moment) & (Q(last_day=None) | Q(last_day__gte=moment.date()))
+
+
+def _roles(product: Product | None, moment: datetime | None) -> Rows:
     """(person, role) of every grant that holds."""
     places = (None,) if product is None else (None, product.pk)
-    rows = RoleGrant.objects.filter(in_force()).order_by("role", "pk").values_list("person_id", "role", "product_id")
+    rows = (
+        RoleGrant.objects.filter(in_force() if moment is None else _held(moment))
+        .order_by("role", "pk")
+        .values_list("person_id", "role", "product_id")
+    )
     return tuple((person, role) for person, role, place in rows if place in places)
 
 

@@ -1,5 +1,7 @@
 """Versions of the policy, and exceptions from it."""
 
+from datetime import datetime
+
 from django.db import models
 from django.utils import timezone
 
@@ -141,6 +143,12 @@ class MonitoringPeriod(RecordedModel):
         """The first to end on top."""
 
         ordering = ("last_day", "id")
+
+    @classmethod
+    def at(cls, moment: datetime) -> "models.QuerySet[MonitoringPeriod]":
+        """Those that held at a moment."""
+        rows = cls.objects.filter(started_at__lte=moment, last_day__gte=moment.date())
+        return rows.filter(models.Q(ended_at=None) | models.Q(ended_at__gt=moment))
 
     @classmethod
     def current(cls) -> "models.QuerySet[MonitoringPeriod]":
