@@ -4,7 +4,7 @@ from itertools import product as every
 
 import pytest
 
-from muniment.access.actions import Action, Reach
+from muniment.access.actions import COUNTED_AS_ANOTHER, Action, Reach
 from muniment.access.authorize import (
     ANYBODY,
     ORGANISATION,
@@ -141,3 +141,14 @@ def test_a_pipeline_does_what_is_for_pipelines_where_it_is_trusted_and_nothing_e
     others = [action for action in Action if action.rule.reach is not Reach.PIPELINE]
     assert {authorize(pipeline, action, there) for action in others} == {Why.NOBODY}
     assert {second(pipeline, action, Resource(asker="bob")) for action in others} == {Why.NOBODY}
+
+
+@pytest.mark.parametrize("action", list(Action), ids=lambda action: action.name)
+def test_a_recovered_account_counts_as_nobody_else(action: Action) -> None:
+    """It neither requests nor approves what takes two people, and does nothing that counts as another's word."""
+    suspended = actor(*Role, suspended=True)
+    before, after = (authorize(one, action, Resource(owner="ada")) for one in (actor(*Role), suspended))
+    counts = bool(action.rule.second) or action in COUNTED_AS_ANOTHER
+    assert after is (Why.SUSPENDED if counts and before is Why.YES else before)
+    if action.rule.second:
+        assert second(suspended, action, Resource(asker="bob")) is Why.SUSPENDED

@@ -58,7 +58,7 @@ def test_a_program_vouches_and_nothing_counts_either(eve: Person) -> None:
     assert known("eve").unconfirmed == ("email:eve@work.test",)
     (row,) = browser().get("/api/people/eve/accounts", headers=headers).json()["items"]
     assert (row["counts"], row["confirmed_by"]) == (False, None)
-    fields = {"accounts": [str(Account.objects.get().pk)]}
+    fields = {"accounts": str(Account.objects.get().pk)}
     again = browser().post("/api/accounts/confirm", fields, "application/json", headers=headers)
     assert again.status_code == 409
 

@@ -146,6 +146,7 @@ def test_a_half_of_a_surrogate_pair_is_refused_at_each_door(act: type[Act]) -> N
 NEEDS_MORE = frozenset(  # their value is looked up in what is there, or has a form of its own
     {
         "scopes",
+        "accounts",
         "clause",
         "resolution",
         "answers",

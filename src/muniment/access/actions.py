@@ -154,6 +154,11 @@ class Action(Enum):
     SET_SECRET = _do("set or replace a secret (it cannot be read back)", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
     REMOVE_SECRET = _do("remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER})
     CHANGE_PERSON = _do("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
+    RECOVER_ACCOUNT = _do(
+        "let somebody in anew who has a second factor, or a role that changes things",
+        *(Reach.ORGANISATION, Role.ADMIN),
+        second=_ADMIN | _SECURITY,
+    )
     CONFIRM_ACCOUNT = _do(
         "confirm that accounts which an administrator linked are their persons'",
         *(Reach.ORGANISATION, Role.ADMIN),
@@ -177,3 +182,8 @@ class Action(Enum):
         """Its row."""
         found: Rule = self.value
         return found
+
+
+COUNTED_AS_ANOTHER = frozenset(  # what counts as the word of another person, or lets an account or key count as one
+    {Action.REVIEW_CHANGE, Action.REVIEW_BYPASS, Action.ATTEST_CONTRIBUTOR, Action.LINK_ACCOUNT}
+)

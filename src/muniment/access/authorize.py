@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.access.actions import Action, Reach
+from muniment.access.actions import COUNTED_AS_ANOTHER, Action, Reach
 from muniment.access.roles import EVERYWHERE, Grant
 
 
@@ -19,6 +19,7 @@ class Why(StrEnum):
     NO_ROLE = "no-role"
     NO_SECOND_FACTOR = "no-second-factor"
     SAME_PERSON = "needs-another-person"
+    SUSPENDED = "approvals-suspended"
 
 
 class Actor(Struct, frozen=True):
@@ -26,6 +27,7 @@ class Actor(Struct, frozen=True):
 
     `scopes` are the actions that a token is for, None for a person who is signed in: they may do all that their
     roles give. `pipeline` is the environment (`shop/production`) where a pipeline that asks is trusted: it is nobody.
+    `suspended`: the account was recovered lately, and whoever recovered it may be somebody else.
     """
 
     person: str = ""
@@ -34,6 +36,7 @@ class Actor(Struct, frozen=True):
     second_factor: bool = False
     scopes: frozenset[Action] | None = None
     pipeline: str = ""
+    suspended: bool = False
 
 
 class Resource(Struct, frozen=True):
@@ -67,6 +70,8 @@ def authorize(actor: Actor, action: Action, resource: Resource) -> Why:
             return Why.NOT_THEIRS
     elif not _has_role(actor, action, resource):
         return Why.NO_ROLE
+    if actor.suspended and (rule.second or action in COUNTED_AS_ANOTHER):
+        return Why.SUSPENDED
     if rule.changes and not actor.second_factor:
         return Why.NO_SECOND_FACTOR
     return Why.YES
@@ -85,6 +90,8 @@ def second(actor: Actor, action: Action, resource: Resource) -> Why:
         return Why.SAME_PERSON
     if not any(grant.role in rule.second and _counts(grant, rule.reach, resource) for grant in actor.grants):
         return Why.NO_ROLE
+    if actor.suspended:
+        return Why.SUSPENDED
     return Why.YES if actor.second_factor else Why.NO_SECOND_FACTOR
 
 

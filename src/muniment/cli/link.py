@@ -15,6 +15,8 @@ def command(person: str, home: str) -> int:
     """Make a link that lets somebody in once, within a day, while the service runs; it is recorded.
 
     For an administrator who lost password and passkey. All others get theirs from an administrator's page.
+    For somebody who has a second factor or a role it is an incident: everybody with a role is told, and for a day
+    nothing counts that the person approves.
     """
     folder = Path(home).absolute()
     address = os.environ.get("MUNIMENT_URL") or serving.url(folder)

@@ -119,6 +119,8 @@ urlpatterns = [
     path("ready", health.ready, name="ready"),
     path("account/password/reset/", people.forgotten, name="forgotten"),
     path("account/email/", people.addresses, name="account_email"),
+    path("account/2fa/totp/deactivate/", people.remove_totp, name="mfa_deactivate_totp"),
+    path("account/2fa/webauthn/keys/<int:pk>/remove/", people.remove_passkey, name="mfa_remove_webauthn"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/company/", include("allauth.socialaccount.urls")),

@@ -135,6 +135,9 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
         return None
     if why is Why.NOBODY:
         return _sign_in(request)
+    if why is Why.SUSPENDED:
+        messages.error(request, _("Your account was recovered lately: nothing counts that you approve or request now."))
+        return redirect("me")
     if why is Why.NO_SECOND_FACTOR:
         messages.info(
             request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")

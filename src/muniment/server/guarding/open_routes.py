@@ -60,7 +60,10 @@ OPEN = {
     "mfa_add_webauthn": _OWN,
     "mfa_edit_webauthn": _OWN,
     "mfa_remove_webauthn": _OWN,
-    "invitation": Route("the link that lets somebody in the first time"),
+    "invitation": Route(
+        "the link that lets somebody in the first time, or anew",
+        writes=frozenset({"mfa_authenticator", "people_invitation"}) | _SOCIAL,  # a recovery ends what was before
+    ),
     "forgotten": Route("says who can help with a forgotten password"),
     "change-status": Route("what is missing of one open change, at an address that only its status at the forge has"),
     "hear": Route("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),

@@ -18,6 +18,7 @@ ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-gla
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
 VAULT_CHANGE, VAULT_AUDIT_GAP = "unplanned-vault-change", "vault-audit-gap"
 RECORD_REFUSED = "record-refused"
+ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
 
@@ -62,6 +63,11 @@ KINDS = {
         _("a process wrote a record that it may not write"),
         1,
         _("Its credentials may be stolen: stop that process, replace them, then look at what else it wrote."),
+    ),
+    ACCOUNT_RECOVERED: Kind(
+        _("the operator made a sign-in link for somebody at the machine"),
+        1,
+        _("Ask that person whether they wanted it, and look at what was done with the account since."),
     ),
     RULE_WEAKENED: Kind(
         _("a rule of a protected branch was weakened at the forge"),

@@ -17,7 +17,7 @@ from muniment.git.signatures import fingerprint
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.guarded_state import GuardedFacts
-from muniment.server.acts.inputs import Choices, InputCode, Label, Several, Text
+from muniment.server.acts.inputs import InputCode, Label, Text
 from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import AccountKind, AccountValue, label_of
 from muniment.server.people.models import Account, Person
@@ -29,12 +29,6 @@ MOST_AT_ONCE = 200  # accounts that one request lists: a person reads them
 
 def _visible_accounts(actor: Actor) -> "QuerySet[Account]":
     return Account.objects.filter(person__isnull=False)
-
-
-def _unconfirmed(actor: Actor) -> Choices:
-    """The accounts of people that wait for a second person, by number."""
-    rows = Account.objects.exclude(Account.counting()).select_related("person").order_by("pk")
-    return tuple((str(row.pk), _describe(row)) for row in rows)
 
 
 def _describe(row: Account) -> str:
@@ -104,7 +98,7 @@ class VouchForAccount(PersonAct, frozen=True):
 
     def follow_up(self, result: object) -> Act:
         """That a second person confirms it."""
-        return ConfirmAccounts(accounts=(str(result),))
+        return ConfirmAccounts(accounts=str(result))
 
 
 class ImportAccounts(Act, frozen=True):
@@ -165,7 +159,7 @@ class ImportAccounts(Act, frozen=True):
 
     def follow_up(self, result: object) -> Act:
         """That a second person confirms all of them at once."""
-        return ConfirmAccounts(accounts=tuple(map(str, result)) if isinstance(result, tuple) else ())
+        return ConfirmAccounts(accounts=" ".join(map(str, result if isinstance(result, tuple) else ())))
 
 
 class ConfirmAccounts(Act, frozen=True):
@@ -174,7 +168,16 @@ class ConfirmAccounts(Act, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.CONFIRM_ACCOUNT,)
     title: ClassVar[Label] = gettext_lazy("Confirm accounts")
 
-    accounts: Annotated[tuple[str, ...], Several(label=gettext_lazy("Accounts"), options=_unconfirmed, recorded=True)]
+    accounts: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Accounts"),
+            most=4000,
+            pattern=rf"[0-9]{{1,18}}(?: [0-9]{{1,18}}){{0,{MOST_AT_ONCE - 1}}}",
+            form=gettext_lazy("Write the numbers of accounts with spaces between them."),
+            recorded=True,
+        ),
+    ]
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
@@ -200,7 +203,7 @@ class ConfirmAccounts(Act, frozen=True):
     def check(self, context: ActContext) -> None:
         """All of them are still linked, and wait."""
         rows = self._rows()
-        if len(rows) != len(self.accounts) or any(row.counts for row in rows):
+        if len(rows) != len(self.accounts.split()) or any(row.counts for row in rows):
             raise RefusedError(
                 "account-changed",
                 _("One of these accounts was unlinked or confirmed meanwhile."),
@@ -209,12 +212,12 @@ class ConfirmAccounts(Act, frozen=True):
 
     def execute(self, context: ActContext) -> None:
         """Note the second person, and evaluate again what counts on the accounts."""
-        rows = Account.objects.filter(pk__in=self.accounts, person__isnull=False)
+        rows = Account.objects.filter(pk__in=self.accounts.split(), person__isnull=False)
         rows.update(confirmed_at=timezone.now(), confirmed_by=context.approver)
         soon("reevaluate-all")
 
     def _rows(self) -> list[Account]:
-        rows = Account.objects.filter(pk__in=self.accounts, person__isnull=False)
+        rows = Account.objects.filter(pk__in=self.accounts.split(), person__isnull=False)
         return list(rows.select_related("person").order_by("pk"))
 
 

@@ -1,5 +1,7 @@
 """Who asks: found anew for each request, so that whoever left, or lost a role, is known at once."""
 
+import time
+
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
@@ -8,6 +10,7 @@ from muniment.access.authorize import ANYBODY, Actor
 from muniment.server.people.models import Person
 
 SECOND_FACTOR = "second_factor"
+_JUST_SECONDS = 900
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -20,6 +23,7 @@ def actor_of(request: HttpRequest) -> Actor:
         active=person.active,
         grants=person.roles(),
         second_factor=_second_factor(request, person),
+        suspended=person.approvals_suspended,
     )
 
 
@@ -31,6 +35,15 @@ def has_passkey(person: Person) -> bool:
 def has_second_factor(person: Person) -> bool:
     """Whether they have one at all."""
     return bool(Authenticator.objects.filter(user=person).exists())
+
+
+def has_just_proven(request: HttpRequest, factor: Authenticator) -> bool:
+    """Whether this session used exactly this second factor a short while ago."""
+    since = time.time() - _JUST_SECONDS
+    return any(
+        record.get("method") == "mfa" and record.get("id") == factor.pk and record.get("at", 0) >= since
+        for record in get_authentication_records(request, factor.user)
+    )
 
 
 def _second_factor(request: HttpRequest, person: Person) -> bool:

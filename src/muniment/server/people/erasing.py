@@ -34,6 +34,7 @@ from muniment.server.installation import store
 from muniment.server.people.messages import holding, tell
 from muniment.server.people.models import (
     Account,
+    AccountNotice,
     AccountVerification,
     ApiToken,
     FormerHandle,
@@ -154,6 +155,7 @@ def _erase_rows(person: Person) -> None:
     """Delete the rows of a person, and make theirs nameless."""
     Account.objects.filter(person=person).delete()
     FormerHandle.objects.filter(person=person).delete()
+    AccountNotice.objects.filter(person=person).delete()
     AccountVerification.objects.filter(person=person).delete()
     EmailAddress.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()

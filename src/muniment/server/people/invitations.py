@@ -7,9 +7,14 @@ from django.utils import timezone
 from muniment.server.people.models import INVITATION, Invitation, Person
 
 
-def create_invitation(person: Person, lasts: timedelta = INVITATION) -> str:
+def create_invitation(
+    person: Person, lasts: timedelta = INVITATION, *, recovers: bool = False, by_operator: bool = False
+) -> str:
     """A link that lets a person in once, as a path. Older ones end."""
     person.invitations.filter(ended_at=None).update(ended_at=timezone.now())
     text, hashed = Invitation.fresh()
-    Invitation.objects.create(person=person, token_hash=hashed, expires_at=timezone.now() + lasts)
+    expires = timezone.now() + lasts
+    Invitation.objects.create(
+        person=person, token_hash=hashed, expires_at=expires, recovers=recovers, by_operator=by_operator
+    )
     return f"/welcome/{text}"

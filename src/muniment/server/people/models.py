@@ -57,7 +57,7 @@ class Person(AbstractBaseUser):
     people type, and can come to be another's. Whoever left is not active, and stays known.
     """
 
-    recorded_columns = ("slug", "active", "erasure_approved_at")
+    recorded_columns = ("slug", "active", "erasure_approved_at", "approvals_suspended_until")
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ,),
@@ -82,6 +82,7 @@ class Person(AbstractBaseUser):
     legal_hold = models.TextField("kept for a legal claim", blank=True)  # why; nothing of theirs is erased meanwhile
     erasure_approved_at = models.DateTimeField(null=True, blank=True)  # without it the worker erases nobody
     erased_at = models.DateTimeField(null=True, blank=True)
+    approvals_suspended_until = models.DateTimeField(null=True, blank=True)  # since the account was recovered
 
     USERNAME_FIELD = "slug"
     EMAIL_FIELD = "email"
@@ -97,6 +98,12 @@ class Person(AbstractBaseUser):
     def is_active(self) -> bool:  # type: ignore[override]
         """What Django asks: whoever left is signed in nowhere."""
         return self.active
+
+    @property
+    def approvals_suspended(self) -> bool:
+        """Whether nothing counts that they approve, since the account was recovered lately."""
+        until = self.approvals_suspended_until
+        return until is not None and until > timezone.now()
 
     def __str__(self) -> str:
         """The name that pages show."""
@@ -284,7 +291,7 @@ class AccountVerification(models.Model):
     privileges = Privileges(
         _ALL, (READ, DROP), worker_changes=("published_keys", "code_hash", "problem", "prepared_at")
     )
-    written_by = frozenset({Action.LINK_ACCOUNT})
+    written_by = frozenset({Action.LINK_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})  # a sign-in link ends it
 
     person = models.OneToOneField(Person, models.CASCADE, related_name="account_verification")
     kind = models.CharField(max_length=8, choices=Account.Kind, default=Account.Kind.KEY)
@@ -417,12 +424,55 @@ class _Secret(models.Model):
 
 
 class Invitation(_Secret):
-    """A link that lets one person in once, to set a password or a passkey."""
+    """A link that lets one person in once, to set a password or a passkey.
+
+    `recovers`: it was made as the recovery of an account, by two people or `by_operator`; no other link lets somebody
+    in who has a second factor or a role that changes things. `attempt_count` counts wrong codes of a second factor.
+    """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, DROP), operator=(ADD, CHANGE))
-    written_by = frozenset({Action.CHANGE_PERSON, Action.MANAGE_OWN_ACCOUNT})
+    written_by = frozenset({Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")
+    recovers = models.BooleanField(default=False)
+    by_operator = models.BooleanField(default=False)
+    attempt_count = models.SmallIntegerField(default=0)
+
+
+class AccountNotice(models.Model):
+    """Something that happened to the account of a person, which the worker tells them on every channel they have.
+
+    `addresses` are those of the moment, one a line: who changes them afterwards does not silence the notice.
+    """
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        LINK = "link", _("a sign-in link was made")
+        OPERATOR_LINK = "operator-link", _("the operator made a sign-in link at the machine")
+        RECOVERED = "recovered", _("the account was recovered with a sign-in link")
+        ADDRESS = "address", _("the address for signing in was changed")
+
+    privileges = Privileges((READ, ADD), (READ, DROP), worker_changes=("addresses",), operator=(ADD,))
+    written_by = frozenset({Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})
+    free_texts = ("addresses",)
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="account_notices")
+    kind = models.CharField(max_length=16, choices=Kind)
+    by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")  # None: the operator, or themselves
+    addresses = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+
+class NoticeDelivery(models.Model):
+    """That the worker told a person what happened to their account: the web cannot say so."""
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    notice = models.OneToOneField(AccountNotice, models.CASCADE, related_name="delivery")
+    told_at = models.DateTimeField(default=timezone.now)  # in the inbox
+    mailed_at = models.DateTimeField(null=True)
 
 
 class ApiToken(_Secret):

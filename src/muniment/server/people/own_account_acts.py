@@ -17,7 +17,7 @@ from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.inputs import Choice, Integer, Label, Several, Text
-from muniment.server.people import verifications
+from muniment.server.people import recovery, verifications
 from muniment.server.people.account_values import read_account_value
 from muniment.server.people.act_fields import (
     AccountKind,
@@ -26,7 +26,15 @@ from muniment.server.people.act_fields import (
     PersonId,
     PersonName,
 )
-from muniment.server.people.models import LONGEST_TOKEN, Account, ApiToken, Invitation, MailFrequency, Person
+from muniment.server.people.models import (
+    LONGEST_TOKEN,
+    Account,
+    AccountNotice,
+    ApiToken,
+    Invitation,
+    MailFrequency,
+    Person,
+)
 from muniment.server.people.person_acts import refuse_taken_address
 from muniment.server.people.privacy import kept_of
 from muniment.server.records.entering import code
@@ -78,7 +86,7 @@ class AcceptInvitation(OwnAct, frozen=True):
     """
 
     title: ClassVar[Label] = gettext_lazy("Enter")
-    carries_secret: ClassVar[bool] = True  # the password, None where a passkey follows
+    carries_secret: ClassVar[bool] = True  # a `recovery.Entry`
 
     invitation: Annotated[
         int,
@@ -97,22 +105,33 @@ class AcceptInvitation(OwnAct, frozen=True):
         return _("enter by an invitation")
 
     def check(self, context: ActContext) -> None:
-        """The address is nobody else's, and the password is none that others guess."""
+        """The address is nobody else's, the password is none that others guess, and the link still lets them in."""
         refuse_taken_address(self.email, but=self.person)
-        if context.secret is not None:
-            _refuse_weak_password(str(context.secret), self.row())
+        if _entry(context).password is not None:
+            _refuse_weak_password(str(_entry(context).password), self.row())
+        invitation = Invitation.objects.filter(pk=self.invitation, person=self.person).first()
+        if invitation is not None:
+            recovery.refuse_old_link(self.row(), invitation)
 
     def execute(self, context: ActContext) -> None:
-        """Use the invitation up, and store what was given. Raises RefusedError where another used it meanwhile."""
+        """Use the invitation up, end what let the person in before, and store what was given.
+
+        Raises RefusedError where another used it meanwhile, or for a wrong code of a second factor.
+        """
+        invitation = Invitation.objects.get(pk=self.invitation)
         rows = Invitation.objects.filter(pk=self.invitation, person=self.person, ended_at=None)
         if not rows.update(ended_at=timezone.now()):
             raise RefusedError(
                 "invitation-used", _("This link was used already."), _("Ask an administrator for another.")
             )
-        person = self.row()
+        person, entry = self.row(), _entry(context)
+        if invitation.recovers:
+            recovery.notify(person, AccountNotice.Kind.RECOVERED, None)
+            recovery.recover(person, invitation, entry.code)
+        recovery.end_access(person)
         person.name, person.email = self.name, self.email or None
-        if context.secret is not None:
-            person.set_password(str(context.secret))
+        if entry.password is not None:
+            person.set_password(entry.password)
         person.save()
         soon("reevaluate-all")
 
@@ -318,6 +337,10 @@ class ExportOwnData(OwnAct, frozen=True):
     def execute(self, context: ActContext) -> dict[str, Any]:
         """All that is stored, as JSON values."""
         return kept_of(self.row())
+
+
+def _entry(context: ActContext) -> recovery.Entry:
+    return context.secret if isinstance(context.secret, recovery.Entry) else recovery.Entry(None)
 
 
 def _refuse_weak_password(password: str, person: Person) -> None:

@@ -12,10 +12,20 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Generated, Label
+from muniment.server.people import recovery
 from muniment.server.people.act_fields import EmailAddress, Handle, PersonId, PersonName, handle_of, label_of
 from muniment.server.people.invitations import create_invitation
-from muniment.server.people.models import Account, FormerHandle, Machine, Person, new_person_id
+from muniment.server.people.models import (
+    Account,
+    AccountNotice,
+    FormerHandle,
+    Invitation,
+    Machine,
+    Person,
+    new_person_id,
+)
 from muniment.server.requests.models import Request
 from muniment.server.work import soon
 
@@ -85,6 +95,9 @@ class ChangePerson(PersonAct, frozen=True):
 
     def execute(self, context: ActContext) -> None:
         """Change the row."""
+        person = Person.objects.get(pk=self.person)
+        if person.email and person.email != self.email:
+            recovery.notify(person, AccountNotice.Kind.ADDRESS, context.requesting_person)  # to the old address
         Person.objects.filter(pk=self.person).update(name=self.name, email=self.email or None)
         soon("reevaluate-all")
 
@@ -164,13 +177,30 @@ class ReactivatePerson(PersonAct, frozen=True):
 
 
 class InvitePerson(PersonAct, frozen=True):
-    """Invite a person: the execution returns the path of a link that lets them in once. Older links end."""
+    """Invite a person: the execution returns the path of a link that lets them in once. Older links end.
 
+    Somebody who has a second factor, or a role that changes things, is let in anew by two people.
+    """
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT)
     title: ClassVar[Label] = gettext_lazy("Create invitation link")
 
     def summary(self) -> str:
-        """The person."""
+        """The person, and that it is a recovery."""
+        if self.action() is Action.RECOVER_ACCOUNT:
+            return _("recover the account of %(person)s by a new sign-in link") % {"person": label_of(self.person)}
         return _("invite %(person)s") % {"person": label_of(self.person)}
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """The links that let somebody in who has a second factor, or a role that changes things."""
+        rows = Invitation.objects.filter(recovers=True, ended_at=None)
+        return GuardedFacts(permitted=frozenset((one.person_id, one.token_hash) for one in rows))
+
+    def action(self) -> Action:
+        """Another action, with a second person, where the link lets somebody act as a second person."""
+        person = Person.objects.get(pk=self.person)
+        return Action.RECOVER_ACCOUNT if recovery.needs_recovery(person) else Action.CHANGE_PERSON
 
     def check(self, context: ActContext) -> None:
         """The person is active."""
@@ -181,8 +211,11 @@ class InvitePerson(PersonAct, frozen=True):
             )
 
     def execute(self, context: ActContext) -> str:
-        """Add the invitation; the path of its link, which is stored nowhere."""
-        return create_invitation(Person.objects.get(pk=self.person))
+        """Add the invitation, and have the person told; the path of its link, which is stored nowhere."""
+        person = Person.objects.get(pk=self.person)
+        recovers, by = recovery.needs_recovery(person), context.requesting_person
+        recovery.make_link_notice(person, by, recovers)
+        return create_invitation(person, recovers=recovers, by_operator=by is None)
 
 
 def refuse_taken_handle(handle: str, but: str = "") -> None:

@@ -15,5 +15,6 @@ def actor_of_token(token: ApiToken) -> Actor:
         active=token.person.active,
         grants=token.person.roles(),
         second_factor=token.second_factor,
+        suspended=token.person.approvals_suspended,
         scopes=frozenset(_BY_CODE[scope] for scope in token.scopes if scope in _BY_CODE),
     )

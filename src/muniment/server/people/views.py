@@ -1,13 +1,17 @@
 """Pages about people: the list, one person, one's own account, and the entry by an invitation."""
 
 from allauth.account.internal.flows.login import record_authentication
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.views import deactivate_totp
+from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -23,9 +27,9 @@ from muniment.server.acts.forms import ActForm
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting, may, own, requires
 from muniment.server.pages import me, page, page_by_name
-from muniment.server.people import published, verifications
+from muniment.server.people import published, recovery, verifications
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
-from muniment.server.people.actors import has_second_factor
+from muniment.server.people.actors import has_just_proven, has_second_factor
 from muniment.server.people.machine_acts import (
     DeclareMachine,
     RemoveMachineAccount,
@@ -246,7 +250,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
     return render(request, "people/privacy.html", {"rules": RULES, "officers": officers})
 
 
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "POST"])
 def welcome(request: HttpRequest, text: str) -> HttpResponse:
     """Let the person in whom an invitation is for, once: who they are, and a password or a passkey."""
@@ -260,21 +264,25 @@ def welcome(request: HttpRequest, text: str) -> HttpResponse:
     sent = request.POST.copy() if request.method == "POST" else None
     by_password = sent is not None and sent.pop("way", [""])[-1] == "password"
     password = sent.pop("password", [""])[-1] if sent is not None else ""
+    code = str(sent.pop("code", [""])[-1]).strip()[:20] if sent is not None else ""
     form = ActForm(AcceptInvitation, actor, sent, fixed=fixed, initial=initial)
     problem = ""
     if form.is_valid() and form.act is not None:
-        problem = _enter(request, actor, form.act, str(password) if by_password else None)
+        if code:
+            recovery.count_code(found)
+        problem = _enter(request, actor, form.act, recovery.Entry(str(password) if by_password else None, code))
         if not problem:
             return redirect("mfa_index" if by_password else "mfa_add_webauthn")
     context = {"form": form, "tag": AcceptInvitation.tag(), "problem": problem, "person": person}
+    context |= {"invitation": found, "has_second_factor": has_second_factor(person)}
     return render(request, "people/welcome.html", context)
 
 
-def _enter(request: HttpRequest, actor: Actor, accepted: Act, password: str | None) -> str:
+def _enter(request: HttpRequest, actor: Actor, accepted: Act, entry: recovery.Entry) -> str:
     """Let the person in, or say what is wrong. The link is used up by the first who comes this far."""
     try:
         with transaction.atomic():
-            perform_act(actor, accepted, secret=password)
+            perform_act(actor, accepted, secret=entry)
             person = Person.objects.get(pk=actor.person)
             login(request, person, backend=_BACKEND)
             record_authentication(request, person, method="invitation", reauthenticated=True)
@@ -324,6 +332,30 @@ def inbox(request: HttpRequest) -> HttpResponse:
     answer = render(request, "people/inbox.html", {"page": found, "frequency": person.mail_frequency})
     Message.objects.filter(pk__in=[row.pk for row in found.rows], read_at=None).update(read_at=timezone.now())
     return answer
+
+
+def remove_totp(request: HttpRequest) -> HttpResponseBase:
+    """Remove the app for codes, after a code of it."""
+    rows = Authenticator.objects.filter(user=request.user.pk, type=Authenticator.Type.TOTP)
+    return _refuse_unproven(request, rows.first()) or deactivate_totp(request)
+
+
+def remove_passkey(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Remove a passkey, after it was used."""
+    rows = Authenticator.objects.filter(user=request.user.pk, type=Authenticator.Type.WEBAUTHN, pk=pk)
+    return _refuse_unproven(request, rows.first()) or remove_webauthn(request, pk=pk)
+
+
+def _refuse_unproven(request: HttpRequest, factor: Authenticator | None) -> HttpResponse | None:
+    """The page where a second factor is proven that somebody is about to remove; None if they have just proven it."""
+    if factor is None or has_just_proven(request, factor):
+        return None
+    messages.error(
+        request, _("Removing a second factor takes that one: use it first. If you lost it, ask for a recovery link.")
+    )
+    by_code = factor.type == Authenticator.Type.TOTP
+    there = reverse("mfa_reauthenticate" if by_code else "mfa_reauthenticate_webauthn")
+    return redirect(f"{there}?{urlencode({'next': request.path})}")
 
 
 @require_GET

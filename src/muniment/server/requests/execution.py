@@ -169,8 +169,13 @@ def find_approvers(request: Request) -> list[Person]:
     people = Person.objects.filter(
         in_force("role_grants__"), active=True, role_grants__role__in=action.rule.second
     ).distinct()
-    actors = ((person, Actor(person.pk, active=True, grants=person.roles(), second_factor=True)) for person in people)
-    return [person for person, actor in actors if second(actor, action, resource) is Why.YES]
+    return [person for person in people if second(_with_factor(person), action, resource) is Why.YES]
+
+
+def _with_factor(person: Person) -> Actor:
+    """A person, as if they had signed in with a second factor."""
+    suspended = person.approvals_suspended
+    return Actor(person.pk, active=person.active, grants=person.roles(), second_factor=True, suspended=suspended)
 
 
 def end_request(request: Request, state: Request.State, actor: Actor) -> None:
@@ -218,9 +223,8 @@ def _already_requested(act: Act) -> RefusedError:
 
 
 def _check_requester(requester: Person, action: Action, resource: Resource) -> None:
-    """Raise RefusedError if the requester has left, or lost the role under which they requested it."""
-    actor = Actor(requester.pk, active=requester.active, grants=requester.roles(), second_factor=True)
-    if authorize(actor, action, resource) is not Why.YES:
+    """Raise RefusedError if the requester has left, was recovered lately, or lost the role for which they may."""
+    if authorize(_with_factor(requester), action, resource) is not Why.YES:
         raise RefusedError(
             "requester-not-permitted",
             _("%(name)s may no longer request this.") % {"name": requester.name},

@@ -165,6 +165,7 @@ ACTS_OF_SYSTEM: dict[SystemActor, tuple[type[Act], ...]] = {  # nothing else is 
 }
 EXACT_ACTS: dict[tuple[SystemActor, type[Act]], Callable[[Act], bool]] = {  # no other act of the class is permitted
     (SystemActor.OPERATOR, GrantRole): is_first_administrator,
+    (SystemActor.OPERATOR, InvitePerson): bool,  # any: else a company could be locked out. It is an incident
 }
 ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
 GUARDING_ACTS = tuple(act for act in ALL_ACTS if any(action.rule.second for action in act.actions))

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -12,9 +12,14 @@ from muniment.access.authorize import Actor, Why
 from muniment.errors import RefusedError
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting, own, requires
+from muniment.server.people.models import Person
+from muniment.server.people.names import person_in
+from muniment.server.records.entering import code
 from muniment.server.requests.execution import approve_request, may_approve, reject_request
 from muniment.server.requests.models import Request
 from muniment.server.routes import SECOND_FACTOR
+
+RECOVERY = code(Action.RECOVER_ACCOUNT)
 
 
 def waiting_for(actor: Actor) -> list[Request]:
@@ -31,17 +36,26 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     """Agree to it, or refuse it. Whether one may is looked at once more, for exactly this."""
     found = get_object_or_404(Request.objects.select_related("requester", "product"), pk=number)
     actor, yes = acting(request), request.POST.get("answer") == "agree"
-    if may_approve(actor, found) is Why.NO_SECOND_FACTOR:
+    why = may_approve(actor, found)
+    if why is Why.SUSPENDED:
+        messages.error(request, _("Your account was recovered lately: nothing counts that you approve now."))
+        return redirect("me")
+    if why is Why.NO_SECOND_FACTOR:
         messages.info(request, _("This takes a second factor: a passkey, or a code from an app."))
         return redirect(SECOND_FACTOR)
+    result: object = None
     try:
         with transaction.atomic():
             if yes:
-                approve_request(actor, found)
+                result = approve_request(actor, found)
             else:
                 reject_request(actor, found, str(request.POST.get("reason", ""))[:2000])
     except RefusedError as error:
         messages.error(request, error_text(error))
     else:
+        if yes and found.action == RECOVERY:  # the link is shown once, to the one who approved it
+            person = Person.objects.get(pk=person_in(found.subject))
+            link = request.build_absolute_uri(str(result))
+            return render(request, "people/invited.html", {"person": person, "link": link})
         messages.success(request, _("Done.") if yes else _("It will not be done."))
     return redirect("home")

@@ -21,6 +21,7 @@ from procrastinate.contrib.django import app
 from muniment.server.changes.locations import claim_repositories
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.deployments.tasks import go_on, read_issuers
+from muniment.server.incidents.notices import tell_notices
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.incidents.row_incidents import compare_all_rows, report_row_problems
 from muniment.server.people.lapsing import note_lapsed
@@ -120,6 +121,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     keep_to_rules: 3600,
     note_lapsed: 60,
     send_now: 300,
+    tell_notices: 60,
     look_at_vault: 300,
     note_fetches: 120,
     report_row_problems: 5,

@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                 ("legal_hold", models.TextField(blank=True, verbose_name="kept for a legal claim")),
                 ("erasure_approved_at", models.DateTimeField(blank=True, null=True)),
                 ("erased_at", models.DateTimeField(blank=True, null=True)),
+                ("approvals_suspended_until", models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 "ordering": ("name", "slug"),
@@ -161,6 +162,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="AccountNotice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("link", "a sign-in link was made"),
+                            ("operator-link", "the operator made a sign-in link at the machine"),
+                            ("recovered", "the account was recovered with a sign-in link"),
+                            ("address", "the address for signing in was changed"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("addresses", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="account_notices",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="AccountVerification",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -251,6 +289,9 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("expires_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),
+                ("recovers", models.BooleanField(default=False)),
+                ("by_operator", models.BooleanField(default=False)),
+                ("attempt_count", models.SmallIntegerField(default=0)),
                 (
                     "person",
                     models.ForeignKey(
@@ -279,6 +320,20 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="messages",
                         to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="NoticeDelivery",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("told_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("mailed_at", models.DateTimeField(null=True)),
+                (
+                    "notice",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="delivery", to="people.accountnotice"
                     ),
                 ),
             ],

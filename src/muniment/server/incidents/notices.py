@@ -1,0 +1,83 @@
+"""The worker tells people what happened to their accounts: on every channel, whatever mail they want otherwise."""
+
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from muniment.server.incidents import kinds
+from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.people import messages
+from muniment.server.people.models import Account, AccountNotice, NoticeDelivery
+from muniment.server.people.recovery import active_with_role
+
+_MOST = 100
+
+
+def tell_notices() -> None:
+    """Tell what nobody was told of yet. Raises OSError or HttpError where mail or chat fail: they are tried again, and
+    inbox and incident do not wait for them.
+    """
+    for number in AccountNotice.objects.filter(delivery=None).order_by("pk").values_list("pk", flat=True)[:_MOST]:
+        _put_into_inboxes(number)
+    for number in NoticeDelivery.objects.filter(mailed_at=None).order_by("pk").values_list("pk", flat=True)[:_MOST]:
+        _send(number)
+
+
+@transaction.atomic
+def _put_into_inboxes(number: int) -> None:
+    notice = AccountNotice.objects.select_related("person", "by").get(pk=number)
+    if not NoticeDelivery.objects.get_or_create(notice=notice)[1]:
+        return  # another worker tells it
+    text = _sentence(notice)
+    messages.tell([notice.person], text, "/me")
+    if notice.kind == AccountNotice.Kind.OPERATOR_LINK:
+        others = [one for one in active_with_role() if one.pk != notice.person_id]
+        messages.tell(others, text, f"/people/{notice.person.slug}")
+        open_incident(
+            kinds.ACCOUNT_RECOVERED,
+            None,
+            f"link:{notice.pk}",
+            text,
+            link=f"/people/{notice.person.slug}",
+            involved=(notice.person.pk,),
+        )
+
+
+@transaction.atomic
+def _send(number: int) -> None:
+    rows = NoticeDelivery.objects.filter(pk=number, mailed_at=None).select_for_update(of=("self",), skip_locked=True)
+    delivery = rows.select_related("notice__person", "notice__by").first()
+    if delivery is None:
+        return
+    _mail_everywhere(delivery.notice, _sentence(delivery.notice))
+    messages.chat(_("Something happened to an account:"))
+    NoticeDelivery.objects.filter(pk=number).update(mailed_at=timezone.now())
+
+
+def _mail_everywhere(notice: AccountNotice, text: str) -> None:
+    """To each address of now and of then. One that the mail server refuses keeps nobody else from being told."""
+    person = notice.person
+    own = person.accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
+    told = f"{text}\n\n" + _("If you do not expect this, tell a security officer at once.") + f"\n{settings.URL}/me"
+    for address in dict.fromkeys([*notice.addresses.splitlines(), *([person.email] if person.email else []), *own]):
+        try:
+            messages.mail_to(address, "Muniment: your account", told)
+        except (SMTPRecipientsRefused, SMTPDataError, SMTPSenderRefused):
+            continue
+
+
+def _sentence(notice: AccountNotice) -> str:
+    person, by = notice.person.name, notice.by.name if notice.by is not None else ""
+    if notice.kind == AccountNotice.Kind.LINK:
+        return _("%(by)s made a link that signs in as %(person)s.") % {"by": by, "person": person}
+    if notice.kind == AccountNotice.Kind.OPERATOR_LINK:
+        return _("The operator made a link at the machine that signs in as %(person)s.") % {"person": person}
+    if notice.kind == AccountNotice.Kind.ADDRESS:
+        sentence = _("%(by)s changed the address with which %(person)s signs in.")
+        return sentence % {"by": by or person, "person": person}
+    return _(
+        "A link was used to sign in anew as %(person)s: the password, sessions, tokens and links of before have ended."
+    ) % {"person": person}

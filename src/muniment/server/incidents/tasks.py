@@ -1,0 +1,10 @@
+"""Work in the background for incidents and what is told with them."""
+
+from muniment.server.incidents.notices import tell_notices
+from muniment.server.work import task
+
+
+@task("tell-account-notices")
+def tell_account_notices() -> None:
+    """Tell people what happened to their accounts."""
+    tell_notices()

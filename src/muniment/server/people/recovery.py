@@ -1,0 +1,121 @@
+"""Recovery of an account: a sign-in link for somebody who has a second factor, or a role that changes things.
+
+It is an act of two people, or the operator's at the machine. What let the person in before ends, the worker tells them
+on every channel they have, and for a day nothing counts that they approve: whoever used the link may be somebody else.
+"""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.socialaccount.models import SocialAccount
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from muniment.errors import RefusedError
+from muniment.server.people.models import Account, AccountNotice, AccountVerification, Invitation, Person, in_force
+from muniment.server.people.role_acts import changes_things
+from muniment.server.requests.bootstrap import is_finished
+from muniment.server.requests.models import Request
+from muniment.server.work import soon
+
+SUSPENDED = timedelta(days=1)
+_MOST_CODES = 5  # wrong codes of a second factor, for each link
+
+
+class Entry(NamedTuple):
+    """What accompanies the use of a link, and is stored nowhere: a password, None where a passkey follows, and a code
+    of a second factor that the person had before, "" for none.
+    """
+
+    password: str | None
+    code: str = ""
+
+
+def needs_recovery(person: Person) -> bool:
+    """Whether letting a person in anew takes two people."""
+    if Authenticator.objects.filter(user=person).exists():
+        return True
+    if any(changes_things(grant.role) for grant in person.roles()):
+        return True
+    waiting = Request.objects.filter(subject=f"person:{person.pk}", state=Request.State.WAITING)
+    return waiting.filter(action="grant-changing-role").exists()
+
+
+def count_code(invitation: Invitation) -> None:
+    """Count one code that is tried, before it is looked at and whatever comes of it."""
+    Invitation.objects.filter(pk=invitation.pk).update(attempt_count=F("attempt_count") + 1)
+
+
+def end_access(person: Person) -> None:
+    """End what lets a person in: password, sessions, tokens, links, company accounts, and what they began to verify."""
+    now = timezone.now()
+    person.set_unusable_password()  # a new one each time, by which every session ends
+    person.api_tokens.filter(ended_at=None).update(ended_at=now)
+    person.invitations.filter(ended_at=None).update(ended_at=now)
+    AccountVerification.objects.filter(person=person).delete()
+    SocialAccount.objects.filter(user=person).delete()
+
+
+def recover(person: Person, invitation: Invitation, code: str) -> None:
+    """End the second factors of before, and suspend what the person approves. A code of one that they still have keeps
+    that one, and suspends nothing unless the operator made the link. Raises RefusedError for a wrong code.
+    """
+    had_factor = Authenticator.objects.filter(user=person).exists()
+    proven = _find_proven(person, invitation, code) if code else None
+    kept = {Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES} if proven == Authenticator.Type.TOTP else set()
+    Authenticator.objects.filter(user=person).exclude(type__in=kept).delete()
+    if (proven is None or invitation.by_operator) and (had_factor or is_finished()):
+        person.approvals_suspended_until = timezone.now() + SUSPENDED
+
+
+def refuse_old_link(person: Person, invitation: Invitation) -> None:
+    """Raise RefusedError for a link that one person made, if the person has more to lose by now."""
+    if not invitation.recovers and needs_recovery(person):
+        raise RefusedError(
+            "link-takes-two",
+            _("Since this link was made you were given a second factor or a role, so a link takes two people."),
+            _("Ask an administrator for another link."),
+        )
+
+
+def notify(person: Person, kind: AccountNotice.Kind, by: str | None) -> None:
+    """Have the worker tell a person on every channel that they have now."""
+    accounts = person.accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
+    addresses = dict.fromkeys(one for one in (person.email, *accounts) if one)
+    AccountNotice.objects.create(person=person, kind=kind, by_id=by, addresses="\n".join(addresses))
+    soon("tell-account-notices")
+
+
+def make_link_notice(person: Person, by: str | None, recovers: bool) -> None:
+    """Have the person told that there is a link; of the operator's own for a set-up nobody is."""
+    if by is not None:
+        notify(person, AccountNotice.Kind.LINK, by)
+    elif recovers and (is_finished() or Authenticator.objects.filter(user=person).exists()):
+        notify(person, AccountNotice.Kind.OPERATOR_LINK, None)
+
+
+def _find_proven(person: Person, invitation: Invitation, code: str) -> str:
+    """The type of the second factor of which `code` is one. Raises RefusedError."""
+    if invitation.attempt_count > _MOST_CODES:
+        raise RefusedError(
+            "too-many-attempts", _("That was tried too often."), _("Leave the code empty, or ask for another link.")
+        )
+    for row in Authenticator.objects.filter(user=person).order_by("pk"):
+        if row.type == Authenticator.Type.TOTP and TOTP(row).validate_code(code):
+            return str(row.type)
+        if row.type == Authenticator.Type.RECOVERY_CODES and RecoveryCodes(row).validate_code(code):
+            return str(row.type)
+    raise RefusedError(
+        "wrong-code",
+        _("This is no code of a second factor that you had."),
+        _("Leave it empty: what you approve then counts after a day."),
+    )
+
+
+def active_with_role() -> "list[Person]":
+    """Everybody who has any role now."""
+    return list(Person.objects.filter(in_force("role_grants__"), active=True).distinct())

@@ -1,0 +1,267 @@
+"""Nobody becomes another person by a sign-in link: it takes two people, ends what was before, is told, and waits."""
+
+from datetime import timedelta
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from allauth.mfa.utils import encrypt
+from django.db import ProgrammingError, connection
+from django.test import Client
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.server.incidents.models import Incident
+from muniment.server.incidents.notices import tell_notices
+from muniment.server.people import messages
+from muniment.server.people.models import Account, AccountNotice, Invitation, Message, Person, RoleGrant
+from muniment.server.people.verifications import link_account
+from muniment.server.requests.models import Request
+from muniment.server.running import preparing
+from tests.server.test_duties import GIVE, enough
+from tests.support.service import as_role, browser, person, post, set_up_factor, token_of
+
+pytestmark = pytest.mark.usefixtures("service")
+
+SECRET, COUNTER = "JBSWY3DPEHPK3PXP", 7
+FIELDS = {"name": "Eve", "email": "eve@example.test", "password": "violet otter carries lantern", "way": "password"}
+
+
+def of(slug: str) -> Client:
+    return browser(Person.objects.get(slug=slug))
+
+
+def code() -> str:
+    return str(totp.format_hotp_value(totp.hotp_value(SECRET, COUNTER)))
+
+
+def waiting() -> Request:
+    return Request.objects.get(state="waiting")
+
+
+def link_in(page: str) -> str:
+    return page[page.index("/welcome/") :].partition("</pre>")[0]
+
+
+def recovery_link() -> str:
+    """A link for eve that amy requests and abe approves."""
+    assert "waits for a second person" in post(of("amy"), "/people/eve/invite")
+    return link_in(post(of("abe"), f"/requests/{waiting().pk}", answer="agree"))
+
+
+def own_messages() -> list[str]:
+    """What eve is told of her account; as a security officer she is told of requests too."""
+    return list(Message.objects.filter(person="eve", link="/me").values_list("text", flat=True))
+
+
+def tell() -> None:
+    with as_role("worker"):
+        tell_notices()
+
+
+@pytest.fixture
+def eve(monkeypatch: pytest.MonkeyPatch) -> Person:
+    """A security officer with an app for codes; the bootstrap is over."""
+    monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([COUNTER]))
+    enough()
+    found = person("eve", Role.SECURITY)
+    set_up_factor(found)
+    with as_role("owner"):
+        Authenticator.objects.filter(user=found).update(data={"secret": encrypt(SECRET)})
+        found.set_password("copper heron follows meadow")
+        found.save()
+    return found
+
+
+@pytest.mark.parametrize("of_role", [True, False])
+def test_one_administrator_makes_no_link_for_a_second_factor_or_a_role(eve: Person, of_role: bool) -> None:
+    with as_role("owner"):
+        if of_role:
+            Authenticator.objects.filter(user=eve).delete()
+        else:
+            RoleGrant.objects.filter(person=eve).delete()
+    page = post(of("amy"), "/people/eve/invite")
+    assert "waits for a second person" in page
+    assert "/welcome/" not in page
+    assert not Invitation.objects.exists()
+    assert of("amy").post(f"/requests/{waiting().pk}", {"answer": "agree"}).status_code == 403
+
+
+def test_one_administrator_makes_no_link_while_a_role_is_requested(eve: Person) -> None:
+    person("joe")
+    post(of("amy"), "/people/joe/role", **GIVE)
+    assert "waits for a second person" in post(of("amy"), "/people/joe/invite")
+
+
+def test_a_link_of_one_lets_nobody_in_who_was_given_a_role_since(eve: Person) -> None:
+    person("joe")
+    link = link_in(post(of("amy"), "/people/joe/invite"))
+    post(of("amy"), "/people/joe/role", **GIVE)
+    post(of("abe"), f"/requests/{waiting().pk}", answer="agree")
+    client = browser()
+    answer = client.post(link, {**FIELDS, "email": "joe@example.test"})
+    assert "a link takes two people" in answer.content.decode()
+    assert client.get("/me").status_code == 302
+    assert not Person.objects.get(slug="joe").has_usable_password()
+
+
+@pytest.mark.parametrize("way", ["password", "passkey"])
+def test_a_recovery_ends_what_let_somebody_in_before(eve: Person, way: str) -> None:
+    before, token = browser(eve), token_of(eve)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert before.get("/me").status_code == 200
+    assert browser().get("/api/products", headers=headers).status_code == 200
+    link = recovery_link()
+    assert browser().post(link, {**FIELDS, "way": way}).status_code == 302
+    assert before.get("/me").status_code == 302
+    assert browser().get("/api/products", headers=headers).status_code == 401
+    assert browser().get(link).status_code == 410
+    assert not Authenticator.objects.filter(user=eve).exists()
+    found = Person.objects.get(slug="eve")
+    assert not found.check_password("copper heron follows meadow")
+    assert found.has_usable_password() is (way == "password")
+
+
+def test_what_a_recovered_person_approves_or_requests_is_suspended_for_a_day(eve: Person) -> None:
+    browser().post(recovery_link(), FIELDS)
+    person("mallory")
+    post(of("amy"), "/people/mallory/role", **GIVE)
+    number = waiting().pk
+    assert "nothing counts that you approve" in post(of("eve"), f"/requests/{number}", answer="agree")
+    assert not RoleGrant.objects.filter(person="mallory").exists()
+    assert "recovered lately" in post(of("eve"), "/me/verify", kind="email", value="x@y.test")
+    assert "Nothing that you approve counts until" in of("eve").get("/me").content.decode()
+    with as_role("owner"):
+        Person.objects.filter(pk=eve.pk).update(approvals_suspended_until=timezone.now() - timedelta(seconds=1))
+    assert "Done" in post(of("eve"), f"/requests/{number}", answer="agree")
+
+
+def test_what_was_requested_before_waits_until_the_requester_is_themselves_again(eve: Person) -> None:
+    link = recovery_link()
+    post(of("sam"), "/policy/freeze", reason="A key leaked.")
+    from muniment.server.policies.models import Freeze
+
+    post(of("eve"), f"/policy/freezes/{Freeze.objects.get().slug}/lift")
+    browser().post(link, FIELDS)
+    assert "may no longer request this" in post(of("sam"), f"/requests/{waiting().pk}", answer="agree")
+
+
+def test_a_code_of_a_second_factor_of_before_keeps_it_and_suspends_nothing(eve: Person) -> None:
+    link = recovery_link()
+    assert "no code of a second factor" in browser().post(link, {**FIELDS, "code": "000000"}).content.decode()
+    assert browser().post(link, {**FIELDS, "code": code()}).status_code == 302
+    assert Person.objects.get(slug="eve").approvals_suspended_until is None
+    assert Authenticator.objects.filter(user=eve, type="totp").exists()
+
+
+def test_codes_are_not_guessed_on_the_page_of_a_link(eve: Person) -> None:
+    link = recovery_link()
+    for _ in range(5):
+        browser().post(link, {**FIELDS, "code": "000000"})
+    assert "tried too often" in browser().post(link, {**FIELDS, "code": code()}).content.decode()
+    assert browser().post(link, FIELDS).status_code == 302
+    assert Person.objects.get(slug="eve").approvals_suspended
+
+
+def test_the_worker_tells_the_person_on_every_address_of_then_and_now(
+    eve: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    def mail(address: str, subject: str, text: str) -> bool:
+        told.append((address, text))
+        return True
+
+    monkeypatch.setattr(messages, "mail_to", mail)
+    chat: list[str] = []
+    monkeypatch.setattr(messages, "chat", chat.append)
+    with as_role("owner"):
+        link_account(eve, Account.Kind.EMAIL, "eve@work.test", Account.Verification.EMAIL_CODE)
+        Person.objects.filter(pk=eve.pk).update(mail_frequency="never")
+    post(of("amy"), "/people/eve/change", act="change-person", name="Eve", email="mallory@evil.test")
+    link = recovery_link()
+    assert not own_messages()  # the web tells nobody
+    tell()
+    assert {address for address, _ in told} == {"eve@example.test", "eve@work.test", "mallory@evil.test"}
+    assert any("Amy changed the address" in text for address, text in told if address == "eve@example.test")
+    assert any("Amy made a link that signs in as Eve" in text for address, text in told if address == "eve@work.test")
+    browser().post(link, {**FIELDS, "email": "mallory@evil.test"})
+    told.clear()
+    tell()
+    assert any("A link was used" in text for address, text in told if address == "eve@work.test")
+    assert len(chat) == 3
+    assert len(own_messages()) == 3
+    tell()
+    assert len(chat) == 3
+
+
+def test_the_web_cannot_say_that_somebody_was_told(eve: Person) -> None:
+    recovery_link()
+    with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO people_noticedelivery (notice_id, told_at) VALUES (1, now())")
+    with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM people_accountnotice")
+
+
+def test_mail_that_fails_keeps_nothing_out_of_the_inbox(eve: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(address: str, subject: str, text: str) -> bool:
+        raise OSError("no mail server")
+
+    monkeypatch.setattr(messages, "mail_to", fail)
+    recovery_link()
+    with pytest.raises(OSError, match="no mail server"):
+        tell()
+    assert len(own_messages()) == 1
+    monkeypatch.setattr(messages, "mail_to", lambda *_: True)
+    tell()
+    assert len(own_messages()) == 1
+
+
+def test_the_link_of_the_operator_is_an_incident_told_to_all_and_suspended_without_shortening(eve: Person) -> None:
+    with as_role("operator"):
+        link = preparing.link_for("eve")
+    tell()
+    assert Incident.objects.get().kind == "account-recovered-by-operator"
+    told = set(Message.objects.values_list("person__slug", flat=True))
+    assert told == {"amy", "abe", "sam", "sid", "eve"}
+    assert browser().post(link, {**FIELDS, "code": code()}).status_code == 302
+    assert Person.objects.get(slug="eve").approvals_suspended
+
+
+def test_the_first_administrator_enters_without_an_incident_and_without_waiting() -> None:
+    with as_role("owner"):
+        link = preparing.first_link()
+    fields = {**FIELDS, "name": "Ada", "email": "ada@example.test"}
+    assert browser().post(link, fields).status_code == 302
+    assert not AccountNotice.objects.exclude(kind=AccountNotice.Kind.RECOVERED).exists()
+    assert not Person.objects.get().approvals_suspended
+
+
+def test_a_second_factor_is_removed_by_nobody_who_does_not_use_it(eve: Person) -> None:
+    client = browser(eve)
+    answer = client.post("/account/2fa/totp/deactivate/")
+    assert answer.status_code == 302
+    assert "/reauthenticate/" in answer["Location"]
+    assert Authenticator.objects.filter(user=eve).exists()
+    with as_role("owner"):
+        passkey = Authenticator.objects.create(user=eve, type="webauthn", data={})
+    for method in (client.post, client.delete):
+        answer = method(f"/account/2fa/webauthn/keys/{passkey.pk}/remove/")
+        assert "/webauthn/reauthenticate/" in answer["Location"]
+    assert Authenticator.objects.filter(user=eve, type="webauthn").exists()
+    assert client.post("/account/2fa/reauthenticate/", {"code": code()}).status_code == 302
+    assert "/webauthn/reauthenticate/" in client.post(f"/account/2fa/webauthn/keys/{passkey.pk}/remove/")["Location"]
+    assert client.post("/account/2fa/totp/deactivate/").status_code == 302
+    assert not Authenticator.objects.filter(user=eve, type="totp").exists()
+
+
+def test_one_administrator_does_not_approve_their_own_request_as_another(eve: Person) -> None:
+    """The attack as it was tried: a link for another person, a new password, and the approval of one's own request."""
+    person("mallory")
+    post(of("amy"), "/people/mallory/role", **GIVE)
+    for act in ("deactivate-person", "reactivate-person"):
+        post(of("amy"), "/people/eve/change", act=act)
+    post(of("amy"), "/people/eve/role", act="revoke-role", role="security", product="")
+    assert "/welcome/" not in post(of("amy"), "/people/eve/invite")
+    assert not Invitation.objects.exists()
+    assert not RoleGrant.objects.filter(person="mallory").exists()
