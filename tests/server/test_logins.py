@@ -7,18 +7,20 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection
 from psycopg import sql
 
+from muniment.access.roles import Role
 from muniment.server.guarding import privileges
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
+from muniment.server.requests.models import Request
 from muniment.server.running import database
 from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES, WEB
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.logins import FOLDER, password_file
 from tests.support.running import clean
-from tests.support.service import as_role
+from tests.support.service import as_role, person
 
 TRUNCATE = "TRUNCATE"
 
@@ -190,3 +192,45 @@ def test_a_process_has_nothing_of_the_owner(tmp_path: Path) -> None:
     assert "s3cret" not in str(found)
     stripped = database.without_credentials(environment["DATABASE_URL"])
     assert stripped == "postgresql://db.example.test/muniment?sslmode=require"
+
+
+# --- requests -----------------------------------------------------------------------------------------------
+
+
+def requested(state: str = "waiting") -> Request:
+    asker = person("ada", Role.ADMIN)
+    with as_role("owner"):
+        return Request.objects.create(action="grant-role", act="{}", state=state, requester=asker)
+
+
+@pytest.mark.parametrize(
+    ("role", "state", "changed"),
+    [
+        ("worker", "approved", {"state": "waiting"}),
+        ("worker", "approved", {"act": "{}!"}),
+        ("worker", "waiting", {"state": "approved"}),
+        ("worker", "waiting", {"act": '{"other":1}'}),
+        ("web", "rejected", {"state": "waiting"}),
+        ("web", "waiting", {"act": '{"other":1}'}),
+        ("web", "waiting", {"digest": "sha256:1"}),
+        ("web", "waiting", {"requester": "bob"}),
+    ],
+)
+def test_a_request_ends_once_and_is_not_changed(service: None, role: str, state: str, changed: dict[str, str]) -> None:
+    row = requested(state)
+    person("bob", Role.ADMIN)
+    with as_role(role), pytest.raises(ProgrammingError, match=r"is not changed|permission denied"):
+        Request.objects.filter(pk=row.pk).update(**changed)
+
+
+def test_a_request_that_waits_is_approved_by_the_web_and_withdrawn_by_the_worker(service: None) -> None:
+    row = requested()
+    with as_role("worker"):
+        Request.withdraw(Request.objects.all())
+    row.refresh_from_db()
+    assert (row.state, row.act) == ("withdrawn", "")
+    with as_role("worker"):
+        Request.objects.filter(pk=row.pk).update(summary="(erased)")
+    other = requested()
+    with as_role("web"):
+        Request.objects.filter(pk=other.pk).update(state="approved", act="", second_person="ada")

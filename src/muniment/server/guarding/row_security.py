@@ -1,10 +1,11 @@
-"""What PostgreSQL checks of each record that is inserted, and the row that it adds for its position.
+"""What PostgreSQL checks of records and requests beyond rights, and the row that it adds for a record's position.
 
 Row-level security is never forced: the owner has to be able to dump and restore the table.
 """
 
 import hashlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
@@ -13,14 +14,49 @@ from muniment.ledger.writers import Writer, kinds_of
 from muniment.server.running.database_roles import PREFIX, PROCESSES
 
 _RECORDS, _POSITIONS = "records_record", "records_recordposition"
-_FUNCTION, _TRIGGER = "muniment_add_position", "add_position"
 _READ_ALL = "read_all"
 
-_BODY = " BEGIN INSERT INTO public.records_recordposition (record_id) VALUES (NEW.id); RETURN NULL; END "
-_CREATE_FUNCTION = (
-    "CREATE OR REPLACE FUNCTION muniment_add_position() RETURNS trigger LANGUAGE plpgsql "
-    f"SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $${_BODY}$$"
-)  # as its owner: nobody else may add a position, and no record can be without the row
+
+class _Trigger(NamedTuple):
+    """A trigger with its function. `definer`: the function runs as its owner."""
+
+    table: str
+    name: str
+    when: str
+    function: str
+    body: str
+    definer: bool = False
+
+
+_TRIGGERS = (
+    _Trigger(  # as its owner: nobody else may add a position, and no record can be without the row
+        _RECORDS,
+        "add_position",
+        "AFTER INSERT",
+        "muniment_add_position",
+        " BEGIN INSERT INTO public.records_recordposition (record_id) VALUES (NEW.id); RETURN NULL; END ",
+        definer=True,
+    ),
+    _Trigger(  # a request that ended stays so, what was requested stays so, and the worker only withdraws
+        "requests_request",
+        "guard_request",
+        "BEFORE UPDATE",
+        "muniment_guard_request",
+        """
+    BEGIN
+        IF current_user = 'muniment_owner' OR current_user NOT LIKE 'muniment\\_%' THEN
+            RETURN NEW;
+        END IF;
+        IF (OLD.state <> 'waiting' AND (NEW.state, NEW.act, NEW.decided_at, NEW.second_person_id)
+                IS DISTINCT FROM (OLD.state, OLD.act, OLD.decided_at, OLD.second_person_id))
+            OR NEW.act NOT IN (OLD.act, '')
+            OR (current_user <> 'muniment_web' AND NEW.state NOT IN (OLD.state, 'withdrawn')) THEN
+            RAISE EXCEPTION 'a request is ended once, and is not changed' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN NEW;
+    END """,
+    ),
+)
 
 
 def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.Composable]:
@@ -37,14 +73,27 @@ def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.
     cursor.execute("SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [_RECORDS])
     if cursor.fetchone() != (True,):
         yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(sql.Identifier(_RECORDS))
-    cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s AND prosecdef", [_FUNCTION])
-    if cursor.fetchone() != (_BODY,):
-        yield sql.SQL(_CREATE_FUNCTION)
-        yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(sql.Identifier(_FUNCTION))
-    cursor.execute("SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", [_TRIGGER, _RECORDS])
-    if cursor.fetchone() is None:
-        yield sql.SQL("CREATE TRIGGER {} AFTER INSERT ON {} FOR EACH ROW EXECUTE FUNCTION {}()").format(
-            sql.Identifier(_TRIGGER), sql.Identifier(_RECORDS), sql.Identifier(_FUNCTION)
+    for trigger in _TRIGGERS:
+        yield from _find_missing_trigger(cursor, trigger)
+
+
+def _find_missing_trigger(cursor: CursorWrapper, trigger: _Trigger) -> Iterator[sql.Composable]:
+    table, function = sql.Identifier(trigger.table), sql.Identifier(trigger.function)
+    cursor.execute("SELECT prosrc, prosecdef FROM pg_proc WHERE proname = %s", [trigger.function])
+    if cursor.fetchall() != [(trigger.body, trigger.definer)]:
+        security = sql.SQL("SECURITY DEFINER" if trigger.definer else "SECURITY INVOKER")
+        yield sql.SQL(
+            "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql {}"
+            " SET search_path = pg_catalog, pg_temp AS {}"
+        ).format(function, security, sql.Literal(trigger.body))
+        yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(function)
+    cursor.execute(
+        "SELECT tgenabled FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", [trigger.name, trigger.table]
+    )
+    if cursor.fetchone() != ("O",):
+        yield sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(sql.Identifier(trigger.name), table)
+        yield sql.SQL("CREATE TRIGGER {} {} ON {} FOR EACH ROW EXECUTE FUNCTION {}()").format(
+            sql.Identifier(trigger.name), sql.SQL(trigger.when), table, function
         )
 
 

@@ -21,7 +21,11 @@ class Request(models.Model):
     """
 
     privileges = Privileges(
-        (READ, ADD, CHANGE), (READ,), worker_changes=("summary", "reason", *ENDING), confirmation=(READ,)
+        (READ, ADD),
+        (READ,),
+        web_changes=(*ENDING, "second_person_id"),
+        worker_changes=("summary", "reason", *ENDING),
+        confirmation=(READ,),
     )
     written_by = DANGEROUS | {Action.CHANGE_PERSON}  # of whoever leaves, nothing waits on
     free_texts = ("summary", "reason")
