@@ -83,7 +83,7 @@ def install(mutant: Mutant, root: Path) -> None:
     alive = [
         one
         for one in gc.get_objects()
-        if isinstance(one, FunctionType)
+        if type(one) is FunctionType  # isinstance asks some objects for a class that they make only then, or not at all
         and one.__code__.co_qualname == target.co_qualname
         and one.__code__.co_firstlineno == target.co_firstlineno
         and Path(one.__code__.co_filename) == root / mutant.path
@@ -99,7 +99,7 @@ def empty_caches(folder: Path) -> None:
     properties: dict[type, tuple[str, ...]] = {}
     for one in gc.get_objects():
         kind = type(one)
-        if isinstance(one, functools._lru_cache_wrapper) and _is_in(folder, one.__wrapped__):
+        if issubclass(kind, functools._lru_cache_wrapper) and _is_in(folder, one.__wrapped__):
             one.cache_clear()
         elif kind not in properties:
             properties[kind] = tuple(_cached_properties(kind, folder))

@@ -55,6 +55,12 @@ class Crate:
         return 5 > 1
 
 CRATE = Crate()
+
+class Lazy:
+    def __getattribute__(self, name):
+        raise RuntimeError("it is not set up")
+
+LAZY = [Lazy()]
 """
 TRY = """
 import sys
