@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from muniment.controls import code_review
+from muniment.controls import code_review, reviewed_by_others
 from muniment.controls.control import Case
+from muniment.decision.decision import sentences
 from muniment.facts import kinds
-from muniment.facts.change import Commit, ContributorRole
+from muniment.facts.change import Commit, ContributorRole, Revision
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import Machine, People
 from muniment.facts.pipeline import Runs
@@ -230,6 +231,20 @@ def test_only_whom_the_forge_lets_write_could_approve_where_it_was_asked(world: 
         revision = structs.replace(facts["revision"].value, possible_reviewers=asked)  # type: ignore[union-attr]
         review = code_review.read(Case({**facts, "revision": Known(revision)}, None, NOW, {}))
         assert review.could_approve == (("bob",) if asked else ())
+
+
+def test_where_the_forge_did_not_tell_it_of_everybody_nobody_is_said_to_be_missing(world: World) -> None:
+    facts = world.facts(world.reading(reviews=Known(())))
+    told = {}
+    for asked, known in (((), True), ((), False), (("bob",), False)):
+        base: Revision = facts["revision"].value  # type: ignore[union-attr]
+        revision = structs.replace(base, possible_reviewers=asked, asked_about_all=known)
+        case = Case({**facts, "revision": Known(revision)}, reviewed_by_others.Parameters(), NOW, {})
+        (reason,) = reviewed_by_others.CONTROL.judge(case)
+        told[asked, known] = sentences(reviewed_by_others.Reasons, reason)
+    assert "only 0 more people could" in told[(), True][0]
+    assert told[(), False][1] == "Ask somebody else who may write to the repository to read and approve it."
+    assert "bob or somebody else who may write to the repository" in told[("bob",), False][1]
 
 
 AGENT = Account("50", "agent")

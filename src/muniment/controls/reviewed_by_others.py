@@ -126,9 +126,11 @@ def _approvals(review: CodeReview, needed: int) -> Reason:
         return Reasons.REVIEWED(subject, count=count, needed=needed, who=who)
     said = f" ({who})" if who else ""
     left = len(review.could_approve)
-    if count + left < needed:
+    if count + left < needed and review.revision.asked_about_all:
         return Reasons.TOO_FEW_ELIGIBLE_REVIEWERS(subject, count=count, needed=needed, who=said, left=left)
     ask = code_review.some([labels[person] for person in review.could_approve], _NAMED)
+    if not review.revision.asked_about_all:  # others may approve too, whom the forge was not asked about
+        ask = f"{ask} or " * bool(ask) + "somebody else who may write to the repository"
     codes = Reasons.TOO_FEW_APPROVALS_TO_REMOVE if removes_commits(review.revision) else Reasons.TOO_FEW_APPROVALS
     return codes(subject, count=count, needed=needed, who=said, ask=ask, **code_review.place(review.revision))
 

@@ -23,7 +23,8 @@ class Revision(Struct, frozen=True):
 
     Ids are full hexadecimal object ids; "" where there is none (the base of a new branch, the head of a deletion).
     `possible_reviewers` are ids of the persons whom the forge lets write to the repository, as far as it was asked:
-    only who could approve is told by them. None where no forge was asked, and roles tell it.
+    only who could approve is told by them. None where no forge was asked, and roles tell it. `asked_about_all`: the
+    forge told it of everybody.
     """
 
     repository: str
@@ -32,6 +33,7 @@ class Revision(Struct, frozen=True):
     head: str
     update: Maybe[Update]
     possible_reviewers: tuple[str, ...] | None = None
+    asked_about_all: bool = True
 
 
 class ContributorRole(StrEnum):

@@ -39,26 +39,31 @@ def name_reviewers(judgement: Judgement, collector: ForgeCollector, forge: Forge
     told = report_of(decision, judgement.policy, judgement.facts)
     if told.missing_facts:
         return judgement
-    found = collector.possible_reviewers(_Access(forge, repository))
-    facts = _with_reviewers(judgement.facts, revision.value, found)
+    access = _Access(forge, repository)
+    found = collector.possible_reviewers(access)
+    named = structs.replace(revision.value, possible_reviewers=found, asked_about_all=access.is_complete)
+    facts = _with_revision(judgement.facts, named)
     return Judgement(judge(judgement.policy, facts, Point.MERGE, decision.time), judgement.policy, facts)
 
 
-def _with_reviewers(facts: Facts, revision: Revision, found: tuple[str, ...]) -> Facts:
+def _with_revision(facts: Facts, revision: Revision) -> Facts:
     read = dict(facts.items())
-    value = Known(structs.replace(revision, possible_reviewers=found))
-    read[kinds.REVISION.name] = structs.replace(read[kinds.REVISION.name], value=value)
+    read[kinds.REVISION.name] = structs.replace(read[kinds.REVISION.name], value=Known(revision))
     return Facts(read)
 
 
 class _Access:
-    """Whether an account may write to one repository; False where the forge does not tell."""
+    """Whether an account may write to one repository; False where the forge does not tell, or was asked enough.
+
+    `is_complete`: it told it of each.
+    """
 
     def __init__(self, forge: Forge, repository: Repo) -> None:
         self._forge = forge
         self._repository = repository
         self._asked = 0
         self._failed = False
+        self.is_complete = True
 
     def __call__(self, account: Account) -> bool:
         listed = self._read("", lambda: self._forge.reader.writers(self._repository)) if account.id else None
@@ -76,12 +81,13 @@ class _Access:
         if time.monotonic() < until:
             return known
         if self._failed or self._asked >= _MOST_ASKED:
+            self.is_complete = False
             return None
         try:
             found: frozenset[str] | bool | None = read()
         except ForgeError as error:
             if error.code not in (ForgeCode.UNSUPPORTED, ForgeCode.NOT_FOUND):
-                self._failed = True  # it is asked again by the next evaluation
+                self._failed, self.is_complete = True, False  # it is asked again by the next evaluation
                 return None
             found = None
         if len(answers) >= _MOST_KEPT:
