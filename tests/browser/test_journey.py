@@ -14,7 +14,7 @@ PAGES = (
         "/products/shop",
         "/products/shop/environments",
         "/people",
-        "/people/ada",
+        "/people/admin",
         "/me",
         "/activity",
         "/ledger",
