@@ -283,12 +283,12 @@ def test_merges_are_stopped_by_one_and_go_on_by_two(crew: dict[str, Program]) ->
 def test_accounts_are_vouched_for_listed_and_dropped(crew: dict[str, Program]) -> None:
     login = {"kind": "login", "value": "github/dev-gh"}
     assert crew["dev"].send("POST", "/people/dev/accounts", login)[0] == 403
-    assert crew["amy"].send("POST", "/people/dev/accounts", login)[1]["done"] is True
+    assert crew["amy"].send("POST", "/people/dev/accounts", login)[1]["done"] is False  # it waits for a second person
     assert crew["amy"].send("POST", "/people/sam/accounts", login)[0] == 409
     assert crew["amy"].send("POST", "/people/nobody/accounts", login)[0] == 404
     assert crew["dev"].send("GET", "/people/dev/accounts")[0] == 403
     (row,) = crew["dan"].send("GET", "/people/dev/accounts")[1]["items"]
-    assert (row["proof"], row["vouched_by"]) == ("vouched", "amy")
+    assert (row["proof"], row["vouched_by"], row["counts"]) == ("vouched", "amy", False)
     assert crew["amy"].send("DELETE", f"/people/sam/accounts/{row['number']}")[0] == 404
     assert crew["amy"].send("DELETE", f"/people/dev/accounts/{row['number']}")[1]["done"] is True
     assert crew["dan"].send("GET", "/people/dev/accounts")[1]["items"] == []
