@@ -51,7 +51,7 @@ from muniment.server.secrets import secret_acts
 from muniment.server.secrets.secret_acts import SetSecret
 from tests.support import one_person
 from tests.support.one_person import ATTACKER, actor_of, decide_together, request
-from tests.support.service import as_role, empty
+from tests.support.service import as_role, empty, trust_rows
 
 FEW = 3
 EXAMPLES = int(os.environ.get("MUNIMENT_UNDOING_EXAMPLES", FEW))  # of each attacker
@@ -80,6 +80,7 @@ def attacker(postgres: Embedded, request: pytest.FixtureRequest) -> Iterator[str
         preparing.first_policy()
         with pytest.MonkeyPatch.context() as patch, transaction.atomic():
             patch.setattr(secret_acts, "_write", lambda act, value: None)
+            trust_rows(patch)  # people are added by no act
             one_person.add_people(ATTACKERS[request.param])
             decide_everything()
     with as_role("owner"):

@@ -153,6 +153,7 @@ _VALUES: dict[str, _Values] = {
     "email": lambda: ["", "new@example.test", "ada@example.test", "mal@example.test"],
     "value": lambda: ["mal@example.test", "bot@example.test", "forge/ada", "forge/bot[bot]", KEYS[0], "API-value-1234"],
     "account": _column(lambda: Account.objects.all(), "pk"),
+    "accounts": lambda: [*map(str, Account.objects.values_list("pk", flat=True)), "eva email new@example.test"],
     "role": lambda: [role.value for role in Role],
     "incident": _column(lambda: Incident.objects.all(), "pk"),
     "version": _column(lambda: PolicyVersion.objects.all(), "pk"),
