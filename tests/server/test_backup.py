@@ -10,10 +10,14 @@ import pytest
 
 from muniment.server.running import database
 from muniment.server.running.database_roles import OWNER
+from muniment.store.erasure_list import make_line, read_list, write_list
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
 
 PLACED = "SELECT position, data FROM records_recordposition JOIN records_record ON id = record_id ORDER BY position"
+
+
+NONE = ("--no-erasures-since", "2020-01-01")
 
 
 def run(home: Path, statement: str) -> list[tuple[object, ...]]:
@@ -49,7 +53,7 @@ def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) ->
     finally:
         up.end()
     assert muniment("ledger", "verify", tmp_path / "copy")[0] == 0
-    code, said = muniment("restore", file, "--home", new)
+    code, said = muniment("restore", file, "--home", new, *NONE)
     assert code == 0, said
     assert f"a ledger of {len(entries)} entries" in said
     again = Up(new, up.repository)
@@ -62,7 +66,7 @@ def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) ->
         assert muniment("ledger", "verify", "--home", new)[0] == 0
     finally:
         again.end()
-    assert muniment("restore", file, "--home", new)[0] == 2
+    assert muniment("restore", file, "--home", new, *NONE)[0] == 2
 
 
 def test_a_backup_that_was_altered_or_cut_off_is_refused(up: Up, tmp_path: Path) -> None:
@@ -86,7 +90,7 @@ def test_a_ledger_that_does_not_verify_is_not_used(up: Up, tmp_path: Path) -> No
         assert muniment("backup", file, "--home", up.home)[0] == 0
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", tmp_path / "new")
+    code, said = muniment("restore", file, "--home", tmp_path / "new", *NONE)
     assert code == 3
     assert "entry 1" in said
     assert not (tmp_path / "new" / "service.json").exists()
@@ -106,7 +110,7 @@ def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_
         until(lambda: run(up.home, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", new)
+    code, said = muniment("restore", file, "--home", new, *NONE)
     assert code == 0, said
     assert "waits for a person" in said
     assert "older than its copy" in said
@@ -129,9 +133,53 @@ def test_what_was_erased_since_is_erased_again(up: Up, tmp_path: Path) -> None:
         assert muniment("backup", file, "--home", up.home)[0] == 0
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", tmp_path / "new")
+    code, said = muniment("restore", file, "--home", tmp_path / "new", *NONE)
     assert code == 0, said
     assert "1 objects erased again" in said
+
+
+def test_whoever_was_erased_since_is_erased_again_before_anything_starts(up: Up, tmp_path: Path) -> None:
+    file, new, listed = tmp_path / "backup", tmp_path / "new", tmp_path / "erasures"
+    try:
+        columns = "id, slug, name, email, active, password, mail_frequency, legal_hold"
+        row = "'k3f7', 'zora', 'Zora Quist', 'zora@work.test', true, '!', 'never', ''"
+        run(up.home, f"INSERT INTO people_person ({columns}) VALUES ({row})")
+        place = "'read-change:zora@work.test', '{\"title\": \"By Zora Quist\"}', 'failed'"
+        columns = "queue_name, task_name, lock, args, status"
+        run(up.home, f"INSERT INTO procrastinate_jobs ({columns}) VALUES ('jobs', 'read-change', {place})")
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+        code, text = muniment("erasures", "--home", up.home)
+        assert (code, read_list(text.encode())) == (0, frozenset())
+    finally:
+        up.end()
+    code, said = muniment("restore", file, "--home", new)
+    assert (code, new.exists()) == (2, False), said
+    assert "--no-erasures-since" in said
+    code, said = muniment("restore", file, "--home", new, "--no-erasures-since", "2999-01-01")
+    assert (code, new.exists()) == (2, False), said
+    listed.write_text(write_list(frozenset({make_line("k3f7", "2026-01-01T00:00:00Z")})))
+    code, said = muniment("restore", file, "--home", new, "--erasures", listed)
+    assert code == 0, said
+    assert "1 people erased again, of 1 on the list" in said
+    again = Up(new, up.repository)
+    try:
+        until(lambda: run(new, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
+        assert run(new, "SELECT count(*) FROM records_refusedrecord") == [(0,)]
+        ((name, active),) = run(new, "SELECT name, active FROM people_person WHERE id = 'k3f7'")
+        assert (name, active) == ("(erased)", False)
+        assert run(new, "SELECT count(*) FROM procrastinate_jobs WHERE lock LIKE '%zora%'") == [(0,)]
+        assert muniment("ledger", "verify", "--home", new)[0] == 0
+        assert read_list(muniment("erasures", "--home", new)[1].encode()) == read_list(listed.read_bytes())
+    finally:
+        again.end()
+
+
+def test_a_home_whose_restore_was_cut_off_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "restore.unfinished").touch()
+    code, said = muniment("up", "--once", "--home", tmp_path / "home")
+    assert code == 2, said
+    assert "did not come to its end" in said
 
 
 def test_nothing_but_what_belongs_there_is_taken_from_a_backup(tmp_path: Path) -> None:

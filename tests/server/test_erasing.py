@@ -28,6 +28,7 @@ from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import Repository
 from muniment.server.requests.models import Request
 from muniment.server.running.database_roles import WORKER
+from muniment.server.running.logins import password_file
 from tests.server.test_privacy import run_erasure
 from tests.support.service import as_role, browser, person, post, product
 
@@ -120,7 +121,7 @@ def test_an_object_that_was_being_written_meanwhile_is_erased_too(zora: Person) 
     approve_erasure(zora)
     there = connection.settings_dict
     address = {"host": there["HOST"], "port": there["PORT"], "dbname": there["NAME"]}
-    with psycopg.connect(**address, user=WORKER) as other:
+    with psycopg.connect(**address, user=WORKER, passfile=str(password_file(Path(settings.HOME), WORKER))) as other:
         other.execute("SELECT pg_current_xact_id()")
         work(zora)
         assert is_pending()

@@ -12,6 +12,7 @@ COMMANDS = {
     "sequencer": "muniment.cli.sequencer",
     "backup": "muniment.cli.backup",
     "restore": "muniment.cli.restore",
+    "erasures": "muniment.cli.erasures",
     "link": "muniment.cli.link",
     "vault": "muniment.cli.vault",
     "secret": "muniment.cli.secret",

@@ -1,23 +1,33 @@
 """muniment restore: a service from its backup, proven before it may run."""
 
+import json
 import os
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from muniment.cli import serving
-from muniment.errors import LedgerError, UsageError
+from muniment.errors import LedgerError, StoreError, UsageError
 from muniment.store import durable
+
+if TYPE_CHECKING:
+    from muniment.store.erasure_list import ErasureLine
 
 
 @click.command()
 @click.argument("file", metavar="FILE")
 @serving.home
-def command(file: str, home: str) -> int:
+@click.option("--erasures", "listed", metavar="FILE", help="The list that `muniment erasures` printed last.")
+@click.option("--no-erasures-since", "since", metavar="DATE", help="You know that nobody was erased since that day.")
+def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     """Make a home out of a backup, in a new folder, and verify its whole ledger.
 
     What its vault had stored comes back, but not the key that opens it: you bring that yourself.
-    What was erased is erased again. If the ledger is older than its copy outside, it stays unsigned until a person
+    People who were erased since the backup are erased again. Who they are says the list that lies beside the copy of
+    the checkpoint, or --erasures; without a list, a person has to say that there is nobody: --no-erasures-since.
+    If the ledger is older than its copy outside, it stays unsigned until a person
     looks at it: muniment ledger reconcile. If it does not verify, the home is not used: exit code 3.
     """
     folder = Path(home).absolute()
@@ -28,15 +38,17 @@ def command(file: str, home: str) -> int:
     from muniment.server.running import database
     from muniment.server.running.database_roles import OWNER
     from muniment.server.running.folder import make_folder
-    from muniment.server.running.unpacking import VAULT, put_back, unpacked
+    from muniment.server.running.unpacking import MANIFEST, VAULT, put_back, unpacked
     from muniment.vault import store
     from muniment.vault.embedded import SEAL
 
     parts = unpacked(Path(file))
+    lines = _read_erasures(parts[MANIFEST], folder, listed, since)
     (folder / "keys").mkdir(mode=0o700, parents=True)
     for name in ("keys/ledger.key", "keys/ledger.pub"):
         durable.write(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
     make_folder(folder)
+    (folder / serving.UNFINISHED).touch()
     if VAULT in parts:
         store.put_back(folder, parts[VAULT])
     with database.embedded(folder) as server:
@@ -45,7 +57,9 @@ def command(file: str, home: str) -> int:
         from muniment.server.running import backing_up, preparing
 
         preparing.migrate()
-        erased = backing_up.erase_again()
+        from muniment.server.people.erasing import erase_restored
+
+        erased, people = backing_up.erase_again(), erase_restored(lines)
         backing_up.end_sessions()
         try:
             size = backing_up.proven()
@@ -54,8 +68,10 @@ def command(file: str, home: str) -> int:
             (folder / serving.STATE).unlink(missing_ok=True)
             raise
         preparing.connections_closed()
+    (folder / serving.UNFINISHED).unlink()
     (folder / serving.STATE).write_text('{"port": 0}\n')
     click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
+    click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
     if VAULT in parts:
         click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL}, from where you keep it.")
         click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
@@ -67,3 +83,43 @@ def command(file: str, home: str) -> int:
     else:
         click.echo(f"Next: muniment up --home {home}")
     return 0
+
+
+def _read_erasures(manifest: bytes, folder: Path, listed: str | None, since: str | None) -> "frozenset[ErasureLine]":
+    """Every erasure that a person or the copy outside knows of, and those that the backup holds. Raises UsageError
+    where nobody can tell who was erased since the backup, StoreError for a list that cannot be read.
+    """
+    from muniment.store.erasure_list import NAME, read_list
+    from muniment.store.outside import outside
+
+    found = json.loads(manifest)
+    own, where = read_list(found["erasures"].encode()), found["external_copy"]
+    if listed is not None:
+        try:
+            data: bytes | None = Path(listed).read_bytes()
+        except OSError as error:
+            raise UsageError(f"{listed} cannot be read ({error.strerror})", "Name the list of erasures.") from error
+    else:
+        try:
+            data = outside(where, folder, NAME).read() if where else None
+        except StoreError:  # it may be lost with the machine: then a person's word counts
+            if since is None:
+                raise
+            data = None
+    if data is not None:
+        lines = read_list(data)
+        if not own <= lines:
+            raise UsageError("the list of erasures is older than the backup, or another one's", "Take the newest list.")
+        return lines
+    if since is None:
+        raise UsageError(
+            "nobody can tell who was erased since the backup: there is no list of erasures",
+            "Give --erasures FILE, or, if you know that there was none, --no-erasures-since DATE.",
+        )
+    try:
+        said = date.fromisoformat(since).isoformat()
+    except ValueError as error:
+        raise UsageError(f"{since} is no day", "Write it like 2026-01-31.") from error
+    if said > found["time"][:10]:
+        raise UsageError(f"the backup is of {found['time'][:10]}, before that day", "Say it of the time since then.")
+    return own

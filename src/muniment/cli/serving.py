@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from muniment.cli.vaulting import Supervisor
     from muniment.server.running.embedded import Embedded
 
+UNFINISHED = "restore.unfinished"  # in a home whose restore did not come to its end
 STATE = "service.json"  # in the home of a service, and in no other
 
 _OPEN_SECONDS = 20
@@ -180,6 +181,10 @@ def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator
     from muniment.server.running import database
     from muniment.server.running.folder import make_folder
 
+    if (folder / UNFINISHED).exists():
+        raise UsageError(
+            f"the restore into {folder} did not come to its end", "Remove the folder, and restore the backup again."
+        )
     with ExitStack() as stack:
         make_folder(folder)
         tend: Callable[[], None] = _nothing

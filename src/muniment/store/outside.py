@@ -22,7 +22,8 @@ from muniment.programs.process import Finished, Limits, last_line, run
 from muniment.programs.temporary import TemporaryFolder
 from muniment.store import durable
 
-REF = "refs/muniment/checkpoint"
+CHECKPOINT = "checkpoint"
+REF = f"refs/muniment/{CHECKPOINT}"
 
 _GIT = "git:"
 _SCHEMES = (Scheme.HTTPS, Scheme.SSH, Scheme.FILE)  # none by which somebody on the way could show an older checkpoint
@@ -43,8 +44,11 @@ class Outside(Protocol):
         """Replace it, durably."""
 
 
-def outside(where: str, home: Path) -> Outside:
-    """The place that home.toml of `home` names: `git:URL`, or a path. Raises StoreError for one that none may be."""
+def outside(where: str, home: Path, name: str = CHECKPOINT) -> Outside:
+    """The place that home.toml of `home` names: `git:URL`, or a path. Raises StoreError for one that none may be.
+
+    `name` is what is stored there: the checkpoint, or something beside it, in a file or ref of that name.
+    """
     try:
         address = _parse(where, home)
     except ParseError as error:
@@ -52,8 +56,9 @@ def outside(where: str, home: Path) -> Outside:
             f"the ledger's copy cannot be kept where [ledger] external_copy says: {error}", _REACH
         ) from None
     if address is None:
-        return Beside(Path(where))
-    return LocalRepository(address) if address.scheme is Scheme.FILE else RemoteRepository(address)
+        return Beside(Path(where if name == CHECKPOINT else f"{where}.{name}"))
+    local = address.scheme is Scheme.FILE
+    return LocalRepository(address, name) if local else RemoteRepository(address, name)
 
 
 def problem_with(where: str, home: Path) -> str:
@@ -105,23 +110,25 @@ class Beside:
 
 
 class _Repository:
-    """The ref `refs/muniment/checkpoint` of a git repository: a commit whose tree holds one file, `checkpoint`.
+    """The ref `refs/muniment/NAME` of a git repository: a commit whose tree holds one file, `NAME`.
 
     Each write is a commit on the one before, and none is forced: two who write at once cannot both succeed.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, name: str = CHECKPOINT) -> None:
         self._address = address
+        self._name = name
+        self._ref = f"refs/muniment/{name}"
 
     def _content(self, environment: Mapping[str, str]) -> bytes:
-        return self._git(environment, "cat-file", "blob", values=(f"{REF}:checkpoint",))
+        return self._git(environment, "cat-file", "blob", values=(f"{self._ref}:{self._name}",))
 
     def _commit(self, environment: Mapping[str, str], data: bytes, parent: str) -> str:
         """The id of a commit with this content, on top of `parent` ("" for none)."""
         blob = self._id(environment, "hash-object", "-w", "--stdin", given=data)
-        tree = self._id(environment, "mktree", given=f"100644 blob {blob}\tcheckpoint\n".encode())
+        tree = self._id(environment, "mktree", given=f"100644 blob {blob}\t{self._name}\n".encode())
         parents: list[Option] = [("-p", parent)] if parent else []
-        return self._id({**environment, **ANONYMOUS}, "commit-tree", *parents, ("-m", "checkpoint"), values=(tree,))
+        return self._id({**environment, **ANONYMOUS}, "commit-tree", *parents, ("-m", self._name), values=(tree,))
 
     def _id(
         self,
@@ -179,13 +186,13 @@ class RemoteRepository(_Repository):
     def write(self, data: bytes) -> None:
         """A commit more. Raises StoreError."""
         with self._scratch() as environment:
-            made = self._commit(environment, data, REF if self._fetched(environment) else "")
-            self._git(environment, "push", "--quiet", "--no-verify", values=(self._address.url, f"{made}:{REF}"))
+            made = self._commit(environment, data, self._ref if self._fetched(environment) else "")
+            self._git(environment, "push", "--quiet", "--no-verify", values=(self._address.url, f"{made}:{self._ref}"))
 
     def _fetched(self, environment: Mapping[str, str]) -> bool:
-        if not self._git(environment, "ls-remote", "--refs", values=(self._address.url, REF)).strip():
+        if not self._git(environment, "ls-remote", "--refs", values=(self._address.url, self._ref)).strip():
             return False
-        values = (self._address.url, f"+{REF}:{REF}")
+        values = (self._address.url, f"+{self._ref}:{self._ref}")
         self._git(environment, "fetch", "--quiet", "--no-tags", "--depth=1", values=values)
         return True
 
@@ -220,7 +227,7 @@ class LocalRepository(_Repository):
         environment = self._environment()
         tip = self._tip(environment)
         made = self._commit(environment, data, tip)
-        self._git(environment, "update-ref", values=(REF, made, tip or "0" * len(made)))
+        self._git(environment, "update-ref", values=(self._ref, made, tip or "0" * len(made)))
         with contextlib.suppress(OSError, StoreError):  # it is kept; what is loose now is packed after a later one
             if len(os.listdir(Path(environment["GIT_DIR"], "objects", "17"))) > _MANY_LOOSE:
                 self._git(environment, "repack", "-a", "-d", "-q")
@@ -233,7 +240,7 @@ class LocalRepository(_Repository):
 
     def _tip(self, environment: Mapping[str, str]) -> str:
         """The newest commit at the ref, "" if there is none."""
-        done = self._finished(environment, "rev-parse", "--quiet", "--verify", values=(REF,))
+        done = self._finished(environment, "rev-parse", "--quiet", "--verify", values=(self._ref,))
         if done.code not in (0, 1):
             raise self._unreachable(last_line(done.err))
         return done.out.decode().strip()

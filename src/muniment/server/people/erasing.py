@@ -6,6 +6,8 @@ still write it: the search goes on until all of that has ended. The last step lo
 
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,7 @@ from muniment.server.people.models import (
     Message,
     PendingErasure,
     Person,
+    RoleGrant,
     new_person_id,
 )
 from muniment.server.people.personal_traces import Trace, find_traces, strict_pattern
@@ -50,8 +53,13 @@ from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import RepositoryScan
 from muniment.server.records import row_checks
 from muniment.server.records.entering import recording_erasure
+from muniment.server.records.erasure_lists import add_erasures, read_erasures
+from muniment.server.records.recorded_rows import note_rows
 from muniment.server.requests.models import IdempotentResponse
+from muniment.server.running.database_roles import WORKER
+from muniment.server.running.logins import password_file
 from muniment.server.work import later
+from muniment.store.erasure_list import ErasureLine, make_line
 from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import find_objects
 
@@ -91,6 +99,47 @@ def erase_person(number: str, record: str) -> None:
     later("erase-person", _WAIT_SECONDS, person=number, record=record)
 
 
+def erase_restored(lines: frozenset[ErasureLine]) -> int:
+    """Erase those again whom a backup brought back although they are on the list; how many.
+
+    For a restore, as the owner of the schema: the worker may not deactivate anybody, and alone may record an erasure.
+    """
+    found = [one for one in Person.objects.filter(erased_at=None) if any(line.is_about(one.pk) for line in lines)]
+    grants = list(RoleGrant.objects.filter(person__in=found, ended_at=None).values_list("pk", flat=True))
+    with transaction.atomic():
+        Person.objects.filter(pk__in=[person.pk for person in found]).update(active=False, legal_hold="")
+        RoleGrant.objects.filter(pk__in=grants).update(ended_at=timezone.now())
+    with _as_worker():
+        add_erasures(lines)
+        with transaction.atomic(), recording_erasure(REASON):
+            note_rows(RoleGrant, grants)
+        for person in found:
+            pending = PendingErasure.objects.filter(person=person).first() or begin_erasure(person)
+            known = msgspec.convert(pending.known_as, KnownPerson)
+            for _round in range(_MOST_ROUNDS):
+                if not _erase_everything(known):
+                    break
+            finish_erasure(pending, find_traces(known, Path(settings.HOME)))
+    return len(found)
+
+
+@contextmanager
+def _as_worker() -> Iterator[None]:
+    """Connect to the embedded database as the worker."""
+    before = str(connection.settings_dict["USER"])
+    _connect_as(WORKER)
+    try:
+        yield
+    finally:
+        _connect_as(before)
+
+
+def _connect_as(role: str) -> None:
+    connection.close()
+    connection.settings_dict["USER"] = role
+    connection.settings_dict["OPTIONS"]["passfile"] = str(password_file(Path(settings.HOME).absolute(), role))
+
+
 def begin_erasure(person: Person) -> PendingErasure:
     """Delete the rows of a person and make theirs nameless; what they were known by, until the erasure is finished."""
     known = known_as(person)
@@ -106,6 +155,8 @@ def finish_erasure(pending: PendingErasure, traces: tuple[Trace, ...]) -> None:
     """Forget what the person was known by, and tell the officers what is left, and why."""
     with transaction.atomic():
         Person.objects.filter(pk=pending.person_id).update(erased_at=timezone.now())
+        if not any(line.is_about(pending.person_id) for line in read_erasures()):
+            add_erasures(frozenset({make_line(pending.person_id, moments.now())}))
         pending.delete()
         handle = Person.objects.get(pk=pending.person_id).slug
         text = f"The personal data of {handle} was erased. {describe_traces(traces)}"

@@ -58,6 +58,17 @@ class PersonObject(models.Model):
     object = models.CharField(max_length=71, unique=True)
 
 
+class Erasure(models.Model):
+    """One line of the list of erasures (`store/erasure_list.py`): a commitment to a person, and no name."""
+
+    privileges = Privileges((), (READ, ADD), sequencer=(READ,))
+    written_by: frozenset[Action] = frozenset()
+
+    time = models.CharField(max_length=40)
+    salt = models.CharField(max_length=64)
+    commitment = models.CharField(max_length=71, unique=True)
+
+
 class ErasedObject(models.Model):
     """The digest of an object that was erased, and the reason. The object cannot be stored again."""
 

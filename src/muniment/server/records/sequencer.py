@@ -12,6 +12,7 @@ from muniment.ledger import entries, told
 from muniment.ledger.writers import WRITERS
 from muniment.server import moments
 from muniment.server.installation import store
+from muniment.server.records.erasure_lists import publish_erasures
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, RefusedRecord
 from muniment.server.running.database_roles import PREFIX
 from muniment.server.running.signals import SignalPipe
@@ -33,6 +34,7 @@ def run() -> None:
             give_places()
             if time.monotonic() >= shown + _SIGN_SECONDS:
                 show_life()
+                publish_erasures()
                 shown = time.monotonic()
         except Exception:  # noqa: BLE001 -- the outermost edge of a process
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

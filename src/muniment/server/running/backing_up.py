@@ -13,11 +13,14 @@ from muniment.errors import LedgerError
 from muniment.ledger import entries, verification
 from muniment.programs.catalogue import Program
 from muniment.programs.command import Option
+from muniment.server import moments
 from muniment.server.installation import store
+from muniment.server.records.erasure_lists import read_erasures
 from muniment.server.records.models import ErasedObject, RecordPosition, StoredObject
 from muniment.server.running.database import variables
 from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run
 from muniment.store import durable
+from muniment.store.erasure_list import write_list
 from muniment.vault import store as vault_store
 
 
@@ -40,6 +43,9 @@ def back_up(folder: Path, file: Path) -> int:
     manifest = {
         "format": FORMAT,
         "entries": size,
+        "time": moments.now(),
+        "external_copy": store().settings().external_copy,
+        "erasures": write_list(read_erasures()),
         "checkpoint": (checkpoint or b"").decode(),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()},
     }

@@ -34,6 +34,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Erasure",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("time", models.CharField(max_length=40)),
+                ("salt", models.CharField(max_length=64)),
+                ("commitment", models.CharField(max_length=71, unique=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name="ExceptionFile",
             fields=[
                 ("name", models.CharField(max_length=64, primary_key=True, serialize=False)),
