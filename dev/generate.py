@@ -138,7 +138,8 @@ def main() -> None:
     """Write every document."""
     for name, text in documents().items():
         (DOCS / name).write_text(text, encoding="utf-8")
-    subprocess.run([sys.executable, "-m", "dev.act_reference"], cwd=DOCS.parent, check=True)
+    for module in ("dev.act_reference", "dev.table_reference"):
+        subprocess.run([sys.executable, "-m", module], cwd=DOCS.parent, check=True)
 
 
 if __name__ == "__main__":

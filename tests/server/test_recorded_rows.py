@@ -8,13 +8,16 @@ from django.conf import settings
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from dev import table_reference
+from dev.table_reference import DOCUMENT, describe_tables
 from muniment.access.authorize import Actor
 from muniment.access.roles import Role
 from muniment.errors import RowsDifferError
 from muniment.server.changes.judging import judge_open
 from muniment.server.changes.models import Change
+from muniment.server.connections import escapes
 from muniment.server.connections.connection_acts import AddConnection
-from muniment.server.connections.models import Connection, Vendor
+from muniment.server.connections.models import BranchUpdate, BypassReview, Connection, Vendor
 from muniment.server.connections.reaching import forge_of
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.row_incidents import report_row_problems
@@ -294,3 +297,27 @@ def test_a_record_that_is_not_what_was_signed_and_a_ledger_that_was_rolled_back_
         told = list(find_differences(store().log(), size))
     assert told[0] == "entry 0: its record is not what was signed"
     assert told[1] == "entry 1: its record is missing"
+
+
+def test_every_table_that_the_worker_reads_is_in_the_reference() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == describe_tables(), "run: python -m dev.table_reference"
+
+
+def test_a_table_that_nobody_described_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(table_reference._CHECKS, "changes_change")
+    with pytest.raises(KeyError, match="changes_change"):
+        describe_tables()
+
+
+def test_a_review_that_nobody_did_closes_no_bypass(shop: Repository) -> None:
+    with by_an_act():
+        record = Record.objects.latest("id")
+        update = BranchUpdate.objects.create(
+            repository=shop, ref="refs/heads/main", commit="a" * 40, outcome="bypass", record=record
+        )
+        BypassReview.objects.create(branch_update=update, reviewer_id="ada", reason="")
+    by_sql(
+        "INSERT INTO connections_bypassreview (branch_update_id, reviewer_id, reason, reviewed_at)"
+        " SELECT id, 'bob', '', now() FROM connections_branchupdate"
+    )
+    assert escapes.counted(update) == ["ada"]

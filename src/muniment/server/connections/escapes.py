@@ -27,6 +27,7 @@ from muniment.server import moments
 from muniment.server.connections.models import BranchUpdate, RepositoryLink
 from muniment.server.connections.reaching import repo_of, where
 from muniment.server.people.messages import holding
+from muniment.server.records import row_checks
 from muniment.workflows.sources import Rules
 
 ENOUGH = 2  # others who have to review an escape
@@ -93,9 +94,10 @@ def needed(row: BranchUpdate) -> int:
 
 
 def counted(row: BranchUpdate) -> list[str]:
-    """Ids of those whose review of an escape counts: who is active, and had no hand in it."""
-    found = row.bypass_reviews.filter(reviewer__active=True).exclude(reviewer__in=row.contributors)
-    return list(found.values_list("reviewer", flat=True))
+    """Ids of those whose review of an escape counts: who is active, had no hand in it, and did it on the record."""
+    found = list(row.bypass_reviews.filter(reviewer__active=True).exclude(reviewer__in=row.contributors))
+    differing = {one.key for one in row_checks.find_instance_problems(found)}
+    return [review.reviewer_id for review in found if str(review.pk) not in differing]
 
 
 def enough(row: BranchUpdate) -> bool:

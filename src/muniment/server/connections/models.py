@@ -477,9 +477,10 @@ class RecordedStatement(models.Model):
         indexes = [models.Index(fields=["head"], name="recorded_statement_of_head")]
 
 
-class BypassReview(models.Model):
+class BypassReview(RecordedModel):
     """That somebody reviewed an escape afterwards, and says that it may stay."""
 
+    recorded_columns = ("branch_update", "reviewer")
     privileges = Privileges((READ, ADD), (READ, DROP), worker_changes=("reason",))
     written_by = frozenset({Action.REVIEW_BYPASS})
     free_texts = ("reason",)

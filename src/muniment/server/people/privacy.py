@@ -14,6 +14,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -34,6 +35,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.installation import store
 from muniment.server.people.models import AccountVerification, ApiToken, ForgeMachine, Invitation, Message, Person
 from muniment.server.people.people_facts import people_of
+from muniment.server.records.entering import recording_erasure
 from muniment.server.requests.models import IdempotentResponse, Request
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.store.erasure import mentioning
@@ -132,7 +134,7 @@ RULES = (
         _("who let an escape stay, and why"),
         _("to tell an auditor"),
         1100,
-        lambda moment: _gone(
+        lambda moment: _gone_on_the_record(
             BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)
         ),
     ),
@@ -277,3 +279,11 @@ def _spaced(text: str) -> str:
 
 def _gone(rows: Any) -> int:
     return int(rows.delete()[0])
+
+
+def _gone_on_the_record(rows: Any) -> int:
+    """Delete rows that are relied on: their deletion is recorded, for one that no record has is an incident."""
+    if not rows.exists():
+        return 0
+    with transaction.atomic(), recording_erasure("a retention rule"):
+        return _gone(rows)

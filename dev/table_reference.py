@@ -1,0 +1,152 @@
+"""Writes docs/tables.md, what is checked of each table that the worker reads: `python -m dev.table_reference`.
+
+`python -m dev.generate` runs it too. A test keeps it true, and fails for a table that is not in it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "tables.md"
+_SETTINGS = "dev.django_settings"
+_HEAD = """# Tables that the worker reads
+
+Generated from the code by `python -m dev.table_reference`; a test keeps it true.
+
+A row proves nothing: whoever has the credentials of a process that may write a table can write any row of it. For each
+table that an evaluation, a deployment or a task of the worker reads, this says who may write it, which record a row
+must agree with, and what is checked before it is used. [The ledger](ledger.md) says how a row is compared with its
+record, [the threat model](threat-model.md) what is left.
+
+| table | web writes | worker writes | record | checked |
+| --- | --- | --- | --- | --- |
+"""
+_ACT = "the act that wrote the row"
+_OWN = "none: the worker's own"
+_NONE = "none"
+_NO_DECISION = "nothing is decided by it"
+_PAGES = "pages alone show it"
+_DELETES = "the worker deletes it alone"
+_CHECKS: dict[str, tuple[str, str]] = {
+    "django_content_type": (_NONE, _NO_DECISION),
+    "auth_permission": (_NONE, _NO_DECISION),
+    "auth_group": (_NONE, _NO_DECISION),
+    "django_session": (_NONE, f"{_NO_DECISION}; the worker deletes what is over"),
+    "records_storedobject": ("each record names its objects by digest", "the digest, at each reading"),
+    "records_personobject": (_NONE, "the object that it names, by digest"),
+    "records_erasedobject": ("erasure", "an erased object is unknown, which denies"),
+    "records_record": (
+        "the entry of the ledger",
+        "its writer, by the sequencer; its bytes, by `muniment ledger verify`; one that was refused counts for nothing",
+    ),
+    "records_recordposition": ("the entry of the ledger", "`muniment ledger verify`; only the sequencer writes it"),
+    "records_refusedrecord": (_NONE, "only the sequencer writes it; each is an incident"),
+    "records_rowstate": ("the act's record", "the record has the digest of all states of its act"),
+    "records_addendum": (_NONE, _PAGES),
+    "records_tile": ("the checkpoint", "`muniment ledger verify`; only the sequencer writes it"),
+    "records_ledgerhead": ("the checkpoint", "its signature, and the copy outside"),
+    "records_taskfailure": (_OWN, _NO_DECISION),
+    "records_roundstart": (_OWN, _NO_DECISION),
+    "products_repositoryscan": (_OWN, _PAGES),
+    "products_clausestate": (_OWN, _PAGES),
+    "people_formerhandle": (_NONE, "it refuses handles alone"),
+    "people_forgeaccount": (_OWN, "not yet: first seen by the worker, never altered"),
+    "people_forgemachine": (_OWN, "a proposal: two people declare a machine"),
+    "people_accountverification": (_NONE, "a link is an act of its own"),
+    "people_message": (_NONE, _NO_DECISION),
+    "people_accountnotice": (_NONE, _NO_DECISION),
+    "people_pendingerasure": (_OWN, "the web cannot write it; the row of the person says that two approved"),
+    "people_grantexpiry": (_OWN, "the grant's own last day decides"),
+    "people_invitation": (_NONE, _DELETES),
+    "people_apitoken": (_NONE, _DELETES),
+    "policies_policytrial": (_OWN, _PAGES),
+    "policies_policyexception": ("the exception's act", "pages alone show it: `records_exceptionfile` decides"),
+    "policies_freeze": ("freeze, freeze-lift", "pages alone show it: the records decide"),
+    "incidents_incident": ("incident-opened", "not yet; the web cannot write it"),
+    "changes_change": (_OWN, "the forge or the repository is read again at each evaluation"),
+    "changes_decision": (
+        "decision",
+        "its statements, at each evaluation; nobody alters it",
+    ),
+    "changes_serverhookrecord": ("the log of the server hook", "its signature, when it is imported"),
+    "connections_connectionratelimit": (_OWN, _NO_DECISION),
+    "connections_visiblerepository": (_OWN, "a link is an act of its own"),
+    "connections_cachedresponse": (_OWN, "the forge says that it is unchanged"),
+    "connections_webhookdelivery": (_NONE, "a reason to read the forge, and nothing else"),
+    "connections_forgechange": (_OWN, "the forge is read again at each evaluation"),
+    "connections_postedstatus": (_OWN, "the forge is asked what it shows"),
+    "connections_securityattention": (_OWN, _PAGES),
+    "connections_reviewstatement": ("the act of the statement", "the whole statement, at each evaluation"),
+    "connections_protectedbranch": (_OWN, "the branch is read again at the forge"),
+    "connections_branchupdate": ("branch-update", "tip, previous tip and heads, at each evaluation"),
+    "connections_firstpush": (_OWN, "not yet"),
+    "connections_takenhead": ("branch-update", "each head that an evaluation asks for"),
+    "connections_recordedstatement": ("decision", "each statement that an evaluation asks for"),
+    "secrets_secret": (_NONE, "names alone; the vault has the values"),
+    "secrets_secretread": (_OWN, _PAGES),
+    "secrets_vaultwatch": (_OWN, "the audit log of the vault; a gap is an incident"),
+    "deployments_tokenissuer": (_OWN, "not yet; its keys are read again each minute"),
+    "deployments_deployment": ("deployment-request", "not yet: the pipeline and the environment that it names are"),
+    "deployments_usedrunnertoken": (_NONE, "it refuses alone"),
+    "deployments_deploymentpermission": ("decision, deployment-permission", "not yet; the web cannot write it"),
+    "deployments_deploymentreport": ("deployment-outcome", "not yet: a success leads to the next environment"),
+    "deployments_runningartifact": (_NONE, "one that no allowed deployment brought is an incident"),
+    "requests_request": ("the request's own", "the digest of the act; the worker withdraws alone"),
+    "requests_bootstrap": (_NONE, "a row ends the bootstrap, and nobody may delete it"),
+    "requests_idempotentresponse": (_NONE, _DELETES),
+    "account_emailaddress": (_NONE, _DELETES),
+    "account_emailconfirmation": (_NONE, _DELETES),
+    "mfa_authenticator": (_NONE, _DELETES),
+    "socialaccount_socialaccount": (_NONE, _DELETES),
+    "procrastinate_workers": (_OWN, _NO_DECISION),
+    "procrastinate_jobs": (
+        "of an erasure, the act that approved it",
+        "it names rows alone, which are compared; an erasure runs only for a person whose row that act wrote",
+    ),
+    "procrastinate_events": (_OWN, _NO_DECISION),
+    "procrastinate_periodic_defers": (_OWN, _NO_DECISION),
+}
+
+
+def describe_tables() -> str:
+    """The whole document. Raises KeyError for a table that the worker reads and that nobody described."""
+    return _HEAD + "".join(f"{line}\n" for line in _lines())
+
+
+def _lines() -> Iterator[str]:
+    from django.apps import apps
+
+    from muniment.server.guarding import privileges
+    from muniment.server.records.recorded_rows import columns_of, recorded_models
+
+    recorded = recorded_models()
+    for model in sorted(apps.get_models(), key=lambda one: one._meta.db_table):
+        rights, table = privileges.of(model), model._meta.db_table
+        if rights is None or privileges.READ not in rights.worker:
+            continue
+        if model in recorded:
+            columns = ", ".join(f"`{name}`" for name in columns_of(model))
+            record, check = _ACT, f"{columns}: all rows, for each version of the table"
+        else:
+            record, check = _CHECKS[table]
+        changes = ", ".join(f"`{name}`" for name in rights.worker_changes)
+        worker = _written(rights.worker) or (f"alters {changes}" if changes else "-")
+        yield f"| `{table}` | {_written(rights.web) or '-'} | {worker} | {record} | {check} |"
+
+
+def _written(rights: tuple[str, ...]) -> str:
+    names = {"INSERT": "adds", "UPDATE": "alters", "DELETE": "deletes"}
+    return ", ".join(name for right, name in names.items() if right in rights)
+
+
+def main() -> None:
+    """Write it."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = _SETTINGS
+    django.setup()
+    DOCUMENT.write_text(describe_tables(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
