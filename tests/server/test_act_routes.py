@@ -60,6 +60,7 @@ T = TypeVar("T")
 ROUTES = tuple(route for route in find_act_routes() if route.address not in OTHER_FORMS)
 BESIDE = {"/products/<slug:slug>/secrets/set": {"how": "generated"}}  # what accompanies an act to its execution
 OWN_FORMS = {  # by the name of a field, where no sample fits
+    "accounts": ("ada login github/ada-gh",),
     "artifact": ("sha256:" + "a" * 64,),
     "branch": ("refs/heads/main",),
     "contributor": ("account:x",),
@@ -296,6 +297,8 @@ def make_world() -> None:
         Change.objects.create(pk=NUMBER, repository=repository, updated_at=now, name="1", **state)
         ForgeChange.objects.create(change_id=NUMBER, repository=repository, number=1, head=head)
         Account.objects.create(pk=NUMBER, person=someone, kind="email", value="shop@example.test")
+        waiting = {"kind": "login", "verification": Account.Verification.VOUCHED}
+        Account.objects.create(pk=NUMBER + 1, person=someone, value="github/shop", **waiting)
         BranchUpdate.objects.create(pk=NUMBER, repository=repository, ref="main", commit=head, **kept)
         Incident.objects.create(pk=NUMBER, kind="deployment", product=shop, due_at=now, **kept)
         granted = {"slug": NAME, "requester": someone, "approver": someone}

@@ -25,7 +25,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.wsgi import application
 from tests.support.deploying import ARTIFACT, Shop
 from tests.support.running import clean, until
-from tests.support.service import as_role, person, token_of
+from tests.support.service import as_role, by_an_act, person, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -37,7 +37,8 @@ class _Quiet(WSGIRequestHandler):
 
 @pytest.fixture
 def shop(tmp_path: Path, service: None) -> Shop:
-    return Shop(tmp_path)
+    with by_an_act():  # the worker is a process of its own, which compares rows with the ledger
+        return Shop(tmp_path)
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def url(shop: Shop) -> Iterator[str]:
     serving.start()
     command = [sys.executable, "-m", "muniment", "worker", "--home", str(settings.HOME)]
     with override_settings(URL=f"http://localhost:{server.server_port}"):
-        worker = subprocess.Popen(command, env=clean(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environment = clean() | {"MUNIMENT_REPOSITORY_FOLDERS": str(shop.repo.path.parent)}
+        worker = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield settings.URL
         finally:

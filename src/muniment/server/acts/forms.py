@@ -74,7 +74,8 @@ class ActForm(forms.Form):
             if question and isinstance(inputs.get(field), Answers):
                 answers.setdefault(field, {})[question] = self.data[name]
             elif name not in _ALWAYS:
-                given[name] = self._sent.getlist(name) if isinstance(inputs.get(name), Several) else self.data[name]
+                several = self._sent.getlist(name) if isinstance(inputs.get(name), Several) else ()
+                given[name] = several if len(several) > 1 else self.data[name]  # one alone is read as any text is
         return {**answers, **given}
 
 

@@ -128,7 +128,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 @requires(Action.SEE_ACTIVITY)
 def activity(request: HttpRequest) -> HttpResponse:
     """What people did, newest first: who, what, on what. What was erased says so."""
-    found = page(request, Record.objects.filter(kind__in=ACTION_KINDS))
+    found = page(request, Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"))
     kept = beside_all([row.details_digest for row in found.rows], objects.PersonAction)
     acts = [said for said in kept.values() if isinstance(said, objects.PersonAction)]
     names = names_of(person for said in acts for person in (said.person, person_in(said.resource)))

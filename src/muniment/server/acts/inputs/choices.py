@@ -67,7 +67,8 @@ class Several(Input):
 
     def read(self, value: object, actor: Actor) -> tuple[str, ...]:
         """The values, in the order of `options`. Raises ParseError."""
-        given = value if isinstance(value, list | tuple) else read_text(value, multiline=True).split()
+        texts = value if isinstance(value, list | tuple) else (value,)
+        given = [word for text in texts for word in read_text(text, multiline=True).split()]
         allowed = [option for option, _label in self.options(actor)]
         if not given or any(one not in allowed for one in given):
             raise not_a_choice(allowed)
