@@ -36,6 +36,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "django_session": (_NONE, f"{_NO_DECISION}; the worker deletes what is over"),
     "records_storedobject": ("each record names its objects by digest", "the digest, at each reading"),
     "records_personobject": (_NONE, "the object that it names, by digest"),
+    "records_erasure": ("erasure", "not yet"),
     "records_erasedobject": ("erasure", "an erased object is unknown, which denies"),
     "records_record": (
         "the entry of the ledger",
@@ -57,6 +58,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "people_accountverification": (_NONE, "a link is an act of its own"),
     "people_message": (_NONE, _NO_DECISION),
     "people_accountnotice": (_NONE, _NO_DECISION),
+    "people_noticedelivery": (_OWN, _NO_DECISION),
     "people_pendingerasure": (_OWN, "the web cannot write it; the row of the person says that two approved"),
     "people_grantexpiry": (_OWN, "the grant's own last day decides"),
     "people_invitation": (_NONE, _DELETES),
