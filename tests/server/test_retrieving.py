@@ -46,11 +46,10 @@ def test_a_log_that_cannot_be_read_tells_nothing() -> None:
 
 
 def line(time: str, place: str = PLACE) -> str:
-    policies = [f"muniment-read.{place.replace('/', '.')}"]
+    role = place.replace("/", ".")
+    auth = {"policies": [f"muniment-read.{role}"], "display_name": f"runner.{role}-x", "metadata": {"role": role}}
     request = {"operation": "read", "path": f"muniment/data/{place}"}
-    return json.dumps(
-        {"time": time, "type": "response", "request": request, "response": {"data": {}}, "auth": {"policies": policies}}
-    )
+    return json.dumps({"time": time, "type": "response", "request": request, "response": {"data": {}}, "auth": auth})
 
 
 @pytest.mark.usefixtures("service")

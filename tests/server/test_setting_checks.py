@@ -104,7 +104,7 @@ def test_the_address_that_people_type_is_a_host_alone() -> None:
 def test_a_database_is_named_with_options_of_the_library_alone() -> None:
     for address in (
         *("postgresql://h", "postgresql:///", "postgresql:///muniment", "mysql://u@h/d", "postgresql://u@h:x/d"),
-        *("postgresql://u@h/d?nosuch=1", "postgresql://u@h/d?sslmode", "postgresql://u@h/d?passfile=/x"),
+        *("postgresql://u@h/d?nosuch=1", "postgresql://u@h/d?sslmode"),
         *(
             "postgresql://u@h/d%00",
             "postgresql://u%0a@h/d",
