@@ -66,7 +66,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "policies_policytrial": (_OWN, _PAGES),
     "policies_policyexception": ("the exception's act", "pages alone show it: `records_exceptionfile` decides"),
     "policies_freeze": ("freeze, freeze-lift", "pages alone show it: the records decide"),
-    "incidents_incident": ("incident-opened", "not yet; the web cannot write it"),
+    "incidents_incident": ("incident-opened", "not yet; the web can close an incident, and cannot open or delete one"),
     "changes_change": (_OWN, "the forge or the repository is read again at each evaluation"),
     "changes_decision": (
         "decision",
@@ -92,7 +92,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "deployments_tokenissuer": (_OWN, "not yet; its keys are read again each minute"),
     "deployments_deployment": ("deployment-request", "not yet: the pipeline and the environment that it names are"),
     "deployments_usedrunnertoken": (_NONE, "it refuses alone"),
-    "deployments_deploymentpermission": ("decision, deployment-permission", "not yet; the web cannot write it"),
+    "deployments_deploymentpermission": ("decision, deployment-permission", "not yet; the web can close an incident, and cannot open or delete one"),
     "deployments_deploymentreport": ("deployment-outcome", "not yet: a success leads to the next environment"),
     "deployments_runningartifact": (_NONE, "one that no allowed deployment brought is an incident"),
     "requests_request": ("the request's own", "the digest of the act; the worker withdraws alone"),
@@ -130,17 +130,19 @@ def _lines() -> Iterator[str]:
             continue
         if model in recorded:
             columns = ", ".join(f"`{name}`" for name in columns_of(model))
-            record, check = _ACT, f"{columns}: all rows, for each version of the table"
+            record, check = _ACT, f"{columns}: these columns of every row, again after each write to the table"
         else:
             record, check = _CHECKS[table]
-        changes = ", ".join(f"`{name}`" for name in rights.worker_changes)
-        worker = _written(rights.worker) or (f"alters {changes}" if changes else "-")
-        yield f"| `{table}` | {_written(rights.web) or '-'} | {worker} | {record} | {check} |"
+        web, worker = _written(rights.web, rights.web_changes), _written(rights.worker, rights.worker_changes)
+        yield f"| `{table}` | {web} | {worker} | {record} | {check} |"
 
 
-def _written(rights: tuple[str, ...]) -> str:
+def _written(rights: tuple[str, ...], columns: tuple[str, ...]) -> str:
+    """What a process may write in a table; `columns` are those that it may alter where it may not alter all."""
     names = {"INSERT": "adds", "UPDATE": "alters", "DELETE": "deletes"}
-    return ", ".join(name for right, name in names.items() if right in rights)
+    found = [name for right, name in names.items() if right in rights and not (right == "UPDATE" and columns)]
+    found += [f"alters {', '.join(f'`{name}`' for name in columns)}"] if columns else []
+    return ", ".join(found) or "-"
 
 
 def main() -> None:

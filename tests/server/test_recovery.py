@@ -127,9 +127,9 @@ def test_what_a_recovered_person_approves_or_requests_is_suspended_for_a_day(eve
     person("mallory")
     post(of("amy"), "/people/mallory/role", **GIVE)
     number = waiting().pk
-    assert "nothing counts that you approve" in post(of("eve"), f"/requests/{number}", answer="agree")
+    assert "your approvals do not count yet" in post(of("eve"), f"/requests/{number}", answer="agree")
     assert not RoleGrant.objects.filter(person="mallory").exists()
-    assert "recovered lately" in post(of("eve"), "/me/verify", kind="email", value="x@y.test")
+    assert "recovered less than a day ago" in post(of("eve"), "/me/verify", kind="email", value="x@y.test")
     assert "Nothing that you approve counts until" in of("eve").get("/me").content.decode()
     with as_role("owner"):
         Person.objects.filter(pk=eve.pk).update(approvals_suspended_until=timezone.now() - timedelta(seconds=1))

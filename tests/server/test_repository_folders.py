@@ -67,14 +67,14 @@ def test_an_owner_adds_no_repository_outside_the_named_folders_by_any_door(named
     own, ada = person("own", Role.OWNER, product=shop), person("ada", Role.ADMIN)
     for number, path in enumerate(paths_outside(named)):
         fields = {"name": f"r{number}", "path": path}
-        with pytest.raises(RefusedError, match="No folder that the operator named") as caught:
+        with pytest.raises(RefusedError, match="This path is not inside a folder") as caught:
             perform_act(actor("own"), parse_act(AddRepository, {"product": "shop", **fields}, actor("own")))
         assert caught.value.code == "folder-not-named"
         assert "MUNIMENT_REPOSITORY_FOLDERS" in caught.value.remedy
         status, problem = Program(own).send("POST", "/products/shop/repositories", fields)
         assert (status, problem["type"]) == (409, "urn:muniment:folder-not-named")
         answer = browser(own).post("/products/shop/change", {"act": "add-repository", **fields}, follow=True)
-        assert b"No folder that the operator named" in answer.content
+        assert b"This path is not inside a folder" in answer.content
         rows = read_products("x.csv", f"id,name,repository,path\nx{number},X,x{number},{path}\n".encode())
         with pytest.raises(RefusedError, match="No folder"):
             import_products(actor(ada.slug), rows)

@@ -75,13 +75,16 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     if VAULT in parts:
         click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL}, from where you keep it.")
         click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
-    click.echo("Everybody signs in anew. Passkeys work as before, codes by app do not: for people without a passkey,")
-    click.echo(f"run: muniment link PERSON --home {home}")
     if waits:
         click.echo(f"It waits for a person: {waits}")
         click.echo(f"Next: start it, find out why, then run: muniment ledger reconcile --home {home}")
     else:
         click.echo(f"Next: muniment up --home {home}")
+    click.echo(
+        "Everybody signs in anew. Passkeys work as before; codes by app and recovery codes do not. While the service"
+    )
+    click.echo(f"runs, make a link for each person who has no passkey: muniment link PERSON --home {home}")
+    click.echo("Each such link opens an incident, and what that person approves does not count for a day.")
     return 0
 
 

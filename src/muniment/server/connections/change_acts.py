@@ -227,7 +227,7 @@ class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
         if not self.changes:
             raise RefusedError(
                 "no-older-push",
-                _("No open change of the repository lacks only pushers of before it was connected."),
+                _("In no open change the pushers before the connection are all that is unknown."),
                 _("Attest each contributor on the page of its change."),
             )
         if self.changes != tuple(map(name_change, self._covered())):

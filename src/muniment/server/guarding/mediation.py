@@ -136,7 +136,9 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
     if why is Why.NOBODY:
         return _sign_in(request)
     if why is Why.SUSPENDED:
-        messages.error(request, _("Your account was recovered lately: nothing counts that you approve or request now."))
+        messages.error(
+            request, _("Your account was recovered less than a day ago: your approvals and requests do not count yet.")
+        )
         return redirect("me")
     if why is Why.NO_SECOND_FACTOR:
         messages.info(

@@ -80,9 +80,9 @@ KINDS = {
         _("Take away that account's right to post it. Look at what was merged meanwhile."),
     ),
     ROW_DIFFERS: Kind(
-        _("a row of the database that is relied on was written by no act"),
+        _("a row of the database does not match the ledger"),
         1,
-        _("Find out which login wrote it, and replace its password. Then do the act anew, which records the row."),
+        _("Find out which database login wrote it, and replace its password. Then repeat the change on its page."),
     ),
 }
 

@@ -53,7 +53,7 @@ def _send(number: int) -> None:
     if delivery is None:
         return
     _mail_everywhere(delivery.notice, _sentence(delivery.notice))
-    messages.chat(_("Something happened to an account:"))
+    messages.chat(_("Security notice about an account. Sign in to read it:"))
     NoticeDelivery.objects.filter(pk=number).update(mailed_at=timezone.now())
 
 
@@ -79,5 +79,5 @@ def _sentence(notice: AccountNotice) -> str:
         sentence = _("%(by)s changed the address with which %(person)s signs in.")
         return sentence % {"by": by or person, "person": person}
     return _(
-        "A link was used to sign in anew as %(person)s: the password, sessions, tokens and links of before have ended."
+        "The account of %(person)s was recovered by a sign-in link. Its old password, sessions, tokens and links ended."
     ) % {"person": person}

@@ -77,7 +77,10 @@ def refuse_old_link(person: Person, invitation: Invitation) -> None:
     if not invitation.recovers and needs_recovery(person):
         raise RefusedError(
             "link-takes-two",
-            _("Since this link was made you were given a second factor or a role, so a link takes two people."),
+            _(
+                "This link is no longer valid, since you now have a second factor or a role that can change things: "
+                "a new link takes two people."
+            ),
             _("Ask an administrator for another link."),
         )
 

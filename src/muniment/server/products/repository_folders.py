@@ -17,9 +17,9 @@ from muniment.store import durable
 
 VARIABLE = "MUNIMENT_REPOSITORY_FOLDERS"
 GIVEN = "repository-folders"  # in the home: one path a line, as `muniment up` was given them
-UNNAMED = gettext_noop("No folder that the operator named has this path.")
+UNNAMED = gettext_noop("This path is not inside a folder that the operator allows.")
 REMEDY = gettext_noop(
-    "Move the repository below such a folder, or ask the operator to name one above it in MUNIMENT_REPOSITORY_FOLDERS."
+    "Move the repository into such a folder, or ask the operator to add its folder to MUNIMENT_REPOSITORY_FOLDERS."
 )
 
 _URL = "file://"
@@ -41,7 +41,10 @@ def add_given_folder(path: str) -> None:
         durable.write(file, "".join(f"{line}\n" for line in (*given, path)).encode(), 0o644)
     except OSError as error:
         details = {"file": file, "reason": error.strerror}
-        raise StoreError(_("%(file)s cannot be written (%(reason)s)") % details, _("Free some space there.")) from error
+        raise StoreError(
+            _("%(file)s cannot be written (%(reason)s)") % details,
+            _("Check that this account may write there, and that the disk has free space."),
+        ) from error
 
 
 def _find_folders() -> list[Path]:

@@ -119,7 +119,7 @@ def require_written_by(row: models.Model, record: str, action: Action) -> None:
     if not written:
         raise RowsDifferError(
             _("no recorded act asked for this: %(row)s") % {"row": f"{table} {key}"},
-            _("Find out who put the background job into the queue. To have it done, do the act anew."),
+            _("Find out who put the background job into the queue. If it is wanted, request it again."),
         )
 
 
@@ -143,7 +143,10 @@ def _refuse(problems: Collection[RowProblem]) -> None:
     if problems:
         raise RowsDifferError(
             _("rows of the database are not what the ledger says: %(rows)s") % {"rows": name_rows(problems)},
-            _("See what differs with: muniment doctor. Then find out who wrote it, and do the act anew."),
+            _(
+                "See what differs with: muniment doctor. Then find out which database login wrote it, "
+                "and repeat the change on its page."
+            ),
         )
 
 

@@ -38,7 +38,7 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     actor, yes = acting(request), request.POST.get("answer") == "agree"
     why = may_approve(actor, found)
     if why is Why.SUSPENDED:
-        messages.error(request, _("Your account was recovered lately: nothing counts that you approve now."))
+        messages.error(request, _("Your account was recovered less than a day ago: your approvals do not count yet."))
         return redirect("me")
     if why is Why.NO_SECOND_FACTOR:
         messages.info(request, _("This takes a second factor: a passkey, or a code from an app."))

@@ -30,7 +30,10 @@ def write_password(home: Path, role: str, password: str) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         durable.write(file, f"*:*:*:{role}:{password}\n".encode(), 0o600)
     except OSError as error:
-        raise DatabaseError(f"{file} cannot be written ({error.strerror})", "Free some space there.") from error
+        raise DatabaseError(
+            f"{file} cannot be written ({error.strerror})",
+            "Check that this account may write there, and that the disk has free space.",
+        ) from error
 
 
 def read_password(home: Path, role: str) -> str | None:
@@ -42,7 +45,8 @@ def read_password(home: Path, role: str) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise DatabaseError(
-            f"{file} cannot be read", f"Let this account read it: chown it, or delete {file}."
+            f"{file} cannot be read",
+            f"Give this account read access to it, or replace all passwords: muniment up --new-passwords",
         ) from error
     *place, password = found
     if place != ["*", "*", "*", role] or not password:
