@@ -66,7 +66,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "policies_policytrial": (_OWN, _PAGES),
     "policies_policyexception": ("the exception's act", "pages alone show it: `records_exceptionfile` decides"),
     "policies_freeze": ("freeze, freeze-lift", "pages alone show it: the records decide"),
-    "incidents_incident": ("incident-opened", "not yet; the web can close an incident, and cannot open or delete one"),
+    "incidents_incident": ("incident-opened", "not yet; the web may only close one"),
     "changes_change": (_OWN, "the forge or the repository is read again at each evaluation"),
     "changes_decision": (
         "decision",
@@ -92,7 +92,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "deployments_tokenissuer": (_OWN, "not yet; its keys are read again each minute"),
     "deployments_deployment": ("deployment-request", "not yet: the pipeline and the environment that it names are"),
     "deployments_usedrunnertoken": (_NONE, "it refuses alone"),
-    "deployments_deploymentpermission": ("decision, deployment-permission", "not yet; the web can close an incident, and cannot open or delete one"),
+    "deployments_deploymentpermission": ("decision, deployment-permission", "not yet; the web may only close one"),
     "deployments_deploymentreport": ("deployment-outcome", "not yet: a success leads to the next environment"),
     "deployments_runningartifact": (_NONE, "one that no allowed deployment brought is an incident"),
     "requests_request": ("the request's own", "the digest of the act; the worker withdraws alone"),

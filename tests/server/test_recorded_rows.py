@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.contrib.auth.hashers import make_password
+from django.db import ProgrammingError, connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from dev import table_reference
@@ -17,8 +18,15 @@ from muniment.server.changes.judging import judge_open
 from muniment.server.changes.models import Change
 from muniment.server.connections import escapes
 from muniment.server.connections.connection_acts import AddConnection
-from muniment.server.connections.models import BranchUpdate, BypassReview, Connection, Vendor
-from muniment.server.connections.reaching import forge_of
+from muniment.server.connections.models import (
+    BranchUpdate,
+    BypassReview,
+    Connection,
+    RepositoryLink,
+    Vendor,
+    VisibleRepository,
+)
+from muniment.server.connections.reaching import forge_of, repo_of
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.row_incidents import report_row_problems
 from muniment.server.installation import store
@@ -28,7 +36,7 @@ from muniment.server.people.personal_data_acts import ErasePersonalData
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import ChangeProduct
 from muniment.server.records import row_checks
-from muniment.server.records.models import Record, RecordPosition, RowState
+from muniment.server.records.models import Record, RecordPosition, RefusedRecord, RowState
 from muniment.server.records.record_checks import find_differences
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
@@ -129,11 +137,27 @@ def delete_account() -> None:
     by_sql("DELETE FROM people_account WHERE person_id = 'bob'")
 
 
+def backdate_account() -> None:
+    by_sql("UPDATE people_account SET linked_at = '2020-01-01' WHERE person_id = 'bob'")
+
+
+def name_a_machine() -> None:
+    """A login of nobody as the account of our own, whose commits are a machine's."""
+    by_sql(
+        "INSERT INTO connections_connection (slug, vendor, url, proxy, account, account_id, webhook_secret_version,"
+        " problem, forge_version, forge_tier, forge_details, probe_seconds, probe_requests, created_at, refused_requests)"
+        " VALUES ('x', 'gitea', 'https://forge.example.test', '', 'mallory', '7', 0,"
+        " '', '', '', '{}', 0, 0, now(), '{}')"
+    )
+
+
 ATTACKS: list[tuple[Callable[[], None], str, RowCode]] = [
     (replace_policy, "records_document", RowCode.ALTERED),
     (insert_grant, "people_rolegrant", RowCode.NOT_RECORDED),
     (insert_account, "people_account", RowCode.NOT_RECORDED),
     (delete_account, "people_account", RowCode.MISSING),
+    (backdate_account, "people_account", RowCode.ALTERED),
+    (name_a_machine, "connections_connection", RowCode.NOT_RECORDED),
     (insert_exception, "records_exceptionfile", RowCode.NOT_RECORDED),
     (start_monitoring, "policies_monitoringperiod", RowCode.NOT_RECORDED),
     (clear_sensitive_paths, "products_product", RowCode.ALTERED),
@@ -213,10 +237,51 @@ def test_acts_write_rows_that_agree(shop: Repository) -> None:
 def test_a_credential_goes_to_no_address_that_no_act_wrote(shop: Repository) -> None:
     with by_an_act():
         Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
-    by_sql("UPDATE connections_connection SET url = 'https://stranger.example.test'")
+    with as_role("owner"):  # the web's login may not even write it
+        by_sql("UPDATE connections_connection SET url = 'https://stranger.example.test'")
     with as_role("worker"), pytest.raises(RowsDifferError, match="connections_connection"):
         forge_of(Connection.objects.get())
     assert problems() == [("connections_connection", RowCode.ALTERED)]
+
+
+def test_the_web_gives_our_account_at_a_forge_no_other_name(shop: Repository) -> None:
+    with by_an_act():
+        Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        by_sql("UPDATE connections_connection SET account = 'mallory'")
+
+
+@pytest.mark.parametrize("column", ["path", "clone_url"])
+def test_a_credential_goes_to_no_path_or_address_that_the_forge_did_not_tell(column: str, shop: Repository) -> None:
+    told = {"path": "org/shop", "clone_url": "https://forge.example.test/org/shop.git", "url": ""}
+    with by_an_act():
+        forge = Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
+        RepositoryLink.objects.create(repository=shop, connection=forge, forge_id="1", **told)
+        VisibleRepository.objects.create(connection=forge, forge_id="1", **told, private=False, missing_permissions=[])
+    with as_role("worker"):
+        assert repo_of(RepositoryLink.objects.get()).path == "org/shop"
+    with as_role("owner"):
+        RepositoryLink.objects.update(**{column: "https://stranger.example.test/x.git"})
+    with as_role("worker"), pytest.raises(RowsDifferError, match="is not what its forge told"):
+        repo_of(RepositoryLink.objects.get())
+
+
+def test_the_worker_gives_nobody_a_password(shop: Repository) -> None:
+    with as_role("worker"), pytest.raises(ProgrammingError, match="sets no password"):
+        Person.objects.filter(slug="root").update(password=make_password("violet otter carries lantern"))
+    with as_role("worker"):
+        Person.objects.filter(slug="bob").update(password=make_password(None))
+
+
+def test_a_record_that_was_refused_stops_no_evaluation_and_lifts_no_freeze(shop: Repository) -> None:
+    by_sql(
+        "INSERT INTO records_record (kind, recorded_at, details_digest, data) VALUES ('freeze', now(), '', %s)",
+        b"no record",
+    )
+    assert store().freezes() == ()
+    place_records()
+    assert RefusedRecord.objects.count() == 1
+    assert store().freezes() == ()
 
 
 def test_an_erasure_is_on_the_record_and_rows_agree_after_it(shop: Repository) -> None:

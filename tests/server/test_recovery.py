@@ -100,7 +100,7 @@ def test_a_link_of_one_lets_nobody_in_who_was_given_a_role_since(eve: Person) ->
     post(of("abe"), f"/requests/{waiting().pk}", answer="agree")
     client = browser()
     answer = client.post(link, {**FIELDS, "email": "joe@example.test"})
-    assert "a link takes two people" in answer.content.decode()
+    assert "a new link takes two people" in answer.content.decode()
     assert client.get("/me").status_code == 302
     assert not Person.objects.get(slug="joe").has_usable_password()
 
@@ -188,7 +188,7 @@ def test_the_worker_tells_the_person_on_every_address_of_then_and_now(
     browser().post(link, {**FIELDS, "email": "mallory@evil.test"})
     told.clear()
     tell()
-    assert any("A link was used" in text for address, text in told if address == "eve@work.test")
+    assert any("was recovered by a sign-in link" in text for address, text in told if address == "eve@work.test")
     assert len(chat) == 3
     assert len(own_messages()) == 3
     tell()

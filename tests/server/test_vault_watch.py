@@ -80,7 +80,7 @@ def opened(watcher: VaultWatcher) -> list[str]:
 
 
 def planned(*paths: str) -> None:
-    with as_role("owner"):
+    with as_role("operator"):
         perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": list(paths)})
 
 

@@ -17,7 +17,7 @@ ROTATIONS = "rotations"  # the file beside the logs in which the vault's supervi
 PAIR_SECONDS = 5.0  # within which both devices have written an entry
 
 _LARGEST_LINE = 1 << 20
-_MOST_LINES = 20_000  # of one step, so that a step ends soon
+_MOST_LINES = 2_000  # of one step, so that a step ends soon
 
 
 class Position(Struct, frozen=True):

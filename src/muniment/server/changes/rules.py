@@ -15,6 +15,7 @@ from muniment.git import documents, signatures
 from muniment.git.repository import Repository as Git
 from muniment.ledger import objects
 from muniment.server.changes.proofs import ACT
+from muniment.server.connections.models import Connection
 from muniment.server.installation import store
 from muniment.server.people.models import Account, Machine, Person, RoleGrant
 from muniment.server.people.people_facts import people_of
@@ -26,7 +27,7 @@ from muniment.server.records.reading import beside
 from muniment.server.records.store import POLICY
 from muniment.workflows.sources import Rules, rules
 
-_TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant)
+_TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant, Connection)
 
 
 class ProductRules(Struct, frozen=True):

@@ -35,6 +35,10 @@ class Connection(RecordedModel):
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ,),
+        web_changes=(
+            *("proxy", "webhook_secret_version", "ended_at", "credential_set_at", "problem"),
+            *("credential_refused_at", "permissions_checked_at", "forge_details"),
+        ),
         worker_changes=(
             *("account", "account_id", "forge_version", "forge_tier", "forge_details"),
             *("problem", "credential_refused_at", "checked_at", "listed_at"),

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
-from muniment.errors import ForgeCode, ForgeError, MunimentError
+from muniment.errors import ForgeCode, ForgeError, MunimentError, RowsDifferError
 from muniment.forges import connecting
 from muniment.forges import shapes as forges
 from muniment.forges.forge import Forge, Listener
@@ -17,7 +18,7 @@ from muniment.forges.http import CONCERNS_ALL, Transport, elsewhere
 from muniment.forges.shapes import Repo, Vendor
 from muniment.server import moments
 from muniment.server.connections import credentials
-from muniment.server.connections.models import Connection, RepositoryLink
+from muniment.server.connections.models import Connection, RepositoryLink, VisibleRepository
 from muniment.server.connections.rate_limits import SharedRateLimits
 from muniment.server.connections.remembering import LastingCache
 from muniment.server.people.messages import holding, tell
@@ -68,7 +69,24 @@ def where(connection: Connection) -> connecting.Connection:
 def repo_of(connected: RepositoryLink) -> Repo:
     """The repository as the forge knows it. Raises RowsDifferError for one that the ledger does not link to it."""
     row_checks.require_recorded(connected)
+    _require_as_listed(connected)
     return Repo(connected.forge_id, connected.path, connected.default_branch, connected.clone_url, connected.url)
+
+
+def _require_as_listed(connected: RepositoryLink) -> None:
+    """Refuse a path or an address for git that the worker did not read at the forge. Raises RowsDifferError.
+
+    They change with the repository's name, so that no act records them; the list of what is seen there the web cannot
+    write, and the credential is sent to no other address.
+    """
+    listed = VisibleRepository.objects.filter(connection=connected.connection_id, forge_id=connected.forge_id)
+    found = listed.values_list("path", "clone_url").first()
+    if found is not None and found != (connected.path, connected.clone_url):
+        raise RowsDifferError(
+            _("the path or the address of a repository is not what its forge told: %(path)s")
+            % {"path": connected.path},
+            _("Refresh the connection on its page. Then find out which database login wrote it."),
+        )
 
 
 def address_of(person: Person, connection: Connection) -> str:

@@ -20,7 +20,6 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -238,7 +237,7 @@ def _erase_everything(known: KnownPerson) -> int:
 
 def _erase_old_policies(words: re.Pattern[str]) -> int:
     """Erase names from the versions of the policy that are not in force; from how many. They cannot be applied then."""
-    rows = list(PolicyVersion.objects.filter(in_force=False, text__iregex=words.pattern))
+    rows = [row for row in PolicyVersion.objects.filter(in_force=False).iterator() if words.search(row.text)]
     if rows:
         with transaction.atomic(), recording_erasure(REASON):
             for row in rows:
@@ -250,14 +249,18 @@ def _erase_ended_changes(words: re.Pattern[str]) -> int:
     """Erase the titles and branches of changes that have ended, and our comments on them; of how many."""
     ended = Change.objects.exclude(state=Change.State.OPEN)
     found = 0
-    for change in ended.filter(Q(title__iregex=words.pattern) | Q(name__iregex=words.pattern)):
+    for change in ended.only("pk", "title", "name").iterator():
+        if not words.search(change.title) and not words.search(change.name):
+            continue
         name = erase_words(words, change.name)
         if name != change.name:
             change.name = f"{name} {change.pk}"[-300:]  # a name is used once
         change.title = erase_words(words, change.title)
         change.save(update_fields=["name", "title"])
         found += 1
-    for comment in ForgeChange.objects.filter(change__in=ended, comment__iregex=words.pattern):
+    for comment in ForgeChange.objects.filter(change__in=ended).exclude(comment="").only("pk", "comment").iterator():
+        if not words.search(comment.comment or ""):
+            continue
         ForgeChange.objects.filter(pk=comment.pk).update(comment=erase_words(words, comment.comment))
         found += 1
     return found

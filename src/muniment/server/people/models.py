@@ -152,7 +152,9 @@ class Machine(RecordedModel):
 class Account(RecordedModel):
     """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
 
-    recorded_columns = ("person", "machine", "kind", "value", "identity_hash", "verification", "confirmed_at")
+    recorded_columns = (
+        *("person", "machine", "kind", "value", "identity_hash", "verification", "confirmed_at", "linked_at"),
+    )
     privileges = Privileges(_ALL, (READ, DROP))
     written_by = frozenset(
         {
@@ -346,7 +348,7 @@ class RoleGrant(RecordedModel):
     if it has one. It is never deleted.
     """
 
-    recorded_columns = ("person", "role", "product", "last_day", "ended_at")
+    recorded_columns = ("person", "role", "product", "granted_at", "last_day", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,), operator=(ADD,), operator_changes=("ended_at",))
     written_by = frozenset(
         {Action.GRANT_ROLE, Action.GRANT_CHANGING_ROLE, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA}

@@ -263,12 +263,16 @@ def erase_words(words: re.Pattern[str], value: Any) -> Any:
     return [erase_words(words, one) for one in value] if isinstance(value, list) else value
 
 
+_NAMES_NOBODY = frozenset({"", "erased", NAMELESS})  # what stands in place of a name is not replaced again
+
+
 def words_naming(known: KnownPerson) -> re.Pattern[str]:
     """A pattern of what names a person, as whole words, in any case. A login counts without its forge too."""
     unconfirmed = [identity.partition(":")[2] for identity in known.unconfirmed]
     logins = (account.partition("/")[2] for account in (*known.accounts, *unconfirmed))
     accounts = {*known.emails, *known.keys, *known.accounts, *unconfirmed, *logins}
-    texts = {known.id, known.handle, known.name, *accounts} - {""}
+    texts = {known.id, known.handle, known.name, *accounts}
+    texts = {text for text in texts if text.casefold() not in _NAMES_NOBODY}
     longest = sorted(texts, key=len, reverse=True)
     return re.compile(rf"(?<![\w@.-])(?:{'|'.join(_spaced(text) for text in longest)})(?![\w@-])", re.IGNORECASE)
 

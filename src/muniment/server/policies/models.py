@@ -17,7 +17,7 @@ class PolicyVersion(RecordedModel):
     from, "" if a person typed it; such a one the worker may add, but not have it hold.
     """
 
-    recorded_columns = ("text", "digest", "source_commit", "in_force")
+    recorded_columns = ("text", "digest", "source_commit", "in_force", "applied_at")
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ, ADD),
@@ -124,7 +124,7 @@ class PolicyException(models.Model):
 class MonitoringPeriod(RecordedModel):
     """One clause that only reports for one product, through the end of a day: so that a company can begin gently."""
 
-    recorded_columns = ("product", "clause", "last_day", "ended_at")
+    recorded_columns = ("product", "clause", "started_at", "last_day", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
     written_by = frozenset({Action.START_MONITORING, Action.END_EXCEPTION})
     free_texts = ("reason",)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.policies import read_bound_policy
-from muniment.errors import ErasedError, StoreError
+from muniment.errors import ErasedError, LedgerError, StoreError
 from muniment.facts import canonical
 from muniment.facts.people import People
 from muniment.facts.statements import Freeze
@@ -167,10 +167,18 @@ class PostgresStore:
         return tuple(numbers)
 
     def read_records(self, kinds: Collection[str]) -> Iterator[entries.AnyEntry]:
-        """The records of these kinds, oldest first, those too that have no position yet."""
-        rows = Record.objects.filter(kind__in=kinds).order_by("id").values_list("id", "data")
-        for number, data in rows.iterator():
-            yield entries.decode(bytes(data), number)
+        """The records of these kinds, oldest first, those too that have no position yet; none that was refused.
+
+        One that is malformed and has no position is one that the sequencer will refuse: it counts for nothing. Raises
+        LedgerError for a malformed one that has a position.
+        """
+        rows = Record.objects.filter(kind__in=kinds, refusal=None).order_by("id")
+        for number, data, position in rows.values_list("id", "data", "place__position").iterator():
+            try:
+                yield entries.decode(bytes(data), number)
+            except LedgerError:
+                if position is not None:
+                    raise
 
     def freezes(self) -> tuple[Freeze, ...]:
         """The freezes that are not lifted, oldest first."""

@@ -107,10 +107,12 @@ def approve_request(actor: Actor, request: Request) -> object:
     """
     if may_approve(actor, request) is not Why.YES:
         raise PermissionDenied
+    if request.act:  # before the row: an act that ends requests holds this lock while it waits for rows
+        waiting = decode_act(request.act, request.digest)
+        _lock_guarded_state(waiting, waiting.resource())
     locked = _locked(request)
     act = decode_act(locked.act, locked.digest)
     resource = act.resource()
-    _lock_guarded_state(act, resource)
     action = act.action()
     if (code(action), resource.product) != (locked.action, _product(locked)):
         raise RefusedError(

@@ -46,7 +46,7 @@ def read_password(home: Path, role: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise DatabaseError(
             f"{file} cannot be read",
-            f"Give this account read access to it, or replace all passwords: muniment up --new-passwords",
+            "Give this account read access to it, or replace all passwords: muniment up --new-passwords",
         ) from error
     *place, password = found
     if place != ["*", "*", "*", role] or not password:

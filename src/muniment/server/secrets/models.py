@@ -58,7 +58,7 @@ class PlannedVaultWrite(RecordedModel):
     """
 
     recorded_columns = ("path", "planned_at")
-    privileges = Privileges((READ,), (READ,), worker_changes=("request",))
+    privileges = Privileges((READ,), (READ,), worker_changes=("request",), operator=(ADD,))
     written_by = frozenset({Action.CHANGE_SETTINGS})
 
     path = models.CharField(max_length=500)

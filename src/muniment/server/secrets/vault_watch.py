@@ -34,7 +34,6 @@ LOOK_SECONDS = 2.0  # between two looks
 STALE_SECONDS = 60  # without a look, after which nobody knows what was read
 PLAN_MINUTES = 15  # within which a plan is carried out
 
-_SAVE_SECONDS = 60.0  # after which the position is saved although an entry waits for its pair
 _REMEMBERED = 10_000  # requests, so that what both devices tell is reported once
 _LIMIT_SECONDS = 120  # of one look
 _OURS = (layout.WEB, layout.WORKER, layout.PEOPLE, *layout.ISSUERS)
@@ -50,7 +49,6 @@ class VaultWatcher:
         self._ours = ours
         self._pairs = Pairs()
         self._positions = self._load()
-        self._saved_at = time.monotonic()
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
 
     def look(self) -> None:
@@ -65,7 +63,7 @@ class VaultWatcher:
             self._positions[device] = position
         if missing := len(self._logs) > 1 and self._pairs.drop_unpaired(now):
             self._report_gap(f"{missing} entries are in one of the vault's two audit logs only")
-        self._save(now)
+        self._save()
 
     def _take(self, device: int, entry: dict[str, Any], now: float) -> None:
         try:
@@ -99,12 +97,11 @@ class VaultWatcher:
         found = self._first if row is None else msgspec.json.decode(row.positions, type=list[Position])
         return [*found, *[None] * len(self._logs)][: len(self._logs)]
 
-    def _save(self, now: float) -> None:
-        """The positions as of a moment at which both devices had written the same: a restart begins there."""
+    def _save(self) -> None:
+        """The positions as of the last moment at which both devices had written the same: a restart begins there."""
         values: dict[str, Any] = {"looked_at": timezone.now()}
-        if self._pairs.is_empty or now - self._saved_at > _SAVE_SECONDS:
+        if self._pairs.is_empty:
             values["positions"] = msgspec.json.encode([one or Position() for one in self._positions]).decode()
-            self._saved_at = now
         VaultWatch.objects.update_or_create(
             log=self._name, defaults=values, create_defaults={"positions": "[]", **values}
         )
@@ -113,6 +110,7 @@ class VaultWatcher:
 def run_watch(channel: Channel, losses: tuple[Loss, ...]) -> None:
     """Watch until SIGTERM or SIGINT."""
     signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
+    channel.keep_alive()
     watcher: VaultWatcher | None = None
     wait = 0.0
     while not signals.wait(wait):
