@@ -145,7 +145,8 @@ def name_a_machine() -> None:
     """A login of nobody as the account of our own, whose commits are a machine's."""
     by_sql(
         "INSERT INTO connections_connection (slug, vendor, url, proxy, account, account_id, webhook_secret_version,"
-        " problem, forge_version, forge_tier, forge_details, probe_seconds, probe_requests, created_at, refused_requests)"
+        " problem, forge_version, forge_tier, forge_details, probe_seconds, probe_requests, created_at,"
+        " refused_requests)"
         " VALUES ('x', 'gitea', 'https://forge.example.test', '', 'mallory', '7', 0,"
         " '', '', '', '{}', 0, 0, now(), '{}')"
     )

@@ -32,6 +32,7 @@ from muniment.server.secrets.drifting import PENDING, drift, look_at_vault
 from muniment.server.secrets.fetching import note_fetches
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.supplying import Secrets
+from muniment.server.secrets.vault_watch import find_watcher
 from muniment.vault import layout
 from muniment.vault.entrances import PLAIN
 from muniment.vault.opening import open_role
@@ -223,6 +224,14 @@ def made(vault: Running) -> None:
     apply(vault.person, differences(vault.person, all_of(should)))
 
 
+def watched() -> None:
+    """What the worker does every two seconds."""
+    with as_role("worker"):
+        watcher = find_watcher()
+        assert watcher is not None
+        watcher.look()
+
+
 @pytest.fixture
 def as_worker(settings_to: Any) -> Iterator[None]:
     settings_to("DATABASE_ROLE", WORKER)
@@ -270,6 +279,7 @@ def test_the_facts_say_who_could_who_did_and_how_old(vault: Running, shop: Produ
         Secret.objects.create(environment=Environment.objects.get(), name="TOKEN", set_by=person("olga", Role.OWNER))
     vault.web.patch("shop", "production", {"TOKEN": VALUE})
     vault.vault.sign_in(entrance.mount, entrance.role, RUNNER.sign(runner_claims(entrance))).read("shop", "production")
+    watched()
     found = Secrets().supply("shop", ("vault_access", "vault_secrets"), "2026-01-01T00:00:00Z")
     (access,) = found["vault_access"].value.value
     reader = Reader("runner.shop.production/shop.production", "muniment-read.shop.production", Known(False))
@@ -509,9 +519,11 @@ def test_the_page_asks_as_often_for_many_as_for_one(vault: Running, shop: Produc
 
 
 def test_a_doctor_says_what_the_promise_covers(vault: Running, shop: Product) -> None:
+    assert [one.result for one in examined()] == ["met", "violated", "met"], "nobody watches it yet"
+    watched()
     found = list(examined())
-    assert [one.result for one in found] == ["met", "met"]
-    assert "holds the seal key" in found[1].message
+    assert [one.result for one in found] == ["met", "met", "met"]
+    assert "holds the seal key" in found[2].message
 
 
 def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) -> None:
@@ -546,6 +558,7 @@ def test_a_freeze_takes_the_secrets_from_whoever_got_in(
     made(vault)
     vault.web.patch("shop", "staging", {"TOKEN": VALUE})
     settings_to("DATABASE_ROLE", WORKER)
+    watched()
     number = shop.asked("staging")
     assert shop.state(number) == "allowed"
     place = (layout.runner("shop", "staging"), layout.role("shop", "staging"))
