@@ -7,11 +7,13 @@ from muniment.cli import serving
 from muniment.store.files import FilesStore
 from muniment.store.store import Store
 
+_OF_A_SERVICE = (serving.STATE, "database.json", "keys/web.key")  # names in its home: hooks import nothing of it
+
 
 def is_service(directory: str) -> bool:
-    """Whether it is the home of a service."""
+    """Whether it is the home of a service: one that was started, or the keys of one on another machine."""
     try:
-        return (Path(directory) / serving.STATE).is_file()
+        return any((Path(directory) / name).is_file() for name in _OF_A_SERVICE)
     except OSError:  # such as a name that is too long: whoever opens it says so
         return False
 

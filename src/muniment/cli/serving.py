@@ -71,12 +71,14 @@ def url(folder: Path) -> str:
 def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
     """Set this process up as one part of the service, and remove what killed ones left among temporary files.
 
-    Raises ParseError for a setting that cannot be meant.
+    Raises ParseError for a setting that cannot be meant, DatabaseError for another database than that of the home.
     """
     from muniment.programs.temporary import remove_abandoned_folders
+    from muniment.server.running.home_database import require_same_kind
     from muniment.server.setting_checks import check_settings
 
     check_settings({**os.environ, "MUNIMENT_URL": url})
+    require_same_kind(folder, os.environ)
     remove_abandoned_folders()
     os.environ["MUNIMENT_HOME"] = str(folder)
     os.environ["MUNIMENT_ROLE"] = role
@@ -178,13 +180,15 @@ def _tending(server: "Embedded") -> Callable[[], None]:
 @contextmanager
 def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator[Prepared]:
     """The home made ready: its folder, its database, its schema. Raises StoreError or DatabaseError."""
-    from muniment.server.running import database
+    from muniment.server.running import database, home_database
     from muniment.server.running.folder import make_folder
 
     if (folder / UNFINISHED).exists():
         raise UsageError(
             f"the restore into {folder} did not come to its end", "Remove the folder, and restore the backup again."
         )
+    home_database.require_same_kind(folder, os.environ)
+    home_database.require_present(folder, os.environ)
     with ExitStack() as stack:
         make_folder(folder)
         tend: Callable[[], None] = _nothing
@@ -193,7 +197,11 @@ def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator
         begin(folder, "owner", url)
         from muniment.server.running import preparing
 
+        preparing.reachable()
+        home_database.require_filled(folder)
         preparing.migrate(new_passwords=new_passwords)
+        home_database.require_own_ledger(folder)
+        home_database.write_mark(folder, home_database.kind_of(os.environ))
         preparing.become("operator")  # nothing else is done as the owner of the schema
         preparing.first_policy()
         yield Prepared(folder, url, tend)

@@ -40,7 +40,7 @@ def command(
     folder = Path(home).absolute()
     with ExitStack() as stack:
         stack.enter_context(_alone(folder))
-        port = port or _port(folder)
+        port = _port(folder, port)
         url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
         if not once:
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
@@ -94,13 +94,13 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _port(folder: Path) -> int:
-    """The port of the last time if it is free, else a free one."""
+def _port(folder: Path, given: int | None) -> int:
+    """The port that is given, else that of the last time if it is free, else a free one; it is kept for later."""
     try:
         wanted = int(json.loads((folder / serving.STATE).read_text())["port"])
     except (OSError, ValueError, KeyError, TypeError):
         wanted = 0
-    found = _bound(wanted) or _bound(0)
+    found = given or _bound(wanted) or _bound(0)
     (folder / serving.STATE).write_text(json.dumps({"port": found}) + "\n")
     return found
 

@@ -35,6 +35,7 @@ from muniment.server.requests.execution import perform_system_act
 from muniment.server.running import database, logins
 from muniment.server.running.database import ROLE_VARIABLE, URL_VARIABLE
 from muniment.server.running.database_roles import PROCESSES
+from muniment.server.running.home_database import require_own_ledger
 from muniment.server.running.schema import prepare_alone, refuse_foreign, require_current, wait_turn
 
 _FIRST = "admin"
@@ -53,9 +54,10 @@ def reachable() -> None:
 
 
 def require_ready() -> None:
-    """Raise DatabaseError unless the database answers, with the schema of this version."""
+    """Raise DatabaseError unless the database answers, with the schema of this version and the home's own ledger."""
     reachable()
     require_current()
+    require_own_ledger(Path(settings.HOME))
 
 
 def become(name: str) -> None:

@@ -1,0 +1,106 @@
+"""Which database belongs to a home: written down at the first start, and compared at each later one.
+
+Without that, a DATABASE_URL beside a database of its own would silently begin a second ledger under the same key.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from muniment.errors import DatabaseError, LedgerError
+from muniment.store import durable
+from muniment.store.files import PUBLIC
+
+MARK = "database.json"  # in the home of a service
+_URL = "DATABASE_URL"
+_CLUSTER = ("postgres", "data", "PG_VERSION")
+
+
+class Kind(StrEnum):
+    """Where a home's database is."""
+
+    EMBEDDED = "embedded"
+    EXTERNAL = "external"
+
+
+def kind_of(environment: Mapping[str, str]) -> Kind:
+    """The kind that an environment names."""
+    return Kind.EXTERNAL if environment.get(_URL) else Kind.EMBEDDED
+
+
+def read_mark(folder: Path) -> Kind | None:
+    """The kind of database that the home was used with; None if it never was."""
+    try:
+        return Kind(json.loads((folder / MARK).read_text(encoding="utf-8"))["database"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_mark(folder: Path, kind: Kind) -> None:
+    """Write down that the home has such a database now."""
+    if read_mark(folder) is not kind:
+        durable.write(folder / MARK, json.dumps({"database": kind.value}).encode() + b"\n", 0o644)
+
+
+def require_same_kind(folder: Path, environment: Mapping[str, str]) -> None:
+    """Raise DatabaseError where the environment names another database than the home has. Nothing is started."""
+    known, named = read_mark(folder), kind_of(environment)
+    if known is None and named is Kind.EXTERNAL and folder.joinpath(*_CLUSTER).is_file():
+        known = Kind.EMBEDDED
+    if known is None or known is named:
+        return
+    if named is Kind.EXTERNAL:
+        raise DatabaseError(
+            f"{folder} has a database of its own, and DATABASE_URL names another; nothing was started",
+            "Unset DATABASE_URL, or name another home: --home DIR",
+        )
+    raise DatabaseError(
+        f"the database of {folder} is on another server, and DATABASE_URL does not name it; nothing was started",
+        "Set DATABASE_URL as before, or name another home: --home DIR",
+    )
+
+
+def require_present(folder: Path, environment: Mapping[str, str]) -> None:
+    """Raise DatabaseError where the home's own database was removed: an empty one would take its place."""
+    if read_mark(folder) is Kind.EMBEDDED is kind_of(environment) and not folder.joinpath(*_CLUSTER).is_file():
+        raise DatabaseError(
+            f"the database of {folder} is gone; nothing was started",
+            "Bring its folder postgres/data back, or restore a backup into a new home: muniment restore --help",
+        )
+
+
+def require_filled(folder: Path) -> None:
+    """Raise DatabaseError where a home that was used before meets an empty database. As the owner of the schema."""
+    from django.db import connection
+
+    if read_mark(folder) is None:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.django_migrations')")
+        if cursor.fetchone() == (None,):
+            raise DatabaseError(
+                f"the database is empty, and {folder} has been used with one that was not; nothing was changed",
+                "See that DATABASE_URL names the database of before.",
+            )
+
+
+def require_own_ledger(folder: Path) -> None:
+    """Raise DatabaseError where the ledger in the database was signed with another home's key."""
+    from muniment.ledger.checkpoints import read_checkpoint
+    from muniment.server.records.models import LedgerHead
+
+    checkpoint = LedgerHead.objects.values_list("checkpoint", flat=True).first()
+    try:
+        public = (folder / PUBLIC).read_text(encoding="utf-8").strip()
+    except OSError:
+        return  # a process that has no keys signs nothing
+    if checkpoint is None:
+        return
+    try:
+        read_checkpoint(bytes(checkpoint), public)
+    except LedgerError as error:
+        raise DatabaseError(
+            f"the ledger in the database is not that of {folder}: {error.message}; nothing was changed",
+            "Name the home that belongs to this database with --home DIR, or the database of this home: DATABASE_URL",
+        ) from error
