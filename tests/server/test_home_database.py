@@ -10,7 +10,7 @@ import pytest
 from muniment.cli import homes
 from muniment.errors import DatabaseError
 from muniment.server.records.sequencer import give_places
-from muniment.server.running import home_database
+from muniment.server.running import home_database, logins
 from muniment.server.running.database_roles import OWNER, PROCESSES
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
@@ -113,12 +113,15 @@ def test_a_used_home_refuses_another_database_and_begins_nothing_there(used: tup
             assert "has a database of its own, and DATABASE_URL names another; nothing was started" in told
             assert "Next: Unset DATABASE_URL" in told
         new = tmp_path / "new"
+        make_folder(new)
+        (new / logins.FOLDER).symlink_to(tmp_path / "other" / logins.FOLDER)
         code, told = run("up", repo, "--once", "--home", new, DATABASE_URL=server.url(OWNER))
         assert code == 0, told
         copied = tmp_path / "copied"
         code, told = run("up", repo, "--once", "--home", new)
         assert (code, "DATABASE_URL does not name it" in told) == (3, True)
         make_folder(copied)
+        (copied / logins.FOLDER).symlink_to(tmp_path / "other" / logins.FOLDER)
         for command in (("up", repo, "--once"), ("web",)):
             code, told = run(*command, "--home", copied, DATABASE_URL=server.url(OWNER))
             assert (code, "the ledger in the database is not that of" in told) == (3, True), told

@@ -1,8 +1,11 @@
 """muniment home: what an installation keeps, and how some of it is erased."""
 
+import os
+from pathlib import Path
+
 import click
 
-from muniment.cli import options, printing, publishing, scene
+from muniment.cli import options, printing, publishing, scene, serving
 from muniment.cli.freeze import people_of
 from muniment.errors import UsageError
 from muniment.facts.people import Person
@@ -39,6 +42,34 @@ def erase(home: str, name: str, reason: str, emails: tuple[str, ...], output: st
         return 0
     click.echo(f"{count} objects were erased; entry {number} of the ledger says so")
     click.echo(f"Next: take {name} out of people.toml too, once nothing needs that name any more.")
+    return 0
+
+
+@command.command("move-database")
+@click.argument("target", type=click.Choice(["external", "embedded"]))
+@serving.home
+def move_database(target: str, home: str) -> int:
+    """Move the database of a service: to the one that DATABASE_URL names, or from there into the home.
+
+    The service stands still meanwhile. The home uses the copy only once that says the same as the original, which stays
+    where it is.
+    """
+    from muniment.cli.up import hold_alone
+    from muniment.server.running.home_database import Kind
+    from muniment.server.running.moving import move_database
+    from muniment.server.setting_checks import check_settings
+
+    check_settings(os.environ)
+    folder = Path(home).absolute()
+    if not folder.is_dir():
+        raise UsageError(f"{home} is no home", "Name the home of a service: --home DIR")
+    with hold_alone(folder):
+        count = move_database(folder, Kind(target), os.environ.get("DATABASE_URL", ""))
+    click.echo(f"The database of {home} was moved, with {count} records.")
+    if target == "external":
+        click.echo("Next, with the same DATABASE_URL: muniment up. What it was moved from is in postgres-moved.")
+    else:
+        click.echo("Next, without DATABASE_URL: muniment up. Drop the database that it was moved from.")
     return 0
 
 

@@ -39,7 +39,7 @@ def command(
     os.environ["MUNIMENT_LOG"] = log
     folder = Path(home).absolute()
     with ExitStack() as stack:
-        stack.enter_context(_alone(folder))
+        stack.enter_context(hold_alone(folder))
         port = _port(folder, port)
         url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
         if not once:
@@ -74,8 +74,8 @@ def _here() -> tuple[str, ...]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One service per home."""
+def hold_alone(folder: Path) -> Iterator[None]:
+    """One service per home. Raises UsageError where another runs, StoreError for a folder that cannot be used."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -14,7 +14,7 @@ from muniment.store.files import PUBLIC
 
 MARK = "database.json"  # in the home of a service
 _URL = "DATABASE_URL"
-_CLUSTER = ("postgres", "data", "PG_VERSION")
+CLUSTER = ("postgres", "data", "PG_VERSION")
 
 
 class Kind(StrEnum):
@@ -37,6 +37,12 @@ def read_mark(folder: Path) -> Kind | None:
         return None
 
 
+def find_kind(folder: Path) -> Kind | None:
+    """The kind of database that the home has, also where nobody wrote it down, as after a restore."""
+    known = read_mark(folder)
+    return Kind.EMBEDDED if known is None and folder.joinpath(*CLUSTER).is_file() else known
+
+
 def write_mark(folder: Path, kind: Kind) -> None:
     """Write down that the home has such a database now."""
     if read_mark(folder) is not kind:
@@ -45,25 +51,23 @@ def write_mark(folder: Path, kind: Kind) -> None:
 
 def require_same_kind(folder: Path, environment: Mapping[str, str]) -> None:
     """Raise DatabaseError where the environment names another database than the home has. Nothing is started."""
-    known, named = read_mark(folder), kind_of(environment)
-    if known is None and named is Kind.EXTERNAL and folder.joinpath(*_CLUSTER).is_file():
-        known = Kind.EMBEDDED
+    known, named = find_kind(folder), kind_of(environment)
     if known is None or known is named:
         return
     if named is Kind.EXTERNAL:
         raise DatabaseError(
             f"{folder} has a database of its own, and DATABASE_URL names another; nothing was started",
-            "Unset DATABASE_URL, or name another home: --home DIR",
+            "Unset DATABASE_URL; to move it there: muniment home move-database external",
         )
     raise DatabaseError(
         f"the database of {folder} is on another server, and DATABASE_URL does not name it; nothing was started",
-        "Set DATABASE_URL as before, or name another home: --home DIR",
+        "Set DATABASE_URL as before; to move it back: muniment home move-database embedded",
     )
 
 
 def require_present(folder: Path, environment: Mapping[str, str]) -> None:
     """Raise DatabaseError where the home's own database was removed: an empty one would take its place."""
-    if read_mark(folder) is Kind.EMBEDDED is kind_of(environment) and not folder.joinpath(*_CLUSTER).is_file():
+    if read_mark(folder) is Kind.EMBEDDED is kind_of(environment) and not folder.joinpath(*CLUSTER).is_file():
         raise DatabaseError(
             f"the database of {folder} is gone; nothing was started",
             "Bring its folder postgres/data back, or restore a backup into a new home: muniment restore --help",
