@@ -57,9 +57,10 @@ def test_a_database_that_was_removed_is_not_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"database": "other"}', "\x00", "\ud800"])
-def test_a_mark_that_nobody_wrote_says_nothing(tmp_path: Path, text: str) -> None:
+def test_nothing_starts_where_the_mark_cannot_be_read(tmp_path: Path, text: str) -> None:
     (tmp_path / home_database.MARK).write_bytes(text.encode("utf-8", "surrogatepass"))
-    assert home_database.read_mark(tmp_path) is None
+    with pytest.raises(DatabaseError, match="does not say which database"):
+        home_database.read_mark(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["service.json", "database.json", "keys/web.key"])

@@ -30,11 +30,16 @@ def kind_of(environment: Mapping[str, str]) -> Kind:
 
 
 def read_mark(folder: Path) -> Kind | None:
-    """The kind of database that the home was used with; None if it never was."""
+    """The kind of database that the home was used with; None if it never was. Raises DatabaseError if it is unknown."""
     try:
         return Kind(json.loads((folder / MARK).read_text(encoding="utf-8"))["database"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatabaseError(
+            f"{folder / MARK} does not say which database the home has; nothing was started",
+            'Write {"database": "embedded"} or {"database": "external"} there, as it was before.',
+        ) from error
 
 
 def find_kind(folder: Path) -> Kind | None:
