@@ -267,6 +267,14 @@ def test_a_credential_goes_to_no_path_or_address_that_the_forge_did_not_tell(col
         repo_of(RepositoryLink.objects.get())
 
 
+def test_no_process_makes_a_trigger_of_the_owners_functions(shop: Repository) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE proname LIKE 'muniment%' AND has_function_privilege(oid, 'EXECUTE')"
+        )
+        assert cursor.fetchall() == []
+
+
 def test_the_worker_gives_nobody_a_password(shop: Repository) -> None:
     with as_role("worker"), pytest.raises(ProgrammingError, match="sets no password"):
         Person.objects.filter(slug="root").update(password=make_password("violet otter carries lantern"))

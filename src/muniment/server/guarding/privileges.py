@@ -82,7 +82,8 @@ def apply() -> None:
     """Give each role the rights that its tables say, and nothing else. For the owner, after the schema was migrated."""
     with connection.cursor() as cursor:
         tables = frozenset(connection.introspection.table_names(cursor))
-        for statement in (*_statements(tables), *row_security.find_missing(cursor, tables)):
+        own = row_security.find_missing(cursor, tables)
+        for statement in (*_statements(tables), *own, *row_security.close_functions(tables)):
             cursor.execute(statement)
 
 

@@ -90,6 +90,15 @@ def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.
         yield from _find_missing_trigger(cursor, trigger)
 
 
+def close_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
+    """The statements after which no process can make a trigger of its own with a function that runs as the owner."""
+    if not {_RECORDS, _POSITIONS} <= tables:
+        return
+    roles = sql.SQL(", ").join(map(sql.Identifier, PROCESSES))
+    for trigger in _TRIGGERS:
+        yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC, {}").format(sql.Identifier(trigger.function), roles)
+
+
 def _find_missing_trigger(cursor: CursorWrapper, trigger: _Trigger) -> Iterator[sql.Composable]:
     table, function = sql.Identifier(trigger.table), sql.Identifier(trigger.function)
     cursor.execute("SELECT prosrc, prosecdef FROM pg_proc WHERE proname = %s", [trigger.function])
