@@ -18,7 +18,7 @@ from muniment.server.products.models import ClauseResult, ClauseState, Product
 from muniment.server.requests.execution import approve_request
 from muniment.server.requests.models import Request
 from tests.server.test_duties import enough
-from tests.support.service import as_role, browser, person, place_records, post, product, token_of
+from tests.support.service import as_role, browser, person, place_records, post, product, set_up_factor, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -161,10 +161,12 @@ def test_another_products_things_are_not_there() -> None:
 
 def test_a_dangerous_act_waits_here_too() -> None:
     for name, role in (("abe", Role.ADMIN), ("sam", Role.SECURITY)):
-        person(name, role)
-    program = Program(person("ada", Role.ADMIN))
-    for name in ("sid", "eve"):
-        person(name)
+        set_up_factor(person(name, role))
+    ada = person("ada", Role.ADMIN)
+    set_up_factor(ada)
+    program = Program(ada)
+    set_up_factor(person("sid"))
+    person("eve")
     assert program.send("POST", "/people/sid/roles", {"role": "security"})[1] == {"done": True, "request": None}
     status, told = program.send("POST", "/people/eve/roles", {"role": "security"})
     assert (status, told["done"]) == (200, False)
