@@ -106,6 +106,6 @@ def test_what_was_requested_in_the_bootstrap_still_takes_two_afterwards() -> Non
 
 def test_the_page_says_that_it_is_not_over() -> None:
     amy = browser(person("amy", Role.ADMIN))
-    assert "Bootstrap:" in amy.get("/people").content.decode()
+    assert "Setup phase (bootstrap)" in amy.get("/people").content.decode()
     enough()
-    assert "Bootstrap:" not in amy.get("/people").content.decode()
+    assert "Setup phase (bootstrap)" not in amy.get("/people").content.decode()
