@@ -16,7 +16,7 @@ import muniment
 from muniment.facts.people import Person
 from muniment.forges.gitlab import notes
 from muniment.pipelines import files
-from muniment.server.people import privacy
+from muniment.server.people import personal_traces, privacy
 from muniment.store import erasure
 from muniment.vault import rules
 from tests.support.regex_attacks import find_superlinear, hostile_families
@@ -33,6 +33,7 @@ BUILT_AS_THEY_RUN = {  # each has a test below, or where it says
     "policy/patterns.py": 1,  # tests/policy/test_patterns.py
     "policy/reading.py": 2,  # those that it is called with are found here
     "server/acts/inputs/texts.py": 2,  # those that it is called with are found here
+    "server/people/personal_traces.py": 1,
     "server/people/privacy.py": 1,
     "store/erasure.py": 1,
     "vault/rules.py": 1,
@@ -159,6 +160,10 @@ BUILT = (
     (notes._mention("ada.l"), "finditer"),
     *((pattern, "fullmatch") for _, pattern in files._SYSTEMS),
     *((erasure._named(name), "finditer") for name in ("Ada Lovelace", "a a a a", "a.a a-a", "")),
+    (
+        personal_traces.strict_pattern(Person("a", "a a a", ("a@a.a",), ("k a",), ("gitlab/a",), (), True, ())),
+        "finditer",
+    ),
     (privacy.words_naming(Person("a", "a a a", ("a@a.a",), ("k a",), ("gitlab/a",), (), True, ())), "finditer"),
     *((re.compile(rules._translate(path), re.DOTALL), "fullmatch") for path in ("a/+/b*", "+a/{{b}}/+a/c/+b*", "")),
 )
