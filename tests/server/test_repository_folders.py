@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from muniment.access.roles import Role
@@ -29,11 +30,11 @@ pytestmark = pytest.mark.usefixtures("service")
 @pytest.fixture
 def named(tmp_path: Path) -> Iterator[Path]:
     """A folder that the operator named, beside what nobody did; the home has no list of its own."""
-    folder, home = tmp_path / "git", tmp_path / "home"
+    folder, given = tmp_path / "git", Path(settings.HOME) / GIVEN
     folder.mkdir()
-    home.mkdir()
-    with override_settings(REPOSITORY_FOLDERS=(str(folder),), HOME=home):
+    with override_settings(REPOSITORY_FOLDERS=(str(folder),)):
         yield folder
+    given.unlink(missing_ok=True)
 
 
 def secret(folder: Path) -> Repo:
@@ -76,7 +77,7 @@ def test_an_owner_adds_no_repository_outside_the_named_folders_by_any_door(named
         answer = browser(own).post("/products/shop/change", {"act": "add-repository", **fields}, follow=True)
         assert b"This path is not inside a folder" in answer.content
         rows = read_products("x.csv", f"id,name,repository,path\nx{number},X,x{number},{path}\n".encode())
-        with pytest.raises(RefusedError, match="No folder"):
+        with pytest.raises(RefusedError, match="not inside a folder"):
             import_products(actor(ada.slug), rows)
     assert not Repository.objects.exists()
 
@@ -143,7 +144,7 @@ def test_a_repository_that_the_operator_gave_is_named_by_that_and_its_neighbours
     assert is_named(str(mine.path / ".git"))
     assert not is_named(str(other.path))
     assert not is_named(str(mine.path))
-    assert (named.parent / "home" / GIVEN).read_text() == f"{mine.path / '.git'}\n"
+    assert (Path(settings.HOME) / GIVEN).read_text() == f"{mine.path / '.git'}\n"
 
 
 def test_the_log_of_a_server_hook_is_read_below_named_folders_alone(named: Path) -> None:

@@ -250,6 +250,8 @@ class FilesStore:
             self.index.compare(size)
         except LedgerError as error:
             return error.message
+        finally:
+            self.close()
         return ""
 
     @contextlib.contextmanager

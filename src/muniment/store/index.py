@@ -5,6 +5,7 @@ from the ledger if it is lost; LedgerError if the ledger is not the one that it 
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -341,7 +342,10 @@ def _opened(file: Path) -> sqlite3.Connection:
         try:
             return _connected(file)
         except sqlite3.OperationalError:
-            raise  # it is locked, or the disk is full: another may be using it
+            if os.access(file.parent, os.W_OK):
+                raise  # it is locked, or the disk is full: another may be using it
+            # Nobody writes on a medium that is read-only, such as an auditor's copy: it can be read without a lock.
+            return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
         except sqlite3.DatabaseError:
             for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
                 file.with_name(name).unlink(missing_ok=True)
