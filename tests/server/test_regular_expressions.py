@@ -33,7 +33,6 @@ BUILT_AS_THEY_RUN = {  # each has a test below, or where it says
     "policy/patterns.py": 1,  # tests/policy/test_patterns.py
     "policy/reading.py": 2,  # those that it is called with are found here
     "server/acts/inputs/texts.py": 2,  # those that it is called with are found here
-    "server/people/personal_traces.py": 1,
     "server/people/privacy.py": 1,
     "store/erasure.py": 1,
     "vault/rules.py": 1,

@@ -66,7 +66,7 @@ def _as_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(name="watcher")
 def _watcher(vault: Running, shop: Product, as_worker: None) -> VaultWatcher:
     """One that has seen all so far."""
-    found = VaultWatcher(vault.server.audits, [skip_to_end(log) for log in vault.server.audits], ours=True)
+    found = VaultWatcher(vault.server.audits, lambda: [skip_to_end(log) for log in vault.server.audits], ours=True)
     found.look()
     assert not Incident.objects.exists()
     return found

@@ -73,9 +73,6 @@ def plan(home: str) -> int:
 def apply_(home: str, *, yes: bool) -> int:
     """Make in the vault what `plan` shows, and take away what it needs no more, with a credential of your own."""
     _begin(home)
-    from muniment.server.acts.system_actors import SystemActor
-    from muniment.server.requests.execution import perform_system_act
-    from muniment.server.secrets.vault_acts import ChangeVault
     from muniment.vault.plan import apply
 
     person = _person()
@@ -84,7 +81,7 @@ def apply_(home: str, *, yes: bool) -> int:
         return 0
     if not yes:
         click.confirm("Make it so?", abort=True)
-    perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": [one.piece.path for one in found]})
+    _announce([one.piece.path for one in found])
     apply(person, found)
     click.echo(f"Done: {len(found)} made or changed.")
     return 0
@@ -104,13 +101,10 @@ def password(home: str) -> int:
     if os.environ.get(vaulting.URL):
         raise UsageError("the vault is the company's own", "Change your credential there.")
     _begin(home)
-    from muniment.server.acts.system_actors import SystemActor
-    from muniment.server.requests.execution import perform_system_act
-    from muniment.server.secrets.vault_acts import ChangeVault
 
     new, path = secrets.token_urlsafe(24), f"auth/{layout.PEOPLE}/users/{layout.PERSON}/password"
     person = _person()
-    perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": [path]})
+    _announce([path])
     person.request("POST", path, {"password": new})
     click.echo(f"Vault administrator, shown once and stored nowhere: name {layout.PERSON}, password {new}")
     return 0
@@ -121,6 +115,15 @@ def _begin(home: str) -> None:
     from muniment.server.running.preparing import require_ready
 
     require_ready()
+
+
+def _announce(paths: list[str]) -> None:
+    """Put on the record which paths are written now; a write that was not announced is an incident."""
+    from muniment.server.acts.system_actors import SystemActor
+    from muniment.server.requests.execution import perform_system_act
+    from muniment.server.secrets.vault_acts import ChangeVault
+
+    perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": paths})
 
 
 def _shown(person: "Session") -> "list[Difference]":

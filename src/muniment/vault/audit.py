@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ def decode_line(line: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Broken("a line is damaged")
     return found
+
+
+def parse_moment(time: str) -> datetime:
+    """The time of an entry, whose nanoseconds are cut to microseconds. Raises ValueError for one of another form."""
+    return datetime.fromisoformat(time[:26].rstrip("Z") + "+00:00")
 
 
 def _kind_of_read(path: str, auth: dict[str, Any]) -> EventKind | None:

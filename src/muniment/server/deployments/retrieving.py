@@ -81,7 +81,7 @@ def _log() -> Maybe[Log]:
     if path is None:
         return Unknown("no copy of the vault's audit log is named in MUNIMENT_VAULT_AUDIT")
     try:
-        return Known(Log(_moment(audit.since(path)), _by_place(audit.reads(path))))
+        return Known(Log(audit.parse_moment(audit.since(path)), _by_place(audit.reads(path))))
     except audit.Broken as error:
         return Unknown(f"the vault's audit log cannot be read: {error}")
     except ValueError:  # of a time or number in it
@@ -92,10 +92,5 @@ def _by_place(reads: Iterable[audit.Read]) -> dict[str, tuple[datetime, ...]]:
     found: dict[str, list[datetime]] = {}
     for one in reads:
         if one.pipeline:
-            found.setdefault(one.place, []).append(_moment(one.time))
+            found.setdefault(one.place, []).append(audit.parse_moment(one.time))
     return {place: tuple(times) for place, times in found.items()}
-
-
-def _moment(time: str) -> datetime:
-    """The log's nanoseconds cut to microseconds. Raises ValueError."""
-    return datetime.fromisoformat(time[:26].rstrip("Z") + "+00:00")

@@ -108,7 +108,6 @@ def _find_missing_trigger(cursor: CursorWrapper, trigger: _Trigger) -> Iterator[
             "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql {}"
             " SET search_path = pg_catalog, pg_temp AS {}"
         ).format(function, security, sql.Literal(trigger.body))
-        yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(function)
     cursor.execute(
         "SELECT tgenabled FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", [trigger.name, trigger.table]
     )

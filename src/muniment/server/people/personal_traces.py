@@ -6,7 +6,7 @@ proves that nothing is left but what has to stay, and says why that is.
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from django.db import connection
 from psycopg import sql
 
 from muniment.facts.people import Person as KnownPerson
+from muniment.server.people.privacy import compile_words
 
 _NEVER_TEXT = ("N", "D", "T", "B", "V")  # categories of types: numbers, moments, spans, yes or no, bits
 _COLUMNS = """
@@ -100,13 +101,7 @@ class Trace(NamedTuple):
 def strict_pattern(known: KnownPerson) -> re.Pattern[str]:
     """A pattern of what can be nobody else: addresses, keys, accounts, and a name of several words."""
     names = [known.name] if len(known.name.split()) > 1 else []
-    return _pattern([*names, *known.emails, *known.keys, *known.accounts])
-
-
-def _pattern(texts: Iterable[str]) -> re.Pattern[str]:
-    longest = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
-    words = "|".join(r"\s+".join(map(re.escape, text.split())) for text in longest)
-    return re.compile(rf"(?<![\w@.-])(?:{words})(?![\w@-])" if words else r"(?!)", re.IGNORECASE)
+    return compile_words([*names, *known.emails, *known.keys, *known.accounts])
 
 
 def find_traces(known: KnownPerson, home: Path) -> tuple[Trace, ...]:

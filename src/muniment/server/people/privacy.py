@@ -6,7 +6,7 @@ entry, so that `verify` can say by which rule something is gone.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -272,13 +272,14 @@ def words_naming(known: KnownPerson) -> re.Pattern[str]:
     logins = (account.partition("/")[2] for account in (*known.accounts, *unconfirmed))
     accounts = {*known.emails, *known.keys, *known.accounts, *unconfirmed, *logins}
     texts = {known.id, known.handle, known.name, *accounts}
-    texts = {text for text in texts if text.casefold() not in _NAMES_NOBODY}
-    longest = sorted(texts, key=len, reverse=True)
-    return re.compile(rf"(?<![\w@.-])(?:{'|'.join(_spaced(text) for text in longest)})(?![\w@-])", re.IGNORECASE)
+    return compile_words(text for text in texts if text.casefold() not in _NAMES_NOBODY)
 
 
-def _spaced(text: str) -> str:
-    return r"\s+".join(map(re.escape, text.split()))
+def compile_words(texts: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of texts as whole words, in any case, with any white space within. Without a text nothing matches."""
+    longest = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
+    words = "|".join(r"\s+".join(map(re.escape, text.split())) for text in longest)
+    return re.compile(rf"(?<![\w@.-])(?:{words})(?![\w@-])" if words else r"(?!)", re.IGNORECASE)
 
 
 def _gone(rows: Any) -> int:

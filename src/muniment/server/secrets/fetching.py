@@ -10,7 +10,7 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment
 from muniment.server.secrets.models import SecretRead
-from muniment.vault.audit import Broken, Read, reads
+from muniment.vault.audit import Broken, parse_moment, reads
 from muniment.vault.embedded import Embedded
 
 
@@ -32,7 +32,7 @@ def note_fetches() -> None:
     times: dict[tuple[str, str, bool], list[datetime]] = {}
     try:
         for one in reads(log):
-            times.setdefault((one.place, one.who[:200], one.pipeline), []).append(_moment(one))
+            times.setdefault((one.place, one.who[:200], one.pipeline), []).append(parse_moment(one.time))
     except Broken:
         return
     places = {f"{one.product.slug}/{one.name}": one for one in Environment.objects.select_related("product")}
@@ -55,8 +55,3 @@ def _note(environment: Environment, who: str, pipeline: bool, moments: list[date
     if not pipeline:
         told = f"{who} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline"
         open_incident(kinds.VAULT_READ, environment.product, f"reader:{who}", told)
-
-
-def _moment(one: Read) -> datetime:
-    """With microseconds: the log has nanoseconds."""
-    return datetime.fromisoformat(one.time[:26].rstrip("Z") + "+00:00")

@@ -7,7 +7,8 @@ announced, and every sign that entries of the log are missing.
 import signal
 import time
 from collections import deque
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,11 @@ _OURS = (layout.WEB, layout.WORKER, layout.PEOPLE, *layout.ISSUERS)
 class VaultWatcher:
     """Follows the logs of one vault. `logs` are those of its audit devices: two of our own, or a copy of another's."""
 
-    def __init__(self, logs: tuple[Path, ...], first: list[Position], *, ours: bool) -> None:
+    def __init__(self, logs: tuple[Path, ...], find_first: Callable[[], list[Position]], *, ours: bool) -> None:
+        """`find_first` says where to begin in logs that were never followed: a large log is not read without need."""
         self._logs = logs
         self._name = f"{settings.WORKER_NAME} {logs[0]}"
-        self._first = first
+        self._find_first = find_first
         self._ours = ours
         self._pairs = Pairs()
         self._positions = self._load()
@@ -94,7 +96,7 @@ class VaultWatcher:
 
     def _load(self) -> list[Position | None]:
         row = VaultWatch.objects.filter(log=self._name).first()
-        found = self._first if row is None else msgspec.json.decode(row.positions, type=list[Position])
+        found = self._find_first() if row is None else msgspec.json.decode(row.positions, type=list[Position])
         return [*found, *[None] * len(self._logs)][: len(self._logs)]
 
     def _save(self) -> None:
@@ -128,14 +130,19 @@ def find_watcher() -> VaultWatcher | None:
     """The watcher of this worker's vault; None while there is none, or no log of it that this machine could read."""
     if settings.VAULT_AUDIT:
         log = Path(settings.VAULT_AUDIT)
-        try:
-            return VaultWatcher((log,), [skip_to_end(log)], ours=False)
-        except (OSError, audit.Broken):
-            return VaultWatcher((log,), [], ours=False)  # its first look reports what is wrong
+        return VaultWatcher((log,), lambda: _find_end(log), ours=False)
     server = Embedded(Path(settings.HOME))
     if settings.VAULT_URL or not server.is_made:
         return None
-    return VaultWatcher(server.audits, server.first_positions(), ours=True)
+    return VaultWatcher(server.audits, server.first_positions, ours=True)
+
+
+def _find_end(log: Path) -> list[Position]:
+    """The end of a copy that is followed from now on; nothing if it cannot be read: the first look reports why."""
+    try:
+        return [skip_to_end(log)]
+    except (OSError, audit.Broken):
+        return []
 
 
 def find_watch_problem() -> str:
@@ -170,7 +177,10 @@ def _concerns_us(path: str) -> bool:
 
 def _was_planned(event: Event) -> bool:
     """Whether a person announced this write, and no other write has used the announcement yet."""
-    at = _moment(event.time)
+    try:
+        at = audit.parse_moment(event.time)
+    except ValueError:
+        return False  # whoever wrote it: no plan can be compared with no time
     with transaction.atomic():
         rows = PlannedVaultWrite.objects.select_for_update().filter(
             path=event.path, planned_at__gt=at - timedelta(minutes=PLAN_MINUTES), planned_at__lte=at
@@ -184,8 +194,3 @@ def _was_planned(event: Event) -> bool:
             return False  # no act announced it: its incident says that it was not planned
         PlannedVaultWrite.objects.filter(pk=row.pk).update(request=event.request)
     return True
-
-
-def _moment(time_: str) -> datetime:
-    """The log's nanoseconds cut to microseconds. Raises ValueError."""
-    return datetime.fromisoformat(time_[:26].rstrip("Z") + "+00:00")
