@@ -227,7 +227,7 @@ class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
         if not self.changes:
             raise RefusedError(
                 "no-older-push",
-                _("In no open change the pushers before the connection are all that is unknown."),
+                _("No open change lacks only who pushed its commits before the repository was connected."),
                 _("Attest each contributor on the page of its change."),
             )
         if self.changes != tuple(map(name_change, self._covered())):
