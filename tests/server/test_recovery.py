@@ -19,6 +19,7 @@ from muniment.server.people.verifications import link_account
 from muniment.server.requests.models import Request
 from muniment.server.running import preparing
 from tests.server.test_duties import GIVE, enough
+from tests.support.passkeys import Passkey
 from tests.support.service import as_role, browser, person, post, set_up_factor, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -87,6 +88,30 @@ def test_one_administrator_makes_no_link_for_a_second_factor_or_a_role(eve: Pers
     assert of("amy").post(f"/requests/{waiting().pk}", {"answer": "agree"}).status_code == 403
 
 
+def test_one_administrator_makes_no_link_for_somebody_whose_account_counts(eve: Person) -> None:
+    joe = person("joe")
+    with as_role("owner"):
+        login = Account.objects.create(person=joe, kind="login", value="forge/joe", verification="vouched")
+    assert "/welcome/" in post(of("amy"), "/people/joe/invite")  # nobody counts by what waits for a second person
+    with as_role("owner"):
+        Account.objects.filter(pk=login.pk).update(verification="published-key")
+    before = Invitation.objects.get()
+    assert "waits for a second person" in post(of("amy"), "/people/joe/invite")
+    link = link_in(post(of("abe"), f"/requests/{waiting().pk}", answer="agree"))
+    before.refresh_from_db()
+    assert before.ended_at is not None
+    assert browser().post(link, {**FIELDS, "email": "joe@example.test"}).status_code == 302
+    assert Person.objects.get(slug="joe").approvals_suspended
+
+
+def test_a_link_of_one_lets_nobody_in_whose_account_counts_since(eve: Person) -> None:
+    link = link_in(post(of("amy"), f"/people/{person('joe').slug}/invite"))
+    with as_role("owner"):
+        link_account(Person.objects.get(slug="joe"), "login", "forge/joe", Account.Verification.PUBLISHED_KEY)
+    page = browser().post(link, {**FIELDS, "email": "joe@example.test"}).content.decode()
+    assert "a new link takes two people" in page
+
+
 def test_one_administrator_makes_no_link_while_a_role_is_requested(eve: Person) -> None:
     person("joe")
     post(of("amy"), "/people/joe/role", **GIVE)
@@ -152,6 +177,33 @@ def test_a_code_of_a_second_factor_of_before_keeps_it_and_suspends_nothing(eve: 
     assert browser().post(link, {**FIELDS, "code": code()}).status_code == 302
     assert Person.objects.get(slug="eve").approvals_suspended_until is None
     assert Authenticator.objects.filter(user=eve, type="totp").exists()
+
+
+@pytest.mark.parametrize(("password", "next_page"), [("", "/account/2fa/"), (FIELDS["password"], "/account/2fa/")])
+def test_a_passkey_of_before_stays_and_suspends_nothing(eve: Person, password: str, next_page: str) -> None:
+    passkey, other, link, client = Passkey(eve), Passkey(eve), recovery_link(), browser()
+    fields = {"name": "Eve", "email": FIELDS["email"], "password": password}
+    answer = client.post(link, {**fields, "credential": passkey.answer(client.get(link).content.decode())})
+    assert (answer.status_code, answer["Location"]) == (302, next_page)
+    found = Person.objects.get(slug="eve")
+    assert found.approvals_suspended_until is None
+    assert found.has_usable_password() is bool(password)
+    assert list(Authenticator.objects.filter(user=eve)) == [passkey.row]
+    assert other.row != passkey.row
+    assert client.get("/me").status_code == 200
+
+
+def test_a_passkey_that_is_another_persons_or_answers_another_page_suspends(eve: Person) -> None:
+    passkey, link, client = Passkey(eve), recovery_link(), browser()
+    theirs, elsewhere = Passkey(person("joe")), passkey.answer(browser().get(link).content.decode())
+    for answer in (theirs.answer(client.get(link).content.decode()), elsewhere, "{}", "[", "1", '{"response": 1}'):
+        page = client.post(link, {**FIELDS, "credential": answer}).content.decode()
+        assert "This is no passkey that you had" in page, answer
+    right = passkey.answer(client.get(link).content.decode())
+    assert browser().post(link, {**FIELDS, "credential": right}).status_code == 200  # of another browser's session
+    assert client.post(link, FIELDS).status_code == 302
+    assert Person.objects.get(slug="eve").approvals_suspended
+    assert not Authenticator.objects.filter(user=eve).exists()
 
 
 def test_codes_are_not_guessed_on_the_page_of_a_link(eve: Person) -> None:
@@ -226,6 +278,24 @@ def test_the_link_of_the_operator_is_an_incident_told_to_all_and_suspended_witho
     assert told == {"amy", "abe", "sam", "sid", "eve"}
     assert browser().post(link, {**FIELDS, "code": code()}).status_code == 302
     assert Person.objects.get(slug="eve").approvals_suspended
+
+
+def test_the_operators_link_for_somebody_without_a_role_is_told_to_all_and_suspends_too(eve: Person) -> None:
+    person("joe")
+    with as_role("operator"):
+        link = preparing.link_for("joe")
+    tell()
+    assert Incident.objects.get().kind == "account-recovered-by-operator"
+    assert set(Message.objects.values_list("person__slug", flat=True)) == {"amy", "abe", "sam", "sid", "eve", "joe"}
+    assert browser().post(link, {**FIELDS, "email": "joe@example.test"}).status_code == 302
+    assert Person.objects.get(slug="joe").approvals_suspended
+
+
+def test_the_operators_link_is_shortened_by_no_passkey(eve: Person) -> None:
+    Passkey(eve)
+    with as_role("operator"):
+        link = preparing.link_for("eve")
+    assert "js_data" not in browser().get(link).content.decode()
 
 
 def test_the_first_administrator_enters_without_an_incident_and_without_waiting() -> None:

@@ -155,7 +155,7 @@ class Action(Enum):
     REMOVE_SECRET = _do("remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER})
     CHANGE_PERSON = _do("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
     RECOVER_ACCOUNT = _do(
-        "let somebody in anew who has a second factor, or a role that changes things",
+        "let somebody in anew who has a second factor, a role that changes things, or an account that counts",
         *(Reach.ORGANISATION, Role.ADMIN),
         second=_ADMIN | _SECURITY,
     )

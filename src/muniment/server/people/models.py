@@ -429,7 +429,8 @@ class Invitation(_Secret):
     """A link that lets one person in once, to set a password or a passkey.
 
     `recovers`: it was made as the recovery of an account, by two people or `by_operator`; no other link lets somebody
-    in who has a second factor or a role that changes things. `attempt_count` counts wrong codes of a second factor.
+    in who has a second factor, an account that counts, or a role that changes things. `attempt_count` counts wrong
+    codes of a second factor.
     """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, DROP), operator=(ADD, CHANGE))

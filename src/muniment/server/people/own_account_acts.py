@@ -116,7 +116,7 @@ class AcceptInvitation(OwnAct, frozen=True):
     def execute(self, context: ActContext) -> None:
         """Use the invitation up, end what let the person in before, and store what was given.
 
-        Raises RefusedError where another used it meanwhile, or for a wrong code of a second factor.
+        Raises RefusedError where another used it meanwhile, or for a wrong proof of a second factor.
         """
         invitation = Invitation.objects.get(pk=self.invitation)
         rows = Invitation.objects.filter(pk=self.invitation, person=self.person, ended_at=None)
@@ -125,9 +125,9 @@ class AcceptInvitation(OwnAct, frozen=True):
                 "invitation-used", _("This link was used already."), _("Ask an administrator for another.")
             )
         person, entry = self.row(), _entry(context)
-        if invitation.recovers:
+        if invitation.recovers or invitation.by_operator:
             recovery.notify(person, AccountNotice.Kind.RECOVERED, None)
-            recovery.recover(person, invitation, entry.code)
+            recovery.recover(person, invitation, entry)
         recovery.end_access(person)
         person.name, person.email = self.name, self.email or None
         if entry.password is not None:

@@ -179,7 +179,7 @@ class ReactivatePerson(PersonAct, frozen=True):
 class InvitePerson(PersonAct, frozen=True):
     """Invite a person: the execution returns the path of a link that lets them in once. Older links end.
 
-    Somebody who has a second factor, or a role that changes things, is let in anew by two people.
+    Somebody who has a second factor, a role that changes things, or an account that counts, is let in by two people.
     """
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT)
@@ -193,7 +193,7 @@ class InvitePerson(PersonAct, frozen=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
-        """The links that let somebody in who has a second factor, or a role that changes things."""
+        """The links that let somebody in who has a second factor, a role that changes things, or an account."""
         rows = Invitation.objects.filter(recovers=True, ended_at=None)
         return GuardedFacts(permitted=frozenset((one.person_id, one.token_hash) for one in rows))
 
@@ -214,7 +214,7 @@ class InvitePerson(PersonAct, frozen=True):
         """Add the invitation, and have the person told; the path of its link, which is stored nowhere."""
         person = Person.objects.get(pk=self.person)
         recovers, by = recovery.needs_recovery(person), context.requesting_person
-        recovery.make_link_notice(person, by, recovers)
+        recovery.make_link_notice(person, by)
         return create_invitation(person, recovers=recovers, by_operator=by is None)
 
 

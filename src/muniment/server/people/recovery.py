@@ -1,16 +1,20 @@
-"""Recovery of an account: a sign-in link for somebody who has a second factor, or a role that changes things.
+"""Recovery of an account: a sign-in link for somebody who has a second factor, a role that changes things, or an
+account that counts as theirs.
 
 It is an act of two people, or the operator's at the machine. What let the person in before ends, the worker tells them
 on every channel they have, and for a day nothing counts that they approve: whoever used the link may be somebody else.
 """
 
+import json
 from datetime import timedelta
 from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.webauthn.internal.auth import complete_authentication, parse_authentication_response
 from allauth.socialaccount.models import SocialAccount
+from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,17 +32,24 @@ _MOST_CODES = 5  # wrong codes of a second factor, for each link
 
 
 class Entry(NamedTuple):
-    """What accompanies the use of a link, and is stored nowhere: a password, None where a passkey follows, and a code
-    of a second factor that the person had before, "" for none.
+    """What accompanies the use of a link, and is stored nowhere: a password, None where a passkey follows, and a proof
+    of a second factor that the person had before, "" for none: a code, or a passkey's answer as WebAuthn's JSON.
     """
 
     password: str | None
     code: str = ""
+    passkey: str = ""
 
 
 def needs_recovery(person: Person) -> bool:
-    """Whether letting a person in anew takes two people."""
+    """Whether letting a person in anew takes two people.
+
+    So it does with an account that identifies them: what they approve by it counts already, and whoever enters as them
+    links another one of their own.
+    """
     if Authenticator.objects.filter(user=person).exists():
+        return True
+    if person.accounts.filter(Account.counting()).exists():
         return True
     # Grants as they are in the table: one that differs from the ledger must not make recovery easier.
     if any(changes_things(Role(role)) for role in person.role_grants.filter(in_force()).values_list("role", flat=True)):
@@ -62,14 +73,18 @@ def end_access(person: Person) -> None:
     SocialAccount.objects.filter(user=person).delete()
 
 
-def recover(person: Person, invitation: Invitation, code: str) -> None:
-    """End the second factors of before, and suspend what the person approves. A code of one that they still have keeps
-    that one, and suspends nothing unless the operator made the link. Raises RefusedError for a wrong code.
+def recover(person: Person, invitation: Invitation, entry: Entry) -> None:
+    """End the second factors of before, and suspend what the person approves. A proof of one that they still have keeps
+    that one, and suspends nothing unless the operator made the link. Raises RefusedError for a wrong one.
     """
     had_factor = Authenticator.objects.filter(user=person).exists()
-    proven = _find_proven(person, invitation, code) if code else None
-    kept = {Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES} if proven == Authenticator.Type.TOTP else set()
-    Authenticator.objects.filter(user=person).exclude(type__in=kept).delete()
+    proven = _find_proven(person, invitation, entry)
+    ended = Authenticator.objects.filter(user=person)
+    if proven is not None and proven.type == Authenticator.Type.TOTP:
+        ended = ended.exclude(type__in=(Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES))
+    elif proven is not None and proven.type == Authenticator.Type.WEBAUTHN:
+        ended = ended.exclude(pk=proven.pk)
+    ended.delete()
     if (proven is None or invitation.by_operator) and (had_factor or is_finished()):
         person.approvals_suspended_until = timezone.now() + SUSPENDED
 
@@ -80,8 +95,8 @@ def refuse_old_link(person: Person, invitation: Invitation) -> None:
         raise RefusedError(
             "link-takes-two",
             _(
-                "This link is no longer valid, since you now have a second factor or a role that can change things: "
-                "a new link takes two people."
+                "This link is no longer valid, since you now have a second factor, a verified account, or a role that "
+                "can change things: a new link takes two people."
             ),
             _("Ask an administrator for another link."),
         )
@@ -95,25 +110,48 @@ def notify(person: Person, kind: AccountNotice.Kind, by: str | None) -> None:
     soon("tell-account-notices")
 
 
-def make_link_notice(person: Person, by: str | None, recovers: bool) -> None:
-    """Have the person told that there is a link; of the operator's own for a set-up nobody is."""
+def make_link_notice(person: Person, by: str | None) -> None:
+    """Have the person told that there is a link, and everybody with a role of one that the operator made. Of the
+    operator's for a set-up, where nobody has anything to lose, nobody is.
+    """
     if by is not None:
         notify(person, AccountNotice.Kind.LINK, by)
-    elif recovers and (is_finished() or Authenticator.objects.filter(user=person).exists()):
+    elif is_finished() or Authenticator.objects.filter(user=person).exists():
         notify(person, AccountNotice.Kind.OPERATOR_LINK, None)
 
 
-def _find_proven(person: Person, invitation: Invitation, code: str) -> str:
-    """The type of the second factor of which `code` is one. Raises RefusedError."""
+def _find_proven(person: Person, invitation: Invitation, entry: Entry) -> Authenticator | None:
+    """The second factor that the entry proves; None for an entry without a proof. Raises RefusedError."""
+    if entry.passkey:
+        return _find_passkey(person, entry.passkey)
+    return _find_by_code(person, invitation, entry.code) if entry.code else None
+
+
+def _find_passkey(person: Person, answer: str) -> Authenticator:
+    """The passkey that signed the challenge of this browser's session. Raises RefusedError."""
+    try:
+        response = json.loads(answer)
+        parse_authentication_response(response)
+        return complete_authentication(person, response)
+    except (ValueError, ValidationError):
+        raise RefusedError(
+            "wrong-passkey",
+            _("This is no passkey that you had."),
+            _("Enter without it: what you approve then counts after a day."),
+        ) from None
+
+
+def _find_by_code(person: Person, invitation: Invitation, code: str) -> Authenticator:
+    """The second factor of which `code` is one. Raises RefusedError."""
     if invitation.attempt_count > _MOST_CODES:
         raise RefusedError(
             "too-many-attempts", _("That was tried too often."), _("Leave the code empty, or ask for another link.")
         )
     for row in Authenticator.objects.filter(user=person).order_by("pk"):
         if row.type == Authenticator.Type.TOTP and TOTP(row).validate_code(code):
-            return str(row.type)
+            return row
         if row.type == Authenticator.Type.RECOVERY_CODES and RecoveryCodes(row).validate_code(code):
-            return str(row.type)
+            return row
     raise RefusedError(
         "wrong-code",
         _("This is no code of a second factor that you had."),

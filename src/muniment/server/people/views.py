@@ -3,13 +3,14 @@
 from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.views import deactivate_totp
+from allauth.mfa.webauthn.internal.auth import begin_authentication
 from allauth.mfa.webauthn.views import remove_webauthn
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -29,7 +30,7 @@ from muniment.server.guarding.mediation import acting, may, own, requires
 from muniment.server.pages import me, page, page_by_name
 from muniment.server.people import published, recovery, verifications
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
-from muniment.server.people.actors import has_just_proven, has_second_factor
+from muniment.server.people.actors import has_just_proven, has_passkey, has_second_factor
 from muniment.server.people.machine_acts import (
     DeclareMachine,
     RemoveMachineAccount,
@@ -70,6 +71,7 @@ from muniment.server.requests.models import Request
 from muniment.server.requests.submission import submit_act
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+_LONGEST_ANSWER = 20_000  # characters of a passkey's answer
 
 
 @require_GET
@@ -250,7 +252,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
     return render(request, "people/privacy.html", {"rules": RULES, "officers": officers})
 
 
-@sensitive_post_parameters("password", "code")
+@sensitive_post_parameters("password", "code", "credential")
 @require_http_methods(["GET", "POST"])
 def welcome(request: HttpRequest, text: str) -> HttpResponse:
     """Let the person in whom an invitation is for, once: who they are, and a password or a passkey."""
@@ -262,20 +264,28 @@ def welcome(request: HttpRequest, text: str) -> HttpResponse:
     fixed = {"person": person.slug, "invitation": found.pk}
     initial = {"name": person.name, "email": person.email or ""}
     sent = request.POST.copy() if request.method == "POST" else None
-    by_password = sent is not None and sent.pop("way", [""])[-1] == "password"
-    password = sent.pop("password", [""])[-1] if sent is not None else ""
-    code = str(sent.pop("code", [""])[-1]).strip()[:20] if sent is not None else ""
+    entry = _read_entry(sent) if sent is not None else recovery.Entry(None)
     form = ActForm(AcceptInvitation, actor, sent, fixed=fixed, initial=initial)
     problem = ""
     if form.is_valid() and form.act is not None:
-        if code:
+        if entry.code:
             recovery.count_code(found)
-        problem = _enter(request, actor, form.act, recovery.Entry(str(password) if by_password else None, code))
+        problem = _enter(request, actor, form.act, entry)
         if not problem:
-            return redirect("mfa_index" if by_password else "mfa_add_webauthn")
+            return redirect("mfa_index" if entry.password is not None or has_passkey(person) else "mfa_add_webauthn")
     context = {"form": form, "tag": AcceptInvitation.tag(), "problem": problem, "person": person}
     context |= {"invitation": found, "has_second_factor": has_second_factor(person)}
+    if found.recovers and not found.by_operator and has_passkey(person):
+        context["passkey_request"] = {"request_options": begin_authentication(person)}
     return render(request, "people/welcome.html", context)
+
+
+def _read_entry(sent: QueryDict) -> recovery.Entry:
+    """What was sent beside the act's own fields, which is taken out. A passkey of before takes no password."""
+    by_password = sent.pop("way", [""])[-1] == "password"
+    password, passkey = str(sent.pop("password", [""])[-1]), str(sent.pop("credential", [""])[-1])[:_LONGEST_ANSWER]
+    code = str(sent.pop("code", [""])[-1]).strip()[:20]
+    return recovery.Entry(password if by_password or (passkey and password) else None, code, passkey)
 
 
 def _enter(request: HttpRequest, actor: Actor, accepted: Act, entry: recovery.Entry) -> str:
