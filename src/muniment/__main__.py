@@ -9,6 +9,7 @@ from muniment.cli.exit_codes import FAILED, OK, READER_GONE, WRONG_USE
 
 def main() -> int:
     """Run the command line. Returns the exit code, one of those that `muniment --help` lists."""
+    _open_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
         return _tell_version()
     if sys.platform == "win32":
@@ -22,6 +23,14 @@ def main() -> int:
     from muniment.cli.running import run
 
     return run(sys.argv[1:])
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that are closed: a file of ours would get their number, and take what is printed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 -- until the process ends
 
 
 def _run_server_hook(arguments: list[str]) -> int | None:
@@ -64,7 +73,11 @@ def _tell_version() -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 -- the interpreter flushes it as it ends
         if isinstance(error, BrokenPipeError):
             return READER_GONE
-        sys.stderr.write(f"muniment: the output cannot be written: {error.strerror}\n")
+        try:
+            sys.stderr.write(f"muniment: the output cannot be written: {error.strerror}\n")
+            sys.stderr.flush()
+        except OSError:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115 -- likewise
         return FAILED
     return OK
 

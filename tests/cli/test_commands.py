@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from muniment.cli import rulebook
 from muniment.cli.commands import COMMANDS
 from muniment.policy.pack import pack_text
 from tests.support.repos import Repo
@@ -288,6 +289,22 @@ def test_a_program_that_asked_for_json_gets_an_error_as_json(shop: Shop, argumen
     assert err, "people read it too"
 
 
+def test_standard_input_is_a_file_once_and_not_when_it_is_empty() -> None:
+    text = pack_text("sec@example.test", "shop")
+    assert program("policy", "diff", "-", "built-in", given=text).returncode in (0, 1)
+    for arguments, given in ((("policy", "diff", "-", "-"), text), (("policy", "check", "-"), "")):
+        done = program(*arguments, given=given)
+        assert done.returncode == 2
+        assert "standard input is empty, or was read already" in done.stderr
+
+
+def test_a_report_of_tests_is_read_from_standard_input(shop: Shop) -> None:
+    done = program("tests", "submit", "--pipeline", "tests", "--junit", "-", given="<nonsense", cwd=shop.repo.path)
+    assert done.returncode == 2
+    assert "cannot be read (No such file" not in done.stderr
+    assert "-" in done.stderr
+
+
 def test_a_policy_is_read_from_standard_input() -> None:
     text = pack_text("sec@example.test", "shop")
     for given, code in ((text, 0), (text.replace("control =", "contrl ="), 2)):
@@ -337,6 +354,52 @@ def test_a_reader_that_left_is_neither_a_denial_nor_a_failure(arguments: list[st
     assert "defect" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["chek"], 2), (["policy", "check", "/nowhere", "--format", "json"], 2), (["--version"], 3)]
+)
+def test_an_error_that_cannot_be_told_keeps_its_exit_code(arguments: list[str], code: int) -> None:
+    command = [sys.executable, "-m", "muniment", *arguments]
+    with Path("/dev/full").open("wb") as full:
+        assert subprocess.run(command, check=False, stdout=full, stderr=full).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--version"], 0), (["policy", "check", "/nowhere"], 2), (["explain", "no.such"], 2)]
+)
+def test_closed_standard_streams_change_no_exit_code(arguments: list[str], code: int) -> None:
+    script = 'exec "$@" <&- >&- 2>&-'
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", "muniment", *arguments]
+    assert subprocess.run(command, check=False).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [("bash_source", 0, "_muniment_completion"), ("bash_complete", 0, "check"), ("nonsense", 2, "bash_source")],
+)
+def test_a_shell_is_given_completions_and_exit_code_0(
+    monkeypatch: pytest.MonkeyPatch, asked: str, code: int, said: str
+) -> None:
+    monkeypatch.setenv("_MUNIMENT_COMPLETE", asked)
+    monkeypatch.setenv("COMP_WORDS", "muniment che")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    done = program()
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("failure", "code"), [(RuntimeError("secret"), 3), (KeyboardInterrupt(), 130)])
+def test_a_defect_and_an_interruption_are_told_as_json_too(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int
+) -> None:
+    def broken(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(rulebook, "from_file", broken)
+    ended, out, _ = shop.muniment("policy", "check", "x", "--format", "json")
+    assert (ended, json.loads(out)["error"]["exit_code"]) == (code, code)
+
+
 def test_on_windows_one_sentence_says_what_is_supported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -360,12 +423,32 @@ def test_after_init_a_check_without_home_says_how_to_name_it(shop: Shop, monkeyp
     shop.repo.commit({f".muniment/{name}": None for name in ("policy.toml", "people.toml")}, on="main")
     monkeypatch.chdir(shop.repo.path)
     assert shop.muniment("init", "--repository", "shop")[0] == 0
-    code, _, err = shop.muniment("check", "--onto", "main")
+    for command in (["check", "--onto", "main"], ["replay"], ["explain", "review.two-reviewers"], ["policy", "show"]):
+        code, _, err = shop.muniment(*command)
+        assert code == 2, command
+        assert "--home .muniment" in err, command
+        assert shop.muniment(*command, "--home", ".muniment")[0] == 0 or command[0] == "check"
+
+
+def test_a_remedy_names_the_home_that_the_command_named(shop: Shop, tmp_path: Path) -> None:
+    home = str(tmp_path / "a home")
+    assert shop.muniment("init", "--home", home, "--repository", "shop")[0] == 0
+    code, _, err = shop.muniment("ledger", "show", "7", "--home", home)
     assert code == 2
-    assert "--home .muniment" in err
+    assert f"muniment ledger show --home '{home}'" in err
 
 
-def program(*arguments: str, given: str = "", output: Any = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def test_a_home_that_is_named_as_a_copy_is_told_as_one(shop: Shop, tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    assert shop.muniment("init", "--home", home, "--repository", "shop")[0] == 0
+    code, _, err = shop.muniment("ledger", "verify", home)
+    assert code == 2
+    assert f"muniment ledger verify --home {home}" in err
+
+
+def program(
+    *arguments: str, given: str = "", output: Any = subprocess.PIPE, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own."""
     command = [sys.executable, "-m", "muniment", *arguments]
-    return subprocess.run(command, input=given, text=True, check=False, stdout=output, stderr=subprocess.PIPE)
+    return subprocess.run(command, input=given, text=True, check=False, stdout=output, stderr=subprocess.PIPE, cwd=cwd)

@@ -1,5 +1,8 @@
 """Colours are for terminals that want them; the hooks of a server start with no more than they need."""
 
+import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +62,24 @@ def test_a_defect_in_a_hook_denies(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 @pytest.mark.parametrize("arguments", [[], ["install"], ["pre-receive"], ["pre-receive", "--home", "x", "--else"]])
 def test_other_arguments_are_for_the_whole_program(arguments: list[str]) -> None:
     assert server_hooks.main(arguments) is None
+
+
+@pytest.mark.parametrize("arguments", [["explain", "review.two-reviewers"], ["policy", "show"], ["no-such-command"]])
+@pytest.mark.parametrize("surroundings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
+def test_no_command_writes_colours_to_a_terminal_that_takes_none(
+    surroundings: dict[str, str], arguments: list[str], tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", **surroundings}
+    command = [sys.executable, "-m", "muniment", *arguments]
+    with open(ours, "rb", buffering=0) as shown:
+        done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=theirs, stderr=theirs, check=False)
+        os.close(theirs)
+        text = shown.read(1 << 16)
+    assert done.returncode == (2 if arguments == ["no-such-command"] else 0), text
+    assert (b"\033[" in text) == (not surroundings and arguments != ["no-such-command"])
+
+
+def test_commands_style_by_the_one_function_that_asks_whether_colours_are_wanted() -> None:
+    folder = Path(printing.__file__).parent
+    assert [file.name for file in folder.glob("*.py") if re.search(r"click\.(style|secho)\(", file.read_text())] == []

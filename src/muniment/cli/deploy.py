@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from muniment.cli import printing, secretly
+from muniment.cli.input_files import read_input
 from muniment.errors import MunimentError, NotCanonicalError, RunError, UsageError
 from muniment.facts import canonical
 from muniment.pipelines.service import Ask, Outcome, Reason, Service, Standing
@@ -141,12 +142,10 @@ def _asked(wish: secretly.Wish, artifact: str | None, commit: str | None, proven
 def _envelopes(file: str) -> Iterator[msgspec.Raw]:
     """DSSE envelopes: one to a line, or one alone; also from the bundles that GitHub gives. Raises UsageError."""
     try:
-        with open(file, "rb") as opened:
-            data = opened.read(_LARGEST)
-        found = _objects(data)
+        found = _objects(read_input(file, "Name the file that the builder wrote.", _LARGEST))
     except NotCanonicalError as error:
         raise UsageError(f"{file} is refused: {error.message}", "Name the file that the builder wrote.") from None
-    except (OSError, msgspec.MsgspecError):
+    except msgspec.MsgspecError:
         raise UsageError(
             f"{file} cannot be read as provenance", "It is a DSSE envelope in JSON, or one to a line."
         ) from None
@@ -168,7 +167,10 @@ def _objects(data: bytes) -> list[dict[str, msgspec.Raw]]:
 
 
 def _denied(standing: Standing) -> int:
-    click.secho(f"muniment: deployment {standing.id} is {printing.plain(standing.state)}", fg="red", err=True)
+    click.echo(
+        printing.style(f"muniment: deployment {standing.id} is {printing.plain(standing.state)}", colour="red"),
+        err=True,
+    )
     for reason in standing.reasons:
         clause = f"{reason.clause}: " if reason.clause else ""
         click.echo(f"  {printing.plain(clause + reason.message)}", err=True)
@@ -180,7 +182,7 @@ def _denied(standing: Standing) -> int:
 
 def _tell(number: int, left: Left) -> None:
     if left.state is not State.SUCCEEDED:
-        click.secho(f"muniment: deployment {number}: {_LEFT[left.state]}", fg="red", err=True)
+        click.echo(printing.style(f"muniment: deployment {number}: {_LEFT[left.state]}", colour="red"), err=True)
 
 
 def _report(service: Service, kept: Kept) -> None:
@@ -189,7 +191,7 @@ def _report(service: Service, kept: Kept) -> None:
         service.report(kept.deployment, kept.outcome)
     except RunError as error:
         told = f"muniment: what came of deployment {kept.deployment} is not reported: {kept.outcome.state}, "
-        click.secho(f"{told}exit code {kept.outcome.exit_code}. {error.message}", fg="red", err=True)
+        click.echo(printing.style(f"{told}exit code {kept.outcome.exit_code}. {error.message}", colour="red"), err=True)
         _keep_for_later(kept)
 
 

@@ -184,21 +184,22 @@ def _gate(found: scene.Scene) -> Iterator[Finding]:
         return
     absent = hooks.missing(found.repository, ("pre-receive", "post-receive"))
     if absent:
-        remedy = "Run: muniment hook install"
+        remedy = "Run: muniment hook install --home DIR"
         yield Finding("gate", "violated", f"git runs no hook of Muniment's: {', '.join(absent)}", remedy)
     else:
         yield Finding("gate", "met", "git runs its hooks here")
 
 
-def _ledger(home: FilesStore) -> Iterator[Finding]:
+def _ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
     settings = home.settings()
     if home.log().checkpoint() is None:
-        yield Finding("ledger", "unknown", "nothing was recorded yet", "Put the gate in: muniment hook install")
+        remedy = f"Put the gate in: muniment hook install --home {shlex.quote(directory)}"
+        yield Finding("ledger", "unknown", "nothing was recorded yet", remedy)
         return
     with home, home.exclusive():
         yield Finding("ledger", "met", f"{home.log().head().size} entries, and its newest are what was signed")
         now = scene.now()
-        yield from (_freeze(freeze, now) for freeze in home.freezes() if not is_over(freeze, now))
+        yield from (_freeze(freeze, now, directory) for freeze in home.freezes() if not is_over(freeze, now))
     if not settings.external_copy:
         yield Finding(
             "copy outside",
@@ -221,7 +222,7 @@ def _published_rules(home: FilesStore, directory: str) -> Iterator[Finding]:
             yield Finding("published rules", "met", f"those in {path} are what holds")
 
 
-def _freeze(freeze: Freeze, now: str) -> Finding:
+def _freeze(freeze: Freeze, now: str, directory: str) -> Finding:
     """A freeze, drill or announced freeze."""
     begun = is_in_force(freeze, now)
     stopped = f"all {stopped_text(freeze)} {'are' if begun else 'will be'} stopped"
@@ -232,7 +233,7 @@ def _freeze(freeze: Freeze, now: str) -> Finding:
         "unknown" if freeze.drill or not begun else "violated",
         f"{drill if freeze.drill else stopped} {'since' if begun else 'from'} {freeze.since[:16]}{until}"
         f" by {freeze.person}: {freeze.reason}",
-        f"When it is over, two people lift it: muniment unfreeze {freeze.id}",
+        f"When it is over, two people lift it: muniment unfreeze {freeze.id} --home {shlex.quote(directory)}",
     )
 
 
@@ -245,7 +246,7 @@ def _home(home: str | None) -> Iterator[Finding]:
             yield Finding("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
             return
         yield Finding("ledger key", "met", "it is there, and nobody else may read it")
-        yield from _ledger(place)
+        yield from _ledger(place, home)
         yield from _published_rules(place, home)
     except MunimentError as error:
         yield Finding("home", "violated", error.message, error.remedy)

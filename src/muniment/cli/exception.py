@@ -57,7 +57,9 @@ def ask(
     with scene.opened(repo, onto, home) as found:
         policy = found.rules.policy
         if clause not in [bound.clause.id for bound in policy.clauses]:
-            raise UsageError(f"the policy has no clause {clause}", "See: muniment policy show")
+            raise UsageError(
+                f"the policy has no clause {clause}", f"See: muniment policy show{options.home_option(home)}"
+            )
         person, chosen = keys.signer(found.rules.people, key, repo)
         terms = Terms(
             id=name,
@@ -76,7 +78,9 @@ def ask(
     signed = ArmoredSignature(person.id, signatures.sign(terms.signed, NAMESPACE, chosen))
     read_exception(name, _write(file, ExceptionFile(terms, (signed,))))
     click.echo(f"{file}: asked by {person.id}, until {datetime.date.isoformat(moments.day(terms.expires))}")
-    click.echo(f"Next: somebody else with the security role runs: muniment exception sign {name}")
+    click.echo(
+        f"Next: somebody else with the security role runs: muniment exception sign {name}{options.home_option(home)}"
+    )
     _publish(home)
 
 
@@ -93,7 +97,10 @@ def sign(name: str, repo: str, onto: str | None, home: str | None, key: str | No
     try:
         read = read_exception(name, file.read_bytes())
     except OSError as error:
-        raise UsageError(f"{file} cannot be read", "Ask for it first: muniment exception ask") from error
+        raise UsageError(
+            f"{file} cannot be read",
+            f"Ask for it first: muniment exception ask {name} --clause CLAUSE --reason TEXT{options.home_option(home)}",
+        ) from error
     with scene.opened(repo, onto, home) as found:
         person, chosen = keys.signer(found.rules.people, key, repo)
         added = ArmoredSignature(person.id, signatures.sign(read.exception.signed, NAMESPACE, chosen))

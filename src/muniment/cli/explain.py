@@ -79,7 +79,7 @@ def _without(bound: BoundClause) -> str:
 
 
 def _tell(told: dict[str, object]) -> None:
-    click.secho(str(told["clause"]), bold=True)
+    click.echo(printing.style(str(told["clause"]), bold=True))
     click.echo(f"  {printing.plain(str(told['text']))}")
     click.echo(f"  control: {told['control'] or 'none'}; enforced at: {', '.join(told['enforce']) or 'no point'}")  # type: ignore[arg-type]
     click.echo(f"  {told['summary']}")

@@ -1,11 +1,11 @@
 """muniment gate: what others decide by, far from the service: may this artifact go there?"""
 
 import re
-from pathlib import Path
 
 import click
 
 from muniment.cli import options, printing, scene
+from muniment.cli.input_files import read_input
 from muniment.errors import AttestationError, UsageError
 from muniment.pipelines import vsa as summaries
 
@@ -47,13 +47,13 @@ def verify(
         if output == "json":
             printing.json({"allowed": False, "code": error.code, "message": error.message, "remedy": error.remedy})
         else:
-            click.secho(f"denied  {printing.plain(error.message)}", fg="red")
+            click.echo(printing.style(f"denied  {printing.plain(error.message)}", colour="red"))
             click.echo(f"Next: {error.remedy}")
         return 1
     if output == "json":
         printing.json({"allowed": True, "permission": permission})
     else:
-        word = click.style("allowed", fg="green", bold=True)
+        word = printing.style("allowed", colour="green", bold=True)
         click.echo(f"{word}  {artifact} in {permission.product}/{environment}, as of {permission.time}")
     return 0
 
@@ -73,8 +73,4 @@ def _key(file: str) -> tuple[str, str]:
 
 
 def _read(file: str) -> bytes:
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name another file.") from None
+    return read_input(file, "Name another file.", _LARGEST + 1)

@@ -43,7 +43,7 @@ def show(number: int | None, home: str, last: int, output: str) -> int:
 
 def _show_one(home: Store, log: Log, number: int, size: int, output: str) -> int:
     if number >= size:
-        raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show")
+        raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show --home DIR")
     entry = entries.decode(next(log.entries(number, number + 1)), number)
     beside, problem = _beside(home, entry.object)
     if output == "json":
@@ -88,7 +88,7 @@ def prove(number: int | None, home: str, since: int | None) -> int:
     head = log.head()
     data = log.checkpoint()
     if data is None:
-        raise UsageError("nothing was recorded yet", "Record something first: muniment hook install")
+        raise UsageError("nothing was recorded yet", "Record something first: muniment hook install --home DIR")
     asked = number if number is not None else since
     try:
         if number is not None:
@@ -98,7 +98,9 @@ def prove(number: int | None, home: str, since: int | None) -> int:
             path = proofs.consistency(log.read, head.size, since or 0)
             click.echo(proof_text.consistency(since or 0, path, data.decode()), nl=False)
     except IndexError as error:
-        raise UsageError(f"the ledger has {head.size} entries, not {asked}", "See: muniment ledger show") from error
+        raise UsageError(
+            f"the ledger has {head.size} entries, not {asked}", "See: muniment ledger show --home DIR"
+        ) from error
     return 0
 
 
@@ -110,7 +112,7 @@ def raw(number: int, home: str) -> int:
     log = homes.at(home).log()
     size = log.head().size
     if number >= size:
-        raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show")
+        raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show --home DIR")
     click.echo(next(log.entries(number, number + 1)))
     return 0
 

@@ -60,7 +60,8 @@ def reconcile(home: str, reason: str, output: str) -> int:
     else:
         click.echo(f"recorded as entry {number}; the ledger goes on from here")
         click.echo(
-            "Next: tell whoever keeps checkpoints of it, and record each repository's refs: muniment hook install"
+            f"Next: tell whoever keeps checkpoints of it, and record each repository's refs: muniment "
+            f"hook install --home {home}"
         )
     return 0
 

@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from muniment.cli import homes, options, printing
+from muniment.cli.input_files import read_input
 from muniment.errors import ErasedError, LedgerError, NotCanonicalError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.facts import StoredFact
@@ -63,7 +64,7 @@ def verify(
     found = verify_all(log.read, data if data is not None else b"", public, lambda _, raw: entries.wrong(raw))
     problems = list(found.problems) if data is not None else ["checkpoint is missing"]
     if since is not None:
-        problems += _not_grown(log, found.size, Path(since), public)
+        problems += _not_grown(log, found.size, since, public)
     if place is not None and not problems:
         problems += _objects(place, log, found.size)
         problems += _remembered(place, found.size)
@@ -169,7 +170,7 @@ def _decode_object(digest: str, data: bytes, shape: type[T]) -> T:
         raise LedgerError(f"the object {digest} has another form: {error.message}", _OTHER_VERSION) from error
 
 
-def _not_grown(log: Log, size: int, file: Path, public: str) -> list[str]:
+def _not_grown(log: Log, size: int, file: str, public: str) -> list[str]:
     try:
         old = checkpoints.read_checkpoint(_bytes(file), public)
         if old.size > size:
@@ -183,8 +184,8 @@ def _not_grown(log: Log, size: int, file: Path, public: str) -> list[str]:
 def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> int:
     if entry is None:
         raise UsageError("which entry the proof is about was not said", "Name its file with --entry FILE.")
-    raw = _bytes(Path(entry)).removesuffix(b"\n")
-    said = proof_text.read_inclusion(_bytes(Path(proof)).decode("utf-8", "replace"))
+    raw = _bytes(entry).removesuffix(b"\n")
+    said = proof_text.read_inclusion(_bytes(proof).decode("utf-8", "replace"))
     head = checkpoints.read_checkpoint(said.checkpoint, public)
     good = proofs.check_inclusion(leaf_hash(raw), said.index, head.size, said.path, head.root)
     problems = [] if good else [f"this is not entry {said.index} of that ledger, or the proof is another's"]
@@ -193,13 +194,16 @@ def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> in
 
 def _key(key: str | None, directory: str | None, home: str | None) -> str:
     if key is not None:
-        return _bytes(Path(key)).decode("utf-8", "replace")
+        return _bytes(key).decode("utf-8", "replace")
     if home is not None:
         public = homes.at(home).public_key()
         if public is None:
             raise LedgerError(f"{PUBLIC} is missing in the home", "Restore it, or name a copy with --key FILE.")
         return public
-    return _bytes(_folder(directory or ".") / "ledger.pub").decode("utf-8", "replace")
+    folder = _folder(directory or ".")
+    if (folder / PUBLIC).is_file():
+        raise UsageError(f"{folder} is a home, not a copy", f"Name it as one: muniment ledger verify --home {folder}")
+    return _bytes(str(folder / "ledger.pub")).decode("utf-8", "replace")
 
 
 def _folder(directory: str) -> Path:
@@ -209,8 +213,5 @@ def _folder(directory: str) -> Path:
     return folder
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name a file that is there.") from error
+def _bytes(file: str) -> bytes:
+    return read_input(file, "Name a file that is there.")

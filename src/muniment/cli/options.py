@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once."""
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,13 @@ output: Decorator = click.option(
     show_default=True,
     help="For people, or for programs.",
 )
+
+
+def home_option(home: str | None) -> str:
+    """The option --home as a command that is shown ends with it; "" where none was named."""
+    return f" --home {shlex.quote(home)}" if home else ""
+
+
 key: Decorator = click.option(
     "--key", metavar="FILE", help="SSH key to sign with. Default: git's user.signingKey, or the agent's."
 )

@@ -91,7 +91,7 @@ def diff(old: str, new: str, output: str) -> int:
 
 
 def _tell(difference: Difference) -> None:
-    sign = click.style(_SIGNS[difference.direction], fg=_COLOURS[difference.direction], bold=True)
+    sign = printing.style(_SIGNS[difference.direction], colour=_COLOURS[difference.direction], bold=True)
     note = "weaker, for the two cannot be compared" if difference.incomparable else difference.direction.value
     old, new = printing.plain(difference.old) or "(none)", printing.plain(difference.new) or "(none)"
     click.echo(f"{sign} {difference.clause or 'policy'} {difference.what}: {old} → {new}  {printing.dim(note)}")
@@ -108,7 +108,7 @@ def show(repo: str, onto: str | None, home: str | None, output: str) -> None:
     if output == "json":
         printing.json({"digest": policy.policy.digest, "policy": policy.policy})
         return
-    click.secho(f"{policy.policy.repository}: {policy.policy.digest}", bold=True)
+    click.echo(printing.style(f"{policy.policy.repository}: {policy.policy.digest}", bold=True))
     click.echo(f"  protected: {', '.join(policy.policy.protected_branches)}")
     for bound in policy.clauses:
         clause = bound.clause

@@ -20,9 +20,14 @@ def sign(status: str) -> str:
     return style(SIGNS[status], colour=COLOURS[status], bold=True)
 
 
+def is_coloured() -> bool:
+    """Whether whoever runs a command takes colours in a terminal: not with NO_COLOR, nor in a dumb terminal."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def style(text: str, *, colour: str | None = None, bold: bool = False, dim: bool = False) -> str:
     """Text in a colour (ECMA-48), which `click.echo` strips in files. Plain with NO_COLOR, or in a dumb terminal."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if not is_coloured():
         return text
     codes = [_CODES[colour]] if colour else []
     codes += [1] if bold else []

@@ -10,4 +10,6 @@ from muniment.workflows.publish_rules import publish_everywhere
 def publish(home: FilesStore) -> None:
     """Publish to every repository that has the home's hook, and say where that failed: the change itself holds."""
     for why in publish_everywhere(home):
-        click.echo(f"The rules were not published to {printing.plain(why)}. Run: muniment hook install", err=True)
+        click.echo(
+            f"The rules were not published to {printing.plain(why)}. Run: muniment hook install --home DIR", err=True
+        )

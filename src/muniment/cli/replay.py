@@ -19,6 +19,7 @@ from muniment.store.files import FilesStore
 from muniment.workflows.judge_again import Agreement, judge_again
 from muniment.workflows.replay import ClauseSummary, Replay, Summary, state_names
 from muniment.workflows.repository_facts import repository_facts
+from muniment.workflows.standing import is_silent
 
 _WIDTH = 24
 
@@ -78,8 +79,8 @@ def command(
         from muniment.cli import replay_forge
 
         summary = replay_forge.judged(forge, onto, since or "", policy_file, home, output, suppose=suppose)
-        return _told(summary, forge, output)
-    return _told(_of_branch(repo, onto, since or "", policy_file, home, output), repo, output)
+        return _told(summary, forge, output, home)
+    return _told(_of_branch(repo, onto, since or "", policy_file, home, output), repo, output, home)
 
 
 def _of_branch(
@@ -90,6 +91,8 @@ def _of_branch(
     with Repository.open(repo) as repository:
         branch = scene.find_branch(repository, onto)
         written = documents.at(repository, branch.tip)
+        if home is None and policy_file is None and is_silent(written):
+            scene.require_no_other_policy(repo, branch)
         place = FilesStore(home) if home else None
         policy = replaying.policy_of(policy_file, place, written)
         people, exceptions = replaying.people_of(place, written)
@@ -113,11 +116,11 @@ def _of_branch(
         return replay.summary(now, collector.collect(newest, names, {**given, **known}))
 
 
-def _told(summary: Summary, where: str, output: str) -> int:
+def _told(summary: Summary, where: str, output: str, home: str | None) -> int:
     if output == "json":
         printing.json(summary)
     else:
-        _tell(summary, where)
+        _tell(summary, where, home)
     return 0
 
 
@@ -127,7 +130,7 @@ def _again(number: int, home: str | None, output: str) -> int:
     place = homes.at(home)
     log = place.log()
     if number >= log.head().size:
-        raise UsageError(f"there is no entry {number}", "See: muniment ledger show")
+        raise UsageError(f"there is no entry {number}", "See: muniment ledger show --home DIR")
     again = judge_again(place, number, entries.decode(next(log.entries(number, number + 1)), number))
     if output == "json":
         printing.json(again)
@@ -138,11 +141,11 @@ def _again(number: int, home: str | None, output: str) -> int:
     return 0 if again.agreement is Agreement.AGREES else 1
 
 
-def _tell(summary: Summary, repo: str) -> None:
+def _tell(summary: Summary, repo: str, home: str | None) -> None:
     name = summary.target.removeprefix("refs/heads/")
     place = repo if repo != "." else os.path.basename(os.getcwd())
     changes = "1 change" if summary.change_count == 1 else f"{summary.change_count} changes"
-    click.secho(f"{changes} on {printing.plain(name)} of {printing.plain(place)}", bold=True)
+    click.echo(printing.style(f"{changes} on {printing.plain(name)} of {printing.plain(place)}", bold=True))
     if not summary.change_count:
         click.echo("Nothing to judge. Next: name another branch with --onto, or an earlier day with --since.")
         return
@@ -162,7 +165,7 @@ def _tell(summary: Summary, repo: str) -> None:
         click.echo(printing.dim(f"  Not judged by this version: {', '.join(unknown)}."))
     click.echo(printing.dim("  Pushers are supposed, and no approval to be spent: only the ledger tells it."))
     click.echo(f"{summary.allowed_count} of {summary.change_count} would have been allowed.")
-    click.echo("Next: " + _next(summary))
+    click.echo("Next: " + _next(summary, home))
 
 
 def _is_known(row: ClauseSummary) -> bool:
@@ -172,9 +175,9 @@ def _is_known(row: ClauseSummary) -> bool:
 
 def _row(row: ClauseSummary, wide: int, changes: int) -> None:
     counts = row.result_counts
-    holds = click.style(f"{counts['met']:7}", fg="green")
-    fails = click.style(f"{counts['violated']:7}", fg="red" if counts["violated"] else None)
-    unknown = click.style(f"{counts['unknown']:7}", fg="yellow" if counts["unknown"] else None)
+    holds = printing.style(f"{counts['met']:7}", colour="green")
+    fails = printing.style(f"{counts['violated']:7}", colour="red" if counts["violated"] else None)
+    unknown = printing.style(f"{counts['unknown']:7}", colour="yellow" if counts["unknown"] else None)
     bar = _bar(counts["met"] + counts["not_applicable"], counts["violated"], changes)
     click.echo(f"  {row.clause:{wide}}  {holds} {fails} {unknown} {counts['not_applicable']:7}  {bar}")
     for reason in row.reasons[:1]:
@@ -187,14 +190,20 @@ def _row(row: ClauseSummary, wide: int, changes: int) -> None:
 def _bar(holds: int, fails: int, total: int) -> str:
     green, red = round(_WIDTH * holds / total), round(_WIDTH * fails / total)
     rest = max(_WIDTH - green - red, 0)
-    return click.style("█" * green, fg="green") + click.style("█" * red, fg="red") + printing.dim("░" * rest)
+    return (
+        printing.style("█" * green, colour="green") + printing.style("█" * red, colour="red") + printing.dim("░" * rest)
+    )
 
 
-def _next(summary: Summary) -> str:
+def _next(summary: Summary, home: str | None) -> str:
     unknown = max(summary.clauses, key=lambda row: row.result_counts["unknown"])
     if unknown.result_counts["unknown"] and unknown.reasons and "people.toml" in unknown.reasons[0].message:
-        return "tell Muniment who is who: muniment init, then name your people in people.toml and run this again."
+        return (
+            "tell Muniment who is who: muniment init, then name your people in .muniment/people.toml, and "
+            "run this again with --home .muniment"
+        )
     worst = max(summary.clauses, key=lambda row: row.result_counts["violated"])
     if worst.result_counts["violated"]:
-        return f"see what {worst.clause} asks: muniment explain {worst.clause}"
-    return "make it hold for the next change too: muniment check --onto " + summary.target.removeprefix("refs/heads/")
+        return f"see what {worst.clause} asks: muniment explain {worst.clause}{options.home_option(home)}"
+    branch = summary.target.removeprefix("refs/heads/")
+    return f"make it hold for the next change too: muniment check --onto {branch}{options.home_option(home)}"

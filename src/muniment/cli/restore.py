@@ -77,7 +77,7 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
         click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
     if waits:
         click.echo(f"It waits for a person: {waits}")
-        click.echo(f"Next: start it, find out why, then run: muniment ledger reconcile --home {home}")
+        click.echo(f"Next: start it, find out why, then run: muniment ledger reconcile --home {home} --reason TEXT")
     else:
         click.echo(f"Next: muniment up --home {home}")
     click.echo(

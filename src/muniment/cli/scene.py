@@ -54,13 +54,8 @@ def opened(repo: str, onto: str | None, home: str | None, *, published: bool = F
         written = documents.at(repository, branch.tip)
         known = known_rules(repository) if published and home is None and is_silent(written) else None
         if known is None:
-            if home is None and is_silent(written) and (Path(repo) / _HOME / "policy.toml").is_file():
-                raise PolicyError(
-                    "policy.toml",
-                    "",
-                    f"the one in {_HOME}/ is not on {branch.name} yet",
-                    f"Name it as the home: --home {_HOME}, or commit it onto {branch.name}.",
-                )
+            if home is None and is_silent(written):
+                require_no_other_policy(repo, branch)
             found = rules(FilesStore(home) if home else None, written, signatures.by_person)
         else:
             found = rules_of(known)
@@ -71,6 +66,17 @@ def opened(repo: str, onto: str | None, home: str | None, *, published: bool = F
                 f"Name a protected branch with --onto ({', '.join(protected)}), or protect it in policy.toml.",
             )
         yield Scene(repository, branch, found)
+
+
+def require_no_other_policy(repo: str, branch: Branch) -> None:
+    """Raise PolicyError where `muniment init` made a policy that is not on the branch: whoever wrote it means that."""
+    if (Path(repo) / _HOME / "policy.toml").is_file():
+        raise PolicyError(
+            "policy.toml",
+            "",
+            f"the one in {_HOME}/ is not on {branch.name} yet",
+            f"Name it as the home: --home {_HOME}, or commit it onto {branch.name}.",
+        )
 
 
 def find_branch(repository: Repository, onto: str | None) -> Branch:

@@ -1,10 +1,9 @@
 """muniment tests: what a pipeline's tests found on one commit, signed by the machine that ran them."""
 
-from pathlib import Path
-
 import click
 
 from muniment.cli import keys, options, printing, scene
+from muniment.cli.input_files import read_input
 from muniment.errors import UsageError
 from muniment.facts import canonical
 from muniment.git import runs, signatures
@@ -54,7 +53,7 @@ def submit(
         ) from None
     if not runs.is_name(pipeline):
         raise UsageError(f"{shown(pipeline)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters.")
-    read = [(file, _content(file)) for file in files]
+    read = [(file, read_input(file, "Name the report that the tests wrote.")) for file in files]
     counts = tests.read(read)
     now = scene.now()
     with scene.opened(repo, onto, home) as found:
@@ -86,12 +85,3 @@ def submit(
     click.echo(f"{machine.id}: {pipeline} on {head[:12]}: {what}")
     click.echo(f"Next: share it with: git push origin {ref}")
     return 0
-
-
-def _content(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read ({error.strerror})", "Name the report that the tests wrote."
-        ) from error

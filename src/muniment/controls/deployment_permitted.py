@@ -23,7 +23,7 @@ class Reasons(Codes):
     PERMITTED = met("{builder} made {artifact} of {commit}, which was allowed; {environment} is next.")
     PIPELINE_UNKNOWN = unknown(
         "Which pipeline asks could not be learnt: {why}.",
-        "Ask from the pipeline, with the identity that its forge gives it: muniment deploy",
+        "Ask from the pipeline, with the identity that its forge gives it: muniment deploy --env ENVIRONMENT",
     )
     REF_NOT_PROTECTED = violated(
         "The pipeline {by} does not run for a protected branch or tag.",
@@ -51,7 +51,8 @@ class Reasons(Codes):
     )
     COMMIT_NOT_ALLOWED = violated(
         "No decision allowed {commit} onto {branch}.",
-        "Find out how it got there: muniment ledger show; two others review it afterwards, or it is reverted.",
+        "Find out how it got there: muniment ledger show --home DIR; two others review it afterwards, or "
+        "it is reverted.",
     )
     COMMIT_DECISION_UNKNOWN = unknown(
         "Whether {commit} was allowed onto {branch} could not be learnt: {why}.",

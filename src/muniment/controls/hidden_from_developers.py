@@ -34,7 +34,8 @@ class Reasons(Codes):
     )
     PERSON_HAS_READ = violated(
         "{who} is a person and has read secrets of {name}, by {how}.",
-        "Replace what was read: muniment secret rotate; then close the way by which it was.",
+        "Replace what was read: muniment secret rotate NAME --product PRODUCT --env ENVIRONMENT; then "
+        "close the way by which it was.",
     )
     READER_UNKNOWN = unknown(
         "Whether {who}, who can or did read the secrets of {name} by {how}, is a person is not known: {why}.",

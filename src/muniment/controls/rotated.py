@@ -24,11 +24,11 @@ class Reasons(Codes):
     NO_SECRETS = not_applicable("The vault holds no secret of this product.")
     SECRET_TOO_OLD = violated(
         "{secret} of {environment} is from {changed}; a value is replaced after {days} days.",
-        "Replace it: muniment secret rotate {secret} --env {environment}",
+        "Replace it: muniment secret rotate {secret} --product PRODUCT --env {environment}",
     )
     AGE_UNKNOWN = unknown(
         "How old {secret} of {environment} is could not be learnt: {why}.",
-        "Replace it, and it is new: muniment secret rotate {secret} --env {environment}",
+        "Replace it, and it is new: muniment secret rotate {secret} --product PRODUCT --env {environment}",
     )
 
 

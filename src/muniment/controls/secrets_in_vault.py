@@ -26,7 +26,8 @@ class Reasons(Codes):
     NOTHING_TO_CHECK = not_applicable("There is no pipeline file and no forge that could hold a secret.")
     LITERAL_SECRET = violated(
         "{path}, line {line}: {secret} is written out.",
-        "Take it for known by others and replace it: muniment secret rotate; then fetch it with muniment run.",
+        "Take it for known by others and replace it: muniment secret rotate NAME --product PRODUCT --env "
+        "ENVIRONMENT; then fetch it with muniment run.",
     )
     FORGE_SECRET_USED = violated(
         "{path}, line {line}: {secret} comes from the forge's settings, where it never expires.",

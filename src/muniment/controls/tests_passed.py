@@ -39,7 +39,8 @@ class Reasons(Codes):
     )
     NOT_RUN = violated(
         "The pipeline {name} did not run on {head}.",
-        "Let it run on exactly this commit; on plain git it says so with: muniment tests submit --pipeline {name}",
+        "Let it run on exactly this commit; on plain git it says so with: muniment tests submit "
+        "--pipeline {name} --junit FILE",
     )
     RUNNER_NOT_VERIFIED = violated(
         "Runs of {name} on {head} are told by {who}, but none by a runner of the policy with a key known to be its.",

@@ -83,7 +83,8 @@ class Reasons(Codes):
     EXPLICITLY_UNENFORCED = not_applicable("No clause has to be enforced at {point}: {why}")
     FROZEN = violated(
         "All {stopped} are stopped since {since}{until} by {person}: {why}",
-        "Wait. {appoint}Two people with the security role {lift}: muniment unfreeze {name}, or the page Policy.",
+        "Wait. {appoint}Two people with the security role {lift}: muniment unfreeze {name} --home DIR, "
+        "or the page Policy.",
     )
     FREEZE_ANNOUNCED = not_applicable("From {since}{until} there is {what}, by {person}: {why}")
     FREEZE_DRILL = not_applicable("A freeze drill is under way since {since}, by {person}: {why}. It stops nothing.")

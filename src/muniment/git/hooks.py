@@ -11,7 +11,7 @@ from muniment.git.run import refusal, run
 from muniment.programs.command import Option
 from muniment.programs.environment import account_environment, git_environment
 
-MARK = "# Muniment put this here: muniment hook install makes it anew."
+MARK = "# Muniment put this here. The command muniment hook install makes it anew."
 
 # What `-m muniment` does, without the modules that find and run a package: everybody who pushes waits for them.
 _START = "import sys; from muniment.__main__ import main; sys.exit(main())"

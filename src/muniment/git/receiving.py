@@ -96,7 +96,7 @@ def brought(
         raise GitError(
             f"the push brings more than {LIMIT} new commits",
             "Push in pieces: git push origin OLDER-COMMIT:BRANCH first. To bring in a whole repository, copy it there "
-            "and run muniment hook install.",
+            "and run muniment hook install --home DIR.",
         )
     return history.read(repository, ids, people)
 

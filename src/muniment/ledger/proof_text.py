@@ -50,4 +50,6 @@ def _base64(part: bytes) -> str:
 
 
 def _none() -> LedgerError:
-    return LedgerError("this is no proof that an entry is in a ledger", "Make one with: muniment ledger prove N")
+    return LedgerError(
+        "this is no proof that an entry is in a ledger", "Make one with: muniment ledger prove N --home DIR"
+    )

@@ -133,7 +133,7 @@ def _in_time(verified: str, max_age: int, now: str) -> None:
         raise AttestationError(
             AttestationCode.EXPIRED,
             f"the permission is {age:.0f} seconds old, and {max_age} is the most",
-            "Ask for permission again: muniment deploy",
+            "Ask for permission again: muniment deploy --env ENVIRONMENT",
         )
 
 

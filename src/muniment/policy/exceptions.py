@@ -68,4 +68,6 @@ def fact(read: ExceptionFile, signatures: tuple[Signed, ...]) -> PolicyException
 
 
 def _wrong(where: str, problem: str) -> ExceptionFileError:
-    return ExceptionFileError(where, "", problem, "Make it again with: muniment exception ask")
+    return ExceptionFileError(
+        where, "", problem, "Make it again with: muniment exception ask NAME --clause CLAUSE --reason TEXT"
+    )

@@ -109,7 +109,9 @@ class FilesStore:
             return () if data is None else msgspec.json.decode(data, type=tuple[str, ...])
         except msgspec.MsgspecError as error:
             file = self._root / REPOSITORIES
-            raise StoreError(f"{file} cannot be read", f"Delete {file}, then run: muniment hook install") from error
+            raise StoreError(
+                f"{file} cannot be read", f"Delete {file}, then run: muniment hook install --home {self._root}"
+            ) from error
 
     def add_repository(self, git_dir: str) -> None:
         """Remember that a repository has the hook of this home."""

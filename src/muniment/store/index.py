@@ -88,7 +88,8 @@ class Index:
         if at > size or (at and tiles.root(self._log.read, size, at) != root):
             raise LedgerError(
                 f"the ledger has {size} entries and is not the one that this home had before, with {at}",
-                "Restore the newest copy; if it is lost, say so with: muniment ledger reconcile --home DIR",
+                "Restore the newest copy; if it is lost, say so with: muniment ledger reconcile --home "
+                "DIR --reason TEXT",
             )
         return int(at)
 

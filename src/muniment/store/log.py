@@ -18,7 +18,10 @@ from muniment.store.outside import Outside
 LARGEST = 4096  # bytes of an entry
 CHECKPOINT = "checkpoint"
 
-_RECONCILE = "Find out why, restore the newest copy if there is one, then run: muniment ledger reconcile --home DIR"
+_RECONCILE = (
+    "Find out why, restore the newest copy if there is one, "
+    "then run: muniment ledger reconcile --home DIR --reason TEXT"
+)
 _INIT = "Restore keys/ from a backup. A new home gets its key from: muniment init --home DIR"
 
 

@@ -74,7 +74,7 @@ def home_text() -> str:
 # external_copy = "/mnt/elsewhere/checkpoint"
 # external_copy = "git:ssh://git@elsewhere.example.test/checkpoints.git"
 
-# Others who sign what they saw of the ledger, when you run: muniment ledger witness
+# Others who sign what they saw of the ledger, when you run: muniment ledger witness --home DIR
 # [[witness]]
 # key = "witness.example.test+..."
 # url = "https://witness.example.test"

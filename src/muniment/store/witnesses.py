@@ -32,7 +32,7 @@ def ask(witness: Witness, checkpoint: bytes, size: int, prove: Prove) -> str:
             raise LedgerError(
                 f"the witness {_name(witness)} has seen {seen} entries, and this ledger has {size}",
                 "The ledger is older than it was: restore the newest copy, or run: "
-                "muniment ledger reconcile --home DIR",
+                "muniment ledger reconcile --home DIR --reason TEXT",
             )
         code, body = _add(witness, seen, prove(seen), checkpoint)
     if code != 200:

@@ -26,7 +26,10 @@ _TOLD = {
         "the vault says that this identity's time is over, or has not begun",
         "Ask for a new one just before using it, and see that the clocks of both machines are right.",
     ),
-    VaultCode.MISSING: ("the vault has nothing there", "Set it first: muniment secret set"),
+    VaultCode.MISSING: (
+        "the vault has nothing there",
+        "Set it first: muniment secret set NAME --product PRODUCT --env ENVIRONMENT",
+    ),
     VaultCode.CHANGED_MEANWHILE: ("somebody else wrote there meanwhile", "Try again."),
     VaultCode.BUSY: ("the vault is still getting ready", "Try again in a moment."),
     VaultCode.FAILED: ("the vault failed, or answered what cannot be read", "See the vault's own log, then try again."),

@@ -39,17 +39,22 @@ def checked(values: Mapping[str, str], needed: Collection[str], public: Collecti
     """Raises RunError if one that is needed is missing, or one that is not public is too short to be masked."""
     if not values:
         raise RunError(
-            RunCode.SECRET_NOT_FOUND, "the vault has no secrets for this environment", "Set them: muniment secret set"
+            RunCode.SECRET_NOT_FOUND,
+            "the vault has no secrets for this environment",
+            "Set them: muniment secret set NAME --product PRODUCT --env ENVIRONMENT",
         )
     missing = sorted({*needed, *public} - set(values))
     if missing:
         raise RunError(
-            RunCode.SECRET_NOT_FOUND, f"the vault has no secret {missing[0]}", f"muniment secret set {missing[0]}"
+            RunCode.SECRET_NOT_FOUND,
+            f"the vault has no secret {missing[0]}",
+            f"Set it: muniment secret set {missing[0]} --product PRODUCT --env ENVIRONMENT",
         )
     short = sorted(name for name, value in values.items() if length(value) < SHORTEST and name not in public)
     if short:
         raise RunError(
             RunCode.SECRET_TOO_SHORT,
             f"{short[0]} has fewer than {SHORTEST} characters, and could not be masked",
-            f"Make it longer: muniment secret generate {short[0]}. If anybody may see it: --public {short[0]}",
+            f"Make it longer: muniment secret generate {short[0]} --product PRODUCT --env ENVIRONMENT. "
+            f"If anybody may see it: --public {short[0]}",
         )

@@ -56,7 +56,7 @@ def judge_again(home: Store, place: int, entry: entries.AnyEntry) -> ReplayedDec
     """Entry `place` of the ledger, judged again. Raises UsageError for one that is no decision, StoreError,
     LedgerError for an object that is missing or not what the entry names."""
     if not isinstance(entry, entries.DecisionRecord | entries.DecisionPreviewRecord):
-        raise UsageError(f"entry {place} is no decision", "Name one that is: muniment ledger show")
+        raise UsageError(f"entry {place} is no decision", "Name one that is: muniment ledger show --home DIR")
     try:
         agreement, why = _compared(home, entry)
     except ErasedError as error:

@@ -93,9 +93,10 @@ class Refusals(Codes):
     )
     RUN_NOT_SIGNED = violated(
         "A run of {pipeline} on {head} is not validly signed by {who} ({signature}).",
-        "Let a machine that people.toml knows sign it: muniment tests submit --pipeline {pipeline} --key FILE",
+        "Let a machine that people.toml knows sign it: muniment tests submit --pipeline {pipeline} "
+        "--junit FILE --key FILE",
     )
     RUN_ELSEWHERE = violated(
         "A run of {pipeline} is about {about}, and lies at {head}.",
-        "Hand in runs with: muniment tests submit --pipeline {pipeline}",
+        "Hand in runs with: muniment tests submit --pipeline {pipeline} --junit FILE",
     )

@@ -72,7 +72,7 @@ KINDS = {
     RULE_WEAKENED: Kind(
         _("a rule of a protected branch was weakened at the forge"),
         2,
-        _("Put it back with: muniment forge protect. Look at what was merged meanwhile."),
+        _("Put it back with: muniment forge protect URL. Look at what was merged meanwhile."),
     ),
     STATUS_FORGED: Kind(
         _("our verdict was posted by another account"),

@@ -100,7 +100,7 @@ class SetSecret(SecretAct, frozen=True):
             raise RefusedError(
                 "secret-exists",
                 _("There is a secret %(name)s there already.") % {"name": self.name},
-                _("Rotate it instead: muniment secret rotate."),
+                _("Rotate it instead: muniment secret rotate NAME --product PRODUCT --env ENVIRONMENT"),
             )
         if context.secret is not None:
             _check_value(context.secret, public=self.public)

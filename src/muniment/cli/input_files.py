@@ -1,0 +1,26 @@
+"""Files that a command line names; `-` stands for standard input."""
+
+import sys
+from pathlib import Path
+
+from muniment.errors import UsageError
+
+STANDARD_INPUT = "-"
+
+
+def read_input(file: str, remedy: str, most: int = -1) -> bytes:
+    """Content of a file, at most that many bytes. Raises UsageError with `remedy` if it cannot be read.
+
+    Standard input that gives nothing is refused: it is empty, or the same command line named it twice.
+    """
+    try:
+        if file == STANDARD_INPUT:
+            data = sys.stdin.buffer.read(most)
+        else:
+            with Path(file).open("rb") as opened:
+                return opened.read(most)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror})", remedy) from error
+    if not data:
+        raise UsageError("standard input is empty, or was read already", "Write to it, and name - once.")
+    return data

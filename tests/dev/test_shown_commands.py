@@ -1,0 +1,83 @@
+"""A command that a text shows runs as it stands there: it exists, and it has every option that it needs."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from muniment.cli.commands import muniment
+
+SOURCES = Path(muniment.callback.__code__.co_filename).parents[1]  # type: ignore[union-attr]
+_SHOWN = re.compile(r"\bmuniment((?: [a-z][a-z-]*)+)((?: (?:--?[a-z][\w-]*|[^\s.,;:()]+))*)")
+_OPENING = re.compile(r"(?:: |\n *|\b[Rr]uns? )$")  # before a command that is to be run
+
+
+def find_faults(text: str) -> Iterator[str]:
+    """What is wrong with each command that `text` tells somebody to run: an unknown name, or a missing option."""
+    for shown in _SHOWN.finditer(text):
+        if not _OPENING.search(text[: shown.start()]):
+            continue
+        found: click.Command = muniment
+        context = click.Context(muniment, info_name="muniment")
+        names = shown[1].split()
+        while names and isinstance(found, click.Group):
+            name = names.pop(0)
+            command = found.get_command(context, name)
+            if command is None:
+                yield f"{shown[0]}: there is no {name}"
+                return
+            found = command
+        given = [*names, *shown[2].split()]
+        for parameter in found.params:
+            if not parameter.required:
+                continue
+            if isinstance(parameter, click.Option) and not any(name in given for name in parameter.opts):
+                yield f"{shown[0]}: it needs {parameter.opts[0]}"
+            if isinstance(parameter, click.Argument) and not given:
+                yield f"{shown[0]}: it needs {parameter.name}"
+
+
+def read_texts(tree: ast.AST) -> Iterator[str]:
+    """The texts of a module but for docstrings and helps of options. What is filled in stands as X."""
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "help":
+            skipped |= {id(inner) for inner in ast.walk(node)}
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(id(node.value))
+        if isinstance(node, ast.JoinedStr) and id(node) not in skipped:
+            skipped |= {id(inner) for inner in ast.walk(node)}
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
+            yield re.sub(r"%\(\w+\)s|\{\w+\}", "X", node.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("Run: muniment ledger shwo --home DIR", "there is no shwo"),
+        ("Run: muniment ledger show", "it needs --home"),
+        ("See: muniment ledger reconcile --home DIR", "it needs --reason"),
+        ("Sign it with: muniment exception sign", "it needs name"),
+    ],
+)
+def test_a_command_that_would_not_run_is_found(text: str, fault: str) -> None:
+    assert [found.partition(": ")[2] for found in find_faults(text)] == [fault]
+
+
+@pytest.mark.parametrize("text", ["Run: muniment ledger show --home DIR", "what muniment ledger show prints"])
+def test_a_command_that_runs_and_one_that_is_only_named_are_kept(text: str) -> None:
+    assert list(find_faults(text)) == []
+
+
+def test_each_command_that_a_text_shows_runs_as_it_stands() -> None:
+    faults = [
+        f"{file.relative_to(SOURCES)}: {fault}"
+        for file in sorted(SOURCES.rglob("*.py"))
+        for text in read_texts(ast.parse(file.read_text()))
+        for fault in find_faults(text)
+    ]
+    assert faults == []
