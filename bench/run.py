@@ -270,7 +270,8 @@ def _start(folder: Path) -> Row:
             "MUNIMENT_RUNNER_KEY": str(file),
             "MUNIMENT_COMMIT": vaults.COMMIT,
         }
-        ours = (PYTHON, "-m", "muniment", "run", "--product", "shop", "--env", "plain", "--", "true")
+        named = [text for n in range(KEYS) for text in ("--file", f"NAME_{n}")]
+        ours = (PYTHON, "-m", "muniment", "run", "--product", "shop", "--env", "plain", *named, "--", "true")
         imports = "import click, msgspec, http.client, ssl, cryptography.hazmat.primitives.asymmetric.ec"
         found = medians(
             {"ours": command(*ours), "peer": command(PYTHON, "-c", imports), "bare": command(PYTHON, "-c", "pass")}, 15

@@ -12,4 +12,6 @@ export MUNIMENT_COMMIT
 
 ./build.sh shop.tar
 artifact="sha256:$(sha256sum shop.tar | cut -d' ' -f1)"
-exec muniment deploy --env production --artifact "$artifact" --provenance provenance.json --undo ./undo.sh -- ./deploy.sh
+# ./deploy.sh gets the secrets that are named here, and no other.
+exec muniment deploy --env production --secret DATABASE_URL --file DEPLOY_KEY \
+  --artifact "$artifact" --provenance provenance.json --undo ./undo.sh -- ./deploy.sh

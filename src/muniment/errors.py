@@ -233,6 +233,7 @@ class RunCode(IntEnum):
     NO_FILE_IN_MEMORY = 214  # nowhere to put a file that is not on a disk
     COMMAND_NOT_FOUND = 215  # there is no such program, or it cannot be executed
     SERVICE_UNREACHABLE = 216  # the service, which permits deployments
+    VARIABLE_REFUSED = 217  # the job has this variable already, or programs obey it
 
 
 class RunError(MunimentError):

@@ -138,7 +138,7 @@ def pipeline(secrets: dict[str, str], tmp_path: Path) -> Iterator[Pipeline]:
 
 def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
     (pipeline.folder / "provenance.json").write_text(json.dumps({"dsseEnvelope": {"payload": "x"}}))
-    options = ("--vsa", "permission.json", "--provenance", "provenance.json")
+    options = ("--file", "TOKEN", "--vsa", "permission.json", "--provenance", "provenance.json")
     done = pipeline.deploy(*options, "--", "sh", "-c", "cat $TOKEN_FILE; cp $TOKEN_FILE got; env")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("***")
@@ -218,7 +218,7 @@ def test_why_it_waits_is_told_once(pipeline: Pipeline, monkeypatch: pytest.Monke
 
 
 def test_a_vault_that_gives_nothing_is_reported_as_a_failure(pipeline: Pipeline) -> None:
-    done = pipeline.deploy("--", "touch", "started", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
+    done = pipeline.deploy("--secret", "TOKEN", "--", "touch", "started", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
     assert done.returncode == RunCode.UNREACHABLE
     assert not (pipeline.folder / "started").exists()
     assert pipeline.service.outcomes == [{"state": "failed", "exit_code": RunCode.UNREACHABLE}]
@@ -237,12 +237,24 @@ FAILING = [  # (command, what undoes it, exit code, state)
 def test_what_fails_is_undone_and_told(
     pipeline: Pipeline, command: str, undo: str | None, code: int, state: str
 ) -> None:
-    done = pipeline.deploy(*(("--undo", undo) if undo else ()), "--", "sh", "-c", command)
+    done = pipeline.deploy("--file", "TOKEN", *(("--undo", undo) if undo else ()), "--", "sh", "-c", command)
     assert done.returncode == code
     told = code if code > 0 else 128 - code
     assert pipeline.service.outcomes == [{"state": state, "exit_code": told}]
     assert (pipeline.folder / "undone").exists() is (undo is not None)
     assert "deployment 7: it " in done.stderr
+
+
+def test_a_deployment_that_names_no_secret_gets_none_and_asks_no_vault(pipeline: Pipeline) -> None:
+    done = pipeline.deploy("--", "sh", "-c", "env", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
+    assert done.returncode == 0, done.stderr
+    assert "TOKEN" not in done.stdout
+    assert VALUE not in done.stdout
+
+
+def test_a_variable_that_no_secret_may_set_asks_for_no_deployment(pipeline: Pipeline) -> None:
+    done = pipeline.deploy("--secret", "TOKEN=BASH_ENV", "--", "touch", "started")
+    assert (done.returncode, pipeline.service.asked) == (RunCode.VARIABLE_REFUSED, [])
 
 
 def test_a_deployment_that_is_cancelled_is_undone_and_undoing_is_not_disturbed(pipeline: Pipeline) -> None:

@@ -80,9 +80,13 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
         )
 
 
-def test_all_secrets_are_files_and_nothing_of_them_is_printed(pipeline: Pipeline) -> None:
+FILES = ("--file", "TOKEN", "--file", "PASSWORD", "--file", "KEY")
+VARIABLES = ("--secret", "TOKEN", "--secret", "PASSWORD", "--secret", "KEY")
+
+
+def test_secrets_are_files_and_nothing_of_them_is_printed(pipeline: Pipeline) -> None:
     script = "cat $TOKEN_FILE $PASSWORD_FILE $KEY_FILE; base64 $KEY_FILE; env; exit 7"
-    done = pipeline.run("--", "sh", "-c", script)
+    done = pipeline.run(*FILES, "--", "sh", "-c", script)
     assert done.returncode == 7
     assert done.stderr == ""
     assert done.stdout.startswith("***")
@@ -107,17 +111,79 @@ def test_the_command_reads_exactly_the_values(pipeline: Pipeline, tmp_path: Path
         pipeline.run(*options, "--", sys.executable, "-c", script, str(told))
         return json.loads(told.read_text())
 
-    assert read() == [SECRETS, {}]
-    assert read("--tmpfs") == [SECRETS, {}]
-    assert read("--variables") == [{}, SECRETS]
-    others = {name: value for name, value in SECRETS.items() if name != "KEY"}
-    assert read("--variables", "--file", "KEY") == [{"KEY": SECRETS["KEY"]}, others]
-    assert read("--variable", "TOKEN", "--file", "KEY") == [{"KEY": SECRETS["KEY"]}, {"TOKEN": SECRETS["TOKEN"]}]
+    assert read(*FILES) == [SECRETS, {}]
+    assert read(*FILES, "--tmpfs") == [SECRETS, {}]
+    assert read(*VARIABLES) == [{}, SECRETS]
+    assert read("--secret", "TOKEN", "--file", "KEY") == [{"KEY": SECRETS["KEY"]}, {"TOKEN": SECRETS["TOKEN"]}]
+    assert read("--secret", "TOKEN=KEY", "--file", "KEY=TOKEN_FILE") == [
+        {"TOKEN": SECRETS["KEY"]},
+        {"KEY": SECRETS["TOKEN"]},
+    ]
+
+
+def test_a_secret_that_the_job_did_not_name_is_nowhere_where_it_could_look(pipeline: Pipeline, tmp_path: Path) -> None:
+    """In no variable, no file, and not in the memory of the process that started the command."""
+    find = (
+        "import os, sys\n"
+        "found, parent = [], os.getppid()\n"
+        "pieces = [open(f'/proc/{p}/environ', 'rb').read() for p in (parent, 'self')]\n"
+        "for handle in os.listdir(f'/proc/{parent}/fd'):\n"
+        "    try: pieces.append(open(f'/proc/{parent}/fd/{handle}', 'rb').read()) if 'memfd' in os.readlink(\n"
+        "        f'/proc/{parent}/fd/{handle}') else None\n"
+        "    except OSError: pass\n"
+        "try: memory = open(f'/proc/{parent}/mem', 'rb', 0)\n"
+        "except OSError: memory = None\n"  # a system that forbids it
+        "for line in open(f'/proc/{parent}/maps') if memory else ():\n"
+        "    first, last = (int(x, 16) for x in line.split()[0].split('-'))\n"
+        "    if 'r' not in line.split()[1] or last >= 1 << 63: continue\n"
+        "    try: memory.seek(first); pieces.append(memory.read(last - first))\n"
+        "    except OSError: pass\n"
+        "whole = b''.join(pieces)\n"
+        "open(sys.argv[1], 'w').write(repr([piece.encode()[::-1] in whole for piece in sys.argv[2:]]))"
+    )
+    result = tmp_path / "result"
+    named, unnamed = (value.replace("\n", "")[:26][::-1] for value in (SECRETS["TOKEN"], SECRETS["PASSWORD"]))
+    pipeline.run("--file", "TOKEN", "--", sys.executable, "-c", find, str(result), named, unnamed)
+    assert result.read_text() == "[True, False]"  # the named one is there: what looks for them finds them
+
+
+@pytest.mark.parametrize("variable", ["BASH_ENV", "LD_PRELOAD", "PATH", "SSL_CERT_FILE", "TOKEN_IS_HERE"])
+@pytest.mark.parametrize("option", ["--secret", "--file"])
+def test_no_secret_replaces_a_variable_or_sets_one_that_programs_obey(
+    pipeline: Pipeline, option: str, variable: str, tmp_path: Path
+) -> None:
+    mark = tmp_path / "started"
+    arguments = (option, f"TOKEN={variable}", "--", "touch", str(mark))
+    done = pipeline.run(*arguments, changed={"TOKEN_IS_HERE": "", "MUNIMENT_VAULT_URL": "unix:/nowhere"})
+    assert done.returncode == RunCode.VARIABLE_REFUSED
+    assert variable in done.stderr
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "no secret is named"),
+        (["--secret", "A", "--secret", "B=A"], "A is named twice"),
+        (["--secret", "A=B=C"], "names no secret and variable"),
+        (["--secret", "A B"], "names no secret and variable"),
+        (["--secret", "A", "--public", "B"], "--public B"),
+    ],
+)
+def test_options_that_contradict_each_other_start_nothing(
+    pipeline: Pipeline, arguments: list[str], told: str, tmp_path: Path
+) -> None:
+    mark = tmp_path / "started"
+    done = pipeline.run(*arguments, "--", "touch", str(mark))
+    assert (done.returncode, mark.exists()) == (2, False)
+    assert told in done.stderr
 
 
 def test_the_command_gets_nothing_to_sign_in_with(pipeline: Pipeline) -> None:
     tokens = {"VAULT_TOKEN": "hvs." + "x" * 20, "BAO_TOKEN": "t", "MY_ID": RUNNER.sign(vaults.now())}
-    done = pipeline.run("--", "sh", "-c", "env; echo ---; tr '\\0' '\\n' < /proc/$PPID/environ", changed=tokens)
+    done = pipeline.run(
+        "--secret", "TOKEN", "--", "sh", "-c", "env; echo ---; tr '\\0' '\\n' < /proc/$PPID/environ", changed=tokens
+    )
     assert done.returncode == 0
     command, _, ours = done.stdout.partition("---")
     for shown in (command, ours):
@@ -132,7 +198,9 @@ def test_the_command_gets_nothing_to_sign_in_with(pipeline: Pipeline) -> None:
 def test_a_job_of_github_signs_in_with_what_github_gives_it(pipeline: Pipeline) -> None:
     with GitHub() as forge:
         given = {**forge.variables, "MUNIMENT_RUNNER_KEY": None}
-        done = pipeline.run("--", "sh", "-c", "cat $TOKEN_FILE; env", env="production", changed=given)
+        done = pipeline.run(
+            "--file", "TOKEN", "--", "sh", "-c", "cat $TOKEN_FILE; env", env="production", changed=given
+        )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("***")
     assert "ACTIONS_ID_TOKEN" not in done.stdout
@@ -140,7 +208,8 @@ def test_a_job_of_github_signs_in_with_what_github_gives_it(pipeline: Pipeline) 
 
 
 def test_a_terminal_is_kept_and_masked(pipeline: Pipeline) -> None:
-    command = pipeline.command("--", "sh", "-c", 'test -t 1 && printf "\\033[32m%s\\033[0m\\n" "$(cat $TOKEN_FILE)"')
+    script = 'test -t 1 && printf "\\033[32m%s\\033[0m\\n" "$TOKEN"'
+    command = pipeline.command("--secret", "TOKEN", "--", "sh", "-c", script)
     with Seated(command, pipeline.environment) as seated:
         code, seen = seated.ends()
     assert code == 0
@@ -162,8 +231,13 @@ REFUSED: dict[str, tuple[RunCode, list[str], Mapping[str, str | None], str]] = {
     "closed": (RunCode.REFUSED, ["--env", "closed"], {}, "refuses this identity"),
     "another environment": (RunCode.REFUSED, ["--env", "production"], {}, "refuses this identity"),
     "no secrets": (RunCode.MISSING, ["--env", "empty"], {}, "nothing there"),
-    "a missing name": (RunCode.SECRET_NOT_FOUND, ["--variable", "NOPE"], {}, "no secret NOPE"),
-    "a short secret": (RunCode.SECRET_TOO_SHORT, ["--env", "short"], {}, "PIN has fewer than 8 characters"),
+    "a missing name": (RunCode.SECRET_NOT_FOUND, ["--secret", "NOPE"], {}, "no secret NOPE"),
+    "a short secret": (
+        RunCode.SECRET_TOO_SHORT,
+        ["--env", "short", "--secret", "PIN"],
+        {},
+        "PIN has fewer than 8 characters",
+    ),
     "no program": (RunCode.COMMAND_NOT_FOUND, [], {"PATH": "/nowhere"}, "no such program"),
 }
 
@@ -176,7 +250,8 @@ def test_the_command_does_not_start(pipeline: Pipeline, case: str, tmp_path: Pat
         (tmp_path / name).chmod(mode)
     files = {name: str(tmp_path / value) for name, value in changed.items() if value in ("KEY", "OPEN")}
     mark = tmp_path / "started"
-    done = pipeline.run(*arguments, "--", "touch", str(mark), changed={**changed, **files})
+    named = ("--secret", "TOKEN", *arguments)
+    done = pipeline.run(*named, "--", "touch", str(mark), changed={**changed, **files})
     assert done.returncode == code, done.stderr
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 2
@@ -186,18 +261,21 @@ def test_the_command_does_not_start(pipeline: Pipeline, case: str, tmp_path: Pat
 
 
 def test_a_short_secret_that_anybody_may_see_stands_in_nobodys_way(pipeline: Pipeline) -> None:
-    done = pipeline.run("--env", "short", "--public", "PIN", "--", "sh", "-c", "cat $PIN_FILE $TOKEN_FILE")
-    assert done.stdout == "1234***"
+    short = ("--env", "short", "--secret", "TOKEN")
+    done = pipeline.run(*short, "--secret", "PIN", "--public", "PIN", "--", "sh", "-c", "echo $PIN$TOKEN")
+    assert done.stdout == "1234***\n"
+    done = pipeline.run(*short, "--", "sh", "-c", "echo $PIN$TOKEN")  # one that the job does not get, neither
+    assert done.stdout == "***\n"
 
 
 def test_what_cannot_be_a_variable_starts_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.vault.web.patch("shop", "odd", {"NUL": "with a\0 null byte", "UMLAUT": "größer als ß"})
     mark = tmp_path / "started"
-    done = pipeline.run("--env", "odd", "--variables", "--", "touch", str(mark))
+    done = pipeline.run("--env", "odd", "--secret", "NUL", "--", "touch", str(mark))
     assert done.returncode == RunCode.COMMAND_NOT_FOUND
     assert not mark.exists()
     other = {"LC_ALL": "de_DE.ISO-8859-1", "LANG": "de_DE.ISO-8859-1"}
-    done = pipeline.run("--env", "odd", "--variable", "UMLAUT", "--", "sh", "-c", "echo $UMLAUT", changed=other)
+    done = pipeline.run("--env", "odd", "--secret", "UMLAUT", "--", "sh", "-c", "echo $UMLAUT", changed=other)
     assert done.stdout == "***\n"
 
 
@@ -238,7 +316,7 @@ def test_nobody_else_on_the_machine_sees_a_value(pipeline: Pipeline, tmp_path: P
     """Another account reads all that /proc shows of us and of the command; the secrets are not even in `ps` of root."""
     mark = tmp_path / "ready"
     script = f"echo $PPID $$ > {mark}.new; mv {mark}.new {mark}; sleep 60"
-    with subprocess.Popen(pipeline.command("--variables", "--", "sh", "-c", script), env=pipeline.environment) as us:
+    with subprocess.Popen(pipeline.command(*VARIABLES, "--", "sh", "-c", script), env=pipeline.environment) as us:
         try:
             until(mark.exists)
             ids = mark.read_text().split()
@@ -249,7 +327,7 @@ def test_nobody_else_on_the_machine_sees_a_value(pipeline: Pipeline, tmp_path: P
             seen: Any = subprocess.run(  # type: ignore[call-overload]
                 ["sh", "-c", f"{look} 2>/dev/null; true", "-", *ids], capture_output=True, check=True, **stranger
             )
-            assert b"--variables" in seen.stdout
+            assert b"--secret" in seen.stdout
             for value in SECRETS.values():
                 assert value not in listed
                 if stranger:

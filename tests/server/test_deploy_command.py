@@ -121,7 +121,20 @@ def test_a_shell_deploys_to_one_environment_after_the_other(served: Served, tmp_
                 **changed,
             }
             options = ("--env", environment, "--artifact", ARTIFACT, "--provenance", "provenance.json")
-            asked = ("deploy", *options, "--vsa", "vsa.json", "--undo", "touch undone", "--", "sh", "-c", *command)
+            asked = (
+                "deploy",
+                *options,
+                "--file",
+                "TOKEN",
+                "--vsa",
+                "vsa.json",
+                "--undo",
+                "touch undone",
+                "--",
+                "sh",
+                "-c",
+                *command,
+            )
             return _muniment(tmp_path, given, *asked)
 
         early = deploy("production", "touch started")

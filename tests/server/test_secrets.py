@@ -150,6 +150,19 @@ def test_a_name_that_no_secret_can_have_is_refused_with_the_form_to_write(vault:
     assert VALUE not in text
 
 
+@pytest.mark.parametrize("name", ["BASH_ENV", "SSL_CERT"])
+def test_a_name_that_programs_obey_is_refused_on_the_page_and_in_the_api(
+    vault: Running, shop: Product, name: str
+) -> None:
+    olga = person("olga", Role.OWNER, product=shop)
+    form = {"environment": "production", "name": name, "value": VALUE, "how": "typed"}
+    answer = browser(olga).post("/products/shop/secrets/set", form, follow=True).content.decode()
+    assert f"Programs obey the variable {name}" in answer
+    status, text = _api(olga, "PUT", f"/products/shop/environments/production/secrets/{name}", {"value": VALUE})
+    assert (status, json.loads(text)["type"]) == (409, "urn:muniment:name-obeyed")
+    assert not Secret.objects.exists()
+
+
 def test_nothing_is_recorded_as_done_that_the_vault_refused(vault: Running, shop: Product, settings_to: Any) -> None:
     settings_to("VAULT_URL", "unix:/nonexistent/vault")
     client = browser(person("olga", Role.OWNER, product=shop))

@@ -58,7 +58,7 @@ def command(
     report: str | None,
     **chosen: Any,
 ) -> int:
-    """Deploy an artifact to an environment, if it is allowed, with the environment's secrets.
+    """Deploy an artifact to an environment, if it is allowed, with the secrets that --secret and --file name.
 
     Asks Muniment's service (MUNIMENT_URL) and waits; if it says no, prints what is missing and exits with 1. Then runs
     the command as `muniment run` does. If the command fails or dies, what --undo says is run. What state was left is

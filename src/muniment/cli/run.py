@@ -1,4 +1,4 @@
-"""muniment run: a command with the secrets of an environment, which nobody sees."""
+"""muniment run: a command with the secrets that it names, which nobody sees."""
 
 import os
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from muniment.cli import secretly
+from muniment.errors import UsageError
 from muniment.vault.identity import found
 from muniment.vault.running import leave
 
@@ -14,14 +15,16 @@ from muniment.vault.running import leave
 @secretly.options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...")
 def command(command: tuple[str, ...], **chosen: Any) -> int:
-    """Run a command in a pipeline with the secrets of an environment, and mask them in what it prints.
+    """Run a command in a pipeline with the secrets that --secret and --file name, and mask them in what it prints.
 
-    They are fetched once, with the identity that the forge gave this job, and handed over as files that are on no disk:
-    NAME_FILE is the path of NAME. The exit code is the command's. If anything is wrong, the command is not started, and
-    the exit code is one of 200 to 219: docs/run.md. MUNIMENT_VAULT_URL is the address of the vault.
+    They are fetched once, with the identity that the forge gave this job. The command gets no other secret, and none
+    replaces a variable that the job has. The exit code is the command's. If anything is wrong, the command is not
+    started, and the exit code is one of 200 to 219: docs/run.md. MUNIMENT_VAULT_URL is the address of the vault.
     """
     secretly.installed(command[0])
     wish = secretly.wish(**chosen)
+    if not wish.given:
+        raise UsageError("no secret is named", "Name each that the command needs: --secret NAME")
     with secretly.ready(wish, found(os.environ, wish.kind)) as ready:
         ended = ready.run(command)
     return leave(ended)

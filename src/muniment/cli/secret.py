@@ -13,6 +13,7 @@ import click
 from muniment.cli import printing, serving
 from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
 from muniment.http.client import Client
+from muniment.vault.variable_names import find_obeyed_variable
 
 TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 
@@ -47,6 +48,7 @@ def command() -> None:
 @_where
 def set_(name: str, product: str, environment: str, url: str | None, *, public: bool) -> int:
     """Set NAME to what you type, or to what comes through standard input; it is in no argument and no history."""
+    _refuse_obeyed(name)
     _put(url, product, environment, name, {"value": _typed(name), "public": public})
     return 0
 
@@ -56,6 +58,7 @@ def set_(name: str, product: str, environment: str, url: str | None, *, public: 
 @_where
 def generate(name: str, product: str, environment: str, url: str | None) -> int:
     """Set NAME, which is new, to a random value that nobody ever sees."""
+    _refuse_obeyed(name)
     _put(url, product, environment, name, {"replace": False})
     return 0
 
@@ -92,6 +95,15 @@ def list_(product: str, environment: str, url: str | None) -> int:
         if not said.get("next"):
             return 0
         below = f"&below={said['next']}"
+
+
+def _refuse_obeyed(name: str) -> None:
+    """Refuse a name by which a secret could take over a job, before a value is typed. The service refuses it too."""
+    if obeyed := find_obeyed_variable(name):
+        raise UsageError(
+            f"programs obey the variable {obeyed}, so no secret may set it",
+            "Use another name; the pipeline file can say which variable gets it: --secret NAME=VARIABLE",
+        )
 
 
 def _put(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:

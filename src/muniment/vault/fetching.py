@@ -1,8 +1,11 @@
-"""All secrets of an environment, at once and now, or none and why: no second source, nothing kept from before."""
+"""Secrets of an environment, at once and now, or none and why: no second source, nothing kept from before."""
 
-from collections.abc import Collection, Mapping
+import json
+import os
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NoReturn
 
-from muniment.errors import RunCode, RunError, VaultCode, VaultError
+from muniment.errors import ParseError, RunCode, RunError, VaultCode, VaultError
 from muniment.vault import layout
 from muniment.vault.forms import SHORTEST, length
 from muniment.vault.identity import Identity
@@ -35,21 +38,74 @@ def fetched(product: str, environment: str, identity: Identity, address: str, ca
         raise RunError(code, f"{error.message}; nothing was started", error.remedy) from None
 
 
-def checked(values: Mapping[str, str], needed: Collection[str], public: Collection[str]) -> None:
-    """Raises RunError if one that is needed is missing, or one that is not public is too short to be masked."""
+def fetch_named(
+    product: str, environment: str, identity: Identity, address: str, ca: str, names: Collection[str]
+) -> dict[str, str]:
+    """Fetch the named secrets in a process of its own, which ends: the others are never in this one's memory.
+
+    A command can read the memory of the process that started it. Raises what `fetched` raises, and RunError if a named
+    secret is not there.
+    """
+    received, sent = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(received)
+        _answer_and_end(sent, lambda: _pick(fetched(product, environment, identity, address, ca), names))
+    os.close(sent)
+    with open(received, "rb") as answer:
+        data = answer.read()
+    os.waitpid(pid, 0)
+    return _read_answer(data)
+
+
+def _pick(values: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
     if not values:
         raise RunError(
             RunCode.SECRET_NOT_FOUND,
             "the vault has no secrets for this environment",
             "Set them: muniment secret set NAME --product PRODUCT --env ENVIRONMENT",
         )
-    missing = sorted({*needed, *public} - set(values))
+    missing = sorted(set(names) - set(values))
     if missing:
         raise RunError(
             RunCode.SECRET_NOT_FOUND,
             f"the vault has no secret {missing[0]}",
             f"Set it: muniment secret set {missing[0]} --product PRODUCT --env ENVIRONMENT",
         )
+    return {name: values[name] for name in names}
+
+
+def _answer_and_end(sent: int, fetch: Callable[[], dict[str, str]]) -> NoReturn:
+    """Write what was fetched, or why not, as JSON, and end this process."""
+    try:
+        try:
+            answer: dict[str, Any] = {"values": fetch()}
+        except ParseError as error:
+            answer = {"code": error.code, "message": error.message, "remedy": error.remedy}
+        except RunError as error:
+            answer = {"exit_code": int(error.code), "message": error.message, "remedy": error.remedy}
+        with open(sent, "wb") as pipe:
+            pipe.write(json.dumps(answer).encode())
+    finally:
+        os._exit(0)  # whatever happened: an empty answer is a failure
+
+
+def _read_answer(data: bytes) -> dict[str, str]:
+    if not data:
+        raise RunError(
+            RunCode.FAILED, "the process that reads the vault failed; nothing was started", "Run the job again."
+        )
+    answer: dict[str, Any] = json.loads(data)
+    if "values" in answer:
+        values: dict[str, str] = answer["values"]
+        return values
+    if "exit_code" in answer:
+        raise RunError(RunCode(answer["exit_code"]), answer["message"], answer["remedy"])
+    raise ParseError(answer["code"], answer["message"], answer["remedy"])
+
+
+def refuse_unmaskable(values: Mapping[str, str], public: Collection[str]) -> None:
+    """Refuse a secret that is too short to be masked, unless the pipeline file says that anybody may see it."""
     short = sorted(name for name, value in values.items() if length(value) < SHORTEST and name not in public)
     if short:
         raise RunError(

@@ -98,7 +98,7 @@ def _place() -> str:
     raise RunError(
         RunCode.NO_FILE_IN_MEMORY,
         "there is no place for a file that is on no disk",
-        "Mount /proc, or a tmpfs at /dev/shm, in the runner's container; or hand secrets over with --variable.",
+        "Mount /proc, or a tmpfs at /dev/shm, in the runner's container; or hand secrets over with --secret.",
     )
 
 

@@ -23,6 +23,7 @@ from muniment.server.products.models import Environment
 from muniment.server.secrets.access import refuse_without_vault, session
 from muniment.server.secrets.models import Secret
 from muniment.vault import forms, layout
+from muniment.vault.variable_names import find_obeyed_variable
 
 LONGEST = 64 * 1024  # characters
 _GENERATED_BYTES = 32
@@ -92,7 +93,8 @@ class SetSecret(SecretAct, frozen=True):
         return {"effect": "set" if self.row() is None else "replaced", "value": value}
 
     def check(self, context: ActContext) -> None:
-        """It is there, or not, as it has to be; the value can be stored."""
+        """It is there, or not, as it has to be; name and value can be stored."""
+        _check_name(self.name)
         found = self.row() is not None
         if self.replace is True and not found:
             raise no_secret(self.name)
@@ -153,6 +155,16 @@ def no_secret(name: str) -> RefusedError:
         _("There is no secret %(name)s there.") % {"name": name},
         _("Choose a secret that the page of the product's secrets shows."),
     )
+
+
+def _check_name(name: str) -> None:
+    """Raise RefusedError for a name by which whoever writes a secret could take over the job that gets it."""
+    if obeyed := find_obeyed_variable(name):
+        raise RefusedError(
+            "name-obeyed",
+            _("Programs obey the variable %(name)s, so no secret may set it.") % {"name": obeyed},
+            _("Use another name; the pipeline file can say which variable gets it: --secret NAME=VARIABLE"),
+        )
 
 
 def _check_value(value: object, *, public: bool) -> None:
