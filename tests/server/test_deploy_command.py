@@ -23,7 +23,7 @@ from muniment.server.running.keys import deploy_public
 from muniment.vault.entrances import PLAIN, Entrance
 from muniment.vault.opening import open_role
 from tests.support import vaults
-from tests.support.deploying import ARTIFACT, Shop, pem
+from tests.support.deploying import ARTIFACT, Shop, judge, pem
 from tests.support.running import clean
 from tests.support.service import as_role
 
@@ -59,8 +59,11 @@ class Served:
         answer = client.generic(str(request.command), request.path, body, content_type="application/json")
         told = json.loads(answer.content)
         if request.command == "POST" and answer.status_code == 202:
-            with as_role("worker"):
-                (tasks.take_report if request.path.endswith("/outcome") else tasks.judge_deployment)(told["id"])
+            if request.path.endswith("/outcome"):
+                with as_role("worker"):
+                    tasks.take_report(told["id"])
+            else:
+                judge(told["id"])
         connections.close_all()
         request.send_response(answer.status_code)
         request.end_headers()

@@ -29,6 +29,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
         "ref_patterns",
         "sensitive_patterns",
         "vsa",
+        "envelope",
     ),
     "comment",  # our own, at the forge
 }

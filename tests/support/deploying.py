@@ -25,7 +25,7 @@ from muniment.server.installation import store
 from muniment.server.products.models import Environment, Product, Repository
 from muniment.server.records.store import POLICY
 from tests.support.repos import Repo
-from tests.support.service import as_role, product
+from tests.support.service import as_role, product, sign_permissions
 
 BUILDER = "https://ci.example.test/builder"
 ARTIFACT = "sha256:" + "a" * 64
@@ -42,6 +42,16 @@ def pem(key: Any) -> str:
     """The public half of a key."""
     text: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return text.decode()
+
+
+def judge(number: int) -> None:
+    """What worker and sequencer do with a deployment that waits."""
+    with as_role("worker"):
+        tasks.judge_deployment(number)
+    if Deployment.objects.select_related("permission").get(pk=number).state == "pending":
+        sign_permissions()
+        with as_role("worker"):
+            tasks.judge_deployment(number)
 
 
 class Shop:
@@ -202,9 +212,8 @@ class Shop:
         return int(told["id"])
 
     def work(self, number: int) -> None:
-        """What the worker does with a deployment that waits."""
-        with as_role("worker"):
-            tasks.judge_deployment(number)
+        """What worker and sequencer do with a deployment that waits."""
+        judge(number)
 
     def get(self, number: int, environment: str = "production", token: str = "") -> tuple[int, Any]:
         """How far it is."""

@@ -18,7 +18,7 @@ from muniment.access.roles import Role
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.models import ApiToken, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
-from muniment.server.records import row_checks
+from muniment.server.records import row_checks, signing
 from muniment.server.records.entering import code, recording_act
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import note_rows, recorded_models
@@ -105,6 +105,13 @@ def place_records() -> None:
     with as_role("sequencer"):
         while give_places():
             pass
+
+
+def sign_permissions() -> None:
+    """What the sequencer does with permissions to deploy that wait."""
+    place_records()
+    with as_role("sequencer"):
+        signing.sign_permissions()
 
 
 def record_rows() -> None:

@@ -26,7 +26,7 @@ WRITERS: dict[str, Writer] = {
     "branch-update": Writer.WORKER,
     "replay": Writer.WORKER,
     "ledger-import": Writer.WORKER,
-    "deployment-permission": Writer.WORKER,
+    "deployment-permission": Writer.SEQUENCER,
     "deployment-outcome": Writer.WORKER,
     "incident-opened": Writer.WORKER,
     "incident-resolved": Writer.WORKER,

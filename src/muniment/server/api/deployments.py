@@ -152,10 +152,14 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
     row = _own(request, number)
     with allowing(Action.DEPLOY):
         since = telling.ask_again(row)
+        goes_on = telling.go_on(row)
     end = time.monotonic() + WAIT_SECONDS
     while telling.waits(row, since) and time.monotonic() < end:
         time.sleep(_STEP_SECONDS)
         row = telling.anew(row)
+        if not goes_on:
+            with allowing(Action.DEPLOY):
+                goes_on = telling.go_on(row)
     return telling.told(row, since)
 
 

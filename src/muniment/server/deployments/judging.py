@@ -1,14 +1,13 @@
-"""Decides on a deployment, in two steps that each may be begun again: judged and recorded, then made ready and signed.
+"""Decides on a deployment, in steps that each may be begun again: judged and recorded, made ready, taken over signed.
 
-The commit, the freezes and the pipeline's leave are looked at once more before anything is signed.
+The sequencer signs. The commit, the freezes and the pipeline's leave are looked at once more before it is asked to,
+and before what it signed is taken over.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,8 +22,7 @@ from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision, DeploymentRequest
 from muniment.git.collect import GitCollector
-from muniment.ledger import entries
-from muniment.pipelines import provenance, vsa
+from muniment.pipelines import provenance
 from muniment.pipelines.identities import Identity
 from muniment.policy.model import Point
 from muniment.server import moments
@@ -41,19 +39,17 @@ from muniment.server.deployments.models import (
     TrustedBuilder,
 )
 from muniment.server.deployments.supplying import reached
-from muniment.server.deployments.watching import seen_to_hold
+from muniment.server.deployments.watching import end, seen_to_hold
 from muniment.server.installation import store
 from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
-from muniment.server.running.keys import deploy_key
+from muniment.server.records.models import RowState, SignedPermission, SigningRequest
 from muniment.server.secrets.vault_watch import find_watch_problem
 from muniment.workflows.forge_facts import runs_at
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
 from muniment.workflows.supplies import fact
-
-GOOD_FOR = timedelta(minutes=5)
 
 
 def judge(row: Deployment) -> None:
@@ -181,17 +177,22 @@ def _broken(row: Deployment) -> BreakGlassPermission | None:
 
 
 def make_ready(row: Deployment) -> None:
-    """Open the vault's door and sign, if nothing ended it meanwhile. It waits while another commit's door is open."""
+    """Open the vault's door and have the permission signed, if nothing ended it meanwhile; take over what was signed.
+
+    It waits while another commit's door is open.
+    """
     found = seen_to_hold(row, DeploymentState.PENDING)
     if found is None:
         return
     permission, since = found
-    if _occupied(row):
+    signed = SignedPermission.objects.filter(signing_request__request=row.record_id).first()
+    if signed is not None:
+        _take_over(row, permission, signed, since)
+    elif _occupied(row):
         _wait(permission, "Another commit is being deployed there, and the vault's door is for one at a time.")
     else:
         _open(row, permission)
-        with transaction.atomic():
-            _sign(row, permission, since)
+        _request_signature(row, permission)
 
 
 def _open(row: Deployment, permission: DeploymentPermission) -> None:
@@ -223,41 +224,38 @@ def _occupied(row: Deployment) -> bool:
     return others.exclude(deployment__commit=row.commit).exists()
 
 
-def _sign(row: Deployment, permission: DeploymentPermission, since: datetime) -> None:
-    now = timezone.now()
-    until = now + GOOD_FOR
-    envelope = vsa.make(_summary(row, permission, moments.text(now)), deploy_key(Path(settings.HOME)))
-    leave = "policy" if permission.break_glass is None else "break-glass-deployment"
-    entry = entries.DeploymentPermissionRecord(
-        time=moments.text(now),
-        object="",
-        request=row.record.details_digest,
-        envelope=canonical.digest(envelope),
-        basis=leave,
-        expires=moments.text(until),
-    )
-    enter(entry, ())
-    still = DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING)
-    still.update(state=DeploymentState.ALLOWED, vsa=envelope.decode(), expires_at=until, checked_at=since, reason="")
-
-
-def _summary(row: Deployment, permission: DeploymentPermission, now: str) -> vsa.Permission:
-    return vsa.Permission(
-        artifact=row.artifact,
-        product=row.environment.product.slug,
-        environment=row.environment.name,
-        policy=_policy(permission),
-        inputs=tuple(canonical.digest(canonical.encode(one)) for one in row.provenance),
-        verifier="muniment",
-        time=now,
-    )
-
-
-def _policy(permission: DeploymentPermission) -> str:
-    """The policy that judged it. Where nothing could be judged, and two let it through, what they said."""
-    if permission.record is not None:
-        read = entries.decode(bytes(permission.record.data), 0)
-        if isinstance(read, entries.DecisionRecord):
-            return read.policy
+def _request_signature(row: Deployment, permission: DeploymentPermission) -> None:
+    """Have the sequencer sign it, once what allows it has its position in the ledger."""
     glass = permission.break_glass
-    return canonical.digest_of({"break-glass-deployment": glass.reason if glass is not None else ""})
+    basis = permission.record_id if glass is None else _find_act(glass)
+    if basis is None:
+        end(row, "No record says what allows it.")
+        return
+    provenance = [canonical.digest(canonical.encode(one)) for one in row.provenance]
+    SigningRequest.objects.get_or_create(
+        request_id=row.record_id, defaults={"basis_id": basis, "provenance": provenance}
+    )
+
+
+def _find_act(glass: BreakGlassPermission) -> int | None:
+    """The record of the act in which two people gave this permission."""
+    rows = RowState.objects.filter(table=glass._meta.db_table, key=str(glass.pk))
+    return rows.order_by("-record").values_list("record", flat=True).first()
+
+
+def _take_over(row: Deployment, permission: DeploymentPermission, signed: SignedPermission, since: datetime) -> None:
+    """Give the pipeline what was signed, which was seen to hold at `since`."""
+    if signed.refusal:
+        reason = SignedPermission.Refusal(signed.refusal).label
+        end(row, f"The sequencer did not sign it: {reason}. An incident was opened.")
+    elif signed.expires_at is None or signed.expires_at <= timezone.now():
+        end(row, "It was not taken over before it expired. Request it again.")
+    else:
+        still = DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING)
+        still.update(
+            state=DeploymentState.ALLOWED,
+            vsa=signed.envelope,
+            expires_at=signed.expires_at,
+            checked_at=since,
+            reason="",
+        )

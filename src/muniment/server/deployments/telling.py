@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from muniment.decision.account import DecisionReport, ReasonReport
 from muniment.server.deployments.models import Deployment, DeploymentState
+from muniment.server.records.models import SignedPermission
 from muniment.server.records.reading import beside
 from muniment.server.work import soon
 
@@ -29,6 +30,14 @@ def ask_again(row: Deployment) -> datetime:
 def waits(row: Deployment, since: datetime) -> bool:
     """Whether it is not decided yet, or was not looked at again since then."""
     return row.state == "pending" or (_may_end(row) and not _seen(row, since))
+
+
+def go_on(row: Deployment) -> bool:
+    """Have a permission that was signed by now taken over, if it still waits for that; whether it was."""
+    ready = row.state == "pending" and SignedPermission.objects.filter(signing_request__request=row.record_id).exists()
+    if ready:
+        soon("evaluate-deployment", deployment=row.pk)
+    return ready
 
 
 def anew(row: Deployment) -> Deployment:

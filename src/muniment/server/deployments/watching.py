@@ -34,6 +34,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.people.messages import holding, tell
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
+from muniment.server.records.models import SigningRequest
 
 LOST_AFTER = timedelta(hours=2)
 READY_WITHIN = timedelta(minutes=15)
@@ -97,6 +98,7 @@ def end(row: Deployment, why: str) -> None:
             return
         permission.state, permission.reason, permission.ended_at = DeploymentState.REVOKED, why, timezone.now()
         permission.save(update_fields=["state", "reason", "ended_at"])
+        SigningRequest.objects.filter(request=row.record_id, signed=None).delete()
         _entered(row, DeploymentState.REVOKED, objects.DeploymentOutcome("", None, why, objects.salt()))
     shut(row)
 

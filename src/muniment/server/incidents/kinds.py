@@ -17,7 +17,7 @@ class Kind(NamedTuple):
 ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-glass-deployment"
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
 VAULT_CHANGE, VAULT_AUDIT_GAP = "unplanned-vault-change", "vault-audit-gap"
-RECORD_REFUSED = "record-refused"
+RECORD_REFUSED, PERMISSION_REFUSED = "record-refused", "permission-refused"
 ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
@@ -63,6 +63,11 @@ KINDS = {
         _("a process wrote a record that it may not write"),
         1,
         _("Its credentials may be stolen: stop that process, replace them, then look at what else it wrote."),
+    ),
+    PERMISSION_REFUSED: Kind(
+        _("a permission to deploy was to be signed that no record allows"),
+        1,
+        _("The worker's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
     ),
     ACCOUNT_RECOVERED: Kind(
         _("the operator made a sign-in link for somebody at the machine"),

@@ -159,6 +159,42 @@ class RefusedRecord(models.Model):
     refused_at = models.DateTimeField(default=timezone.now)
 
 
+class SigningRequest(models.Model):
+    """A permission to deploy that the worker wants signed: `request` is the record of what a pipeline requested,
+    `basis` the record that allows it, a decision or an act of two people. Each is used once.
+
+    `provenance` are the digests of the statements that the pipeline sent. One that is not wanted any more is deleted.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, DROP), sequencer=(READ,))
+    written_by: frozenset[Action] = frozenset()
+
+    request = models.OneToOneField(Record, models.PROTECT, related_name="signing_request")
+    basis = models.OneToOneField(Record, models.PROTECT, related_name="signing_basis")
+    provenance = models.JSONField(default=list)
+    requested_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+
+class SignedPermission(models.Model):
+    """What the sequencer made of a signing request: the signed permission, or why it signs none."""
+
+    privileges = Privileges((READ,), (READ,), sequencer=(READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    class Refusal(models.TextChoices):
+        """Why it was not signed."""
+
+        REQUEST = "request", "the request is not what the ledger says"
+        BASIS = "basis", "what should allow it is no decision or act that allows it"
+        AGE = "age", "what should allow it is too old, or dated ahead"
+
+    signing_request = models.OneToOneField(SigningRequest, models.PROTECT, primary_key=True, related_name="signed")
+    envelope = models.TextField(blank=True)
+    expires_at = models.DateTimeField(null=True)
+    refusal = models.CharField(max_length=16, choices=Refusal, blank=True)
+    signed_at = models.DateTimeField(default=timezone.now)
+
+
 class RowState(models.Model):
     """What an act made of one row that is relied on: a commitment to its recorded columns, whose salt is here alone.
 

@@ -1,4 +1,4 @@
-"""The sequencer: gives entries their place, and signs for them. Nobody else has the ledger's key."""
+"""The sequencer: gives records their positions and signs for them, and signs permissions to deploy. It alone can."""
 
 import logging
 import signal
@@ -14,6 +14,7 @@ from muniment.server import moments
 from muniment.server.installation import store
 from muniment.server.records.erasure_lists import publish_erasures
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, RefusedRecord
+from muniment.server.records.signing import sign_permissions
 from muniment.server.running.database_roles import PREFIX
 from muniment.server.running.signals import SignalPipe
 
@@ -32,6 +33,7 @@ def run() -> None:
     while not signals.wait(pause):
         try:
             give_places()
+            sign_permissions()
             if time.monotonic() >= shown + _SIGN_SECONDS:
                 show_life()
                 publish_erasures()

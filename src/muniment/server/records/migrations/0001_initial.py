@@ -95,6 +95,14 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="SigningRequest",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("provenance", models.JSONField(default=list)),
+                ("requested_at", models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+            ],
+        ),
+        migrations.CreateModel(
             name="StoredObject",
             fields=[
                 ("digest", models.CharField(max_length=71, primary_key=True, serialize=False)),
@@ -203,6 +211,50 @@ class Migration(migrations.Migration):
             name="record",
             field=models.ForeignKey(
                 on_delete=django.db.models.deletion.PROTECT, related_name="row_states", to="records.record"
+            ),
+        ),
+        migrations.CreateModel(
+            name="SignedPermission",
+            fields=[
+                (
+                    "signing_request",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="signed",
+                        serialize=False,
+                        to="records.signingrequest",
+                    ),
+                ),
+                ("envelope", models.TextField(blank=True)),
+                ("expires_at", models.DateTimeField(null=True)),
+                (
+                    "refusal",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("request", "the request is not what the ledger says"),
+                            ("basis", "what should allow it is no decision or act that allows it"),
+                            ("age", "what should allow it is too old, or dated ahead"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("signed_at", models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+        ),
+        migrations.AddField(
+            model_name="signingrequest",
+            name="basis",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="signing_basis", to="records.record"
+            ),
+        ),
+        migrations.AddField(
+            model_name="signingrequest",
+            name="request",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="signing_request", to="records.record"
             ),
         ),
         migrations.AddIndex(
