@@ -1,5 +1,6 @@
 """PostgreSQL of a service that root runs: by an account without privileges, which can enter what it needs alone."""
 
+import grp
 import os
 import shutil
 import stat
@@ -10,15 +11,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from muniment.errors import DatabaseError
+from muniment.errors import DatabaseError, ProgramError
 from muniment.server.running import database_account
-from muniment.server.running.database_account import find_account, find_blocking_folder, open_home
+from muniment.server.running.accounts import DATABASE, GROUP, make_accounts
+from muniment.server.running.database_account import find_blocking_folder, find_database_account, open_home
 from muniment.server.running.database_roles import OWNER
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.postgres_programs import find_program, prepare_programs
 from muniment.store.sockets import folder_for
-from tests.support.accounts import as_root, other, runs
+from tests.support.accounts import as_process_account, as_root, other, run_as, runs
 from tests.support.mounts import mounted
 
 pytestmark = as_root
@@ -82,7 +84,7 @@ def test_programs_that_the_account_cannot_enter_run_from_a_copy_below_the_home(
 
 def test_programs_that_the_account_can_enter_are_not_copied(tmp_path: Path) -> None:
     (tmp_path / "home" / "programs" / ("0" * 64)).mkdir(parents=True)
-    if find_blocking_folder(find_program("postgres").parent, other()) is not None:
+    if find_blocking_folder(find_program("postgres").parent, as_process_account(other())) is not None:
         pytest.skip("this checkout is in a folder that the account cannot enter")
     with Embedded(tmp_path / "home" / "postgres") as server:
         assert executable(server) == find_program("postgres").resolve()
@@ -96,9 +98,9 @@ def test_programs_of_which_the_account_cannot_read_one_file_are_copied(
     private_programs.parent.chmod(0o755)
     part = private_programs / "pginstall18" / closed
     copies = tmp_path / "home" / "programs"
-    assert prepare_programs(copies, other()) == private_programs / "pginstall18" / "bin"
+    assert prepare_programs(copies, as_process_account(other())) == private_programs / "pginstall18" / "bin"
     part.chmod(part.stat().st_mode & 0o700)
-    found = prepare_programs(copies, other())
+    found = prepare_programs(copies, as_process_account(other()))
     assert found.is_relative_to(copies)
     assert runs([found / "postgres", "--version"])
 
@@ -108,7 +110,7 @@ def test_programs_that_are_links_are_copied(tmp_path: Path, private_programs: Pa
     program.rename(program.with_name("elsewhere"))
     program.symlink_to(program.with_name("elsewhere"))
     private_programs.parent.chmod(0o755)
-    found = prepare_programs(tmp_path / "home" / "programs", other())
+    found = prepare_programs(tmp_path / "home" / "programs", as_process_account(other()))
     assert runs([found / "postgres", "--version"])
     assert not (found / "postgres").is_symlink()
 
@@ -116,7 +118,7 @@ def test_programs_that_are_links_are_copied(tmp_path: Path, private_programs: Pa
 def test_a_copy_that_cannot_be_made_is_explained(tmp_path: Path, private_programs: Path) -> None:
     with mounted(tmp_path / "small", "size=5m,mode=755"):
         with pytest.raises(DatabaseError, match=r"cannot read .*private.*No space left") as caught:
-            prepare_programs(tmp_path / "small" / "programs", other())
+            prepare_programs(tmp_path / "small" / "programs", as_process_account(other()))
         assert str(tmp_path / "small") in caught.value.remedy
 
 
@@ -124,7 +126,9 @@ def test_a_home_that_the_account_cannot_enter_is_refused_with_the_folder_and_the
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     home = closed / "home"
-    with pytest.raises(DatabaseError, match=rf"nobody .*cannot enter {closed} \(drwx------, of root\)") as caught:
+    with pytest.raises(
+        DatabaseError, match=rf"muniment-database .*cannot enter {closed} \(drwx------, of root\)"
+    ) as caught:
         Embedded(home / "postgres").start()
     assert "--home /var/lib/muniment" in caught.value.remedy
     assert not (home / "postgres").exists()
@@ -151,14 +155,39 @@ def test_the_server_has_no_privilege_and_reads_nothing_else_of_the_home(tmp_path
         assert answer(server) == 1
         for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             assert int(status(server, kind), 16) == 0, kind
-        assert status(server, "Uid").split() == [str(other().pw_uid)] * 4
-        assert status(server, "Groups") == ""
+        account = make_accounts(DATABASE)[DATABASE]
+        assert status(server, "Uid").split() == [str(account.user)] * 4
+        assert status(server, "Groups") == str(grp.getgrnam(GROUP).gr_gid)
         assert status(server, "NoNewPrivs") == "1"
-    assert not runs(["ls", home])
-    for name in os.listdir(home):
-        assert (home / name).is_file() or runs(["ls", home / name]) == (name in ("postgres", "programs")), name
-    assert not runs(["cat", home / "keys" / "ledger.key"])
-    assert not runs(["cat", home / "keys" / "ledger.pub"])
+        for name in os.listdir(home):
+            listed = run_as(account, ["ls", home / name]).returncode == 0
+            assert (home / name).is_file() or listed == (name == "programs"), name
+        assert run_as(account, ["ls", home / "postgres" / "data"]).returncode == 0
+        for name in ("keys/ledger.key", "keys/ledger.pub", "logins/web", "postgres/log"):
+            assert run_as(account, ["cat", home / name]).returncode != 0, name
+
+
+def test_the_servers_account_can_change_neither_who_may_connect_nor_its_own_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    with Embedded(folder):
+        account = make_accounts(DATABASE)[DATABASE]
+        for name in ("pg_hba.conf", "pg_ident.conf"):
+            assert run_as(account, ["cat", folder / name]).returncode == 0
+            assert run_as(account, ["sh", "-c", f"echo 'local all all trust' >> {folder / name}"]).returncode != 0
+            assert run_as(account, ["rm", "-f", folder / name]).returncode != 0
+        assert run_as(account, ["mv", folder / "log", folder / "data" / "log"]).returncode != 0
+
+
+def test_a_home_whose_server_had_an_account_with_another_number_starts(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    with Embedded(folder) as server:
+        assert answer(server) == 1
+    for at, folders, files in os.walk(folder / "data"):
+        for name in (*folders, *files):
+            os.chown(os.path.join(at, name), 54321, 54321, follow_symlinks=False)
+    os.chown(folder / "data", 54321, 54321)
+    with Embedded(folder) as server:
+        assert answer(server) == 1
 
 
 def test_a_home_is_opened_no_further_than_needed(tmp_path: Path) -> None:
@@ -166,13 +195,13 @@ def test_a_home_is_opened_no_further_than_needed(tmp_path: Path) -> None:
     for mode, after, group in ((0o700, 0o710, other().pw_gid), (0o755, 0o755, 0), (0o750, 0o750, 0)):
         home.mkdir(mode=mode)
         home.chmod(mode)
-        open_home(home, other())
+        open_home(home, as_process_account(other()))
         found = home.stat()
         assert (stat.S_IMODE(found.st_mode), found.st_gid) == (after, group)
         home.rmdir()
     home.mkdir(mode=0o700)
     os.chown(home, 12345, 0)
-    open_home(home, other())
+    open_home(home, as_process_account(other()))
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 
@@ -180,8 +209,8 @@ def test_a_home_is_opened_no_further_than_needed(tmp_path: Path) -> None:
 def test_the_bits_of_owner_group_and_others_are_those_that_the_system_reads(tmp_path: Path, own: str) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    account = other()
-    os.chown(folder, account.pw_uid if own == "uid" else 0, account.pw_gid if own == "gid" else 0)
+    account = as_process_account(other())
+    os.chown(folder, account.user if own == "uid" else 0, account.group if own == "gid" else 0)
     for mode in (0o700, 0o070, 0o007, 0o711, 0o170, 0o677, 0o767, 0o776, 0o000):
         folder.chmod(mode)
         assert (find_blocking_folder(folder, account) is None) == runs(["test", "-x", folder]), oct(mode)
@@ -206,7 +235,15 @@ def test_a_link_or_a_strangers_folder_in_place_of_the_sockets_is_refused_and_lef
     assert folder_for(database).stat().st_uid == 12345
 
 
-def test_a_machine_without_that_account_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_account, "_UNPRIVILEGED", "muniment-nobody")
+def test_where_no_account_can_be_made_one_runs_the_server_that_every_system_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_names: str) -> None:
+        raise ProgramError("accounts for the processes cannot be made: /etc is read-only", "")
+
+    monkeypatch.setattr(database_account, "find_account", lambda _name: None)
+    monkeypatch.setattr(database_account, "make_accounts", refuse)
+    assert find_database_account(make=True) == as_process_account(other())
+    monkeypatch.setattr(database_account, "UNPRIVILEGED", "muniment-nobody")
     with pytest.raises(DatabaseError, match="there is no account muniment-nobody"):
-        find_account()
+        find_database_account(make=True)

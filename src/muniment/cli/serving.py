@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from muniment.errors import DatabaseError, UsageError
 if TYPE_CHECKING:
     from muniment.cli.vaulting import Supervisor
     from muniment.server.running.embedded import Embedded
+    from muniment.server.running.separation import Separation
 
 UNFINISHED = "restore.unfinished"  # in a home whose restore did not come to its end
 STATE = "service.json"  # in the home of a service, and in no other
@@ -94,10 +95,11 @@ def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.se
 class Prepared:
     """A home whose database runs and is up to date."""
 
-    def __init__(self, folder: Path, url: str, tend: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, url: str, tend: Callable[[], None], separation: "Separation") -> None:
         self._folder = folder
         self._url = url
         self._tend = tend
+        self.separation = separation
         self._registered: list[int] = []
 
     def register(self, path: str) -> None:
@@ -111,6 +113,7 @@ class Prepared:
         from django.db import connections
 
         from muniment.cli import vaulting
+        from muniment.server.running.accounts import VAULT
         from muniment.server.running.database import URL_VARIABLE, without_credentials
         from muniment.server.running.preparing import check, first_link
         from muniment.server.running.processes import Tree, environment, on_end
@@ -120,11 +123,14 @@ class Prepared:
         common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
         if URL_VARIABLE in common:
             common[URL_VARIABLE] = without_credentials(common[URL_VARIABLE])  # the owner's password stays here
-        with Tree(common) as tree:
+        accounts = self.separation.accounts
+        vault_account = accounts[VAULT].ids if accounts else None
+        with Tree(common, accounts) as tree:
             on_end(tree.end)
             tree.start("web", [("--home", str(self._folder)), ("--port", str(port))], {})
             check()  # while it loads: it looks by itself too, before it serves
-            with vaulting.supervised(self._folder) as vault, tree:  # starts beside them, and outlives them
+            # The vault starts beside them, and outlives them.
+            with vaulting.supervised(self._folder, vault_account) as vault, tree:
                 _until_open(port)
                 tell(link, vault)
                 tree.start("sequencer", [("--home", str(self._folder))], {})
@@ -178,10 +184,17 @@ def _tending(server: "Embedded") -> Callable[[], None]:
 
 
 @contextmanager
-def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator[Prepared]:
-    """The home made ready: its folder, its database, its schema. Raises StoreError or DatabaseError."""
+def prepared(
+    folder: Path, url: str, repositories: Sequence[str] = (), *, new_passwords: bool = False
+) -> Iterator[Prepared]:
+    """The home made ready: its folder, its database, its schema. Raises StoreError or DatabaseError.
+
+    `repositories`: whole paths, which the processes are to reach.
+    """
     from muniment.server.running import database, home_database
     from muniment.server.running.folder import make_folder
+    from muniment.server.running.home_owners import give_files
+    from muniment.server.running.separation import separate_processes
 
     if (folder / UNFINISHED).exists():
         raise UsageError(
@@ -191,6 +204,7 @@ def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator
     home_database.require_present(folder, os.environ)
     with ExitStack() as stack:
         make_folder(folder)
+        separation = separate_processes(folder, repositories, os.environ)
         tend: Callable[[], None] = _nothing
         if not os.environ.get(database.URL_VARIABLE):
             tend = _tending(stack.enter_context(database.embedded(folder)))
@@ -204,4 +218,6 @@ def prepared(folder: Path, url: str, *, new_passwords: bool = False) -> Iterator
         home_database.write_mark(folder, home_database.kind_of(os.environ))
         preparing.become("operator")  # nothing else is done as the owner of the schema
         preparing.first_policy()
-        yield Prepared(folder, url, tend)
+        if separation.accounts:
+            give_files(folder, separation.accounts)
+        yield Prepared(folder, url, tend, separation)

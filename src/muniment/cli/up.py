@@ -18,6 +18,7 @@ from muniment.git.repository import Repository
 
 if TYPE_CHECKING:
     from muniment.cli.vaulting import Supervisor
+    from muniment.server.running.separation import Separation
 
 
 @click.command()
@@ -45,17 +46,22 @@ def command(
         if not once:
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
             sys.stdout.flush()
-        prepared = stack.enter_context(serving.prepared(folder, url, new_passwords=new_passwords))
-        for path in repositories or _here():
+        # As whole paths: this folder may be covered for the processes, where it is one that only root can enter.
+        paths = [os.path.abspath(path) for path in repositories or _here()]
+        prepared = stack.enter_context(serving.prepared(folder, url, paths, new_passwords=new_passwords))
+        for path in paths:
             prepared.register(path)
         if once:
             return prepared.once()
-        prepared.serve(port, lambda link, vault: _tell(url, link, vault))
+        prepared.serve(port, lambda link, vault: _tell(url, link, vault, prepared.separation))
     return 0
 
 
-def _tell(url: str, link: str, vault: "Supervisor") -> None:
+def _tell(url: str, link: str, vault: "Supervisor", separation: "Separation") -> None:
+    from muniment.server.running.separation import describe_separation
+
     click.echo(f"Muniment runs at {url}")
+    click.echo(describe_separation(separation))
     if link:
         click.echo(f"The first administrator begins here, once, within a day: {url}{link}")
     vault.show_password()

@@ -13,6 +13,7 @@ import click
 from muniment.errors import MunimentError, UsageError
 
 if TYPE_CHECKING:
+    from muniment.programs.service import Account
     from muniment.vault.embedded import Embedded, Listen
 
 URL = "MUNIMENT_VAULT_URL"
@@ -87,13 +88,13 @@ class Supervisor:
 
 
 @contextmanager
-def supervised(folder: Path) -> Iterator[Supervisor]:
-    """The vault runs meanwhile. Without one, everything that needs it is denied."""
+def supervised(folder: Path, account: "Account | None" = None) -> Iterator[Supervisor]:
+    """The vault runs meanwhile, as `account` if one is given. Without one, everything that needs it is denied."""
     server = None
     if not os.environ.get(URL):
         from muniment.vault.embedded import Embedded
 
-        server = Embedded(folder, os.environ, listen(os.environ))
+        server = Embedded(folder, os.environ, listen(os.environ), account)
     supervisor = Supervisor(server, folder)
     supervisor.start()
     try:

@@ -23,6 +23,8 @@ class Program(StrEnum):
     PG_RESTORE = "pg_restore"
     ZIZMOR = "zizmor"
     MUNIMENT = "muniment"
+    GROUPADD = "groupadd"
+    USERADD = "useradd"
 
 
 class Grammar(NamedTuple):
@@ -110,6 +112,10 @@ OTHERS: Mapping[Program, Grammar] = {
         "--strict-collection ."
     ),
     Program.MUNIMENT: _grammar("sequencer web worker --home= --port="),
+    Program.GROUPADD: _grammar("--force --system --:"),
+    Program.USERADD: _grammar(
+        "--comment= --gid= --groups= --home-dir= --no-create-home --no-user-group --shell= --system --:"
+    ),
 }
 
 REMEDIES: Mapping[Program, str] = {
@@ -124,4 +130,6 @@ REMEDIES: Mapping[Program, str] = {
     Program.PG_RESTORE: "Install Muniment with its service: muniment[service].",
     Program.ZIZMOR: "Install it: pip install 'muniment[pipeline]'",
     Program.MUNIMENT: "Install Muniment again.",
+    Program.GROUPADD: "Install the Debian package passwd.",
+    Program.USERADD: "Install the Debian package passwd.",
 }

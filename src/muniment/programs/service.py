@@ -13,10 +13,11 @@ _REMEDY = "Install util-linux: setpriv and prlimit are of it."
 
 
 class Account(Struct, frozen=True):
-    """The account that a program runs as if not as ours: ids of user and group. It is in no other group."""
+    """The account that a program runs as if not as ours: ids of user and group, and of the other groups it is in."""
 
     user: int
     group: int
+    groups: tuple[int, ...] = ()
 
 
 class Service:
@@ -88,5 +89,6 @@ def _prefix(ended_by: signal.Signals, account: Account | None, secret: bool) -> 
     """The programs that set this, each of which becomes the next."""
     words = ["setpriv", "--pdeathsig", ended_by.name.removeprefix("SIG"), "--no-new-privs"]
     if account is not None:
-        words += [f"--reuid={account.user}", f"--regid={account.group}", "--clear-groups", "--inh-caps=-all"]
+        groups = f"--groups={','.join(map(str, account.groups))}" if account.groups else "--clear-groups"
+        words += [f"--reuid={account.user}", f"--regid={account.group}", groups, "--inh-caps=-all"]
     return [*words, "--", *(["prlimit", "--core=0", "--"] if secret else [])]

@@ -13,6 +13,7 @@ MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so t
 """
 
 import os
+import secrets
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from muniment.server import logs
 from muniment.server.people import company
 from muniment.server.routes import SIGN_IN
 from muniment.server.running import database, keys
+from muniment.server.running.database_roles import WEB
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
@@ -29,7 +31,9 @@ _SECURE = _ADDRESS.scheme == "https"
 
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
-SECRET_KEY = keys.web_key(HOME)
+DATABASE_ROLE = database.role(os.environ)
+# The web alone signs sessions and links: no other process can, or has to, read its key.
+SECRET_KEY = keys.web_key(HOME) if DATABASE_ROLE == WEB else secrets.token_urlsafe(64)
 DEBUG = False
 ALLOWED_HOSTS = [_ADDRESS.hostname or "localhost", "127.0.0.1"]  # a supervisor on this machine asks by number
 ROOT_URLCONF = "muniment.server.urls"
@@ -96,7 +100,6 @@ TEMPLATES = [
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "muniment_cache"}}
 VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
 VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")
-DATABASE_ROLE = database.role(os.environ)
 DATABASES = {"default": database.settings(HOME, os.environ)}
 
 if "SSL_CERT_FILE" in os.environ:  # for the libraries that call it otherwise

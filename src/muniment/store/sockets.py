@@ -14,4 +14,12 @@ def folder_for(folder: Path) -> Path:
     if len(os.fsencode(inside.absolute())) <= _LONGEST:
         return inside
     name = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"muniment-{os.geteuid()}-{name}"
+    return Path(tempfile.gettempdir()) / f"muniment-{_owner(folder.parent)}-{name}"
+
+
+def _owner(home: Path) -> int:
+    """The account that runs the service: other accounts, which its processes have, come to the same place."""
+    try:
+        return home.stat().st_uid
+    except OSError:
+        return os.geteuid()  # it is still to be made

@@ -1,4 +1,4 @@
-"""A folder of the home that one process at a time may use: whoever has its lock."""
+"""A folder of the home that one process at a time may use: whoever has its lock. And whose files those in it are."""
 
 import fcntl
 import os
@@ -24,3 +24,16 @@ def take(folder: Path, make: Callable[[Path], object], failed: Callable[[str, st
     except OSError as error:
         raise failed(f"{folder} cannot be used ({error.strerror})", "Make it writable.") from error
     return handle
+
+
+def give_tree(folder: Path, user: int, group: int) -> None:
+    """Give an account all that is in a folder, unless the folder is its own already. For root. Raises OSError.
+
+    After a restore it is root's; in a new container the account may have another number. No link is followed.
+    """
+    if folder.lstat().st_uid == user:
+        return
+    for at, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(os.path.join(at, name), user, group, follow_symlinks=False)
+    os.chown(folder, user, group, follow_symlinks=False)  # last: until then, the next start does it again

@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from muniment.http import authorities, proxies
 from muniment.programs.catalogue import Program
 from muniment.programs.command import build_command
 from muniment.programs.environment import minimal_environment
-from muniment.programs.service import Service
+from muniment.programs.service import Account, Service
 from muniment.store import durable, sockets, taking
 from muniment.vault import hcl, layout, program, tokens
 from muniment.vault.audit_stream import Position, announce_rotation, skip_to_end
@@ -50,8 +51,18 @@ class Listen(NamedTuple):
 class Embedded:
     """The server of one home: `with Embedded(home) as server`. One process at a time may run it."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str] = os.environ, listen: Listen | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str] = os.environ,
+        listen: Listen | None = None,
+        account: Account | None = None,
+    ) -> None:
+        """`account`: whose process it is, if root starts it as another. Its primary group reads the audit logs; those
+        who are in one of its other groups come to the socket.
+        """
         self._home = home.absolute()
+        self._account = account
         self._folder = self._home / "vault"
         self._environment = environment
         self._listen = listen
@@ -108,7 +119,7 @@ class Embedded:
 
     def start(self) -> None:
         """Start it, made anew if there is none. Raises VaultError or StoreError; nothing then runs."""
-        self._lock = taking.take(self._folder, _own, _failed)
+        self._lock = taking.take(self._folder, self._own, _failed)
         try:
             self._prepare()
             if not (self._folder / _MADE).exists():
@@ -138,6 +149,7 @@ class Embedded:
         for log in self.audits:
             announce_rotation(log)
             log.rename(log.with_name(f"{log.name}.{when}"))
+            self._make_log(log)
         os.kill(self.pid, signal.SIGHUP)
 
     def stop(self) -> None:
@@ -150,6 +162,47 @@ class Embedded:
     @property
     def _socket(self) -> Path:
         return sockets.folder_for(self._folder).absolute() / "vault"
+
+    def _own(self, folder: Path) -> None:
+        """Close the folder. Where root starts the vault it stays root's: its account then replaces no log."""
+        durable.make_folder(folder)
+        if self._account is None:
+            folder.chmod(0o700)
+        else:
+            os.chown(folder, os.geteuid(), self._shared)
+            folder.chmod(0o710)
+
+    @property
+    def _shared(self) -> int:
+        """The group that passes through to the socket; -1, which changes none, where one account runs everything."""
+        return next(iter(self._account.groups), -1) if self._account is not None else -1
+
+    def _make_log(self, log: Path) -> None:
+        if self._account is None:
+            return
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+        try:
+            os.fchown(handle, self._account.user, self._account.group)
+            os.fchmod(handle, 0o640)
+        finally:
+            os.close(handle)
+
+    def _give_files(self) -> None:
+        """What the vault's account writes: its store and its audit logs; and what those read who watch it."""
+        if self._account is None:
+            return
+        store = self._folder / "store"
+        store.mkdir(mode=0o700, exist_ok=True)
+        taking.give_tree(store, self._account.user, self._account.group)
+        for log in self.audits:
+            self._make_log(log)
+        self._give_mark()
+
+    def _give_mark(self) -> None:
+        mark = self._folder / _MADE
+        if self._account is not None and mark.exists():
+            os.chown(mark, os.geteuid(), self._account.group)
+            mark.chmod(0o640)
 
     def _prepare(self) -> None:
         tokens.make_keys(self._home)
@@ -173,16 +226,15 @@ class Embedded:
         person.request("POST", "auth/token/revoke-self", {})
         self._end()  # what it began with, its memory too, is gone
         durable.write(self._folder / _MADE, msgspec.json.encode([skip_to_end(log) for log in self.audits]), 0o600)
+        self._give_mark()
         self._fresh = password
 
     def _begin(self, first: str) -> None:
         folder = self._socket.parent
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            found = folder.lstat()
-            if found.st_uid != os.geteuid() or folder.is_symlink():
-                raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
-            folder.chmod(0o700)  # the server ignores what mode its socket should have
+            self._close(folder)  # the server ignores what mode its socket should have
+            self._give_files()
         except OSError as error:
             raise _failed(f"{folder} cannot be used ({error.strerror})", "Make it writable.") from error
         with contextlib.ExitStack() as stack:
@@ -191,6 +243,32 @@ class Embedded:
             self._program = self._program or program.find(self._environment)
             self._process = self._run(self._program, (seal, config))
             self._ready()
+
+    def _close(self, folder: Path) -> None:
+        """Close the socket's folder. Raises VaultError for a link, and for another's folder; OSError."""
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            theirs = {os.geteuid(), self._account.user if self._account is not None else os.geteuid()}
+            if os.fstat(handle).st_uid not in theirs:
+                raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
+            if self._account is not None:
+                os.fchown(handle, self._account.user, self._shared)
+            os.fchmod(handle, 0o700 if self._account is None else 0o710)
+        finally:
+            os.close(handle)
+
+    def _open_socket(self) -> None:
+        """Let those connect who come to the folder. Only a socket of the vault's own account is opened so."""
+        if self._account is None:
+            return
+        handle = os.open(self._socket, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            found = os.fstat(handle)
+            if not stat.S_ISSOCK(found.st_mode) or found.st_uid != self._account.user:
+                raise _failed(f"{self._socket} is no socket of the vault's", "Start it again: muniment up")
+            os.chmod(f"/proc/self/fd/{handle}", 0o666)  # noqa: S103 -- its folder says who comes to it
+        finally:
+            os.close(handle)
 
     def _seal(self) -> bytes:
         try:
@@ -213,7 +291,8 @@ class Embedded:
         options = ("server", ("-config", f"/proc/self/fd/{passed[1]}"), "-log-level=warn")
         command = build_command(Program.BAO, options, _failed, bao)
         try:
-            log = os.open(self._folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            log = os.open(self._folder / "log", flags, 0o600)
         except OSError as error:
             raise _failed(f"{error.filename} cannot be written ({error.strerror})", "Make it writable.") from error
         try:
@@ -225,6 +304,7 @@ class Embedded:
                 cwd=str(self._folder),
                 log=log,
                 passed=passed,
+                account=self._account,
                 secret=True,
             )
         finally:
@@ -246,6 +326,7 @@ class Embedded:
                     raise _failed(f"{self._home / SEAL} does not open what is stored", "Bring the right key.") from None
                 time.sleep(0.01)
             else:
+                self._open_socket()
                 return
         raise _failed(f"it was not ready within {_START_SECONDS} seconds", f"See {self._folder / 'log'}")
 
@@ -268,11 +349,6 @@ def _in_memory(data: bytes) -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
-
-
-def _own(folder: Path) -> None:
-    durable.make_folder(folder)
-    folder.chmod(0o700)
 
 
 def _failed(why: str, remedy: str) -> VaultError:

@@ -13,7 +13,7 @@ def server(*, store: str, socket: str, audits: Sequence[str], seal: str, listene
     `audits` are the files of its audit devices: each gets every entry.
     """
     devices = "".join(
-        f'audit "file" "muniment-{number}" {{\n  options {{ file_path = {_value(path)} }}\n}}\n'
+        f'audit "file" "muniment-{number}" {{\n  options {{ file_path = {_value(path)} mode = "0640" }}\n}}\n'
         for number, path in enumerate(audits, 1)
     )
     return f"""# Written by Muniment at each start.

@@ -22,6 +22,11 @@ def key_file(home: Path, name: str) -> Path:
     return home / "keys" / f"{name}.key"
 
 
+def public_file(home: Path, name: str) -> Path:
+    """Where the public half of that key lies, for processes that may not read the private one."""
+    return home / "keys" / f"{name}.pub"
+
+
 def make_keys(home: Path) -> None:
     """Both keys, each unless it is there. Raises StoreError."""
     for name in (layout.WEB, layout.WORKER):
@@ -29,12 +34,23 @@ def make_keys(home: Path) -> None:
             key = ec.generate_private_key(ec.SECP256R1())
             kind, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             durable.write(key_file(home, name), key.private_bytes(serialization.Encoding.PEM, kind, plain), 0o600)
+        text = _public_of(_key(home, name))
+        if not public_file(home, name).exists() or public(home, name) != text:
+            durable.write(public_file(home, name), text.encode() + b"\n", 0o644)
 
 
 def public(home: Path, name: str) -> str:
     """The public key, PEM. Raises StoreError."""
+    file = public_file(home, name)
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise StoreError(f"{file} cannot be read as a key", "Make it with: muniment up") from None
+
+
+def _public_of(key: ec.EllipticCurvePrivateKey) -> str:
     kind = serialization.PublicFormat.SubjectPublicKeyInfo
-    return _key(home, name).public_key().public_bytes(serialization.Encoding.PEM, kind).decode().strip()
+    return key.public_key().public_bytes(serialization.Encoding.PEM, kind).decode().strip()
 
 
 def identity(home: Path, name: str, now: int) -> str:

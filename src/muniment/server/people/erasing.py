@@ -48,6 +48,7 @@ from muniment.server.people.models import (
 )
 from muniment.server.people.personal_traces import Trace, find_traces, strict_pattern
 from muniment.server.people.privacy import NAMELESS, REASON, erase_texts, erase_words, known_as, words_naming
+from muniment.server.people.session_store import read_session_content
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import RepositoryScan
 from muniment.server.records import row_checks
@@ -269,7 +270,8 @@ def _erase_ended_changes(words: re.Pattern[str]) -> int:
 def _delete_copies(known: KnownPerson, words: re.Pattern[str]) -> int:
     """Delete copies that name a person and that are made anew where they are needed: sessions, answers, jobs."""
     pattern = words.pattern
-    sessions = [row.pk for row in Session.objects.iterator() if _is_theirs(row.get_decoded(), known, words)]
+    contents = ((row.pk, read_session_content(row.session_data)) for row in Session.objects.iterator())
+    sessions = [key for key, content in contents if content is None or _is_theirs(content, known, words)]
     found = Session.objects.filter(pk__in=sessions).delete()[0]
     found += IdempotentResponse.objects.filter(body__iregex=pattern).delete()[0]
     answers = [row.pk for row in CachedResponse.objects.iterator() if words.search(_unpacked(row.body))]

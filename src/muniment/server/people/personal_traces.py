@@ -4,6 +4,7 @@ The columns come from the catalogue of PostgreSQL, so that no table is forgotten
 proves that nothing is left but what has to stay, and says why that is.
 """
 
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -74,7 +75,8 @@ _STAYING = {
     "socialaccount_socialtoken.token_secret": "nothing is ever stored there",
     "socialaccount_socialapp.*": "the settings of the company sign-in",
 }
-_UNREAD_FOLDERS = ("postgres", "mirrors", "openbao", "vault")  # the database itself, git's history, what is encrypted
+# The database itself, git's history, what is encrypted, and what is random.
+_UNREAD_FOLDERS = ("postgres", "mirrors", "openbao", "vault", "keys", "logins")
 
 
 class Column(NamedTuple):
@@ -162,6 +164,8 @@ def _names(column: Column) -> tuple[sql.Identifier, sql.Identifier]:
 
 
 def _search_files(pattern: re.Pattern[str], home: Path) -> Iterator[Trace]:
+    if not os.access(home, os.R_OK | os.X_OK):
+        yield Trace("the home's files", 1, "the account of this process cannot list them")
     for path in sorted(home.rglob("*")):
         place = path.relative_to(home)
         if place.parts[0] in _UNREAD_FOLDERS or not path.is_file() or path.is_symlink():

@@ -8,27 +8,37 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from muniment.errors import DatabaseError
+from muniment.errors import DatabaseError, ProgramError
+from muniment.server.running.accounts import DATABASE, UNPRIVILEGED, ProcessAccount, find_account, make_accounts
 
-_UNPRIVILEGED = "nobody"
 
+def find_database_account(*, make: bool = False) -> ProcessAccount | None:
+    """The account that runs PostgreSQL for root; None for all others, who run it themselves. Raises DatabaseError.
 
-def find_account() -> pwd.struct_passwd | None:
-    """The account that runs PostgreSQL for root; None for all others, who run it themselves. Raises DatabaseError."""
+    `make`: it is made if it is not there. Where no account can be made, one runs it that every system has.
+    """
     if os.geteuid() != 0:
         return None
+    own = find_account(DATABASE)
+    if own is None and make:
+        with suppress(ProgramError):  # `up` says why
+            own = make_accounts(DATABASE)[DATABASE]
+    if own is not None:
+        return own
     try:
-        return pwd.getpwnam(_UNPRIVILEGED)
+        found = pwd.getpwnam(UNPRIVILEGED)
     except KeyError as error:
         raise DatabaseError(
-            f"the database cannot be used: there is no account {_UNPRIVILEGED}, and PostgreSQL does not run as root",
+            f"the database cannot be used: there is no account {UNPRIVILEGED}, and PostgreSQL does not run as root",
             "Start Muniment as an account other than root, or name a database in DATABASE_URL.",
         ) from error
+    return ProcessAccount(UNPRIVILEGED, found.pw_uid, found.pw_gid)
 
 
-def find_blocking_folder(folder: Path, account: pwd.struct_passwd) -> Path | None:
+def find_blocking_folder(folder: Path, account: ProcessAccount) -> Path | None:
     """The topmost folder on the way to `folder`, itself included, that `account` cannot enter; None if there is none.
 
     Permission bits decide, and access control lists do not count. Raises OSError for a folder that is not there.
@@ -36,32 +46,32 @@ def find_blocking_folder(folder: Path, account: pwd.struct_passwd) -> Path | Non
     return next((each for each in _list_way(folder) if not _permits(each.stat(), account, stat.S_IXOTH)), None)
 
 
-def can_read(path: Path, account: pwd.struct_passwd) -> bool:
+def can_read(path: Path, account: ProcessAccount) -> bool:
     """Whether permission bits let `account` read a file, or list and enter a folder, that it found the way to."""
     found = path.stat()
     wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(found.st_mode) or found.st_mode & stat.S_IXUSR else 0)
     return _permits(found, account, wanted)
 
 
-def require_way(folder: Path, account: pwd.struct_passwd) -> None:
+def require_way(folder: Path, account: ProcessAccount) -> None:
     """Raise DatabaseError, naming the folder that is in the way, unless `account` can enter `folder`."""
     blocking = find_blocking_folder(folder, account)
     if blocking is not None:
         found = blocking.stat()
         mode, owner = stat.filemode(found.st_mode), _name_owner(found.st_uid)
         raise DatabaseError(
-            f"the database cannot be used: the account {account.pw_name} runs PostgreSQL for root, and cannot enter "
+            f"the database cannot be used: the account {account.name} runs PostgreSQL for root, and cannot enter "
             f"{blocking} ({mode}, of {owner}), which {folder} is in",
             f"Name a home that is not below {blocking}, such as --home /var/lib/muniment; or run: chmod o+x {blocking}",
         )
 
 
-def open_home(home: Path, account: pwd.struct_passwd) -> None:
+def open_home(home: Path, account: ProcessAccount) -> None:
     """Let `account` pass through a home that is root's alone. It cannot list it; a home with a group stays as it is."""
     found = home.stat()
     if _permits(found, account, stat.S_IXOTH) or found.st_uid != os.geteuid() or found.st_mode & stat.S_IRWXG:
         return
-    os.chown(home, -1, account.pw_gid)
+    os.chown(home, -1, account.groups[0] if account.groups else account.group)
     home.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXGRP)
 
 
@@ -71,11 +81,11 @@ def _list_way(folder: Path) -> Iterator[Path]:
         yield from reversed((way, *way.parents))
 
 
-def _permits(found: os.stat_result, account: pwd.struct_passwd, others: int) -> bool:
-    """Whether `account`, which is in no group but its own, has the bits that `others` names for other accounts."""
-    if found.st_uid == account.pw_uid:
+def _permits(found: os.stat_result, account: ProcessAccount, others: int) -> bool:
+    """Whether `account` has the bits that `others` names for other accounts."""
+    if found.st_uid == account.user:
         wanted = others << 6
-    elif found.st_gid == account.pw_gid:
+    elif found.st_gid in (account.group, *account.groups):
         wanted = others << 3
     else:
         wanted = others

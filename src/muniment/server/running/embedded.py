@@ -19,8 +19,8 @@ from muniment.errors import DatabaseError
 from muniment.programs.catalogue import Program
 from muniment.programs.command import Option, build_command
 from muniment.programs.environment import minimal_environment
-from muniment.programs.service import Account, Service
-from muniment.server.running.database_account import find_account, open_home, require_way
+from muniment.programs.service import Service
+from muniment.server.running.database_account import find_database_account, open_home, require_way
 from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES
 from muniment.server.running.logins import draw_password, password_file, write_password
 from muniment.server.running.postgres_programs import prepare_programs
@@ -55,7 +55,7 @@ class Embedded:
         self._folder = folder
         self._home = folder.parent.absolute()
         self._data = folder / "data"
-        self._account = find_account()
+        self._account = find_database_account()
         self._programs: Path | None = None
         self._process: Service | None = None
         self._lock: int | None = None
@@ -92,6 +92,7 @@ class Embedded:
 
     def start(self) -> None:
         """Start it, made anew if there is none, and make its roles. Raises DatabaseError; nothing then runs."""
+        self._account = find_database_account(make=True)
         self._lock = taking.take(self._folder, self._make, _failed)
         try:
             self._begin()
@@ -130,9 +131,11 @@ class Embedded:
         try:
             if not (self._data / "PG_VERSION").exists():
                 self._initialize()
+            if self._account is not None:
+                taking.give_tree(self._data, self._account.user, self._account.group)
             self._socket()
-            (self._data / "pg_hba.conf").write_text(_ACCESS)
-            (self._data / "pg_ident.conf").write_text(self._identities())
+            self._configure(self._access_file, _ACCESS)
+            self._configure(self._identity_file, self._identities())
         except OSError as error:
             raise _failed(f"{error.filename} cannot be written ({error.strerror})", "Free some space there.") from error
 
@@ -151,8 +154,10 @@ class Embedded:
 
     def _options(self) -> list[Option]:
         """What is given here, no configuration file and no ALTER SYSTEM can change."""
-        files = {"hba_file": self._data / "pg_hba.conf", "ident_file": self._data / "pg_ident.conf"}
+        files = {"hba_file": self._access_file, "ident_file": self._identity_file}
         settings = {**_SETTINGS, **files, "unix_socket_directories": self.socket_folder.absolute()}
+        if self._shared is not None:
+            settings["unix_socket_permissions"] = "0777"  # its folder says who may come to it
         return [("-c", f"{name}={value}") for name, value in settings.items()]
 
     def _require_space(self) -> None:
@@ -167,6 +172,8 @@ class Embedded:
     def _initialize(self) -> None:
         new = self._folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        self._own(new)
         options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--data-checksums"]
         process = self._run(Program.INITDB, [("-D", str(new)), ("-U", _SUPERUSER), *options])
         if process.wait(_START_SECONDS) != 0:
@@ -179,19 +186,45 @@ class Embedded:
         if self._account is not None:
             require_way(folder.parent, self._account)
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._own(folder)
+        self._own(folder, shared=self._shared)
 
     def _make(self, folder: Path) -> None:
+        """The folder itself stays root's where root starts the server: its account replaces none of these files."""
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._account is not None:
             open_home(folder.parent, self._account)
             require_way(folder.parent, self._account)
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._own(folder)
+        if self._account is not None:
+            os.chown(folder, os.geteuid(), self._account.group if self._shared is None else self._shared)
+            folder.chmod(0o710)
 
-    def _own(self, folder: Path) -> None:
-        """Close a folder to all but the server's account. Raises DatabaseError for a link, and for another's folder."""
-        theirs = {os.geteuid(), self._account.pw_uid if self._account else os.geteuid()}
+    @property
+    def _access_file(self) -> Path:
+        return (self._folder / "pg_hba.conf").absolute()
+
+    @property
+    def _identity_file(self) -> Path:
+        return (self._folder / "pg_ident.conf").absolute()
+
+    @property
+    def _shared(self) -> int | None:
+        """The group of all accounts that connect; None where one account runs everything."""
+        return next(iter(self._account.groups), None) if self._account is not None else None
+
+    def _configure(self, file: Path, text: str) -> None:
+        """Write a file that the server's account reads and cannot change."""
+        file.write_text(text)
+        file.chmod(0o600 if self._account is None else 0o640)
+        if self._account is not None:
+            os.chown(file, os.geteuid(), self._account.group)
+
+    def _own(self, folder: Path, *, shared: int | None = None) -> None:
+        """Close a folder to all but the server's account, and to the group `shared`, which passes through it.
+
+        Raises DatabaseError for a link, and for another's folder.
+        """
+        theirs = {os.geteuid(), self._account.user if self._account else os.geteuid()}
         try:
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError as error:
@@ -201,23 +234,22 @@ class Embedded:
         try:
             if os.fstat(handle).st_uid not in theirs:
                 raise _failed(f"{folder} belongs to somebody else", "Remove it, then start again.")
-            os.fchmod(handle, 0o700)
             if self._account is not None:
-                os.fchown(handle, self._account.pw_uid, self._account.pw_gid)
+                os.fchown(handle, self._account.user, self._account.group if shared is None else shared)
+            os.fchmod(handle, 0o700 if shared is None else 0o710)
         finally:
             os.close(handle)
 
     def _identities(self) -> str:
         """This account, and that of the server, may be the superuser; every role else needs its password."""
-        names = {pwd.getpwuid(os.geteuid()).pw_name, *([self._account.pw_name] if self._account else [])}
+        names = {pwd.getpwuid(os.geteuid()).pw_name, *([self._account.name] if self._account else [])}
         return "".join(f"{_MAP} {name} {_SUPERUSER}\n" for name in sorted(names))
 
     def _run(self, program: Program, options: Sequence[Option]) -> Service:
         assert self._programs is not None  # noqa: S101 -- they were just prepared
         command = build_command(program, options, _failed, self._programs / program)
         with (self._folder / "log").open("ab") as log:
-            if self._account is not None:
-                os.chown(log.fileno(), self._account.pw_uid, self._account.pw_gid)
+            os.fchmod(log.fileno(), 0o600)
             return Service(
                 command,
                 minimal_environment(TZ="UTC"),
@@ -225,7 +257,7 @@ class Embedded:
                 ended_by=signal.SIGINT,
                 cwd="/",
                 log=log.fileno(),
-                account=Account(self._account.pw_uid, self._account.pw_gid) if self._account else None,
+                account=self._account.ids if self._account else None,
             )
 
     def _ready(self) -> None:

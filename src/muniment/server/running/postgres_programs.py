@@ -1,11 +1,11 @@
 """PostgreSQL's programs, as their wheel holds them; and where the account that runs the server can enter."""
 
-import pwd
 from importlib.util import find_spec
 from pathlib import Path
 
 from muniment.errors import DatabaseError
 from muniment.programs.catalogue import REMEDIES, Program
+from muniment.server.running.accounts import ProcessAccount
 from muniment.server.running.database_account import can_read, find_blocking_folder, require_way
 from muniment.server.running.program_copy import ensure_copy, list_files, remove_copies
 
@@ -20,7 +20,7 @@ def find_program(name: str) -> Path:
     return _find_installed() / _ROOT / "bin" / name
 
 
-def prepare_programs(copies: Path, account: pwd.struct_passwd | None) -> Path:
+def prepare_programs(copies: Path, account: ProcessAccount | None) -> Path:
     """The folder of `postgres` and `initdb` that `account` can run them from; None stands for this account.
 
     Where it cannot enter the folder in which they are installed, they are copied below `copies`. Raises DatabaseError.
@@ -36,15 +36,15 @@ def prepare_programs(copies: Path, account: pwd.struct_passwd | None) -> Path:
         copy = ensure_copy(source, parts, copies)
     except OSError as error:
         raise DatabaseError(
-            f"the database cannot be used: {account.pw_name} runs PostgreSQL for root and cannot read {source}, and a "
+            f"the database cannot be used: {account.name} runs PostgreSQL for root and cannot read {source}, and a "
             f"copy of its programs cannot be made ({error.filename}: {error.strerror})",
-            f"Make {copies.parent} writable with 30 MB free, or install Muniment where {account.pw_name} can read it.",
+            f"Make {copies.parent} writable with 30 MB free, or install Muniment where {account.name} can read it.",
         ) from error
     require_way(copy, account)
     return copy / _ROOT / "bin"
 
 
-def _is_readable(source: Path, parts: list[str], account: pwd.struct_passwd) -> bool:
+def _is_readable(source: Path, parts: list[str], account: ProcessAccount) -> bool:
     """Whether `account` can read every file of the parts, and enter every folder on the way to them."""
     if find_blocking_folder(source, account) is not None:
         return False

@@ -98,7 +98,19 @@ def migrate(*, new_passwords: bool = False) -> None:
 def _apply_rights() -> None:
     with transaction.atomic():
         privileges.apply()
+        _revoke_temporary_tables()
         LedgerHead.objects.get_or_create(id=1)
+
+
+def _revoke_temporary_tables() -> None:
+    """No process makes temporary tables. Whoever owns the database may say so; otherwise `doctor` says what is left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT datname, pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()"
+        )
+        name, is_owner = cursor.fetchone() or ("", False)
+        if is_owner:
+            cursor.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
 
 
 def _make_logins(*, renew: bool) -> None:

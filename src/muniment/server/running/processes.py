@@ -1,4 +1,8 @@
-"""The process tree of `muniment up`: web and worker, started again when they end, ended with their parent."""
+"""The process tree of `muniment up`: web and worker, started again when they end, ended with their parent.
+
+Where root starts them, each runs as the account `muniment-NAME`, and gets only those credentials of the environment
+that it uses.
+"""
 
 import os
 import signal
@@ -10,16 +14,30 @@ from muniment.errors import ProgramError
 from muniment.programs.catalogue import Program
 from muniment.programs.command import Command, Option, build_command
 from muniment.programs.service import Service
+from muniment.server.running.accounts import NO_FOLDER, ProcessAccount
 
 _LEAST_SECONDS = 1.0  # between two starts of one process
 _END_SECONDS = 20
 
+_CREDENTIALS: Mapping[str, tuple[str, ...]] = {  # variables that hold one, and the processes that use it
+    "MUNIMENT_OIDC_ISSUER": ("web",),  # without a secret it is set up by half
+    "MUNIMENT_OIDC_CLIENT": ("web",),
+    "MUNIMENT_OIDC_SECRET": ("web",),
+    "MUNIMENT_SMTP_URL": ("worker",),
+    "MUNIMENT_CHAT_URL": ("worker",),
+    "PGPASSWORD": (),
+}
+
 
 class Tree:
-    """Child processes by name: `with Tree(environment) as tree: tree.start("web", [...])`."""
+    """Child processes by name: `with Tree(environment) as tree: tree.start("web", [...])`.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    `accounts`: those that they run as, by name (`muniment-web`); without any, all run as this process does.
+    """
+
+    def __init__(self, environment: Mapping[str, str], accounts: Mapping[str, ProcessAccount]) -> None:
         self._environment = dict(environment)
+        self._accounts = accounts
         self._commands: dict[str, tuple[Command, dict[str, str]]] = {}
         self._running: dict[str, Service] = {}
         self._begun: dict[str, float] = {}
@@ -55,8 +73,25 @@ class Tree:
 
     def _start(self, name: str) -> None:
         command, extra = self._commands[name]
+        environment = {**_without_others(name, self._environment), **extra}
         self._begun[name] = time.monotonic()
-        self._running[name] = Service(command, {**self._environment, **extra}, ProgramError, ended_by=signal.SIGTERM)
+        if not self._accounts:
+            self._running[name] = Service(command, environment, ProgramError, ended_by=signal.SIGTERM)
+            return
+        self._running[name] = Service(
+            command,
+            {**environment, "HOME": NO_FOLDER},
+            ProgramError,
+            ended_by=signal.SIGTERM,
+            cwd="/",
+            account=self._accounts[f"muniment-{name}"].ids,
+            secret=True,
+        )
+
+
+def _without_others(name: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the credentials that this process does not use."""
+    return {key: value for key, value in environment.items() if name in _CREDENTIALS.get(key, (name,))}
 
 
 def on_end(act: Callable[[], None]) -> None:

@@ -1,0 +1,138 @@
+"""Which account owns which file of the home: each process reads its own keys and passwords, and no other's.
+
+The folders themselves are root's: a process can replace nothing in them, not even what is its own.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from muniment.server.running import keys
+from muniment.server.running.accounts import (
+    CONFIRMATION,
+    ERASER,
+    GROUP,
+    NAMES,
+    SEQUENCER,
+    WEB,
+    WORKER,
+    ProcessAccount,
+)
+from muniment.server.running.logins import FOLDER
+from muniment.store.files import PRIVATE, PUBLIC
+from muniment.vault import layout, tokens
+
+ROOT = "root"
+MIRRORS, WORKERS_LOCK = "mirrors", "workers.lock"
+
+
+class Owner(NamedTuple):
+    """Who owns a file or folder, the account whose group it has, and its mode."""
+
+    account: str
+    group: str
+    mode: int
+
+
+_PUBLIC = Owner(ROOT, ROOT, 0o644)
+_PASSED = Owner(ROOT, GROUP, 0o710)  # a folder that processes pass through and cannot list
+_ROOTS = Owner(ROOT, ROOT, 0o600)
+
+
+def _only(account: str) -> Owner:
+    return Owner(account, account, 0o600)
+
+
+FOLDERS: Mapping[str, Owner] = {"keys": _PASSED, FOLDER: _PASSED, MIRRORS: Owner(WORKER, WORKER, 0o700)}
+FILES: Mapping[str, Owner] = {
+    PRIVATE: _only(SEQUENCER),
+    PUBLIC: _PUBLIC,
+    keys.WEB: _only(WEB),
+    keys.FACTORS: _only(WEB),
+    # The worker gives forges the secrets by which the web knows them. The vault is in the worker's group, so not that.
+    keys.HOOKS: Owner(WORKER, WEB, 0o640),
+    keys.DEPLOY: _only(WORKER),
+    keys.DEPLOY_PUBLIC: _PUBLIC,
+    f"keys/{layout.WEB}.key": _only(WEB),
+    f"keys/{layout.WEB}.pub": _PUBLIC,
+    f"keys/{layout.WORKER}.key": _only(WORKER),
+    f"keys/{layout.WORKER}.pub": _PUBLIC,
+    "keys/vault.seal": _ROOTS,
+    f"{FOLDER}/owner": _ROOTS,
+    f"{FOLDER}/operator": _ROOTS,
+    f"{FOLDER}/web": _only(WEB),
+    f"{FOLDER}/worker": _only(WORKER),
+    f"{FOLDER}/confirmation": _only(CONFIRMATION),
+    f"{FOLDER}/sequencer": _only(SEQUENCER),
+    f"{FOLDER}/eraser": _only(ERASER),
+    WORKERS_LOCK: _only(WORKER),
+}
+
+
+def give_files(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
+    """Give each process what it needs of the home, and nobody else. For root. Raises StoreError, OSError."""
+    tokens.make_keys(home)
+    (home / MIRRORS).mkdir(mode=0o700, exist_ok=True)
+    (home / WORKERS_LOCK).touch(mode=0o600)
+    shared = accounts[WEB].groups[0]
+    _open_home(home, shared)
+    for name, owner in FOLDERS.items():
+        _give(home / name, owner, accounts, shared)
+    for name, owner in FILES.items():
+        if (home / name).exists():
+            _give(home / name, owner, accounts, shared)
+    for file in _list_files(home):
+        if str(file.relative_to(home)) not in FILES:
+            file.chmod(0o600)
+
+
+def find_wrong_owners(home: Path, accounts: Mapping[str, ProcessAccount]) -> list[str]:
+    """What of the home is another account's than it should be, or open to more, each in a sentence. Raises OSError."""
+    if set(accounts) != set(NAMES):
+        return [f"the account {name} is missing" for name in NAMES if name not in accounts]
+    shared = accounts[WEB].groups[0]
+    wrong: list[str] = []
+    for name, owner in {**FOLDERS, **FILES}.items():
+        if not (home / name).exists():
+            continue
+        found = (home / name).lstat()
+        user, group = _ids(owner, accounts, shared)
+        if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (user, group, owner.mode):
+            wrong.append(f"{name} is not {stat.filemode(owner.mode)[1:]} of {owner.account}")
+    return wrong
+
+
+def _open_home(home: Path, shared: int) -> None:
+    """Let the accounts pass through and list a home that is root's alone; one with a group stays as it is."""
+    found = home.stat()
+    if (
+        found.st_uid == os.geteuid()
+        and not found.st_mode & stat.S_IRWXO
+        and (found.st_gid == shared or not found.st_mode & stat.S_IRWXG)
+    ):
+        os.chown(home, -1, shared)
+        home.chmod(stat.S_IMODE(found.st_mode) | stat.S_IRGRP | stat.S_IXGRP)
+
+
+def _give(path: Path, owner: Owner, accounts: Mapping[str, ProcessAccount], shared: int) -> None:
+    """Nothing is followed: what is no file or folder of its own is left alone, and OSError raised."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fchown(handle, *_ids(owner, accounts, shared))
+        os.fchmod(handle, owner.mode)
+    finally:
+        os.close(handle)
+
+
+def _ids(owner: Owner, accounts: Mapping[str, ProcessAccount], shared: int) -> tuple[int, int]:
+    user = 0 if owner.account == ROOT else accounts[owner.account].user
+    if owner.group == GROUP:
+        return user, shared
+    return user, 0 if owner.group == ROOT else accounts[owner.group].group
+
+
+def _list_files(home: Path) -> Iterator[Path]:
+    for name in ("keys", FOLDER):
+        yield from (file for file in sorted((home / name).iterdir()) if file.is_file() and not file.is_symlink())

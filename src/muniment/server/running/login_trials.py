@@ -1,0 +1,101 @@
+"""Tries as each login what it must not be able to do. No statement changes anything, even where it is permitted."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from muniment.errors import DatabaseError
+from muniment.server.running import database
+from muniment.server.running.database_roles import (
+    CONFIRMATION,
+    ERASER,
+    OPERATOR,
+    OWNER,
+    PREFIX,
+    PROCESSES,
+    SEQUENCER,
+    WEB,
+    WORKER,
+)
+from muniment.server.running.logins import password_file
+
+_ALTER_RECORD = "alter a record", "UPDATE records_record SET data = data WHERE false"
+_DELETE_RECORD = "delete a record", "DELETE FROM records_record WHERE false"
+_DECIDE = "insert a decision", "INSERT INTO changes_decision (allowed) SELECT NULL WHERE false"
+_PLACE = "assign a record its position", "UPDATE records_recordposition SET position = 0 WHERE false"
+_SIGN = "write a checkpoint", "UPDATE records_ledgerhead SET checkpoint = NULL WHERE false"
+_ADD_PERSON = "add a person", "INSERT INTO people_person (slug) SELECT NULL WHERE false"
+_GRANT = "grant a role", "INSERT INTO people_rolegrant (role) SELECT NULL WHERE false"
+_POLICY = "bring a policy into force", "UPDATE policies_policyversion SET in_force = true WHERE false"
+_ENROL = "enrol a second factor", "INSERT INTO mfa_authenticator (type) SELECT NULL WHERE false"
+_SESSION = "begin a session", "INSERT INTO django_session (session_key) SELECT NULL WHERE false"
+
+TEMPORARY_TABLE = "create a temporary table"
+_ALL = (
+    ("create a table", "CREATE TABLE muniment_trial ()"),
+    (TEMPORARY_TABLE, "CREATE TEMPORARY TABLE muniment_trial ()"),
+    ("become the owner of the schema", f"SET ROLE {OWNER}"),
+    ("read the logins' passwords", "SELECT rolpassword FROM pg_authid LIMIT 0"),
+    ("start a program", "COPY (SELECT 1) TO PROGRAM 'true'"),
+    _ALTER_RECORD,
+    _DELETE_RECORD,
+)
+_OWN: Mapping[str, tuple[tuple[str, str], ...]] = {
+    WEB: (_DECIDE, _PLACE, _SIGN),
+    WORKER: (_PLACE, _SIGN, _ADD_PERSON, _GRANT, _POLICY, _ENROL, _SESSION),
+    CONFIRMATION: (_DECIDE, _PLACE, _SIGN, _ADD_PERSON, _GRANT, _POLICY, _ENROL, _SESSION),
+    SEQUENCER: (_DECIDE, _ADD_PERSON, _GRANT, _POLICY, _ENROL, _SESSION),
+    ERASER: (_DECIDE, _PLACE, _SIGN, _ADD_PERSON, _GRANT, _POLICY, _ENROL, _SESSION),
+    OPERATOR: (_DECIDE, _PLACE, _SIGN, _ENROL, _SESSION),
+}
+_SECONDS = 5
+
+
+class Trial(NamedTuple):
+    """What came of the trials of one login: `permitted` names what it could do; `problem` why nothing was tried."""
+
+    login: str
+    tried: int
+    permitted: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def try_logins(home: Path) -> list[Trial]:
+    """The trials of every login of a process."""
+    return [try_login(home, role) for role in PROCESSES]
+
+
+def try_login(home: Path, role: str) -> Trial:
+    """The trials of one login, by the password that the home has for it."""
+    if not os.access(password_file(home, role), os.R_OK):
+        return Trial(role, 0, problem="this account cannot read its password")
+    statements = (*_ALL, *_OWN[role])
+    try:
+        with psycopg.connect(**_connection_parameters(home, role), connect_timeout=_SECONDS) as session:
+            permitted = tuple(name for name, statement in statements if _is_permitted(session, statement))
+            session.rollback()
+    except (psycopg.Error, DatabaseError) as error:
+        return Trial(role, 0, problem=str(error).strip().splitlines()[0] if str(error).strip() else "it gave no reason")
+    return Trial(role, len(statements), permitted)
+
+
+def _is_permitted(session: "psycopg.Connection[tuple[Any, ...]]", statement: str) -> bool:
+    """Whether a login may do it. What fails for another reason than a missing right is no refusal: psycopg.Error."""
+    try:
+        with session.transaction(force_rollback=True):
+            session.execute(sql.SQL(statement))
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+def _connection_parameters(home: Path, role: str) -> dict[str, Any]:
+    environment = {**os.environ, database.ROLE_VARIABLE: role.removeprefix(PREFIX)}
+    found = database.settings(home, environment)
+    names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
+    options = {name: value for name, value in found["OPTIONS"].items() if name != "connect_timeout"}
+    return {**options, **{names[name]: found[name] for name in names if found[name]}}

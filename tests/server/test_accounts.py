@@ -1,0 +1,301 @@
+"""Where root starts the service, each process has an account of its own: an attacker in one gets nothing of another."""
+
+import json
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from muniment.server.running import accounts, separation
+from muniment.server.running.accounts import (
+    CONFIRMATION,
+    DATABASE,
+    ERASER,
+    NAMES,
+    SEQUENCER,
+    VAULT,
+    WEB,
+    WORKER,
+    ProcessAccount,
+    find_accounts,
+    make_accounts,
+)
+from muniment.server.running.home_owners import FILES, find_wrong_owners
+from muniment.server.running.process_accounts import find_process_accounts
+from muniment.server.running.processes import _without_others
+from muniment.server.running.separation import Separation, describe_separation, separate_processes
+from muniment.store.files import PRIVATE
+from tests.support.accounts import as_root
+from tests.support.repos import Repo
+from tests.support.running import Up, muniment, until
+
+# Runs as an attacker in a process of one account: what it can read, write, remove, list and connect as.
+_ATTACK = """
+import json, os, signal, sys
+import psycopg
+home, pids, socket = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+
+def can(act):
+    try:
+        act()
+    except OSError:
+        return False
+    return True
+
+def connects(user, **more):
+    try:
+        psycopg.connect(host=socket, dbname="muniment", user=user, connect_timeout=5, **more).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+def read(path):
+    with open(path, "rb") as stream:
+        stream.read(1)
+
+files = [path.rstrip("/") for path in sys.argv[4:]]
+found = {
+    "read": [path for path in files if os.path.isfile(path) and can(lambda: read(path))],
+    "written": [path for path in files if can(lambda: os.close(os.open(path, os.O_WRONLY)))],
+    "renamed": [path for path in files if can(lambda: os.rename(path, path + "x"))],
+    "listed": [path for path in files if can(lambda: os.listdir(path))],
+    "environments": [name for name, pid in pids.items() if can(lambda: read(f"/proc/{pid}/environ"))],
+    "memories": [name for name, pid in pids.items() if can(lambda: read(f"/proc/{pid}/mem"))],
+    "descriptors": [name for name, pid in pids.items() if can(lambda: os.listdir(f"/proc/{pid}/fd"))],
+    "signalled": [name for name, pid in pids.items() if can(lambda: os.kill(pid, 0))],
+    "connected": [
+        role
+        for role in ("owner", "web", "worker", "confirmation", "sequencer", "eraser", "operator")
+        if connects(f"muniment_{role}", passfile=f"{home}/logins/{role}")
+    ],
+    "superuser": connects("muniment_super"),
+    "made": [at for at in (home, home + "/keys", home + "/logins", home + "/vault", home + "/postgres")
+             if can(lambda: os.mkdir(at + "/new"))],
+}
+print(json.dumps(found))
+"""
+
+
+class Running:
+    """A service that root started, in a home below a folder that only root can enter."""
+
+    def __init__(self, up: Up, closed: Path) -> None:
+        self.up, self.closed = up, closed
+        self.home = up.home
+        self.pids = dict(_name_children(up.process.pid))
+        self.found: dict[str, dict[str, object]] = {}
+
+    def attack(self, name: str) -> dict[str, object]:
+        """What an attacker in a process of that account can do, seeing what the process sees; each account once."""
+        if name not in self.found:
+            paths = [self.home / each for each in (*FILES, *_OTHERS)]
+            words = [sys.executable, "-c", _ATTACK, self.home, json.dumps(self.pids), self.home / "postgres/socket"]
+            self.found[name] = json.loads(self.run_as(name, *words, *paths))
+        return self.found[name]
+
+    def run_as(self, name: str, *words: object) -> str:
+        """What a command prints that runs as an account, with the view of the processes."""
+        account = find_accounts()[name]
+        view = ["nsenter", f"--mount=/proc/{self.up.process.pid}/ns/mnt"]
+        options = [f"--reuid={account.user}", f"--regid={account.group}", f"--groups={account.groups[0]}"]
+        command = [*view, "setpriv", *options, "--inh-caps=-all", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+_OTHERS = (
+    *("", "keys", "logins", "vault", "vault/store", "vault/audit.log", "vault/audit-second.log", "vault/log"),
+    *("postgres", "postgres/data", "postgres/data/postgresql.conf", "postgres/pg_hba.conf", "postgres/pg_ident.conf"),
+    *("postgres/log", "objects", "service.lock"),
+)
+
+
+def _name_children(pid: int) -> Iterator[tuple[str, int]]:
+    listed = subprocess.run(
+        ["ps", "-wwo", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True
+    )
+    for line in listed.stdout.splitlines():
+        number, words = line.split(None, 1)
+        for name, sign in (
+            *((WEB, "muniment web"), (WORKER, "muniment worker"), (SEQUENCER, "muniment sequencer")),
+            *((VAULT, "bao server"), (DATABASE, "bin/postgres")),
+        ):
+            if sign in words:
+                yield name, int(number)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start processes under other accounts")
+    closed = tmp_path_factory.mktemp("closed")
+    closed.chmod(0o700)
+    (closed / "of-root").write_text("for root alone")
+    repository = Repo(closed / "shop")
+    repository.commit({"app.py": "x = 0\n"})
+    up = Up(closed / "home", repository.path)
+    try:
+        until(lambda: len(dict(_name_children(up.process.pid))) == 5, 60)
+        yield Running(up, closed)
+    finally:
+        up.end()
+
+
+def paths(running: Running, *names: str) -> set[str]:
+    return {str(running.home / name) for name in names}
+
+
+_READ: dict[str, tuple[str, ...]] = {
+    WEB: ("keys/web.key", "keys/factors.key", "keys/hooks.key", "keys/muniment-web.key", "logins/web"),
+    WORKER: (
+        *("keys/deploy.key", "keys/hooks.key", "keys/muniment-worker.key", "logins/worker", "workers.lock"),
+        *("vault/audit.log", "vault/audit-second.log"),
+    ),
+    CONFIRMATION: ("logins/confirmation",),
+    SEQUENCER: (PRIVATE, "logins/sequencer"),
+    ERASER: ("logins/eraser",),
+    VAULT: ("vault/audit.log", "vault/audit-second.log"),
+    DATABASE: ("postgres/data/postgresql.conf", "postgres/pg_hba.conf", "postgres/pg_ident.conf"),
+}
+_PUBLIC = ("keys/ledger.pub", "keys/deploy.pub", "keys/muniment-web.pub", "keys/muniment-worker.pub")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attacker_in_one_process_reads_the_files_of_that_process_alone(running: Running, name: str) -> None:
+    assert set(running.attack(name)["read"]) == paths(running, *_READ[name], *_PUBLIC)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attacker_in_one_process_replaces_no_file_of_the_home(running: Running, name: str) -> None:
+    found = running.attack(name)
+    assert found["made"] == []
+    renamed = {DATABASE: ("postgres/data/postgresql.conf",)}.get(name, ())
+    assert set(found["renamed"]) == paths(running, *renamed)  # type: ignore[call-overload]
+    allowed = {
+        WEB: {"keys/web.key", "keys/factors.key", "keys/muniment-web.key", "logins/web"},
+        WORKER: set(_READ[WORKER]) - {"vault/audit.log", "vault/audit-second.log"},
+        DATABASE: {"postgres/data/postgresql.conf"},
+    }.get(name, set(_READ[name]))
+    assert set(found["written"]) == paths(running, *allowed)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attacker_in_one_process_sees_no_other_process(running: Running, name: str) -> None:
+    found = running.attack(name)
+    own = {name} & set(running.pids)
+    for kind in ("environments", "memories", "descriptors", "signalled"):
+        assert set(found[kind]) <= own, kind  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attacker_in_one_process_connects_as_its_own_login_alone(running: Running, name: str) -> None:
+    found = running.attack(name)
+    own = name.removeprefix("muniment-")
+    assert found["connected"] == ([own] if name not in (VAULT, DATABASE) else [])
+    assert found["superuser"] == (name == DATABASE)  # whoever runs the server has all that is in it
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attacker_in_one_process_lists_nothing_that_is_anothers(running: Running, name: str) -> None:
+    own = {VAULT: ("vault/store",), DATABASE: ("postgres/data",)}.get(name, ())
+    assert set(running.attack(name)["listed"]) == paths(running, "", *own)  # type: ignore[call-overload]
+
+
+def test_a_home_below_a_closed_folder_is_reached_and_nothing_else_there(running: Running) -> None:
+    assert stat.S_IMODE(running.closed.stat().st_mode) == 0o700
+    assert sorted(running.run_as(WEB, "ls", running.closed).split()) == ["home", "shop"]
+    assert sorted(os.listdir(running.closed)) == ["home", "of-root", "shop"]
+
+
+def test_no_process_of_a_service_that_root_started_has_a_privilege(running: Running) -> None:
+    assert set(running.pids) == {WEB, WORKER, SEQUENCER, VAULT, DATABASE}
+    for name, pid in running.pids.items():
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = {key: value.split() for key, _, value in (line.partition(":") for line in lines)}
+        assert {pwd.getpwuid(int(uid)).pw_name for uid in status["Uid"]} == {name}
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status[kind][0], 16) == 0, (name, kind)
+        assert status["NoNewPrivs"] == ["1"]
+    assert {name: set(found) for name, found in find_process_accounts(running.home).items()} == {
+        name.removeprefix("muniment-"): {name} for name in running.pids
+    }
+
+
+def test_the_doctor_says_that_accounts_separate_and_tries_each_login(running: Running) -> None:
+    _, said = muniment("doctor", "--home", running.home)
+    assert "code that runs in one reads nothing of another" in said
+    assert "each key and password is its own process's alone" in said
+    for login in ("web", "worker", "confirmation", "sequencer", "eraser", "operator"):
+        assert f"✓ login muniment_{login}: it was refused each of" in said
+    (running.home / PRIVATE).chmod(0o644)
+    try:
+        assert find_wrong_owners(running.home, find_accounts()) == [f"{PRIVATE} is not rw------- of {SEQUENCER}"]
+    finally:
+        (running.home / PRIVATE).chmod(0o600)
+
+
+@as_root
+def test_an_account_that_is_missing_is_made_without_a_shell_or_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"muniment-test-{os.getpid()}"
+    monkeypatch.setattr(accounts, "PRIMARY_GROUPS", {name: name})
+    try:
+        made = make_accounts(name)[name]
+        assert make_accounts(name) == {name: made}
+        found = pwd.getpwnam(name)
+        assert (found.pw_uid, found.pw_dir, found.pw_shell) == (made.user, "/nonexistent", "/usr/sbin/nologin")
+        assert found.pw_uid < 1000
+    finally:
+        subprocess.run(["userdel", name], check=True, capture_output=True)
+        subprocess.run(["groupdel", name], check=False, capture_output=True)
+
+
+def test_an_ordinary_account_is_told_in_one_line_what_protects_and_what_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    found = separate_processes(tmp_path, [], {})
+    assert found == Separation({}, "it was started as 12345, not as root")
+    said = describe_separation(found)
+    assert said.count("\n") == 0
+    assert "protect against injected SQL and leaked credentials, not against code that runs in a process" in said
+
+
+@as_root
+def test_where_nothing_can_be_mounted_the_reason_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_closed: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(separation, "show_only", refuse)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "home").mkdir()
+    found = separate_processes(closed / "home", [], {})
+    assert found.accounts == {}
+    assert str(closed) in found.problem
+    assert "Operation not permitted" in found.problem
+
+
+def test_each_process_gets_the_credentials_that_it_uses_and_no_others() -> None:
+    given = {name: name for name in ("MUNIMENT_OIDC_SECRET", "MUNIMENT_SMTP_URL", "MUNIMENT_CHAT_URL", "PGPASSWORD")}
+    given["MUNIMENT_HOME"] = "/srv/muniment"
+    kept = {name: set(_without_others(name, given)) - {"MUNIMENT_HOME"} for name in ("web", "worker", "sequencer")}
+    assert kept == {
+        "web": {"MUNIMENT_OIDC_SECRET"},
+        "worker": {"MUNIMENT_SMTP_URL", "MUNIMENT_CHAT_URL"},
+        "sequencer": set(),
+    }
+
+
+def test_one_account_for_several_processes_is_no_separation() -> None:
+    account = ProcessAccount("ada", 1000, 1000)
+    assert find_wrong_owners(Path("/"), {WEB: account}) == [
+        f"the account {name} is missing" for name in NAMES if name != WEB
+    ]
