@@ -54,6 +54,8 @@ done
 exec unshare --mount --pid --fork --kill-child --propagation private bash -euc '
   machine=$1 place=$2
   shift 2
+  mount --bind "$machine" "$machine" # the root of a real machine is a mount point too
+  cd "$machine"
   mount -t proc proc "$machine/proc"
   mount -t tmpfs -o mode=755 dev "$machine/dev"
   for device in null zero full random urandom tty; do

@@ -14,12 +14,14 @@ from muniment.access.roles import Role
 from muniment.server.guarding import privileges
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
 from muniment.server.requests.models import Request
-from muniment.server.running import database
-from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES, WEB
+from muniment.server.running import database, home_database
+from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES, WEB, WORKER
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
+from muniment.server.running.login_trials import try_logins
 from muniment.server.running.logins import FOLDER, password_file
-from tests.support.running import clean
+from tests.server.conftest import HOME
+from tests.support.running import clean, muniment
 from tests.support.service import as_role, person
 
 TRUNCATE = "TRUNCATE"
@@ -119,6 +121,26 @@ def test_the_doctor_finds_a_right_that_a_login_should_not_have(service: None) ->
         assert privileges.find_deviations(cursor) == []
 
 
+def test_what_a_login_should_not_be_able_to_do_is_tried_and_named(service: None, postgres: Embedded) -> None:
+    assert [trial.permitted for trial in try_logins(HOME)] == [()] * len(PROCESSES)
+    with psycopg.connect(postgres.url("muniment_super"), autocommit=True) as superuser:
+        superuser.execute(f"GRANT UPDATE (data), DELETE ON records_record TO {WEB}".encode())
+        superuser.execute(f"GRANT {OWNER} TO {WORKER}".encode())
+        try:
+            found = {trial.login: trial.permitted for trial in try_logins(HOME)}
+        finally:
+            superuser.execute(f"REVOKE {OWNER} FROM {WORKER}".encode())
+            superuser.execute(f"REVOKE UPDATE (data), DELETE ON records_record FROM {WEB}".encode())
+    assert found.pop(WEB) == ("alter a record", "delete a record")
+    assert "become the owner of the schema" in found.pop(WORKER)
+    assert set(found.values()) == {()}
+
+
+def test_a_login_whose_password_cannot_be_read_was_not_tried(tmp_path: Path) -> None:
+    (trial,) = [trial for trial in try_logins(tmp_path) if trial.login == WEB]
+    assert (trial.tried, trial.problem) == (0, "this account cannot read its password")
+
+
 # --- a server of the company's own --------------------------------------------------------------------------
 
 
@@ -163,6 +185,28 @@ def test_at_a_server_of_ones_own_each_login_has_its_rights_alone(external: tuple
         assert session.execute("SELECT current_user").fetchone() == (role,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(f"SET ROLE {OWNER}".encode())
+
+
+def test_commands_at_the_shell_find_it_by_what_the_service_wrote_down(external: tuple[Embedded, Path]) -> None:
+    server, home = external
+    code, said = muniment("doctor", "--home", home)  # without DATABASE_URL
+    assert code == 1, said
+    assert "schema: it is up to date" in said
+    for role in PROCESSES:
+        assert f"login {role}: it was refused each of" in said
+    assert server.url(OWNER).partition("passfile=")[2] not in (home / home_database.MARK).read_text()
+
+
+def test_no_login_makes_temporary_tables_there(external: tuple[Embedded, Path]) -> None:
+    server, home = external
+    with psycopg.connect(server.url("muniment_super"), autocommit=True) as superuser:
+        superuser.execute("GRANT TEMPORARY ON DATABASE muniment TO PUBLIC")
+    assert prepare(server, home)[0] == 0
+    with (
+        psycopg.connect(address(server, home, WEB), autocommit=True) as session,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        session.execute("CREATE TEMPORARY TABLE t ()")
 
 
 def test_another_home_needs_the_passwords_or_draws_new_ones_for_all(

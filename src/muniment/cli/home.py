@@ -57,6 +57,7 @@ def move_database(target: str, home: str) -> int:
     from muniment.cli.up import hold_alone
     from muniment.server.running.home_database import Kind
     from muniment.server.running.moving import move_database
+    from muniment.server.running.separation import separate_processes
     from muniment.server.setting_checks import check_settings
 
     check_settings(os.environ)
@@ -64,6 +65,7 @@ def move_database(target: str, home: str) -> int:
     if not folder.is_dir():
         raise UsageError(f"{home} is no home", "Name the home of a service: --home DIR")
     with hold_alone(folder):
+        separate_processes(folder, (), os.environ)  # the database's account has to reach the home
         count = move_database(folder, Kind(target), os.environ.get("DATABASE_URL", ""))
     click.echo(f"The database of {home} was moved, with {count} records.")
     if target == "external":

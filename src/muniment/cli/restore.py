@@ -38,6 +38,7 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     from muniment.server.running import database
     from muniment.server.running.database_roles import OWNER
     from muniment.server.running.folder import make_folder
+    from muniment.server.running.separation import separate_processes
     from muniment.server.running.unpacking import MANIFEST, VAULT, put_back, unpacked
     from muniment.vault import store
     from muniment.vault.embedded import SEAL
@@ -51,6 +52,7 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     (folder / serving.UNFINISHED).touch()
     if VAULT in parts:
         store.put_back(folder, parts[VAULT])
+    separate_processes(folder, (), os.environ)  # the database's account has to reach the home
     with database.embedded(folder) as server:
         put_back(parts, server.variables(OWNER))
         serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))

@@ -75,9 +75,11 @@ def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.se
     Raises ParseError for a setting that cannot be meant, DatabaseError for another database than that of the home.
     """
     from muniment.programs.temporary import remove_abandoned_folders
-    from muniment.server.running.home_database import require_same_kind
+    from muniment.server.running.home_database import require_same_kind, use_written_address
     from muniment.server.setting_checks import check_settings
 
+    if role == "operator":
+        use_written_address(folder, os.environ)
     check_settings({**os.environ, "MUNIMENT_URL": url})
     require_same_kind(folder, os.environ)
     remove_abandoned_folders()
@@ -215,7 +217,8 @@ def prepared(
         home_database.require_filled(folder)
         preparing.migrate(new_passwords=new_passwords)
         home_database.require_own_ledger(folder)
-        home_database.write_mark(folder, home_database.kind_of(os.environ))
+        address = database.without_credentials(os.environ.get(database.URL_VARIABLE, ""))
+        home_database.write_mark(folder, home_database.kind_of(os.environ), address)
         preparing.become("operator")  # nothing else is done as the owner of the schema
         preparing.first_policy()
         if separation.accounts:

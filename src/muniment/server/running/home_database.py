@@ -4,7 +4,7 @@ Without that, a DATABASE_URL beside a database of its own would silently begin a
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -48,10 +48,27 @@ def find_kind(folder: Path) -> Kind | None:
     return Kind.EMBEDDED if known is None and folder.joinpath(*CLUSTER).is_file() else known
 
 
-def write_mark(folder: Path, kind: Kind) -> None:
-    """Write down that the home has such a database now."""
-    if read_mark(folder) is not kind:
-        durable.write(folder / MARK, json.dumps({"database": kind.value}).encode() + b"\n", 0o644)
+def write_mark(folder: Path, kind: Kind, address: str = "") -> None:
+    """Write down that the home has such a database now, and the address of one elsewhere, without user and password."""
+    if read_mark(folder) is not kind or read_address(folder) != address:
+        content = {"database": kind.value, **({"address": address} if address else {})}
+        durable.write(folder / MARK, json.dumps(content).encode() + b"\n", 0o644)
+
+
+def read_address(folder: Path) -> str:
+    """The address of the home's database on another server, "" if none was written down."""
+    try:
+        found = json.loads((folder / MARK).read_text(encoding="utf-8")).get("address", "")
+    except (OSError, ValueError, AttributeError):
+        return ""  # whoever needs it is told that DATABASE_URL does not name the database
+    return found if isinstance(found, str) else ""
+
+
+def use_written_address(folder: Path, environment: MutableMapping[str, str]) -> None:
+    """For commands at the shell: they find the database where the service last found it, without DATABASE_URL."""
+    address = read_address(folder)
+    if address and not environment.get(_URL) and read_mark(folder) is Kind.EXTERNAL:
+        environment[_URL] = address
 
 
 def require_same_kind(folder: Path, environment: Mapping[str, str]) -> None:

@@ -53,7 +53,7 @@ def move_database(folder: Path, target: Kind, url: str) -> int:
         if target is Kind.EMBEDDED:  # it was made just now
             shutil.rmtree(folder / "postgres", ignore_errors=True)
         raise
-    write_mark(folder, target)
+    write_mark(folder, target, database.without_credentials(url) if target is Kind.EXTERNAL else "")
     if target is Kind.EXTERNAL:
         _set_aside(folder)
     return count

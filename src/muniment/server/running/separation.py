@@ -60,7 +60,7 @@ def describe_separation(separation: Separation) -> str:
     if separation.accounts:
         return (
             "Each process runs under an account of its own (muniment-web, muniment-worker ...): code that runs in one "
-            "reads no key, password or memory of another."
+            "reads neither the keys nor the memory of another."
         )
     return (
         f"All processes run under one account, since {separation.problem}: the database logins protect against "
