@@ -30,7 +30,8 @@ def _name_process(folder: Path, home: Path) -> str:
     program = _SERVERS.get(os.path.basename(words[0]), "")
     if program == "database":
         return program if str(home / "postgres" / "data") in words else ""
-    return program if program and Path(os.readlink(folder / "cwd")) == home / "vault" else ""
+    # Not by its name, which may be another one in the view of that process.
+    return program if program and os.path.samefile(folder / "cwd", home / "vault") else ""
 
 
 def _name_account(uid: int) -> str:
