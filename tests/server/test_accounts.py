@@ -154,11 +154,11 @@ def paths(running: Running, *names: str) -> set[str]:
 _READ: dict[str, tuple[str, ...]] = {
     WEB: ("keys/web.key", "keys/factors.key", "keys/hooks.key", "keys/muniment-web.key", "logins/web"),
     WORKER: (
-        *("keys/deploy.key", "keys/hooks.key", "keys/muniment-worker.key", "logins/worker", "workers.lock"),
+        *("keys/hooks.key", "keys/muniment-worker.key", "logins/worker", "workers.lock"),
         *("vault/audit.log", "vault/audit-second.log"),
     ),
     CONFIRMATION: ("logins/confirmation",),
-    SEQUENCER: (PRIVATE, "logins/sequencer"),
+    SEQUENCER: (PRIVATE, "keys/deploy.key", "logins/sequencer"),
     ERASER: ("logins/eraser",),
     VAULT: ("vault/audit.log", "vault/audit-second.log"),
     DATABASE: ("postgres/data/postgresql.conf", "postgres/pg_hba.conf", "postgres/pg_ident.conf"),

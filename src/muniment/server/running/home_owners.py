@@ -53,7 +53,7 @@ FILES: Mapping[str, Owner] = {
     keys.FACTORS: _only(WEB),
     # The worker gives forges the secrets by which the web knows them. The vault is in the worker's group, so not that.
     keys.HOOKS: Owner(WORKER, WEB, 0o640),
-    keys.DEPLOY: _only(WORKER),
+    keys.DEPLOY: _only(SEQUENCER),
     keys.DEPLOY_PUBLIC: _PUBLIC,
     f"keys/{layout.WEB}.key": _only(WEB),
     f"keys/{layout.WEB}.pub": _PUBLIC,
