@@ -89,11 +89,8 @@ def test_the_timeline_and_the_pages_ask_as_often_for_many_as_for_one(shop: Shop)
 
 
 def _copied(row: Deployment, key: str, place: Environment) -> None:
-    from muniment.server.records.models import Record
-
-    entry = Record.objects.create(kind="deployment-request", recorded_at=timezone.now(), data=b"{}")
     values = {"artifact": row.artifact, "commit": row.commit, "identity": row.identity, "idempotency_key": key}
-    copy = Deployment.objects.create(environment=place, pipeline=row.pipeline, record=entry, **values)
+    copy = Deployment.objects.create(environment=place, pipeline=row.pipeline, **values)
     DeploymentPermission.objects.create(
         deployment=copy, state="succeeded", decided_at=timezone.now(), ended_at=timezone.now()
     )

@@ -106,9 +106,9 @@ def test_what_a_trusted_builder_made_of_an_allowed_commit_goes_through_one_envir
 def test_everything_is_recorded_before_it_is_done_and_names_nobody(shop: Shop, looking: None) -> None:
     number = shop.deployed("staging")
     row = Deployment.objects.get(pk=number)
-    kinds = list(Record.objects.filter(pk__gte=row.record_id).order_by("pk").values_list("kind", flat=True))
+    kinds = list(Record.objects.filter(pk__gte=row.record.pk).order_by("pk").values_list("kind", flat=True))
     assert kinds == ["deployment-request", "decision", "deployment-permission", "deployment-outcome"]
-    read = [entries.decode(bytes(one.data), 0) for one in Record.objects.filter(pk__gte=row.record_id).order_by("pk")]
+    read = [entries.decode(bytes(one.data), 0) for one in Record.objects.filter(pk__gte=row.record.pk).order_by("pk")]
     asked, judged, vouched, delivered = read
     assert isinstance(judged, entries.DecisionRecord)
     assert (judged.point, judged.trigger, judged.enforced) == ("deploy", asked.object, True)
@@ -306,7 +306,9 @@ def test_what_is_no_json_is_refused_as_every_refusal_is(shop: Shop) -> None:
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
 
 
-def test_no_token_is_kept_anywhere(shop: Shop, looking: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_token_is_kept_once_the_worker_verified_it(
+    shop: Shop, looking: None, caplog: pytest.LogCaptureFixture
+) -> None:
     good, bad = shop.runner("staging"), shop.job("staging", ref="refs/heads/topic")
     number = shop.asked("staging", token=good)
     shop.get(number, "staging", token=good)

@@ -40,7 +40,7 @@ def judged(shop: Shop, environment: str = "staging") -> Deployment:
     number = shop.ask(environment)[1]["id"]
     with as_role("worker"):
         tasks.judge_deployment(number)
-    return Deployment.objects.select_related("permission__record", "record").get(pk=number)
+    return Deployment.objects.select_related("permission__record", "verified__record").get(pk=number)
 
 
 def test_it_signs_once_the_decision_has_its_position(shop: Shop) -> None:
@@ -64,8 +64,8 @@ def test_it_signs_once_the_decision_has_its_position(shop: Shop) -> None:
 def wish(row: Deployment, basis: int) -> None:
     """With the worker's credentials, want a permission signed."""
     with as_role("worker"):
-        SigningRequest.objects.filter(request=row.record_id).delete()
-        SigningRequest.objects.create(request_id=row.record_id, basis_id=basis)
+        SigningRequest.objects.filter(request=row.record.pk).delete()
+        SigningRequest.objects.create(request_id=row.record.pk, basis_id=basis)
 
 
 def decision(row: Deployment, **changed: object) -> int:
@@ -115,7 +115,7 @@ def test_it_signs_nothing_for_another_decision(shop: Shop, changed: dict[str, ob
 
 def test_it_signs_nothing_for_a_record_of_another_kind_or_one_that_the_ledger_does_not_have(shop: Shop) -> None:
     row = judged(shop)
-    wish(row, row.record_id)
+    wish(row, row.record.pk)
     check_refused("basis")
     other = judged(shop)
     place_records()
@@ -173,7 +173,7 @@ def test_a_pipeline_that_asks_has_what_was_signed_taken_over(shop: Shop) -> None
 @pytest.mark.parametrize("role", ["web", "worker", "eraser", "operator"])
 def test_no_other_process_writes_what_was_signed(shop: Shop, role: str) -> None:
     row = judged(shop)
-    asked = SigningRequest.objects.get(request=row.record_id)
+    asked = SigningRequest.objects.get(request=row.record.pk)
     with as_role(role), pytest.raises(ProgrammingError, match="permission denied"):
         SignedPermission.objects.create(signing_request=asked, envelope=json.dumps({}))
 

@@ -30,6 +30,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
         "sensitive_patterns",
         "vsa",
         "envelope",
+        "token",
     ),
     "comment",  # our own, at the forge
 }

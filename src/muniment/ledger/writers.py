@@ -35,7 +35,7 @@ WRITERS: dict[str, Writer] = {
     "incident-closed": Writer.WEB,
     "freeze": Writer.WEB,
     "freeze-lift": Writer.WEB,
-    "deployment-request": Writer.WEB,
+    "deployment-request": Writer.WORKER,
     "operator-action": Writer.OPERATOR,
     "reconciliation": Writer.SEQUENCER,
     "erasure": Writer.WORKER,

@@ -137,7 +137,7 @@ def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
     environment, pipeline, identity = _identified(request, body.product, body.environment)
     canonical.refuse_repeated_keys(request.body)  # the envelopes in it are read and digested as this one reading
     with allowing(Action.DEPLOY), transaction.atomic():
-        wish = asking.Wish(body.artifact, body.commit, body.provenance, key)
+        wish = asking.Wish(body.artifact, body.commit, body.provenance, key, request.auth)  # type: ignore[attr-defined]
         row = asking.ask(environment, pipeline, identity, wish)
     return Status(202, {"id": row.pk, "state": row.state})
 
@@ -171,7 +171,8 @@ def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
     if row.state in ("pending", "denied"):
         raise Problem(409, "not-allowed-yet", _("It was not allowed, so nothing can have come of it."))
     with allowing(Action.DEPLOY), transaction.atomic():
-        asking.report(row, body.state, body.exit_code, body.digest_seen or "")
+        token = request.auth  # type: ignore[attr-defined]
+        asking.report(row, body.state, body.exit_code, body.digest_seen or "", token)
     return Status(202, {"id": row.pk, "state": body.state})
 
 

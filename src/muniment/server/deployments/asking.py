@@ -1,4 +1,4 @@
-"""What pipelines say: kept as it was said, in one transaction with its entry; the worker does the rest."""
+"""What pipelines say: kept as it was received, with its token; the worker verifies it, records it and does the rest."""
 
 import hashlib
 from typing import Any
@@ -11,23 +11,30 @@ from msgspec import Struct
 from muniment.errors import RefusedError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
-from muniment.ledger import entries, objects
 from muniment.pipelines.identities import Identity
-from muniment.server import moments
 from muniment.server.deployments.identifying import told
-from muniment.server.deployments.models import Deployment, DeploymentReport, PipelineIdentity, RunningArtifact
+from muniment.server.deployments.models import (
+    Deployment,
+    DeploymentReport,
+    PipelineIdentity,
+    ReceivedToken,
+    RunningArtifact,
+)
 from muniment.server.products.models import Environment
-from muniment.server.records.entering import enter
 from muniment.server.work import soon
 
 
 class Wish(Struct, frozen=True):
-    """What to bring, as it was sent: `provenance` are DSSE envelopes, `key` tells the same request from another."""
+    """What to bring, as it was sent: `provenance` are DSSE envelopes, `key` tells the same request from another.
+
+    `token` is what came with it.
+    """
 
     artifact: str
     commit: str
     provenance: list[dict[str, Any]]
     key: str
+    token: str
 
     @property
     def digest(self) -> str:
@@ -37,7 +44,7 @@ class Wish(Struct, frozen=True):
 
 
 def ask(environment: Environment, pipeline: PipelineIdentity, identity: Identity, wish: Wish) -> Deployment:
-    """Record what was asked, and have it judged. Sent again with the same key it is the same deployment.
+    """Keep what was asked, and have it verified and judged. Sent again with the same key it is the same deployment.
 
     Raises RefusedError for a commit that the pipeline does not run on, or a key that was used for something else.
     """
@@ -52,7 +59,7 @@ def ask(environment: Environment, pipeline: PipelineIdentity, identity: Identity
     if found is None:
         try:
             with transaction.atomic():
-                return _recorded(environment, pipeline, identity, wish)
+                return _received(environment, pipeline, identity, wish)
         except IntegrityError:  # the same was sent twice at this moment
             found = rows.get()
     if found.request_digest != wish.digest:
@@ -64,17 +71,7 @@ def ask(environment: Environment, pipeline: PipelineIdentity, identity: Identity
     return found
 
 
-def _recorded(environment: Environment, pipeline: PipelineIdentity, identity: Identity, wish: Wish) -> Deployment:
-    by = f"{identity.issuer.value}:{identity.subject}"
-    place = environment.product.slug, environment.name
-    beside = objects.DeploymentRequest(*place, wish.artifact, wish.commit, by, identity.run, objects.salt())
-    entry = entries.DeploymentRequestRecord(
-        time=moments.now(),
-        object=canonical.digest_of(beside),
-        artifact=wish.artifact,
-        commit=wish.commit,
-        pipeline=objects.commitment(by, beside.salt),
-    )
+def _received(environment: Environment, pipeline: PipelineIdentity, identity: Identity, wish: Wish) -> Deployment:
     row = Deployment.objects.create(
         environment=environment,
         pipeline=pipeline,
@@ -84,17 +81,24 @@ def _recorded(environment: Environment, pipeline: PipelineIdentity, identity: Id
         provenance=wish.provenance,
         idempotency_key=wish.key,
         request_digest=wish.digest,
-        record_id=enter(entry, (beside,)).pk,
     )
+    _keep_token(row, ReceivedToken.Purpose.REQUEST, wish.token)
     soon("evaluate-deployment", deployment=row.pk)
     return row
 
 
-def report(deployment: Deployment, state: str, exit_code: int | None, digest: str) -> None:
+def _keep_token(row: Deployment, purpose: ReceivedToken.Purpose, token: str) -> None:
+    """Keep the token until the worker has verified it."""
+    ReceivedToken.objects.create(key=ReceivedToken.key_of(row.pk, purpose), deployment=row, token=token)
+
+
+def report(deployment: Deployment, state: str, exit_code: int | None, digest: str, token: str) -> None:
     """Keep what the pipeline says came of it. Raises RefusedError if it said something else before."""
     row, new = DeploymentReport.objects.get_or_create(
         deployment=deployment, defaults={"state": state, "exit_code": exit_code, "running_digest": digest}
     )
+    if new:
+        _keep_token(deployment, ReceivedToken.Purpose.REPORT, token)
     if not new and (row.state, row.exit_code, row.running_digest) != (state, exit_code, digest):
         raise RefusedError(
             "reported-already",

@@ -1,6 +1,7 @@
 """Who asks: a pipeline whose token proves an identity that is trusted for exactly this environment, or nobody.
 
-The token is looked at and forgotten: it stands in no table, no log and no message.
+The token of a request or a report is kept until the worker has verified it too (`receiving`), and that of a question
+not at all. None stands in a log or message.
 """
 
 import json

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.decision.judge import clauses_at, needed
-from muniment.errors import MunimentError, VaultCode, VaultError
+from muniment.errors import IdentityError, MunimentError, VaultCode, VaultError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
@@ -29,13 +29,14 @@ from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.standing import product_facts
 from muniment.server.connections.reaching import connected_of, forge_of, repo_of
-from muniment.server.deployments import doors, identifying
+from muniment.server.deployments import doors, identifying, receiving
 from muniment.server.deployments.commits import Standing, decision_of, standing
 from muniment.server.deployments.models import (
     BreakGlassPermission,
     Deployment,
     DeploymentPermission,
     DeploymentState,
+    ReceivedToken,
     TrustedBuilder,
 )
 from muniment.server.deployments.supplying import reached
@@ -55,6 +56,8 @@ from muniment.workflows.supplies import fact
 def judge(row: Deployment) -> None:
     """Decide on it, once, and make it ready if it is allowed. What cannot be judged is denied, and says why."""
     if not DeploymentPermission.objects.filter(deployment=row).exists():
+        if not _verify(row):
+            return
         try:
             _require_watched_vault(row)
             with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
@@ -63,6 +66,22 @@ def judge(row: Deployment) -> None:
             with transaction.atomic():
                 _keep(row, None, None, reason=f"It could not be judged: {error.message}. {error.remedy}")
     make_ready(row)
+
+
+def _verify(row: Deployment) -> bool:
+    """Verify and record what was requested; whether it holds. What does not is denied, by nobody's leave allowed."""
+    try:
+        receiving.verify_request(row)
+    except MunimentError as error:
+        reason = f"It could not be verified: {error.message}. {error.remedy}"
+        with transaction.atomic():
+            DeploymentPermission.objects.create(
+                deployment=row, state=DeploymentState.DENIED, decided_at=timezone.now(), reason=reason
+            )
+            if isinstance(error, IdentityError):
+                receiving.report_forgery(row, ReceivedToken.Purpose.REQUEST, error)
+        return False
+    return True
 
 
 def _require_watched_vault(row: Deployment) -> None:
@@ -185,7 +204,7 @@ def make_ready(row: Deployment) -> None:
     if found is None:
         return
     permission, since = found
-    signed = SignedPermission.objects.filter(signing_request__request=row.record_id).first()
+    signed = SignedPermission.objects.filter(signing_request__request=row.record.pk).first()
     if signed is not None:
         _take_over(row, permission, signed, since)
     elif _occupied(row):
@@ -233,7 +252,7 @@ def _request_signature(row: Deployment, permission: DeploymentPermission) -> Non
         return
     provenance = [canonical.digest(canonical.encode(one)) for one in row.provenance]
     SigningRequest.objects.get_or_create(
-        request_id=row.record_id, defaults={"basis_id": basis, "provenance": provenance}
+        request_id=row.record.pk, defaults={"basis_id": basis, "provenance": provenance}
     )
 
 

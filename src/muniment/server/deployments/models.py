@@ -1,7 +1,8 @@
 """Who may deploy where, what was asked, what the worker decided, and what came of it.
 
-Three tables for one deployment, since three hands write them: what a pipeline asked (the web adds it, and nobody
-alters it), the permission (the worker's alone), and what the pipeline reported (the web adds it).
+Several tables for one deployment, since several processes write them: what a pipeline requested and reported (the web
+adds it as it was received, and nobody alters it), the token that came with it, until the worker has verified it, the
+record that the worker then writes, and the permission (the worker's alone).
 """
 
 from django.db import models
@@ -10,6 +11,7 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.pipelines.dsse import fingerprint
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import RecordedModel
 
 
@@ -96,7 +98,8 @@ class TokenIssuer(models.Model):
 class Deployment(models.Model):
     """One delivery of one artifact to one environment, as a pipeline asked for it. Nobody alters it.
 
-    `identity` is what its token proved; the token itself is nowhere. `provenance` are the statements that it sent.
+    `identity` is what its token proved to the web; `verified` is there once it proved the same to the worker.
+    `provenance` are the statements that it sent.
     """
 
     privileges = Privileges((READ, ADD), (READ,))
@@ -111,7 +114,6 @@ class Deployment(models.Model):
     idempotency_key = models.CharField(max_length=200)
     request_digest = models.CharField(max_length=64)
     requested_at = models.DateTimeField(default=timezone.now)
-    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
 
     class Meta:
         """A request sent again is the same one. A page shows an environment's newest."""
@@ -125,6 +127,12 @@ class Deployment(models.Model):
         ]
 
     @property
+    def record(self) -> Record:
+        """The record of what was requested. Raises VerifiedRequest.DoesNotExist before the worker verified it."""
+        found: Record = self.verified.record
+        return found
+
+    @property
     def state(self) -> str:
         """How far it is. Its permission has to be at hand."""
         permission = getattr(self, "permission", None)
@@ -135,6 +143,51 @@ class Deployment(models.Model):
         """The same for people."""
         permission = getattr(self, "permission", None)
         return str(DeploymentState.PENDING.label if permission is None else DeploymentState(permission.state).label)
+
+
+class ReceivedToken(models.Model):
+    """The token that came with a request to deploy, or with a report, as it was received. The worker deletes it once it
+    has verified it. `key` is such as `request:7` or `report:7`. The web adds them, and reads none.
+    """
+
+    privileges = Privileges((ADD,), (READ, DROP))
+    written_by = frozenset({Action.DEPLOY})
+
+    class Purpose(models.TextChoices):
+        """What it came with."""
+
+        REQUEST = "request", "a request to deploy"
+        REPORT = "report", "a report"
+
+    key = models.CharField(primary_key=True, max_length=40)
+    deployment = models.ForeignKey(Deployment, models.PROTECT, related_name="received_tokens")
+    token = models.TextField()
+    received_at = models.DateTimeField(default=timezone.now)
+
+    @staticmethod
+    def key_of(deployment: int, purpose: Purpose) -> str:
+        """The key of the one that came for this purpose."""
+        return f"{purpose.value}:{deployment}"
+
+
+class VerifiedRequest(models.Model):
+    """The worker verified the token of a request to deploy, and wrote its record."""
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    deployment = models.OneToOneField(Deployment, models.PROTECT, primary_key=True, related_name="verified")
+    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
+
+
+class VerifiedRunnerToken(models.Model):
+    """A token of a plain runner that the worker verified, by its digest: it proves one request, and no other one."""
+
+    privileges = Privileges((), (READ, ADD, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    token_digest = models.CharField(primary_key=True, max_length=64)
+    verified_at = models.DateTimeField(default=timezone.now)
 
 
 class UsedRunnerToken(models.Model):

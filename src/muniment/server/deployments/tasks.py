@@ -12,7 +12,7 @@ from muniment.server.deployments.models import (
 )
 from muniment.server.work import OtherWorker, soon, task
 
-_ROWS = ("environment__product", "pipeline", "record")
+_ROWS = ("environment__product", "pipeline", "verified__record")
 
 
 def _found(deployment: int) -> Deployment | None:

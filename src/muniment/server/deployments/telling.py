@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from muniment.decision.account import DecisionReport, ReasonReport
-from muniment.server.deployments.models import Deployment, DeploymentState
+from muniment.server.deployments.models import Deployment, DeploymentState, VerifiedRequest
 from muniment.server.records.models import SignedPermission
 from muniment.server.records.reading import beside
 from muniment.server.work import soon
@@ -34,7 +34,9 @@ def waits(row: Deployment, since: datetime) -> bool:
 
 def go_on(row: Deployment) -> bool:
     """Have a permission that was signed by now taken over, if it still waits for that; whether it was."""
-    ready = row.state == "pending" and SignedPermission.objects.filter(signing_request__request=row.record_id).exists()
+    request = VerifiedRequest.objects.filter(deployment=row).values("record")
+    signed = SignedPermission.objects.filter(signing_request__request__in=request)
+    ready = row.state == "pending" and signed.exists()
     if ready:
         soon("evaluate-deployment", deployment=row.pk)
     return ready

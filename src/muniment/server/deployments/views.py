@@ -110,7 +110,7 @@ def at(request: HttpRequest, number: int) -> Resource:
 def deployment(request: HttpRequest, number: int) -> HttpResponse:
     """One: who asked for what, what allowed or denied it, and what came of it."""
     rows = Deployment.objects.select_related(
-        *("environment__product", "pipeline", "record", "permission__record", "permission__break_glass__requester"),
+        *("environment__product", "pipeline", "verified", "permission__record", "permission__break_glass__requester"),
         *("permission__break_glass__approver", "report"),
     )
     found = get_object_or_404(rows, pk=number)

@@ -9,13 +9,13 @@ from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
 from muniment.decision.freezes import is_in_force, scope_text
-from muniment.errors import GitError
+from muniment.errors import GitError, IdentityError
 from muniment.facts import canonical
 from muniment.facts.maybe import Unknown
 from muniment.ledger import entries, objects
 from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
-from muniment.server.deployments import doors, identifying
+from muniment.server.deployments import doors, identifying, receiving
 from muniment.server.deployments.commits import standing
 from muniment.server.deployments.models import (
     BROUGHT,
@@ -25,6 +25,7 @@ from muniment.server.deployments.models import (
     DeploymentPermission,
     DeploymentReport,
     DeploymentState,
+    ReceivedToken,
     RunningArtifact,
 )
 from muniment.server.deployments.telling import clock
@@ -98,7 +99,7 @@ def end(row: Deployment, why: str) -> None:
             return
         permission.state, permission.reason, permission.ended_at = DeploymentState.REVOKED, why, timezone.now()
         permission.save(update_fields=["state", "reason", "ended_at"])
-        SigningRequest.objects.filter(request=row.record_id, signed=None).delete()
+        SigningRequest.objects.filter(request=row.record.pk, signed=None).delete()
         _entered(row, DeploymentState.REVOKED, objects.DeploymentOutcome("", None, why, objects.salt()))
     shut(row)
 
@@ -122,8 +123,19 @@ def take_report(row: Deployment) -> None:
     ):
         return
     late = permission.reason if permission.state == DeploymentState.REVOKED else ending(row, permission)
+    try:
+        _record_report(row, report, permission, late)
+    except IdentityError as error:
+        receiving.report_forgery(row, ReceivedToken.Purpose.REPORT, error)
+        _lose(row)
+    shut(row)
+
+
+def _record_report(row: Deployment, report: DeploymentReport, permission: DeploymentPermission, late: str) -> None:
+    """Record it, once it is verified. Raises IdentityError."""
     with transaction.atomic():
         permission = DeploymentPermission.objects.select_for_update().get(pk=permission.pk)
+        receiving.verify_report(row)
         permission.state, permission.ended_at = DeploymentState(report.state), report.reported_at
         permission.save(update_fields=["state", "ended_at"])
         _entered(
@@ -135,7 +147,6 @@ def take_report(row: Deployment) -> None:
             _incident(row, row.artifact, f"was deployed although its permission was over: {late}")
         if report.running_digest:
             _seen(row, report.running_digest)
-    shut(row)
 
 
 def _seen(row: Deployment, digest: str) -> None:
@@ -176,19 +187,22 @@ def open_break_glass_review(row: BreakGlassPermission) -> None:
 def find_lost() -> None:
     """Deployments of which nobody reported what came; doors that are open for longer than a permission is good for."""
     now = timezone.now()
-    rows = DeploymentPermission.objects.select_related("deployment__environment__product", "deployment__record")
+    rows = DeploymentPermission.objects.select_related(
+        "deployment__environment__product", "deployment__verified__record"
+    )
     for permission in rows.filter(vault_access=True, expires_at__lt=now):
         shut(permission.deployment)
     for permission in rows.filter(state=DeploymentState.PENDING, decided_at__lt=now - READY_WITHIN):
         end(permission.deployment, "It could not be made ready: the vault does not answer, or another was under way.")
     for permission in rows.filter(state=DeploymentState.ALLOWED, decided_at__lt=now - LOST_AFTER):
-        _lose(permission.deployment)
+        if not DeploymentReport.objects.filter(deployment=permission.deployment).exists():
+            _lose(permission.deployment)
 
 
 def _lose(row: Deployment) -> None:
     with transaction.atomic():
         permission = DeploymentPermission.objects.select_for_update().get(deployment=row)
-        if permission.state != DeploymentState.ALLOWED or DeploymentReport.objects.filter(deployment=row).exists():
+        if permission.state != DeploymentState.ALLOWED:
             return
         permission.state, permission.ended_at = DeploymentState.UNREPORTED, timezone.now()
         permission.save(update_fields=["state", "ended_at"])

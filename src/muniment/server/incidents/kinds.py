@@ -18,6 +18,7 @@ ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-gla
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
 VAULT_CHANGE, VAULT_AUDIT_GAP = "unplanned-vault-change", "vault-audit-gap"
 RECORD_REFUSED, PERMISSION_REFUSED = "record-refused", "permission-refused"
+REQUEST_FORGED = "request-forged"
 ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
@@ -68,6 +69,11 @@ KINDS = {
         _("a permission to deploy was to be signed that no record allows"),
         1,
         _("The worker's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
+    ),
+    REQUEST_FORGED: Kind(
+        _("a request or a report was stored that no trusted pipeline sent"),
+        1,
+        _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
     ),
     ACCOUNT_RECOVERED: Kind(
         _("the operator made a sign-in link for somebody at the machine"),

@@ -15,6 +15,27 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Deployment",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("artifact", models.CharField(max_length=71)),
+                ("commit", models.CharField(max_length=64)),
+                ("identity", models.JSONField()),
+                ("provenance", models.JSONField(default=list)),
+                ("idempotency_key", models.CharField(max_length=200)),
+                ("request_digest", models.CharField(max_length=64)),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deployments",
+                        to="products.environment",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="TokenIssuer",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -47,30 +68,10 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Deployment",
+            name="VerifiedRunnerToken",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("artifact", models.CharField(max_length=71)),
-                ("commit", models.CharField(max_length=64)),
-                ("identity", models.JSONField()),
-                ("provenance", models.JSONField(default=list)),
-                ("idempotency_key", models.CharField(max_length=200)),
-                ("request_digest", models.CharField(max_length=64)),
-                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "environment",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="deployments",
-                        to="products.environment",
-                    ),
-                ),
-                (
-                    "record",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
-                    ),
-                ),
+                ("token_digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("verified_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
@@ -189,6 +190,22 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
+            name="ReceivedToken",
+            fields=[
+                ("key", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("token", models.TextField()),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "deployment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="received_tokens",
+                        to="deployments.deployment",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="RunningArtifact",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -201,6 +218,27 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="running_artifacts",
                         to="products.environment",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="VerifiedRequest",
+            fields=[
+                (
+                    "deployment",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="verified",
+                        serialize=False,
+                        to="deployments.deployment",
+                    ),
+                ),
+                (
+                    "record",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
                     ),
                 ),
             ],

@@ -1,0 +1,151 @@
+"""What a pipeline sends is verified by the worker itself: with the web's login nobody deploys or reports anything."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import ProgrammingError, connection
+from django.utils import timezone
+
+from muniment.server.api import deployments as api
+from muniment.server.deployments import tasks
+from muniment.server.deployments.models import (
+    Deployment,
+    DeploymentPermission,
+    DeploymentReport,
+    PipelineIdentity,
+    ReceivedToken,
+    VerifiedRequest,
+)
+from muniment.server.incidents.models import Incident
+from muniment.server.records.models import Record
+from tests.support.deploying import ARTIFACT, Shop
+from tests.support.service import as_role
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+@pytest.fixture
+def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
+    return Shop(tmp_path)
+
+
+def insert(shop: Shop, token: str = "", **changed: object) -> int:
+    """With the web's login, store a request that the web never received; `token` is one that it once did."""
+    pipeline = PipelineIdentity.objects.get(environment__name="staging", kind="runner")
+    identity = {
+        "issuer": "runner",
+        "subject": "shop.staging",
+        "repository": "",
+        "ref": "",
+        "commit": {"type": "Known", "value": shop.commit},
+        "run": "7",
+    }
+    first = Deployment.objects.order_by("pk").first()
+    row = Deployment.objects.create(
+        environment=pipeline.environment,
+        pipeline=pipeline,
+        artifact=ARTIFACT,
+        commit=shop.commit,
+        identity=first.identity if first is not None else identity,
+        provenance=[shop.provenance()],
+        idempotency_key="forged",
+        request_digest="x",
+    )
+    if token:
+        key = ReceivedToken.key_of(row.pk, ReceivedToken.Purpose.REQUEST)
+        ReceivedToken.objects.create(key=key, deployment=row, token=token, **changed)
+    return int(row.pk)
+
+
+def check_denied(shop: Shop, number: int, why: str) -> None:
+    shop.work(number)
+    assert shop.state(number) == "denied"
+    assert why in DeploymentPermission.objects.get(deployment=number).reason
+    assert Incident.objects.get().kind == "request-forged"
+    assert not VerifiedRequest.objects.filter(deployment=number).exists()
+    assert not ReceivedToken.objects.filter(deployment=number).exists()
+
+
+def test_the_worker_verifies_the_token_and_writes_the_record(shop: Shop) -> None:
+    number = shop.ask("staging")[1]["id"]
+    assert not Record.objects.filter(kind="deployment-request").exists()
+    assert not VerifiedRequest.objects.exists()
+    shop.work(number)
+    assert shop.state(number) == "allowed"
+    assert Record.objects.get(kind="deployment-request").writer == "muniment_worker"
+    assert not ReceivedToken.objects.exists()
+    assert not Incident.objects.exists()
+
+
+def test_a_request_without_a_token_is_denied_and_an_incident(shop: Shop) -> None:
+    check_denied(shop, insert(shop), "no token came with it")
+
+
+def test_a_token_that_proved_another_request_proves_no_second_one(shop: Shop) -> None:
+    token = shop.runner("staging")
+    assert shop.state(shop.asked("staging", token=token)) == "allowed"
+    check_denied(shop, insert(shop, token), "used for another request")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"aud": "elsewhere"}, {"sub": "shop.production"}, {"commit": "0" * 40}, {"exp": 1}]
+)
+def test_a_token_that_proves_something_else_is_denied(shop: Shop, changed: dict[str, object]) -> None:
+    shop.asked("staging")
+    check_denied(shop, insert(shop, shop.runner("staging", **changed)), "It could not be verified")
+
+
+def test_a_token_by_another_key_is_denied(shop: Shop) -> None:
+    shop.runners["staging"], shop.runners["production"] = shop.runners["production"], shop.runners["staging"]
+    check_denied(shop, insert(shop, shop.runner("staging")), "It could not be verified")
+
+
+def test_another_identity_than_the_token_proves_is_denied(shop: Shop) -> None:
+    number = shop.ask("staging")[1]["id"]
+    with as_role("owner"):
+        row = Deployment.objects.get(pk=number)
+        Deployment.objects.filter(pk=number).update(identity={**row.identity, "run": "8"})
+    check_denied(shop, number, "another identity")
+
+
+def test_what_the_worker_finds_too_late_is_denied_and_no_incident(shop: Shop) -> None:
+    number = shop.ask("staging")[1]["id"]
+    with as_role("owner"):
+        ReceivedToken.objects.update(received_at=timezone.now() - timedelta(hours=1))
+    shop.work(number)
+    assert shop.state(number) == "denied"
+    assert "too long ago" in DeploymentPermission.objects.get().reason
+    assert not Incident.objects.exists()
+
+
+def test_a_report_that_no_pipeline_sent_is_not_taken(shop: Shop) -> None:
+    number = shop.asked("staging")
+    DeploymentReport.objects.create(deployment_id=number, state="succeeded", exit_code=0)
+    with as_role("worker"):
+        tasks.take_report(number)
+        tasks.take_report(number)
+    assert shop.state(number) == "unreported"
+    assert Incident.objects.get().kind == "request-forged"
+
+
+def test_a_report_by_another_run_is_not_taken(shop: Shop) -> None:
+    number = shop.asked("staging")
+    row = DeploymentReport.objects.create(deployment_id=number, state="succeeded", exit_code=0)
+    key = ReceivedToken.key_of(number, ReceivedToken.Purpose.REPORT)
+    ReceivedToken.objects.create(key=key, deployment_id=row.deployment_id, token=shop.runner("staging", job="8"))
+    with as_role("worker"):
+        tasks.take_report(number)
+    assert shop.state(number) == "unreported"
+    assert "another run" in Incident.objects.get().summary
+
+
+def test_the_web_reads_no_token_that_it_stored(shop: Shop) -> None:
+    shop.ask("staging")
+    with connection.cursor() as cursor, pytest.raises(ProgrammingError, match="permission denied"):
+        cursor.execute("SELECT token FROM deployments_receivedtoken")
+    connection.close()
+    with connection.cursor() as cursor, pytest.raises(ProgrammingError, match="permission denied"):
+        cursor.execute("INSERT INTO deployments_verifiedrequest (deployment_id, record_id) VALUES (1, 1)")
+    connection.close()
