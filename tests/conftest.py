@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.shop import keys, shop
 __all__ = ["keys", "shop"]
 
 _PASSABLE = 0o711
+LONGEST_SECONDS = 900  # of one test, on the slowest machine
 
 settings.register_profile("shared-machine", deadline=None)  # how long one case takes says nothing about the code
 settings.register_profile(  # of dev/mutation: a case that fails is neither made smaller nor kept
@@ -52,3 +54,19 @@ def tmp_path_factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pytes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tmp_path_factory, "mktemp", make_passable)
         yield tmp_path_factory
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that waits for ever, as for a signal that a shell has its children ignore."""
+
+    def expire(*_: object) -> None:
+        raise TimeoutError(f"{item.nodeid} took more than {LONGEST_SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.alarm(LONGEST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

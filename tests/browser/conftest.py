@@ -70,8 +70,9 @@ class Visitor:
         self.page.click("text=Use a passkey instead")
         self.page.wait_for_selector("#mfa_webauthn_add")
         self.page.fill("#id_name", "laptop")
-        self.page.check("#id_passwordless")
         self.page.click("#mfa_webauthn_add")
+        self.page.wait_for_url("**/webauthn/try/**")
+        self.page.click("#try_passkey")
         self.page.wait_for_url("**/recovery-codes/**")
 
     def violations(self) -> list[str]:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 
 from muniment.errors import DatabaseError
-from muniment.server.running import preparing
+from muniment.server.running import health, preparing
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -27,6 +27,16 @@ def test_health_is_of_the_process_and_ready_names_what_is_missing(gone: Client) 
     assert gone.get("/health").status_code == 200
     answer = gone.get("/ready")
     assert (answer.status_code, answer.json()) == (503, {"status": "no", "missing": "database"})
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_full_disk_is_not_ready(monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
+    monkeypatch.setattr(health, "workers_alive", lambda: 1)
+    monkeypatch.setattr(health, "is_sequencer_alive", lambda: True)
+    monkeypatch.setattr(health, "LEAST_BYTES", 1 << 60 if full else 0)
+    answer = Client(HTTP_HOST="localhost").get("/ready")
+    assert answer.status_code == (503 if full else 200)
+    assert answer.json().get("missing") == ("disk space" if full else None)
 
 
 @pytest.mark.parametrize("path", ["/", "/products", "/welcome/x"])

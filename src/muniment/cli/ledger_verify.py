@@ -78,7 +78,8 @@ def _told(size: int, root: str, first_bad: int | None, problems: list[str], outp
         for problem in problems:
             click.echo(f"{printing.sign('violated')} {printing.plain(problem)}")
         if first_bad is not None:
-            click.echo(f"The first bad entry is {first_bad}; those before it are what was signed.")
+            before = "; those before it are what was signed" if first_bad else ""
+            click.echo(f"The first bad entry is {first_bad}{before}.")
         click.echo("Next: restore the newest copy of it; docs/ledger.md says how.")
     else:
         click.echo(f"{printing.sign('met')} {size} entries, each of them what was signed; root {root}")

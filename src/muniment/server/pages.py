@@ -62,11 +62,16 @@ class Page(NamedTuple):
     parameter: str = "below"
 
 
+def read_number(text: str) -> int:
+    """The number of a row that an address names; 0, which no row has, for what is none, such as "²", or too large."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
 def page(request: HttpRequest, rows: "QuerySet[_T, Any]", *, size: int = PAGE) -> Page:
     """The rows of a list by falling id, below `?below=N`: as fast at the end of a long list as at its beginning."""
-    below = request.GET.get("below", "")
-    if below.isascii() and below.isdigit() and len(below) < 19:
-        rows = rows.filter(pk__lt=int(below))
+    below = read_number(request.GET.get("below", ""))
+    if below:
+        rows = rows.filter(pk__lt=below)
     found = list(rows.order_by("-pk")[: size + 1])
     return Page(found[:size], found[size - 1].pk if len(found) > size else 0)
 

@@ -129,7 +129,9 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip"}  # never by name: that would lock others out
+# Wrong guesses count for each name that one address tries, so that nobody is locked out by guesses from elsewhere, nor
+# by those of others behind the same address; codes of second factors count for each person. `adapter.py` makes the key.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "100/m/ip,10/m/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _SECURE else 0  # https comes through a proxy, and nothing else does
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_PREVENT_ENUMERATION = True
@@ -142,6 +144,7 @@ SOCIALACCOUNT_LOGIN_ON_GET = False
 SIGN_IN_ELSEWHERE = company.origin(os.environ)
 MFA_ADAPTER = "muniment.server.people.factor_encryption.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {"add_webauthn": "muniment.server.people.passkeys.AddPasskeyForm"}
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Muniment"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _SECURE

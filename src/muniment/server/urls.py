@@ -9,6 +9,7 @@ from muniment.server.connections import app_views, branch_views, change_views, h
 from muniment.server.connections import views as connections
 from muniment.server.deployments import views as deployments
 from muniment.server.incidents import views as incidents
+from muniment.server.people import passkeys
 from muniment.server.people import views as people
 from muniment.server.policies import views as policies
 from muniment.server.products import views as products
@@ -120,6 +121,8 @@ urlpatterns = [
     path("account/password/reset/", people.forgotten, name="forgotten"),
     path("account/email/", people.addresses, name="account_email"),
     path("account/2fa/totp/deactivate/", people.remove_totp, name="mfa_deactivate_totp"),
+    path("account/2fa/webauthn/add/", passkeys.add_passkey, name="mfa_add_webauthn"),
+    path("account/2fa/webauthn/try/", passkeys.try_passkey, name="try-passkey"),
     path("account/2fa/webauthn/keys/<int:pk>/remove/", people.remove_passkey, name="mfa_remove_webauthn"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),

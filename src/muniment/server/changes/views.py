@@ -16,6 +16,7 @@ from muniment.facts.change import ContributorRole
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import may, requires
+from muniment.server.pages import read_number
 from muniment.server.records.reading import beside
 from muniment.workflows.approval_commands import next_steps
 
@@ -39,9 +40,7 @@ def change(request: HttpRequest, number: int) -> HttpResponse:
     wanted = request.GET.get("decision", "")
     decision = found.decision
     if wanted:
-        decision = get_object_or_404(
-            found.decisions.select_related("record"), pk=int(wanted) if wanted.isdigit() else 0
-        )
+        decision = get_object_or_404(found.decisions.select_related("record"), pk=read_number(wanted))
     told: Any = (
         beside(decision.explanation_digest, DecisionReport)
         if decision is not None and decision.explanation_digest

@@ -29,6 +29,10 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Never."""
         return False
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """The key of the limit of wrong guesses: a name as one address tries it."""
+        return f"{self.get_client_ip(request)}:{super()._get_login_attempts_cache_key(request, **credentials)}"
+
 
 class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """A company's account belongs to the person who proved its verified address; from then on to that person alone.

@@ -16,7 +16,7 @@ from muniment.policy.document import read_policy
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import acting, anywhere, may, requires
 from muniment.server.installation import store
-from muniment.server.pages import page
+from muniment.server.pages import page, read_number
 from muniment.server.policies.current import clauses
 from muniment.server.policies.differences import find_differences
 from muniment.server.policies.exception_acts import EndException, RequestException
@@ -152,8 +152,7 @@ def ask_exception(request: HttpRequest) -> HttpResponse:
 
 def _prefilled(request: HttpRequest, repositories: Any) -> dict[str, str]:
     """From the change whose page led here."""
-    number = request.GET.get("change", "")
-    rows = Change.objects.filter(pk=int(number) if number.isdigit() else 0, repository__in=repositories)
+    rows = Change.objects.filter(pk=read_number(request.GET.get("change", "")), repository__in=repositories)
     found = rows.select_related("repository").first()
     clause = request.GET.get("clause", "")
     if found is None:

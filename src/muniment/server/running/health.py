@@ -1,13 +1,17 @@
 """For a supervisor: whether this process answers, and whether the service works."""
 
+import shutil
 from datetime import timedelta
+from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from muniment.server.records.models import LedgerHead
 
+LEAST_BYTES = 200 << 20  # free on a disk: with less, a database may record nothing any more
 _SILENCE = timedelta(seconds=60)
 _ALIVE = """
     SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '60 seconds'
@@ -18,6 +22,14 @@ _ALIVE = """
 def health(request: HttpRequest) -> JsonResponse:
     """This process answers."""
     return JsonResponse({"status": "ok"})
+
+
+def has_space(folder: Path) -> bool:
+    """Whether the disk below a folder has room for what is recorded; False where that cannot be read."""
+    try:
+        return shutil.disk_usage(folder).free >= LEAST_BYTES
+    except OSError:
+        return False
 
 
 def workers_alive() -> int:
@@ -35,11 +47,16 @@ def is_sequencer_alive() -> bool:
 
 @transaction.non_atomic_requests  # and this one says that there is none
 def ready(request: HttpRequest) -> JsonResponse:
-    """The database answers, and a worker and the sequencer have shown signs of life; 503 and what is missing if not."""
+    """The database answers, the disk has room, and a worker and the sequencer have shown signs of life.
+
+    503 and what is missing if not.
+    """
     try:
         workers, sequencer = workers_alive(), is_sequencer_alive()
     except DatabaseError:
         return JsonResponse({"status": "no", "missing": "database"}, status=503)
+    if not has_space(Path(settings.HOME)):
+        return JsonResponse({"status": "no", "missing": "disk space"}, status=503)
     if not workers:
         return JsonResponse({"status": "no", "missing": "worker"}, status=503)
     if not sequencer:

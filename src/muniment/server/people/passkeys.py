@@ -1,0 +1,72 @@
+"""Passkeys: the first of somebody without a password can sign them in alone, and is tried before the setup goes on."""
+
+from typing import Any
+
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, LoginWebAuthnForm
+from allauth.mfa.webauthn.internal.auth import begin_authentication
+from allauth.mfa.webauthn.views import AddWebAuthnView
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from muniment.access.actions import Action
+from muniment.server.guarding.mediation import own, requires
+from muniment.server.pages import me
+from muniment.server.people.models import Person
+
+
+class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
+    """A discoverable passkey where somebody has no password to sign in with; else as they choose."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        box = self.fields["passwordless"]
+        box.label = gettext_lazy("Sign in with this passkey alone")
+        box.help_text = gettext_lazy("The device keeps it, and asks for a PIN, a fingerprint or your face.")
+        box.initial = box.disabled = is_the_only_way_in(self.user)  # a disabled box keeps its initial value
+
+    def clean(self) -> dict[str, Any]:
+        """The answer of the device. ValidationError for a key that it cannot find by itself at the next sign-in."""
+        values: dict[str, Any] = super().clean()
+        said = (values.get("credential") or {}).get("clientExtensionResults", {}).get("credProps", {})
+        if values.get("passwordless") and said.get("rk") is False:
+            raise forms.ValidationError(
+                _("This device did not keep the passkey, so it could not sign you in. Use another device.")
+            )
+        return values
+
+
+def is_the_only_way_in(person: Person) -> bool:
+    """Whether somebody has no password: a passkey that the device cannot find by itself would lock them out."""
+    return not person.has_usable_password()
+
+
+class AddPasskey(AddWebAuthnView):  # type: ignore[misc]
+    """allauth's page, after which a passkey that is the only way in is tried."""
+
+    def get_success_url(self) -> str:
+        """The page where it is tried, or where allauth goes on."""
+        url: str = super().get_success_url()
+        return reverse("try-passkey") if is_the_only_way_in(self.request.user) else url
+
+
+add_passkey = AddPasskey.as_view()
+
+
+@require_http_methods(["GET", "POST"])
+@requires(Action.MANAGE_OWN_ACCOUNT, own)
+def try_passkey(request: HttpRequest) -> HttpResponse:
+    """Sign in once with the passkey that was just made, as at the next sign-in: the device has to find it by itself."""
+    if request.method == "POST":
+        form = LoginWebAuthnForm(data=request.POST)
+        if form.is_valid() and form.cleaned_data["credential"].user_id == me(request).pk:
+            form.save()
+            messages.success(request, _("The passkey signs you in."))
+            return redirect("mfa_view_recovery_codes")
+        messages.error(request, _("The passkey did not sign you in. Add another one, or set a password."))
+    return render(request, "people/try_passkey.html", {"js_data": {"request_options": begin_authentication(None)}})
