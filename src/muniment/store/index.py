@@ -24,14 +24,13 @@ from muniment.store.store import Store
 
 T = TypeVar("T")
 
-_VERSION = 4  # as the last of the statements below says
+_VERSION = 5  # as the last of the statements below says
 _SCHEMA = """CREATE TABLE meta (entries INTEGER, root BLOB);
 CREATE TABLE pushes (entry INTEGER PRIMARY KEY, object TEXT, denied INTEGER DEFAULT 0);
 CREATE INDEX by_object ON pushes (object);
 CREATE TABLE commits (place TEXT, id TEXT, push INTEGER, PRIMARY KEY (place, id)) WITHOUT ROWID;
 CREATE TABLE parents (place TEXT, parent TEXT, child TEXT, PRIMARY KEY (place, parent, child)) WITHOUT ROWID;
-CREATE TABLE held (place TEXT, ref TEXT, value TEXT, first INTEGER, last INTEGER,
-    PRIMARY KEY (place, ref, value)) WITHOUT ROWID;
+CREATE TABLE held (place TEXT, ref TEXT, value TEXT, first INTEGER, PRIMARY KEY (place, ref, value)) WITHOUT ROWID;
 CREATE INDEX by_value ON held (place, value);
 CREATE TABLE now (place TEXT, ref TEXT, value TEXT, entry INTEGER, PRIMARY KEY (place, ref)) WITHOUT ROWID;
 CREATE TABLE baselines (place TEXT PRIMARY KEY, whole INTEGER) WITHOUT ROWID;
@@ -41,11 +40,12 @@ INSERT INTO meta VALUES (0, x'');
 CREATE TABLE lifts (freeze TEXT, object TEXT, PRIMARY KEY (freeze, object)) WITHOUT ROWID;
 CREATE TABLE statements (place TEXT, digest TEXT, entry INTEGER, PRIMARY KEY (place, digest)) WITHOUT ROWID;
 CREATE TABLE evaluated (push TEXT, ref TEXT, included TEXT, PRIMARY KEY (push, ref)) WITHOUT ROWID;
+CREATE TABLE meant (place TEXT, ref TEXT, value TEXT, push INTEGER, PRIMARY KEY (place, ref, push)) WITHOUT ROWID;
 CREATE TABLE landed (place TEXT, ref TEXT, head TEXT, entry INTEGER, PRIMARY KEY (place, ref, head)) WITHOUT ROWID;
-PRAGMA user_version = 4"""
+PRAGMA user_version = 5"""
 _TABLES = (
     *("pushes", "commits", "parents", "held", "now", "baselines", "freezes", "lifts"),
-    *("statements", "evaluated", "landed"),
+    *("statements", "evaluated", "meant", "landed"),
 )
 _CHANGED = ("refs/heads/", "refs/tags/")  # what approvals can be for
 _EVERYTHING = ""  # in the place of a head: it is not known what the ref took; in that of a ref: nor which
@@ -202,11 +202,13 @@ class Index:
         return read_people(self._home, [digest for (digest,) in rows])
 
     def _meant(self, place: str, update: objects.RefUpdate) -> bool:
+        """Whether a push that was not denied meant the ref to become this, since what it is was recorded last.
+
+        Any such push, not the newest alone: git may carry one out while another, of the same commit, is denied.
+        """
         query = (
-            "SELECT 1 FROM held JOIN pushes ON pushes.entry = held.last"
-            " LEFT JOIN now ON now.place = held.place AND now.ref = held.ref"
-            " WHERE held.place = ? AND held.ref = ? AND held.value = ? AND denied = 0"
-            " AND held.last > COALESCE(now.entry, -1)"
+            "SELECT 1 FROM meant JOIN pushes ON pushes.entry = meant.push"
+            " WHERE place = ? AND ref = ? AND value = ? AND denied = 0"
         )
         return bool(self._rows(query, place, update.ref, update.new))
 
@@ -267,6 +269,8 @@ class Index:
         )
         for update in push.updates:
             self._hold(push.repository_location, update, index)
+            row = (push.repository_location, update.ref, update.new, index)
+            self._db.execute("INSERT OR REPLACE INTO meant VALUES (?, ?, ?, ?)", row)
 
     def _become(
         self, index: int, entry: entries.BaselineRecord | entries.RefUpdateRecord | entries.HookBypassRecord
@@ -282,6 +286,7 @@ class Index:
                 self._land(index, refs.repository_location, update.ref, self._included(entry, update))
             row = (refs.repository_location, update.ref, update.new, index)
             self._db.execute("INSERT OR REPLACE INTO now VALUES (?, ?, ?, ?)", row)
+            self._db.execute("DELETE FROM meant WHERE place = ? AND ref = ?", row[:2])
             self._hold(refs.repository_location, update, index)
 
     def _included(
@@ -289,18 +294,22 @@ class Index:
     ) -> tuple[str, ...]:
         """The heads that a ref took by an update; everything where nobody knows which."""
         if isinstance(entry, entries.HookBypassRecord):
-            digest = entry.included_heads
+            digests = [entry.included_heads]
         else:
             query = (
-                "SELECT included FROM evaluated JOIN pushes ON pushes.object = evaluated.push"
-                " JOIN held ON held.last = pushes.entry AND held.ref = evaluated.ref"
-                " WHERE held.place = ? AND held.ref = ? AND held.value = ?"
+                "SELECT included FROM meant JOIN pushes ON pushes.entry = meant.push"
+                " JOIN evaluated ON evaluated.push = pushes.object AND evaluated.ref = meant.ref"
+                " WHERE place = ? AND meant.ref = ? AND value = ? AND denied = 0"
             )
-            digest = next((row[0] for row in self._rows(query, entry.repository_location, update.ref, update.new)), "")
+            # Of several pushes nobody knows which one git carried out, so what any of them included is taken.
+            digests = [row[0] for row in self._rows(query, entry.repository_location, update.ref, update.new)]
+        if not digests or "" in digests:
+            return (_EVERYTHING,)
         try:
-            return read_object(self._home, digest, objects.IncludedHeads).heads if digest else (_EVERYTHING,)
+            lists = [read_object(self._home, digest, objects.IncludedHeads).heads for digest in digests]
         except ErasedError:
             return (_EVERYTHING,)
+        return tuple({head for heads in lists for head in heads})
 
     def _land(self, index: int, place: str, ref: str, heads: Iterable[str]) -> None:
         rows = ((place, ref, head, index) for head in heads)
@@ -309,11 +318,7 @@ class Index:
     def _hold(self, place: str, update: objects.RefUpdate, index: int) -> None:
         """A ref's value before a push counts as well: it may have come to be before the gate was."""
         for value in (update.old, update.new):
-            self._db.execute(
-                "INSERT INTO held VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET last = CASE WHEN excluded.value = ? THEN excluded.last ELSE last END",
-                (place, update.ref, value, index, index, update.new),
-            )
+            self._db.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)", (place, update.ref, value, index))
 
     def _push(self, digest: str) -> objects.Push:
         if digest not in self._pushes:
