@@ -412,6 +412,23 @@ def test_an_approval_on_our_own_page_counts_by_what_the_forge_says_now(world: Wo
     assert set(review.counted) == ({"bob"} if may else set())
 
 
+@pytest.mark.parametrize("signature", [Signature.VALID, Signature.RECORDED])
+def test_whoever_has_no_account_at_the_forge_approves_nothing_there_whatever_their_roles(
+    world: World, monkeypatch: pytest.MonkeyPatch, signature: Signature
+) -> None:
+    """They cannot write to the repository now: roles here give nobody access at the forge."""
+    commit = Commit(world.head, world.repo.git("rev-parse", f"{world.head}^{{tree}}"), (), ())
+    given = approval("bob", commit, signature=signature)
+    signed = signature is Signature.VALID
+    if signed:
+        world.repo.git("update-ref", f"{approvals.PREFIX}{world.head}/bob", world.head)
+        monkeypatch.setattr("muniment.forges.collect.approvals.read", lambda *_: (given,))
+    people = People(tuple(structs.replace(one, accounts=()) if one.id == "bob" else one for one in PEOPLE.persons), ())
+    found = world.review(world.reading(reviews=Known(())), statements=() if signed else (given,), people=people)
+    assert not found.counted
+    assert [one.why_not for one in found.judged] == [("no-forge-account",)]
+
+
 def test_each_fact_says_where_it_came_from_and_when(world: World) -> None:
     with Repository.open(str(world.repo.path)) as git:
         collector = ForgeCollector("hub", world.reading(), git, PEOPLE, NOW)

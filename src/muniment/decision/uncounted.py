@@ -26,6 +26,7 @@ TEXTS: dict[str, str] = {
     Signature.BAD.value: "its signature is not valid",
     Signature.OTHER_KEY.value: "it is signed with a key that is not theirs",
     Signature.UNCONFIRMED.value: "link waits for a second person",
+    Signature.NO_ACCOUNT.value: "no account of theirs at the forge is linked, so it is not known that they may write",
     Signature.UNTOUCHED.value: "their security key was not touched for it",
     Signature.MALFORMED.value: "it cannot be read",
     Signature.OUT_OF_ORDER.value: "it does not follow the statement before it",

@@ -34,6 +34,7 @@ class Signature(StrEnum):
     UNKNOWN_PERSON = "unknown-person"
     MACHINE = "by-a-machine"
     MAY_NOT_WRITE = "may-not-write"  # the forge says that this account may not write there now
+    NO_ACCOUNT = "no-forge-account"  # no account at the forge is theirs, so nobody knows that they may write there
 
 
 PROVEN = frozenset((Signature.VALID, Signature.RECORDED, Signature.FORGE))

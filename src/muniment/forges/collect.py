@@ -198,9 +198,9 @@ class ForgeCollector:
         return said if not yes or person is None else self._checked(said, person)
 
     def _written(self, signed: Approval) -> Approval:
-        """A signed approval: of a person who has an account at the forge, only if that may write there now."""
+        """A signed approval: of a person who may write at the forge now by an account of theirs there."""
         person = self._people.by_id.get(signed.ref_person)
-        if person is None or signed.signature is not Signature.VALID or not self._accounts.of(person):
+        if person is None or signed.signature is not Signature.VALID:
             return signed
         if signed.action is ReviewAction.REQUEST_CHANGES and self._writes(person):  # who may approve may block
             return structs.replace(signed, writer_at_forge=True)
@@ -209,8 +209,10 @@ class ForgeCollector:
     def _checked(self, said: Approval, person: Person) -> Approval:
         if self._writes(person):
             return structs.replace(said, writer_at_forge=True)
-        waits = self._accounts.has_unconfirmed(person)
-        return structs.replace(said, signature=Signature.UNCONFIRMED if waits else Signature.MAY_NOT_WRITE)
+        if self._accounts.has_unconfirmed(person):
+            return structs.replace(said, signature=Signature.UNCONFIRMED)
+        known = bool(self._accounts.of(person))
+        return structs.replace(said, signature=Signature.MAY_NOT_WRITE if known else Signature.NO_ACCOUNT)
 
     def writers(self) -> tuple[Account, ...]:
         """The accounts that reviewed, or whose people approved on our own page, and may write, as far as was asked."""
