@@ -12,7 +12,7 @@ from muniment.access.roles import Role
 from muniment.controls import reviewed_by_others
 from muniment.decision import policies
 from muniment.decision.catalogue import CONTROLS
-from muniment.errors import ForgeError
+from muniment.errors import ForgeError, StoreError
 from muniment.forges.events import Event, Happened
 from muniment.http.rate_limits import RateLimit
 from muniment.policy.pack import pack_text
@@ -21,6 +21,7 @@ from muniment.server.connections import hearing, probing, reconciling, tasks
 from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink
 from muniment.server.connections.reaching import forge_of
 from muniment.server.installation import store
+from muniment.server.records.reading import beside
 from muniment.server.records.store import POLICY
 from muniment.server.work import first
 from tests.support.connected import Town
@@ -305,6 +306,26 @@ def test_what_another_version_of_a_control_allowed_is_evaluated_again_after_a_st
     with as_role("worker"):
         assert reevaluate_by_other_controls() == 0, "once is enough"
     policies._read_once.cache_clear()
+
+
+def test_a_decision_that_cannot_be_read_keeps_no_other_from_being_evaluated_anew(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoilt, _ = approved(town), approved(town, "other")
+    town.run()
+    digest = town.change(spoilt).decision.explanation_digest  # type: ignore[union-attr]
+
+    def failing(wanted: str, *shape: Any) -> Any:
+        if wanted == digest:
+            raise StoreError("an object is not what its name says", "Restore it.")
+        return beside(wanted, *shape)
+
+    control = reviewed_by_others.CONTROL
+    monkeypatch.setattr("muniment.server.changes.tasks.beside", failing)
+    monkeypatch.setitem(CONTROLS, control.name, structs.replace(control, version=control.version + 1))
+    with as_role("worker"):
+        assert reevaluate_by_other_controls() == 2
+    assert town.run(put_off=False).count("read-change") == 2
 
 
 def test_a_start_has_everything_gone_through_by_tasks_and_waits_for_none(town: Town) -> None:

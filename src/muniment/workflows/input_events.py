@@ -27,6 +27,7 @@ class Input(StrEnum):
     OWN_REVIEWS = "reviews and attestations on our page"
     PEOPLE = "people, accounts, keys and roles"
     POLICY = "policy"
+    CONTROLS = "versions of controls"
     EXCEPTIONS = "exceptions"
     FREEZES = "freezes"
     LANDED_HEADS = "heads that a branch took"
@@ -45,6 +46,7 @@ class Fallback(StrEnum):
     PROBE = "the probe of green changes: the seconds that the page of the connection shows"
     EXPIRY = "a new evaluation when the fact is too old, within a minute after"
     ACT = "nothing is lost: the act puts the evaluation into the queue within its own transaction"
+    START = "each start of a worker: a new version of the program comes with one"
     NONE = "nothing: such a decision is made anew each time that it is asked for"
 
 
@@ -110,6 +112,12 @@ ROWS = (
     Row(Input.OWN_REVIEWS, (kinds.APPROVALS.name,), Fallback.ACT, by="the act on our page"),
     Row(Input.PEOPLE, (kinds.PEOPLE.name,), Fallback.ACT, by=_EVERYTHING),
     Row(Input.POLICY, (), Fallback.ACT, by=_EVERYTHING),
+    Row(
+        Input.CONTROLS,
+        (),
+        Fallback.START,
+        by="the start of a worker: what another version of a control evaluated is evaluated again",
+    ),
     Row(
         Input.EXCEPTIONS,
         (kinds.EXCEPTIONS.name,),

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from muniment.decision.account import DecisionReport
 from muniment.decision.catalogue import CONTROLS
-from muniment.errors import MunimentError
+from muniment.errors import MunimentError, StoreError
 from muniment.server.changes import gates, judging, past, trying
 from muniment.server.changes.again import read_as
 from muniment.server.changes.models import Change, Decision, ServerHookLog
@@ -116,7 +116,10 @@ def reevaluate_by_other_controls() -> int:
 
 def is_by_controls_of_now(decision: Decision) -> bool:
     """Whether each control of a decision has the version still that made it. What cannot be read any more has not."""
-    told = beside(decision.explanation_digest, DecisionReport) if decision.explanation_digest else None
+    try:
+        told = beside(decision.explanation_digest, DecisionReport) if decision.explanation_digest else None
+    except StoreError:  # one spoiled decision keeps no other from being evaluated anew
+        return False
     if not isinstance(told, DecisionReport):
         return False
     now = {name: control.version for name, control in CONTROLS.items()}
