@@ -289,6 +289,117 @@ def test_what_was_merged_keeps_its_verdict() -> None:
     assert [shown(scene, head) for head in HEADS[:2]] == [Saying.ALLOWED, Saying.DENIED]
 
 
+def allowed(*heads: str) -> Scene:
+    """Changes that two approved, each read once."""
+    scene = opened(*heads)
+    for number in range(1, len(heads) + 1):
+        for who in ("carol", "dave"):
+            scene.world.approve(number, who)
+        scene.look(number)
+    return scene
+
+
+def test_a_bypass_is_shown_on_the_head_of_what_was_merged_in_every_context_of_its_branch() -> None:
+    scene, shared = allowed(HEADS[0]), "muniment/release*"
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.MERGED))
+    scene.look(1)
+    scene.keeper.demanded[context_for(MAIN)] = (shared,)
+    scene.judging.show_last(HEADS[0], Status(context_for(MAIN), Saying.DENIED, "It was a bypass.", ""))
+    assert shown(scene, HEADS[0]) is Saying.DENIED
+    assert scene.world.shown(HEADS[0], shared) is Saying.DENIED
+
+
+def test_a_bypass_is_not_shown_on_a_head_that_an_open_change_has() -> None:
+    scene = allowed(HEADS[0], HEADS[0])
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.MERGED))
+    scene.look(1)
+    scene.judging.show_last(HEADS[0], Status(context_for(MAIN), Saying.DENIED, "It was a bypass.", ""))
+    assert shown(scene, HEADS[0]) is Saying.ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("now", "saying"),
+    [("2026-11-24T09:04:59.999999Z", Saying.PENDING), ("2026-11-24T09:05:00.000000Z", Saying.DENIED)],
+)
+def test_what_cannot_be_read_is_denied_from_the_deadline_on(now: str, saying: Saying) -> None:
+    scene = allowed(HEADS[0])
+    scene.world.failing = {"read": [BEFORE, BEFORE]}
+    assert not scene.look(1)
+    scene.now = now
+    assert not scene.look(1)
+    assert shown(scene, HEADS[0]) is saying
+
+
+def test_what_was_denied_stays_denied_once_its_change_is_closed() -> None:
+    scene = opened(HEADS[0])
+    scene.look(1)
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.CLOSED))
+    before = len(scene.world.posted)
+    scene.look(1)
+    assert len(scene.world.posted) == before
+
+
+def test_a_head_of_a_closed_change_is_pending_where_nobody_knows_what_is_shown() -> None:
+    scene = allowed(HEADS[0])
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.CLOSED))
+    for scene.now, done in ((NOW, False), (MUCH_LATER, True)):
+        scene.world.failing = {"publish": [BEFORE]}
+        assert scene.look(1) is done
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+
+
+def test_a_change_that_was_never_there_has_nothing_shown() -> None:
+    scene = Scene()
+    assert scene.look(7)
+    assert scene.world.posted == []
+
+
+def test_a_change_that_was_merged_before_it_was_read_has_nothing_shown() -> None:
+    scene = Scene()
+    scene.world.put(change(1, HEADS[0], state=State.MERGED))
+    assert scene.look(1)
+    assert scene.world.posted == []
+
+
+def test_a_head_that_was_replaced_before_the_merge_is_not_green() -> None:
+    scene = allowed(HEADS[0])
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.MERGED, head=HEADS[1]))
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+    assert shown(scene, HEADS[1]) is None
+
+
+def test_a_change_for_a_branch_that_is_protected_no_more_gets_no_verdict_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = allowed(HEADS[0])
+    monkeypatch.setattr(scene.keeper, "judges", lambda ref: False)
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+
+
+def test_a_closed_change_that_cannot_be_read_is_read_again_and_not_taken_to_be_gone() -> None:
+    scene = allowed(HEADS[0])
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.CLOSED))
+    scene.world.failing = {"read": [BEFORE]}
+    assert not scene.look(1)
+    assert scene.keeper.rows[1].since is not None
+
+
+def test_a_head_that_whoever_closed_its_change_left_green_is_pending_with_its_page() -> None:
+    scene, place = allowed(HEADS[0]), (HEADS[0], context_for(MAIN))
+    scene.keeper.surely[place] = Status(context_for(MAIN), Saying.ALLOWED, "Two others approved.", "/changes/1")
+    scene.keeper.rows[1].open = False  # and then the worker died
+    scene.world.put(structs.replace(scene.world.changes[1], state=State.CLOSED))
+    scene.look(1)
+    assert shown(scene, HEADS[0]) is Saying.PENDING
+    assert scene.world.posted[-1][1].url == "/changes/1"
+
+
+def test_nothing_is_shown_without_a_head() -> None:
+    scene = Scene()
+    scene.judging.show("", context_for(MAIN))
+    assert scene.world.posted == []
+
+
 def test_what_was_merged_leaves_the_head_to_the_other_change_that_has_it() -> None:
     scene = opened(HEADS[0], HEADS[0])
     scene.look(1)
