@@ -1,5 +1,7 @@
 """People are found by id and by handle, and sentences name them so that nobody is taken for another."""
 
+from msgspec import structs
+
 from muniment.facts.people import Machine, People, Person, SharedIdentity, find_shared_identity, identities
 from tests.support.changes import person
 
@@ -36,3 +38,8 @@ def test_a_person_and_a_machine_of_one_id_have_two_identities() -> None:
     machine = Machine("ada", (), (), (), needs_requester=False)
     assert identities(person("ada"))[0] == "person:ada"
     assert identities(machine) == ("machine:ada",)
+
+
+def test_of_unconfirmed_identities_the_keys_alone_are_keys() -> None:
+    claimed = ("key:ssh-ed25519 AAAA", "login:github/ada", "email:ada@example.test")
+    assert structs.replace(person("ada"), unconfirmed=claimed).unconfirmed_keys == ("ssh-ed25519 AAAA",)
