@@ -16,7 +16,7 @@ from muniment.access.roles import Role
 from muniment.cli.commands import muniment
 from muniment.controls.control import Control
 from muniment.decision.account import DecisionReport
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.forges.shapes import Vendor
 from muniment.policy.parameters import declared
 from muniment.workflows import input_events
@@ -48,13 +48,16 @@ def documents() -> dict[str, str]:
 def _controls() -> str:
     pieces = ["# Controls\n", _NOTE]
     pieces += [_control(control) for control in CONTROLS.values()]
-    pieces += ["## Still to come\n", "They answer `unknown: not evaluated yet`, never green.\n"]
-    pieces += ["\n".join(f"- `{name}`, with part {part}" for name, part in LATER.items()) + "\n"]
+    pieces += ["## Not evaluated by this version\n", "A clause with one of these controls is `unknown`, never `met`.\n"]
+    pieces += ["\n".join(f"- `{name}`" for name in sorted(PLANNED)) + "\n"]
     return "\n".join(pieces)
 
 
 def _control(control: Control) -> str:
-    lines = [f"## {control.name}\n", f"{control.summary} Version {control.version}, judges a {control.scope.value}.\n"]
+    lines = [
+        f"## {control.name}\n",
+        f"{control.summary} Version {control.version}, evaluates a {control.scope.value}.\n",
+    ]
     facts = dict.fromkeys(kind.name for kind in (*control.needs, *control.consults))
     lines.append(f"Reads: {', '.join(facts)}.\n")
     parameters = declared(control.parameters)

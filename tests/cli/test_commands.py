@@ -130,7 +130,7 @@ def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> N
     assert (told["change_count"], told["allowed_count"]) == (3, 1)
     assert rows["review.two-reviewers"]["result_counts"]["met"] == 1
     assert rows["review.two-reviewers"]["result_counts"]["violated"] == 2
-    assert rows["owasp.requirements"]["current_result"].startswith("unknown: Not evaluated yet")
+    assert rows["owasp.requirements"]["current_result"].startswith("unknown: This version does not evaluate")
     assert "would have been allowed" in shop.muniment("replay", "--repo", str(shop.repo.path))[1]
 
 
@@ -153,7 +153,7 @@ def test_a_denial_in_text_names_people_and_the_next_step(shop: Shop) -> None:
     assert "\x1b" not in out
     assert len(out.splitlines()) <= 24
     steps = out[out.index("Next:") :].splitlines()
-    assert steps[-2] == "  Ask bob, carol, dan, sue to read and approve it."
+    assert steps[-2] == "  Ask bob, carol, dan, sue to review and approve it."
     assert steps[-1] == f"    muniment approve {head} --repository shop --onto refs/heads/main"
 
 
@@ -271,7 +271,7 @@ sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sy
 def test_explain_names_each_blank_and_no_inner_name(shop: Shop) -> None:
     code, out, _ = shop.muniment("explain", "review.two-reviewers", "--repo", str(shop.repo.path))
     assert code == 0
-    assert "<count> of <needed> others approved" in out
+    assert "<count> of <needed> required approvals" in out
     assert "{" not in out
     assert "approved heads" in out
     assert "approved_heads" not in out

@@ -282,4 +282,4 @@ def test_a_security_reviewer_who_left_a_question_out_is_named(laptop: Open) -> N
     ada.follow("git push origin topic")
     refused = denied(ada, "git push origin topic:main")
     laptop("sue").settle(refused)
-    assert "Split it; or have sue approve it" in denied(ada, "git push origin topic:main").said
+    assert "Split the change, or ask sue to approve it" in denied(ada, "git push origin topic:main").said

@@ -80,12 +80,14 @@ def _today(result: Result, clause: str) -> str:
 
 def test_a_replay_tells_how_the_branch_is_protected_and_what_no_forge_knows(place: Place) -> None:
     arguments = ("replay", "--forge", place.url, "--format", "json")
-    assert "whoever may push gets in without a pipeline" in _today(place.run(*arguments), "pipeline.required")
+    assert "everybody with write access can push without a pipeline" in _today(
+        place.run(*arguments), "pipeline.required"
+    )
     assert "not collected" not in _today(place.run(*arguments), "pipeline.hardened")
     for clause in ("secrets.rotated", "deployment.automated"):
         assert "only the service knows it" in _today(place.run(*arguments), clause)
     told = place.run("replay", "--forge", place.url).stdout
-    assert "Not judged by this version: design.least-privilege" in told
+    assert "Not evaluated by this version: design.least-privilege" in told
     assert "not collected" not in told
 
 
@@ -134,7 +136,7 @@ def test_status_shows_the_plan_and_protect_does_it(place: Place) -> None:
     assert "statuses that are demanded: none → muniment/main" in before.stdout
     assert before.stdout.splitlines()[-1] == "API quota left: not reported"
     refused = place.run("forge", "protect", place.url)
-    assert "nobody is here to agree" in str(refused.exception)
+    assert "there is no terminal to confirm" in str(refused.exception)
     done = place.run("forge", "protect", place.url, "--yes")
     assert "it holds" in done.stdout
     assert "built-in policy" not in done.stdout

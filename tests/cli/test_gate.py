@@ -34,11 +34,11 @@ def test_a_change_gets_in_once_two_others_approved_it(gated: Gated) -> None:
     assert gated.push("ada", "topic").code == 0
     denied = gated.push("ada", "topic:main")
     assert denied.code == 1
-    assert "0 of 2 others approved" in denied.said
+    assert "0 of 2 required approvals" in denied.said
     assert "Ask bob, carol, dan, sue" in denied.said
     assert gated.tip() == gated.base
     approved(gated, head, "bob")
-    assert "1 of 2 others approved (bob)" in gated.push("ada", "topic:main").said
+    assert "1 of 2 required approvals (bob)" in gated.push("ada", "topic:main").said
     approved(gated, head, "carol")
     assert "allowed" in gated.push("dan", "topic:main").said
     assert gated.tip() == head
@@ -131,7 +131,7 @@ def test_a_pusher_whom_the_server_does_not_name_is_unknown(gated: Gated) -> None
     approved(gated, head)
     denied = gated.push("ada", "topic:main", GL_USER="ada", REMOTE_USER="ada")
     assert denied.code == 1
-    assert "could not be learnt: the server named nobody in MUNIMENT_PUSHER" in denied.said
+    assert "is unknown: the server named no pusher in MUNIMENT_PUSHER" in denied.said
 
 
 @pytest.mark.parametrize(("variable", "other"), [("GL_USER", "REMOTE_USER"), ("REMOTE_USER", "GL_USER")])
@@ -177,7 +177,7 @@ def test_a_push_that_is_wrong_about_what_the_branch_was_is_judged_by_nothing(gat
         line = f"{old} {head} refs/heads/main\n"
         done = subprocess.run([hook], input=line, cwd=gated.server.path, capture_output=True, text=True, check=False)
         assert done.returncode == 1
-        assert "it moved meanwhile" in " ".join(done.stderr.split())
+        assert "another push in the meantime" in " ".join(done.stderr.split())
 
 
 def test_a_symbolic_ref_is_only_another_name(gated: Gated) -> None:
@@ -340,7 +340,7 @@ def test_an_empty_repository_needs_no_more_than_the_hook(tmp_path: Path, keys: d
     (tmp_path / "empty.git" / "hooks" / "pre-receive").chmod(0o755)
     second.url = str(tmp_path / "empty.git")
     denied = second.push("ada", "main")
-    assert "0 of 2 others approved" in denied.said
+    assert "0 of 2 required approvals" in denied.said
     assert second.push("ada", "main:refs/heads/free").code == 0
 
 
@@ -349,7 +349,7 @@ def test_a_change_that_would_break_the_policy_does_not_get_in(gated: Gated) -> N
     gated.push("ada", "topic")
     approved(gated, head)
     denied = gated.push("ada", "topic:main")
-    assert "nothing could judge the one after it" in denied.said
+    assert "no later change could be evaluated" in denied.said
     assert gated.tip() == gated.base
 
 
@@ -358,8 +358,8 @@ def test_reporting_lets_through_and_tells(tmp_path: Path, keys: dict[str, Path])
     head = gated.change()
     pushed = gated.push("ada", "topic:main")
     assert (pushed.code, gated.tip()) == (0, head)
-    assert "0 of 2 others approved" in pushed.said
-    assert "let through" in pushed.said
+    assert "0 of 2 required approvals" in pushed.said
+    assert "accepted" in pushed.said
     (judged,) = (entry for entry in gated.entries() if isinstance(entry, entries.DecisionRecord))
     assert (judged.outcome, judged.enforced) == ("deny", False)
     assert not any(isinstance(entry, entries.HookBypassRecord) for entry in gated.entries())
@@ -469,7 +469,7 @@ class TestFreeze:
         self, gated: Gated, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert self.said(gated, "sue", "freeze", "--reason", "a leak", "--repository", "shopp") == 2
-        assert "judges no repository shopp" in capsys.readouterr().err
+        assert "has no repository shopp" in capsys.readouterr().err
         assert not [entry for entry in gated.entries() if isinstance(entry, entries.FreezeRecord)]
 
     def test_a_freeze_of_one_repository_denies_there_and_says_who_has_to_be_appointed(
@@ -543,7 +543,7 @@ class TestPrePush:
         assert held.code == 1
         assert "denied" in held.said
         assert "(preview)" in held.said
-        assert "0 of 2 others approved" in held.said
+        assert "0 of 2 required approvals" in held.said
         assert "remote:" not in held.text
         assert "remote:" in clone.push("ada", "--no-verify", "topic:main").text
         clone.approve("bob", head)
@@ -566,7 +566,7 @@ def test_doctor_tells_of_the_ledger_and_of_a_freeze(gated: Gated, capsys: pytest
     run(asked)
     out = capsys.readouterr().out
     assert "ledger: 1 entries" in out
-    assert "no checkpoint is kept outside" in out
+    assert "no checkpoint is copied to a place outside" in out
     assert "who pushes: the server says it in MUNIMENT_PUSHER" in out
     assert "it takes 2 to lift a freeze" in out
     run(["freeze", "--reason", "a leak", "--home", str(gated.home), "--key", str(gated.keys["sue"])])
@@ -587,7 +587,7 @@ def test_a_clause_that_only_reports_yet_lets_through_and_tells(tmp_path: Path, k
     assert (pushed.code, gated.tip()) == (0, head)
     assert "allowed" in pushed.said
     assert "(reports only)" in pushed.said
-    assert "0 of 2 others approved" in pushed.said
+    assert "0 of 2 required approvals" in pushed.said
 
 
 def test_an_exception_lets_through_and_is_recorded_without_its_name(gated: Gated) -> None:
@@ -649,7 +649,7 @@ class TestOddThingsThatAnybodyMayPush:
         gated = Gated(tmp_path, keys)
         for name in (b"release/caf\xe9", b"release/100%"):
             refspec = (b"main:refs/heads/" + name).decode("utf-8", "surrogateescape")
-            assert "cannot be judged safely" in gated.push("ada", refspec).said
+            assert "cannot be evaluated safely" in gated.push("ada", refspec).said
 
     def test_commits_that_say_odd_things(self, gated: Gated) -> None:
         odd = (b"\xff <\xff>", b"A <>", b"x\x00y", "Ä <ä@example.test>".encode())

@@ -87,7 +87,7 @@ def test_a_commit_whose_push_was_killed_is_still_somebodys(gated: Gated) -> None
     gated.approve("carol", head)
     denied = gated.push("dan", "refs/muniment/approvals/*:refs/muniment/approvals/*", "topic:main")
     assert "ada does not count: they contributed to the change" in denied.said
-    assert "1 of 2 others approved (carol)" in denied.said
+    assert "1 of 2 required approvals (carol)" in denied.said
 
 
 def test_a_full_disk_and_a_read_only_one(gated: Gated, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ class TestAgain:
         monkeypatch.setitem(catalogue.CONTROLS, "protected-history", newer)
         code, out = muniment("replay", "--entry", decisions(gated)[0], "--home", gated.home)
         assert code == 1
-        assert f"not comparable: history.protected was judged by version {current.version}" in out
+        assert f"not comparable: history.protected was evaluated by version {current.version}" in out
 
     def test_what_is_no_decision_is_none(self, gated: Gated, muniment: Command) -> None:
         assert muniment("replay", "--entry", 0, "--home", gated.home)[0] == 2

@@ -49,7 +49,7 @@ def test_one_developer_deletes_no_protected_branch_or_tag(gated: Gated, ref: str
     tip = gated.tip(ref)
     assert gated.push("dan", f":{ref}").code == 1
     approve(gated, "--delete", ref, people=("bob",))
-    assert "1 of 2 others approved that" in removed(gated, ref).said
+    assert "1 of 2 required approvals" in removed(gated, ref).said
     assert gated.tip(ref) == tip
 
 
@@ -60,7 +60,7 @@ def test_what_two_others_approved_to_delete_is_deleted_once(gated: Gated, ref: s
     assert pushed.code == 0, pushed.text
     assert gated.tip(ref) == ""
     assert gated.push("ada", f"{gated.base}:{ref}").code == 0
-    assert "bob does not count: the branch took this state already" in removed(gated, ref).said
+    assert "bob does not count: the branch already contained this revision" in removed(gated, ref).said
 
 
 def test_whoever_pushes_a_deletion_is_none_of_its_approvers(gated: Gated) -> None:
@@ -117,7 +117,9 @@ def test_what_two_others_approved_to_rewind_is_rewound_and_lands_again_by_new_ap
     assert "bob does not count: they contributed to the change" in rewound(gated, "bob").said
     pushed = rewound(gated)
     assert pushed.code == 0, pushed.text
-    assert "bob does not count: the branch took this state already" in gated.push("dan", f"{grown}:{RELEASE}").said
+    assert (
+        "bob does not count: the branch already contained this revision" in gated.push("dan", f"{grown}:{RELEASE}").said
+    )
     assert gated.tip(RELEASE) == gated.base
 
 
@@ -172,4 +174,4 @@ def test_the_installation_the_doctor_and_the_check_say_that_no_clause_keeps_hist
     ):
         capsys.readouterr()
         run(command)
-        assert "no clause keeps history" in " ".join(capsys.readouterr().out.split())
+        assert "no clause protects history" in " ".join(capsys.readouterr().out.split())

@@ -27,6 +27,6 @@ def test_changes_requested_on_an_amended_head_block_the_next_one(gated: Gated, f
         gated.approve(name, amended)
     refused = gated.push("ada", STATEMENTS, "topic:main")
     assert refused.code != 0
-    assert "dan asks for changes" in refused.said
+    assert "dan requested changes" in refused.said
     gated.approve("dan", amended)
     assert gated.push("ada", STATEMENTS, "topic:main").code == 0

@@ -104,7 +104,7 @@ def test_old_approvals_do_not_land_a_reverted_change_again(
     land(gated, head, landed)
     reverted(gated)
     again(gated, head)
-    assert "bob does not count: the branch took this state already" in refused(gated).said
+    assert "bob does not count: the branch already contained this revision" in refused(gated).said
 
 
 @pytest.mark.parametrize("again", WAYS)
@@ -116,7 +116,7 @@ def test_approvals_of_an_amended_earlier_head_do_not_land_it_after_the_later_one
     land(gated, later, squash)
     reverted(gated)
     again(gated, earlier)
-    assert "bob does not count: the branch took this state already" in refused(gated).said
+    assert "bob does not count: the branch already contained this revision" in refused(gated).said
 
 
 @pytest.mark.parametrize("landed", [fast_forward, *WAYS])
@@ -137,7 +137,7 @@ def test_a_head_that_is_approved_anew_lands_again(gated: Gated) -> None:
     squash(gated, head)
     approve(gated, head, "bob")
     assert gated.push("bob", ALL_APPROVALS).code == 0
-    assert "1 of 2 others approved (bob)" in refused(gated).said
+    assert "1 of 2 required approvals (bob)" in refused(gated).said
     approve(gated, head, "carol")
     assert gated.push("carol", ALL_APPROVALS).code == 0
     assert gated.push("dan", "main").code == 0
@@ -166,7 +166,7 @@ def test_a_statement_that_a_denied_push_brought_is_as_old_as_that_push(gated: Ga
     again = squash(gated, head)
     pushed = gated.push("carol", f"{APPROVALS}{head}/carol", "main")
     assert pushed.code == 1
-    assert "carol does not count: the branch took this state already" in pushed.said
+    assert "carol does not count: the branch already contained this revision" in pushed.said
     assert gated.tip() != again
 
 
@@ -174,7 +174,10 @@ def test_rewinding_the_branch_restores_no_approval(gated: Gated) -> None:
     head = proposed(gated)
     land(gated, head, fast_forward)
     gated.server.git("update-ref", "refs/heads/main", gated.base)
-    assert "bob does not count: the branch took this state already" in refused(gated, f"{head}:refs/heads/main").said
+    assert (
+        "bob does not count: the branch already contained this revision"
+        in refused(gated, f"{head}:refs/heads/main").said
+    )
     approve(gated, head)
     assert gated.push("dan", ALL_APPROVALS, f"{head}:refs/heads/main").code == 0
 
@@ -190,7 +193,7 @@ def test_a_bypass_spends_too(gated: Gated, way: Callable[[Gated, str], str]) -> 
     gated.server.git("update-ref", "refs/heads/main", made)
     gated.push("ada", f"{before}:refs/heads/else")
     gated.server.git("update-ref", "refs/heads/main", before)
-    assert "bob does not count: the branch took this state already" in refused(gated).said
+    assert "bob does not count: the branch already contained this revision" in refused(gated).said
 
 
 def test_a_bypass_spends_no_approval_of_another_change(gated: Gated) -> None:
@@ -247,7 +250,7 @@ def test_a_stack_that_landed_in_part_spends_the_approvals_of_that_part(gated: Ga
     for head in heads[1:3]:
         gated.repo.branch("main", start)
         squash(gated, head)
-        assert "bob does not count: the branch took this state already" in refused(gated).said
+        assert "bob does not count: the branch already contained this revision" in refused(gated).said
     gated.repo.branch("main", start)
     squash(gated, heads[4])
     assert gated.push("dan", "main").code == 0
@@ -273,7 +276,7 @@ def test_a_killed_post_receive_spends_all_the_same(gated: Gated) -> None:
     land(gated, head, squash)
     reverted(gated)
     squash(gated, head)
-    assert "bob does not count: the branch took this state already" in refused(gated).said
+    assert "bob does not count: the branch already contained this revision" in refused(gated).said
 
 
 def test_an_approval_from_before_the_hook_is_spent_by_nobody_knows_what(tmp_path: Path, keys: dict[str, Path]) -> None:
@@ -284,7 +287,7 @@ def test_an_approval_from_before_the_hook_is_spent_by_nobody_knows_what(tmp_path
     gated.server.git("fetch", "-q", str(gated.repo.path), "topic:topic", ALL_APPROVALS)
     denied = gated.push("ada", f"{head}:refs/heads/main")
     assert denied.code == 1
-    assert "bob does not count: the branch took this state already" in denied.said
+    assert "bob does not count: the branch already contained this revision" in denied.said
 
 
 def decisions(gated: Gated) -> list[entries.DecisionRecord]:
@@ -300,7 +303,7 @@ def test_a_list_of_heads_that_does_not_match_its_record_denies(gated: Gated) -> 
         file.unlink()
     other = proposed(gated, GOOD, "other")
     squash(gated, other)
-    assert "does not hold what its name says" in refused(gated).said
+    assert "does not match its name" in refused(gated).said
     assert os.listdir(gated.home / "cache")
 
 
@@ -311,7 +314,7 @@ def test_a_lost_cache_knows_again_what_is_spent(gated: Gated) -> None:
     for file in (gated.home / "cache").iterdir():
         file.unlink()
     squash(gated, head)
-    assert "bob does not count: the branch took this state already" in refused(gated).said
+    assert "bob does not count: the branch already contained this revision" in refused(gated).said
 
 
 def test_a_decision_replays_with_the_heads_that_it_includes(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,7 +339,7 @@ def test_a_check_without_the_ledger_says_that_it_cannot_know_what_is_spent(
     assert laptop.returncode == 0
     asked = ["check", "--repo", str(gated.repo.path), "--home", str(gated.repo.path / ".git"), "--head", head]
     run(asked)
-    assert "whether approvals are spent is not known here" in " ".join(capsys.readouterr().out.split())
+    assert "only the ledger knows whether approvals are spent" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_check_with_the_ledger_knows_what_is_spent(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
@@ -350,8 +353,8 @@ def test_a_check_with_the_ledger_knows_what_is_spent(gated: Gated, capsys: pytes
     asked = ["check", "--repo", gated.url, "--home", str(gated.home), "--onto", "main", "--head", made]
     assert run(asked) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "bob does not count: the branch took this state already" in out
-    assert "not known here" not in out
+    assert "bob does not count: the branch already contained this revision" in out
+    assert "only the ledger knows" not in out
 
 
 def test_a_statement_that_is_stored_in_another_commit_is_as_old_as_it_was(gated: Gated) -> None:
@@ -364,4 +367,6 @@ def test_a_statement_that_is_stored_in_another_commit_is_as_old_as_it_was(gated:
         tree = gated.repo.tree_of(ref)
         gated.server.git("update-ref", "-d", ref)  # as if the ref were a new one, at which nothing lies
         gated.repo.branch(ref, gated.repo.commit(on="", tree=tree, parents=[], message="another\n"))
-    assert "bob does not count: the branch took this state already" in refused(gated, ALL_APPROVALS, "main").said
+    assert (
+        "bob does not count: the branch already contained this revision" in refused(gated, ALL_APPROVALS, "main").said
+    )

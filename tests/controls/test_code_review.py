@@ -354,7 +354,7 @@ def test_only_persons_with_the_security_role_are_named_for_security() -> None:
     assert reviewers(approvals=Known(())).ask == PEOPLE.labels["sue"]
     assert reviewers().ask == PEOPLE.labels["sue"]
     nobody = Known(structs.replace(PEOPLE, persons=tuple(one for one in PEOPLE.persons if one.id != "sue")))
-    assert "nobody is known" in reviewers(people=nobody).ask
+    assert "no such person is listed" in reviewers(people=nobody).ask
 
 
 def test_as_many_names_as_are_allowed_are_not_shortened() -> None:

@@ -5,7 +5,7 @@ from msgspec import Meta, Struct
 
 from muniment.controls.control import Codes, Control, NoParameters, Scope, met
 from muniment.decision.binding import bind
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.errors import PolicyError
 from muniment.policy.document import read_policy
 from muniment.policy.parameters import Stricter, Unit
@@ -69,8 +69,8 @@ enforce = []
 
 
 def bound(text: str) -> dict[str, object]:
-    policy = bind(read_policy(text, "policy.toml"), CONTROLS, LATER, "policy.toml", text)
-    return {clause.clause.id: (clause.control, clause.parameters, clause.later_part) for clause in policy.clauses}
+    policy = bind(read_policy(text, "policy.toml"), CONTROLS, PLANNED, "policy.toml", text)
+    return {clause.clause.id: (clause.control, clause.parameters, clause.is_planned) for clause in policy.clauses}
 
 
 def refusal(old: str, new: str) -> PolicyError:
@@ -84,22 +84,22 @@ def refusal(old: str, new: str) -> PolicyError:
 def test_each_clause_gets_its_control_with_its_own_parameters() -> None:
     found = bound(POLICY)
     two, small = CONTROLS["independent-review"], CONTROLS["small-changes"]
-    assert found["two"] == (two, two.parameters(reviewers=3), 0)
-    assert found["small"] == (small, small.parameters(lines=100, generated=("**/*.lock",)), 0)
-    assert found["first"] == (CONTROLS["protected-history"], NoParameters(), 0)
+    assert found["two"] == (two, two.parameters(reviewers=3), False)
+    assert found["small"] == (small, small.parameters(lines=100, generated=("**/*.lock",)), False)
+    assert found["first"] == (CONTROLS["protected-history"], NoParameters(), False)
 
 
-def test_a_control_that_is_still_to_come_says_with_which_part() -> None:
-    assert bound(POLICY)["later"] == (None, None, LATER["requirements-met"])
+def test_a_control_that_this_version_does_not_have_is_marked() -> None:
+    assert bound(POLICY)["later"] == (None, None, True)
 
 
 def test_a_clause_without_a_control_is_bound_to_none() -> None:
-    assert bound(POLICY)["uncovered"] == (None, None, 0)
+    assert bound(POLICY)["uncovered"] == (None, None, False)
 
 
 def test_the_policy_itself_stays_as_it_was_read() -> None:
     policy = read_policy(POLICY, "policy.toml")
-    assert bind(policy, CONTROLS, LATER).policy is policy
+    assert bind(policy, CONTROLS, PLANNED).policy is policy
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_named_with_its_line_and_key(old: str, new: str, line: 
 
 def test_a_control_that_nobody_knows_is_refused_with_those_that_are_known() -> None:
     remedy = refusal('"independent-review"', '"reviewed"').remedy
-    assert all(name in remedy for name in (*CONTROLS, *LATER))
+    assert all(name in remedy for name in (*CONTROLS, *PLANNED))
 
 
 def test_a_wrong_parameter_is_refused_with_the_known_ones_their_defaults_and_units() -> None:
@@ -144,7 +144,7 @@ def test_a_wrong_parameter_is_refused_with_the_known_ones_their_defaults_and_uni
 def test_without_the_text_the_document_is_named() -> None:
     policy = read_policy(POLICY.replace("reviewers = 3", "reviewers = 0"), "policy.toml")
     with pytest.raises(PolicyError) as caught:
-        bind(policy, CONTROLS, LATER)
+        bind(policy, CONTROLS, PLANNED)
     assert caught.value.where == "policy.toml"
 
 
@@ -164,4 +164,4 @@ def test_an_unknown_parameter_is_refused_even_where_the_struct_would_take_it() -
     control = Control("lenient", 1, "Lenient.", Scope.REVISION, (), Lenient, Fine, lambda case: (Fine.FINE("x:y"),))
     text = POLICY.replace('"independent-review"', '"lenient"')
     with pytest.raises(PolicyError, match=r"with\.reviewers"):
-        bind(read_policy(text, "p"), {**CONTROLS, "lenient": control}, LATER, "p", text)
+        bind(read_policy(text, "p"), {**CONTROLS, "lenient": control}, PLANNED, "p", text)

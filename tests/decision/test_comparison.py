@@ -1,7 +1,7 @@
 import pytest
 
 from muniment.decision.binding import BoundPolicy, bind
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.comparison import Difference, Direction, compare
 from muniment.policy.document import read_policy
 
@@ -68,7 +68,7 @@ KIND = '[[clause]]\nid = "kind"\nname = "Kind"\nsection = "s"\ntext = "We are ki
 
 
 def policy(text: str) -> BoundPolicy:
-    return bind(read_policy(text, "policy.toml"), CONTROLS, LATER, "policy.toml", text)
+    return bind(read_policy(text, "policy.toml"), CONTROLS, PLANNED, "policy.toml", text)
 
 
 def differences(old: str, new: str) -> tuple[Difference, ...]:

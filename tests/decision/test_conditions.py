@@ -235,7 +235,7 @@ class TestSentences:
     def test_a_code_of_a_control_is_its_own_unless_a_whole_fact_is_missing(self) -> None:
         ours, whole = (Reason("fact-unknown", Status.UNKNOWN, f"{kind}:x", {"why": "w"}) for kind in ("path", "fact"))
         assert sentences(Own, ours) == ("ours: x", "do it")
-        assert "could not be learnt" in sentences(Own, whole)[0]
+        assert "Required information is missing" in sentences(Own, whole)[0]
 
     def test_a_code_with_another_status_is_another_one(self) -> None:
         assert answer_of(Own, Reasons.NO_CONTROL("clause:x")) is Reasons.NO_CONTROL.value

@@ -8,7 +8,7 @@ from msgspec import structs
 from muniment.controls.control import Scope, Status
 from muniment.decision.account import account
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.decision import Decision, Outcome, Reasons, answer_of, sentences
 from muniment.decision.ending import ending
 from muniment.decision.exceptions import why_not
@@ -181,7 +181,7 @@ def test_an_account_tells_what_was_not_read() -> None:
     given = facts(values(approvals=Unknown("ssh-keygen is not installed")))
     told = account(judge(rules, given, Point.MERGE, NOW), rules, given)
     assert (told.contributors, told.approvals) == ((), ())
-    assert told.missing_facts == ("The approvals could not be learnt: ssh-keygen is not installed.",)
+    assert told.missing_facts == ("Required information is missing (approvals): ssh-keygen is not installed.",)
     assert told.results[0].reasons[0].remedy
 
 
@@ -202,7 +202,7 @@ def test_a_missing_fact_is_told_by_every_control() -> None:
 
 
 def test_no_control_is_both_here_and_still_to_come() -> None:
-    assert not CONTROLS.keys() & LATER.keys()
+    assert not CONTROLS.keys() & PLANNED
     assert {bound.clause.control for bound in policy(TWO).clauses} <= CONTROLS.keys()
 
 
@@ -316,7 +316,7 @@ def test_where_people_have_handles_every_sentence_names_them_and_none_has_an_id(
         one.message + one.remedy for one in (*told.reasons, *(why for each in told.results for why in each.reasons))
     )
     assert "Sue Doe" in text
-    assert "Bob Doe asks for changes" in text
+    assert "Bob Doe requested changes" in text
     assert not [one for one in ids.values() if one in text]
     assert told.names == {ids[name]: f"{name.title()} Doe" for name in ("ada", "bob", "carol", "sue")}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from muniment.decision.binding import BoundPolicy, bind
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.comparison import Difference, Direction, compare
 from muniment.decision.tightening import tighten
 from muniment.policy.model import Clause, Point, Policy, Section
@@ -22,12 +22,12 @@ JANUARY, FEBRUARY = datetime.date(2027, 1, 31), datetime.date(2027, 2, 28)
 
 
 def laid_over(floor: Policy, own: Policy) -> tuple[Policy, tuple[Difference, ...]]:
-    effective, void = tighten(bound(floor), bound(own), CONTROLS, LATER)
+    effective, void = tighten(bound(floor), bound(own), CONTROLS, PLANNED)
     return effective.policy, void
 
 
 def bound(policy: Policy) -> BoundPolicy:
-    return bind(policy, CONTROLS, LATER)
+    return bind(policy, CONTROLS, PLANNED)
 
 
 def with_clause(policy: Policy, **fields: Any) -> Policy:
@@ -191,7 +191,7 @@ def policies(draw: st.DrawFn) -> Policy:
 
 @given(policies(), policies())
 def test_nothing_gets_weaker_than_the_floor(floor: Policy, own: Policy) -> None:
-    effective, _ = tighten(bound(floor), bound(own), CONTROLS, LATER)
+    effective, _ = tighten(bound(floor), bound(own), CONTROLS, PLANNED)
     assert [d for d in compare(bound(floor), effective) if d.direction is Direction.WEAKER] == []
 
 

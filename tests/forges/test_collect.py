@@ -242,8 +242,8 @@ def test_where_the_forge_did_not_tell_it_of_everybody_nobody_is_said_to_be_missi
         case = Case({**facts, "revision": Known(revision)}, reviewed_by_others.Parameters(), NOW, {})
         (reason,) = reviewed_by_others.CONTROL.judge(case)
         told[asked, known] = sentences(reviewed_by_others.Reasons, reason)
-    assert "only 0 more people could" in told[(), True][0]
-    assert told[(), False][1] == "Ask somebody else who may write to the repository to read and approve it."
+    assert "Other eligible reviewers: 0" in told[(), True][0]
+    assert told[(), False][1] == "Ask somebody else who may write to the repository to review and approve it."
     assert "bob or somebody else who may write to the repository" in told[("bob",), False][1]
 
 

@@ -122,7 +122,7 @@ def test_what_is_planned_is_made_and_then_holds(github: FakeGitHub, hub: Forge, 
     plan = hub.protector.plan(repository, WANTED)
     assert {step.setting.partition(",")[0] for step in plan.steps} == {
         "the check muniment/main is required",
-        "who may set the rules aside",
+        "who may bypass the rules",
         "approvals that GitHub itself asks for",
         "a push ends approvals",
         "pushing past changes",
@@ -144,7 +144,7 @@ def test_what_is_planned_is_made_and_then_holds(github: FakeGitHub, hub: Forge, 
     ("weakened", "told"),
     [
         ({"enforcement": "disabled"}, "the check muniment/main"),
-        ({"bypass_actors": [{"actor_type": "RepositoryRole", "actor_id": 5}]}, "who may set the rules aside"),
+        ({"bypass_actors": [{"actor_type": "RepositoryRole", "actor_id": 5}]}, "who may bypass the rules"),
         ({"rules": []}, "the check muniment/main"),
     ],
 )
@@ -203,7 +203,7 @@ def test_what_is_attributed_to_no_person_takes_one_approval_more(
     assert (holds.unattributed_approval, parameters[UNATTRIBUTED]) == (True, True)
     parameters[UNATTRIBUTED] = False
     assert weakened(holds, hub.reader.rules(repository, MAIN)) == (
-        "what is attributed to no person takes no further approval",
+        "changes that are attributed to no person need no further approval",
     )
     plan = hub.protector.plan(repository, wanted)
     assert [step.setting for step in plan.steps] == ["a further approval of what is attributed to no person"]

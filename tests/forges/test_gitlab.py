@@ -206,7 +206,7 @@ def test_a_merge_train_is_its_members_up_to_a_place(gitlab: FakeGitLab, lab: For
     assert group.members[0].head == gitlab.world.changes[first].head
     merging = value(lab.reader.read(repository, second).merging)
     assert (merging.queued, merging.group) == (True, "b" * 40)
-    with pytest.raises(ForgeError, match="no such place"):
+    with pytest.raises(ForgeError, match="no longer contains it"):
         lab.reader.group(repository, "refs/heads/main", "c" * 40)
 
 

@@ -10,7 +10,7 @@ from muniment.forges.rules import BranchRules, Required
 from muniment.forges.shapes import About, Account, Vendor
 
 MAIN, OURS = "refs/heads/main", "muniment/main"
-ANYBODY = "Whoever may write"
+ANYBODY = "Everybody with write access"
 US = {
     Vendor.GITHUB: Account("app:77", "muniment[bot]", machine=True),
     Vendor.GITLAB: Account("9", "group_1_bot"),

@@ -1,7 +1,7 @@
 import pytest
 
 from muniment.decision.binding import bind
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.policy.document import read_policy
 from muniment.policy.model import Point
 from muniment.policy.pack import pack_text
@@ -40,7 +40,7 @@ def test_the_pack_has_every_promised_clause_and_no_other() -> None:
 
 
 def test_the_pack_names_only_controls_of_the_catalogue_and_all_that_are_to_come() -> None:
-    assert set(LATER) <= set(PROMISED.values()) <= {*CONTROLS, *LATER}
+    assert set(PLANNED) <= set(PROMISED.values()) <= {*CONTROLS, *PLANNED}
 
 
 ENFORCED = {
@@ -52,7 +52,7 @@ ENFORCED = {
 
 def test_what_a_laptop_can_learn_is_enforced_at_merge_and_the_rest_nowhere() -> None:
     text = pack_text("sec@example.test", "shop")
-    for bound in bind(read_policy(text, "built-in"), CONTROLS, LATER, "built-in", text).clauses:
+    for bound in bind(read_policy(text, "built-in"), CONTROLS, PLANNED, "built-in", text).clauses:
         assert bound.clause.enforce == ENFORCED.get(bound.clause.id, ())
 
 

@@ -248,4 +248,4 @@ def test_changes_requested_by_a_reviewer_without_a_role_here_block(town: Town) -
     town.look(number)
     head = town.change(number).head
     assert town.shown(head) == "failure"
-    assert town.fake.marks[town.acting.path, head][-1]["description"].startswith("Dave asks for changes.")
+    assert town.fake.marks[town.acting.path, head][-1]["description"].startswith("Dave requested changes.")

@@ -212,7 +212,7 @@ def test_a_change_is_denied_and_says_what_is_missing_once(town: Town) -> None:
     assert (entry.enforced, entry.target, entry.head) == (True, MAIN, change.head)
     comments = town.fake.pulls[town.acting.path, number]["comments"]
     assert len(comments) == 1
-    assert "0 of 2 others approved" in comments[0]["body"]
+    assert "0 of 2 required approvals" in comments[0]["body"]
     town.look(number)
     assert len(comments) == 1
     assert Record.objects.filter(kind="decision").count() == 1
@@ -1049,7 +1049,7 @@ def test_what_is_missing_and_what_that_costs_stands_on_the_connections_page(town
         VisibleRepository.objects.update(missing_permissions=["permissions", "a thing of another version"])
     page = signed_in("root").get("/connections/forge")
     assert page.status_code == 200
-    assert "no approval counts, because nobody knows who may write" in page.content.decode()
+    assert "no approval counts, because write access is unknown" in page.content.decode()
 
 
 def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

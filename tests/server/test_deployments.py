@@ -401,7 +401,7 @@ def test_a_repository_that_cannot_be_read_denies_and_says_so(shop: Shop, looking
     number = shop.asked("staging")
     told = shop.get(number, "staging")[1]
     assert told["state"] == "denied"
-    assert "could not be judged" in told["reasons"][0]["message"]
+    assert "could not be evaluated" in told["reasons"][0]["message"]
 
 
 def test_an_incident_past_its_deadline_stops_deployments(shop: Shop) -> None:
@@ -429,7 +429,7 @@ def test_a_forced_push_between_decision_and_deployment_ends_it_at_once(shop: Sho
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
     told = shop.get(number, "staging")[1]
     assert (told["state"], told["vsa"]) == ("revoked", None)
-    assert "does not hold the commit" in told["reasons"][0]["message"]
+    assert "does not contain the commit" in told["reasons"][0]["message"]
 
 
 def test_a_forced_push_before_it_is_signed_leaves_nothing_signed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

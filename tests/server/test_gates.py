@@ -160,7 +160,7 @@ def test_its_log_tells_what_guards_the_branch(gated: Gated) -> None:
         guard = guard_of(repository, "refs/heads/main")
     assert isinstance(guard, Known)
     assert isinstance(guard.value.around, Known)
-    assert "past the gate" in guard.value.around.value[0].description
+    assert "without the server hook" in guard.value.around.value[0].description
 
 
 def test_without_a_log_that_can_be_read_nobody_knows_what_guards_the_branch(gated: Gated) -> None:

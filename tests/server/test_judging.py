@@ -75,7 +75,7 @@ def test_an_open_change_is_judged_recorded_and_told(shop: Repository) -> None:
     assert change.decision is not None
     assert not change.decision.allowed
     page = browser(Person.objects.get(slug="ada")).get(f"/changes/{change.pk}").content.decode()
-    assert "0 of 2 others approved" in page
+    assert "0 of 2 required approvals" in page
     assert "Bob" in page
     assert Record.objects.get(kind="decision-preview").decision == change.decision
 
@@ -346,7 +346,10 @@ def test_what_the_repository_tells_of_its_pipelines_gives_states(shop: Repositor
     repo.commit({".ci/deploy": f"DB_PASSWORD={held} ./migrate\n"})
     study(shop)
     row = ClauseState.objects.get(clause="secrets.in-vault")
-    assert (ClauseResult(row.state), "DB_PASSWORD is written out" in row.reason) == (ClauseResult.VIOLATED, True)
+    assert (ClauseResult(row.state), "DB_PASSWORD is written in plain text" in row.reason) == (
+        ClauseResult.VIOLATED,
+        True,
+    )
     assert held not in row.reason
 
 

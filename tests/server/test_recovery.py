@@ -250,7 +250,7 @@ def test_the_worker_tells_the_person_on_every_address_of_then_and_now(
 def test_the_web_cannot_say_that_somebody_was_told(eve: Person) -> None:
     recovery_link()
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
-        cursor.execute("INSERT INTO people_noticedelivery (notice_id, told_at) VALUES (1, now())")
+        cursor.execute("INSERT INTO people_noticedelivery (notice_id, notified_at) VALUES (1, now())")
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM people_accountnotice")
 

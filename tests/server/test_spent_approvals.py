@@ -195,7 +195,7 @@ def test_a_signed_approval_of_a_head_that_landed_counts_for_no_other_change(
     assert (shown(town, number), not_counted(town, number)) == ("failure", {"spent"})
     sign(town, head, "dave")
     town.look(number)
-    assert "1 of 2 others approved (Dave" in told_of(town, number)
+    assert "1 of 2 required approvals (Dave" in told_of(town, number)
 
 
 @pytest.mark.parametrize("squashed", [False, True])

@@ -22,7 +22,7 @@ def test_the_page_behind_a_status_says_what_is_missing_without_an_account(town: 
     number = town.open({"app.py": "x = 1\n"})
     answer = browser().get(address(town, number))
     assert answer.status_code == 200
-    assert "0 of 2 others approved" in answer.content.decode()
+    assert "0 of 2 required approvals" in answer.content.decode()
     assert answer["Referrer-Policy"] == "no-referrer"
     assert answer["X-Robots-Tag"] == "noindex, nofollow"
     assert answer["Cache-Control"] == "no-store"

@@ -139,7 +139,7 @@ def test_where_who_pushed_is_not_told_it_takes_one_more_and_one_with_the_securit
     row = escaped(town)
     assert (row.contributors, row.pusher_known) == (["ada"], False)
     bob = browser(Person.objects.get(slug="bob"))
-    assert "does not tell who pushed it" in bob.get(f"/branch-updates/{row.pk}").content.decode()
+    assert "does not name who pushed it" in bob.get(f"/branch-updates/{row.pk}").content.decode()
     person("erin", Role.DEVELOPER, product=town.product)
     assert review(town, row, "bob", "carol") == ""
     assert review(town, row, "erin") == ""

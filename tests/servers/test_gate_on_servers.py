@@ -48,8 +48,10 @@ def test_a_change_gets_in_once_two_others_approved_it(gated: Gated) -> None:
     assert gated.push("ada", "topic").code == 0
     denied = gated.push("ada", "topic:main")
     assert denied.code == 1
-    assert "0 of 2 others approved. Next: Everybody who is named below fetches it first." in denied.said
-    assert f"Ask bob, carol, dan, sue to read and approve it. muniment approve {head} --repository shop" in denied.said
+    assert "0 of 2 required approvals. Next: Everybody who is named below fetches it first." in denied.said
+    assert (
+        f"Ask bob, carol, dan, sue to review and approve it. muniment approve {head} --repository shop" in denied.said
+    )
     assert gated.tip() == gated.base
     gated.approve("bob", head)
     gated.approve("carol", head)
@@ -85,7 +87,7 @@ def test_a_server_that_identifies_nobody(anonymous: Gated) -> None:
     anonymous.approve("carol", head)
     denied = anonymous.push("", ALL_APPROVALS, "topic:main", MUNIMENT_PUSHER="ada")
     assert denied.code == 1
-    assert "could not be learnt: the server named nobody" in denied.said
+    assert "is unknown: the server named no pusher" in denied.said
     anonymous.approve("sue", head, "--attest", f"commit:{head}=ada")
     assert anonymous.push("", ALL_APPROVALS, "topic:main").code == 0
     assert anonymous.tip() == head

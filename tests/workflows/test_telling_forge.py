@@ -25,30 +25,30 @@ FORM = " The page behind Details has the form."
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (reviewed_by_others.Reasons.TOO_FEW_APPROVALS, "Ask bob or sue to read and approve it."),
+        (reviewed_by_others.Reasons.TOO_FEW_APPROVALS, "Ask bob or sue to review and approve it."),
         (
             reviewed_by_others.Reasons.CHANGES_REQUESTED,
-            "Talk to sue, who can approve it, or withdraw what was asked for.",
+            "Ask sue to approve it, or to withdraw the request for changes.",
         ),
         (
             reviewed_by_others.Reasons.UNDETERMINED_CONTRIBUTOR,
-            "Have somebody with the security role attest who it was." + FORM,
+            "Ask somebody with the security role to attest who it was." + FORM,
         ),
         (
             security_attention.Reasons.NO_SECURITY_APPROVAL,
-            "Ask bob or sue to read and approve it, with answers to the guide: why." + FORM,
+            "Ask bob or sue to review and approve it, with answers to the review questions: why." + FORM,
         ),
         (
             security_attention.Reasons.GUIDE_UNANSWERED,
-            "Ask sue to approve it again, with answers to the guide: why." + FORM,
+            "Ask sue to approve it again, with answers to the review questions: why." + FORM,
         ),
         (
             small_changes.Reasons.TOO_LARGE,
-            "Split it; or have bob or sue approve it and say why it is large." + FORM,
+            "Split the change, or ask bob or sue to approve it with a reason for its size." + FORM,
         ),
         (
             reviewed_by_others.Reasons.TOO_FEW_ELIGIBLE_REVIEWERS,
-            "Add people (page People, or people.toml) who may write to this repository and had no hand in this change.",
+            "Add people (page People, or people.toml) who may write to this repository and did not contribute to it.",
         ),
     ],
 )
@@ -86,18 +86,18 @@ def report(*reasons: ReasonReport, general: tuple[ReasonReport, ...] = ()) -> De
 
 
 FEW = ReasonReport(
-    "too-few-approvals", "0 of 2 others approved.", "Ask Bob or Carol to read and approve it.", "", {}, "approve"
+    "too-few-approvals", "0 of 2 required approvals.", "Ask Bob or Carol to review and approve it.", "", {}, "approve"
 )
 ASKS = ReasonReport(
-    "changes-requested", "Bea asks for changes.", "Talk to Bea, who can approve it.", "", {}, "withdraw"
+    "changes-requested", "Bea requested changes.", "Talk to Bea, who can approve it.", "", {}, "withdraw"
 )
 FROZEN = ReasonReport("frozen", "All merges are stopped.", "Wait until it is lifted.", "")
 
 
 def test_a_persons_objection_is_said_before_missing_approvals() -> None:
     status = verdict(report(FEW, ASKS), "muniment/main", "")
-    assert status.summary == "Bea asks for changes. (and 1 more)\nTalk to Bea, who can approve it."
-    assert status.details.startswith("- Bea asks for changes.")
+    assert status.summary == "Bea requested changes. (and 1 more)\nTalk to Bea, who can approve it."
+    assert status.details.startswith("- Bea requested changes.")
 
 
 def test_a_freeze_is_said_before_all_else() -> None:
@@ -107,8 +107,10 @@ def test_a_freeze_is_said_before_all_else() -> None:
 
 @pytest.mark.parametrize("most", [255, 60])
 def test_a_forge_that_shows_one_line_keeps_the_worst_reason(most: int) -> None:
-    status = verdict(report(structs.replace(FEW, message="0 of 2 others approved. " * 20), ASKS), "muniment/main", "")
+    status = verdict(
+        report(structs.replace(FEW, message="0 of 2 required approvals. " * 20), ASKS), "muniment/main", ""
+    )
     line = describe(status.summary, most)
-    assert line.startswith("Bea asks for changes. (and 1 more) Next: Talk to Bea")
+    assert line.startswith("Bea requested changes. (and 1 more) Next: Talk to Bea")
     assert len(line) <= most
     assert "\n" not in line

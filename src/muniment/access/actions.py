@@ -17,8 +17,8 @@ class Reach(StrEnum):
 
 
 class Rule(NamedTuple):
-    """One row. `changes`: it alters something, so it takes a second factor. `second`: the roles of the other person
-    that it waits for; none if one is enough.
+    """Row of the access table. `changes`: the action alters something, so it needs a second factor. `second`: the roles
+    of the other person that it waits for; none if one is enough.
     """
 
     text: str
@@ -179,7 +179,7 @@ class Action(Enum):
 
     @property
     def rule(self) -> Rule:
-        """Its row."""
+        """Row of the action in the access table."""
         found: Rule = self.value
         return found
 

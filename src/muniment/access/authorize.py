@@ -23,7 +23,8 @@ class Why(StrEnum):
 
 
 class Actor(Struct, frozen=True):
-    """Who asks. `person` is "" for nobody. `second_factor`: this session or token proved one.
+    """Person who requests an action. `person` is "" without a sign-in. `second_factor`: this session or token proved
+    one.
 
     `scopes` are the actions that a token is for, None for a person who is signed in: they may do all that their
     roles give. `pipeline` is the environment (`shop/production`) where a pipeline that asks is trusted: it is nobody.
@@ -40,7 +41,7 @@ class Actor(Struct, frozen=True):
 
 
 class Resource(Struct, frozen=True):
-    """What it is about: a product by id, "" if the organisation; `owner`, whose own it is; `asker`, who asked first
+    """Object of an action: a product by id, "" if the organisation; `owner`, whose own it is; `asker`, who asked first
     for what takes a second person. `environment` as an actor's `pipeline`.
     """
 
@@ -78,7 +79,7 @@ def authorize(actor: Actor, action: Action, resource: Resource) -> Why:
 
 
 def second(actor: Actor, action: Action, resource: Resource) -> Why:
-    """Whether the actor may be the other person that the action waits for. Never whoever asked."""
+    """Whether the actor may be the second person for the action. Never the requester."""
     rule = action.rule
     if not actor.person:
         return Why.NOBODY
@@ -115,7 +116,7 @@ def _has_role(actor: Actor, action: Action, resource: Resource) -> bool:
 
 
 def _counts(grant: Grant, reach: Reach, resource: Resource) -> bool:
-    """Whether a grant is for what this is about."""
+    """Whether a grant applies to the resource."""
     if grant.product == EVERYWHERE or reach is Reach.ANYWHERE:
         return True
     return reach is Reach.PRODUCT and grant.product == resource.product

@@ -40,7 +40,7 @@ EVERYWHERE = ""  # in place of a product: the whole organisation
 
 
 class Grant(Struct, frozen=True):
-    """One role of one person, for one product by id, or EVERYWHERE."""
+    """Role of a person, for one product by id, or EVERYWHERE."""
 
     role: Role
     product: str = EVERYWHERE

@@ -74,10 +74,10 @@ class _Made(Struct, frozen=True):
     "attests",
     multiple=True,
     metavar="SUBJECT=PERSON",
-    help="Attest who an unknown contributor was; the subject pushers means all whose push nobody recorded.",
+    help="Attest who an unknown contributor was. SUBJECT pushers stands for all pushers that were not recorded.",
 )
 @click.option("--request-changes", is_flag=True, help="Ask for changes instead: this blocks the change.")
-@click.option("--withdraw", is_flag=True, help="Take back what you said.")
+@click.option("--withdraw", is_flag=True, help="Withdraw your statement.")
 @click.option("--delete", is_flag=True, help="Approve that a branch or tag is deleted: approve --delete REF")
 @click.option("--rewind", is_flag=True, help="Approve that a branch or tag goes back to REV, and loses commits.")
 def command(
@@ -169,8 +169,8 @@ def _make(
         last = None
     if last is not None and (last.action, action) == (ReviewAction.ATTEST, ReviewAction.APPROVE):
         raise UsageError(
-            f"you attested who contributed to {head[:12]}, and whoever attests does not approve",
-            "Ask somebody else to approve it; or take the attestation back first, with --withdraw.",
+            f"you attested who contributed to {head[:12]}, and who attests cannot also approve",
+            "Ask somebody else to approve it, or withdraw the attestation first, with --withdraw.",
         )
     base = _replaced_tip(place, head, action)
     same = last is not None and last.action is action

@@ -13,7 +13,7 @@ from muniment.errors import UsageError
 @click.argument("file", metavar="FILE")
 @serving.home
 def command(file: str, home: str) -> int:
-    """Write everything of a service that runs to FILE: database, ledger and its key. Nobody else may read it.
+    """Back up a running service to FILE (database, ledger, keys), readable by you alone.
 
     Keep it where this machine's failure does not reach. It holds the ledger's key, and what the vault stored, but
     never the vault's seal key: keep a copy of keys/vault.seal somewhere else.

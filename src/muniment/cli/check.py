@@ -31,7 +31,7 @@ from muniment.workflows.repository_facts import facts_at_merge
 @options.home
 @options.output
 def command(repo: str, onto: str | None, base: str | None, head: str, home: str | None, output: str) -> int:
-    """Say whether the policy allows a change onto a protected branch, why, and what is missing.
+    """Evaluate a change to a protected branch: allowed or denied, why, and what is missing.
 
     Policy and people are read at the branch's tip or in the home, never from the change. Who pushed is not known on a
     laptop and supposed, so the answer is a preview: it is not recorded. Which approvals are spent only the ledger
@@ -73,7 +73,7 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
 
 def _signed(signed: Iterable[Approval]) -> Iterator[str]:
     """Who signed what of this state, as far as the published rules know the keys."""
-    yield "The server decides, for it alone knows who may approve: push, and it says what is missing."
+    yield "The server decides, since only it knows who may approve. Push, and it says what is missing."
     for said in signed:
         yield f"  {said.ref_person}: {said.action.value}, validly signed"
 

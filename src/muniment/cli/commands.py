@@ -64,8 +64,8 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(None, "-V", "--version", package_name="muniment", message="%(prog)s %(version)s")
 def muniment() -> None:
-    """Make a written secure-development policy run, and keep the proof.
+    """Enforce a written secure-development policy, and record each decision.
 
-    Exit codes: 0 allowed or fine, 1 denied, 2 wrong use or configuration, 3 our own failure, 130 interrupted,
-    141 nobody read the output.
+    Exit codes: 0 allowed or done, 1 denied, 2 wrong usage or configuration, 3 failure of Muniment, 130 interrupted,
+    141 output closed.
     """

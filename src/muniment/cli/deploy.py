@@ -21,10 +21,10 @@ from muniment.workflows.deploying import Act, Left, State, deploy
 
 _LARGEST = 1 << 20  # bytes of a file that says where an artifact comes from
 _LEFT = {
-    State.FAILED: "it failed, and nobody said how to undo it (--undo): what it had done stays as it is",
-    State.CRASHED: "it was ended, and nobody said how to undo it (--undo): what it had done stays as it is",
+    State.FAILED: "it failed, and no command undoes it (--undo): its changes remain",
+    State.CRASHED: "it was ended, and no command undoes it (--undo): its changes remain",
     State.ROLLED_BACK: "it failed, and was undone",
-    State.ROLLBACK_FAILED: "it failed, and undoing it failed too: see by hand what state it left",
+    State.ROLLBACK_FAILED: "it failed, and undoing it failed too: check its state manually",
 }
 
 
@@ -40,7 +40,9 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @click.command()
 @secretly.options
 @click.option("--artifact", metavar="DIGEST", help="What is deployed: sha256:...")
-@click.option("--commit", metavar="ID", help="The commit that it was made of. Default: as the forge says.")
+@click.option(
+    "--commit", metavar="ID", help="The commit from which it was built. Default: the commit that the forge names."
+)
 @click.option("--provenance", multiple=True, metavar="FILE", help="What it was made of, as a builder signed it (DSSE).")
 @click.option("--undo", metavar="COMMAND", help="What to run, with sh, if the deployment fails.")
 @click.option("--vsa", metavar="FILE", help="Keep the signed permission here, for muniment gate verify.")
@@ -134,7 +136,7 @@ def _asked(wish: secretly.Wish, artifact: str | None, commit: str | None, proven
     if not artifact:
         raise UsageError("nothing is named that could be deployed", "Say --artifact sha256:...")
     if not commit:
-        raise UsageError("nobody says which commit the artifact was made of", "Say --commit ID.")
+        raise UsageError("the commit from which the artifact was built is not given", "Add --commit ID.")
     envelopes = tuple(envelope for file in provenance for envelope in _envelopes(file))
     return Ask(wish.product, wish.environment, artifact, commit, envelopes)
 

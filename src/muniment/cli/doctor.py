@@ -142,7 +142,7 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         yield Finding(
             "repository",
             "violated",
-            "the clone is shallow, so nothing can be judged",
+            "the clone is shallow, so no change can be evaluated",
             "Run: git fetch --unshallow",
         )
     else:
@@ -170,7 +170,7 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         )
     yield from _gate(found)
     for spoilt in rules.spoilt:
-        yield Finding("exception", "unknown", spoilt, "It covers nothing; mend or delete it.")
+        yield Finding("exception", "unknown", spoilt, "It has no effect; correct or delete it.")
     try:
         person, _ = keys.signer(rules.people, None, repo)
         yield Finding("your key", "met", f"you sign as {person.id}")
@@ -193,7 +193,7 @@ def _gate(found: scene.Scene) -> Iterator[Finding]:
 def _ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
     settings = home.settings()
     if home.log().checkpoint() is None:
-        remedy = f"Put the gate in: muniment hook install --home {shlex.quote(directory)}"
+        remedy = f"Install the server hook: muniment hook install --home {shlex.quote(directory)}"
         yield Finding("ledger", "unknown", "nothing was recorded yet", remedy)
         return
     with home, home.exclusive():
@@ -204,8 +204,8 @@ def _ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
         yield Finding(
             "copy outside",
             "unknown",
-            "no checkpoint is kept outside the home, so an old copy of it would not be found out",
-            "Name a place in home.toml: [ledger] external_copy",
+            "no checkpoint is copied to a place outside the home, so a restored old copy would not be noticed",
+            "Set one in home.toml: [ledger] external_copy",
         )
     yield Finding("who pushes", "met", f"the server says it in {settings.pusher_variable}")
 
@@ -226,7 +226,7 @@ def _freeze(freeze: Freeze, now: str, directory: str) -> Finding:
     """A freeze, drill or announced freeze."""
     begun = is_in_force(freeze, now)
     stopped = f"all {stopped_text(freeze)} {'are' if begun else 'will be'} stopped"
-    drill = "a freeze drill is under way" if begun else "a freeze drill is announced"
+    drill = "a freeze drill is running" if begun else "a freeze drill is announced"
     until = f" until {freeze.until[:16]}" if freeze.until else ""
     return Finding(
         "freeze",
@@ -245,7 +245,7 @@ def _home(home: str | None) -> Iterator[Finding]:
         if place.signing_key() is None or place.public_key() is None:
             yield Finding("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
             return
-        yield Finding("ledger key", "met", "it is there, and nobody else may read it")
+        yield Finding("ledger key", "met", "it exists, and only its owner may read it")
         yield from _ledger(place, home)
         yield from _published_rules(place, home)
     except MunimentError as error:

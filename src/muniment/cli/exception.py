@@ -24,7 +24,7 @@ from muniment.store.files import FilesStore
 
 @click.group("exception")
 def command() -> None:
-    """Ask for, sign and list exceptions: one clause, one branch, 90 days at most, two people.
+    """Request, sign and list exceptions: one clause, one branch, at most 90 days, two people.
 
     An exception is a file below exceptions/, in .muniment/ on the protected branch or in a home. It holds once its
     owner and another person with the security role have signed it.

@@ -21,7 +21,7 @@ _BLANK = re.compile(r"\{(\w+)\}")
 @options.home
 @options.output
 def command(clause: str, repo: str, onto: str | None, home: str | None, output: str) -> int:
-    """Explain CLAUSE of the policy (or of the built-in one): its control, its parameters, its reasons."""
+    """Explain CLAUSE of the policy (or of the built-in policy): control, parameters and reasons."""
     policy = any_policy(repo, onto, home)
     found = next((bound for bound in policy.clauses if bound.clause.id == clause), None)
     if found is None:
@@ -73,9 +73,9 @@ def _told(bound: BoundClause) -> dict[str, object]:
 
 
 def _without(bound: BoundClause) -> str:
-    if bound.later_part:
-        return f"Not evaluated yet: the control comes with part {bound.later_part} of Muniment."
-    return f"No control judges it: it is uncovered. Controls there are: {', '.join(CONTROLS)}."
+    if bound.is_planned:
+        return f"This version does not evaluate the control {bound.clause.control}."
+    return f"No control evaluates it. Controls: {', '.join(CONTROLS)}."
 
 
 def _tell(told: dict[str, object]) -> None:

@@ -52,7 +52,10 @@ def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def command() -> None:
-    """Look at a forge, and protect branches there. The token comes from MUNIMENT_FORGE_TOKEN, or is asked for."""
+    """Show what a connection to a forge can read, and protect branches there.
+
+    The token comes from MUNIMENT_FORGE_TOKEN, or is asked for.
+    """
 
 
 @command.command("list")
@@ -149,7 +152,7 @@ def _unjudged(ref: str) -> Iterator[str]:
 
 def _agreed(output: str) -> bool:
     if output == "json" or not sys.stdin.isatty():
-        raise UsageError("nobody is here to agree to the plan", "Look at it with forge status, then say --yes.")
+        raise UsageError("there is no terminal to confirm the plan", "Look at it with forge status, then add --yes.")
     return click.confirm("Do this?", default=False)
 
 

@@ -108,6 +108,6 @@ def _check_repository(home: FilesStore, name: str) -> None:
     names = repository_names(home) if name else ()
     if name and name not in names:
         raise UsageError(
-            f"this home judges no repository {name}",
+            f"this home has no repository {name}",
             f"Name one with --repository: {', '.join(names) or 'none is known'}.",
         )

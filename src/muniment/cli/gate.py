@@ -17,7 +17,7 @@ _LARGEST = 1 << 20
 
 @click.group()
 def command() -> None:
-    """Decide by a signed permission, without the service: for admission controllers."""
+    """Verify a signed permission to deploy, without the service (for admission controllers)."""
 
 
 @command.command()

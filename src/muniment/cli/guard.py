@@ -43,7 +43,9 @@ def guarded(work: Work, seconds: float) -> tuple[bool, list[str]]:
             late, "Push again, or less at once. [server_hook] timeout_seconds in home.toml sets the limit."
         )
     if status != 0 or answer[:1] not in (_YES, _NO):
-        return False, denied("the gate was stopped before it had an answer", "Push again; tell who runs this server.")
+        return False, denied(
+            "the server hook was stopped before it had a decision", "Push again; inform the operator of this server."
+        )
     return answer[:1] == _YES, answer[1:].decode("utf-8", "replace").splitlines()
 
 
@@ -75,7 +77,7 @@ def _answered(work: Work) -> tuple[bool, list[str]]:
         return False, denied(error.message, error.remedy)
     except Exception as error:  # noqa: BLE001 -- the edge of the child: it never means yes
         why = f"Muniment failed ({type(error).__name__})"
-        return False, denied(why, "This is a defect: please report it. Nothing was let through.")
+        return False, denied(why, "This is a defect: please report it. Nothing was accepted.")
 
 
 def _stop(*_: object) -> None:

@@ -15,13 +15,15 @@ from muniment.workflows.erase import erase as erase_all
 
 @click.group()
 def command() -> None:
-    """Look after a home."""
+    """Maintain a home: erase a person, move the database."""
 
 
 @command.command()
 @options.required_home
 @click.option("--person", "name", required=True, metavar="ID", help="Whose data is erased.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why: it stays on record, so name nobody in it.")
+@click.option(
+    "--reason", required=True, metavar="TEXT", help="The reason. It is recorded, so it must not name a person."
+)
 @click.option(
     "--email", "emails", multiple=True, metavar="ADDRESS", help="A further address of theirs, such as an old one."
 )
@@ -41,7 +43,7 @@ def erase(home: str, name: str, reason: str, emails: tuple[str, ...], output: st
         printing.json({"erased_object_count": count, "position": number})
         return 0
     click.echo(f"{count} objects were erased; entry {number} of the ledger says so")
-    click.echo(f"Next: take {name} out of people.toml too, once nothing needs that name any more.")
+    click.echo(f"Next: take {name} out of people.toml too, once nothing needs that name.")
     return 0
 
 
@@ -79,7 +81,7 @@ def _person(home: FilesStore, name: str, emails: tuple[str, ...]) -> Person:
     """Somebody of people.toml, or, if they were taken out of it, what is known of them."""
     known = people_of(home).by_id.get(name)
     if known is None and not emails:
-        raise UsageError(f"{name} is not in people.toml", "Say which addresses are theirs with --email ADDRESS.")
+        raise UsageError(f"{name} is not in people.toml", "Name their addresses with --email ADDRESS.")
     own = known or Person(name, name, (), (), (), (), active=False, write_access=())
     return Person(
         *(own.id, own.name, (*own.emails, *emails), own.keys, own.accounts, own.roles, own.active, own.write_access)

@@ -32,14 +32,16 @@ _home = click.option("--home", required=True, metavar="DIR", help="The home that
 
 @click.group()
 def command() -> None:
-    """Put the gate into a repository, and run it."""
+    """Install the server hook in a git repository."""
 
 
 @command.command()
 @_home
 @options.repo
-@click.option("--hooks", "folder", metavar="DIR", help="Where hooks lie. Default: where git looks for them.")
-@click.option("--report-only", is_flag=True, help="Let everything pass, and say what would have been denied.")
+@click.option("--hooks", "folder", metavar="DIR", help="Folder of the hooks. Default: where git looks for them.")
+@click.option(
+    "--report-only", is_flag=True, help="Monitoring: accept everything, and report what would have been denied."
+)
 @options.output
 def install(home: str, repo: str, folder: str | None, report_only: bool, output: str) -> int:
     """Put the gate into a repository on a server, and record what it holds.
@@ -70,7 +72,7 @@ def install(home: str, repo: str, folder: str | None, report_only: bool, output:
         return 0
     for file in made:
         click.echo(f"made {file}")
-    click.echo(f"recorded what this repository holds; the ledger has {size} entries now")
+    click.echo(f"recorded the refs of this repository; the ledger has {size} entries now")
     if not kept:
         click.echo(f"Attention: {NOT_KEPT}. {ADD_CLAUSE}")
     variable = place.settings().pusher_variable
@@ -104,7 +106,7 @@ def _attest_open(heads: Mapping[str, str], standing: Standing) -> list[str]:
         *(policy.repository, standing.default_branch, " ".join(heads), f"--attest {ALL_PUSHERS}={PERSON}")
     )
     return [
-        f"{len(heads)} branches were pushed before the hook, so nobody recorded who pushed them: {names}.",
+        f"{len(heads)} branches were pushed before the hook was installed, so their pushers are unknown: {names}.",
         "Before one of them is merged, somebody with the security role, who then does not approve it, attests who did.",
         "In a clone, for one pusher of all (leave out the commits of others):",
         f"    {fetch_command('+refs/heads/*:refs/remotes/origin/*')}",
@@ -114,7 +116,9 @@ def _attest_open(heads: Mapping[str, str], standing: Standing) -> list[str]:
 
 @command.command("pre-receive")
 @_home
-@click.option("--report-only", is_flag=True, help="Let everything pass, and say what would have been denied.")
+@click.option(
+    "--report-only", is_flag=True, help="Monitoring: accept everything, and report what would have been denied."
+)
 def pre_receive(home: str, report_only: bool) -> int:
     """Judge the push that git is receiving. git runs this; its answer is the exit code."""
     return server_hooks.pre_receive(home, report_only=report_only)
@@ -157,7 +161,7 @@ def install_pre_push(repo: str, home: str | None) -> int:
         hooks.fetch_always(repository, REMOTE, f"+{published_rules.REF}:{published_rules.REF}")
     for file in made:
         click.echo(f"made {file}")
-    click.echo("From now on git push says first what the server would say, and git fetch brings the server's rules.")
+    click.echo("From now on git push shows the server's decision first, and git fetch also fetches the server's rules.")
     click.echo("Next: fetch them, with the approvals of others:")
     click.echo(f"    git fetch {REMOTE} '{STATEMENTS}'")
     return 0

@@ -12,16 +12,16 @@ from muniment.store.starting import start
 
 
 @click.command()
-@click.option("--home", default=".muniment", show_default=True, metavar="DIR", help="Where to make it.")
+@click.option("--home", default=".muniment", show_default=True, metavar="DIR", help="The folder to create.")
 @click.option(
     "--repository",
     metavar="NAME",
-    help="The name that approvals give the repository. Default: this folder's.",
+    help="Name of the repository in approvals. Default: this folder's name.",
 )
-@click.option("--owner", metavar="EMAIL", help="Who answers for the policy. Default: git's user.email.")
+@click.option("--owner", metavar="EMAIL", help="Who is responsible for the policy. Default: git's user.email.")
 @options.output
 def command(home: str, repository: str | None, owner: str | None, output: str) -> int:
-    """Write policy.toml, people.toml and home.toml with comments, and a ledger key. What is there stays."""
+    """Create policy.toml, people.toml and home.toml with comments, and a ledger key. Existing files are kept."""
     name = repository or os.path.basename(os.getcwd())
     if not name or name.split() != [name]:
         raise UsageError(f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME.")

@@ -83,7 +83,7 @@ def prove(number: int | None, home: str, since: int | None) -> int:
     With --since, the proof that the ledger grew out of its first SIZE entries. Others check both with the public key.
     """
     if (number is None) == (since is None):
-        raise UsageError("what to prove was not said", "Name an entry, or a size with --since SIZE.")
+        raise UsageError("nothing to prove was named", "Name an entry, or a size with --since SIZE.")
     log = homes.at(home).log()
     head = log.head()
     data = log.checkpoint()

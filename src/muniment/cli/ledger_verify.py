@@ -56,7 +56,7 @@ def verify(
     if proof is not None:
         return _verify_proof(proof, entry, _key(key, directory, home), output)
     if (directory is None) == (home is None):
-        raise UsageError("which ledger was not said, or twice", "Name a copy, or the home with --home DIR.")
+        raise UsageError("the ledger was named not at all, or twice", "Name a copy, or the home with --home DIR.")
     place = homes.at(home) if home is not None else None
     log = place.log() if place is not None else FilesLog(_folder(directory or ""), None, None, None)
     public = _key(key, directory, home)
@@ -184,7 +184,7 @@ def _not_grown(log: Log, size: int, file: str, public: str) -> list[str]:
 
 def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> int:
     if entry is None:
-        raise UsageError("which entry the proof is about was not said", "Name its file with --entry FILE.")
+        raise UsageError("the entry of the proof was not named", "Name its file with --entry FILE.")
     raw = _bytes(entry).removesuffix(b"\n")
     said = proof_text.read_inclusion(_bytes(proof).decode("utf-8", "replace"))
     head = checkpoints.read_checkpoint(said.checkpoint, public)

@@ -12,7 +12,7 @@ from muniment.cli import serving
 @click.argument("person", metavar="ID")
 @serving.home
 def command(person: str, home: str) -> int:
-    """Make a link that lets somebody in once, within a day, while the service runs; it is recorded.
+    """Create a sign-in link for one person, valid once and for a day. It is recorded.
 
     For an administrator who lost password and passkey. All others get theirs from an administrator's page.
     For somebody who has a second factor or a role it is an incident: everybody with a role is told, and for a day

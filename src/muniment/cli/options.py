@@ -31,7 +31,7 @@ output: Decorator = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="For people, or for programs.",
+    help="text for people, json for programs.",
 )
 
 

@@ -17,17 +17,17 @@ _COLOURS = {Direction.STRICTER: "green", Direction.WEAKER: "red", Direction.NEUT
 
 @click.group("policy")
 def command() -> None:
-    """Check, compare and show policies. The name `built-in` stands for the built-in one."""
+    """Check, compare and show policies; `built-in` names the built-in policy."""
 
 
 @command.command()
 @click.argument("file", default=".muniment/policy.toml")
 @options.output
 def check(file: str, output: str) -> None:
-    """Check FILE: its form, the clauses nothing judges, and the sentences of its page that no clause claims."""
+    """Check FILE: its form, clauses without a control, and sentences of its page that no clause covers."""
     policy = rulebook.from_file(file)
-    uncovered = [b.clause.id for b in policy.clauses if b.control is None and not b.later_part]
-    later = [b.clause.id for b in policy.clauses if b.later_part]
+    uncovered = [b.clause.id for b in policy.clauses if b.control is None and not b.is_planned]
+    planned = [b.clause.id for b in policy.clauses if b.is_planned]
     sentences = _unclaimed(policy, file)
     if output == "json":
         printing.json(
@@ -35,7 +35,7 @@ def check(file: str, output: str) -> None:
                 "digest": policy.policy.digest,
                 "clauses": len(policy.clauses),
                 "uncovered": uncovered,
-                "not_evaluated_yet": later,
+                "not_evaluated": planned,
                 "unclaimed": list(sentences),
                 "keeps_history": keeps_history(policy),
             }
@@ -43,15 +43,15 @@ def check(file: str, output: str) -> None:
         return
     click.echo(f"{file} is a policy: {len(policy.clauses)} clauses, {policy.policy.digest}")
     for clause in uncovered:
-        click.echo(f"  {printing.sign('unknown')} {clause} is uncovered: it names no control")
-    for clause in later:
-        click.echo(f"  {printing.sign('unknown')} {clause} is not evaluated yet")
+        click.echo(f"  {printing.sign('unknown')} {clause} names no control")
+    for clause in planned:
+        click.echo(f"  {printing.sign('unknown')} {clause} is not evaluated by this version")
     if not keeps_history(policy):
         click.echo(f"  {printing.sign('unknown')} {NOT_KEPT}. {ADD_CLAUSE}")
     for sentence in sentences:
-        click.echo(f"  {policy.policy.source}:{sentence.line}: no clause claims: {printing.plain(sentence.text)}")
+        click.echo(f"  {policy.policy.source}:{sentence.line}: no clause covers: {printing.plain(sentence.text)}")
     if sentences:
-        click.echo("Next: write a clause for each sentence; without a control it shows as uncovered.")
+        click.echo("Next: write a clause for each sentence; a clause without a control is not evaluated.")
 
 
 def _unclaimed(policy: BoundPolicy, file: str) -> tuple[Sentence, ...]:
@@ -113,7 +113,7 @@ def show(repo: str, onto: str | None, home: str | None, output: str) -> None:
     for bound in policy.clauses:
         clause = bound.clause
         state = clause.control or "uncovered"
-        state += f", comes with part {bound.later_part}" if bound.later_part else ""
+        state += ", not evaluated by this version" if bound.is_planned else ""
         state += f", monitoring until {clause.monitoring_until}" if clause.monitoring_until else ""
         click.echo(f"  {clause.id}  {printing.plain(clause.text)}")
         click.echo(printing.dim(f"      {state}; enforced at {', '.join(clause.enforce) or 'no point'}"))

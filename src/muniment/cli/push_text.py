@@ -17,7 +17,7 @@ _STEPS = 18  # lines kept for the next steps
 _COMMANDS = (f"{telling.COMMAND}git ", f"{telling.COMMAND}muniment ")
 _LATER = "  and more, which a push says once this is done"
 _ANYWAY = ("  Nothing has left yet, and nothing is recorded. To ask the server itself:", "    git push --no-verify")
-_REPORTED = "Muniment only reports here: this was let through."
+_REPORTED = "Monitoring only: this push was accepted."
 
 
 def of_push(received: Received) -> list[str]:
@@ -74,7 +74,7 @@ def _allowed(answer: Answer, *, stopped: bool) -> list[str]:
     told = account(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
     if answer.is_open:
         return [f"muniment: {telling.undecided(told)} (preview): the server decides"]
-    note = ", but not alone: nothing of this push was let through" if stopped else ""
+    note = ", but not alone: no ref of this push was accepted" if stopped else ""
     return [f"muniment: {telling.verdict(told)}{_entry(answer)}{note}", *telling.failing(told)]
 
 

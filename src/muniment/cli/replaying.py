@@ -22,7 +22,7 @@ def policy_of(file: str | None, home: sources.RuleSource | None, branch: sources
     if file is not None:
         return rulebook.from_file(file)
     if branch.policy() is None and (home is None or home.policy() is None):
-        click.echo("no policy here: judging by the built-in one", err=True)
+        click.echo("there is no policy here: using the built-in one", err=True)
         return rulebook.built_in()
     return sources.policy_of(home, branch)[0]
 
@@ -36,7 +36,7 @@ def people_of(
     except PeopleError:
         if branch.people() is not None or (home is not None and home.people() is not None):
             raise
-        return Unknown("there is no people.toml, so nobody's addresses and keys are known"), Known(())
+        return Unknown("there is no people.toml, so addresses and keys are not linked to people"), Known(())
     return Known(people), Known(sources.exceptions_of((home, branch), people, signatures.by_person)[0])
 
 

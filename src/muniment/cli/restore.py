@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE")
 @serving.home
 @click.option("--erasures", "listed", metavar="FILE", help="The list that `muniment erasures` printed last.")
-@click.option("--no-erasures-since", "since", metavar="DATE", help="You know that nobody was erased since that day.")
+@click.option(
+    "--no-erasures-since", "since", metavar="DATE", help="No person was erased since that day: you know this."
+)
 def command(file: str, home: str, listed: str | None, since: str | None) -> int:
-    """Make a home out of a backup, in a new folder, and verify its whole ledger.
+    """Restore a backup into a new home, and verify its whole ledger.
 
     What its vault had stored comes back, but not the key that opens it: you bring that yourself.
     People who were erased since the backup are erased again. Who they are says the list that lies beside the copy of

@@ -62,7 +62,7 @@ def opened(repo: str, onto: str | None, home: str | None, *, published: bool = F
         protected = found.policy.policy.protected_branches
         if not matches(branch.name, protected):
             raise UsageError(
-                f"the policy does not protect {branch.name}, so there is nothing to judge",
+                f"the policy does not protect {branch.name}, so there is nothing to evaluate",
                 f"Name a protected branch with --onto ({', '.join(protected)}), or protect it in policy.toml.",
             )
         yield Scene(repository, branch, found)

@@ -108,7 +108,7 @@ def _refuse_obeyed(name: str) -> None:
 
 def _put(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
     _asked(url, "PUT", _path(product, environment, name), body)
-    click.echo(f"{name} is in the vault, for {environment} of {product}. Nobody can see it again.")
+    click.echo(f"{name} is in the vault, for {environment} of {product}. No person can read it.")
 
 
 def _path(product: str, environment: str, name: str) -> str:

@@ -166,5 +166,5 @@ def installed(program: str) -> None:
         raise RunError(
             RunCode.COMMAND_NOT_FOUND,
             f"{program} cannot be started: there is no such program here",
-            "See that it is installed, is executable, and stands on PATH. Nothing was fetched.",
+            "Check that it is installed, executable and on PATH. Nothing was fetched.",
         )

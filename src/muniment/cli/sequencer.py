@@ -12,7 +12,7 @@ from muniment.cli import serving
 @serving.home
 @serving.log
 def command(home: str, log: str) -> int:
-    """Give records their place in the ledger, and sign for them.
+    """Run the sequencer: append records to the ledger, and sign it.
 
     One is enough; a second one takes over where the first ends. It needs keys/ledger.key, and nothing else does.
     """

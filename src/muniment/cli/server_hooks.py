@@ -41,7 +41,9 @@ def pre_receive(home: str, *, report_only: bool) -> int:
     """Judge the push that git is receiving; 0 if it may pass."""
     place, surroundings = FilesStore(home), dict(os.environ)
     if surroundings.get("GIT_NAMESPACE"):
-        raise UsageError("the server uses git namespaces, which the gate cannot judge", "Serve each as a repository.")
+        raise UsageError(
+            "the server uses git namespaces, which the server hook cannot evaluate", "Serve each as a repository."
+        )
     given = sys.stdin.buffer.read()
 
     def work() -> tuple[bool, list[str]]:

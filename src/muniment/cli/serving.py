@@ -47,7 +47,7 @@ home = click.option(
     metavar="DIR",
     default=default_home,
     show_default=f"~/.local/share/muniment; for root {_ROOT_HOME}",
-    help="Where the service keeps its keys and its database.",
+    help="The folder with the service's keys and database.",
 )
 
 

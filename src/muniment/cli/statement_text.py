@@ -37,7 +37,7 @@ def attests(given: tuple[str, ...], repository: Repository, people: People | Non
     }
     unknown = [who for who in found.values() if people is not None and who not in people.by_id]
     if unknown:
-        raise UsageError(f"people.toml has nobody with the id {unknown[0]}", "Name a person's id after the =.")
+        raise UsageError(f"people.toml has no person with the id {unknown[0]}", "Name a person's id after the =.")
     return found
 
 

@@ -30,9 +30,9 @@ def tell(told: DecisionReport, rules: Rules, source: Source | None) -> None:
     if rules.people_unknown:
         return
     if told.preview:
-        click.echo(printing.dim("  preview: nobody recorded who pushed, so the pushers are supposed; not recorded"))
+        click.echo(printing.dim("  preview: the pushers are assumed from the commits; nothing is recorded"))
     if not told.spent_approvals_known:
-        click.echo(printing.dim("  whether approvals are spent is not known here: only the ledger tells it"))
+        click.echo(printing.dim("  only the ledger knows whether approvals are spent"))
     for line in following(next_steps(told, source)):
         click.echo(line)
 

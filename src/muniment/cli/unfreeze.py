@@ -17,7 +17,7 @@ from muniment.workflows import freezing
 @options.key
 @options.output
 def command(freeze: str, home: str, reason: str, key: str | None, output: str) -> int:
-    """Say that FREEZE can be lifted, signed with your SSH key; the second person's word lifts it.
+    """Sign that FREEZE can be lifted, with your SSH key. The second person's signature lifts it.
 
     Both need the security role. Exit code 1 while a second person is missing.
     """

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 @serving.home
 @serving.log
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
-@click.option("--once", is_flag=True, help="Judge the repositories, print what came of it, and stop.")
+@click.option("--once", is_flag=True, help="Evaluate the repositories, print the results, and stop.")
 @click.option("--new-passwords", is_flag=True, help="Give the logins at DATABASE_URL new passwords, for all machines.")
 def command(
     repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool, new_passwords: bool
 ) -> int:
-    """Start the service: database, vault, web, sequencer and worker, for the repositories named (default: this one).
+    """Start the whole service for REPOSITORIES (default: this one).
 
     It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
     leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer),

@@ -18,7 +18,7 @@ TOKEN = "MUNIMENT_VAULT_TOKEN"  # noqa: S105 -- the name of a variable
 
 @click.group()
 def command() -> None:
-    """Set up the vault, and see that it stays so. The company's own is named by MUNIMENT_VAULT_URL."""
+    """Configure and check the vault. MUNIMENT_VAULT_URL names a vault of your own."""
 
 
 @command.command()
@@ -50,7 +50,7 @@ def status(home: str) -> int:
     from muniment.server.secrets.access import session
 
     session().subkeys("muniment", "doctor")
-    click.echo(f"The vault at {settings.VAULT_URL or 'its socket in the home'} lets Muniment in, and answers.")
+    click.echo(f"The vault at {settings.VAULT_URL or 'its socket in the home'} accepts Muniment's sign-in.")
     if not settings.VAULT_URL:
         click.echo(f"Mind: {PROMISE}.")
     return 0

@@ -14,7 +14,7 @@ from muniment.cli import serving
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Listen here.")
 @click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at a time.")
 def command(home: str, log: str, port: int, threads: int) -> int:
-    """Serve the pages and the API, on this machine alone; put a proxy with TLS before it.
+    """Run the web server, on this machine only; use a proxy with TLS in front of it.
 
     MUNIMENT_URL says which address people type.
     """

@@ -13,7 +13,7 @@ from muniment.cli import serving
 @serving.log
 @click.option("--at-once", type=click.IntRange(1, 64), default=3, show_default=True, help="Tasks at a time.")
 def command(home: str, log: str, at_once: int) -> int:
-    """Do what waits in the background: read repositories, judge changes."""
+    """Run a worker: background jobs such as evaluations."""
     os.environ["MUNIMENT_LOG"] = log
     serving.begin(Path(home).absolute(), "worker", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.running.preparing import require_ready

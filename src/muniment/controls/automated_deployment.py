@@ -20,24 +20,25 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    AUTOMATED = met("{count} of {total} deployments since {since} came by pipeline; {manual} steps are manual.")
+    AUTOMATED = met("{count} of {total} deployments since {since} were made by a pipeline; {manual} steps are manual.")
     NO_DEPLOYMENT = unknown(
-        "No deployment was seen since {since}, so nobody can tell how software gets to production.",
+        "No deployment since {since} is known, so the way to production is unknown.",
         "Deploy with muniment deploy, or let the environment report the digest that it runs.",
     )
     MANUAL_DEPLOYMENT = violated(
-        "{count} of {total} deployments since {since} came by pipeline; {share} percent have to. By hand: {some}.",
+        "{count} of {total} deployments since {since} were made by a pipeline; {share} percent are required. "
+        "Manual: {some}.",
         "Deploy with muniment deploy from the pipeline, with its own identity.",
     )
     MANUAL_STEP = violated(
         "{path}, line {line}: {step} waits for a person.",
-        "Let the pipeline go on by itself; who may deploy is decided by the policy, not by a click.",
+        "Let the pipeline continue without a person; the policy decides who may deploy.",
     )
     MANUAL_INTERVENTION = violated(
-        "The deployment {name} to {environment} needed a hand: {step}.",
-        "Let the pipeline do that step.",
+        "Deployment {name} to {environment} had a manual step: {step}.",
+        "Automate this step in the pipeline.",
     )
     NO_DEPLOYMENT_PIPELINE = unknown(
         "No pipeline file that deploys was found, so its manual steps cannot be counted.",
@@ -45,11 +46,11 @@ class Reasons(Codes):
     )
     PIPELINE_FILE_UNKNOWN = unknown(
         "The pipeline file {name} could not be read: {why}.",
-        "Mend the file; what cannot be read may hold any step.",
+        "Fix the file; an unread file can have any step.",
     )
     ORIGIN_UNKNOWN = unknown(
-        "How the deployment {name} came to {environment} could not be learnt: {why}.",
-        "Ask who looks after {environment}; then deploy again with muniment deploy.",
+        "It is unknown how deployment {name} reached {environment}: {why}.",
+        "Ask who operates {environment}, then deploy again with muniment deploy.",
     )
 
 
@@ -107,7 +108,7 @@ def _hands(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
 CONTROL = Control(
     name="automated-deployment",
     version=1,
-    summary="Deployment runs by itself from commit to production.",
+    summary="Deployment from commit to production is automatic.",
     scope=Scope.PRODUCT,
     needs=(kinds.PIPELINE_FILES,),
     consults=(kinds.DEPLOYMENTS,),

@@ -1,4 +1,4 @@
-"""Who had a hand in a change, and which approvals of it count: section 6 of the design, for every control that asks.
+"""Contributors of a change, and approvals that count, for every control that reads the code review.
 
 Rules kept here, each by one function:
 
@@ -44,7 +44,7 @@ _MERGERS = {
 
 
 class Contribution(Struct, frozen=True):
-    """What an identity did for one commit; `why` says what could not be learnt where `identity` is "" ."""
+    """Role of an identity in one commit. `why` is the reason where `identity` is "" (unknown)."""
 
     commit: str
     identity: str
@@ -53,14 +53,14 @@ class Contribution(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True, order=True):
-    """One reason why somebody is a contributor."""
+    """Reason why a person is a contributor."""
 
     commit: str
     because: ContributorRole
 
 
 class Stranger(Struct, frozen=True, order=True):
-    """A contributor whom nobody knows: the identity that was read, or what could not be learnt.
+    """Contributor who is not linked to a person: the identity that was read, or why there is none.
 
     `unconfirmed` is the id of the person to whom it is linked, where that waits for a second person; else "".
     """
@@ -73,7 +73,7 @@ class Stranger(Struct, frozen=True, order=True):
 
 
 class Judged(Struct, frozen=True):
-    """One statement, and whether it counts."""
+    """Statement with the reasons for which it does not count; none if it counts."""
 
     approval: Approval
     counted: bool
@@ -81,7 +81,7 @@ class Judged(Struct, frozen=True):
 
 
 class CodeReview(Struct, frozen=True, dict=True):
-    """Everything that controls ask about the review of one revision.
+    """Code review of one revision: contributors, approvals, and who may still approve.
 
     `contributions` by person or machine id (`person:ada`, `machine:update-bot`), as they were found; `merger`
     likewise, "" if nobody merged by machine. `counted` has one approval for each person who counts. `attesting` are
@@ -142,7 +142,7 @@ class CodeReview(Struct, frozen=True, dict=True):
         )
 
     def _may_write(self, person: Person) -> bool:
-        """Whether somebody may write: by the forge's word where it was asked about them, else by their roles."""
+        """Whether a person has write access: as the forge reported it, else by their roles."""
         if person.id in self._writers_at_forge:
             return True
         return person.id not in self._refused_at_forge and matches(self.revision.repository, person.write_access)
@@ -309,7 +309,7 @@ def _attested_holder(one: Contribution, subject: str, attested: Mapping[str, str
 
 
 def _holder(identity: str, people: People) -> Person | Machine | None:
-    """Whose an identity is. A forge's own is a machine that no people.toml needs to name."""
+    """Person or machine with an identity. The forge's own identity is a machine without an entry in people.toml."""
     kind, _, name = identity.partition(":")
     return Machine(name, (), (), (), needs_requester=False) if kind == FORGE else people.by_identity.get(identity)
 
@@ -334,14 +334,14 @@ class SecurityReviewers(Struct, frozen=True):
 
 
 def security_reviewers(case: Case, review: CodeReview) -> SecurityReviewers:
-    """Who of the security role approved, and who could."""
+    """Persons with the security role who approved, and those who could approve."""
     people = case.get(kinds.PEOPLE)
     could = [person for person in review.could_approve if SECURITY in people.by_id[person].roles]
     counted = tuple(person for person in review.counted if SECURITY in people.by_id[person].roles)
     return SecurityReviewers(
         counted=counted,
         ask=some([people.labels[person] for person in (*counted, *could)], 5)
-        or "somebody with the security role who did not contribute to it (nobody is known)",
+        or "somebody with the security role who did not contribute to it (no such person is listed)",
     )
 
 

@@ -1,4 +1,4 @@
-"""The shape of a control: what it needs, what may be set, what it may answer and what each answer tells a person."""
+"""Control: required facts, parameters, reason codes, and the sentences of each reason."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, StrEnum
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Status(StrEnum):
-    """What a control says of a clause."""
+    """Result of a clause."""
 
     MET = "met"
     VIOLATED = "violated"
@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a control judges."""
+    """Object that a control evaluates."""
 
     REVISION = "revision"
     ARTIFACT = "artifact"
@@ -32,7 +32,7 @@ class Scope(StrEnum):
 
 
 class Answer(NamedTuple):
-    """What one reason means, and the two sentences it shows: what is so, and what to do next.
+    """Status of a reason code and its two sentences: the finding and the next step.
 
     Both are templates over the reason's details, `{subject}` (`person:ada`) and `{name}` (`ada`). `settled_by`: the
     statement on the revision that settles it, None where no statement does. Where it is made (a command, a forge, a
@@ -46,22 +46,22 @@ class Answer(NamedTuple):
 
 
 def met(message: str) -> Answer:
-    """Nothing to do."""
+    """Answer of a clause that is met: no remedy."""
     return Answer(Status.MET, message, "")
 
 
 def not_applicable(message: str) -> Answer:
-    """Nothing to judge."""
+    """Answer of a clause that does not apply: no remedy."""
     return Answer(Status.NOT_APPLICABLE, message, "")
 
 
 def violated(message: str, remedy: str, settled_by: ReviewAction | None = None) -> Answer:
-    """A refusal. Raises ValueError without a remedy."""
+    """Answer of a clause that is violated. Raises ValueError without a remedy."""
     return _refusal(Status.VIOLATED, message, remedy, settled_by)
 
 
 def unknown(message: str, remedy: str, settled_by: ReviewAction | None = None) -> Answer:
-    """A refusal because something could not be learnt. Raises ValueError without a remedy."""
+    """Answer of a clause whose facts are unknown. Raises ValueError without a remedy."""
     return _refusal(Status.UNKNOWN, message, remedy, settled_by)
 
 
@@ -91,7 +91,7 @@ def _code_of(name: str) -> str:
 
 
 class Reason(Struct, frozen=True):
-    """Why a result is what it is. `details` fill the sentences of its code."""
+    """Reason of a result. `details` fill the sentences of its code."""
 
     code: str
     status: Status
@@ -100,18 +100,18 @@ class Reason(Struct, frozen=True):
 
 
 class Unlearnt(Codes):
-    """What every control answers where a fact is missing that it cannot do without."""
+    """Reason of every control when a required fact is unknown."""
 
     FACT_UNKNOWN = unknown(
-        "The {name} could not be learnt: {why}.",
-        "Make it readable here, then check again; only somebody who can read it can settle this.",
+        "Required information is missing ({name}): {why}.",
+        "Make it readable for Muniment, then check again.",
     )
 
 
 class Case:
-    """What a control is given: the facts it reads, its own parameters, and the moment of the judgement.
+    """Input of a control: its facts, its parameters and the time of the evaluation.
 
-    `derived` computes something from the facts once for all controls of one judgement.
+    `derived` caches a value computed from the facts for all controls of one evaluation.
     """
 
     __slots__ = ("_derived", "_facts", "now", "parameters")
@@ -144,7 +144,7 @@ class Case:
         )
 
     def derived(self, compute: Callable[["Case"], T]) -> T:
-        """`compute(self)`, remembered for this judgement."""
+        """`compute(self)`, cached for this evaluation."""
         if compute not in self._derived:
             self._derived[compute] = compute(self)
         value: T = self._derived[compute]
@@ -152,7 +152,8 @@ class Case:
 
 
 class Control(Struct, frozen=True, dict=True):
-    """One control. `judge` answers at least one reason, also when all is well; `version` changes with its meaning.
+    """Control of the catalogue. `judge` returns at least one reason, also when the clause is met; `version` changes
+    with its meaning.
 
     Without any fact of `needs` the result is unknown and `judge` is not called. Facts that it `consults` in some cases
     only are for `judge` to ask after (`Case.unlearnt`).
@@ -180,4 +181,4 @@ class Control(Struct, frozen=True, dict=True):
 
 
 class NoParameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """For a control with nothing to set."""
+    """Parameters of a control that has none."""

@@ -12,71 +12,73 @@ from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose word on what an artifact is made of counts: builder ids, as provenance names them."""
+    """Trusted builders: ids as provenance names them."""
 
     builders: Annotated[tuple[str, ...], Unit("builder ids"), Stricter.FEWER] = ()
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    PERMITTED = met("{builder} made {artifact} of {commit}, which was allowed; {environment} is next.")
+    PERMITTED = met(
+        "{builder} built {artifact} from {commit}, which was allowed; {environment} is the next environment."
+    )
     PIPELINE_UNKNOWN = unknown(
-        "Which pipeline asks could not be learnt: {why}.",
-        "Ask from the pipeline, with the identity that its forge gives it: muniment deploy --env ENVIRONMENT",
+        "The pipeline that requests the deployment is unknown: {why}.",
+        "Request it from the pipeline, with the identity that its forge issues: muniment deploy --env ENVIRONMENT",
     )
     REF_NOT_PROTECTED = violated(
         "The pipeline {by} does not run for a protected branch or tag.",
-        "Deploy from the protected branch that holds {commit}.",
+        "Deploy from the protected branch that contains {commit}.",
     )
     COMMIT_MISMATCH = violated(
-        "What is asked for is said to be made of {commit}, but what was judged is {judged}.",
-        "Ask for the commit that the pipeline runs on.",
+        "The request names commit {commit}, but commit {judged} was evaluated.",
+        "Request the deployment of the commit on which the pipeline runs.",
     )
     NO_PROVENANCE = violated(
-        "Nothing says what {artifact} was made of.",
-        "Let the builder sign provenance (SLSA, in-toto) and hand it in with the artifact.",
+        "{artifact} has no provenance: the commit from which it was built is unknown.",
+        "Let the builder sign provenance (SLSA, in-toto), and submit it: muniment deploy --provenance FILE",
     )
     PROVENANCE_NOT_VERIFIED = unknown(
-        "What {builder} says of {artifact} proves nothing: {why}.",
+        "The provenance of {artifact} by {builder} could not be verified: {why}.",
         "Let a builder that the policy trusts sign it with its own key.",
     )
     UNTRUSTED_BUILDER = violated(
-        "{builder} made {artifact}, and the policy does not trust that builder.",
-        'Build it with one of: {trusted}; or name it in policy.toml: with = {{ builders = ["{builder}"] }}',
+        "{builder} built {artifact}, and the policy does not trust that builder.",
+        'Build it with one of: {trusted}; or trust this builder in policy.toml: with = {{ builders = ["{builder}"] }}',
     )
     BUILT_FROM_OTHER_COMMIT = violated(
-        "{artifact} was made of {made_of}, not of {commit}.",
-        "Build {commit}, and deploy what comes of it.",
+        "{artifact} was built from {made_of}, not from {commit}.",
+        "Build {commit}, and deploy the result.",
     )
     COMMIT_NOT_ALLOWED = violated(
-        "No decision allowed {commit} onto {branch}.",
+        "No decision allowed {commit} on {branch}.",
         "Find out how it got there: muniment ledger show --home DIR; two others review it afterwards, or "
         "it is reverted.",
     )
     COMMIT_DECISION_UNKNOWN = unknown(
-        "Whether {commit} was allowed onto {branch} could not be learnt: {why}.",
-        "Have it judged, then ask again.",
+        "It is unknown whether {commit} was allowed on {branch}: {why}.",
+        "Have it evaluated, then try again.",
     )
     NOT_ON_BRANCH = violated(
-        "{branch} does not hold {commit} any more.",
-        "Deploy what the branch holds now.",
+        "{branch} no longer contains {commit}.",
+        "Deploy a commit that the branch contains.",
     )
     NO_SUCH_ENVIRONMENT = violated(
         "This product has no environment {name}.",
         "Use one of: {known}; or add it to the product.",
     )
     ENVIRONMENT_SKIPPED = violated(
-        "{artifact} was not in {before} yet, which comes before {name}.",
+        "{artifact} has not been deployed to {before}, which comes before {name}.",
         "Deploy it to {before} first.",
     )
     EARLIER_ENVIRONMENTS_UNKNOWN = unknown(
-        "Where {artifact} was before could not be learnt: {why}.",
-        "Ask again once the record of deployments can be read.",
+        "It is unknown where {artifact} was deployed before: {why}.",
+        "Try again once the record of deployments can be read.",
     )
     DEADLINE_OVERDUE = violated(
-        "{what} was due on {until}, and is not done.",
-        "Do it, or have somebody with the security role move the deadline; then ask again.",
+        "{what} was due on {until} and is not done.",
+        "Do it, or ask somebody with the security role to move the due date; then try again.",
     )
 
 
@@ -170,7 +172,7 @@ def _deadlines(case: Case) -> Iterator[Reason]:
 CONTROL = Control(
     name="deployment-permitted",
     version=1,
-    summary="What is deployed was made by a trusted builder of an allowed commit, and its turn has come.",
+    summary="A trusted builder built each deployed artifact from an allowed commit; environments keep their order.",
     scope=Scope.ARTIFACT,
     needs=(
         *(kinds.REVISION, kinds.DEPLOYMENT_REQUEST, kinds.PROVENANCE, kinds.COMMIT_DECISION),

@@ -17,32 +17,32 @@ from muniment.facts.vault import EnvironmentAccess, Reader
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    HIDDEN = met("{name}: {could} readers could read, {did} did since {since}, and none of them is a person.")
+    HIDDEN = met("{name}: {could} readers have access and {did} read since {since}; none of them is a person.")
     NO_PRODUCTION_ENVIRONMENT = unknown(
-        "No environment is known to be production, so nobody can tell whose secrets to hide.",
-        "Name the product's environments and say which is production.",
+        "No environment is marked as production.",
+        "Add the product's environments, and mark the one that is production.",
     )
     ACCESS_NOT_COLLECTED = unknown(
-        "The vault's policies and log say nothing about {name}.",
+        "The vault's policies and audit log have nothing about {name}.",
         "Let Muniment plan and apply the vault's policies for it: muniment vault plan",
     )
     PERSON_CAN_READ = violated(
-        "{who} is a person and could read the secrets of {name}, by {how}.",
-        "Take that right away: muniment vault plan shows what should be there.",
+        "{who} is a person and can read the secrets of {name}, by {how}.",
+        "Remove this access: muniment vault plan shows what should be there.",
     )
     PERSON_HAS_READ = violated(
         "{who} is a person and has read secrets of {name}, by {how}.",
         "Replace what was read: muniment secret rotate NAME --product PRODUCT --env ENVIRONMENT; then "
-        "close the way by which it was.",
+        "remove the access.",
     )
     READER_UNKNOWN = unknown(
-        "Whether {who}, who can or did read the secrets of {name} by {how}, is a person is not known: {why}.",
-        "Find out whose token that is, and revoke it if nobody knows.",
+        "It is unknown whether {who}, who can read or has read the secrets of {name} by {how}, is a person: {why}.",
+        "Find the owner of that token, and revoke it if there is none.",
     )
     READERS_UNKNOWN = unknown(
-        "Who {what} the secrets of {name} could not be learnt: {why}.",
+        "It is unknown who {what} the secrets of {name}: {why}.",
         "Let Muniment read the vault's policies and audit log.",
     )
 
@@ -87,7 +87,7 @@ def _count(readers: Maybe[tuple[Reader, ...]]) -> int:
 CONTROL = Control(
     name="secrets-hidden-from-developers",
     version=1,
-    summary="No person has read, or could read, a secret of production.",
+    summary="No person has read, or can read, a secret of production.",
     scope=Scope.PRODUCT,
     needs=(kinds.ENVIRONMENTS, kinds.VAULT_ACCESS),
     parameters=NoParameters,

@@ -1,4 +1,4 @@
-"""A protected branch only grows: it is neither deleted nor rewound."""
+"""Control: a protected branch is neither deleted nor rewound."""
 
 from muniment.controls.control import (
     Case,
@@ -18,24 +18,24 @@ from muniment.facts.maybe import Unknown
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    HISTORY_PRESERVED = met("{branch} keeps every commit it has.")
-    UNCHANGED = not_applicable("{branch} stays where it is.")
+    HISTORY_PRESERVED = met("{branch} keeps all its commits.")
+    UNCHANGED = not_applicable("{branch} is not changed.")
     REWOUND = violated(
         "{branch} would lose commits: {head} does not contain its tip {base}.",
         "Merge or rebase onto the tip of {branch}; to undo a change, push a commit that reverts it.",
     )
     DELETED = violated(
         "{branch} would be deleted.",
-        "Keep it; if it is no longer used, take it out of the policy's protected branches first.",
+        "Keep it. If it is no longer used, remove it from the policy's protected branches first.",
     )
     TAG_DELETED = violated(
         "{branch} would be deleted.",
-        "Keep it; if it must go, take it out of the policy's protected tags first.",
+        "Keep it. If it must be deleted, remove it from the policy's protected tags first.",
     )
     UPDATE_UNKNOWN = unknown(
-        "Whether {branch} keeps its commits could not be learnt: {why}.",
+        "It is unknown whether {branch} keeps its commits: {why}.",
         "Make both commits readable here (a full clone has them), then check again.",
     )
 
@@ -52,7 +52,7 @@ _ANSWERS = {
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """What becomes of the branch."""
+    """Evaluate whether the branch keeps its commits."""
     revision = case.get(kinds.REVISION)
     details = {"branch": revision.target, "base": revision.base, "head": revision.head}
     subject = f"commit:{revision.head or revision.base}"

@@ -1,4 +1,4 @@
-"""Pipelines run only what is pinned, with tokens that can do little, and nothing that a stranger wrote."""
+"""Control: pipelines use pinned steps and tokens with the least rights, and run no untrusted code."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -15,45 +15,45 @@ _EXAMINED = (System.GITHUB, System.GITEA, System.FORGEJO)
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which findings of the engine count, by severity, and which of its rules do not."""
+    """Severities of the engine's findings that count, and rules that do not."""
 
     severities: Annotated[tuple[str, ...], Unit("severities"), Stricter.MORE] = ("medium", "high")
     ignored_rules: Annotated[tuple[str, ...], Unit("rules"), Stricter.FEWER] = ()
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    HARDENED = met("{count} pipeline files and the settings of {forge} give nothing away.")
-    NO_PIPELINE = not_applicable("There is no pipeline file and no forge that could run one.")
+    HARDENED = met("No weakness was found in {count} pipeline files and the settings of {forge}.")
+    NO_PIPELINE = not_applicable("There is no pipeline file, and no forge that runs pipelines.")
     NOT_PINNED = violated(
-        "{path}, line {line}: {step} can change under its name.",
-        "Pin it to its content: a commit's full id, or an image's digest.",
+        "{path}, line {line}: {step} is not pinned, so its content can change.",
+        "Pin it to the full id of a commit or the digest of an image.",
     )
     BROAD_TOKEN = violated(
-        "{path}, line {line}: {step} lets the job's token do more than read.",
-        "Give it what its job needs alone, such as permissions: contents: read",
+        "{path}, line {line}: {step} gives the job's token more than read access.",
+        "Grant only what the job needs, such as permissions: contents: read",
     )
     FINDING = violated(
         "{path}, line {line}: {rule} ({severity}), found by {engine}.",
-        "Mend it; {engine} explains the rule in its documentation.",
+        "Fix it; the documentation of {engine} explains the rule.",
     )
     PERMISSIVE_SETTING = violated(
         "{forge} {what}.",
-        "Turn that off in the settings of the repository or the organisation.",
+        "Switch it off in the settings of the repository or the organisation.",
     )
     NOT_SCANNED = unknown(
-        "No engine looked at {name}.",
-        "Have it looked at where the engine runs: muniment doctor says what is missing.",
+        "No engine has scanned {name}.",
+        "Scan it where the engine is installed: muniment doctor says what is missing.",
     )
     CONTENT_UNKNOWN = unknown(
-        "What {name} says could not be learnt: {why}.",
-        "Make it readable; what cannot be read may hold any weakness.",
+        "The content of {name} is unknown: {why}.",
+        "Make it readable; unread content can have any weakness.",
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """Every loose end, by file and line."""
+    """Evaluate pipeline files, the engine's findings and the forge's settings."""
     files = case.get(kinds.PIPELINE_FILES)
     found = (*(reason for file in files for reason in _file(file)), *_engine(case), *_settings(case))
     if found:
@@ -118,7 +118,7 @@ def _settings(case: Case) -> Iterator[Reason]:
 CONTROL = Control(
     name="pipeline-hardened",
     version=1,
-    summary="Pipelines run what is pinned, with the least rights, and nothing that a stranger wrote.",
+    summary="Pipelines use pinned steps and the least rights, and run no untrusted code.",
     scope=Scope.PRODUCT,
     needs=(kinds.PIPELINE_FILES,),
     consults=(kinds.HARDENING, kinds.FORGE_SETTINGS),

@@ -1,4 +1,4 @@
-"""Nothing gets onto a protected branch without its pipelines: something enforces them, and there is no way around."""
+"""Control: a protected branch requires its pipelines, and nobody can bypass them."""
 
 from typing import Annotated
 
@@ -11,39 +11,39 @@ from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which pipelines have to stand in the way."""
+    """Required pipelines."""
 
     pipelines: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.MORE] = ("tests",)
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    REQUIRED = met("{by} lets nothing onto {branch} without {pipelines}, and there is no way around.")
+    REQUIRED = met("{by} requires {pipelines} on {branch}, and nobody can bypass it.")
     NO_PIPELINE_NAMED = violated(
-        "The policy names no pipeline that has to stand in the way.",
+        "The policy names no required pipeline.",
         'Name one in policy.toml: with = {{ pipelines = ["tests"] }}',
     )
     BRANCH_UNPROTECTED = violated(
-        "Nothing stands before {branch}: whoever may push gets in without a pipeline.",
-        "Put the gate there (docs/gate.md), or let the forge protect the branch.",
+        "{branch} is not protected: everybody with write access can push without a pipeline.",
+        "Install the server hook (docs/gate.md), or protect the branch at the forge.",
     )
     PIPELINE_NOT_REQUIRED = violated(
-        "{branch} can be changed without the pipeline {name}: {by} does not require it.",
-        "Let the clause with tests-passed bite at merge and name {name}; on a forge, require its check too.",
+        "{by} does not require pipeline {name} on {branch}.",
+        "Enforce the clause of control tests-passed at merge, with pipeline {name}; at a forge, require its status.",
     )
     BYPASS_POSSIBLE = violated(
-        "{who} can get past the pipelines of {branch}: {how}.",
-        "Take that way off; for emergencies there is an exception, which two people sign.",
+        "{who} can bypass the pipelines of {branch}: {how}.",
+        "Remove this permission. For emergencies, request an exception, which two people approve.",
     )
     BYPASSES_UNKNOWN = unknown(
-        "Whether there is a way around the pipelines of {branch} could not be learnt: {why}.",
-        "Let Muniment read the branch's rules and its bypass list.",
+        "It is unknown whether somebody can bypass the pipelines of {branch}: {why}.",
+        "Let Muniment read the branch's rules and their bypass list.",
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """Every pipeline that is not required, and every way around."""
+    """Evaluate which pipelines are not required, and who can bypass them."""
     rules = case.get(kinds.BRANCH_RULES)
     wanted: tuple[str, ...] = case.parameters.pipelines
     place = {"branch": rules.branch.removeprefix("refs/heads/"), "by": rules.enforced_by}
@@ -69,7 +69,7 @@ def judge(case: Case) -> tuple[Reason, ...]:
 CONTROL = Control(
     name="pipeline-required",
     version=1,
-    summary="There is no way to a protected branch without its pipelines.",
+    summary="Nothing reaches a protected branch without its required pipelines.",
     scope=Scope.PRODUCT,
     needs=(kinds.BRANCH_RULES,),
     parameters=Parameters,

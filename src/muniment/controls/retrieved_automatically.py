@@ -17,30 +17,30 @@ from muniment.facts.vault import Retrieval, RetrievalMethod
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    FETCHED_BY_PIPELINE = met("{name}: the pipeline fetched the secrets of {count} deployments by itself.")
-    NO_SECRETS_NEEDED = met("{name}: {count} deployments took no secret at all.")
+    FETCHED_BY_PIPELINE = met("{name}: the pipeline fetched the secrets of {count} deployments from the vault.")
+    NO_SECRETS_NEEDED = met("{name}: {count} deployments used no secret.")
     NO_ENVIRONMENT = unknown(
-        "It is not known where this product runs, so nobody can tell how secrets get there.",
-        "Name its environments.",
+        "The environments of this product are unknown, and so is the source of their secrets.",
+        "Add its environments (page Environments).",
     )
     NO_DEPLOYMENT = unknown(
-        "No deployment to {name} was seen, so nobody can tell how secrets get there.",
-        "Deploy with muniment deploy: it fetches them and records that it did.",
+        "No deployment to {name} is known, so the source of its secrets is unknown.",
+        "Deploy with muniment deploy, which fetches them and records it.",
     )
     NOT_FETCHED_BY_PIPELINE = violated(
-        "{name}: {count} deployments, such as {deployment}, took secrets from elsewhere: {how}.",
-        "Let muniment deploy fetch them from the vault, and take them away there.",
+        "{name}: {count} deployments, such as {deployment}, got secrets from another source: {how}.",
+        "Let muniment deploy fetch them from the vault, and delete them at the other source.",
     )
     METHOD_UNKNOWN = unknown(
-        "How the deployment {deployment} to {name} got its secrets could not be learnt: {why}.",
+        "The source of the secrets of deployment {deployment} to {name} is unknown: {why}.",
         "Deploy again with muniment deploy.",
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """One answer for each environment, or more where they differ."""
+    """Evaluate each environment; one reason, or more where its deployments differ."""
     environments = case.get(kinds.ENVIRONMENTS)
     if not environments:
         return (Reasons.NO_ENVIRONMENT("fact:environments"),)
@@ -75,7 +75,7 @@ def _environment(subject: str, retrievals: list[Retrieval]) -> list[Reason]:
 CONTROL = Control(
     name="automatic-secret-retrieval",
     version=1,
-    summary="The deployment pipeline fetches secrets from the vault by itself.",
+    summary="The deployment pipeline fetches secrets from the vault automatically.",
     scope=Scope.PRODUCT,
     needs=(kinds.ENVIRONMENTS, kinds.RETRIEVALS),
     parameters=NoParameters,

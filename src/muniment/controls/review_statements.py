@@ -50,7 +50,7 @@ _CLOCKS_DIFFER = 10  # minutes that a signer's clock may be ahead of the judge's
 
 
 class ReviewStatements:
-    """What persons said about this change: per ref and branch the last valid word, over all linked heads."""
+    """Review statements on a change: for each ref and branch the last valid one, over all linked heads."""
 
     def __init__(self, case: Case, linked: set[str]) -> None:
         revision, approvals = case.get(kinds.REVISION), case.get(kinds.APPROVALS)
@@ -194,7 +194,8 @@ class ReviewStatements:
             yield WhyNot.DATED_LATER
 
     def _is_replaced(self, approval: Approval) -> bool:
-        """Whether the person said something else later, here or, unless it was another yes, on a linked head.
+        """Whether a later statement of the same person replaces this one, here or (unless it approves again) on a
+        linked head.
 
         What was no yes ends older approvals for good: a later yes to another head revives none of them.
         """

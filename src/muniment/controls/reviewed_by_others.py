@@ -1,4 +1,4 @@
-"""A change is on its way only when enough people who had no hand in it said yes to exactly this state of it."""
+"""Control: enough people who did not contribute to a change approved exactly this revision."""
 
 import re
 from collections.abc import Iterator
@@ -35,39 +35,39 @@ _MACHINES = (  # addresses that only programs of forges write, each with an id t
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many others have to approve."""
+    """Number of other people who must approve."""
 
     reviewers: Annotated[int, Meta(ge=1, le=100), Unit("people"), Stricter.HIGHER] = 2
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    REVIEWED = met("{count} of {needed} others approved: {who}.")
+    REVIEWED = met("{count} of {needed} required approvals: {who}.")
     NOTHING_TO_REVIEW = not_applicable("There is no commit that the branch does not have.")
     TOO_FEW_APPROVALS = violated(
-        "{count} of {needed} others approved{who}.",
-        "Ask {ask} to read and approve it.",
+        "{count} of {needed} required approvals{who}.",
+        "Ask {ask} to review and approve it.",
         ReviewAction.APPROVE,
     )
     TOO_FEW_APPROVALS_TO_REMOVE = violated(
-        "{branch} would lose commits, and {count} of {needed} others approved that{who}.",
-        "Ask {ask} to look at what is lost and approve it.",
+        "{branch} would lose commits: {count} of {needed} required approvals{who}.",
+        "Ask {ask} to review what {branch} would lose and to approve it.",
         ReviewAction.APPROVE,
     )
     TOO_FEW_ELIGIBLE_REVIEWERS = violated(
-        "{count} of {needed} others approved{who}, and only {left} more people could.",
-        "Add people (page People, or people.toml) who may write to this repository and had no hand in this change.",
+        "{count} of {needed} required approvals{who}. Other eligible reviewers: {left}.",
+        "Add people (page People, or people.toml) who may write to this repository and did not contribute to it.",
     )
     CHANGES_REQUESTED = violated(
-        "{name} asks for changes.",
-        "Talk to {name}, who can approve it, or withdraw what was asked for.",
+        "{name} requested changes.",
+        "Ask {name} to approve it, or to withdraw the request for changes.",
         ReviewAction.WITHDRAW,
     )
     UNKNOWN_CONTRIBUTOR = unknown(
-        "{name}, {role} of {commit}, belongs to nobody who is known.",
-        "Correct the commit if it is yours. Otherwise name the owner of {name} (page People, or people.toml), "
-        "or have somebody with the security role attest who it was.",
+        "{name}, {role} of {commit}, is not linked to a person.",
+        "If the commit is yours, correct it. Otherwise link {name} to a person (page People, or people.toml), "
+        "or ask somebody with the security role to attest who it was.",
         ReviewAction.ATTEST,
     )
     UNCONFIRMED_CONTRIBUTOR = unknown(
@@ -80,18 +80,18 @@ class Reasons(Codes):
         "Have a second person approve the link (page People), or have {person} confirm it with their second factor.",
     )
     UNKNOWN_MACHINE = unknown(
-        "{name}, {role} of {commit}, is the address of a program that is not declared.",
+        "{name}, {role} of {commit}, belongs to a machine that is not declared.",
         'Declare it once: on the page People, or in people.toml as a [[machine]]: id = "{id}", emails = ["{name}"].',
     )
     UNDETERMINED_CONTRIBUTOR = unknown(
-        "The {role} of {commit} could not be learnt: {why}.",
-        "Have somebody with the security role attest who it was.",
+        "The {role} of {commit} is unknown: {why}.",
+        "Ask somebody with the security role to attest who it was.",
         ReviewAction.ATTEST,
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """The approvals that count, against `reviewers`; who blocks; whom nobody knows."""
+    """Evaluate counted approvals against `reviewers`, requested changes, and unknown contributors."""
     if not case.get(kinds.COMMITS) and not removes_commits(case.get(kinds.REVISION)):
         return (Reasons.NOTHING_TO_REVIEW(f"commit:{case.get(kinds.REVISION).head}"),)
     if unlearnt := case.unlearnt(code_review.NEEDS):
@@ -112,7 +112,7 @@ def judge(case: Case) -> tuple[Reason, ...]:
 
 
 def _unconfirmed_reviewers(review: CodeReview) -> Iterator[Reason]:
-    """One reason for each person who approved by an account or key whose link to them waits for a second person."""
+    """Reason for each approval by an account or key whose link to the person waits for a second person."""
     said = {one.approval.ref_person for one in review.judged if one.why_not == (Signature.UNCONFIRMED.value,)}
     for person in sorted(said):
         yield Reasons.UNCONFIRMED_REVIEWER(f"person:{person}", person=review.people.labels.get(person, person))
@@ -152,7 +152,7 @@ def _stranger(stranger: Stranger, place: dict[str, str], review: CodeReview) -> 
 CONTROL = Control(
     name="independent-review",
     version=4,
-    summary="Every change is approved by enough people who had no hand in it.",
+    summary="Every change is approved by enough people who did not contribute to it.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.COMMITS),
     consults=code_review.NEEDS,

@@ -18,17 +18,17 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
     ROTATED = met("{count} secrets were set in the last {days} days.")
     NO_SECRETS = not_applicable("The vault holds no secret of this product.")
     SECRET_TOO_OLD = violated(
-        "{secret} of {environment} is from {changed}; a value is replaced after {days} days.",
+        "{secret} of {environment} was set on {changed}; it must be replaced after {days} days.",
         "Replace it: muniment secret rotate {secret} --product PRODUCT --env {environment}",
     )
     AGE_UNKNOWN = unknown(
-        "How old {secret} of {environment} is could not be learnt: {why}.",
-        "Replace it, and it is new: muniment secret rotate {secret} --product PRODUCT --env {environment}",
+        "The age of {secret} of {environment} is unknown: {why}.",
+        "Replace it: muniment secret rotate {secret} --product PRODUCT --env {environment}",
     )
 
 
@@ -55,7 +55,7 @@ def _secret(one: SecretAge, days: int, now: str) -> tuple[Reason, ...]:
 CONTROL = Control(
     name="secret-rotation",
     version=1,
-    summary="No secret in the vault is older than it may be.",
+    summary="No secret in the vault is older than the limit.",
     scope=Scope.PRODUCT,
     needs=(kinds.VAULT_SECRETS,),
     parameters=Parameters,

@@ -20,34 +20,34 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    IN_VAULT = met("{count} pipeline files and the settings of {forge} hold no secret of their own.")
-    NOTHING_TO_CHECK = not_applicable("There is no pipeline file and no forge that could hold a secret.")
+    IN_VAULT = met("No secret was found in {count} pipeline files and the settings of {forge}.")
+    NOTHING_TO_CHECK = not_applicable("There is no pipeline file, and no forge that stores secrets.")
     LITERAL_SECRET = violated(
-        "{path}, line {line}: {secret} is written out.",
-        "Take it for known by others and replace it: muniment secret rotate NAME --product PRODUCT --env "
+        "{path}, line {line}: {secret} is written in plain text.",
+        "Treat it as disclosed and replace it: muniment secret rotate NAME --product PRODUCT --env "
         "ENVIRONMENT; then fetch it with muniment run.",
     )
     FORGE_SECRET_USED = violated(
         "{path}, line {line}: {secret} comes from the forge's settings, where it never expires.",
-        "Put it into the vault with muniment secret set {secret}, and fetch it with muniment run.",
+        "Store it in the vault with muniment secret set {secret}, and fetch it with muniment run.",
     )
     FORGE_SECRET_STORED = violated(
-        "{forge} keeps the secret {name} in its settings.",
-        "Put it into the vault with muniment secret set {name}, and delete it there.",
+        "{forge} stores the secret {name} in its settings.",
+        "Store it in the vault with muniment secret set {name}, and delete it at the forge.",
     )
     PIPELINE_FILE_UNKNOWN = unknown(
         "The pipeline file {name} could not be read: {why}.",
-        "Mend the file; what cannot be read may hold a secret.",
+        "Fix the file; an unread file can have a secret.",
     )
     SETTINGS_UNKNOWN = unknown(
-        "What {forge} keeps in its settings could not be learnt: {why}.",
-        "Let Muniment list the names of the forge's secrets (never their values).",
+        "The settings of {forge} are unknown: {why}.",
+        "Let Muniment list the names of the forge's secrets; it never reads their values.",
     )
     CODE_NOT_EVALUATED = unknown(
-        "Secrets in code are not looked for yet: that comes with part 6 of Muniment.",
-        "Until then, say with = {{ check_code = false }} in policy.toml if the clause is about pipelines alone.",
+        "Secrets in code are not evaluated by this version.",
+        "If the clause is about pipelines alone, set with = {{ check_code = false }} in policy.toml.",
     )
 
 
@@ -64,7 +64,9 @@ def judge(case: Case) -> tuple[Reason, ...]:
 
 
 def _settings(case: Case, allowed: tuple[str, ...]) -> tuple[Reason, ...]:
-    """What the forge keeps. What the files hold is told also where that could not be learnt."""
+    """Reasons for secrets in the forge's settings. Those for pipeline files are given also where the settings are
+    unknown.
+    """
     if unlearnt := case.unlearnt((kinds.FORGE_SETTINGS,)):
         return unlearnt
     settings = case.get(kinds.FORGE_SETTINGS)
@@ -89,7 +91,7 @@ def _in_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason]:
 CONTROL = Control(
     name="secrets-in-vault",
     version=1,
-    summary="Secrets live in the vault: neither pipeline files nor the forge's settings hold any.",
+    summary="Secrets are in the vault, not in pipeline files or the forge's settings.",
     scope=Scope.PRODUCT,
     needs=(kinds.PIPELINE_FILES,),
     consults=(kinds.FORGE_SETTINGS,),

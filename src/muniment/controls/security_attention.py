@@ -1,4 +1,4 @@
-"""A change that touches what protects the product is approved by the security role, with answers to the guide."""
+"""Control: a change of sensitive paths is approved by the security role, with answers to the review questions."""
 
 from typing import Annotated
 
@@ -20,24 +20,24 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    SECURITY_APPROVED = met("{who} approved it for security and answered the guide on {topics}.")
-    NOTHING_SENSITIVE = not_applicable("No sensitive path is touched.")
+    SECURITY_APPROVED = met("{who} approved it with the security role and answered the review questions on {topics}.")
+    NOTHING_SENSITIVE = not_applicable("No sensitive path is changed.")
     NO_SECURITY_APPROVAL = violated(
-        "{topics} is touched ({path}), and nobody with the security role has approved this state.",
-        "Ask {ask} to read and approve it, with answers to the guide: {questions}.",
+        "A sensitive path is changed ({topics}: {path}), and nobody with the security role has approved this revision.",
+        "Ask {ask} to review and approve it, with answers to the review questions: {questions}.",
         ReviewAction.APPROVE,
     )
     GUIDE_UNANSWERED = violated(
-        "{name} approved, but left the guide on {topics} unanswered: {missing}.",
-        "Ask {name} to approve it again, with answers to the guide: {questions}.",
+        "{name} approved without answers to the review questions on {topics}: {missing}.",
+        "Ask {name} to approve it again, with answers to the review questions: {questions}.",
         ReviewAction.APPROVE,
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """Whether one counted approval by the security role answers all that the guide asks here."""
+    """Evaluate whether a counted approval by the security role answers all review questions for the changed paths."""
     files = case.get(kinds.FILES)
     topics = guide.topics(_touched(files), case.parameters.sensitive)
     if not topics:
@@ -73,7 +73,7 @@ def _missing(asked: list[str], answers: dict[str, str]) -> list[str]:
 CONTROL = Control(
     name="security-attention",
     version=3,
-    summary="What protects the product is looked at by the security role, with the guide's questions answered.",
+    summary="Changes of sensitive paths are approved by the security role, with answers to the review questions.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.FILES),
     consults=code_review.NEEDS,

@@ -1,4 +1,4 @@
-"""A change is small enough to be read with care; a larger one tells why, to a reviewer with the security role."""
+"""Control: a change is small enough to be reviewed; a larger one needs a reason, approved by the security role."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -28,7 +28,7 @@ WHY_LARGE = "why-large"
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """How large a change may be. Files below `generated` are not read by people, and not counted."""
+    """Limits of a change. Files that match `generated` are not counted, since people do not read them."""
 
     lines: Annotated[int, Meta(ge=1), Unit("changed lines"), Stricter.LOWER] = 400
     files: Annotated[int, Meta(ge=1), Unit("changed files"), Stricter.LOWER] = 40
@@ -36,24 +36,24 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    SMALL = met("{lines} lines in {files} files, of at most {most_lines} in {most_files}.")
-    LARGE_WITH_REASON = met("{lines} lines in {files} files; {who} approved it and wrote why it is large.")
-    NOTHING_CHANGED = not_applicable("No file changes.")
+    SMALL = met("{lines} lines in {files} files; the limits are {most_lines} lines and {most_files} files.")
+    LARGE_WITH_REASON = met("{lines} lines in {files} files; {who} approved it with a reason for its size.")
+    NOTHING_CHANGED = not_applicable("No file is changed.")
     TOO_LARGE = violated(
-        "{lines} lines in {files} files change; at most {most_lines} in {most_files} may.",
-        "Split it; or have {ask} approve it and say why it is large.",
+        "{lines} lines in {files} files are changed; the limits are {most_lines} lines and {most_files} files.",
+        "Split the change, or ask {ask} to approve it with a reason for its size.",
         ReviewAction.APPROVE,
     )
     SIZE_UNKNOWN = unknown(
-        "The size of {name} could not be learnt: {why}.",
+        "The size of {name} is unknown: {why}.",
         "Make its content readable here (a full clone has it), then check again.",
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """Lines and files that people have to read, against `lines` and `files`."""
+    """Evaluate the number of lines and files that people must read against `lines` and `files`."""
     limits: Parameters = case.parameters
     every = case.get(kinds.FILES)
     files = _read_by_people(every, limits.generated)
@@ -91,7 +91,7 @@ def _large(case: Case, subject: str, size: dict[str, int]) -> Reason:
 CONTROL = Control(
     name="small-changes",
     version=3,
-    summary="Changes stay small enough to be read with care.",
+    summary="Changes are small enough to be reviewed with care.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.FILES),
     consults=code_review.NEEDS,

@@ -16,7 +16,7 @@ def approving_action(revision: Revision) -> ReviewAction | None:
 
 
 def removes_commits(revision: Revision) -> bool:
-    """Whether the branch or tag is deleted or rewound by the update, or may be."""
+    """Whether the update deletes or rewinds the branch or tag, or may do so."""
     return approving_action(revision) is not ReviewAction.APPROVE
 
 
@@ -26,7 +26,9 @@ def head_to_approve(revision: Revision) -> str:
 
 
 def statement_key(statement: Approval) -> tuple[str, str, str, str]:
-    """What a later statement of the same key replaces: one act on one head for one branch, by one person."""
+    """Key of a statement: one act on one head for one branch, by one person. A later statement replaces one with the
+    same key.
+    """
     act = statement.action if statement.action in (ReviewAction.DELETE, ReviewAction.REWIND) else ""
     return statement.ref_head, statement.ref_person, statement.target, act
 

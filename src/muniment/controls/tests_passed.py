@@ -1,4 +1,4 @@
-"""The required pipelines ran their tests on exactly the head, some ran, none failed, and none got lost on the way."""
+"""Control: the required pipelines ran their tests on exactly the head; enough ran, none failed, none is missing."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -28,48 +28,48 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Reasons(Codes):
-    """What this control answers."""
+    """Reasons of this control."""
 
-    PASSED = met("{name}: {executed} tests ran on {head}, none failed, {skipped} were skipped.")
-    PASSED_WITHOUT_COUNTS = met("{name} ended well on {head}; the policy takes its word without counting.")
+    PASSED = met("{name}: {executed} tests ran on {head}, 0 failed, {skipped} were skipped.")
+    PASSED_WITHOUT_COUNTS = met("{name} succeeded on {head}; the policy requires no test counts of it.")
     NOTHING_TO_TEST = not_applicable("There is no commit to test.")
     NO_PIPELINE_NAMED = violated(
-        "The policy names no pipeline that has to run.",
+        "The policy names no required pipeline.",
         'Name one in policy.toml: with = {{ pipelines = ["tests"] }}',
     )
     NOT_RUN = violated(
-        "The pipeline {name} did not run on {head}.",
-        "Let it run on exactly this commit; on plain git it says so with: muniment tests submit "
+        "Pipeline {name} has not run on {head}.",
+        "Run it on exactly this commit. On plain git, submit its report: muniment tests submit "
         "--pipeline {name} --junit FILE",
     )
     RUNNER_NOT_VERIFIED = violated(
-        "Runs of {name} on {head} are told by {who}, but none by a runner of the policy with a key known to be its.",
-        "Let one of {runners} sign, with a key that people.toml or the service's page Builders has.",
+        "Runs of {name} on {head} were reported by {who}, but by no test runner of the policy with a verified key.",
+        "Let one of {runners} sign the report, with a key that people.toml or the page Builders lists.",
     )
     TESTS_FAILED = violated(
         "{name} failed on {head}: {failed} of {executed} tests.",
-        "Mend what failed, and let {name} run on the new commit.",
+        "Fix the failed tests, and run {name} on the new commit.",
     )
     PIPELINE_FAILED = violated(
-        "{name} did not end well on {head}, although no test is told to have failed.",
-        "Look at its log; let it run to its end.",
+        "{name} failed on {head}, although its report has no failed test.",
+        "Read its log, fix the cause, and run it again.",
     )
     TOO_FEW_TESTS = violated(
-        "{name} executed {executed} tests on {head} ({skipped} were skipped); at least {least} have to run.",
-        "See why they did not run, and let {name} run again.",
+        "{name} executed {executed} tests on {head} ({skipped} were skipped); at least {least} are required.",
+        "Find out why they did not run, and run {name} again.",
     )
     FEWER_TESTS = violated(
-        "{name} executed {executed} tests on {head}, and {before} on {base} before it: {lost} got lost or are skipped.",
-        "Bring them back; or have an exception say why they are gone.",
+        "{name} executed {executed} tests on {head} and {before} on its base {base}: {lost} are missing or skipped.",
+        "Restore them, or request an exception that says why they are gone.",
     )
     RUN_UNKNOWN = unknown(
-        "What {name} found on {where} could not be learnt: {why}.",
-        "Let it run again and hand in its report: muniment tests submit --pipeline {name} --junit FILE",
+        "The result of {name} on {where} is unknown: {why}.",
+        "Run it again and submit its report: muniment tests submit --pipeline {name} --junit FILE",
     )
 
 
 def judge(case: Case) -> tuple[Reason, ...]:
-    """One answer for each required pipeline."""
+    """Evaluate each required pipeline; one reason for each."""
     limits: Parameters = case.parameters
     head = case.get(kinds.REVISION).head
     if not head:
@@ -107,7 +107,7 @@ def _pipeline(case: Case, name: str) -> Reason:
 
 
 def _kept(case: Case, name: str, executed: int, size: dict[str, str | int]) -> Reason:
-    """Whether as many tests ran as on the commit before; where none ran there, there is nothing to lose."""
+    """Evaluate whether as many tests ran as on the base commit. Without a run there, no test can be missing."""
     limits: Parameters = case.parameters
     before = _newest(case, (run for run in case.get(kinds.TEST_RUNS).base if run.pipeline == name))
     subject = f"pipeline:{name}"
@@ -131,7 +131,7 @@ def _newest(case: Case, runs: Iterable[Run]) -> Run | None:
 
 
 def _doubt(run: Run) -> tuple[bool, int]:
-    """What sorts the worse of two runs last."""
+    """Sort key: the worse of two runs is last."""
     if isinstance(run.passed, Unknown) or isinstance(run.counts, Unknown):
         return True, 0
     return not run.passed.value, run.counts.value.failed
@@ -140,7 +140,7 @@ def _doubt(run: Run) -> tuple[bool, int]:
 CONTROL = Control(
     name="tests-passed",
     version=1,
-    summary="Automated tests ran and passed on exactly the commit that is judged, and none got lost.",
+    summary="Automated tests ran and passed on exactly the evaluated commit, and no test is missing.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.TEST_RUNS),
     parameters=Parameters,

@@ -1,4 +1,4 @@
-"""A decision told to people and programs: each reason with its sentences, each contributor and approval with its why.
+"""Report of a decision for people and programs: reasons with sentences, contributors and approvals with their roles.
 
 This is the JSON of `muniment check`; its schema is generated into docs/check.schema.json.
 """
@@ -17,13 +17,13 @@ from muniment.policy.model import Point
 
 
 class PolicyReference(Struct, frozen=True):
-    """Which policy judged."""
+    """Policy of the evaluation."""
 
     digest: str
 
 
 class RevisionReport(Struct, frozen=True):
-    """What was judged. `update` is what becomes of the branch, "unknown" if that could not be learnt."""
+    """Revision that was evaluated. `update` is the effect on the branch, or "unknown"."""
 
     repository: str
     target: str
@@ -33,7 +33,7 @@ class RevisionReport(Struct, frozen=True):
 
 
 class ReasonReport(Struct, frozen=True):
-    """One reason, in words. `details` are what its sentences were filled with, besides the subject.
+    """Reason with its sentences. `details` filled the sentences, besides the subject.
 
     `settled_by` is the action of the statement that settles it (`facts.statements.ReviewAction`), "" where none does.
     """
@@ -47,7 +47,7 @@ class ReasonReport(Struct, frozen=True):
 
 
 class ResultReport(Struct, frozen=True):
-    """One clause, and what its control says. `enforced` is false while it only reports."""
+    """Result of one clause. `enforced` is false while the clause is monitored."""
 
     clause: str
     text: str
@@ -60,7 +60,7 @@ class ResultReport(Struct, frozen=True):
 
 
 class ContributionReport(Struct, frozen=True):
-    """One hand that somebody had in the change."""
+    """Role of a contributor in one commit."""
 
     role: str
     commit: str
@@ -75,7 +75,7 @@ class ContributorReport(Struct, frozen=True):
 
 
 class ApprovalReport(Struct, frozen=True):
-    """One statement on the change or on a head like it, and why it does not count, as codes."""
+    """Statement on the change or on a linked head, with the codes for which it does not count."""
 
     person: str
     head: str
@@ -85,8 +85,8 @@ class ApprovalReport(Struct, frozen=True):
 
 
 class DecisionReport(Struct, frozen=True):
-    """A decision, told. `eligible_reviewers` are persons whose approval would count and is not there yet; `names` are
-    those of the persons in it, by id, where people type another name for them than the id.
+    """Decision as a report. `eligible_reviewers` are persons whose approval would count and is not there yet; `names`
+    are those of the persons in it, by id, where people type another name for them than the id.
 
     `spent_approvals_known` is false where no ledger was read that tells which approvals are spent: all are supposed to
     count.

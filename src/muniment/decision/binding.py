@@ -1,7 +1,7 @@
 """Binds each clause to its control and reads the clause's `with` into that control's parameters."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -23,17 +23,17 @@ _WORDS = {"`int`": "a whole number", "`str`": "a text", "`bool`": "true or false
 class BoundClause(Struct, frozen=True):
     """A clause with its control, and the control's parameters as its own struct.
 
-    `control` is None for a clause without one, and for one whose control comes with part `later_part` (else 0).
+    `control` is None for a clause without one, and for one whose control this version does not have (`is_planned`).
     """
 
     clause: Clause
     control: Control | None
     parameters: Any
-    later_part: int
+    is_planned: bool
 
 
 class BoundPolicy(Struct, frozen=True):
-    """A policy that can judge."""
+    """Policy whose clauses have their controls."""
 
     policy: Policy
     clauses: tuple[BoundClause, ...]
@@ -46,7 +46,7 @@ class BoundPolicy(Struct, frozen=True):
 def bind(
     policy: Policy,
     controls: Mapping[str, Control],
-    later: Mapping[str, int],
+    planned: Collection[str],
     where: str = "policy.toml",
     text: str = "",
 ) -> BoundPolicy:
@@ -54,21 +54,21 @@ def bind(
 
     `where` names the document, `text` is its content, for the line that an error names.
     """
-    return BoundPolicy(policy, tuple(_bound(clause, controls, later, where, text) for clause in policy.clauses))
+    return BoundPolicy(policy, tuple(_bound(clause, controls, planned, where, text) for clause in policy.clauses))
 
 
 def _bound(
-    clause: Clause, controls: Mapping[str, Control], later: Mapping[str, int], where: str, text: str
+    clause: Clause, controls: Mapping[str, Control], planned: Collection[str], where: str, text: str
 ) -> BoundClause:
-    if not clause.control or clause.control in later:
-        return BoundClause(clause, None, None, later.get(clause.control, 0))
+    if not clause.control or clause.control in planned:
+        return BoundClause(clause, None, None, bool(clause.control))
     control = controls.get(clause.control)
     if control is None:
         raise PolicyError(
             place_of_clause(where, text, clause.id, "control"),
             f'clause "{clause.id}" control',
             f"expected the name of a control, found {shown(clause.control)}",
-            f"Use one of: {', '.join((*controls, *later))}; or leave control out, and the clause shows as uncovered.",
+            f"Use one of: {', '.join((*controls, *sorted(planned)))}; a clause without control is not evaluated.",
         )
     for name, problem in _problems(clause.parameters, control):
         raise PolicyError(
@@ -77,7 +77,7 @@ def _bound(
             problem,
             f"The parameters of {control.name} are: {_known(control)}.",
         )
-    return BoundClause(clause, control, msgspec.convert(clause.parameters, control.parameters), 0)
+    return BoundClause(clause, control, msgspec.convert(clause.parameters, control.parameters), False)
 
 
 def _problems(parameters: Mapping[str, Any], control: Control) -> Iterator[tuple[str, str]]:
@@ -102,7 +102,7 @@ def _problem(parameter: Declared, value: Any, control: Control) -> str:
 
 
 def _in_words(problem: str) -> str:
-    """What the decoder says, for people: ``Expected `int` >= 1`` becomes `expected a whole number >= 1`."""
+    """Message of the decoder in plain words: ``Expected `int` >= 1`` becomes `expected a whole number >= 1`."""
     expected = _AT.sub("", problem).partition(", got ")[0]
     for code, words in _WORDS.items():
         expected = expected.replace(code, words)

@@ -22,7 +22,9 @@ class Direction(StrEnum):
 
 
 class Difference(Struct, frozen=True):
-    """One difference. `clause` is "" for what concerns the whole policy; `incomparable` ones count as weaker."""
+    """Difference between two policies. `clause` is "" for what concerns the whole policy; `incomparable` ones count as
+    weaker.
+    """
 
     clause: str
     what: str

@@ -10,7 +10,7 @@ from muniment.policy.model import Point
 
 
 class Outcome(StrEnum):
-    """What a decision comes to."""
+    """Outcome of a decision."""
 
     ALLOW = "allow"
     DENY = "deny"
@@ -20,7 +20,7 @@ _FINE = frozenset((Status.MET, Status.NOT_APPLICABLE))
 
 
 class Result(Struct, frozen=True):
-    """What one control says of one clause. `version` is the control's, 0 where none judged.
+    """Result of one clause. `version` is the control's, 0 without a control.
 
     `enforced` is false while the clause only reports; `exception` is the id of the exception that covers it, or "".
     """
@@ -35,17 +35,17 @@ class Result(Struct, frozen=True):
 
     @property
     def fine(self) -> bool:
-        """Whether the control has nothing against it, or an exception covers what it has."""
+        """Whether the clause is met or not applicable, or an exception covers it."""
         return self.status in _FINE or bool(self.exception)
 
     @property
     def stops(self) -> bool:
-        """Whether this result alone makes the decision a denial."""
+        """Whether this result alone denies."""
         return self.enforced and not (self.status in _FINE or self.exception)
 
 
 class Decision(Struct, frozen=True):
-    """One judgement, whole. `preview`: its pushers were supposed, so it may be neither recorded nor enforced.
+    """Decision at one enforcement point. `preview`: the pushers were assumed, so it is neither recorded nor enforced.
 
     `time` is the moment that it was judged for. `reasons` are nobody's clause: a freeze, or that no clause is enforced.
     """
@@ -65,20 +65,20 @@ class Decision(Struct, frozen=True):
 
 
 class Reasons(Codes):
-    """What a judgement says by itself, whatever the control."""
+    """Reasons that do not depend on a control."""
 
     CONTROL_NOT_AVAILABLE = unknown(
-        "Not evaluated yet: the control {name} comes with part {part} of Muniment.",
-        "Write enforce = [] for the clause until then.",
+        "This version does not evaluate the control {name}.",
+        "Write enforce = [] for the clause.",
     )
     NO_CONTROL = unknown(
-        "Nothing judges this clause: it names no control.",
+        "No control evaluates this clause.",
         "Give it a control in policy.toml; muniment explain lists them.",
     )
     PATHS_NOT_TOUCHED = not_applicable("None of the paths of this clause is touched.")
     NO_CLAUSE_ENFORCED = unknown(
         "No clause of the policy is enforced at {point} on {name}.",
-        'Add one to policy.toml, or say why none has to be enforced: [unenforced] {point} = "…"',
+        'Add one to policy.toml, or give the reason for enforcing none: [unenforced] {point} = "…"',
     )
     EXPLICITLY_UNENFORCED = not_applicable("No clause has to be enforced at {point}: {why}")
     FROZEN = violated(
@@ -87,21 +87,21 @@ class Reasons(Codes):
         "or the page Policy.",
     )
     FREEZE_ANNOUNCED = not_applicable("From {since}{until} there is {what}, by {person}: {why}")
-    FREEZE_DRILL = not_applicable("A freeze drill is under way since {since}, by {person}: {why}. It stops nothing.")
+    FREEZE_DRILL = not_applicable("A freeze drill is under way since {since}, by {person}: {why}. It blocks nothing.")
     FREEZES_UNKNOWN = unknown(
-        "Whether {stopped} are stopped could not be learnt: {why}.",
-        "Ask who runs this installation; muniment doctor says more.",
+        "It is unknown whether {stopped} are frozen: {why}.",
+        "Ask the operator of this installation; muniment doctor says more.",
     )
     CONTROL_WITHOUT_RESULT = unknown(
         "The control {name} gave no answer.",
-        "This is a defect of Muniment: please report it. Until then only an exception lets this proceed.",
+        "This is a defect of Muniment: please report it. Until it is fixed, only an exception allows this.",
     )
 
 
 def answer_of(codes: type[Codes], reason: Reason) -> Answer:
-    """The Answer behind a reason, of the control's own codes or of the judgement's. KeyError for neither.
+    """Answer of a reason, of the control's own codes or of the decision's. KeyError for neither.
 
-    A whole fact that is missing is told the same by every control, also by one with a code of that name.
+    Every control gives the same sentences for an unknown fact, also a control with a code of that name.
     """
     first = Unlearnt if reason.subject.startswith("fact:") else ()
     for member in (*first, *codes, *Unlearnt, *Reasons):
@@ -112,13 +112,13 @@ def answer_of(codes: type[Codes], reason: Reason) -> Answer:
 
 
 def sentences(codes: type[Codes], reason: Reason) -> tuple[str, str]:
-    """What a reason tells a person: what is so, and what to do next ("" where there is nothing to do)."""
+    """Two sentences of a reason: the finding and the next step ("" if there is none)."""
     answer = answer_of(codes, reason)
     blanks = fillings(reason.subject, reason.details)
     return answer.message.format(**blanks), answer.remedy.format(**blanks)
 
 
 def fillings(subject: str, details: Mapping[str, str | int]) -> dict[str, str | int]:
-    """What fills the blanks of a reason's sentences. `name` is the subject's, unless the details say another."""
+    """Values for the placeholders of a reason's sentences. `name` is the subject's, unless the details have one."""
     kind, _, name = subject.partition(":")
     return {"name": name.replace("_", " ") if kind == "fact" else name, **details, "subject": subject}

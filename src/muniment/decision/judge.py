@@ -23,7 +23,7 @@ from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.policy.model import Clause, Point
 from muniment.policy.patterns import matches
 
-_NOWHERE = Revision("", "", "", "", Unknown("the revision could not be learnt"))
+_NOWHERE = Revision("", "", "", "", Unknown("the revision is unknown"))
 _STOPPED = {Point.MERGE: "merges", Point.DEPLOY: "deployments"}
 _APPOINT = "Nobody can lift it yet: first give {missing} more people that role (page People, or people.toml). "
 _LIFT, _LIFT_EARLIER = "lift it", "can lift it earlier"
@@ -58,7 +58,7 @@ class _Evaluation:
 
 
 def judge(policy: BoundPolicy, facts: Facts, point: Point, now: str) -> Decision:
-    """One decision at `point`, for the moment `now` (`facts.moments`)."""
+    """Decide at `point` for the moment `now` (`facts.moments`)."""
     revision = facts.get(kinds.REVISION)
     about = revision.value if isinstance(revision, Known) else _NOWHERE
     plan = _plan_at(policy, point, about.target if isinstance(revision, Known) else None)
@@ -195,8 +195,8 @@ def _reasons(bound: BoundClause, evaluation: _Evaluation) -> tuple[Reason, ...]:
         if isinstance(files, Known) and not _touches(files.value, clause.paths):
             return (Reasons.PATHS_NOT_TOUCHED(f"clause:{clause.id}"),)
     if control is None:
-        if bound.later_part:
-            return (Reasons.CONTROL_NOT_AVAILABLE(f"control:{clause.control}", part=bound.later_part),)
+        if bound.is_planned:
+            return (Reasons.CONTROL_NOT_AVAILABLE(f"control:{clause.control}"),)
         return (Reasons.NO_CONTROL(f"clause:{clause.id}"),)
     case = Case(evaluation.facts_for(control), bound.parameters, evaluation.now, evaluation.derived)
     reasons = case.unlearnt(control.needs) or control.judge(case)

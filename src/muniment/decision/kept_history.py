@@ -5,7 +5,8 @@ from muniment.decision.binding import BoundPolicy
 from muniment.policy.model import Point
 
 NOT_KEPT = (
-    "no clause keeps history: a protected branch or tag is deleted or rewound with the approvals that a change needs"
+    "no clause protects history: with the approvals that a change needs, "
+    "a protected branch or tag can be deleted or rewound"
 )
 ADD_CLAUSE = 'Add a clause with control = "protected-history" and enforce = ["merge"].'
 

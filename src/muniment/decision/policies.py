@@ -6,7 +6,7 @@ from functools import lru_cache
 from msgspec import Struct, structs
 
 from muniment.decision.binding import BoundPolicy, bind
-from muniment.decision.catalogue import CONTROLS, LATER
+from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.comparison import Difference
 from muniment.decision.tightening import tighten
 from muniment.errors import PolicyError
@@ -34,17 +34,17 @@ def read_bound_policy(text: str, where: str) -> BoundPolicy:
     try:
         return _read_once(text)
     except PolicyError:
-        return bind(read_policy(text, where), CONTROLS, LATER, where, text)  # raises the same, naming this file
+        return bind(read_policy(text, where), CONTROLS, PLANNED, where, text)  # raises the same, naming this file
 
 
 @lru_cache(maxsize=_POLICIES)
 def _read_once(text: str) -> BoundPolicy:
-    return bind(read_policy(text, ""), CONTROLS, LATER, "", text)
+    return bind(read_policy(text, ""), CONTROLS, PLANNED, "", text)
 
 
 def bind_policy(policy: Policy) -> BoundPolicy:
     """Bind an effective policy that was stored. Raises PolicyError if this program has other controls."""
-    return bind(policy, CONTROLS, LATER)
+    return bind(policy, CONTROLS, PLANNED)
 
 
 @lru_cache(maxsize=_POLICIES)
@@ -69,7 +69,7 @@ def complete_policy(
 @lru_cache(maxsize=_POLICIES)
 def tighten_policy(floor: BoundPolicy, own: BoundPolicy) -> tuple[BoundPolicy, tuple[Difference, ...]]:
     """Lay a branch's own policy over the organisation's (`decision.tightening`), once for each two."""
-    return tighten(floor, own, CONTROLS, LATER)
+    return tighten(floor, own, CONTROLS, PLANNED)
 
 
 def _monitored(clause: Clause, until: datetime.date | None) -> Clause:

@@ -1,7 +1,7 @@
 """Lays a repository's own policy over the organisation's: it may tighten in every way, and weaken in none."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from muniment.policy.parameters import declared, strictest
 
 
 def tighten(
-    floor: BoundPolicy, own: BoundPolicy, controls: Mapping[str, Control], later: Mapping[str, int]
+    floor: BoundPolicy, own: BoundPolicy, controls: Mapping[str, Control], planned: Collection[str]
 ) -> tuple[BoundPolicy, tuple[Difference, ...]]:
     """The effective policy, at least as strict as `floor` in everything; and where `own` was weaker, in vain.
 
@@ -34,7 +34,7 @@ def tighten(
         protected_tags=_union(floor.policy.protected_tags, own.policy.protected_tags),
     )
     weaker = (d for d in compare(floor, own) if d.direction is Direction.WEAKER and d.what != "repository")
-    return bind(effective, controls, later), tuple(weaker)
+    return bind(effective, controls, planned), tuple(weaker)
 
 
 def _stricter(floor: Clause, own: Clause | None, controls: Mapping[str, Control]) -> Clause:

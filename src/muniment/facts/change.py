@@ -8,7 +8,7 @@ from muniment.facts.maybe import Maybe, Unknown
 
 
 class Update(StrEnum):
-    """What becomes of a branch whose tip was `base` when it takes `head`."""
+    """Effect on a branch when its tip moves from `base` to `head`."""
 
     UNCHANGED = "unchanged"  # head is base
     FAST_FORWARD = "fast-forward"  # head descends from base
@@ -19,7 +19,7 @@ class Update(StrEnum):
 
 
 class Revision(Struct, frozen=True):
-    """One state of a change. `base` is the tip of `target` (a full ref) when it was read, `head` what is proposed.
+    """State of a change. `base` is the tip of `target` (a full ref) when it was read, `head` the proposed commit.
 
     Ids are full hexadecimal object ids; "" where there is none (the base of a new branch, the head of a deletion).
     `possible_reviewers` are ids of the persons whom the forge lets write to the repository, as far as it was asked:
@@ -37,7 +37,7 @@ class Revision(Struct, frozen=True):
 
 
 class ContributorRole(StrEnum):
-    """What makes somebody a contributor."""
+    """Role of a contributor."""
 
     AUTHOR = "author"
     COMMITTER = "committer"
@@ -51,14 +51,14 @@ class ContributorRole(StrEnum):
 
 
 class Contributor(Struct, frozen=True):
-    """One identity that had a hand in a commit, and how. Identities: see `facts.people`; "" where nobody can tell."""
+    """Identity that contributed to a commit, with its role. Identities: `facts.people`; "" where it is unknown."""
 
     identity: str
     role: ContributorRole
 
 
 class Commit(Struct, frozen=True):
-    """One commit as its object says, untouched by replace refs, grafts or mailmap."""
+    """Commit as in its object, without replace refs, grafts or mailmap."""
 
     id: str
     tree: str
@@ -67,7 +67,7 @@ class Commit(Struct, frozen=True):
 
 
 class File(Struct, frozen=True):
-    """One changed path, percent-encoded (`facts.paths`). `old_path` is the same but for a rename or copy.
+    """Changed path, percent-encoded (`facts.paths`). `old_path` differs only for a rename or copy.
 
     Modes are git's six octal digits, `000000` where the file is not there. `lines` are added plus deleted; for a
     binary file, its larger size divided by 80 bytes, rounded up.
@@ -82,14 +82,14 @@ class File(Struct, frozen=True):
 
 
 class Push(Struct, frozen=True):
-    """Who first pushed a commit, as an identity."""
+    """First pusher of a commit, as an identity."""
 
     commit: str
     pusher: Maybe[str]
 
 
 class Pushes(Struct, frozen=True):
-    """Who brought the commits, and what the change was before.
+    """Pushers of the commits, and earlier heads of the change.
 
     `preview`: nobody recorded pushes, and they are supposed to be by the commits' own contributors. `earlier_heads`
     are all past heads of this change, `earlier` the commits reachable from those and not from base or head.
@@ -100,7 +100,7 @@ class Pushes(Struct, frozen=True):
     first_pushes: tuple[Push, ...]
     earlier_heads: tuple[str, ...]
     earlier_commits: tuple[Commit, ...]
-    update_pusher: Maybe[str] = Unknown("nobody recorded who pushes it")
+    update_pusher: Maybe[str] = Unknown("its pusher was not recorded")
 
 
 class ApprovedHead(Struct, frozen=True):

@@ -34,7 +34,8 @@ class StoredFact(Struct, frozen=True):
 
 
 class Fact(Struct, frozen=True):
-    """One fact. `salt` is drawn afresh by the collector (32 hexadecimal digits), so a digest tells nothing by itself.
+    """Fact with its salt. `salt` is drawn afresh by the collector (32 hexadecimal digits), so a digest tells nothing by
+    itself.
 
     `read_at` is RFC 3339, UTC. Source, moment and value are committed to together. A known value whose parts are
     stored as objects of their own (people) is committed to by `reference`, the digest of the list of those objects;
@@ -49,7 +50,7 @@ class Fact(Struct, frozen=True):
 
     @property
     def stored(self) -> StoredFact:
-        """What is stored and committed to: the value, or the reference that stands for it."""
+        """Value that is stored and digested, or the reference that stands for it."""
         value = Known(self.reference) if self.reference else self.value
         return StoredFact(value, self.source, self.read_at, self.salt)
 

@@ -8,13 +8,13 @@ T = TypeVar("T")
 
 
 class Known(Struct, Generic[T], frozen=True, tag="known", tag_field="state"):
-    """What was read, whole."""
+    """Value that was read completely."""
 
     value: T
 
 
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="state"):
-    """What could not be read. `why` is one plain sentence without a full stop."""
+    """Value that could not be read. `why` is a plain sentence without a full stop."""
 
     reason: str
 

@@ -56,7 +56,7 @@ class Machine(Struct, frozen=True, tag="machine"):
 
 
 class SaltedHolder(Struct, frozen=True):
-    """One person or machine as an object of the store: erased alone, and with its salt no guess can be confirmed."""
+    """Person or machine as an object of the store: erased alone; its salt keeps guesses from being confirmed."""
 
     holder: Person | Machine
     salt: str
@@ -91,12 +91,12 @@ class People(Struct, frozen=True, dict=True):
 
     @property
     def holders(self) -> tuple[Person | Machine, ...]:
-        """Whoever has identities: persons, then machines."""
+        """Persons, then machines: all that have identities."""
         return (*self.persons, *self.machines)
 
     @cached_property
     def security_officers(self) -> tuple[Person, ...]:
-        """Those who are active and have the security role."""
+        """Active persons with the security role."""
         return tuple(person for person in self.persons if person.active and SECURITY in person.roles)
 
     @cached_property

@@ -17,7 +17,7 @@ class Counts(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """One run of one pipeline on one commit, as told by whoever ran it.
+    """Run of a pipeline on a commit, as its test runner reported it.
 
     `by` is an identity: `machine:ci` for a signed statement, `app:github/github-actions` for a forge's own check.
     `passed`: whether it ended well. `counts` are unknown where only that was told. `signature` is what came of
@@ -49,7 +49,7 @@ class BypassPath(Struct, frozen=True):
 
 
 class BranchRules(Struct, frozen=True):
-    """What guards a protected branch. `by` is what enforces it: `gate`, `github`, ... or "" where nothing does.
+    """Rules of a protected branch. `by` enforces them: `gate`, `github`, ... or "" where nothing does.
 
     `required` are the pipelines that nothing gets in without, `around` the ways that there are past them.
     """
@@ -61,7 +61,7 @@ class BranchRules(Struct, frozen=True):
 
 
 class System(StrEnum):
-    """What runs a pipeline file."""
+    """System that runs a pipeline file."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -72,14 +72,14 @@ class System(StrEnum):
 
 
 class Spot(Struct, frozen=True):
-    """One thing in a pipeline file: what it is called there, never a value. `line` counts from 1, 0 if unknown."""
+    """Item of a pipeline file by its name, never a value. `line` counts from 1, 0 if unknown."""
 
     line: int
     name: str
 
 
 class PipelineRead(Struct, frozen=True):
-    """What a pipeline file says.
+    """Content of a pipeline file.
 
     `deploys`: it delivers to an environment. `manual`: steps that wait for a person. `literal`: secrets written out.
     `stored`: secrets taken from the forge's settings. `unpinned`: what it runs that can change under its name.
@@ -96,7 +96,7 @@ class PipelineRead(Struct, frozen=True):
 
 
 class PipelineFile(Struct, frozen=True):
-    """One pipeline file at the branch's tip, by its path (`facts.paths`)."""
+    """Pipeline file at the branch's tip, by its path (`facts.paths`)."""
 
     path: str
     system: System
@@ -104,7 +104,7 @@ class PipelineFile(Struct, frozen=True):
 
 
 class PipelineFinding(Struct, frozen=True):
-    """One finding in a pipeline file, by the rule that found it. `severity` and `confidence` are the engine's words."""
+    """Finding in a pipeline file, by rule. `severity` and `confidence` are the engine's words."""
 
     rule: str
     path: str
@@ -114,7 +114,7 @@ class PipelineFinding(Struct, frozen=True):
 
 
 class Hardening(Struct, frozen=True):
-    """What an engine says of the pipeline files it understands. `weaknesses` are unknown if it could not read one."""
+    """Findings of an engine in the pipeline files that it reads. `weaknesses` are unknown if it could not read one."""
 
     engine: str
     files: tuple[str, ...]
@@ -122,7 +122,7 @@ class Hardening(Struct, frozen=True):
 
 
 class ForgeSettings(Struct, frozen=True):
-    """What the forge keeps for its pipelines. `forge` is "" where there is none, and then there is nothing to keep.
+    """Settings of the forge for its pipelines. `forge` is "" where there is none.
 
     `secrets` are the names that it stores for jobs. `writes`: a job's token may write unless the file says less.
     `unpinned`: anything may be run, pinned or not. `forks`: changes from forks get secrets or a token that writes.
@@ -147,7 +147,7 @@ class Environment(Struct, frozen=True):
 
 
 class Deployment(Struct, frozen=True):
-    """One delivery to one environment. `by_pipeline`: it asked here with a pipeline's own identity.
+    """Delivery to one environment. `by_pipeline`: requested with a pipeline's own identity.
 
     `state` is `succeeded`, `failed`, `undone`, ... as the record has it. `manual`: what people did by hand between
     commit and end, such as a job that waited for a click. `time` is RFC 3339, UTC.
@@ -164,14 +164,14 @@ class Deployment(Struct, frozen=True):
 
 
 class Deployments(Struct, frozen=True):
-    """All deliveries of a product from one moment on."""
+    """Deliveries of a product from one moment on."""
 
     since: str
     deployments: tuple[Deployment, ...]
 
 
 class DeploymentRequest(Struct, frozen=True):
-    """What is asked for: to bring an artifact (`sha256:...`), made of a commit, to an environment.
+    """Request to deploy an artifact (`sha256:...`), built from a commit, to an environment.
 
     `by` is the identity of the pipeline that asks, `protected` whether it runs for a protected branch or tag.
     `reached` are the environments in which this very artifact was deployed, and not undone, before.
@@ -187,7 +187,7 @@ class DeploymentRequest(Struct, frozen=True):
 
 
 class Provenance(Struct, frozen=True):
-    """What one signed statement says of how an artifact was made.
+    """Signed statement on how an artifact was built.
 
     `signed_by` is the name of the trusted key that signed it, or Unknown why it proves nothing. `builder` is the
     builder's id, `repository` and `commit` what it was made of.
@@ -201,7 +201,7 @@ class Provenance(Struct, frozen=True):
 
 
 class CommitDecision(Struct, frozen=True):
-    """What was decided of a commit when it came onto its protected branch.
+    """Decision on a commit when its protected branch received it.
 
     `allowed`: what the newest decision about it said; `entry` is its place in the ledger. `on_branch`: the branch
     still holds it.

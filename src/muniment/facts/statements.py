@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class ReviewAction(StrEnum):
-    """What a statement on a revision says."""
+    """Action of a statement on a revision."""
 
     APPROVE = "approve"
     REQUEST_CHANGES = "request-changes"
@@ -20,7 +20,7 @@ APPROVING = frozenset((ReviewAction.APPROVE, ReviewAction.DELETE, ReviewAction.R
 
 
 class Signature(StrEnum):
-    """What came of verifying a signature against the keys of the person it is said to be by."""
+    """Result of verifying a signature with the keys of the person that the statement names."""
 
     VALID = "valid"
     RECORDED = "recorded-act"  # said in a signed-in session, and the record has it
@@ -41,7 +41,7 @@ PROVEN = frozenset((Signature.VALID, Signature.RECORDED, Signature.FORGE))
 
 
 class Approval(Struct, frozen=True):
-    """One statement at `refs/muniment/approvals/<ref_head>/<ref_person>`, or one review at a forge.
+    """Statement at `refs/muniment/approvals/<ref_head>/<ref_person>`, or review at a forge.
 
     `id` is the commit that stores it, or the forge's id of the review; `order` its place in that ref or among all
     reviews (0 is the oldest). The fields after `signature` are what the statement itself says, "" where it is
@@ -122,7 +122,7 @@ class Freeze(Struct, frozen=True):
 
 
 class Signed(Struct, frozen=True):
-    """One person's signature below an exception."""
+    """Signature of a person on an exception."""
 
     person: str
     signature: Signature

@@ -19,7 +19,8 @@ class Reader(Struct, frozen=True):
 
 
 class EnvironmentAccess(Struct, frozen=True):
-    """Who could read an environment's secrets, by every policy and role of the vault, and who did, by its audit log.
+    """Readers of an environment's secrets: who has access by the vault's policies and roles, and who read by its audit
+    log.
 
     `since` is the moment from which on the log is whole.
     """
@@ -31,7 +32,7 @@ class EnvironmentAccess(Struct, frozen=True):
 
 
 class SecretAge(Struct, frozen=True):
-    """One secret by name. `changed` is when its value was last set, RFC 3339, UTC. `public`: it hides nothing."""
+    """Secret by name. `changed`: last time its value was set, RFC 3339, UTC. `public`: everybody may see it."""
 
     environment: str
     name: str

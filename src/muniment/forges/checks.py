@@ -12,7 +12,7 @@ from muniment.facts.statements import Signature
 from muniment.forges.shapes import Account, Check
 
 _ENDED = {"success": True, "failure": False, "error": False}
-_UNCOUNTED = Unknown("the forge tells whether it ended well, not how many tests ran")
+_UNCOUNTED = Unknown("the forge reports success or failure, not the number of tests")
 
 
 def runs(forge: str, checks: Iterable[Check], head: str) -> tuple[Run, ...]:

@@ -56,7 +56,7 @@ def _around(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Ma
 def _ways(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Iterator[BypassPath]:
     us = _us(about)
     for one in loose:
-        yield BypassPath("Whoever may write", f"the status {one.context} may be posted by anybody")
+        yield BypassPath("Everybody with write access", f"the status {one.context} may be posted by anybody")
     for name in rules.bypass:
         if name != us:
             yield BypassPath(_who(name), "the rules do not bind them")
@@ -64,8 +64,8 @@ def _ways(rules: BranchRules, about: About, loose: tuple[Required, ...]) -> Iter
         if name != us and about.vendor is not Vendor.GITHUB:  # whose checks bind what is pushed as well
             yield BypassPath(_who(name), "they may push without a change")
     if rules.deletable:
-        yield BypassPath("Whoever may write", "the branch may be deleted, and made anew")
+        yield BypassPath("Everybody with write access", "the branch may be deleted, and made anew")
 
 
 def _who(name: str) -> str:
-    return "Whoever may write" if name == "*" else name
+    return "Everybody with write access" if name == "*" else name

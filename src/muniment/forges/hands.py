@@ -127,7 +127,7 @@ def pushes(
     return Pushes(preview=False, first_pushes=found, earlier_heads=earlier_heads, earlier_commits=earlier)
 
 
-_NEVER: Maybe[Account] = Unknown("the forge does not tell who pushed it")
+_NEVER: Maybe[Account] = Unknown("the forge does not name who pushed it")
 
 
 def _pusher(own: FirstPush | None, elsewhere: FirstPush | None) -> Maybe[Account]:

@@ -326,7 +326,7 @@ def truncated(where: str, count: int) -> ForgeError:
     return ForgeError(
         ForgeCode.TRUNCATED,
         f"the list at {_path(where)} is not known to be complete ({count} came)",
-        "It is read again; if it stays so, tell who runs the forge.",
+        "It is read again; if this continues, inform the operator of the forge.",
     )
 
 

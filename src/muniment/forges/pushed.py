@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.forges.shapes import Account, Change, Move
 
-_BETWEEN = "the forge does not tell who pushed between {old} and {new}"
-_UNTOLD: Maybe[Account] = Unknown("the forge does not tell who pushed it")
-_LATEST = "the forge does not tell who pushed {new} yet"
+_BETWEEN = "the forge does not name who pushed between {old} and {new}"
+_UNTOLD: Maybe[Account] = Unknown("the forge does not name who pushed it")
+_LATEST = "the forge does not name who pushed {new} yet"
 
 
 def since_created(moves: Sequence[Move], opened: str) -> Sequence[Move]:

@@ -70,14 +70,14 @@ class Ability(StrEnum):
 
 
 WITHOUT = {
-    Ability.READ: "nothing can be judged",
-    Ability.PERMISSIONS: "no approval counts, because nobody knows who may write",
+    Ability.READ: "no change can be evaluated",
+    Ability.PERMISSIONS: "no approval counts, because write access is unknown",
     Ability.RULES: "whether the verdict binds, and who may bypass it, stays unknown",
     Ability.STATUS: "the verdict is not shown at the change, and does not block it",
-    Ability.COMMENT: "a refusal is told on Muniment's page only",
-    Ability.PROTECT: "somebody else has to protect the branch by hand",
+    Ability.COMMENT: "a refusal is shown on Muniment's page only",
+    Ability.PROTECT: "somebody has to protect the branch manually",
     Ability.HOOKS: "changes are noticed by the reconcile pass only",
-    Ability.PROPOSE: "a revert has to be pushed by hand",
+    Ability.PROPOSE: "a revert has to be pushed manually",
 }
 
 

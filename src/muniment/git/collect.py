@@ -205,7 +205,7 @@ class GitCollector:
 
     def _read_approvals(self, revision: Revision) -> tuple[Approval, ...]:
         if not isinstance(self._people, Known):
-            raise GitError(self._people.reason, "Say who the people are.")
+            raise GitError(self._people.reason, "Add people.toml.")
         heads = {head_to_approve(revision), *(approved.head for approved in self._approved_heads(revision))}
         heads.update(self._pushes(revision).earlier_heads)  # who asked for changes there is not silenced by a new head
         wanted = [reference for reference in self.references() if reference.head in heads]
@@ -218,6 +218,6 @@ class GitCollector:
 
     def _runs(self, revision: Revision, heads: Collection[str]) -> tuple[Run, ...]:
         if not isinstance(self._people, Known):
-            raise GitError(self._people.reason, "Say who the people are.")
+            raise GitError(self._people.reason, "Add people.toml.")
         wanted = [reference for head in heads for reference in self._statements()[1].get(head, ())]
         return runs.facts_of(runs.read(self._repository, wanted, self._people.value), revision.repository)

@@ -53,7 +53,7 @@ def install(where: str, scripts: Mapping[str, str]) -> tuple[str, ...]:
         if os.path.lexists(file) and not _is_ours(file):
             raise UsageError(
                 f"{file} is there and is not Muniment's",
-                "Move it away, or have one script run both: the gate must be able to say no, so run it last with exec.",
+                "Remove it, or run both from one script, the server hook last and with exec, so that it can deny.",
             )
     try:
         os.makedirs(where, exist_ok=True)

@@ -20,7 +20,7 @@ def before(repository: Repository, merged: str, head: str, forked: str) -> str:
     if len(commit.parents) > 1:
         return next(parent for parent in commit.parents if parent != head)
     if not commit.parents:
-        raise GitError(f"{merged} has no parent, so nothing says what was there before", "Look at the branch's log.")
+        raise GitError(f"{merged} has no parent, so its previous state is unknown", "Look at the branch's log.")
     proposed = _authors(repository, head, forked)
     landed = _authors(repository, merged, "", most=len(proposed))
     if len(proposed) > 1 and proposed == landed:

@@ -108,7 +108,7 @@ def _compare(file: Path, ledger_key: str, ledger_size: int) -> None:
             REF,
             "",
             "it is of another ledger than before",
-            f"Ask whoever runs the server why. If it is right: rm {file}",
+            f"Ask the operator of the server why. If it is right: rm {file}",
         )
     if seen.ledger_size > ledger_size:
         older = f"it is older than what this clone saw: a ledger of {ledger_size} entries, not {seen.ledger_size}"

@@ -34,7 +34,7 @@ def read_updates(data: bytes) -> tuple[Update, ...]:
     """The lines that git gives to `pre-receive`. Raises GitError for what git would not write."""
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     if lines.pop() or not lines or len(lines) > MOST:
-        raise GitError("git did not say which refs are pushed, or too many at once", "Push fewer refs at once.")
+        raise GitError("git did not list the pushed refs, or the list is too long", "Push fewer refs at once.")
     return tuple(_update(line) for line in lines)
 
 
@@ -43,7 +43,7 @@ def read_outgoing(data: bytes) -> tuple[Update, ...]:
     lines = data.decode("utf-8", "surrogateescape").split("\n")[:-1]
     rows = [line.split(" ") for line in lines]
     if any(len(row) != 4 for row in rows):
-        raise GitError("git did not say which refs are pushed", "Push again, or with --no-verify.")
+        raise GitError("git did not list the pushed refs", "Push again, or with --no-verify.")
     return tuple(_update(f"{there} {here} {ref}") for _, here, ref, there in rows)
 
 

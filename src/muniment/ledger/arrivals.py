@@ -1,7 +1,7 @@
 """Updates of branches, from the ledger alone: every commit, and the decision that allowed it, or that none did.
 
 A watched branch at a forge has a record for each step (`entries.BranchUpdateRecord`). A gate on a git server records
-decisions and, after them, which refs took what was pushed, or moved past it. Both are told in the same rows.
+decisions and, after them, which refs updated by a push, or moved past it. Both are told in the same rows.
 """
 
 from collections.abc import Callable, Iterable, Iterator

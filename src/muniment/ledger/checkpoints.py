@@ -21,7 +21,7 @@ class Checkpoint(Struct, frozen=True):
 
 
 def text(checkpoint: Checkpoint) -> str:
-    """What is signed."""
+    """Text of the checkpoint that is signed."""
     return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
 
 

@@ -172,7 +172,7 @@ class PersonActionRecord(_AnyActionRecord, frozen=True, kw_only=True, tag="perso
     """A person changed something on a page or by the API, or their company's sign-in did."""
 
 
-class MachineActionRecord(_AnyActionRecord, frozen=True, kw_only=True, tag="machine-action"):
+class ServiceActionRecord(_AnyActionRecord, frozen=True, kw_only=True, tag="service-action"):
     """The service changed something by itself, such as a role that expired."""
 
 
@@ -293,7 +293,7 @@ AnyEntry = (
     | ErasureRecord
     | ReconciliationRecord
     | PersonActionRecord
-    | MachineActionRecord
+    | ServiceActionRecord
     | OperatorActionRecord
     | ReplayRecord
     | LedgerImportRecord
@@ -333,7 +333,7 @@ def decode(data: bytes, index: int) -> AnyEntry:
 
 
 def wrong(data: bytes) -> str:
-    """What is wrong with an entry, "" if nothing is."""
+    """Problem of an entry, "" if there is none."""
     if len(data) > LARGEST:
         return f"it has more than {LARGEST} bytes"
     try:

@@ -18,7 +18,7 @@ _MALFORMED = "Take the checkpoint from where it came again."
 
 
 class Signature(Struct, frozen=True):
-    """One line: who signed, the hash of the key (4 bytes), and what was signed with it."""
+    """Signature line: name of the signer, hash of the key (4 bytes), signature."""
 
     name: str
     hash: bytes

@@ -17,7 +17,7 @@ from muniment.facts.maybe import Known, Maybe
 
 
 class RefUpdate(Struct, frozen=True):
-    """One ref (a full name, percent-encoded as `facts.paths`), and its value before and after ("" for none)."""
+    """Ref (a full name, percent-encoded as `facts.paths`) with its value before and after ("" for none)."""
 
     ref: str
     old: str
@@ -139,7 +139,7 @@ class Incident(Struct, frozen=True):
 
 
 class IncidentClosing(Struct, frozen=True):
-    """Who closed an incident ("" for nobody), and what had caused it."""
+    """Person who closed an incident ("" for none), and its cause."""
 
     person: str
     cause: str
@@ -178,5 +178,5 @@ def commitment(who: str, salt: str) -> str:
 
 
 def committed(who: Maybe[str], salt: str) -> str:
-    """The same for an identity that may not have been learnt: "" then."""
+    """Commitment to an identity; "" where the identity is unknown."""
     return commitment(who.value, salt) if isinstance(who, Known) else ""

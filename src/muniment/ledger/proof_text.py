@@ -13,7 +13,7 @@ _NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 
 
 class Inclusion(Struct, frozen=True):
-    """That the entry at `index` is in the ledger of `checkpoint` (a signed note, not verified)."""
+    """Proof that the entry at `index` is in the ledger of `checkpoint` (a signed note, not verified)."""
 
     index: int
     path: tuple[bytes, ...]

@@ -105,7 +105,7 @@ def _range(read: Read, size: int, start: int, stop: int) -> bytes:
 
 
 def _once(read: Read) -> Read:
-    """The same, with each file read once."""
+    """Cached reader: each file is read once."""
     kept: dict[str, bytes | None] = {}
 
     def again(path: str) -> bytes | None:

@@ -25,7 +25,7 @@ _VERIFY = "See what else is wrong with: muniment ledger verify"
 
 
 class Growth(Struct, frozen=True):
-    """What a log has grown to: its size, its root, and every file that is new or other than before, whole."""
+    """Log after appending: its size, its root, and every new or changed file with its whole content."""
 
     size: int
     root: bytes
@@ -63,7 +63,7 @@ def unbundle(data: bytes, path: str) -> tuple[bytes, ...]:
 
 
 def grow(read: Read, size: int, entries: Sequence[bytes]) -> Growth:
-    """What a log of `size` becomes with `entries` at its end. Only its right edge is read.
+    """Append `entries` to a log of `size`. Only its right edge is read.
 
     Raises LedgerError if that is damaged.
     """
@@ -121,7 +121,7 @@ def subtree(read: Read, size: int, level: int, index: int) -> bytes:
 
 
 def entry(read: Read, size: int, index: int) -> bytes:
-    """One entry. Raises LedgerError if its file is missing or wrong, IndexError if the log is not so long."""
+    """Read one entry. Raises LedgerError if its file is missing or wrong, IndexError beyond the end of the log."""
     return next(entries(read, size, index, index + 1))
 
 

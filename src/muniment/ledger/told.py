@@ -3,7 +3,7 @@
 from muniment.facts.paths import to_bytes
 from muniment.ledger import entries
 
-_NAMES = {"ref-update": "refs took what was pushed", "hook-bypass": "refs moved past the gate"}
+_NAMES = {"ref-update": "refs updated by a push", "hook-bypass": "refs updated without the server hook"}
 
 
 def kind(entry: entries.AnyEntry) -> str:
@@ -12,7 +12,7 @@ def kind(entry: entries.AnyEntry) -> str:
 
 
 def said(entry: entries.AnyEntry) -> str:
-    """What an entry says, in one line. Refs of strangers may stand in it, with whatever bytes they have."""
+    """Text of an entry in one line. It may contain names of refs with any bytes."""
     match entry:
         case entries.DecisionRecord() | entries.DecisionPreviewRecord():
             word = "allowed" if entry.outcome == "allow" else "denied"
@@ -28,7 +28,7 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.code}" + ("" if entry.enforced else " (reported only)")
         case entries.PushRecord():
             return f"{entry.update_count} refs, {entry.commit_count} new commits" + (
-                "" if entry.pusher else ", by nobody known"
+                "" if entry.pusher else ", by an unknown person"
             )
         case entries.BaselineRecord():
             return f"{entry.ref_count} refs were there"
@@ -43,7 +43,7 @@ def said(entry: entries.AnyEntry) -> str:
             return f"{entry.freeze}" + (": lifted" if entry.complete else ": one of two")
         case entries.ErasureRecord():
             return f"{entry.object_count} objects erased"
-        case entries.PersonActionRecord() | entries.MachineActionRecord() | entries.OperatorActionRecord():
+        case entries.PersonActionRecord() | entries.ServiceActionRecord() | entries.OperatorActionRecord():
             return f"{entry.action} of a {entry.resource_kind} as {entry.role}" + (
                 " (alone)" if entry.without_second_person else ""
             )

@@ -22,8 +22,8 @@ Wrong = Callable[[int, bytes], str]  # place, entry: what is wrong with it, "" i
 
 
 class Verification(Struct, frozen=True):
-    """What came of it. `root` in hexadecimal, as signed; `first_bad` the place of the first entry that cannot be
-    trusted, None if there is none; `problems`, at most 20, name file and entry: none means that all is well.
+    """Result of a verification. `root` in hexadecimal, as signed; `first_bad` the place of the first entry that cannot
+    be trusted, None if there is none; `problems`, at most 20, name file and entry: none means that all is well.
     """
 
     size: int
@@ -33,7 +33,7 @@ class Verification(Struct, frozen=True):
 
 
 class _Found:
-    """What is wrong so far."""
+    """Problems that were found."""
 
     def __init__(self) -> None:
         self.first_bad: int | None = None
@@ -129,7 +129,7 @@ def _kept(read: Read, level: int, own: bytes, found: _Found) -> bytes:
 def _blame(own: list[bytes], kept: list[bytes], root: bytes, found: _Found) -> None:
     """Which entries are not those that were signed: from the root down, through tiles that are what is above them."""
     if _root(kept) != root:
-        found.add("neither do the tiles, so which of the two was altered cannot be told", found.first_bad or 0)
+        found.add("neither do the tiles, so it is unknown which of the two was altered", found.first_bad or 0)
         return
     for level in range(len(own)):
         start = len(own[level]) // _WHOLE * WIDTH  # the edge of each level is under the root itself

@@ -30,7 +30,7 @@ WRITERS: dict[str, Writer] = {
     "deployment-outcome": Writer.WORKER,
     "incident-opened": Writer.WORKER,
     "incident-resolved": Writer.WORKER,
-    "machine-action": Writer.WORKER,
+    "service-action": Writer.WORKER,
     "person-action": Writer.WEB,
     "incident-closed": Writer.WEB,
     "freeze": Writer.WEB,

@@ -122,9 +122,7 @@ def statement(payload: bytes, predicate: type[T], kind: str) -> Statement[T]:
 
 def refused(code: AttestationCode, why: str) -> AttestationError:
     """The error for a statement that proves nothing."""
-    return AttestationError(
-        code, f"the statement proves nothing: {why}", "Have it made anew by whoever should sign it."
-    )
+    return AttestationError(code, f"the statement proves nothing: {why}", "Let its builder sign it again.")
 
 
 def _taken_apart(data: bytes) -> tuple[Envelope, bytes, tuple[bytes, ...]]:

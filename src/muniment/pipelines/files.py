@@ -51,7 +51,7 @@ def contents(repository: Repository, commit: str) -> tuple[Content, ...]:
         if (system := system_of(path)) is not None
     ]
     if len(found) > MOST:
-        raise GitError(f"there are more than {MOST} pipeline files", "Take out those that are not used.")
+        raise GitError(f"there are more than {MOST} pipeline files", "Remove those that are not used.")
     sizes = repository.objects.sizes([oid for _, _, _, oid in found])
     if sum(size or 0 for size in sizes) > LARGEST:
         raise GitError(f"the pipeline files have more than {LARGEST >> 20} MiB", "Keep there what a person can read.")

@@ -311,4 +311,4 @@ def _unreadable() -> IdentityError:
 
 
 def _refused(code: IdentityCode, why: str, remedy: str) -> IdentityError:
-    return IdentityError(code, f"this identity does not hold: {why}", remedy)
+    return IdentityError(code, f"this identity is not valid: {why}", remedy)

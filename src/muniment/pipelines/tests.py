@@ -90,7 +90,7 @@ def _agree(where: str, suite: Element, tests: int, bad: int) -> None:
     if told["tests"] not in (None, tests):
         raise _wrong(where, f"it says {told['tests']} tests and lists {tests}")
     if (told["failures"] or 0) + (told["errors"] or 0) > 0 and not bad:
-        raise _wrong(where, "it says that something failed, and lists nothing that did")
+        raise _wrong(where, "it reports a failure, and lists no failed test")
 
 
 def _test(where: str, case: Element) -> _Test:
@@ -118,4 +118,4 @@ def _tag(element: Element) -> str:
 
 
 def _wrong(where: str, problem: str) -> ReportError:
-    return ReportError(f"{where}: {problem}", "Let the tests run again, to the end, and hand in each report once.")
+    return ReportError(f"{where}: {problem}", "Run the tests again, to their end, and submit each report once.")

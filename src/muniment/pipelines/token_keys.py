@@ -88,4 +88,4 @@ def _known(key: Any) -> tuple[str, Any]:
 
 
 def _refused(code: IdentityCode, why: str) -> IdentityError:
-    return IdentityError(code, f"this identity does not hold: {why}", _TRIED)
+    return IdentityError(code, f"this identity is not valid: {why}", _TRIED)

@@ -168,7 +168,7 @@ def _enforce(table: Table) -> tuple[Point, ...]:
 
 
 def _parameters(table: Table) -> dict[str, Any]:
-    """What stands in `with`. Which names and values a control takes is for `decision.binding` to say."""
+    """Parameters below `with`. `decision.binding` checks their names and values."""
     if table.has("with") and not table.has("control"):
         raise table.wrong("with", "a control beside it", remedy="Name the control whose parameters these are.")
     parameters = table.table("with")
@@ -178,7 +178,7 @@ def _parameters(table: Table) -> dict[str, Any]:
 
 
 def _refuse_odd(table: Table, key: str, value: Any) -> None:
-    """What is digested must have one spelling: no fractions, no dates, no numbers beyond all measure."""
+    """Refuse values that canonical JSON cannot spell in one way: fractions, dates, numbers that are too large."""
     match value:
         case bool() | str():
             pass

@@ -12,7 +12,7 @@ _LARGEST = 65_536  # bytes of one file
 
 
 class Terms(Struct, frozen=True, forbid_unknown_fields=True):
-    """What an exception says, and what both people sign. The fields are those of `PolicyException`."""
+    """Terms of an exception, which both people sign. The fields are those of `PolicyException`."""
 
     id: str
     clause: str
@@ -31,7 +31,7 @@ class Terms(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ArmoredSignature(Struct, frozen=True, forbid_unknown_fields=True):
-    """One person's SSH signature, as `ssh-keygen -Y sign -n muniment-exception` writes it."""
+    """SSH signature of a person, as `ssh-keygen -Y sign -n muniment-exception` writes it."""
 
     person: str
     signature: str

@@ -16,7 +16,7 @@ SENSITIVE = "sensitive"
 
 
 class Question(Struct, frozen=True):
-    """One question that a security reviewer answers. `id` is what `muniment approve --answer ID=TEXT` takes.
+    """Review question for a security reviewer. `id` is for `muniment approve --answer ID=TEXT`.
 
     `paths` are the patterns that bring its topic up; none for the topic `sensitive`: those stand in the clause.
     """

@@ -27,7 +27,7 @@ class Section(Struct, frozen=True):
 
 
 class Clause(Struct, frozen=True):
-    """One statement of the policy.
+    """Clause of the policy.
 
     `name` is short ("Two reviewers"), `text` the sentence as the company wrote it. `section` is the id of its section.
     `control` is "" for a clause that no control evaluates (uncovered). `enforce` are the points at which it blocks;
@@ -49,7 +49,7 @@ class Clause(Struct, frozen=True):
     owner: str = ""
 
     def is_monitored(self, day: datetime.date) -> bool:
-        """Whether it blocks nowhere on that day, because its monitoring period lasts."""
+        """Whether the clause is only monitored on that day."""
         return self.monitoring_until is not None and day <= self.monitoring_until
 
 
@@ -75,7 +75,7 @@ class Policy(Struct, frozen=True, dict=True):
         return canonical.digest_of(self)
 
     def owner_of(self, clause: Clause) -> str:
-        """Who answers for a clause: its own owner, or that of its section."""
+        """Owner of a clause: its own, or that of its section."""
         return clause.owner or next(section.owner for section in self.sections if section.id == clause.section)
 
     def __hash__(self) -> int:

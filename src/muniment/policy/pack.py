@@ -1,13 +1,13 @@
-"""The built-in policy: a clause for each thing that a company says of how it develops securely, ready to be edited."""
+"""Built-in policy: the clauses of a usual secure-development policy, ready to be edited."""
 
 import re
 
-_PACK = """# What this company promises about how it develops software, clause by clause.
-# Say it in your own words in `text`; `control` names the code that evaluates it. "muniment explain CLAUSE" tells more.
+_PACK = """# How this company develops software securely, clause by clause.
+# `text` is the clause in your own words; `control` is the code that evaluates it: muniment explain CLAUSE.
 schema = 1
-owner = "@OWNER@"                    # who answers for this policy
+owner = "@OWNER@"                    # who is responsible for this policy
 repository = "@REPOSITORY@"          # the name that approvals give this repository
-# source = "policy.md"               # your own page: "muniment policy check" then lists what no clause claims
+# source = "policy.md"               # your own page: "muniment policy check" lists sentences that no clause covers
 
 [branches]
 protected = ["main", "master", "release/*"]    # * stops at /
@@ -32,7 +32,7 @@ enforce = []
 id = "design.privilege-separation"
 name = "Privilege separation"
 section = "secure-design"
-text = "No single part or person can do alone what could do great harm."
+text = "No single part or person can do a dangerous operation alone."
 control = "privilege-separation"
 enforce = []
 
@@ -48,7 +48,7 @@ enforce = []
 id = "design.multiple-security-layers"
 name = "Multiple security layers"
 section = "secure-design"
-text = "Behind each protection stands another that does not fail for the same reason."
+text = "Each protection has a second one that does not fail for the same reason."
 control = "multiple-security-layers"
 enforce = []
 
@@ -100,7 +100,7 @@ owner = "@OWNER@"
 id = "review.two-reviewers"
 name = "Two reviewers"
 section = "code-review"
-text = "Two people who did not contribute to a change read and approve it before it is merged."
+text = "At least two people who did not contribute to a change review and approve it before it is merged."
 control = "independent-review"
 enforce = ["merge"]
 with = { reviewers = 2 }
@@ -109,7 +109,7 @@ with = { reviewers = 2 }
 id = "review.small-changes"
 name = "Small changes"
 section = "code-review"
-text = "Changes are small enough to be read with care."
+text = "Changes are small enough to be reviewed with care."
 control = "small-changes"
 enforce = ["merge"]
 [clause.with]
@@ -121,7 +121,7 @@ generated = ["**/*.lock", "**/package-lock.json", "**/go.sum", "**/*.svg", "**/*
 id = "review.security-attention"
 name = "Attention to security"
 section = "code-review"
-text = "What protects the product gets a reviewer who looks at security."
+text = "Changes of security-sensitive code are approved by somebody with the security role."
 control = "security-attention"
 enforce = ["merge"]
 with = { sensitive = ["**/auth/**", "**/login/**", "**/crypto/**", "**/security/**"] }
@@ -130,7 +130,7 @@ with = { sensitive = ["**/auth/**", "**/login/**", "**/crypto/**", "**/security/
 id = "history.protected"
 name = "Protected history"
 section = "code-review"
-text = "What was merged stays: nobody deletes or rewinds a protected branch."
+text = "A protected branch is never deleted or rewound."
 control = "protected-history"
 enforce = ["merge"]
 
@@ -143,7 +143,7 @@ owner = "@OWNER@"
 id = "secrets.in-vault"
 name = "Secrets in the vault"
 section = "secrets"
-text = "Secrets live in the vault and nowhere else."
+text = "Secrets are stored in the vault and nowhere else."
 control = "secrets-in-vault"
 enforce = []
 
@@ -151,7 +151,7 @@ enforce = []
 id = "secrets.fetched-by-pipeline"
 name = "Fetched by the pipeline"
 section = "secrets"
-text = "The deployment pipeline fetches secrets by itself."
+text = "The deployment pipeline fetches secrets automatically."
 control = "automatic-secret-retrieval"
 enforce = []
 
@@ -159,7 +159,7 @@ enforce = []
 id = "secrets.hidden-from-developers"
 name = "Hidden from developers"
 section = "secrets"
-text = "Developers never see the secrets of production."
+text = "Developers never see production secrets."
 control = "secrets-hidden-from-developers"
 enforce = []
 
@@ -167,7 +167,7 @@ enforce = []
 id = "secrets.rotated"
 name = "Rotation"
 section = "secrets"
-text = "No secret grows old."
+text = "Every secret is replaced before it is too old."
 control = "secret-rotation"
 enforce = []
 with = { max_age_days = 365 }
@@ -184,7 +184,7 @@ owner = "@OWNER@"
 id = "pipeline.tests"
 name = "Automated tests"
 section = "continuous-integration"
-text = "Automated tests pass on exactly what is merged."
+text = "Automated tests pass on exactly the commit that is merged."
 control = "tests-passed"
 enforce = []
 with = { pipelines = ["tests"], runners = ["machine:ci"] }
@@ -193,7 +193,7 @@ with = { pipelines = ["tests"], runners = ["machine:ci"] }
 id = "pipeline.required"
 name = "Required pipeline"
 section = "continuous-integration"
-text = "There is no way to a protected branch around the pipeline."
+text = "Nothing reaches a protected branch without the pipeline."
 control = "pipeline-required"
 enforce = []
 with = { pipelines = ["tests"] }
@@ -202,7 +202,7 @@ with = { pipelines = ["tests"] }
 id = "pipeline.hardened"
 name = "Hardened pipelines"
 section = "continuous-integration"
-text = "Pipelines run what is pinned, with the least rights."
+text = "Pipelines use pinned steps and the least rights."
 control = "pipeline-hardened"
 enforce = []
 
@@ -210,7 +210,7 @@ enforce = []
 id = "deployment.automated"
 name = "Automated deployment"
 section = "continuous-integration"
-text = "Deployment runs by itself from commit to production."
+text = "Deployment from commit to production is automatic."
 control = "automated-deployment"
 enforce = []
 
@@ -218,7 +218,7 @@ enforce = []
 id = "deployment.permitted"
 name = "Permitted deployments"
 section = "continuous-integration"
-text = "Only what a trusted builder made of an allowed commit is deployed, one environment after the other."
+text = "Only artifacts of a trusted builder and an allowed commit are deployed, one environment after the other."
 control = "deployment-permitted"
 enforce = ["deploy"]
 with = { builders = [] }    # the builders that you trust, as their provenance names them
@@ -232,7 +232,7 @@ owner = "@OWNER@"
 id = "updates.security"
 name = "Security updates"
 section = "security-updates"
-text = "Frameworks and libraries get their security updates by themselves."
+text = "Security updates of frameworks and libraries are applied automatically."
 control = "security-updates"
 enforce = []
 
@@ -258,13 +258,13 @@ control = "quarterly-security-retro"
 enforce = []
 """
 
-_PEOPLE = """# Who is who. An address, key or account that is not listed belongs to nobody: a change with it is denied.
+_PEOPLE = """# People and machines. A change by an address, key or account that is not listed here is denied.
 #
 # [[person]]
 # id = "ada"
 # name = "Ada"
-# emails = ["ada@example.test"]            # every address that her commits bear
-# keys = ["ssh-ed25519 AAAA... ada"]       # the SSH public keys that sign for her
+# emails = ["ada@example.test"]            # all addresses in her commits
+# keys = ["ssh-ed25519 AAAA... ada"]       # SSH public keys with which she signs
 # roles = ["developer"]                    # "security" for somebody with the security role
 # active = true                            # false as soon as she leaves
 # write_access = ["*"]                     # the repositories, by pattern, that she may write to
@@ -290,7 +290,7 @@ def people_text() -> str:
 
 
 def quoted(text: str) -> str:
-    """What stands for `text` between the quotes of a TOML string (TOML 1.0, section String)."""
+    """Escape `text` for a TOML string (TOML 1.0, section String)."""
     text = text.encode("utf-8", "replace").decode()  # half a character, as from a file's name, has no form there
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped)

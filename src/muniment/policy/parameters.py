@@ -16,13 +16,13 @@ class Stricter(StrEnum):
 
 
 class Unit(Struct, frozen=True):
-    """What a parameter counts or lists, for people to read."""
+    """Unit of a parameter, for people."""
 
     name: str
 
 
 class Declared(Struct, frozen=True):
-    """One parameter as its control declares it."""
+    """Parameter as its control declares it."""
 
     name: str
     unit: str

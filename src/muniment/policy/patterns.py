@@ -26,7 +26,7 @@ _FOLDERS = "(?:.*/)?"
 
 @lru_cache(maxsize=1024)
 def compile_patterns(patterns: tuple[str, ...], ignore_case: bool = False) -> re.Pattern[str]:
-    """One regular expression for all of `patterns`, for use with `fullmatch`; none at all match nothing."""
+    """Compile `patterns` into one regular expression for `fullmatch`. Without patterns it matches nothing."""
     flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
     alternatives, anywhere = [], []
     for pattern in patterns:
@@ -46,7 +46,7 @@ def matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def find_problem(pattern: str) -> str:
-    """What is wrong with a pattern, as half a sentence (`it is empty`); "" if nothing is."""
+    """Problem of a pattern as a clause (`it is empty`); "" if there is none."""
     if not pattern:
         return "it is empty"
     if len(pattern) > MOST_CHARACTERS:

@@ -99,7 +99,7 @@ def _keys(table: Table) -> tuple[str, ...]:
             remedy = "Copy the one line of the file that ends in .pub, without anything in front of it."
             raise table.wrong("keys", "an SSH public key", f"{shown(line)}: {error}", remedy) from error
         if key in keys:
-            raise table.wrong("keys", "different keys", f"{shown(line)} twice", "Leave one of the two out.")
+            raise table.wrong("keys", "different keys", f"{shown(line)} twice", "Remove one of the two.")
         keys.append(key)
     return tuple(keys)
 
@@ -131,5 +131,5 @@ def _shared(table: Table, identity: str, other: str) -> ConfigurationError:
         _KEPT_AS[kind],
         "what belongs to this entry alone",
         f'{value}, which is also of "{other}"',
-        "Leave it with the one it belongs to; if both are one person, make them one entry.",
+        "Keep it in one entry; if both are one person, make one entry of them.",
     )

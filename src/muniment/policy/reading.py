@@ -45,12 +45,12 @@ class Document:
             where,
             "",
             f"expected TOML, found something else: {_POSITION.sub('', problem)}",
-            'Mend the line: key = "text", key = ["a", "b"], key = 1, key = true; each key once.',
+            'Correct the line: key = "text", key = ["a", "b"], key = 1, key = true; each key once.',
         )
 
 
 class Table:
-    """One table of a document, read key by key; `done` refuses what was not asked for.
+    """Table of a document, read key by key. `done` refuses keys that were not read.
 
     `label` is what a person calls the entry it belongs to (`clause "review.two-reviewers"`), "" outside any.
     """
@@ -101,7 +101,7 @@ class Table:
             if not isinstance(value, str) or not re.fullmatch(pattern, value):
                 raise self.wrong(key, expected, shown(value))
             if value in seen:
-                raise self.wrong(key, expected, f"{shown(value)} twice", "Leave one of the two out.")
+                raise self.wrong(key, expected, f"{shown(value)} twice", "Remove one of the two.")
             seen.add(value)
         return tuple(values)
 
@@ -136,7 +136,7 @@ class Table:
         return Table(self._document, values, (*self._path, key), self._label, f"{self._prefix}{key}.")
 
     def items(self) -> list[tuple[str, Any]]:
-        """All keys and values, all of them asked for."""
+        """All keys and values; marks each as read."""
         self._asked.update(self._values)
         return list(self._values.items())
 
@@ -145,7 +145,7 @@ class Table:
         for key in self._values:
             if key not in self._asked:
                 known = ", ".join(sorted(self._asked))
-                raise self.wrong(key, f"one of the keys {known}", f'"{key}"', "Mend its spelling, or leave it out.")
+                raise self.wrong(key, f"one of the keys {known}", f'"{key}"', "Correct its spelling, or remove it.")
 
 
 def find_pattern_problem(found: Iterable[str]) -> str:

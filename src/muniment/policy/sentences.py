@@ -1,4 +1,4 @@
-"""The company's own page as sentences, and those that no clause of the policy claims."""
+"""Sentences of the company's own page, and those that no clause of the policy covers."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 class Sentence(Struct, frozen=True):
-    """One sentence of the page and the line, from 1, on which its paragraph or list item begins."""
+    """Sentence of the page, with the line (from 1) on which its paragraph or list item begins."""
 
     line: int
     text: str
@@ -41,7 +41,7 @@ def sentences(page: str) -> tuple[Sentence, ...]:
 
 
 def unclaimed(page: str, policy: Policy) -> tuple[Sentence, ...]:
-    """The sentences of `page` that no clause claims: neither says the other whole, case and punctuation aside."""
+    """The sentences of `page` that no clause covers: neither contains the other, apart from case and punctuation."""
     clauses = [words for clause in policy.clauses if (words := _words(clause.text))]
     return tuple(sentence for sentence in sentences(page) if not _claimed(_words(sentence.text), clauses))
 

@@ -43,7 +43,7 @@ class _Token(NamedTuple):
 
 
 class _Scan:
-    """One walk through a document, noting the line of each entry."""
+    """Walk through a document that notes the line of each entry."""
 
     def __init__(self, text: str) -> None:
         self.lines: dict[Path, int] = {}

@@ -184,7 +184,7 @@ class FilesStore:
             return None
         found = inflated(data)
         if found is None or canonical.digest(found) != digest:
-            raise StoreError(f"{self._root / name} does not hold what its name says", "Restore it from a backup.")
+            raise StoreError(f"{self._root / name} does not match its name", "Restore it from a backup.")
         return found
 
     def get_all(self, digests: Sequence[str]) -> dict[str, bytes]:

@@ -120,7 +120,7 @@ class Index:
         query = "SELECT id, object FROM commits JOIN pushes ON push = entry WHERE place = ?"
         wanted = list(commits)
         found: dict[str, Maybe[str]] = dict.fromkeys(
-            wanted, Unknown("it was here before the gate, came past it, or who pushed it was erased")
+            wanted, Unknown("it is older than the server hook, was pushed without it, or its pusher was erased")
         )
         for commit, digest in self._each(query, "id", wanted, place):
             try:
@@ -133,7 +133,7 @@ class Index:
         """Who pushed the push of that entry, as an identity."""
         try:
             rows = self._rows("SELECT object FROM pushes WHERE entry = ?", entry)
-            return self._push(rows[0][0]).pusher if rows else Unknown("nobody recorded who pushes it")
+            return self._push(rows[0][0]).pusher if rows else Unknown("its pusher was not recorded")
         except ErasedError:
             return Unknown("who pushed it was erased")
 

@@ -56,7 +56,7 @@ def read_settings(text: str | None, where: str, home: Path) -> Settings:
 
 def home_text() -> str:
     """The first home.toml: what holds, with what else could."""
-    return f"""# What this installation decides for itself. A line that begins with # says what holds without it.
+    return f"""# What this installation decides for itself. A line that begins with # shows the default.
 
 [server_hook]
 # The one environment variable that says who pushes. Only the server may be able to set it:

@@ -50,7 +50,7 @@ class Store(Protocol):
         """
 
     def get_all(self, digests: Sequence[str]) -> dict[str, bytes]:
-        """Those of these objects that are there. StoreError for one that does not hold what its name says."""
+        """Those of these objects that are there. StoreError for one that does not match its name."""
 
     def erased(self, digests: Sequence[str]) -> dict[str, str]:
         """Why those of these objects were erased that were."""

@@ -9,21 +9,24 @@ _TOLD = {
         "Start it (muniment up), or see that MUNIMENT_VAULT_URL is right.",
     ),
     VaultCode.UNTRUSTED: (
-        "whoever answers at the vault's address cannot prove to be it",
+        "the server at the vault's address has no certificate that is trusted",
         "Name the authority that signed its certificate in MUNIMENT_VAULT_CA; do not switch the check off.",
     ),
     VaultCode.TIMED_OUT: ("the vault does not answer in time", "See that its machine is well, then try again."),
-    VaultCode.SEALED: ("the vault is sealed", "Whoever keeps the vault has to unseal it. Ours: restart muniment up."),
+    VaultCode.SEALED: (
+        "the vault is sealed",
+        "The vault's administrator must unseal it. The built-in vault: restart muniment up.",
+    ),
     VaultCode.AUDIT: (
         "the vault does nothing, as when it cannot write its audit log",
-        "Make room on its disk, then see its own log: a vault that cannot note who read lets nobody read.",
+        "Make room on its disk, then read its log: a vault that cannot write its audit log refuses all reads.",
     ),
     VaultCode.REFUSED: (
         "the vault refuses this identity",
         "See that the role is open for this commit, and that repository, environment, branch and event are its own.",
     ),
     VaultCode.EXPIRED: (
-        "the vault says that this identity's time is over, or has not begun",
+        "the vault reports that this identity has expired, or is not valid yet",
         "Ask for a new one just before using it, and see that the clocks of both machines are right.",
     ),
     VaultCode.MISSING: (

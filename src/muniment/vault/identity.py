@@ -121,7 +121,7 @@ class GitHub(NamedTuple):
             answer = send_request("GET", url, headers={"Authorization": f"Bearer {self.token}"}, seconds=_SECONDS)
         except HttpError as error:
             if error.code is HttpCode.ADDRESS:
-                raise _nobody(f"{GITHUB_URL} is no address", "It is GitHub's to set: leave it as it is.") from None
+                raise _nobody(f"{GITHUB_URL} is no address", "GitHub sets it: do not change it.") from None
             raise _nobody(f"GitHub gave this job no identity: {error.message}", error.remedy) from None
         try:
             return msgspec.json.decode(answer.body, type=_Issued).value
@@ -195,7 +195,7 @@ class Runner(NamedTuple):
         from muniment.vault import tokens
 
         if not self.commit:
-            raise _nobody("nobody says which commit this runner works on", "Set MUNIMENT_COMMIT to its full id.")
+            raise _nobody("the commit on which this runner works is unknown", "Set MUNIMENT_COMMIT to its full id.")
         now = int(time.time())
         claims: dict[str, object] = {
             "iss": layout.RUNNER,

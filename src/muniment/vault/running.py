@@ -146,7 +146,7 @@ def cannot_start(program: str, number: int) -> RunError:
     return RunError(
         RunCode.COMMAND_NOT_FOUND,
         f"{program} cannot be started ({os.strerror(number)})",
-        "See that it is installed here, is executable, and stands on PATH.",
+        "Check that it is installed here, executable and on PATH.",
     )
 
 

@@ -150,7 +150,7 @@ def prepare_revert(
             return forge.publisher.propose(repository, source, ref, title, text)
         tree = machine.undone(git, tip, commit)
         if not tree:
-            raise GitError(f"{commit} cannot be undone cleanly", "Undo it by hand, in a change of its own.")
+            raise GitError(f"{commit} cannot be undone cleanly", "Revert it manually, in a change of its own.")
         who = connection.address(forge.reader.about().ours)
         seconds = int(moments.parse(now).timestamp())
         undoing = machine.committed(git, tree, tip, who, seconds, f"{title}\n\n{text}\n\nRequested-by: {asker}")

@@ -70,7 +70,7 @@ def freeze_statement(freeze: Freeze, now: str) -> Statement:
 def check_period(since: str, until: str, now: str) -> None:
     """Raise UsageError for a freeze that would begin in the past, or be over before it begins."""
     if since < now:
-        raise UsageError("a freeze cannot begin in the past", "Leave out its start: then it begins now.")
+        raise UsageError("a freeze cannot begin in the past", "Omit its start: then it begins now.")
     if until and until <= since:
         raise UsageError("the freeze would be over before it begins", "Give an end that is later than its start.")
 
@@ -132,7 +132,7 @@ def find_freeze(store: Store, name: str, now: str) -> Freeze:
         if freeze.id == name:
             return freeze
     names = ", ".join(freeze.id for freeze in found) or "none"
-    raise UsageError(f"there is no freeze {name}", f"Those that hold now: {names}.")
+    raise UsageError(f"there is no freeze {name}", f"Freezes in force: {names}.")
 
 
 def check_may_freeze(person: Person) -> None:

@@ -84,7 +84,7 @@ def _policy(home: Store, digest: str) -> BoundPolicy:
     except PolicyError as error:
         raise NotComparable(f"this program cannot evaluate that policy: {error.message}") from error
     if policy.digest != digest:
-        raise NotComparable("this program reads that policy in another way")
+        raise NotComparable("this version reads that policy differently")
     return found
 
 
@@ -100,7 +100,7 @@ def _compared(home: Store, entry: entries.DecisionRecord | entries.DecisionPrevi
     if not _as_recorded(entry, decision) or entry.included_heads != _included(
         home, entry, Judgement(again, policy, facts)
     ):
-        return Agreement.DIFFERS, "the entry does not say what was kept of the decision"
+        return Agreement.DIFFERS, "the record does not list the objects of the decision"
     return Agreement.AGREES, ""
 
 
@@ -128,7 +128,7 @@ def _same_controls(decision: Decision) -> None:
         version = control.version if control is not None else 0
         if version != result.control_version:
             raise NotComparable(
-                f"{result.clause} was judged by version {result.control_version} of {result.control}, "
+                f"{result.clause} was evaluated by version {result.control_version} of {result.control}, "
                 f"and this program has {version or 'none'}"
             )
 

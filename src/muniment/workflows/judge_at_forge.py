@@ -24,7 +24,7 @@ from muniment.workflows.telling_forge import unread
 
 PATIENCE = 5  # minutes after which what cannot be read is denied
 
-_NOBODYS = "No open change has it. It is judged anew once one does."
+_NOBODYS = "No open change has it. It is evaluated again once one does."
 _WORST_FIRST = (Saying.DENIED, Saying.PENDING, Saying.ALLOWED)
 
 
@@ -145,7 +145,7 @@ class Judging:
             raise
         if reading is not None and verdict is not None:
             if not self._keeper.judged(reading.change, verdict, due.since):
-                raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was judged meanwhile", "It is read again.")
+                raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was evaluated meanwhile", "It is read again.")
             self.show(reading.change.head, context_for(reading.change.target))
             self._comment(number, verdict.comment)
 
@@ -176,7 +176,7 @@ class Judging:
             return
         late = _late(since, now)
         if not late:
-            self._show(head, context, (Status(context, Saying.PENDING, "Its members are being judged.", url),))
+            self._show(head, context, (Status(context, Saying.PENDING, "Its members are being evaluated.", url),))
         try:
             status = self._of_group(self._group(target, head, gone=again or late), context, now, carries, url)
         except MunimentError as error:
@@ -203,7 +203,7 @@ class Judging:
         if stopped or not group.members:
             return Status(context, Saying.DENIED, f"Not allowed: {', '.join(stopped) or 'nothing is in it'}.", url)
         if not carries(group, heads):
-            told = "It is not what a machine makes of its members.\nTake it out of the queue, and put it in anew."
+            told = "It is not the machine merge of its members.\nRemove it from the queue, and add it again."
             return Status(context, Saying.DENIED, told, url)
         return Status(context, Saying.ALLOWED, f"All of its {len(group.members)} changes are allowed.", url)
 

@@ -19,7 +19,7 @@ def identify(variable: str, environment: Mapping[str, str]) -> Callable[[Maybe[P
 
     def among(people: Maybe[People]) -> Maybe[str]:
         if not name:
-            return Unknown(f"the server named nobody in {variable}")
+            return Unknown(f"the server named no pusher in {variable}")
         if not _NAME.fullmatch(name):
             return Unknown(f"what the server wrote in {variable} is no name")
         if variable not in _FORGES:

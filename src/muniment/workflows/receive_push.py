@@ -27,7 +27,7 @@ from muniment.workflows.standing import Standing
 
 Identify = Callable[[Maybe[People]], Maybe[str]]  # who pushes, as an identity, among these people
 
-_INSTALL = "Whoever runs this server records what is there: muniment hook install --home DIR"
+_INSTALL = "The operator of this server records the present state: muniment hook install --home DIR"
 
 
 class Received(Struct, frozen=True):
@@ -124,7 +124,9 @@ class Gate:
             if self._home.index.has_baseline(self._place):
                 found = self._settled(refs, now)
             elif refs:
-                raise LedgerError("nobody recorded what this repository held before the gate was here", _INSTALL)
+                raise LedgerError(
+                    "the state of this repository before the server hook was installed was not recorded", _INSTALL
+                )
             else:
                 found = [self._baseline(refs, now)]
             entry = entries.PushRecord(

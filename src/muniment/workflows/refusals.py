@@ -7,15 +7,15 @@ class Refusals(Codes):
     """What the gate says by itself. The subject is `ref:` and the ref's name."""
 
     RESERVED = violated(
-        "{name} is a place that Muniment and git keep for themselves.",
+        "{name} is reserved for Muniment and git.",
         "Push to a branch or a tag: refs/heads/NAME, refs/tags/NAME.",
     )
     MOVED_MEANWHILE = unknown(
-        "{name} is not what this push takes it for: it moved meanwhile.",
+        "{name} was updated by another push in the meantime.",
         "Fetch it, then push again.",
     )
     STRANGE_NAME = unknown(
-        "{name} is protected, and its name holds characters that cannot be judged safely.",
+        "{name} is protected, and its name has characters that cannot be evaluated safely.",
         "Give it a name of printable characters without %.",
     )
     NOT_A_COMMIT = violated(
@@ -23,24 +23,24 @@ class Refusals(Codes):
         "Tag a commit: git tag NAME COMMIT.",
     )
     UNREADABLE = unknown(
-        "{name} could not be judged: {why}.",
+        "{name} could not be evaluated: {why}.",
         "{next}",
     )
     BREAKS_RULES = violated(
-        "With this change nothing could judge the one after it: {why}.",
+        "After this change no later change could be evaluated: {why}.",
         "{next}",
     )
     NO_APPROVAL_REF = violated(
         "{name} does not name an approval: refs/muniment/approvals/COMMIT/PERSON does.",
-        "Make approvals with muniment approve, as the push says that was denied.",
+        "Approve with muniment approve, as the message of the denied push shows.",
     )
     APPROVAL_STAYS = violated(
         "An approval is never deleted.",
         "Take it back with another statement, and push that.\n{command}",
     )
     APPROVAL_REWOUND = violated(
-        "What {person} said before of {head} would be lost.",
-        "Fetch it, then say it again.\ngit fetch origin '+refs/muniment/*:refs/muniment/*'",
+        "An earlier statement of {person} on {head} would be lost.",
+        "Fetch it, then make the statement again.\ngit fetch origin '+refs/muniment/*:refs/muniment/*'",
     )
     APPROVAL_NOT_SIGNED = violated(
         "The statement {statement} is not validly signed by {person} ({signature}).",
@@ -49,7 +49,7 @@ class Refusals(Codes):
     )
     APPROVAL_BY_NOBODY = violated(
         "The signer of the statement {statement} is not known: {signer}.",
-        "Ask whoever runs this server to add your SSH public key to people.toml, then push the statement again.",
+        "Ask the operator of this server to add your SSH public key to people.toml, then push the statement again.",
     )
     APPROVAL_ELSEWHERE = violated(
         "The statement {statement} is about {about}, and lies at {head}.",
@@ -60,7 +60,7 @@ class Refusals(Codes):
         "Make it again, for this repository.\n{command}",
     )
     APPROVAL_UNPROTECTED = violated(
-        "The statement {statement} is for {about}, which is not protected here: nothing asks for it.",
+        "The statement {statement} is for {about}, which is not protected here, so no statement is needed.",
         "Name a protected branch or tag with --onto. Protected here: {protected}.",
     )
     APPROVAL_OTHER_TREE = violated(
@@ -68,7 +68,7 @@ class Refusals(Codes):
         "Make it again, for the commit itself.\n{command}",
     )
     APPROVAL_NOT_ENTITLED = violated(
-        "{person} may not write to {repository}, or is not active here, so nothing that {person} says of it counts.",
+        "{person} may not write to {repository}, or is not active here, so no statement of {person} counts.",
         "Ask somebody else; or have people.toml changed: active = true, and write_access for {repository}.",
     )
     ATTESTATION_NOT_ENTITLED = violated(
@@ -81,22 +81,22 @@ class Refusals(Codes):
     )
     NO_RUN_REF = violated(
         "{name} does not name a run of tests: refs/muniment/runs/COMMIT/PIPELINE does.",
-        "Hand in runs with: muniment tests submit --pipeline NAME --junit FILE",
+        "Submit runs with: muniment tests submit --pipeline NAME --junit FILE",
     )
     RUN_STAYS = violated(
-        "What a pipeline said of a commit is never deleted.",
-        "Let it run again, and hand that in on top.",
+        "A pipeline's report on a commit is never deleted.",
+        "Run it again, and submit the new report.",
     )
     RUN_REWOUND = violated(
-        "What was said before of {pipeline} on {head} would be lost.",
-        "Fetch it, then hand it in again: git fetch origin '+refs/muniment/runs/*:refs/muniment/runs/*'",
+        "An earlier report of {pipeline} on {head} would be lost.",
+        "Fetch it, then submit the report again: git fetch origin '+refs/muniment/runs/*:refs/muniment/runs/*'",
     )
     RUN_NOT_SIGNED = violated(
         "A run of {pipeline} on {head} is not validly signed by {who} ({signature}).",
-        "Let a machine that people.toml knows sign it: muniment tests submit --pipeline {pipeline} "
+        "Let a machine that people.toml lists sign it: muniment tests submit --pipeline {pipeline} "
         "--junit FILE --key FILE",
     )
     RUN_ELSEWHERE = violated(
         "A run of {pipeline} is about {about}, and lies at {head}.",
-        "Hand in runs with: muniment tests submit --pipeline {pipeline} --junit FILE",
+        "Submit runs with: muniment tests submit --pipeline {pipeline} --junit FILE",
     )

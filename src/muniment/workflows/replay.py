@@ -157,7 +157,7 @@ def state_names(policy: BoundPolicy, target: str) -> frozenset[str]:
 
 def _today(bound: BoundClause, report: Result | None) -> str:
     if report is None:
-        return f"{Status.UNKNOWN.value}: It is judged whenever something is deployed."
+        return f"{Status.UNKNOWN.value}: It is evaluated at each deployment."
     codes = bound.control.codes if bound.control is not None else Reasons
     status = "excepted" if report.exception else report.status.value
     shown = next(reason for reason in report.reasons if reason.status is report.status)

@@ -25,7 +25,7 @@ class Guard(Struct, frozen=True):
 
 
 _OF_FILES = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
-NOBODY_SAID: Maybe[Guard] = Unknown("what guards the branch is not told here: no gate's log is read, no forge asked")
+NOBODY_SAID: Maybe[Guard] = Unknown("connect the forge, or import the server hook's log")
 
 
 def facts_at_merge(
@@ -51,7 +51,7 @@ def repository_facts(
     """
     found = _of_files(repository, tip, [name for name in _OF_FILES if name in names])
     if kinds.FORGE_SETTINGS.name in found and isinstance(guard, Unknown):
-        found[kinds.FORGE_SETTINGS.name] = Unknown("no forge was asked what it keeps for its pipelines")
+        found[kinds.FORGE_SETTINGS.name] = Unknown("no forge is connected")
     if kinds.BRANCH_RULES.name in names:
         found[kinds.BRANCH_RULES.name] = _rules(target, policy, now, guard)
     return {name: fact(value, "repository", now) for name, value in found.items()}

@@ -102,7 +102,7 @@ def people_of(home: RuleSource | None, branch: RuleSource | None) -> People:
     raise PeopleError(
         "people.toml",
         "",
-        "nobody is known: it is neither in .muniment/ at the tip of the branch nor in a home",
+        "there is no people.toml, neither in .muniment/ at the tip of the branch nor in a home",
         "Make one with: muniment init --home DIR, then name your people in it",
     )
 

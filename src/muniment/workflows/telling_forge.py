@@ -13,7 +13,7 @@ from muniment.facts import paths
 from muniment.facts.statements import ReviewAction
 from muniment.forges.statuses import Annotation, Saying, Status
 
-PENDING = "It is being judged."
+PENDING = "It is being evaluated."
 
 _LINE = 140  # characters that every forge shows of one line
 _MOST = 30  # reasons in one text
@@ -34,7 +34,7 @@ def unread(context: str, url: str, error: MunimentError) -> Status:
 
 def bypass(context: str, url: str, reason: str) -> Status:
     """What stands on a head that was merged although it was not allowed then."""
-    summary = f"{_cut(f'Bypass: {reason}.')}\nReview it, or revert it: the page behind Details says how."
+    summary = f"{_cut(f'Bypass: {reason}.')}\nReview it, or revert it: the page behind Details shows how."
     return Status(context, Saying.DENIED, summary, url)
 
 

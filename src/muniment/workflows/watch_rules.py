@@ -27,14 +27,14 @@ _RULES = (
     _Rule("fewer approvals are required", lambda before, now: now.approvals < before.approvals),
     _Rule("an approval outlives a push", lambda before, now: before.stale_dismissed and not now.stale_dismissed),
     _Rule(
-        "what is attributed to no person takes no further approval",
+        "changes that are attributed to no person need no further approval",
         lambda before, now: before.unattributed_approval and not now.unattributed_approval,
     ),
     _Rule("a rejection does not block", lambda before, now: before.rejection_blocks and not now.rejection_blocks),
     _Rule("an outdated branch does not block", lambda before, now: before.outdated_blocks and not now.outdated_blocks),
     _Rule("others may push to it", lambda before, now: _wider(before.pushers, now.pushers)),
     _Rule("others may merge into it", lambda before, now: _wider(before.mergers, now.mergers)),
-    _Rule("others may set its rules aside", lambda before, now: _wider(before.bypass, now.bypass)),
+    _Rule("others may bypass its rules", lambda before, now: _wider(before.bypass, now.bypass)),
     _Rule("it may be force-pushed", lambda before, now: not before.force_push and now.force_push),
     _Rule("it may be deleted", lambda before, now: not before.deletable and now.deletable),
 )

@@ -394,4 +394,4 @@ class MemoryKeeper:
 
 def pending(context: str) -> Status:
     """What stands while nothing else does."""
-    return Status(context, Saying.PENDING, "It is being judged.", "")
+    return Status(context, Saying.PENDING, "It is being evaluated.", "")

@@ -222,7 +222,7 @@ def comment(stage: Stage, number: int) -> None:
 
 
 def foreign_status(stage: Stage, number: int) -> None:
-    """Whoever may write may post our context: it is seen, with who did it."""
+    """Everybody with write access may post our context: it is seen, with who did it."""
     head = stage.forge.reader.change(stage.repository, number).head
     other = Stage(stage.acting, stage.connection.vendor, stage.folder / "other", ours="ada")
     other.say(head, MAIN, Saying.ALLOWED)

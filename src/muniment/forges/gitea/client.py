@@ -43,7 +43,7 @@ class Gitea:
         if _numbers(_like_gitea(version)) < OLDEST:
             raise ForgeError(
                 ForgeCode.UNSUPPORTED,
-                f"this is version {version[:40]}, which does not tell what a judgement needs",
+                f"this is version {version[:40]}, which does not provide all data for an evaluation",
                 "Update it to Gitea 1.21 or newer, or Forgejo 7 or newer.",
             )
         return version
@@ -165,7 +165,7 @@ def needed(found: Any, key: str, kind: type[Any], where: str) -> Any:
 
 def _merged_by(found: Any, where: str) -> Maybe[Account]:
     if found.get("merged_by") is None:
-        return Unknown("the forge does not tell who merged it")
+        return Unknown("the forge does not name who merged it")
     return Known(account(found["merged_by"], where))
 
 

@@ -120,7 +120,7 @@ class GiteaReader:
         where, row = self._pull(repository, number)
         found = change(row, where)
         if found.updated < since:
-            told = "the forge tells of an older state of the change than before"
+            told = "the forge returned an older state of the change than before"
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
         events = learnt(lambda: self._timeline(repository, number))
         given = learnt(lambda: self._reviews(repository, found, value(events)))

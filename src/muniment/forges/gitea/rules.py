@@ -28,7 +28,7 @@ def effective(gitea: Gitea, repository: Repo, ref: str) -> tuple[Fields, BranchR
 def shaped(ref: str, fields: Fields, vendor: Vendor) -> BranchRules:
     """A rule in our shape."""
     admins = _ADMINS[vendor]
-    unread = () if admins in fields else ("whether administrators may set the rule aside",)
+    unread = () if admins in fields else ("whether administrators may bypass the rule",)
     contexts = fields.get("status_check_contexts") or ()
     return BranchRules(
         ref=ref,

@@ -13,13 +13,13 @@ from muniment.forges.learning import learnt
 from muniment.forges.shapes import Repo
 
 _NAMES = "an account that administers the repository and owns its organisation"
-_WRITES = Unknown("the forge's API does not tell what a job's token may")
+_WRITES = Unknown("the forge's API does not return the permissions of a job's token")
 _UNPINNED = Unknown("the forge has no setting that demands pinned actions")
 
 
 def settings(gitea: Gitea, repository: Repo) -> ForgeSettings:
     """Those that hold for a repository. Jobs of changes from forks get no secret and a token that reads, always."""
-    secrets = learnt(lambda: tuple(sorted(set(_secrets(gitea, repository)))), "which secrets it keeps", _NAMES)
+    secrets = learnt(lambda: tuple(sorted(set(_secrets(gitea, repository)))), "which secrets it stores", _NAMES)
     found = gitea.client.get(place(repository.path))
     if isinstance(found, dict) and found.get("has_actions") is False:
         return guarding.without_jobs(gitea.vendor, secrets)
@@ -34,7 +34,7 @@ def _secrets(gitea: Gitea, repository: Repo) -> Iterator[str]:
         yield from _names(gitea, f"orgs/{quoted(owner)}/actions/secrets")
     except ForgeError as error:
         if error.code is ForgeCode.NOT_FOUND:
-            told = f"{owner} is no organisation, and the secrets of a person's account are told to nobody"
+            told = f"{owner} is no organisation, and the secrets of a person's account cannot be listed"
             raise ForgeError(ForgeCode.UNSUPPORTED, told, "Move the repository to an organisation.") from None
         raise
 

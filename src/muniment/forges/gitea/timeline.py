@@ -89,7 +89,7 @@ def _review(row: Any, where: str) -> Review | None:
 
 def _with(review: Review, dismissals: dict[str, Dismissal], asked: list[tuple[str, str]]) -> Review:
     later = [at for who, at in asked if who == review.by.id and at >= review.at]
-    dismissal = dismissals.get(review.id, Dismissal(Unknown("the forge does not tell who dismissed it"), ""))
+    dismissal = dismissals.get(review.id, Dismissal(Unknown("the forge does not name who dismissed it"), ""))
     if review.dismissed:
         review = structs.replace(review, dismissed_by=dismissal.by, dismissed_at=dismissal.at)
     return structs.replace(review, asked_again=later[0] if later else "")

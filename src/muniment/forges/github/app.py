@@ -158,7 +158,7 @@ class App:
             if len(found) != 1:
                 raise ForgeError(
                     ForgeCode.REFUSED,
-                    f"the App is installed {len(found)} times, and which one is meant is not told",
+                    f"the App is installed {len(found)} times, and the right one is unknown",
                     "Install it in one organisation, or name the installation.",
                 )
             self._installation = str(found[0].id)

@@ -113,7 +113,7 @@ class GitHubReader:
             why = unlearnt(error, "the reviews, the timeline and the checks of the change", _NEEDED)
             return self._unread(witness or self.change(repository, number), why)
         if self._stale(repository, change, since, witness):
-            why = Unknown("GitHub tells of an older state of the change than before; it is read again")
+            why = Unknown("GitHub returned an older state of the change than before; it is read again")
             return self._unread(witness or change, why)
         moved = self._moves(repository, change, told)
         given = parts.known(told.reviews, lambda found: parts.reviews(found, _events(told)))

@@ -79,7 +79,7 @@ def _pull(answer: Answered) -> dict[str, Any]:
         raise ForgeError(ForgeCode.NOT_FOUND, f"GitHub's GraphQL does not show the change: {why}", "It is read again.")
     refused = next((why for path, why in answer.refused.items() if path[2:3] and path[2] in _ITSELF), "")
     if refused:
-        told = f"GitHub's GraphQL does not tell of the change: {refused}"
+        told = f"GitHub's GraphQL does not return the change: {refused}"
         raise ForgeError(ForgeCode.FORBIDDEN, told, "It is read again.")
     return pull
 
@@ -156,7 +156,7 @@ def _queried(
         commits=part("commits", "the change's commits"),
         reviews=part("reviews", "the reviews"),
         events=part("events", "the change's timeline"),
-        checks=part("checks", "what others say of the head (permissions Checks and Commit statuses: read)"),
+        checks=part("checks", "the checks and statuses of the head (permissions Checks and Commit statuses: read)"),
         queued=queued,
     )
 
@@ -172,7 +172,7 @@ def forced(events: Iterable[Happening]) -> tuple[Move, ...]:
     if not all(event.before_commit and event.after_commit for event in found):
         raise ForgeError(
             ForgeCode.TRUNCATED,
-            "GitHub no longer tells which commits a force push replaced",
+            "GitHub no longer returns the commits that a force push replaced",
             "Close this change and open a new one of the same commits.",
         )
     return tuple(
@@ -248,7 +248,7 @@ def _dismissal(review: Reviewed, events: Iterable[Happening]) -> Happening:
     for event in events:
         if event.typename == "ReviewDismissedEvent" and event.review and event.review.id == review.id:
             return event
-    raise ForgeError(ForgeCode.TRUNCATED, "GitHub does not tell what a dismissed review had said", "It is read again.")
+    raise ForgeError(ForgeCode.TRUNCATED, "GitHub does not return the state of a dismissed review", "It is read again.")
 
 
 def _asked_again(author: Who | None, at: str, events: Iterable[Happening]) -> str:

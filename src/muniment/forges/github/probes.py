@@ -13,7 +13,7 @@ from muniment.forges.github.manifest import lacking_permissions
 from muniment.forges.permission_checks import Probe, find_refused_requests
 from muniment.forges.shapes import WITHOUT, Ability, RefusedRequest, Repo
 
-_CHECKS = "what other systems say of a head is unknown, so a clause about test runs denies"
+_CHECKS = "checks and statuses are unknown, so a clause about test runs denies"
 
 
 def refused_requests(ours: Identity, repository: Repo | None) -> tuple[RefusedRequest, ...]:

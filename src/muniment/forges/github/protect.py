@@ -19,7 +19,7 @@ _ROLES = {"role:maintain": 2, "role:write": 4, "role:admin": 5}
 OPEN_ENDS = (
     "Whoever administers the repository or its organisation can change or switch off the ruleset; "
     "Muniment notices at its next pass, and opens an incident.",
-    "What break-glass merges is an escape: it is found afterwards, not prevented.",
+    "A break-glass merge is a bypass: it is found afterwards, not prevented.",
     "Other rulesets may be added by whoever administers the repository; none of them weakens this one.",
 )
 
@@ -38,7 +38,7 @@ class GitHubProtector:
         if wanted.only_we_merge and self._app.permissions().get("contents") != "write":
             raise ForgeError(
                 ForgeCode.UNSUPPORTED,
-                "our App may not merge, and nobody else could",
+                "our App may not merge, and no other account could",
                 "Give the App the permission Contents: write, or protect with --merge status.",
             )
         steps = tuple(_steps(before, wanted, self._app.account().id, allowed, self._knows_unattributed()))
@@ -168,7 +168,7 @@ def _steps(
             given.get(wanted.context, "not required"),
             us,
         ),
-        ("who may set the rules aside", _list(extra or allowed), _list(allowed)),
+        ("who may bypass the rules", _list(extra or allowed), _list(allowed)),
         ("approvals that GitHub itself asks for", str(min(before.approvals, wanted.approvals)), str(wanted.approvals)),
         (
             "a further approval of what is attributed to no person",

@@ -99,7 +99,7 @@ class GitHubPublisher:
             now = self._hub.one(wire.Pull, f"{at(repository)}/pulls/{number}")
             if now.head.sha != head:
                 raise ForgeError(
-                    ForgeCode.CHANGED_MEANWHILE, "the change has another head by now", "It is judged again."
+                    ForgeCode.CHANGED_MEANWHILE, "the change has another head by now", "It is evaluated again."
                 ) from None
             raise
 
@@ -112,7 +112,11 @@ def _run(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, Any]:
     body: dict[str, Any] = {"details_url": status.url, "output": _output(status, annotations)}
     if status.saying is Saying.PENDING:
         return {**body, "status": "in_progress"}
-    again = {"label": "Judge again", "description": "Reads the change anew and judges it", "identifier": JUDGE_AGAIN}
+    again = {
+        "label": "Judge again",
+        "description": "Reads the change again and evaluates it",
+        "identifier": JUDGE_AGAIN,
+    }
     return {**body, "status": "completed", "conclusion": _CONCLUSIONS[status.saying], "actions": [again]}
 
 

@@ -57,5 +57,5 @@ def _gone() -> ForgeError:
     return ForgeError(
         ForgeCode.CHANGED_MEANWHILE,
         "the merge queue has no such group any more",
-        "A new group is judged when it comes.",
+        "A new group is evaluated when it is created.",
     )

@@ -43,7 +43,7 @@ class _Forks(Struct, frozen=True):
 def settings(hub: Hub, repository: Repo) -> ForgeSettings:
     """Those that hold for a repository, whether it or its organisation set them."""
     base = at(repository)
-    secrets = learnt(lambda: tuple(sorted(set(_secrets(hub, base)))), "which secrets it keeps", _NAMES)
+    secrets = learnt(lambda: tuple(sorted(set(_secrets(hub, base)))), "which secrets it stores", _NAMES)
     jobs = learnt(lambda: hub.one(_Jobs, f"{base}/actions/permissions"), "what jobs may run", _RULES)
     if isinstance(jobs, Known) and not jobs.value.enabled:
         return guarding.without_jobs(Vendor.GITHUB, secrets)

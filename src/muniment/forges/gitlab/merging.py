@@ -59,6 +59,6 @@ def group(lab: Lab, repository: Repo, target: str, head: str) -> Group:
             return Group(target, tip(lab, repository, target), head, tuple(members))
     raise ForgeError(
         ForgeCode.CHANGED_MEANWHILE,
-        "the merge train has no such place any more",
-        "A new one is judged when it comes.",
+        "the merge train no longer contains it",
+        "A new one is evaluated when it is created.",
     )

@@ -61,6 +61,6 @@ def _told(versions: Iterable[Version], pushers: Mapping[int, User | None]) -> It
     before = ""
     for version in versions:
         if version.head_commit_sha != before:
-            who = known(pushers[version.id]) if version.id in pushers else Unknown("GitLab does not tell who pushed it")
+            who = known(pushers[version.id]) if version.id in pushers else Unknown("GitLab does not name who pushed it")
             yield Move(before, version.head_commit_sha, (), forced=False, who=who, at=moment(version.created_at))
         before = version.head_commit_sha

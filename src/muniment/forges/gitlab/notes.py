@@ -83,7 +83,7 @@ def _retarget(note: Note) -> Retarget:
     raise ForgeError(
         ForgeCode.MALFORMED,
         "what GitLab says about the target branch is not understood",
-        "Look at the merge request's activity, and tell us its GitLab's version.",
+        "Look at the merge request's activity, and report it with GitLab's version.",
     )
 
 
@@ -98,7 +98,7 @@ def reviews(
 ) -> tuple[Review, ...]:
     """The reviews that say something. Raises if one cannot be bound to a commit."""
     if not versions:
-        raise _unbound("no version of the merge request is told")
+        raise _unbound("no version of the merge request is returned")
     idle = {one.user.id for one in reviewers if one.state == "unreviewed"}
     found = [_approval(one, one.user.id in idle, notes, versions) for one in approvals.approved_by]
     found += _objections(reviewers, notes, versions)

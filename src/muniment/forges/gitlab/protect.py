@@ -24,8 +24,10 @@ _ROLES_ONLY = (
     "This tier can only name roles: our account alone may merge as long as nobody else is a maintainer or owner of the "
     "project."
 )
-_STATUS = "Whoever may develop may post our status too, or answer for the external check: by itself it binds nobody."
-_MERGED_BY_OTHERS = "Whoever may merge gets past by a forged status; let our account alone merge to close this."
+_STATUS = "Every developer may also post our status, or answer the external check: alone it enforces nothing."
+_MERGED_BY_OTHERS = (
+    "Everybody who may merge can bypass this with a forged status; let our account alone merge to prevent it."
+)
 _UNTOLD = "The external status check is made as soon as Muniment's hook is set, for it needs its address."
 
 

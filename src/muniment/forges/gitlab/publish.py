@@ -141,6 +141,6 @@ class GitLabPublisher:
                 raise
             if self._lab.one(wire.MergeRequest, path).sha != head:
                 raise ForgeError(
-                    ForgeCode.CHANGED_MEANWHILE, "the change has another head by now", "It is judged again."
+                    ForgeCode.CHANGED_MEANWHILE, "the change has another head by now", "It is evaluated again."
                 ) from None
             raise

@@ -55,7 +55,7 @@ class Readings:
             telling = ByRest(self._lab, repository, request(self._lab, repository, number))
         found = change(telling.request)
         if self._seen.older(repository, found, since):
-            return _unread(found, now, "GitLab tells of an older state of the change than before; it is read again")
+            return _unread(found, now, "GitLab returned an older state of the change than before; it is read again")
         reading = self._whole(apart, repository, telling, found, now)
         alone = told is not None and apart.asked == 1 and at_once
         if alone and since:

@@ -27,7 +27,7 @@ class Seen:
         own, key = notes.own(said), (repository.id, number)
         if len(own) < self._noted.get(key, 0):
             raise ForgeError(
-                ForgeCode.CHANGED_MEANWHILE, "GitLab tells of less activity than before", "It is read again."
+                ForgeCode.CHANGED_MEANWHILE, "GitLab returned less activity than before", "It is read again."
             )
         self._noted[key] = len(own)
         return own

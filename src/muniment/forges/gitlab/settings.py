@@ -24,7 +24,7 @@ _UNPINNED = Unknown("GitLab has no setting that demands pinned images and templa
 
 def settings(lab: Lab, repository: Repo) -> ForgeSettings:
     """Those that hold for a project. Raises ForgeError if the project cannot be read."""
-    secrets = learnt(lambda: tuple(sorted(_keys(lab, repository.path))), "which variables it keeps")
+    secrets = learnt(lambda: tuple(sorted(_keys(lab, repository.path))), "which variables it stores")
     project = lab.one(wire.Project, at(repository))
     if project.builds_access_level == "disabled":
         return guarding.without_jobs(Vendor.GITLAB, secrets)
@@ -56,8 +56,8 @@ def _listed(found: Any, name: str, needs: str) -> list[str]:
     """The keys of one list, proven complete. What is null is not for us."""
     listed = found.get(name) if isinstance(found, dict) else None
     if listed is None:
-        told = f"GitLab does not tell the names of {name} (it takes {needs})"
-        raise ForgeError(ForgeCode.FORBIDDEN, told, "Give our account that role, or keep no variables there.")
+        told = f"GitLab does not return the names of {name} (it takes {needs})"
+        raise ForgeError(ForgeCode.FORBIDDEN, told, "Give our account that role, or store no variables there.")
     try:
         more, keys = listed["pageInfo"]["hasNextPage"], [node["key"] for node in listed["nodes"]]
     except (KeyError, TypeError):

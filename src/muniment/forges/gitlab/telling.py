@@ -100,7 +100,7 @@ class ByQuestion:
         found = self._apart.one(wire.Approvals, f"{request_at(self._repository, self.request.iid)}/approvals")
         if tuple(sorted(one.user.id for one in found.approved_by)) != who:
             raise ForgeError(
-                ForgeCode.CHANGED_MEANWHILE, "GitLab tells of other approvals than a moment ago", "It is read again."
+                ForgeCode.CHANGED_MEANWHILE, "GitLab returned other approvals than a moment ago", "It is read again."
             )
         return found
 

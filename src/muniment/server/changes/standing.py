@@ -86,4 +86,8 @@ def _around(log: ServerHookLog) -> tuple[BypassPath, ...]:
     moved = log.records.filter(kind="hook-bypass", recorded_at__gte=since).order_by("-position").first()
     if moved is None:
         return ()
-    return (BypassPath("Somebody", f"refs moved past the gate on {moved.recorded_at:%Y-%m-%d}, as its log says"),)
+    return (
+        BypassPath(
+            "Somebody", f"refs updated without the server hook on {moved.recorded_at:%Y-%m-%d}, as its log says"
+        ),
+    )

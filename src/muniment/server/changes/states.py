@@ -94,7 +94,7 @@ def _rows(
 def _found(row: ClauseSummary) -> Found:
     """Of a clause that no change is judged by, its state today; else the worst of what was judged."""
     if not row.control:
-        return Found(ClauseResult.NOT_EVALUATED, "No control judges this clause yet.")
+        return Found(ClauseResult.NOT_EVALUATED, "No control evaluates this clause.")
     if row.current_result:
         status, _, why = row.current_result.partition(": ")
         state = {

@@ -51,7 +51,7 @@ def use(row: PipelineIdentity, token: str, request: str) -> None:
     if used.request_digest != request:
         raise IdentityError(
             IdentityCode.ALREADY_USED,
-            gettext("this identity does not hold: it was used for another request"),
+            gettext("this identity is not valid: it was used for another request"),
             gettext("Sign one for each request, with a jti of its own; muniment deploy does."),
         )
 

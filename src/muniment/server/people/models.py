@@ -474,7 +474,7 @@ class NoticeDelivery(models.Model):
     written_by: frozenset[Action] = frozenset()
 
     notice = models.OneToOneField(AccountNotice, models.CASCADE, related_name="delivery")
-    told_at = models.DateTimeField(default=timezone.now)  # in the inbox
+    notified_at = models.DateTimeField(default=timezone.now)  # in the inbox
     mailed_at = models.DateTimeField(null=True)
 
 

@@ -17,7 +17,7 @@ from muniment.server.records.recorded_rows import collect_rows
 from muniment.server.records.row_states import digest_of_states, make_states, store_states
 
 INSTALLATION = "installation"
-ACTION_KINDS = ("person-action", "machine-action", "operator-action")
+ACTION_KINDS = ("person-action", "service-action", "operator-action")
 
 
 def enter(entry: entries.AnyEntry, beside: tuple[Any, ...]) -> Record:
@@ -90,12 +90,12 @@ def recording_erasure(reason: str) -> Iterator[None]:
 
 def _record_class(
     actor: Actor,
-) -> type[entries.PersonActionRecord | entries.MachineActionRecord | entries.OperatorActionRecord]:
+) -> type[entries.PersonActionRecord | entries.ServiceActionRecord | entries.OperatorActionRecord]:
     """The kind of record of an actor's acts. The company's sign-in acts in the web process, as persons do."""
     if actor.person == SystemActor.OPERATOR.value:
         return entries.OperatorActionRecord
     if actor.person in SYSTEM_IDS and actor.person != SystemActor.COMPANY_SIGN_IN.value:
-        return entries.MachineActionRecord
+        return entries.ServiceActionRecord
     return entries.PersonActionRecord
 
 

@@ -271,7 +271,7 @@ def _checked(digest: str, data: bytes) -> bytes:
     found = inflated(data)
     if found is None or canonical.digest(found) != digest:
         raise StoreError(
-            _("the object %(digest)s does not hold what its name says") % {"digest": digest},
+            _("the object %(digest)s does not match its name") % {"digest": digest},
             _("Restore it from a backup."),
         )
     return found

@@ -244,7 +244,7 @@ def _ledger() -> Iterator[Found]:
         yield Found(
             "copy outside",
             "unknown",
-            "no checkpoint is kept outside the home, so an old copy of it would not be found out",
+            "no checkpoint is copied to a place outside the home, so a restored old copy would not be noticed",
             "Name a place: docs/service.md, Backup",
         )
 

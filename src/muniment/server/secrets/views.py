@@ -52,7 +52,7 @@ def set_(request: HttpRequest, slug: str) -> HttpResponse:
         request,
         SetSecret,
         {"product": slug},
-        _("It is in the vault. Nobody can see it again."),
+        _("It is in the vault. No person can read it."),
         "secrets",
         slug,
         secret=value.replace("\r\n", "\n") if how == "typed" else None,

@@ -328,7 +328,7 @@ class Migration(migrations.Migration):
             name="NoticeDelivery",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("told_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("notified_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("mailed_at", models.DateTimeField(null=True)),
                 (
                     "notice",
