@@ -339,7 +339,7 @@ def test_a_proposed_policy_is_tried_on_the_last_days(shop: Repository, repo: Rep
 def test_what_the_repository_tells_of_its_pipelines_gives_states(shop: Repository, repo: Repo) -> None:
     study(shop)
     assert state("pipeline.tests") is ClauseResult.VIOLATED
-    assert "did not run" in ClauseState.objects.get(clause="pipeline.tests").reason
+    assert "has not run" in ClauseState.objects.get(clause="pipeline.tests").reason
     assert state("pipeline.required") is ClauseResult.UNKNOWN
     assert state("secrets.in-vault") is ClauseResult.UNKNOWN
     held = "db-pass" + "word-of-ours"
