@@ -124,16 +124,21 @@ def _name_children(pid: int) -> Iterator[tuple[str, int]]:
         number, words = line.split(None, 1)
         for name, sign in (
             *((WEB, "muniment web"), (WORKER, "muniment worker"), (SEQUENCER, "muniment sequencer")),
-            *((VAULT, "bao server"), (DATABASE, "bin/postgres")),
+            *((CONFIRMATION, "muniment confirmation"), (VAULT, "bao server"), (DATABASE, "bin/postgres")),
         ):
             if sign in words:
                 yield name, int(number)
+
+
+_STARTED = {WEB, WORKER, SEQUENCER, VAULT, DATABASE}
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     if os.geteuid() != 0:
         pytest.skip("only root can start processes under other accounts")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here, as in a container without CAP_SYS_ADMIN")
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
     (closed / "of-root").write_text("for root alone")
@@ -141,7 +146,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     repository.commit({"app.py": "x = 0\n"})
     up = Up(closed / "home", repository.path)
     try:
-        until(lambda: len(dict(_name_children(up.process.pid))) == 5, 60)
+        until(lambda: dict(_name_children(up.process.pid)).keys() >= _STARTED, 60)
         yield Running(up, closed)
     finally:
         up.end()
@@ -214,7 +219,7 @@ def test_a_home_below_a_closed_folder_is_reached_and_nothing_else_there(running:
 
 
 def test_no_process_of_a_service_that_root_started_has_a_privilege(running: Running) -> None:
-    assert set(running.pids) == {WEB, WORKER, SEQUENCER, VAULT, DATABASE}
+    assert running.pids.keys() >= _STARTED
     for name, pid in running.pids.items():
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         status = {key: value.split() for key, _, value in (line.partition(":") for line in lines)}
