@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import psycopg
 import pytest
 
 from muniment.server.running import database
+from muniment.server.running.accounts import SEQUENCER
 from muniment.server.running.database_roles import OWNER
 from muniment.store.erasure_list import make_line, read_list, write_list
 from tests.support.repos import Repo
@@ -99,7 +102,11 @@ def test_a_ledger_that_does_not_verify_is_not_used(up: Up, tmp_path: Path) -> No
 def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_path: Path) -> None:
     file, new = tmp_path / "backup", tmp_path / "new"
     try:
-        settings = f'[ledger]\nexternal_copy = "{tmp_path / "outside"}"\n'
+        outside = tmp_path / "outside"
+        outside.mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(outside, SEQUENCER)
+        settings = f'[ledger]\nexternal_copy = "{outside / "checkpoint"}"\n'
         with psycopg.connect(database.embedded(up.home).url(OWNER), autocommit=True) as connection:
             connection.execute("INSERT INTO records_document VALUES ('home.toml', %s)", [settings.encode()])
         assert muniment("ledger", "reconcile", "--home", up.home, "--reason", "The first copy outside.")[0] == 0
