@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from muniment.server.installation import store
 from muniment.server.running import accounts, separation
 from muniment.server.running.accounts import (
     CONFIRMATION,
@@ -25,6 +27,7 @@ from muniment.server.running.accounts import (
     find_accounts,
     make_accounts,
 )
+from muniment.server.running.examining import _copy_outside
 from muniment.server.running.home_owners import FILES, find_wrong_owners
 from muniment.server.running.process_accounts import find_process_accounts
 from muniment.server.running.processes import _without_others
@@ -33,6 +36,7 @@ from muniment.store.files import PRIVATE
 from tests.support.accounts import as_root
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
+from tests.support.service import as_role
 
 # Runs as an attacker in a process of one account: what it can read, write, remove, list and connect as.
 _ATTACK = """
@@ -238,11 +242,27 @@ def test_the_doctor_says_that_accounts_separate_and_tries_each_login(running: Ru
     assert "each key and password is its own process's alone" in said
     for login in ("web", "worker", "confirmation", "sequencer", "eraser", "operator"):
         assert f"✓ login muniment_{login}: it was refused each of" in said
+    assert "copy outside: no checkpoint is kept outside" in said
     (running.home / PRIVATE).chmod(0o644)
     try:
         assert find_wrong_owners(running.home, find_accounts()) == [f"{PRIVATE} is not rw------- of {SEQUENCER}"]
     finally:
         (running.home / PRIVATE).chmod(0o600)
+
+
+@as_root
+@pytest.mark.usefixtures("service")
+def test_the_doctor_names_a_folder_in_which_the_sequencer_cannot_write_the_copy_outside(tmp_path: Path) -> None:
+    make_accounts(SEQUENCER)
+    with as_role("owner"):
+        store().write("home.toml", f'[ledger]\nexternal_copy = "{tmp_path}/outside/checkpoint"\n'.encode())
+        (missing,) = _copy_outside()
+        (tmp_path / "outside").mkdir()
+        (refused,) = _copy_outside()
+        shutil.chown(tmp_path / "outside", SEQUENCER)
+        assert list(_copy_outside()) == []
+    assert "cannot be looked at" in missing.message
+    assert (refused.result, f"chown {SEQUENCER} {tmp_path}/outside" in refused.remedy) == ("violated", True)
 
 
 @as_root

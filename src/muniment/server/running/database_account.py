@@ -53,6 +53,12 @@ def can_read(path: Path, account: ProcessAccount) -> bool:
     return _permits(found, account, wanted)
 
 
+def can_write_in(folder: Path, account: ProcessAccount) -> bool:
+    """Whether permission bits let `account` make files in a folder. Raises OSError for a folder that is not there."""
+    wanted = stat.S_IWOTH | stat.S_IXOTH
+    return find_blocking_folder(folder, account) is None and _permits(folder.stat(), account, wanted)
+
+
 def require_way(folder: Path, account: ProcessAccount) -> None:
     """Raise DatabaseError, naming the folder that is in the way, unless `account` can enter `folder`."""
     blocking = find_blocking_folder(folder, account)

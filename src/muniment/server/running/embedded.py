@@ -195,7 +195,9 @@ class Embedded:
             open_home(folder.parent, self._account)
             require_way(folder.parent, self._account)
         folder.mkdir(mode=0o700, exist_ok=True)
-        if self._account is not None:
+        if self._account is None:
+            self._own(folder)
+        else:
             os.chown(folder, os.geteuid(), self._account.group if self._shared is None else self._shared)
             folder.chmod(0o710)
 

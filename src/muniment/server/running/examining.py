@@ -33,8 +33,9 @@ from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.requests import bootstrap
 from muniment.server.running import keys, login_trials
-from muniment.server.running.accounts import find_accounts
+from muniment.server.running.accounts import SEQUENCER, find_account, find_accounts
 from muniment.server.running.database import URL_VARIABLE
+from muniment.server.running.database_account import can_write_in
 from muniment.server.running.health import is_sequencer_alive
 from muniment.server.running.home_owners import find_wrong_owners
 from muniment.server.running.process_accounts import find_process_accounts
@@ -167,11 +168,27 @@ def _owners(folder: Path) -> Iterator[Found]:
     except OSError as error:
         yield Found("files", "unknown", f"the home cannot be looked at ({error})", "Run it as root: muniment doctor")
         return
+    yield from _copy_outside()
     if wrong:
         told = f"{'; '.join(wrong[:_SHOWN])} ({len(wrong)} in all)"
         yield Found("files", "violated", told, "Start the service again as root: it gives each process its own.")
     else:
         yield Found("files", "met", "each key and password is its own process's alone")
+
+
+def _copy_outside() -> Iterator[Found]:
+    """Whether the sequencer's account can write the copy of the checkpoint, if that is a file."""
+    where, account = store().settings().external_copy, find_account(SEQUENCER)
+    if not where or not where.startswith("/") or account is None:
+        return
+    folder = Path(where).parent
+    try:
+        if can_write_in(folder, account):
+            return
+        told = f"{account.name} cannot write in {folder}, so nothing can be recorded"
+    except OSError as error:
+        told = f"{folder} cannot be looked at ({error.strerror})"
+    yield Found("copy outside", "violated", told, f"Run: chown {account.name} {folder}; nobody else needs it.")
 
 
 def _work() -> Iterator[Found]:
