@@ -98,4 +98,5 @@ def _connection_parameters(home: Path, role: str) -> dict[str, Any]:
     found = database.settings(home, environment)
     names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
     options = {name: value for name, value in found["OPTIONS"].items() if name != "connect_timeout"}
+    options["options"] = f"{options.get('options', '')} -c lock_timeout={_SECONDS}s".strip()  # a migration may hold it
     return {**options, **{names[name]: found[name] for name in names if found[name]}}
