@@ -167,7 +167,9 @@ def test_a_number_in_an_address_that_is_none_finds_nothing(number: str) -> None:
     shop = product("shop", "/nowhere/shop")
     repository = Repository.objects.get(name="shop")
     with as_role("owner"):
-        change = Change.objects.create(repository=repository, target="refs/heads/main", name="topic", head="a" * 40)
+        change = Change.objects.create(
+            repository=repository, target="refs/heads/main", name="topic", head="a" * 40, updated_at=timezone.now()
+        )
     client = browser(person("ada", Role.SECURITY, Role.DEVELOPER, product=shop))
     ada = browser(person("eve", Role.SECURITY))
     assert client.get("/exceptions/request", {"change": number}).status_code == 200
