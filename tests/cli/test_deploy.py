@@ -53,6 +53,10 @@ class Service:
                 if last == "deployments":
                     assert self.headers["Idempotency-Key"]
                     return self.send(202, {"id": 7, "state": "pending"})
+                if last == "fetched":
+                    return self.send(200, {"id": 7, "open": False})
+                if last == "withdrawal":
+                    return self.send(202, {"id": 7})
                 if last == "outcome":
                     return self.send(202, {"id": 7, "state": body["state"]})
                 state = service.states.pop(0) if len(service.states) > 1 else service.states[0]
@@ -151,6 +155,7 @@ def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
         "artifact": ARTIFACT,
         "commit": COMMIT,
         "provenance": [{"payload": "x"}],
+        "wait": 0,
     }
     assert pipeline.service.outcomes == [{"state": "succeeded", "exit_code": 0}]
     permission = vsa.verify(
@@ -201,17 +206,18 @@ def test_without_its_address_nothing_is_started(pipeline: Pipeline, url: str) ->
 
 def test_nobody_waits_for_ever(pipeline: Pipeline) -> None:
     pipeline.service.states = ["pending"]
-    done = pipeline.deploy("--wait", "1", "--", "touch", "started")
+    done = pipeline.deploy("--timeout", "1", "--", "touch", "started")
     assert done.returncode == RunCode.SERVICE_UNREACHABLE
     assert "nothing was decided within 1 seconds; nothing was started" in done.stderr
     assert "See that its worker runs." in done.stderr
+    assert pipeline.service.asked[-1][1] == "/api/deployments/7/withdrawal"
 
 
 def test_why_it_waits_is_told_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = {"clause": "", "message": "The vault is sealed.", "remedy": "It goes on by itself."}
     waits = {"id": 7, "state": "pending", "reasons": [reason], "vsa": None, "until": None}
     monkeypatch.setattr(pipeline.service, "standing", lambda _: waits)
-    done = pipeline.deploy("--wait", "2", "--", "touch", "started")
+    done = pipeline.deploy("--timeout", "2", "--", "touch", "started")
     assert done.returncode == RunCode.SERVICE_UNREACHABLE
     assert done.stderr.count("mind: The vault is sealed. It goes on by itself.") == 1
     assert "See above what it waits for." in done.stderr

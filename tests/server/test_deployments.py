@@ -33,9 +33,11 @@ from muniment.server.deployments.models import (
 )
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
+from muniment.server.installation import store
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import Freeze
 from muniment.server.records.models import Record
+from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request
 from muniment.server.running.keys import deploy_public
 from tests.support.deploying import ARTIFACT, Shop, payload
@@ -380,7 +382,7 @@ def test_what_a_branch_took_at_a_forge_counts_as_it_was_found_out(shop: Shop) ->
     assert "deployment.permitted:commit-not-allowed" in shop.codes(shop.asked("staging"))
     with as_role("worker"):
         close_incident(incident, "bypass-reviewed", "two others looked")
-    assert shop.state(shop.asked("staging")) == "allowed"
+    assert shop.state(shop.deployed("staging", "failed")) == "failed"
     with as_role("owner"):
         BranchUpdate.objects.filter(pk=row.pk).update(outcome="allowed", incident=None)
     assert shop.state(shop.asked("staging")) == "allowed"
@@ -551,10 +553,10 @@ def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
     assert "the vault does not answer" in told["reasons"][0]["message"]
     assert not Record.objects.filter(kind="deployment-permission").exists()
     with as_role("owner"):
-        DeploymentPermission.objects.update(decided_at=timezone.now() - timedelta(hours=1))
+        Deployment.objects.update(requested_at=timezone.now() - timedelta(hours=1))
     with as_role("worker"):
         watching.find_lost()
-    assert (shop.state(number), shut) == ("revoked", [number])
+    assert (shop.state(number), shut) == ("withdrawn", [number])
 
 
 def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,9 +569,9 @@ def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypat
     other = shop.repo.commit({"app.py": "x = 5\n"})
     shop.let_in(other)
     old, shop.commit = shop.commit, other
-    second = shop.asked("staging")
+    second = shop.asked("staging", wait=60)
     assert (shop.state(second), opened) == ("pending", [first])
-    assert "Another commit" in shop.get(second, "staging")[1]["reasons"][0]["message"]
+    assert f"Deployment {first} of" in shop.get(second, "staging")[1]["reasons"][0]["message"]
     shop.commit = old
     shop.report(first, "succeeded", "staging")
     assert opened == []
@@ -577,14 +579,105 @@ def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypat
     assert (shop.state(second), opened) == ("allowed", [second])
 
 
-def test_who_deploys_hears_of_another_whose_end_nobody_reported(shop: Shop, looking: None) -> None:
+def test_a_second_deployment_to_an_environment_is_denied_and_names_the_first(shop: Shop, looking: None) -> None:
     first, second = shop.asked("staging"), shop.asked("staging")
     told = shop.get(second, "staging")[1]
-    assert told["state"] == "allowed"
-    assert f"Deployment {first} to staging may still be under way" in told["reasons"][0]["message"]
-    assert shop.get(first, "staging")[1]["reasons"] == []
+    assert told["state"] == "denied"
+    assert told["reasons"] == [
+        {
+            "clause": "",
+            "message": f"Deployment {first} of {ARTIFACT[:19]} to staging is under way.",
+            "remedy": "Ask again once that is over, or wait for it: muniment deploy --wait SECONDS.",
+        }
+    ]
     shop.report(first, "failed", "staging")
-    assert shop.get(second, "staging")[1]["reasons"] == []
+    assert shop.state(shop.asked("staging")) == "allowed"
+
+
+def test_what_two_people_let_through_does_not_wait_for_another(shop: Shop) -> None:
+    person("sam", Role.SECURITY)
+    with as_role("owner"):
+        store().write(POLICY, store().read(POLICY).replace(b'["https://ci.example.test/builder"]', b"[]"))
+    break_glass(shop, environment="staging")
+    agree()
+    with as_role("owner"):
+        running = shop.deployed("staging")
+        DeploymentPermission.objects.filter(deployment=running).update(state="allowed")
+    assert shop.state(shop.asked("staging")) == "allowed"
+
+
+def test_what_nobody_waits_for_any_more_is_never_allowed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shop.asked("staging")
+    withdrawn, late = shop.asked("staging", wait=60), shop.asked("staging", wait=60)
+    answer = shop.send("POST", f"/deployments/{withdrawn}/withdrawal", {}, shop.runner("staging"))
+    assert answer[0] == 202
+    with as_role("owner"):
+        Deployment.objects.filter(pk=late).update(requested_at=timezone.now() - timedelta(minutes=11))
+    shop.report(first, "succeeded", "staging")
+    for number in (withdrawn, late):
+        shop.work(number)
+        assert shop.state(number) == "withdrawn"
+        assert shop.report(number, "succeeded", "staging")[0] == 409
+        assert shop.state(number) == "withdrawn"
+    unseen = shop.ask("staging")[1]["id"]
+    shop.send("POST", f"/deployments/{unseen}/withdrawal", {}, shop.runner("staging"))
+    shop.work(unseen)
+    assert shop.state(unseen) == "withdrawn"
+
+
+def test_what_is_withdrawn_while_it_is_allowed_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shut: list[int] = []
+    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    monkeypatch.setattr(doors, "open_door", lambda row: None)
+    monkeypatch.setattr(doors, "close_door", lambda row: shut.append(row.pk))
+    number = shop.asked("staging")
+    shop.send("POST", f"/deployments/{number}/withdrawal", {}, shop.runner("staging"))
+    with as_role("worker"):
+        tasks.take_report(number)
+    assert (shop.state(number), shut) == ("withdrawn", [number])
+
+
+def test_the_role_is_closed_before_anything_is_started(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shut: list[int] = []
+    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    monkeypatch.setattr(doors, "open_door", lambda row: None)
+    monkeypatch.setattr(doors, "close_door", lambda row: shut.append(row.pk))
+    number = shop.asked("staging")
+    fetched = f"/deployments/{number}/fetched"
+    assert shop.send("POST", fetched, {}, shop.runner("staging")) == (200, {"id": number, "open": True})
+    with as_role("worker"):
+        tasks.close_access(number)
+    assert shop.send("POST", fetched, {}, shop.runner("staging")) == (200, {"id": number, "open": False})
+    assert (shop.state(number), shut) == ("allowed", [number])
+    shop.report(number, "succeeded", "staging")
+    assert shut == [number]
+
+
+def test_one_that_ends_does_not_close_the_role_to_another(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[tuple[str, ...]] = []
+    monkeypatch.setattr(doors, "session", lambda: None)
+    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    monkeypatch.setattr(doors, "open_role", lambda _session, _door, *commits: written.append(commits))
+    monkeypatch.setattr(doors, "close_role", lambda _session, _door: written.append(()))
+    first, old = shop.asked("staging"), shop.commit
+    shop.commit = shop.repo.commit({"app.py": "x = 5\n"})
+    shop.let_in(shop.commit)
+    with as_role("owner"):  # as when its machine died, and the other began
+        DeploymentPermission.objects.update(state="unreported")
+    second = shop.asked("staging")
+    both = tuple(sorted((old, shop.commit)))
+    with as_role("worker"):
+        tasks.close_access(first)
+        tasks.close_access(second)
+    assert written == [(old,), both, (shop.commit,), ()]
+
+
+def test_a_revoked_pipeline_reports_what_came_of_what_it_did(shop: Shop) -> None:
+    number = shop.asked("staging")
+    with as_role("owner"):
+        PipelineIdentity.objects.filter(environment__name="staging").update(ended_at=timezone.now())
+    assert shop.report(number, "failed", "staging")[0] == 202
+    assert shop.state(number) == "failed"
 
 
 def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) -> None:

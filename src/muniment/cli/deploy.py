@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ from muniment.cli import printing, secretly
 from muniment.cli.input_files import read_input
 from muniment.errors import MunimentError, NotCanonicalError, RunError, UsageError
 from muniment.facts import canonical
-from muniment.pipelines.service import Ask, Outcome, Reason, Service, Standing
+from muniment.pipelines.service import ANSWER_SECONDS, Ask, Outcome, Reason, Service, Standing
 from muniment.vault import identity
 from muniment.vault.running import leave, unmoved
 from muniment.workflows.deploying import Act, Left, State, deploy
 
 _LARGEST = 1 << 20  # bytes of a file that says where an artifact comes from
+_HEARD_SECONDS = 60.0  # between two signs of life
 _LEFT = {
     State.FAILED: "it failed, and no command undoes it (--undo): its changes remain",
     State.CRASHED: "it was ended, and no command undoes it (--undo): its changes remain",
@@ -46,7 +49,21 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @click.option("--provenance", multiple=True, metavar="FILE", help="What it was made of, as a builder signed it (DSSE).")
 @click.option("--undo", metavar="COMMAND", help="What to run, with sh, if the deployment fails.")
 @click.option("--vsa", metavar="FILE", help="Keep the signed permission here, for muniment gate verify.")
-@click.option("--wait", default=600, show_default=True, type=click.IntRange(1), help="Seconds to wait for an answer.")
+@click.option(
+    "--wait",
+    default=0,
+    metavar="SECONDS",
+    type=click.IntRange(0, 86_400),
+    help="Wait this long for another deployment there to end. Default: denied at once.",
+)
+@click.option(
+    "--timeout",
+    default=ANSWER_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    type=click.IntRange(1, ANSWER_SECONDS),
+    help="Wait this long for an answer.",
+)
 @click.option("--report", metavar="FILE", help="Only send this outcome, which did not get through before.")
 @click.argument("command", nargs=-1, metavar="-- COMMAND...")
 def command(
@@ -57,6 +74,7 @@ def command(
     undo: str | None,
     vsa: str | None,
     wait: int,
+    timeout: int,
     report: str | None,
     **chosen: Any,
 ) -> int:
@@ -75,7 +93,7 @@ def command(
     if not command:
         raise UsageError("there is no command to run", "Add it: -- ./deploy.sh")
     secretly.installed(command[0])
-    standing = _decided(service, _asked(wish, artifact, commit, provenance), wait)
+    standing = _decided(service, _asked(wish, artifact, commit, provenance, wait), max(wait, timeout))
     number = standing.id
     if not standing.allowed:
         return _denied(standing)
@@ -87,12 +105,42 @@ def command(
     return _deployed(command, undo, wish, who, service, number)
 
 
-def _decided(service: Service, ask: Ask, wait: int) -> Standing:
-    """The answer. Raises RunError if there is none: then nothing was started."""
+def _decided(service: Service, ask: Ask, seconds: int) -> Standing:
+    """The answer. Raises RunError if there is none: then nothing was started, and the request is withdrawn."""
     try:
-        return service.decided(service.ask(ask, secrets.token_hex(16)), wait, _mind)
+        number = service.ask(ask, secrets.token_hex(16))
+        standing = None
+        try:
+            standing = service.decided(number, seconds, _mind)
+        finally:
+            if standing is None:
+                with suppress(RunError):  # the service withdraws it by itself at the same time
+                    service.withdraw(number)
     except RunError as error:
         raise RunError(error.code, f"{error.message}; nothing was started", error.remedy) from None
+    return standing
+
+
+@contextmanager
+def _heard_of(service: Service, number: int) -> Iterator[None]:
+    """Let the service hear of the deployment each minute meanwhile: one that is not heard of for long is lost."""
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_HEARD_SECONDS):
+            with suppress(MunimentError):  # the report at the end matters, and is kept if it does not get through
+                service.look(number)
+
+    thread = threading.Thread(target=look, daemon=True)
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # signals are the main thread's
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _mind(reason: Reason) -> None:
@@ -116,21 +164,24 @@ def _deployed(
 ) -> int:
     @contextmanager
     def ready() -> Iterator[Act]:
-        with secretly.ready(wish, who) as made, unmoved():
+        with secretly.ready(wish, who, lambda: service.end_access(number)) as made, unmoved():
             how = None if undo is None else lambda: made.run(("sh", "-c", undo), undisturbed=True)
             yield Act(lambda: made.run(command), how)
 
     def tell(outcome: Outcome) -> None:
         _report(service, Kept(wish.product, wish.environment, number, outcome))
 
-    left = deploy(ready(), tell)
+    with _heard_of(service, number):
+        left = deploy(ready(), tell)
     with unmoved():
         _tell(number, left)
         tell(left.outcome)
     return leave(left.ended)
 
 
-def _asked(wish: secretly.Wish, artifact: str | None, commit: str | None, provenance: tuple[str, ...]) -> Ask:
+def _asked(
+    wish: secretly.Wish, artifact: str | None, commit: str | None, provenance: tuple[str, ...], wait: int
+) -> Ask:
     """What to ask. Raises UsageError."""
     commit = commit or identity.commit_of(os.environ)
     if not artifact:
@@ -138,7 +189,7 @@ def _asked(wish: secretly.Wish, artifact: str | None, commit: str | None, proven
     if not commit:
         raise UsageError("the commit from which the artifact was built is not given", "Add --commit ID.")
     envelopes = tuple(envelope for file in provenance for envelope in _envelopes(file))
-    return Ask(wish.product, wish.environment, artifact, commit, envelopes)
+    return Ask(wish.product, wish.environment, artifact, commit, envelopes, wait)
 
 
 def _envelopes(file: str) -> Iterator[msgspec.Raw]:

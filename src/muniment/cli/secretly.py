@@ -135,10 +135,11 @@ class Ready(NamedTuple):
 
 
 @contextmanager
-def ready(wish: Wish, who: identity.Identity) -> Iterator[Ready]:
+def ready(wish: Wish, who: identity.Identity, fetched: Callable[[], None] = lambda: None) -> Iterator[Ready]:
     """Fetch the secrets and hand them over while this lasts; without a named secret, the vault is not asked.
 
-    Raises RunError or UsageError, and then nothing was handed over.
+    `fetched` is called once they were fetched, before anything is started with them. Raises RunError or UsageError, and
+    then nothing was handed over.
     """
     handing.no_core_dumps()
     environment = dict(os.environ)
@@ -146,6 +147,7 @@ def ready(wish: Wish, who: identity.Identity) -> Iterator[Ready]:
     address, ca = environment.get("MUNIMENT_VAULT_URL", ""), environment.get("MUNIMENT_VAULT_CA", "")
     names = {one.name for one in wish.given}
     values = fetching.fetch_named(wish.product, wish.environment, who, address, ca, names) if names else {}
+    fetched()
     fetching.refuse_unmaskable(values, wish.public)
     masker = Masker([*values.values(), *stripping.secret(kept)])
     stripping.forget(kept)

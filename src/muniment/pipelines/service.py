@@ -20,9 +20,16 @@ _RETRY = Retry((0.5, 2.0), 60.0)  # what begins a deployment has a key, so that 
 _RETRY_REPORT = Retry((1.0, 3.0, 9.0), 120.0)  # nobody else knows what came of it
 
 _UNDECIDED = ("pending",)
+ANSWER_SECONDS = 600  # that a pipeline waits for an answer
+_CLOSE_SECONDS = 30  # that the worker may take to close the vault's role
 
 Token = Callable[[], str]
 T = TypeVar("T")
+
+
+def answer_seconds(wait: int) -> int:
+    """How long a pipeline waits for an answer, if it waits `wait` seconds for another deployment to end."""
+    return max(wait, ANSWER_SECONDS)
 
 
 class Reason(Struct, frozen=True):
@@ -49,13 +56,17 @@ class Standing(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """What to bring where: `artifact` is `sha256:...`, `provenance` are DSSE envelopes."""
+    """What to bring where: `artifact` is `sha256:...`, `provenance` are DSSE envelopes.
+
+    `wait`: seconds to wait for another deployment there to end; 0 to be refused if there is one.
+    """
 
     product: str
     environment: str
     artifact: str
     commit: str
     provenance: tuple[msgspec.Raw, ...] = ()
+    wait: int = 0
 
 
 class Outcome(Struct, frozen=True):
@@ -67,6 +78,12 @@ class Outcome(Struct, frozen=True):
 
 class _Asked(Struct):
     id: int
+
+
+class _Access(Struct):
+    """Whether the vault still lets the run in."""
+
+    open: bool
 
 
 class _Problem(Struct):
@@ -121,6 +138,17 @@ class Service:
                 raise _unreachable(f"nothing was decided within {seconds:g} seconds", remedy)
             sleep(1)
         return standing
+
+    def withdraw(self, number: int) -> None:
+        """Say that nobody waits for it any more: then it is never allowed. Raises RunError."""
+        self._send("POST", f"/api/deployments/{number}/withdrawal", dict[str, Any], {})
+
+    def end_access(self, number: int) -> None:
+        """Have the vault's role closed, once the secrets were fetched. Raises RunError if it stays open."""
+        end = time.monotonic() + _CLOSE_SECONDS
+        while self._send("POST", f"/api/deployments/{number}/fetched", _Access, {}).open:
+            if time.monotonic() > end:
+                raise _unreachable("the vault's role is still open; nothing was started", "See that its worker runs.")
 
     def report(self, number: int, outcome: Outcome) -> None:
         """Say what came of it, and again if it does not get through. Raises RunError."""

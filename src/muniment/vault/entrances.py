@@ -53,14 +53,14 @@ class Entrance(Struct, frozen=True):
         """Whether Muniment opens it for one commit at a time; else a person wrote down once what is always so."""
         return self.issuer in _COMMIT
 
-    def bound(self, commit: str = "") -> dict[str, list[str]]:
-        """What the claims of an identity must be, for that commit if it is one that is opened."""
+    def bound(self, *commits: str) -> dict[str, list[str]]:
+        """What the claims of an identity must be, for one of those commits if it is one that is opened."""
         found: dict[str, tuple[str, ...]] = dict(_EVENTS.get(self.issuer, {}))
         if self.issuer in _EVENTS:
             found |= {"ref_protected": ("true",), "environment": (self.environment,)}
         found |= self.claims
         if self.opens:
-            found[_COMMIT[self.issuer]] = (commit,)
+            found[_COMMIT[self.issuer]] = commits
         return {name: list(values) for name, values in found.items()}
 
 

@@ -14,16 +14,16 @@ from muniment.vault.pieces import shut
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def open_role(session: Session, entrance: Entrance, commit: str) -> None:
-    """Whoever is of that commit may sign in, until `close_role`. Raises VaultError; then it is as it was.
+def open_role(session: Session, entrance: Entrance, *commits: str) -> None:
+    """Whoever is of one of those commits may sign in, until `close_role`. Raises VaultError; then it is as it was.
 
     ValueError for a role that is not opened by commit, and for what is no commit.
     """
     if not entrance.opens:
         raise ValueError(f"the role of {entrance.issuer} says once and for all who may sign in")
-    if not _COMMIT.fullmatch(commit):
+    if not commits or not all(map(_COMMIT.fullmatch, commits)):
         raise ValueError("no commit")
-    _write(session, entrance, entrance.bound(commit))
+    _write(session, entrance, entrance.bound(*commits))
 
 
 def close_role(session: Session, entrance: Entrance) -> None:

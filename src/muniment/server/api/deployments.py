@@ -21,10 +21,12 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource, Why, authorize
 from muniment.errors import IdentityCode, IdentityError
 from muniment.facts import canonical
+from muniment.pipelines import identities
 from muniment.pipelines.identities import Identity
+from muniment.server import moments
 from muniment.server.api.serving import Problem
 from muniment.server.deployments import asking, telling
-from muniment.server.deployments.identifying import actor_of, identified, place, use
+from muniment.server.deployments.identifying import actor_of, identified, place, trust_of, use
 from muniment.server.deployments.models import Deployment, PipelineIdentity
 from muniment.server.guarding.mediation import allowing
 from muniment.server.products.models import Environment
@@ -46,7 +48,10 @@ router = Router(auth=_Bearer())
 
 
 class DeploymentIn(Schema):
-    """What to bring where. `provenance` are DSSE envelopes that say what the artifact was made of."""
+    """What to bring where. `provenance` are DSSE envelopes that say what the artifact was made of.
+
+    `wait`: seconds that the pipeline waits for another deployment there to end. 0: this one is denied if there is one.
+    """
 
     model_config = {"extra": "forbid"}
 
@@ -55,6 +60,7 @@ class DeploymentIn(Schema):
     artifact: str = Field(pattern=_DIGEST)
     commit: str = Field(pattern=_COMMIT)
     provenance: list[dict[str, Any]] = Field([], max_length=8)
+    wait: int = Field(0, ge=0, le=86_400)
 
 
 class OutcomeIn(Schema):
@@ -98,12 +104,23 @@ def _identified(request: HttpRequest, product: str, environment: str) -> tuple[E
             403, f"identity-{IdentityCode.INCOMPLETE_TRUST}", _("No pipeline may deploy to this environment.")
         )
     pipeline, identity = identified(found, request.auth)  # type: ignore[attr-defined]
+    _use_token(request, found, pipeline)
+    return found, pipeline, identity
+
+
+def _use(request: HttpRequest, environment: Environment, pipeline: PipelineIdentity) -> Identity:
+    """The identity by which that pipeline asks, whether or not it is still trusted. Raises IdentityError."""
+    found = identities.verify(request.auth, trust_of(pipeline, environment), moments.now())  # type: ignore[attr-defined]
+    _use_token(request, environment, pipeline)
+    return found
+
+
+def _use_token(request: HttpRequest, found: Environment, pipeline: PipelineIdentity) -> None:
     about = Resource(product=found.product.slug, environment=place(found))
     if authorize(actor_of(found), Action.DEPLOY, about) is not Why.YES:
         raise Problem(403, "not-allowed", _("It may not do that."))
     with allowing(Action.DEPLOY), transaction.atomic():
         use(pipeline, request.auth, _digest(request))  # type: ignore[attr-defined]
-    return found, pipeline, identity
 
 
 def _digest(request: HttpRequest) -> str:
@@ -112,12 +129,18 @@ def _digest(request: HttpRequest) -> str:
     return hashlib.sha256(told.encode() + request.body).hexdigest()
 
 
-def _own(request: HttpRequest, number: int) -> Deployment:
-    """The deployment of that number, if this very run of this very pipeline asked for it."""
+def _own(request: HttpRequest, number: int, *, ended: bool = False) -> Deployment:
+    """The deployment of that number, if this very run of this very pipeline asked for it.
+
+    With `ended` also one whose pipeline was revoked since: what it did is still to be reported.
+    """
     row = Deployment.objects.select_related("environment__product", "pipeline", "permission").filter(pk=number).first()
     if row is None:
         raise Problem(404, "not-found", _("There is no such deployment."))
-    _found, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
+    if ended:
+        pipeline, identity = row.pipeline, _use(request, row.environment, row.pipeline)
+    else:
+        _found, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
     if pipeline.pk != row.pipeline_id:
         raise Problem(404, "not-found", _("There is no such deployment."))
     if not identity.run or identity.run != row.identity["run"]:
@@ -137,7 +160,8 @@ def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
     environment, pipeline, identity = _identified(request, body.product, body.environment)
     canonical.refuse_repeated_keys(request.body)  # the envelopes in it are read and digested as this one reading
     with allowing(Action.DEPLOY), transaction.atomic():
-        wish = asking.Wish(body.artifact, body.commit, body.provenance, key, request.auth)  # type: ignore[attr-defined]
+        token = request.auth  # type: ignore[attr-defined]
+        wish = asking.Wish(body.artifact, body.commit, body.provenance, key, token, body.wait)
         row = asking.ask(environment, pipeline, identity, wish)
     return Status(202, {"id": row.pk, "state": row.state})
 
@@ -167,13 +191,36 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
 @pipes
 def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
     """Report what came of it, once. Only the run that asked may: another one may know nothing of it."""
-    row = _own(request, number)
-    if row.state in ("pending", "denied"):
+    row = _own(request, number, ended=True)
+    if row.state in ("pending", "denied", "withdrawn"):
         raise Problem(409, "not-allowed-yet", _("It was not allowed, so nothing can have come of it."))
     with allowing(Action.DEPLOY), transaction.atomic():
         token = request.auth  # type: ignore[attr-defined]
         asking.report(row, body.state, body.exit_code, body.digest_seen or "", token)
     return Status(202, {"id": row.pk, "state": body.state})
+
+
+@router.post("/deployments/{number}/withdrawal", response={202: dict[str, Any]})
+@pipes
+def withdraw_deployment(request: HttpRequest, number: int) -> Any:
+    """Withdraw what was asked: its pipeline waits no longer, and it is never allowed."""
+    row = _own(request, number, ended=True)
+    with allowing(Action.DEPLOY), transaction.atomic():
+        asking.withdraw(row)
+    return Status(202, {"id": row.pk})
+
+
+@router.post("/deployments/{number}/fetched")
+@pipes
+def end_access(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Close the vault's role to a run that has its secrets. Ask again while it is `open`."""
+    row = _own(request, number, ended=True)
+    with allowing(Action.DEPLOY), transaction.atomic():
+        asking.end_access(row)
+    end = time.monotonic() + WAIT_SECONDS
+    while (still := telling.has_access(row)) and time.monotonic() < end:
+        time.sleep(_STEP_SECONDS)
+    return {"id": row.pk, "open": still}
 
 
 @router.post("/environments/{product}/{environment}/digest", response={202: dict[str, Any]})

@@ -16,6 +16,7 @@ from muniment.server.deployments.identifying import told
 from muniment.server.deployments.models import (
     Deployment,
     DeploymentReport,
+    DeploymentState,
     PipelineIdentity,
     ReceivedToken,
     RunningArtifact,
@@ -27,7 +28,7 @@ from muniment.server.work import soon
 class Wish(Struct, frozen=True):
     """What to bring, as it was sent: `provenance` are DSSE envelopes, `key` tells the same request from another.
 
-    `token` is what came with it.
+    `token` is what came with it, `wait` the seconds that it waits for another deployment to end.
     """
 
     artifact: str
@@ -35,11 +36,12 @@ class Wish(Struct, frozen=True):
     provenance: list[dict[str, Any]]
     key: str
     token: str
+    wait: int = 0
 
     @property
     def digest(self) -> str:
         """What tells it from other requests, but for its key."""
-        body = {"artifact": self.artifact, "commit": self.commit, "provenance": self.provenance}
+        body = {"artifact": self.artifact, "commit": self.commit, "provenance": self.provenance, "wait": self.wait}
         return hashlib.sha256(canonical.encode(body)).hexdigest()
 
 
@@ -79,6 +81,7 @@ def _received(environment: Environment, pipeline: PipelineIdentity, identity: Id
         commit=wish.commit,
         identity=told(identity),
         provenance=wish.provenance,
+        wait_seconds=wish.wait,
         idempotency_key=wish.key,
         request_digest=wish.digest,
     )
@@ -106,6 +109,17 @@ def report(deployment: Deployment, state: str, exit_code: int | None, digest: st
             _("An outcome is reported once, and is not changed."),
         )
     soon("record-deployment-outcome", deployment=deployment.pk)
+
+
+def withdraw(deployment: Deployment) -> None:
+    """Keep that its pipeline waits no longer, unless an outcome was reported."""
+    DeploymentReport.objects.get_or_create(deployment=deployment, defaults={"state": DeploymentState.WITHDRAWN})
+    soon("record-deployment-outcome", deployment=deployment.pk)
+
+
+def end_access(deployment: Deployment) -> None:
+    """Have the vault's role closed: the run has its secrets."""
+    soon("close-deployment-access", deployment=deployment.pk)
 
 
 def sighted(environment: Environment, digest: str) -> None:

@@ -1,10 +1,13 @@
-"""The vault's door of an environment: open for one commit while its permission holds, and shut otherwise.
+"""The vault's role of an environment: open for a commit until its run has its secrets, and closed otherwise.
 
 Only GitHub's and plain runners' doors are opened like this; the others a person bound once and for all.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -17,6 +20,18 @@ from muniment.vault.entrances import Entrance
 from muniment.vault.opening import close_role, end_tokens, open_role
 
 _LATELY = timedelta(hours=1)  # far longer than any token of a pipeline lives
+_LOCK = 0x6D756476  # the first number of the advisory locks of environments
+
+
+@contextmanager
+def one_at_a_time(environment: int) -> Iterator[None]:
+    """Exclusive lock on who is let into an environment: what two workers read of it and write would else cross."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK, environment])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, environment])
 
 
 def has_door(row: Deployment) -> bool:
@@ -28,7 +43,7 @@ def open_door(row: Deployment) -> None:
     """Let its commit in, if it has a door. Raises VaultError; then it is as it was."""
     found = _entrance(row)
     if found is not None:
-        open_role(session(), found, row.commit)
+        open_role(session(), found, *sorted({row.commit, *_others(row)}))
 
 
 def _entrance(row: Deployment) -> Entrance | None:
@@ -37,8 +52,21 @@ def _entrance(row: Deployment) -> Entrance | None:
 
 
 def close_door(row: Deployment) -> None:
-    """Let nobody in any more. Raises VaultError; then it may still be open."""
-    close_role(session(), _door(row))
+    """Let it in no more, and others that have a permission still. Raises VaultError; then it may still be open."""
+    others, found = _others(row), _entrance(row)
+    if others and found is not None:
+        open_role(session(), found, *sorted(others))
+    else:
+        close_role(session(), _door(row))
+
+
+def _others(row: Deployment) -> set[str]:
+    """The commits of other deployments that the same role lets in."""
+    rows = DeploymentPermission.objects.filter(
+        deployment__environment=row.environment, deployment__pipeline__kind=row.pipeline.kind, vault_access=True
+    ).exclude(deployment=row)
+    lasting = rows.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+    return set(lasting.values_list("deployment__commit", flat=True))
 
 
 def end_all() -> None:

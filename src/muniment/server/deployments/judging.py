@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -196,9 +197,8 @@ def _broken(row: Deployment) -> BreakGlassPermission | None:
 
 
 def make_ready(row: Deployment) -> None:
-    """Open the vault's door and have the permission signed, if nothing ended it meanwhile; take over what was signed.
-
-    It waits while another commit's door is open.
+    """Open the vault's role and have the permission signed, if nothing ended it meanwhile and no other deployment is
+    under way there; take over what was signed.
     """
     found = seen_to_hold(row, DeploymentState.PENDING)
     if found is None:
@@ -207,11 +207,18 @@ def make_ready(row: Deployment) -> None:
     signed = SignedPermission.objects.filter(signing_request__request=row.record.pk).first()
     if signed is not None:
         _take_over(row, permission, signed, since)
-    elif _occupied(row):
-        _wait(permission, "Another commit is being deployed there, and the vault's door is for one at a time.")
+        return
+    with doors.one_at_a_time(row.environment_id):
+        other = _running(row)
+        if other is None or permission.break_glass is not None:
+            _open(row, permission)
+            _request_signature(row, permission)
+            return
+    what = f"Deployment {other.pk} of {other.artifact[:19]} to {row.environment.name} is under way."
+    if row.wait_seconds:
+        _wait(permission, what)
     else:
-        _open(row, permission)
-        _request_signature(row, permission)
+        end(row, what, DeploymentState.DENIED)
 
 
 def _open(row: Deployment, permission: DeploymentPermission) -> None:
@@ -236,11 +243,12 @@ def _wait(permission: DeploymentPermission, why: str) -> None:
     DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING).update(reason=why)
 
 
-def _occupied(row: Deployment) -> bool:
-    others = DeploymentPermission.objects.filter(
-        deployment__environment=row.environment, vault_access=True, expires_at__gt=timezone.now()
-    )
-    return others.exclude(deployment__commit=row.commit).exists()
+def _running(row: Deployment) -> Deployment | None:
+    """Another deployment to the same environment that is allowed, or about to be signed, and has not come to its end."""
+    going = Q(permission__state=DeploymentState.ALLOWED)
+    going |= Q(permission__state=DeploymentState.PENDING, verified__record__in=SigningRequest.objects.values("request"))
+    others = Deployment.objects.filter(going, environment=row.environment, report=None)
+    return others.exclude(pk=row.pk).order_by("pk").first()
 
 
 def _request_signature(row: Deployment, permission: DeploymentPermission) -> None:

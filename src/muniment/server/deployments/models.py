@@ -5,11 +5,14 @@ adds it as it was received, and nobody alters it), the token that came with it, 
 record that the worker then writes, and the permission (the worker's alone).
 """
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.pipelines.dsse import fingerprint
+from muniment.pipelines.service import answer_seconds
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import RecordedModel
@@ -113,6 +116,7 @@ class Deployment(models.Model):
     provenance = models.JSONField(default=list)
     idempotency_key = models.CharField(max_length=200)
     request_digest = models.CharField(max_length=64)
+    wait_seconds = models.PositiveIntegerField(default=0)  # that it waits for another deployment; 0: it is refused then
     requested_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -137,6 +141,11 @@ class Deployment(models.Model):
         """How far it is. Its permission has to be at hand."""
         permission = getattr(self, "permission", None)
         return "pending" if permission is None or permission.state == DeploymentState.PENDING else str(permission.state)
+
+    @property
+    def waits_until(self) -> datetime:
+        """When its pipeline stops waiting for an answer."""
+        return self.requested_at + timedelta(seconds=answer_seconds(self.wait_seconds))
 
     @property
     def label(self) -> str:
@@ -208,6 +217,7 @@ class DeploymentState(models.TextChoices):
     ALLOWED = "allowed", "allowed, and under way"
     DENIED = "denied", "denied"
     REVOKED = "revoked", "its permission was taken back"
+    WITHDRAWN = "withdrawn", "withdrawn: its pipeline waited no longer"
     SUCCEEDED = "succeeded", "succeeded"
     FAILED = "failed", "failed"
     ROLLED_BACK = "rolled-back", "failed, and undone"
@@ -269,13 +279,18 @@ class DeploymentPermission(models.Model):
 
 
 class DeploymentReport(models.Model):
-    """What a pipeline said came of its deployment. `digest` is what it then saw running, "" if it did not look."""
+    """What a pipeline said came of its deployment, or that it waits for it no longer.
+
+    `running_digest` is what it then saw running, "" if it did not look.
+    """
 
     privileges = Privileges((READ, ADD), (READ,))
     written_by = frozenset({Action.DEPLOY})
 
     deployment = models.OneToOneField(Deployment, models.PROTECT, related_name="report")
-    state = models.CharField(max_length=16, choices=[(state.value, state.label) for state in REPORTED])
+    state = models.CharField(
+        max_length=16, choices=[(state.value, state.label) for state in (*REPORTED, DeploymentState.WITHDRAWN)]
+    )
     exit_code = models.IntegerField(null=True)
     running_digest = models.CharField(max_length=71, blank=True)
     reported_at = models.DateTimeField(default=timezone.now)

@@ -43,6 +43,14 @@ def take_report(deployment: int) -> None:
         watching.take_report(row)
 
 
+@task("close-deployment-access")
+def close_access(deployment: int) -> None:
+    """Close the vault's role for a run that has its secrets."""
+    row = _found(deployment)
+    if row is not None:
+        watching.shut(row)
+
+
 @task("record-running-artifact")
 def take_sighting(sighting: int) -> None:
     """Look whether what runs somewhere came there with leave."""

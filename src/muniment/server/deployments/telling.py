@@ -6,23 +6,21 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from muniment.decision.account import DecisionReport, ReasonReport
-from muniment.server.deployments.models import Deployment, DeploymentState, VerifiedRequest
+from muniment.server.deployments.models import Deployment, DeploymentPermission, DeploymentState, VerifiedRequest
 from muniment.server.records.models import SignedPermission
 from muniment.server.records.reading import beside
 from muniment.server.work import soon
 
-_FEW = 3
 _STOPPING = ("violated", "unknown")
 
 
 def ask_again(row: Deployment) -> datetime:
     """Have what is allowed looked at once more; the moment of asking, by the database's clock."""
     since = clock()
-    if _may_end(row):
+    if row.state == DeploymentState.ALLOWED:  # after its permission's minutes too: its pipeline was heard of
         soon("check-deployment", deployment=row.pk)
     return since
 
@@ -54,9 +52,10 @@ def told(row: Deployment, since: datetime) -> dict[str, Any]:
     permission = row.permission
     reasons = [{"clause": clause, "message": one.message, "remedy": one.remedy} for clause, one in reasons_of(row)]
     if permission.reason:
-        reasons.append({"clause": "", "message": permission.reason, "remedy": "Ask again once that is over."})
-    if _may_end(row):
-        reasons += [_of_another(other) for other in _beside(row)]
+        remedy = "Ask again once that is over."
+        if row.state == DeploymentState.DENIED and permission.record_id is not None:
+            remedy = "Ask again once that is over, or wait for it: muniment deploy --wait SECONDS."
+        reasons.append({"clause": "", "message": permission.reason, "remedy": remedy})
     return {
         "id": row.pk,
         "state": row.state,
@@ -73,19 +72,6 @@ def _holding_up(row: Deployment) -> Iterator[dict[str, str]]:
         yield {"clause": "", "message": permission.reason, "remedy": "It goes on by itself once that is over."}
 
 
-def _beside(row: Deployment) -> QuerySet[Deployment]:
-    """What was let go there before and may still be under way: nobody said what came of it."""
-    others = Deployment.objects.filter(
-        environment=row.environment, pk__lt=row.pk, permission__state=DeploymentState.ALLOWED
-    )
-    return others.filter(report=None).order_by("-pk")[:_FEW]
-
-
-def _of_another(other: Deployment) -> dict[str, str]:
-    told = f"Deployment {other.pk} to {other.environment.name} may still be under way: nobody reported what came of it."
-    return {"clause": "", "message": told, "remedy": "See that its command has ended."}
-
-
 def reasons_of(row: Deployment) -> Iterator[tuple[str, ReasonReport]]:
     """(clause, reason) of all that stands in the way, "" for what is nobody's clause. What was erased says nothing."""
     said: Any = beside(row.permission.explanation_digest, DecisionReport) if row.permission.explanation_digest else None
@@ -95,6 +81,11 @@ def reasons_of(row: Deployment) -> Iterator[tuple[str, ReasonReport]]:
         if result.status in _STOPPING and result.enforced and not result.exception:
             yield from ((result.clause, reason) for reason in result.reasons)
     yield from (("", reason) for reason in said.reasons)
+
+
+def has_access(row: Deployment) -> bool:
+    """Whether the vault's role is still open for it."""
+    return DeploymentPermission.objects.filter(deployment=row, vault_access=True).exists()
 
 
 def clock() -> datetime:

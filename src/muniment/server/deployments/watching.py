@@ -36,9 +36,9 @@ from muniment.server.people.messages import holding, tell
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 from muniment.server.records.models import SigningRequest
+from muniment.server.work import soon
 
-LOST_AFTER = timedelta(hours=2)
-READY_WITHIN = timedelta(minutes=15)
+LOST_AFTER = timedelta(minutes=30)  # since its pipeline was heard of last
 
 _UNDER_WAY = (DeploymentState.PENDING, DeploymentState.ALLOWED)
 
@@ -76,11 +76,19 @@ def seen_to_hold(row: Deployment, state: DeploymentState) -> tuple[DeploymentPer
     if permission is None:
         return None
     since = clock()
+    if state == DeploymentState.PENDING and is_withdrawn(row):
+        end(row, "Its pipeline does not wait for it any more.", DeploymentState.WITHDRAWN)
+        return None
     why = ending(row, permission)
     if why:
         end(row, why)
         return None
     return permission, since
+
+
+def is_withdrawn(row: Deployment) -> bool:
+    """Whether nobody waits for an answer any more: its pipeline said so, or its time is over."""
+    return timezone.now() >= row.waits_until or DeploymentReport.objects.filter(deployment=row).exists()
 
 
 def check(row: Deployment) -> None:
@@ -91,36 +99,46 @@ def check(row: Deployment) -> None:
         DeploymentPermission.objects.filter(pk=permission.pk).update(checked_at=since)
 
 
-def end(row: Deployment, why: str) -> None:
+def end(row: Deployment, why: str, state: DeploymentState = DeploymentState.REVOKED) -> None:
     """Take a permission back, if it is one; then shut the vault's door."""
     with transaction.atomic():
         permission = DeploymentPermission.objects.select_for_update().get(deployment=row)
         if permission.state not in _UNDER_WAY:
             return
-        permission.state, permission.reason, permission.ended_at = DeploymentState.REVOKED, why, timezone.now()
+        permission.state, permission.reason, permission.ended_at = state, why, timezone.now()
         permission.save(update_fields=["state", "reason", "ended_at"])
         SigningRequest.objects.filter(request=row.record.pk, signed=None).delete()
-        _entered(row, DeploymentState.REVOKED, objects.DeploymentOutcome("", None, why, objects.salt()))
+        _entered(row, state, objects.DeploymentOutcome("", None, why, objects.salt()))
     shut(row)
+    _let_next_go(row)
+
+
+def _let_next_go(row: Deployment) -> None:
+    """Have those made ready that wait for this one to end, the oldest first."""
+    waiting = Deployment.objects.filter(environment=row.environment, permission__state=DeploymentState.PENDING)
+    for number in waiting.exclude(pk=row.pk).order_by("pk").values_list("pk", flat=True):
+        soon("evaluate-deployment", deployment=number)
 
 
 def shut(row: Deployment) -> None:
-    """Shut the vault's door that was opened for it."""
-    permission = DeploymentPermission.objects.filter(deployment=row, vault_access=True).first()
-    if permission is not None:
-        doors.close_door(row)
-        DeploymentPermission.objects.filter(pk=permission.pk).update(vault_access=False)
+    """Close the vault's role to it, if it was opened for it."""
+    with doors.one_at_a_time(row.environment_id):
+        permission = DeploymentPermission.objects.filter(deployment=row, vault_access=True).first()
+        if permission is not None:
+            doors.close_door(row)
+            DeploymentPermission.objects.filter(pk=permission.pk).update(vault_access=False)
 
 
 def take_report(row: Deployment) -> None:
     """Record what its pipeline reported. What was delivered without leave, or is something else, is an incident."""
     report = DeploymentReport.objects.filter(deployment=row).first()
     permission = DeploymentPermission.objects.select_related("break_glass").filter(deployment=row).first()
-    if (
-        report is None
-        or permission is None
-        or permission.state in (*REPORTED, DeploymentState.DENIED, DeploymentState.PENDING)
-    ):
+    if report is None or permission is None:
+        return
+    if report.state == DeploymentState.WITHDRAWN:
+        end(row, "Its pipeline withdrew it.", DeploymentState.WITHDRAWN)
+        return
+    if permission.state in (*REPORTED, DeploymentState.DENIED, DeploymentState.PENDING, DeploymentState.WITHDRAWN):
         return
     late = permission.reason if permission.state == DeploymentState.REVOKED else ending(row, permission)
     try:
@@ -129,6 +147,7 @@ def take_report(row: Deployment) -> None:
         receiving.report_forgery(row, ReceivedToken.Purpose.REPORT, error)
         _lose(row)
     shut(row)
+    _let_next_go(row)
 
 
 def _record_report(row: Deployment, report: DeploymentReport, permission: DeploymentPermission, late: str) -> None:
@@ -192,9 +211,12 @@ def find_lost() -> None:
     )
     for permission in rows.filter(vault_access=True, expires_at__lt=now):
         shut(permission.deployment)
-    for permission in rows.filter(state=DeploymentState.PENDING, decided_at__lt=now - READY_WITHIN):
-        end(permission.deployment, "It could not be made ready: the vault does not answer, or another was under way.")
-    for permission in rows.filter(state=DeploymentState.ALLOWED, decided_at__lt=now - LOST_AFTER):
+    for permission in rows.filter(state=DeploymentState.PENDING):
+        if is_withdrawn(permission.deployment):
+            why = "It could not be made ready in time: the vault does not answer, or another was under way."
+            end(permission.deployment, why, DeploymentState.WITHDRAWN)
+    seen = Q(checked_at__lt=now - LOST_AFTER) | Q(checked_at=None, decided_at__lt=now - LOST_AFTER)
+    for permission in rows.filter(seen, state=DeploymentState.ALLOWED):
         if not DeploymentReport.objects.filter(deployment=permission.deployment).exists():
             _lose(permission.deployment)
 

@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ("provenance", models.JSONField(default=list)),
                 ("idempotency_key", models.CharField(max_length=200)),
                 ("request_digest", models.CharField(max_length=64)),
+                ("wait_seconds", models.PositiveIntegerField(default=0)),
                 ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "environment",
@@ -129,6 +130,7 @@ class Migration(migrations.Migration):
                             ("rolled-back", "failed, and undone"),
                             ("rollback-failed", "failed, and could not be undone"),
                             ("crashed", "its pipeline died"),
+                            ("withdrawn", "withdrawn: its pipeline waited no longer"),
                         ],
                         max_length=16,
                     ),
@@ -255,6 +257,7 @@ class Migration(migrations.Migration):
                             ("allowed", "allowed, and under way"),
                             ("denied", "denied"),
                             ("revoked", "its permission was taken back"),
+                            ("withdrawn", "withdrawn: its pipeline waited no longer"),
                             ("succeeded", "succeeded"),
                             ("failed", "failed"),
                             ("rolled-back", "failed, and undone"),
