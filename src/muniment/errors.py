@@ -297,6 +297,7 @@ class IdentityCode(StrEnum):
     ENVIRONMENT = "environment"
     EVENT = "event"  # begun by what an outsider can cause
     REF = "ref"  # not a branch or tag that may deploy
+    WORKFLOW = "workflow"  # not a pipeline file that may ask
     UNPROTECTED = "unprotected"
     INCOMPLETE_TRUST = "incomplete-trust"  # the registration lacks a part that is needed to recognise it
     ALREADY_USED = "already-used"  # for another request

@@ -227,9 +227,9 @@ REFUSED: dict[str, tuple[RunCode, list[str], Mapping[str, str | None], str]] = {
     "no address": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": None}, "address of the vault"),
     "in the clear": (RunCode.ADDRESS, [], {"MUNIMENT_VAULT_URL": "http://vault.example.test"}, "not encrypted"),
     "down": (RunCode.UNREACHABLE, [], {"MUNIMENT_VAULT_URL": "unix:/nowhere/vault"}, "cannot be reached"),
-    "another commit": (RunCode.REFUSED, [], {"MUNIMENT_COMMIT": "b" * 40}, "refuses this identity"),
-    "closed": (RunCode.REFUSED, ["--env", "closed"], {}, "refuses this identity"),
-    "another environment": (RunCode.REFUSED, ["--env", "production"], {}, "refuses this identity"),
+    "another commit": (RunCode.REFUSED, [], {"MUNIMENT_COMMIT": "b" * 40}, "its commit is another"),
+    "closed": (RunCode.REFUSED, ["--env", "closed"], {}, "role is closed"),
+    "another environment": (RunCode.REFUSED, ["--env", "production"], {}, "has no role"),
     "no secrets": (RunCode.MISSING, ["--env", "empty"], {}, "nothing there"),
     "a missing name": (RunCode.SECRET_NOT_FOUND, ["--secret", "NOPE"], {}, "no secret NOPE"),
     "a short secret": (

@@ -65,6 +65,7 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
     "branch": ("refs/heads/main",),
     "contributor": ("account:x",),
     "ref_patterns": ("refs/heads/main",),
+    "workflow_paths": (".github/workflows/test.yml",),
     "since": ("2099-01-31T10:00",),
     "until": ("2099-02-28T10:00",),
     "value": ("ada@example.test",),

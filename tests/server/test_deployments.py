@@ -422,6 +422,21 @@ def test_an_artifact_that_was_undone_has_not_been_there(shop: Shop) -> None:
     assert "deployment.permitted:environment-skipped" in shop.codes(shop.asked("production"))
 
 
+def test_steps_that_people_do_by_hand_are_counted_of_pipeline_files_that_deploy(shop: Shop) -> None:
+    workflow = """on: {push: {branches: [main]}}
+jobs:
+  deploy:
+    environment: staging
+    runs-on: ubuntu-latest
+    steps: [{run: muniment deploy --env staging -- ./deploy.sh}]
+"""
+    shop.commit = shop.repo.commit({".github/workflows/deploy.yml": workflow})
+    shop.let_in(shop.commit)
+    number = shop.asked("staging")
+    assert shop.state(number) == "allowed"
+    assert DeploymentPermission.objects.get(deployment=number).manual_steps == []
+
+
 # --- what ends a permission ---------------------------------------------------------------------------------
 
 

@@ -185,6 +185,8 @@ _VALUES: dict[str, _Values] = {
     "kind": lambda: ["email", "login", "key", "runner", "github", "kubernetes"],
     "vendor": lambda: ["gitea", "github"],
     "ref_patterns": lambda: [["refs/heads/main"], "refs/heads/main\nrefs/tags/v*"],
+    "purpose": lambda: ["deploy", "run"],
+    "workflow_paths": lambda: [[], ".github/workflows/test.yml"],
     "subject_claim": lambda: ["repo:acme/shop:environment:production", "system:serviceaccount:ci:deploy"],
     "issuer": lambda: ["", "https://k8s.example.test"],
     "forge_repository_id": lambda: ["4711"],

@@ -171,6 +171,32 @@ def test_a_runners_key_opens_nothing_by_itself(doors: Running) -> None:
         open_role(doors.worker, PLAIN, COMMIT)
 
 
+@pytest.mark.parametrize(
+    ("entrance", "claims", "told"),
+    [
+        (GITHUB, {"sha": "b" * 40}, "its sha is another"),
+        (GITHUB, {"event_name": "issues"}, "its event_name is another"),
+        (GITHUB, {"aud": "muniment"}, "its audience is another"),
+        (GITHUB, {"sub": "x"}, "its subject is another"),
+        (STAGING, {"sub": SUBJECT.replace("production", "staging"), "environment": "staging"}, "role is closed"),
+        (Entrance("shop", "nowhere", "github", ""), {}, "has no role"),
+    ],
+)
+def test_what_the_vault_refuses_is_said(doors: Running, entrance: Entrance, claims: dict[str, Any], told: str) -> None:
+    with pytest.raises(VaultError, match=told):
+        sign_in(doors, entrance, KEY.sign(github_claims(**claims)))
+
+
+def test_a_role_that_is_open_for_one_run_lets_in_no_other(doors: Running) -> None:
+    open_role(doors.worker, PLAIN, COMMIT, runs=("7",))
+    try:
+        with pytest.raises(VaultError, match="its job is another"):
+            sign_in(doors, PLAIN, RUNNER.sign(runner_claims(PLAIN, job="8")))
+        assert sign_in(doors, PLAIN, RUNNER.sign(runner_claims(PLAIN, job="7"))).read("shop", "plain")
+    finally:
+        open_role(doors.worker, PLAIN, COMMIT)
+
+
 def test_an_environment_that_nobody_opened_is_shut(doors: Running) -> None:
     subject = SUBJECT.replace("production", "staging")
     with pytest.raises(VaultError):

@@ -16,7 +16,7 @@ from muniment.cli import printing, secretly
 from muniment.cli.input_files import read_input
 from muniment.errors import MunimentError, NotCanonicalError, RunError, UsageError
 from muniment.facts import canonical
-from muniment.pipelines.service import ANSWER_SECONDS, Ask, Outcome, Reason, Service, Standing
+from muniment.pipelines.service import ANSWER_SECONDS, Ask, Outcome, Service, Standing
 from muniment.vault import identity
 from muniment.vault.running import leave, unmoved
 from muniment.workflows.deploying import Act, Left, State, deploy
@@ -99,7 +99,7 @@ def command(
         return _denied(standing)
     click.echo(f"muniment: deployment {number} is allowed until {_second(standing.until)}", err=True)
     for reason in standing.reasons:
-        _mind(reason)
+        secretly.print_reason(reason)
     if vsa is not None:
         _keep(Path(vsa), bytes(standing.vsa))
     return _deployed(command, undo, wish, who, service, number)
@@ -111,7 +111,7 @@ def _decided(service: Service, ask: Ask, seconds: int) -> Standing:
         number = service.ask(ask, secrets.token_hex(16))
         standing = None
         try:
-            standing = service.decided(number, seconds, _mind)
+            standing = service.decided(number, seconds, secretly.print_reason)
         finally:
             if standing is None:
                 with suppress(RunError):  # the service withdraws it by itself at the same time
@@ -141,11 +141,6 @@ def _heard_of(service: Service, number: int) -> Iterator[None]:
         yield
     finally:
         ended.set()
-
-
-def _mind(reason: Reason) -> None:
-    """What does not stand in the way, but should be known."""
-    click.echo(f"muniment: mind: {printing.plain(reason.message)} {printing.plain(reason.remedy)}", err=True)
 
 
 def _second(moment: str | None) -> str:

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from muniment.cli import printing
 from muniment.errors import RunCode, RunError, UsageError
+from muniment.pipelines.service import Reason
 from muniment.vault import fetching, handing, identity, layout, running, stripping
 from muniment.vault.masking import Masker
 from muniment.vault.variable_names import file_variable, is_obeyed
@@ -134,8 +136,12 @@ class Ready(NamedTuple):
         return running.run(command, self.environment, self.masker.again(), undisturbed=undisturbed)
 
 
+def no_more() -> None:
+    """What follows the fetching of secrets where nobody permitted it for this run alone: nothing."""
+
+
 @contextmanager
-def ready(wish: Wish, who: identity.Identity, fetched: Callable[[], None] = lambda: None) -> Iterator[Ready]:
+def ready(wish: Wish, who: identity.Identity, fetched: Callable[[], None]) -> Iterator[Ready]:
     """Fetch the secrets and hand them over while this lasts; without a named secret, the vault is not asked.
 
     `fetched` is called once they were fetched, before anything is started with them. Raises RunError or UsageError, and
@@ -160,6 +166,11 @@ def ready(wish: Wish, who: identity.Identity, fetched: Callable[[], None] = lamb
         # as bytes, so that they are the same in any locale
         given |= {one.variable: values[one.name].encode("utf-8", "surrogatepass") for one in wish.variables}
         yield Ready(given, masker)
+
+
+def print_reason(reason: Reason) -> None:
+    """Print what does not stand in the way, but should be known."""
+    click.echo(f"muniment: mind: {printing.plain(reason.message)} {printing.plain(reason.remedy)}", err=True)
 
 
 def installed(program: str) -> None:

@@ -230,6 +230,16 @@ class DeploymentOutcomeRecord(Entry, frozen=True, kw_only=True, tag="deployment-
     state: str
 
 
+class JobRunRecord(Entry, frozen=True, kw_only=True, tag="job-run"):
+    """A job on `commit` requested secrets of an environment without a deployment, and whether it gets them: recorded
+    before the vault lets it in. `pipeline` is a commitment.
+    """
+
+    commit: str
+    pipeline: str
+    allowed: bool
+
+
 class IncidentOpenedRecord(Entry, frozen=True, kw_only=True, tag="incident-opened"):
     """A rule was broken, or set aside by permission: `due` is a moment."""
 
@@ -300,6 +310,7 @@ AnyEntry = (
     | DeploymentRequestRecord
     | DeploymentPermissionRecord
     | DeploymentOutcomeRecord
+    | JobRunRecord
     | IncidentOpenedRecord
     | IncidentClosedRecord
     | IncidentResolvedRecord

@@ -129,6 +129,21 @@ class DeploymentOutcome(Struct, frozen=True):
     salt: str
 
 
+class JobRun(Struct, frozen=True):
+    """A job's request for secrets without a deployment: `pipeline` is its identity, `workflow` its pipeline file,
+    `reason` why it was denied, "" if it was not.
+    """
+
+    product: str
+    environment: str
+    commit: str
+    pipeline: str
+    run: str
+    workflow: str
+    reason: str
+    salt: str
+
+
 class Incident(Struct, frozen=True):
     """The subject of an incident: the product ("" if none), the subject that it is opened once for, and a sentence."""
 

@@ -57,6 +57,8 @@ def said(entry: entries.AnyEntry) -> str:
             return f"permission to deploy, by {entry.basis}, until {entry.expires[:16]}"
         case entries.DeploymentOutcomeRecord():
             return f"a deployment: {entry.state}"
+        case entries.JobRunRecord():
+            return f"a job on {entry.commit} {'gets' if entry.allowed else 'is denied'} secrets without a deployment"
         case entries.IncidentOpenedRecord():
             return f"{entry.incident_kind}, to be closed by {entry.due[:10]}"
         case entries.IncidentClosedRecord():

@@ -28,6 +28,7 @@ WRITERS: dict[str, Writer] = {
     "ledger-import": Writer.WORKER,
     "deployment-permission": Writer.SEQUENCER,
     "deployment-outcome": Writer.WORKER,
+    "job-run": Writer.WORKER,
     "incident-opened": Writer.WORKER,
     "incident-resolved": Writer.WORKER,
     "service-action": Writer.WORKER,

@@ -48,7 +48,7 @@ class Trust(Struct, frozen=True):
 
     `repository` is the forge's own id of it, which outlives its name; `environment` and `refs` (patterns of full refs)
     are where it may deploy to and from. `subject` is the exact `sub`; it is all that Kubernetes and a plain runner
-    have, and then may not be "".
+    have, and then may not be "". `workflows` are the paths of the pipeline files that may ask, () for any.
     """
 
     issuer: Issuer
@@ -59,13 +59,14 @@ class Trust(Struct, frozen=True):
     repository: str = ""
     refs: tuple[str, ...] = ()
     subject: str = ""
+    workflows: tuple[str, ...] = ()
 
 
 class Identity(Struct, frozen=True):
     """Who asks. `repository` is the forge's id and `name` its name, both "" where the issuer knows of none.
 
     `protected`: whether it runs for a protected branch or tag; `commit` is what it runs on. `run` is the id of the job,
-    or of the pod; "" if the token was given to no pod.
+    or of the pod; "" if the token was given to no pod. `workflow` is the path of its pipeline file, "" if unknown.
     """
 
     issuer: Issuer
@@ -79,6 +80,7 @@ class Identity(Struct, frozen=True):
     event: str
     run: str
     url: str
+    workflow: str = ""
 
 
 def verify(token: str, trust: Trust, now: str) -> Identity:
@@ -185,9 +187,9 @@ def _github(claims: Mapping[str, Any], trust: Trust) -> Identity:
     _same(claims, "environment", trust.environment, IdentityCode.ENVIRONMENT)
     _protected(claims)
     run, name = _text(claims, "run_id"), _text(claims, "repository")
-    return _job(
-        claims, trust, name=name, ref=ref, event=event, run=run, url=f"{_server(trust)}/{name}/actions/runs/{run}"
-    )
+    workflow = _workflow(claims.get("workflow_ref"), f"{name}/", ref, trust)
+    where = f"{_server(trust)}/{name}/actions/runs/{run}"
+    return _job(claims, trust, name=name, ref=ref, event=event, run=run, url=where, workflow=workflow)
 
 
 def _gitlab(claims: Mapping[str, Any], trust: Trust) -> Identity:
@@ -199,10 +201,38 @@ def _gitlab(claims: Mapping[str, Any], trust: Trust) -> Identity:
     _same(claims, "environment", trust.environment, IdentityCode.ENVIRONMENT)
     _protected(claims)
     run, name = _text(claims, "job_id"), _text(claims, "project_path")
-    return _job(claims, trust, name=name, ref=ref, event=event, run=run, url=f"{trust.url}/{name}/-/jobs/{run}")
+    begins = f"{trust.url.partition('://')[2]}/{name}//"
+    workflow = _workflow(claims.get("ci_config_ref_uri"), begins, ref, trust)
+    where = f"{trust.url}/{name}/-/jobs/{run}"
+    return _job(claims, trust, name=name, ref=ref, event=event, run=run, url=where, workflow=workflow)
 
 
-def _job(claims: Mapping[str, Any], trust: Trust, *, name: str, ref: str, event: str, run: str, url: str) -> Identity:
+def _workflow(claim: Any, begins: str, ref: str, trust: Trust) -> str:
+    """The path of the pipeline file in the job's own repository and ref; "" if it lies elsewhere or is not said."""
+    text = claim if isinstance(claim, str) else ""
+    ends = f"@{ref}"
+    here = text.startswith(begins) and text.endswith(ends) and len(text) > len(begins) + len(ends)
+    path = text[len(begins) : -len(ends)] if here else ""
+    if trust.workflows and path not in trust.workflows:
+        raise _refused(
+            IdentityCode.WORKFLOW,
+            f"its pipeline file is {path or 'not of this repository and ref'}",
+            f"Run it from: {', '.join(trust.workflows)}.",
+        )
+    return path
+
+
+def _job(
+    claims: Mapping[str, Any],
+    trust: Trust,
+    *,
+    name: str,
+    ref: str,
+    event: str,
+    run: str,
+    url: str,
+    workflow: str,
+) -> Identity:
     """A job of a forge, whose claims were all looked at."""
     return Identity(
         issuer=trust.issuer,
@@ -216,6 +246,7 @@ def _job(claims: Mapping[str, Any], trust: Trust, *, name: str, ref: str, event:
         event=event,
         run=run,
         url=url,
+        workflow=workflow,
     )
 
 

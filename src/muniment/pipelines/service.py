@@ -69,6 +69,14 @@ class Ask(Struct, frozen=True):
     wait: int = 0
 
 
+class JobRun(Struct, frozen=True):
+    """A run of a job that needs secrets of an environment without a deployment."""
+
+    product: str
+    environment: str
+    commit: str
+
+
 class Outcome(Struct, frozen=True):
     """What came of it: `state` is one of succeeded, failed, rolled-back, rollback-failed, crashed."""
 
@@ -91,14 +99,18 @@ class _Problem(Struct):
 
 
 class Service:
-    """The service at `url`, asked with an identity that `token` gives anew for each request."""
+    """The service at `url`, asked with an identity that `token` gives anew for each request.
 
-    def __init__(self, url: str, token: Token) -> None:
+    `things` are asked for: deployments, or runs.
+    """
+
+    def __init__(self, url: str, token: Token, things: str = "deployments") -> None:
         """Raises RunError for what is no address, or would send the identity in the clear."""
 
         def headers() -> Mapping[str, str]:
             return {"Authorization": f"Bearer {token()}", "Content-Type": "application/json"}
 
+        self._path = f"/api/{things}"
         try:
             self._client = Client(url, seconds=_SECONDS, largest=_LARGEST, headers=headers)
         except HttpError:
@@ -108,13 +120,13 @@ class Service:
                 "Set MUNIMENT_URL to https://..., the address that people type.",
             ) from None
 
-    def ask(self, asked: Ask, key: str) -> int:
-        """Ask for permission; the number of the deployment. `key` makes sure that it is asked once. Raises RunError."""
-        return self._send("POST", "/api/deployments", _Asked, asked, key).id
+    def ask(self, asked: Ask | JobRun, key: str) -> int:
+        """Ask for permission, once for each `key`; the number of the deployment or run. Raises RunError."""
+        return self._send("POST", self._path, _Asked, asked, key).id
 
     def look(self, number: int) -> Standing:
         """How far it is. Raises RunError."""
-        return self._send("GET", f"/api/deployments/{number}", Standing)
+        return self._send("GET", f"{self._path}/{number}", Standing)
 
     def decided(
         self,
@@ -141,18 +153,18 @@ class Service:
 
     def withdraw(self, number: int) -> None:
         """Say that nobody waits for it any more: then it is never allowed. Raises RunError."""
-        self._send("POST", f"/api/deployments/{number}/withdrawal", dict[str, Any], {})
+        self._send("POST", f"{self._path}/{number}/withdrawal", dict[str, Any], {})
 
     def end_access(self, number: int) -> None:
         """Have the vault's role closed, once the secrets were fetched. Raises RunError if it stays open."""
         end = time.monotonic() + _CLOSE_SECONDS
-        while self._send("POST", f"/api/deployments/{number}/fetched", _Access, {}).open:
+        while self._send("POST", f"{self._path}/{number}/fetched", _Access, {}).open:
             if time.monotonic() > end:
                 raise _unreachable("the vault's role is still open; nothing was started", "See that its worker runs.")
 
     def report(self, number: int, outcome: Outcome) -> None:
         """Say what came of it, and again if it does not get through. Raises RunError."""
-        self._send("POST", f"/api/deployments/{number}/outcome", dict[str, Any], outcome, retry=_RETRY_REPORT)
+        self._send("POST", f"{self._path}/{number}/outcome", dict[str, Any], outcome, retry=_RETRY_REPORT)
 
     def _send(self, method: str, path: str, kind: type[T], body: Any = None, key: str = "", retry: Retry = _RETRY) -> T:
         data = None if body is None else msgspec.json.encode(body)

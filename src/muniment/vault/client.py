@@ -14,7 +14,7 @@ from muniment.errors import HttpError, VaultCode, VaultError
 from muniment.http.addresses import parse_address
 from muniment.http.client import Client
 from muniment.vault import layout
-from muniment.vault.failures import failed, of_answer, of_failure
+from muniment.vault.failures import failed, of_answer, of_failure, of_sign_in
 
 _LARGEST = 8 << 20  # bytes of an answer
 _PORT = 8200  # of a vault without TLS
@@ -47,7 +47,10 @@ class Vault:
 
     def sign_in(self, mount: str, role: str, jwt: str) -> "Session":
         """A session for an identity's proof. Raises VaultError."""
-        answer = self.request("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
+        try:
+            answer = self.request("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
+        except VaultError as error:
+            raise of_sign_in(error) from None
         return self.holding(_text(answer, "auth", "client_token"))
 
     def sign_in_person(self, name: str, password: str) -> "Session":

@@ -1,5 +1,7 @@
 """How the pipelines of an environment get into the vault: by whose word, as whom, and from which events."""
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from muniment.vault import layout
@@ -11,6 +13,7 @@ _EVENTS = {  # what a forge says a run came from; all others (pull requests, com
     layout.GITLAB: {"pipeline_source": ("push", "web", "schedule", "api")},
 }
 _COMMIT = {layout.GITHUB: "sha", PLAIN: "commit"}  # issuers whose roles are opened for one commit
+_RUN = {layout.GITHUB: "run_id", PLAIN: "job"}  # what they call a run
 
 
 class Issuer(Struct, frozen=True):
@@ -53,14 +56,16 @@ class Entrance(Struct, frozen=True):
         """Whether Muniment opens it for one commit at a time; else a person wrote down once what is always so."""
         return self.issuer in _COMMIT
 
-    def bound(self, *commits: str) -> dict[str, list[str]]:
-        """What the claims of an identity must be, for one of those commits if it is one that is opened."""
+    def bound(self, *commits: str, runs: Iterable[str] = ()) -> dict[str, list[str]]:
+        """What the claims of an identity must be, for one of those commits and runs if it is one that is opened."""
         found: dict[str, tuple[str, ...]] = dict(_EVENTS.get(self.issuer, {}))
         if self.issuer in _EVENTS:
             found |= {"ref_protected": ("true",), "environment": (self.environment,)}
         found |= self.claims
         if self.opens:
             found[_COMMIT[self.issuer]] = commits
+            if admitted := tuple(runs):
+                found[_RUN[self.issuer]] = admitted
         return {name: list(values) for name, values in found.items()}
 
 

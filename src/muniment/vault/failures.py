@@ -1,6 +1,9 @@
 """What the vault's failures mean, in one sentence each. What it answered goes no further than here."""
 
+import re
+
 from muniment.errors import HttpCode, HttpError, VaultCode, VaultError
+from muniment.vault.layout import CLOSED
 
 _TOLD = {
     VaultCode.ADDRESS: ("the address of the vault is missing", "Set MUNIMENT_VAULT_URL."),
@@ -46,6 +49,21 @@ _WITHOUT_ANSWER = {
     HttpCode.PROXY: VaultCode.UNREACHABLE,
     HttpCode.REQUEST: VaultCode.REFUSED,  # a token that is none
 }
+_SHUT = (
+    "the vault's role is closed: Muniment has permitted no deployment and no run to this job",
+    "A deployment: muniment deploy. Tests and other jobs: set MUNIMENT_URL, so that muniment run asks for permission.",
+)
+_ANOTHER = "See the pipeline on the page Environments of the product, then run: muniment vault apply"
+_WORDS = {
+    "token signature": (
+        "the vault refuses this identity: no key that it trusts signed it",
+        "See that the runner has the key that is trusted; after a new one: muniment vault apply",
+    ),
+    "could not be found": (
+        "the vault has no role for this product, environment and kind of pipeline",
+        "Somebody with a vault credential of their own makes it: muniment vault apply",
+    ),
+}
 _TIMES = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
 
 
@@ -62,9 +80,32 @@ def of_failure(error: HttpError) -> VaultError:
     return failed(code)
 
 
+def of_sign_in(error: VaultError) -> VaultError:
+    """What it means that somebody could not sign in. Where there is no such mount, the vault says no more than no."""
+    unsaid = error.message == _TOLD[VaultCode.REFUSED][0]
+    return VaultError(error.code, *_WORDS["could not be found"]) if unsaid else error
+
+
 def of_answer(status: int, data: bytes) -> VaultError:
     """What an answer other than yes means."""
-    return failed(_code(status, data[:4096].decode("utf-8", "replace").lower()))
+    text = data[:4096].decode("utf-8", "replace").lower()
+    code = _code(status, text)
+    if code is VaultCode.REFUSED and (told := _find_refusal(text)):
+        return VaultError(code, *told)
+    return failed(code)
+
+
+def _find_refusal(text: str) -> tuple[str, str] | None:
+    """What the vault refused of an identity, and what to do, by the words of its own; None if it does not say."""
+    claim = re.search(r'claim \\?"([a-z_]{1,40})\\?" (?:does not match|is missing)', text)
+    if claim is not None and claim[1] == CLOSED:
+        return _SHUT
+    if claim is not None:
+        return f"the vault's role is open, and not for this job: its {claim[1]} is another", _ANOTHER
+    part = re.search(r"invalid (audience|subject|issuer) \(", text)
+    if part is not None:
+        return f"the vault refuses this identity: its {part[1]} is another", _ANOTHER
+    return next((told for words, told in _WORDS.items() if words in text), None)
 
 
 def _code(status: int, text: str) -> VaultCode:

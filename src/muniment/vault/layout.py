@@ -20,6 +20,7 @@ AUDIENCE = "muniment-vault"  # whom an identity must be meant for to sign in: a 
 MUNIMENT, RUNNER = "muniment", "muniment-runner"  # issuers of our own processes, and of plain runners
 PERSON = "admin"  # the person that the first start makes
 
+CLOSED = "muniment_closed"  # a claim that must be what nobody knows, so that nobody gets in
 SECONDS = 300  # that a token lives, at most
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")

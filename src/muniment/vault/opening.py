@@ -5,6 +5,7 @@ them, and the vault refuses to have them written here.
 """
 
 import re
+from collections.abc import Iterable
 
 from muniment.errors import VaultCode, VaultError
 from muniment.vault.client import Session
@@ -14,8 +15,10 @@ from muniment.vault.pieces import shut
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
-def open_role(session: Session, entrance: Entrance, *commits: str) -> None:
+def open_role(session: Session, entrance: Entrance, *commits: str, runs: Iterable[str] = ()) -> None:
     """Whoever is of one of those commits may sign in, until `close_role`. Raises VaultError; then it is as it was.
+
+    With `runs`, only those runs may, by the id that their issuer gave them.
 
     ValueError for a role that is not opened by commit, and for what is no commit.
     """
@@ -23,7 +26,7 @@ def open_role(session: Session, entrance: Entrance, *commits: str) -> None:
         raise ValueError(f"the role of {entrance.issuer} says once and for all who may sign in")
     if not commits or not all(map(_COMMIT.fullmatch, commits)):
         raise ValueError("no commit")
-    _write(session, entrance, entrance.bound(*commits))
+    _write(session, entrance, entrance.bound(*commits, runs=runs))
 
 
 def close_role(session: Session, entrance: Entrance) -> None:

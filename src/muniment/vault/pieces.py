@@ -10,7 +10,6 @@ from muniment.vault import layout, policies
 from muniment.vault.entrances import PLAIN, Entrance, Issuer
 
 KEYS = "jwt_validation_pubkeys"
-CLOSED = "muniment_closed"  # a claim that must be what nobody knows, so that nobody gets in
 
 
 class Piece(Struct, frozen=True):
@@ -76,7 +75,7 @@ _VALUES = (layout.SECRETS, layout.FORGES)
 
 def shut() -> dict[str, list[str]]:
     """Claims that no identity has."""
-    return {CLOSED: [secrets.token_hex(32)]}
+    return {layout.CLOSED: [secrets.token_hex(32)]}
 
 
 def _process(name: str, key: str) -> list[Piece]:

@@ -15,6 +15,7 @@ from muniment.server.api import (
     deployments,
     environments,
     incidents,
+    job_runs,
     people,
     policies,
     products,
@@ -26,7 +27,7 @@ from muniment.server.api.serving import api
 
 __all__ = ["addresses", "api"]
 
-_PRODUCTS = (products, changes, environments, secrets, deployments)
+_PRODUCTS = (products, changes, environments, secrets, deployments, job_runs)
 
 for noun in (*_PRODUCTS, people, accounts, requests, policies, connections, incidents, records):
     api.add_router("", noun.router)

@@ -32,19 +32,19 @@ from muniment.server.guarding.mediation import allowing
 from muniment.server.products.models import Environment
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
-_COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
-_SLUG = r"^[a-z0-9-]{1,64}$"
-WAIT_SECONDS, _STEP_SECONDS = 2.0, 0.05  # that an answer waits for the worker to have looked once more
+COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
+SLUG = r"^[a-z0-9-]{1,64}$"
+WAIT_SECONDS, STEP_SECONDS = 2.0, 0.05  # that an answer waits for the worker to have looked once more
 
 
-class _Bearer(HttpBearer):
+class Bearer(HttpBearer):
     """Something that could be an identity. Whose it is, and whether it holds, takes the environment."""
 
     def authenticate(self, request: HttpRequest, token: str) -> str | None:
         return token if token.count(".") == 2 else None
 
 
-router = Router(auth=_Bearer())
+router = Router(auth=Bearer())
 
 
 class DeploymentIn(Schema):
@@ -55,10 +55,10 @@ class DeploymentIn(Schema):
 
     model_config = {"extra": "forbid"}
 
-    product: str = Field(pattern=_SLUG)
-    environment: str = Field(pattern=_SLUG)
+    product: str = Field(pattern=SLUG)
+    environment: str = Field(pattern=SLUG)
     artifact: str = Field(pattern=_DIGEST)
-    commit: str = Field(pattern=_COMMIT)
+    commit: str = Field(pattern=COMMIT)
     provenance: list[dict[str, Any]] = Field([], max_length=8)
     wait: int = Field(0, ge=0, le=86_400)
 
@@ -82,7 +82,7 @@ class DigestIn(Schema):
 
 
 def pipes(operation: Callable[..., Any]) -> Any:
-    """Marks an operation with the one action of pipelines. The operation itself has to call `_identified`."""
+    """Marks an operation with the one action of pipelines. The operation itself has to call `identify_pipeline`."""
 
     @functools.wraps(operation)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -95,7 +95,9 @@ def pipes(operation: Callable[..., Any]) -> Any:
     return guarded
 
 
-def _identified(request: HttpRequest, product: str, environment: str) -> tuple[Environment, PipelineIdentity, Identity]:
+def identify_pipeline(
+    request: HttpRequest, product: str, environment: str, purpose: str = PipelineIdentity.Purpose.DEPLOY
+) -> tuple[Environment, PipelineIdentity, Identity]:
     """Who asks, for that environment. One that is not there is refused in the words of one where nobody may deploy."""
     rows = Environment.objects.filter(product__slug=product, name=environment, ended_at=None, product__retired_at=None)
     found = rows.select_related("product").first()
@@ -103,7 +105,7 @@ def _identified(request: HttpRequest, product: str, environment: str) -> tuple[E
         raise Problem(
             403, f"identity-{IdentityCode.INCOMPLETE_TRUST}", _("No pipeline may deploy to this environment.")
         )
-    pipeline, identity = identified(found, request.auth)  # type: ignore[attr-defined]
+    pipeline, identity = identified(found, request.auth, purpose)  # type: ignore[attr-defined]
     _use_token(request, found, pipeline)
     return found, pipeline, identity
 
@@ -140,7 +142,7 @@ def _own(request: HttpRequest, number: int, *, ended: bool = False) -> Deploymen
     if ended:
         pipeline, identity = row.pipeline, _use(request, row.environment, row.pipeline)
     else:
-        _found, pipeline, identity = _identified(request, row.environment.product.slug, row.environment.name)
+        _found, pipeline, identity = identify_pipeline(request, row.environment.product.slug, row.environment.name)
     if pipeline.pk != row.pipeline_id:
         raise Problem(404, "not-found", _("There is no such deployment."))
     if not identity.run or identity.run != row.identity["run"]:
@@ -157,7 +159,7 @@ def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
     key = request.headers.get("Idempotency-Key", "")
     if not 0 < len(key) <= 200:
         raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
-    environment, pipeline, identity = _identified(request, body.product, body.environment)
+    environment, pipeline, identity = identify_pipeline(request, body.product, body.environment)
     canonical.refuse_repeated_keys(request.body)  # the envelopes in it are read and digested as this one reading
     with allowing(Action.DEPLOY), transaction.atomic():
         token = request.auth  # type: ignore[attr-defined]
@@ -179,7 +181,7 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
         goes_on = telling.go_on(row)
     end = time.monotonic() + WAIT_SECONDS
     while telling.waits(row, since) and time.monotonic() < end:
-        time.sleep(_STEP_SECONDS)
+        time.sleep(STEP_SECONDS)
         row = telling.anew(row)
         if not goes_on:
             with allowing(Action.DEPLOY):
@@ -219,7 +221,7 @@ def end_access(request: HttpRequest, number: int) -> dict[str, Any]:
         asking.end_access(row)
     end = time.monotonic() + WAIT_SECONDS
     while (still := telling.has_access(row)) and time.monotonic() < end:
-        time.sleep(_STEP_SECONDS)
+        time.sleep(STEP_SECONDS)
     return {"id": row.pk, "open": still}
 
 
@@ -227,7 +229,7 @@ def end_access(request: HttpRequest, number: int) -> dict[str, Any]:
 @pipes
 def report_digest(request: HttpRequest, product: str, environment: str, body: DigestIn) -> Any:
     """Report what an environment runs. What no allowed deployment brought is an incident."""
-    found, _, _ = _identified(request, product, environment)
+    found, _, _ = identify_pipeline(request, product, environment)
     with allowing(Action.DEPLOY), transaction.atomic():
         asking.sighted(found, body.digest)
     return Status(202, {"digest": body.digest})

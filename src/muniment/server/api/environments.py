@@ -114,5 +114,7 @@ def _pipeline(row: PipelineIdentity) -> dict[str, Any]:
         "forge_environment": row.forge_environment,
         "ref_patterns": list(row.patterns),
         "public_key": row.public_key,
+        "purpose": row.purpose,
+        "workflow_paths": list(row.workflows),
         "since": row.trusted_at.isoformat(),
     }

@@ -12,12 +12,15 @@ from django.db.models import Q
 from django.utils import timezone
 
 from muniment.errors import VaultCode, VaultError
-from muniment.server.deployments.models import Deployment, DeploymentPermission
+from muniment.server.deployments.models import Deployment, DeploymentPermission, JobRun, JobRunPermission
 from muniment.server.secrets import entrances
 from muniment.server.secrets.access import session
 from muniment.vault.client import Session
 from muniment.vault.entrances import Entrance
 from muniment.vault.opening import close_role, end_tokens, open_role
+
+Row = Deployment | JobRun
+Permission = DeploymentPermission | JobRunPermission
 
 _LATELY = timedelta(hours=1)  # far longer than any token of a pipeline lives
 _LOCK = 0x6D756476  # the first number of the advisory locks of environments
@@ -34,50 +37,60 @@ def one_at_a_time(environment: int) -> Iterator[None]:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, environment])
 
 
-def has_door(row: Deployment) -> bool:
+def has_door(row: Row) -> bool:
     """Whether there is a door to open for it. An environment without a secret needs no vault."""
     return row.environment.secrets.exists() and _entrance(row) is not None
 
 
-def open_door(row: Deployment) -> None:
+def open_door(row: Row) -> None:
     """Let its commit in, if it has a door. Raises VaultError; then it is as it was."""
     found = _entrance(row)
     if found is not None:
-        open_role(session(), found, *sorted({row.commit, *_others(row)}))
+        _open(found, {(row.commit, row.identity["run"]), *_others(row)})
 
 
-def _entrance(row: Deployment) -> Entrance | None:
+def _entrance(row: Row) -> Entrance | None:
     found = next((one for one in entrances.of(row.environment) if one.issuer == row.pipeline.kind), None)
     return found if found is not None and found.opens else None
 
 
-def close_door(row: Deployment) -> None:
+def close_door(row: Row) -> None:
     """Let it in no more, and others that have a permission still. Raises VaultError; then it may still be open."""
     others, found = _others(row), _entrance(row)
     if others and found is not None:
-        open_role(session(), found, *sorted(others))
+        _open(found, others)
     else:
         close_role(session(), _door(row))
 
 
-def _others(row: Deployment) -> set[str]:
-    """The commits of other deployments that the same role lets in."""
-    rows = DeploymentPermission.objects.filter(
-        deployment__environment=row.environment, deployment__pipeline__kind=row.pipeline.kind, vault_access=True
-    ).exclude(deployment=row)
-    lasting = rows.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
-    return set(lasting.values_list("deployment__commit", flat=True))
+def _open(entrance: Entrance, admitted: set[tuple[str, str]]) -> None:
+    """Let in each (commit, run). The vault compares the two apart: it is one of those runs, on one of those commits."""
+    runs = sorted({run for _commit, run in admitted})
+    open_role(session(), entrance, *sorted({commit for commit, _run in admitted}), runs=runs)
+
+
+def _others(row: Row) -> set[tuple[str, str]]:
+    """Commit and run of others that the same role lets in."""
+    lasting = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    deployments = Deployment.objects.filter(
+        permission__in=DeploymentPermission.objects.filter(lasting, vault_access=True)
+    )
+    runs = JobRun.objects.filter(permission__in=JobRunPermission.objects.filter(lasting, vault_access=True))
+    here = {"environment": row.environment, "pipeline__kind": row.pipeline.kind}
+    rows: list[Row] = [*deployments.filter(**here), *runs.filter(**here)]
+    return {(one.commit, one.identity["run"]) for one in rows if one != row}
 
 
 def end_all() -> None:
     """Shut every door, and end every token that pipelines got lately. Raises VaultError."""
-    lately = Q(vault_access=True) | Q(
-        decided_at__gt=timezone.now() - _LATELY, deployment__environment__secrets__isnull=False
+    since = timezone.now() - _LATELY
+    lately = Q(permission__vault_access=True) | Q(permission__decided_at__gt=since, environment__secrets__isnull=False)
+    deployments, runs = (
+        kind.objects.filter(lasting).select_related("environment__product", "pipeline").distinct()
+        for kind, lasting in ((Deployment, lately), (JobRun, lately))
     )
-    rows = DeploymentPermission.objects.filter(lately).select_related(
-        "deployment__environment__product", "deployment__pipeline"
-    )
-    doors = {(door.mount, door.role): door for row in rows.distinct() if (door := _door(row.deployment)).opens}
+    found = [_door(row) for row in (*deployments, *runs)]
+    doors = {(door.mount, door.role): door for door in found if door.opens}
     if doors:
         here = session()
         for door in doors.values():
@@ -94,6 +107,6 @@ def _end(here: Session, door: Entrance) -> None:
             raise
 
 
-def _door(row: Deployment) -> Entrance:
+def _door(row: Row) -> Entrance:
     """Its place, whatever became of the pipeline since."""
     return Entrance(row.environment.product.slug, row.environment.name, row.pipeline.kind, row.pipeline.subject)

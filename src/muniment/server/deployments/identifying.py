@@ -24,16 +24,21 @@ _GOOD_FOR = timedelta(seconds=identities.LONGEST[identities.Issuer.RUNNER] + ide
 _FAR = (IdentityCode.ALGORITHM, IdentityCode.KEY, IdentityCode.SIGNATURE, IdentityCode.ISSUER)  # the farthest first
 
 
-def identified(environment: Environment, token: str) -> tuple[PipelineIdentity, Identity]:
-    """The pipeline of this environment that sent `token`. Raises IdentityError, of the one that it comes closest to."""
+def identified(
+    environment: Environment, token: str, purpose: str = PipelineIdentity.Purpose.DEPLOY
+) -> tuple[PipelineIdentity, Identity]:
+    """The pipeline of this environment and purpose that sent `token`.
+
+    Raises IdentityError, of the one that it comes closest to.
+    """
     now = moments.now()
     problems: list[IdentityError] = []
-    for row in environment.pipelines.filter(ended_at=None).order_by("pk"):
+    for row in environment.pipelines.filter(ended_at=None, purpose=purpose).order_by("pk"):
         try:
             return row, identities.verify(token, trust_of(row, environment), now)
         except IdentityError as error:
             problems.append(error)
-    raise max(problems, key=_closeness, default=_nobody())
+    raise max(problems, key=_closeness, default=_nobody(purpose))
 
 
 def use(row: PipelineIdentity, token: str, request: str) -> None:
@@ -82,6 +87,7 @@ def trust_of(row: PipelineIdentity, environment: Environment) -> Trust:
         row.forge_repository_id,
         row.patterns,
         row.subject,
+        row.workflows,
     )
 
 
@@ -112,7 +118,13 @@ def _keys(url: str) -> tuple[str, ...]:
     return tuple(json.dumps(key) for key in keys if isinstance(key, dict))
 
 
-def _nobody() -> IdentityError:
+def _nobody(purpose: str) -> IdentityError:
+    if purpose == PipelineIdentity.Purpose.RUN:
+        return IdentityError(
+            IdentityCode.INCOMPLETE_TRUST,
+            gettext("no job may get secrets of this environment without a deployment"),
+            gettext("Trust its pipeline for jobs on the page Environments of the product, or use muniment deploy."),
+        )
     return IdentityError(
         IdentityCode.INCOMPLETE_TRUST,
         gettext("no pipeline may deploy to this environment"),

@@ -21,7 +21,7 @@ from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import CommitDecision, DeploymentRequest
+from muniment.facts.pipeline import CommitDecision, DeploymentRequest, PipelineFile
 from muniment.git.collect import GitCollector
 from muniment.pipelines import provenance
 from muniment.pipelines.identities import Identity
@@ -170,9 +170,13 @@ def _protected(identity: Identity, decided: CommitDecision) -> Maybe[bool]:
 def _manual(gathered: Mapping[str, Fact], name: str) -> list[str] | None:
     """The steps that people do by hand on the way, from the pipeline files that deploy; None if one was not read."""
     found = gathered[name].value if name in gathered else None
-    if not isinstance(found, Known) or any(isinstance(file.read, Unknown) for file in found.value):
+    if not isinstance(found, Known):
         return None
-    return [spot.name for file in found.value if file.read.value.deploys for spot in file.read.value.manual]
+    files: tuple[PipelineFile, ...] = found.value
+    read = [file.content.value for file in files if isinstance(file.content, Known)]
+    if len(read) < len(files):
+        return None
+    return [spot.name for content in read if content.deploys for spot in content.manual_steps]
 
 
 def _keep(row: Deployment, judgement: Judgement | None, merged: datetime | None, **more: Any) -> None:
@@ -244,7 +248,7 @@ def _wait(permission: DeploymentPermission, why: str) -> None:
 
 
 def _running(row: Deployment) -> Deployment | None:
-    """Another deployment to the same environment that is allowed, or about to be signed, and has not come to its end."""
+    """Another deployment to the same environment that is allowed, or about to be signed, and has not ended."""
     going = Q(permission__state=DeploymentState.ALLOWED)
     going |= Q(permission__state=DeploymentState.PENDING, verified__record__in=SigningRequest.objects.values("request"))
     others = Deployment.objects.filter(going, environment=row.environment, report=None)

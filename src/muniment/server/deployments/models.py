@@ -19,10 +19,13 @@ from muniment.server.records.recorded_rows import RecordedModel
 
 
 class PipelineIdentity(RecordedModel):
-    """One pipeline that may deploy to an environment, and how it proves that it is it. It is ended, never deleted.
+    """One pipeline that may deploy to an environment, or get its secrets for jobs, and how it proves that it is it.
+
+    It is ended, never deleted.
 
     `issuer` is the address of who speaks for it ("" for a plain runner, which has a `key` of its own), `subject` and
     `at` what its identity must say, `repository` the forge's id of it, `refs` patterns of full names, one a line.
+    `workflow_paths` are the pipeline files that may ask, one a line; empty for any.
     """
 
     recorded_columns = (
@@ -35,6 +38,8 @@ class PipelineIdentity(RecordedModel):
         "ref_patterns",
         "forge_environment",
         "public_key",
+        "purpose",
+        "workflow_paths",
         "ended_at",
     )
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
@@ -48,6 +53,12 @@ class PipelineIdentity(RecordedModel):
         KUBERNETES = "kubernetes", "Kubernetes"
         RUNNER = "runner", "plain runner"
 
+    class Purpose(models.TextChoices):
+        """The purpose for which it gets secrets."""
+
+        DEPLOY = "deploy", "deployments"
+        RUN = "run", "jobs without a deployment"
+
     environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="pipelines")
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=12, choices=Kind)
@@ -57,6 +68,8 @@ class PipelineIdentity(RecordedModel):
     ref_patterns = models.TextField(blank=True)
     forge_environment = models.CharField(max_length=200, blank=True)
     public_key = models.TextField(blank=True)
+    purpose = models.CharField(max_length=8, choices=Purpose, default=Purpose.DEPLOY)
+    workflow_paths = models.TextField(blank=True)
     trusted_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True, blank=True)
 
@@ -79,6 +92,11 @@ class PipelineIdentity(RecordedModel):
     def patterns(self) -> tuple[str, ...]:
         """The refs that it may deploy from."""
         return tuple(line.strip() for line in self.ref_patterns.splitlines() if line.strip())
+
+    @property
+    def workflows(self) -> tuple[str, ...]:
+        """The pipeline files that may ask; none if any may."""
+        return tuple(line.strip() for line in self.workflow_paths.splitlines() if line.strip())
 
     @property
     def fingerprint(self) -> str:
@@ -294,6 +312,59 @@ class DeploymentReport(models.Model):
     exit_code = models.IntegerField(null=True)
     running_digest = models.CharField(max_length=71, blank=True)
     reported_at = models.DateTimeField(default=timezone.now)
+
+
+class JobRun(models.Model):
+    """One run of a job that gets secrets of an environment without a deployment, as it requested them.
+
+    Nobody alters it. `identity` is what its token proved to the web; the worker verifies the token too.
+    """
+
+    privileges = Privileges((READ, ADD), (READ,))
+    written_by = frozenset({Action.DEPLOY})
+
+    environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="job_runs")
+    pipeline = models.ForeignKey(PipelineIdentity, models.PROTECT, related_name="job_runs")
+    commit = models.CharField(max_length=64)
+    identity = models.JSONField()
+    idempotency_key = models.CharField(max_length=200)
+    requested_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """A request sent again is the same one. A page shows an environment's newest."""
+
+        constraints = [models.UniqueConstraint(fields=["pipeline", "idempotency_key"], name="unique_job_run_request")]
+        indexes = [models.Index(fields=["environment", "-id"], name="job_run_newest")]
+
+
+class ReceivedRunToken(models.Model):
+    """The token that came with a request of a job, as it was received. The worker deletes it once it has verified it.
+
+    The web adds them, and reads none.
+    """
+
+    privileges = Privileges((ADD,), (READ, DROP))
+    written_by = frozenset({Action.DEPLOY})
+
+    run = models.OneToOneField(JobRun, models.PROTECT, primary_key=True, related_name="received_token")
+    token = models.TextField()
+    received_at = models.DateTimeField(default=timezone.now)
+
+
+class JobRunPermission(models.Model):
+    """The worker's decision on a run: PENDING until the vault lets it in."""
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    run = models.OneToOneField(JobRun, models.PROTECT, related_name="permission")
+    state = models.CharField(max_length=16, choices=DeploymentState)
+    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
+    reason = models.TextField(blank=True)  # why it was denied, or waits
+    remedy = models.TextField(blank=True)
+    vault_access = models.BooleanField(default=False)  # the vault lets its commit in
+    decided_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
 
 
 class RunningArtifact(models.Model):

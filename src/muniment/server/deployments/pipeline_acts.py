@@ -1,4 +1,4 @@
-"""Acts on the pipelines that may deploy to an environment: two people trust one, one person revokes it at once."""
+"""Acts on the pipelines that get an environment's secrets: two people trust one, one person revokes it at once."""
 
 import re
 from collections.abc import Callable
@@ -22,16 +22,20 @@ from muniment.server.work import soon
 GITHUB = "https://token.actions.githubusercontent.com"
 
 _REF = r"refs/(?:heads|tags)/[^\s?\[\\^~:]+"
+_FILE = r"[^\s@*/][^\s@*]*\.ya?ml"
 _NUMBER = r"[0-9]{1,20}"
 _ACCOUNT = re.compile(r"system:serviceaccount:[a-z0-9.-]{1,63}:[a-z0-9.-]{1,253}")
 _BY_NUMBER = gettext_lazy("Name the repository by its number at the forge: a name can come to be another's.")
 _WHOLE_REFS = gettext_lazy(
     "Write the refs that it may deploy from, one a line, such as refs/heads/main or refs/tags/v*."
 )
+_WHOLE_FILES = gettext_lazy(
+    "Write the paths of the pipeline files, one a line, such as .github/workflows/test.yml or .gitlab-ci.yml."
+)
 
 
 class TrustPipeline(EnvironmentAct, frozen=True):
-    """Trust one more pipeline to deploy to an environment, by the identity that its issuer or its key proves."""
+    """Trust one more pipeline to deploy to an environment, or its jobs with secrets, by the identity that it proves."""
 
     title: ClassVar[Label] = gettext_lazy("Trust pipeline")
 
@@ -90,6 +94,28 @@ class TrustPipeline(EnvironmentAct, frozen=True):
             recorded=True,
         ),
     ] = ()
+    purpose: Annotated[
+        PipelineIdentity.Purpose,
+        Choice(
+            label=gettext_lazy("Purpose"),
+            hint=gettext_lazy("Jobs without a deployment are tests and scheduled jobs: muniment run."),
+            options=PipelineIdentity.Purpose,
+            labels=lambda purpose: purpose.label,
+            recorded=True,
+        ),
+    ] = PipelineIdentity.Purpose.DEPLOY
+    workflow_paths: Annotated[
+        tuple[str, ...],
+        Lines(
+            label=gettext_lazy("Pipeline files that it may run from, one a line"),
+            hint=gettext_lazy("Such as .github/workflows/test.yml or .gitlab-ci.yml. Empty for any; needed for jobs."),
+            most=300,
+            pattern=_FILE,
+            form=_WHOLE_FILES,
+            monospace=True,
+            recorded=True,
+        ),
+    ] = ()
     public_key: Annotated[
         str, Text(label=gettext_lazy("Public key of a plain runner"), most=2000, multiline=True, monospace=True)
     ] = ""
@@ -100,7 +126,8 @@ class TrustPipeline(EnvironmentAct, frozen=True):
         rows = PipelineIdentity.objects.filter(ended_at=None, environment__ended_at=None)
         place = ("environment__product__slug", "environment__name", "name", "kind")
         proof = ("issuer", "subject", "forge_repository_id", "forge_environment", "ref_patterns", "public_key")
-        return GuardedFacts(permitted=frozenset(rows.values_list(*place, *proof)))
+        bounds = ("purpose", "workflow_paths")
+        return GuardedFacts(permitted=frozenset(rows.values_list(*place, *proof, *bounds)))
 
     def normalised(self) -> Self:
         """With the issuer of github.com where none is named. Raises ParseError where others would be trusted too."""
@@ -116,6 +143,15 @@ class TrustPipeline(EnvironmentAct, frozen=True):
         identity = _("the key %(key)s") % {"key": row.fingerprint} if runner else self.subject_claim
         details = {"name": self.name, "kind": self.kind.label, "identity": identity}
         details |= {"environment": self.environment, "product": self.product, "refs": " ".join(self.ref_patterns)}
+        if self.purpose is PipelineIdentity.Purpose.RUN:
+            details |= {"files": " ".join(self.workflow_paths) or _("any pipeline file")}
+            return (
+                _(
+                    "let jobs of the pipeline %(name)s (%(kind)s, %(identity)s) get secrets of %(environment)s of "
+                    "%(product)s without a deployment, from %(refs)s by %(files)s"
+                )
+                % details
+            )
         if not self.ref_patterns:
             return (
                 _("let the pipeline %(name)s (%(kind)s, %(identity)s) deploy to %(environment)s of %(product)s")
@@ -165,6 +201,8 @@ class TrustPipeline(EnvironmentAct, frozen=True):
             forge_environment=self.forge_environment,
             ref_patterns="\n".join(self.ref_patterns),
             public_key=self.public_key,
+            purpose=self.purpose,
+            workflow_paths="\n".join(self.workflow_paths),
         )
 
 
@@ -208,10 +246,14 @@ class RevokePipeline(EnvironmentAct, frozen=True):
 def _check_runner(act: TrustPipeline) -> None:
     _check_key(act.public_key)
     _check_refs(act)
+    _check_no_files(act)
 
 
 def _check_kubernetes(act: TrustPipeline) -> None:
     _check_identity(act)
+    _check_no_files(act)
+    if act.purpose is PipelineIdentity.Purpose.RUN:
+        _check_refs(act)
     if not _ACCOUNT.fullmatch(act.subject_claim):
         raise _malformed(
             "subject_claim", _("It is no service account."), _("The subject is system:serviceaccount:NAMESPACE:NAME.")
@@ -227,6 +269,17 @@ def _check_forge(act: TrustPipeline) -> None:
             "forge_environment", _("It is missing."), _("Write what the environment is called at the forge.")
         )
     _check_refs(act)
+    if act.purpose is PipelineIdentity.Purpose.RUN and not act.workflow_paths:
+        raise _malformed("workflow_paths", _("It is missing."), str(_WHOLE_FILES))
+
+
+def _check_no_files(act: TrustPipeline) -> None:
+    if act.workflow_paths:
+        raise _malformed(
+            "workflow_paths",
+            _("The identity of this kind of pipeline does not name its file."),
+            _("Leave it empty."),
+        )
 
 
 def _check_identity(act: TrustPipeline) -> None:

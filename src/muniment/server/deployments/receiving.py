@@ -20,7 +20,9 @@ from muniment.server import moments
 from muniment.server.deployments import identifying
 from muniment.server.deployments.models import (
     Deployment,
+    JobRun,
     PipelineIdentity,
+    ReceivedRunToken,
     ReceivedToken,
     VerifiedRequest,
     VerifiedRunnerToken,
@@ -102,6 +104,42 @@ def _verify(row: Deployment, purpose: ReceivedToken.Purpose) -> Identity:
         _spend(found.token)
     found.delete()
     return identity
+
+
+def verify_run(row: JobRun) -> Identity:
+    """The identity that the token of a job's request proves; the token is deleted in the transaction under way.
+
+    Raises IdentityError for one that proves another identity than the row says, or none, and RowsDifferError where it
+    cannot be told.
+    """
+    row_checks.require_recorded(row.pipeline, row.environment)
+    found = ReceivedRunToken.objects.filter(run=row).first()
+    if found is None:
+        raise _refused(_("no token came with it"))
+    if row.pipeline.environment_id != row.environment_id or row.pipeline.purpose != PipelineIdentity.Purpose.RUN:
+        raise _refused(_("its pipeline is not of jobs of this environment"))
+    if not -_MOST_SKEW <= timezone.now() - found.received_at <= LATEST[ReceivedToken.Purpose.REQUEST]:
+        raise _refused(_("it was received too long ago"), IdentityCode.EXPIRED)
+    trust = identifying.trust_of(row.pipeline, row.environment)
+    identity = identities.verify(found.token, trust, moments.text(found.received_at))
+    if row.pipeline.kind == PipelineIdentity.Kind.RUNNER:
+        _spend(found.token)
+    found.delete()
+    if isinstance(identity.commit, Known) and identity.commit.value != row.commit:
+        raise _refused(_("it is of another commit"))
+    if identifying.told(identity) != row.identity:
+        raise _refused(_("it proves another identity than was stored"))
+    return identity
+
+
+def report_forged_run(row: JobRun, error: IdentityError) -> None:
+    """Open the incident of a job's request that no pipeline sent. What came late is none."""
+    ReceivedRunToken.objects.filter(run=row).delete()
+    place = row.environment
+    if error.code is not IdentityCode.EXPIRED:
+        told = f"a request of a job ({place.name} of {place.product.name}) does not hold: {error.message}"
+        link = f"/products/{place.product.slug}/environments"
+        open_incident(kinds.REQUEST_FORGED, place.product, f"run:{row.pk}", told, link=link)
 
 
 def _spend(token: str) -> None:

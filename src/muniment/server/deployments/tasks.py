@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from muniment.server.deployments import doors, issuers, judging, watching
+from muniment.server.deployments import doors, issuers, judging, runs, watching
 from muniment.server.deployments.models import (
     BreakGlassPermission,
     Deployment,
@@ -49,6 +49,22 @@ def close_access(deployment: int) -> None:
     row = _found(deployment)
     if row is not None:
         watching.shut(row)
+
+
+@task("evaluate-job-run")
+def evaluate_job_run(run: int) -> None:
+    """Decide on a run of a job that needs secrets."""
+    row = runs.find_run(run)
+    if row is not None:
+        runs.evaluate_run(row)
+
+
+@task("close-job-run")
+def close_job_run(run: int) -> None:
+    """Close the vault's role for a run that has its secrets."""
+    row = runs.find_run(run)
+    if row is not None:
+        runs.close_run(row)
 
 
 @task("record-running-artifact")
@@ -99,6 +115,7 @@ def go_on() -> None:
     ):
         soon("evaluate-deployment", deployment=number)
     watching.find_lost()
+    runs.close_old_runs()
 
 
 def read_issuers() -> None:

@@ -26,6 +26,7 @@ from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
     Deployment,
     DeploymentPermission,
+    JobRun,
     PipelineIdentity,
     TokenIssuer,
     TrustedBuilder,
@@ -56,7 +57,12 @@ def environments(request: HttpRequest, slug: str) -> HttpResponse:
     """The environments of a product in their order, which pipelines may deploy to each, and what was deployed."""
     found = get_object_or_404(Product, slug=slug)
     trusted = Prefetch("pipelines", PipelineIdentity.objects.filter(ended_at=None), to_attr="trusted")
-    places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted))
+    runs = Prefetch(
+        "job_runs",
+        JobRun.objects.select_related("pipeline", "permission").order_by("-pk")[:_NEWEST],
+        to_attr="recent_runs",
+    )
+    places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted, runs))
     newest = _newest([place.pk for place in places])
     permissions = _permissions(found)
     now = timezone.now()

@@ -25,6 +25,7 @@ from muniment.server.deployments.models import (
     DeploymentPermission,
     DeploymentReport,
     DeploymentState,
+    PipelineIdentity,
     ReceivedToken,
     RunningArtifact,
 )
@@ -33,6 +34,7 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people.messages import holding, tell
+from muniment.server.products.models import Environment
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 from muniment.server.records.models import SigningRequest
@@ -45,10 +47,15 @@ _UNDER_WAY = (DeploymentState.PENDING, DeploymentState.ALLOWED)
 
 def ending(row: Deployment, permission: DeploymentPermission) -> str:
     """Why the permission is over, in a sentence; "" if nothing ends it. MunimentError where that is not known."""
-    place, pipeline = row.environment, row.pipeline
+    glass = permission.break_glass
+    stop = find_stop(row.pipeline, row.environment, glass)
+    return stop if stop or glass is not None else _gone(row)
+
+
+def find_stop(pipeline: PipelineIdentity, place: Environment, glass: BreakGlassPermission | None = None) -> str:
+    """Why a pipeline may have nothing of an environment now, in a sentence; "" if nothing stops it."""
     pipeline.refresh_from_db()
     place.refresh_from_db()
-    glass = permission.break_glass
     rests_on = (pipeline, place, place.product) if glass is None else (pipeline, place, place.product, glass)
     if problems := row_checks.find_instance_problems(rests_on):
         return f"It rests on rows that are not what the ledger says: {row_checks.name_rows(problems)}."
@@ -60,7 +67,7 @@ def ending(row: Deployment, permission: DeploymentPermission) -> str:
         if is_in_force(freeze, now) and not freeze.drill and not before:
             what = f"All deployments{scope_text(freeze)} are stopped" if freeze.product else "Everything is stopped"
             return f"{what}: {freeze.reason}"
-    return "" if glass is not None else _gone(row)
+    return ""
 
 
 def _gone(row: Deployment) -> str:

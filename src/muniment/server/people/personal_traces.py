@@ -71,6 +71,7 @@ _STAYING = {
     "deployments_deployment.provenance": "what a builder signed: altered, it would prove nothing",
     "deployments_deploymentpermission.vsa": "what was signed: altered, it would prove nothing",
     "records_signedpermission.envelope": "what was signed: altered, it would prove nothing",
+    "deployments_receivedruntoken.token": "what a job proved, until the worker has verified it",
     "deployments_receivedtoken.token": "what a pipeline proved, until the worker has verified it",
     "socialaccount_socialtoken.token": "nothing is ever stored there",
     "socialaccount_socialtoken.token_secret": "nothing is ever stored there",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Q
+from msgspec import structs
 
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.products.models import Environment
@@ -65,13 +66,31 @@ def _entrances(environment: Environment, rows: list[PipelineIdentity]) -> tuple[
             continue
         entrance = Entrance(product, name, row.kind, row.subject, _claims(row))
         wrong = problem(entrance)
-        if not wrong and any(one.issuer == row.kind for one in found):
-            wrong = f"another pipeline of {row.get_kind_display()} gets its secrets there already"
-        if wrong:
+        same = next((one for one in found if one.issuer == row.kind), None)
+        merged = entrance if same is None else _merge_entrances(same, entrance)
+        if not wrong and merged is None:
+            wrong = f"another pipeline of {row.get_kind_display()} gets its secrets there already, as somebody else"
+        if wrong or merged is None:
             problems.append(f"{row.name}, for {name} of {product}: {wrong}")
         else:
-            found.append(entrance)
+            found = [one for one in found if one is not same]
+            found.append(merged)
     return found, problems
+
+
+def _merge_entrances(one: Entrance, other: Entrance) -> Entrance | None:
+    """The role that lets in both, as one pipeline for deployments and one for jobs; None if they are not the same job.
+
+    The permission of each names its ref; so does the role if both name theirs.
+    """
+    apart = {**one.claims, "ref": ()}, {**other.claims, "ref": ()}
+    if one.subject != other.subject or apart[0] != apart[1]:
+        return None
+    refs = (one.claims.get("ref"), other.claims.get("ref"))
+    claims = {name: values for name, values in one.claims.items() if name != "ref"}
+    if refs[0] and refs[1]:
+        claims["ref"] = tuple(sorted({*refs[0], *refs[1]}))
+    return structs.replace(one, claims=claims)
 
 
 def _claims(row: PipelineIdentity) -> dict[str, tuple[str, ...]]:

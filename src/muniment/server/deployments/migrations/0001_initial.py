@@ -37,6 +37,22 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="JobRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("commit", models.CharField(max_length=64)),
+                ("identity", models.JSONField()),
+                ("idempotency_key", models.CharField(max_length=200)),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "environment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="job_runs", to="products.environment"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="TokenIssuer",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -147,6 +163,65 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="ReceivedRunToken",
+            fields=[
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="received_token",
+                        serialize=False,
+                        to="deployments.jobrun",
+                    ),
+                ),
+                ("token", models.TextField()),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="JobRunPermission",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "being judged"),
+                            ("allowed", "allowed, and under way"),
+                            ("denied", "denied"),
+                            ("revoked", "its permission was taken back"),
+                            ("withdrawn", "withdrawn: its pipeline waited no longer"),
+                            ("succeeded", "succeeded"),
+                            ("failed", "failed"),
+                            ("rolled-back", "failed, and undone"),
+                            ("rollback-failed", "failed, and could not be undone"),
+                            ("crashed", "its pipeline died"),
+                            ("unreported", "nobody reported what came of it"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.TextField(blank=True)),
+                ("remedy", models.TextField(blank=True)),
+                ("vault_access", models.BooleanField(default=False)),
+                ("decided_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(null=True)),
+                (
+                    "record",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
+                    ),
+                ),
+                (
+                    "run",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="permission", to="deployments.jobrun"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="PipelineIdentity",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -169,6 +244,15 @@ class Migration(migrations.Migration):
                 ("ref_patterns", models.TextField(blank=True)),
                 ("forge_environment", models.CharField(blank=True, max_length=200)),
                 ("public_key", models.TextField(blank=True)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[("deploy", "deployments"), ("run", "jobs without a deployment")],
+                        default="deploy",
+                        max_length=8,
+                    ),
+                ),
+                ("workflow_paths", models.TextField(blank=True)),
                 ("trusted_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 (
@@ -181,6 +265,13 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("name", "id"),
             },
+        ),
+        migrations.AddField(
+            model_name="jobrun",
+            name="pipeline",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="job_runs", to="deployments.pipelineidentity"
+            ),
         ),
         migrations.AddField(
             model_name="deployment",
@@ -325,6 +416,14 @@ class Migration(migrations.Migration):
                 fields=("public_key",),
                 name="unique_pipeline_key",
             ),
+        ),
+        migrations.AddIndex(
+            model_name="jobrun",
+            index=models.Index(fields=["environment", "-id"], name="job_run_newest"),
+        ),
+        migrations.AddConstraint(
+            model_name="jobrun",
+            constraint=models.UniqueConstraint(fields=("pipeline", "idempotency_key"), name="unique_job_run_request"),
         ),
         migrations.AddIndex(
             model_name="deployment",

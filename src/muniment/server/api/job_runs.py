@@ -1,0 +1,98 @@
+"""Runs of jobs that get secrets without a deployment, as their pipelines request them."""
+
+import time
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from ninja import Router, Schema, Status
+from pydantic import Field
+
+from muniment.access.actions import Action
+from muniment.server.api import deployments
+from muniment.server.api.deployments import COMMIT, SLUG, Bearer, identify_pipeline, pipes
+from muniment.server.api.serving import Problem
+from muniment.server.deployments import runs
+from muniment.server.deployments.models import DeploymentState, JobRun, JobRunPermission, PipelineIdentity
+from muniment.server.guarding.mediation import allowing
+from muniment.server.work import soon
+
+router = Router(auth=Bearer())
+
+
+class JobRunIn(Schema):
+    """The environment whose secrets a job needs, and the commit that it runs on."""
+
+    model_config = {"extra": "forbid"}
+
+    product: str = Field(pattern=SLUG)
+    environment: str = Field(pattern=SLUG)
+    commit: str = Field(pattern=COMMIT)
+
+
+@router.post("/runs", response={202: dict[str, Any]})
+@pipes
+def request_run(request: HttpRequest, body: JobRunIn) -> Any:
+    """Request the secrets of an environment for one run of a job. An Idempotency-Key has to be sent along."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not 0 < len(key) <= 200:
+        raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
+    purpose = PipelineIdentity.Purpose.RUN
+    environment, pipeline, identity = identify_pipeline(request, body.product, body.environment, purpose)
+    with allowing(Action.DEPLOY), transaction.atomic():
+        token = request.auth  # type: ignore[attr-defined]
+        row = runs.request_run(environment, pipeline, identity, body.commit, key, token)
+    return Status(202, {"id": row.pk, "state": DeploymentState.PENDING})
+
+
+@router.get("/runs/{number}")
+@pipes
+def get_run(request: HttpRequest, number: int) -> dict[str, Any]:
+    """How far it is: `pending`, `allowed`, `denied` or `withdrawn`, and why."""
+    row = _own(request, number)
+    end = time.monotonic() + deployments.WAIT_SECONDS
+    while (found := _permission(row)) is None and time.monotonic() < end:
+        time.sleep(deployments.STEP_SECONDS)
+    if found is None:
+        return {"id": number, "state": DeploymentState.PENDING, "reasons": [], "until": None}
+    until = found.expires_at.isoformat() if found.expires_at is not None else None
+    reasons = [{"clause": "", "message": found.reason, "remedy": found.remedy}] if found.reason else []
+    return {"id": number, "state": found.state, "reasons": reasons, "until": until}
+
+
+@router.post("/runs/{number}/fetched")
+@pipes
+def end_run_access(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Close the vault's role to a run that has its secrets. Ask again while it is `open`."""
+    row = _own(request, number)
+    with allowing(Action.DEPLOY), transaction.atomic():
+        soon("close-job-run", run=row.pk)
+    end = time.monotonic() + deployments.WAIT_SECONDS
+    while (still := _is_open(row)) and time.monotonic() < end:
+        time.sleep(deployments.STEP_SECONDS)
+    return {"id": number, "open": still}
+
+
+def _own(request: HttpRequest, number: int) -> JobRun:
+    """The run of that number, if this very run of this very pipeline requested it."""
+    row = runs.find_run(number)
+    if row is None:
+        raise Problem(404, "not-found", _("There is no such run."))
+    place, purpose = row.environment, PipelineIdentity.Purpose.RUN
+    _found, pipeline, identity = identify_pipeline(request, place.product.slug, place.name, purpose)
+    if pipeline.pk != row.pipeline_id:
+        raise Problem(404, "not-found", _("There is no such run."))
+    if not identity.run or identity.run != row.identity["run"]:
+        raise Problem(
+            403, "another-run", _("Only the run that asked for it is answered, and this is not known to be it.")
+        )
+    return row
+
+
+def _permission(row: JobRun) -> JobRunPermission | None:
+    return JobRunPermission.objects.filter(run=row).exclude(state=DeploymentState.PENDING, reason="").first()
+
+
+def _is_open(row: JobRun) -> bool:
+    return JobRunPermission.objects.filter(run=row, vault_access=True).exists()

@@ -1,0 +1,246 @@
+"""Runs of jobs that get secrets without a deployment: who may ask, from which files and refs, and what is recorded."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.ledger import entries
+from muniment.server.api import deployments as api
+from muniment.server.deployments import doors, runs, tasks
+from muniment.server.deployments.models import JobRun, JobRunPermission, PipelineIdentity, ReceivedRunToken
+from muniment.server.incidents.models import Incident
+from muniment.server.records.models import Record
+from muniment.server.secrets.entrances import of
+from tests.support.deploying import FORGE, Shop, pem
+from tests.support.service import as_role, browser, person, post
+
+pytestmark = pytest.mark.usefixtures("service")
+
+FILE = ".github/workflows/test.yml"
+
+
+class Jobs(Shop):
+    """A shop whose staging lets jobs of one pipeline file of the forge, and of one runner, have its secrets."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.runners["tests"] = ec.generate_private_key(ec.SECP256R1())
+        with as_role("owner"):
+            self.trust("tests-runner", kind="runner", public_key=pem(self.runners["tests"]))
+            self.trust(
+                "tests",
+                kind="github",
+                issuer=FORGE,
+                subject="repo:acme/shop:environment:staging",
+                forge_repository_id="4711",
+                forge_environment="staging",
+                workflow_paths=FILE,
+            )
+        self.opened: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+
+    def trust(self, name: str, **values: Any) -> PipelineIdentity:
+        refs = {"ref_patterns": "refs/heads/main", "purpose": "run"}
+        return PipelineIdentity.objects.create(environment=self.places["staging"], name=name, **refs, **values)
+
+    def test_job(self, **changed: Any) -> str:
+        """A token of a job of the forge, which its pipeline file began."""
+        said = {"workflow_ref": f"acme/shop/{FILE}@refs/heads/main"}
+        return self.job("staging", **(said | changed))
+
+    def test_runner(self, **changed: Any) -> str:
+        return self.runner("tests", **({"sub": "shop.staging"} | changed))
+
+    def request(self, token: str, key: str = "", commit: str = "") -> tuple[int, Any]:
+        self.sent += 1
+        body = {"product": "shop", "environment": "staging", "commit": commit or self.commit}
+        return self.send("POST", "/runs", body, token, key or f"r{self.sent}")
+
+    def requested(self, token: str) -> int:
+        status, told = self.request(token)
+        assert status == 202, told
+        with as_role("worker"):
+            tasks.evaluate_job_run(told["id"])
+        return int(told["id"])
+
+    def look(self, number: int, token: str) -> tuple[int, Any]:
+        return self.send("GET", f"/runs/{number}", None, token)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
+    made = Jobs(tmp_path)
+    monkeypatch.setattr(doors, "session", lambda: None)
+    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    monkeypatch.setattr(
+        doors, "open_role", lambda _session, _door, *commits, runs: made.opened.append((commits, tuple(runs)))
+    )
+    monkeypatch.setattr(doors, "close_role", lambda _session, _door: made.opened.append(((), ())))
+    return made
+
+
+@pytest.mark.parametrize(("token", "run"), [("test_job", "99"), ("test_runner", "7")])
+def test_a_job_of_a_trusted_file_or_runner_gets_in_for_its_own_run_and_is_recorded(
+    jobs: Jobs, token: str, run: str
+) -> None:
+    sign = getattr(jobs, token)
+    number = jobs.requested(sign())
+    status, told = jobs.look(number, sign())
+    assert (status, told["state"], told["reasons"]) == (200, "allowed", [])
+    assert jobs.opened == [((jobs.commit,), (run,))]
+    record = JobRunPermission.objects.get().record
+    entry = entries.decode(bytes(record.data), 0)
+    assert isinstance(entry, entries.JobRunRecord)
+    assert (entry.commit, entry.allowed) == (jobs.commit, True)
+    assert b"acme" not in bytes(record.data)
+    fetched = f"/runs/{number}/fetched"
+    assert jobs.send("POST", fetched, {}, sign()) == (200, {"id": number, "open": True})
+    with as_role("worker"):
+        tasks.close_job_run(number)
+    assert jobs.send("POST", fetched, {}, sign()) == (200, {"id": number, "open": False})
+    assert jobs.opened[-1] == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"workflow_ref": "acme/shop/.github/workflows/other.yml@refs/heads/main"}, "workflow"),
+        ({"workflow_ref": f"acme/shop/{FILE}@refs/heads/topic"}, "workflow"),
+        ({"workflow_ref": f"acme/other/{FILE}@refs/heads/main"}, "workflow"),
+        ({"workflow_ref": f"acme/shop/{FILE}"}, "workflow"),
+        ({"workflow_ref": None}, "workflow"),
+        ({"ref": "refs/heads/topic"}, "ref"),
+        ({"ref_protected": "false"}, "unprotected"),
+        ({"event_name": "pull_request"}, "event"),
+        ({"environment": "production"}, "environment"),
+    ],
+)
+def test_another_file_ref_or_event_gets_nothing(jobs: Jobs, changed: dict[str, Any], code: str) -> None:
+    status, told = jobs.request(jobs.test_job(**changed))
+    assert (status, told["type"]) == (403, f"urn:muniment:identity-{code}")
+    assert not JobRun.objects.exists()
+
+
+def test_a_pipeline_of_deployments_gets_no_run_and_one_of_jobs_deploys_nothing(jobs: Jobs) -> None:
+    with as_role("owner"):
+        PipelineIdentity.objects.filter(name="tests").delete()
+    assert jobs.request(jobs.job("staging"))[0] == 403
+    assert jobs.request(jobs.runner("staging"))[0] == 403
+    assert jobs.ask("staging", token=jobs.test_runner())[0] == 403
+    with as_role("owner"):
+        PipelineIdentity.objects.filter(purpose="run").update(ended_at=timezone.now())
+    status, told = jobs.request(jobs.test_runner())
+    assert (status, told["type"]) == (403, "urn:muniment:identity-incomplete-trust")
+    assert "no job may get secrets" in told["detail"]
+
+
+def test_a_runners_commit_has_to_be_on_a_protected_branch(jobs: Jobs) -> None:
+    topic = jobs.repo.commit({"app.py": "x = 9\n"}, on="topic", parents=[jobs.base])
+    status, told = jobs.request(jobs.test_runner(commit=topic), commit=topic)
+    assert status == 202
+    with as_role("worker"):
+        tasks.evaluate_job_run(told["id"])
+    found = jobs.look(told["id"], jobs.test_runner(commit=topic))[1]
+    assert found["state"] == "denied"
+    assert f"holds the commit {topic[:12]}" in found["reasons"][0]["message"]
+    assert jobs.opened == []
+    entry = entries.decode(bytes(Record.objects.get(kind="job-run").data), 0)
+    assert isinstance(entry, entries.JobRunRecord)
+    assert not entry.allowed
+
+
+def test_a_freeze_denies_runs(jobs: Jobs) -> None:
+    sam = browser(person("sam", Role.SECURITY))
+    post(sam, "/policy/freeze", reason="a leak")
+    number = jobs.requested(jobs.test_runner())
+    found = jobs.look(number, jobs.test_runner())[1]
+    assert found["state"] == "denied"
+    assert "a leak" in json.dumps(found["reasons"])
+
+
+def test_a_repository_that_cannot_be_read_denies_a_runner(jobs: Jobs) -> None:
+    from muniment.server.products.models import Repository
+
+    with as_role("owner"):
+        Repository.objects.update(path="/nowhere")
+    number = jobs.requested(jobs.test_runner())
+    assert jobs.look(number, jobs.test_runner())[1]["state"] == "denied"
+
+
+def test_two_runs_are_let_in_at_once_and_a_deployment_beside_them(jobs: Jobs) -> None:
+    first, second = jobs.requested(jobs.test_runner()), jobs.requested(jobs.test_runner(job="8"))
+    assert jobs.state(jobs.asked("staging", token=jobs.runner("staging", job="9"))) == "allowed"
+    assert jobs.opened[-1] == ((jobs.commit,), ("7", "8", "9"))
+    with as_role("worker"):
+        tasks.close_job_run(first)
+    assert jobs.opened[-1] == ((jobs.commit,), ("8", "9"))
+    with as_role("owner"):
+        JobRunPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with as_role("worker"):
+        runs.close_old_runs()
+        tasks.close_job_run(second)
+    assert jobs.opened[-1] == ((jobs.commit,), ("9",))
+
+
+def test_a_run_without_the_token_that_it_came_with_is_denied_and_an_incident(jobs: Jobs) -> None:
+    status, told = jobs.request(jobs.test_runner())
+    assert status == 202
+    with as_role("owner"):
+        ReceivedRunToken.objects.all().delete()
+    with as_role("worker"):
+        tasks.evaluate_job_run(told["id"])
+    assert (JobRunPermission.objects.get().state, jobs.opened) == ("denied", [])
+    assert Incident.objects.get().product == jobs.product
+
+
+def test_what_no_job_waits_for_any_more_is_never_let_in(jobs: Jobs) -> None:
+    status, told = jobs.request(jobs.test_runner())
+    assert status == 202
+    with as_role("owner"):
+        JobRun.objects.update(requested_at=timezone.now() - timedelta(minutes=11))
+    with as_role("worker"):
+        tasks.evaluate_job_run(told["id"])
+    assert jobs.look(told["id"], jobs.test_runner())[1]["state"] == "withdrawn"
+    assert jobs.opened == []
+
+
+def test_another_run_sees_and_closes_nothing(jobs: Jobs) -> None:
+    number = jobs.requested(jobs.test_runner())
+    for token in (jobs.test_runner(job="8"), jobs.runner("staging"), jobs.job("staging")):
+        assert jobs.look(number, token)[0] == 403
+        assert jobs.send("POST", f"/runs/{number}/fetched", {}, token)[0] == 403
+    assert jobs.look(number, jobs.test_job())[0] == 404
+    assert jobs.look(number + 1, jobs.test_runner())[0] == 404
+
+
+def test_the_same_request_is_one_run(jobs: Jobs) -> None:
+    first = jobs.request(jobs.test_runner(), key="one")
+    assert jobs.request(jobs.test_runner(), key="one") == first
+    assert jobs.request(jobs.test_runner(job="8"), key="one")[0] == 409
+    assert jobs.request(jobs.test_runner(), commit=jobs.base)[0] == 409
+    assert jobs.request(jobs.test_runner(), key="x" * 201)[0] == 400
+    assert JobRun.objects.count() == 1
+
+
+def test_one_role_of_the_vault_is_for_deployments_and_jobs_of_the_same_repository(jobs: Jobs) -> None:
+    found = {one.issuer: one for one in of(jobs.places["staging"])}
+    assert set(found) == {"github", "runner"}
+    assert found["github"].claims["ref"] == ("refs/heads/main",)
+    assert len(found["runner"].keys) == 2
+    with as_role("owner"):
+        PipelineIdentity.objects.filter(name="tests").update(ref_patterns="refs/heads/*")
+    assert "ref" not in {one.issuer: one for one in of(jobs.places["staging"])}["github"].claims
+
+
+def test_the_page_shows_runs_and_what_each_pipeline_is_for(jobs: Jobs) -> None:
+    jobs.requested(jobs.test_job())
+    text = browser(person("own", Role.OWNER)).get("/products/shop/environments").content.decode()
+    assert "Newest runs without a deployment" in text
+    assert "jobs without a deployment" in text
+    assert FILE in text
