@@ -15,6 +15,7 @@ from muniment.facts.pipeline import (
     CommitDecision,
     Counts,
     Deadline,
+    DeploymentApproval,
     DeploymentRequest,
     Deployments,
     Environment,
@@ -354,6 +355,33 @@ def decision(**more: Any) -> Known[CommitDecision]:
 )
 def test_deployment_permitted(changed: Any, codes: list[str]) -> None:
     assert answered("deployment-permitted", {"builders": (BUILDER,)}, **changed) == codes
+
+
+def approved(*people: str, roles: tuple[str, ...] = ("owner",), **more: Any) -> Known[tuple[DeploymentApproval, ...]]:
+    return Known(
+        tuple(structs.replace(DeploymentApproval("production", ARTIFACT, one, roles), **more) for one in people)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "changed", "codes"),
+    [
+        ({}, {}, ["approved"]),
+        ({}, {"deployment_approvals": approved()}, ["not-approved"]),
+        ({}, {"deployment_approvals": approved("dev", roles=("developer",))}, ["not-approved"]),
+        ({}, {"deployment_approvals": approved("own", artifact="sha256:" + "b" * 64)}, ["not-approved"]),
+        ({}, {"deployment_approvals": approved("own", environment="staging")}, ["not-approved"]),
+        ({"people": 2}, {"deployment_approvals": approved("own", "own")}, ["not-approved"]),
+        ({"people": 2}, {"deployment_approvals": approved("own", "sam")}, ["approved"]),
+        ({"roles": ("security",)}, {}, ["not-approved"]),
+        ({"roles": ()}, {}, ["not-approved"]),
+        ({}, {"deployment_request": delivery(environment="staging")}, ["not-production"]),
+        ({}, {"deployment_request": delivery(environment="moon")}, ["no-such-environment"]),
+        ({}, {"environments": Known(())}, ["no-such-environment"]),
+    ],
+)
+def test_deployment_approved(parameters: Any, changed: Any, codes: list[str]) -> None:
+    assert answered("approved-for-deployment", parameters, **changed) == codes
 
 
 def test_nobody_is_a_trusted_builder_until_the_policy_names_one() -> None:

@@ -19,6 +19,7 @@ from muniment.access.roles import Role
 from muniment.errors import VaultCode, VaultError
 from muniment.ledger import entries
 from muniment.pipelines import vsa
+from muniment.policy.pack import pack_text
 from muniment.server import moments
 from muniment.server.api import deployments as api
 from muniment.server.connections.models import BranchUpdate
@@ -26,6 +27,7 @@ from muniment.server.deployments import doors, tasks, telling, watching
 from muniment.server.deployments.models import (
     BreakGlassPermission,
     Deployment,
+    DeploymentApproval,
     DeploymentPermission,
     DeploymentState,
     PipelineIdentity,
@@ -40,7 +42,7 @@ from muniment.server.records.models import Record
 from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request
 from muniment.server.running.keys import deploy_public
-from tests.support.deploying import ARTIFACT, Shop, payload
+from tests.support.deploying import ARTIFACT, Shop, payload, shop_policy
 from tests.support.service import as_role, browser, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -388,6 +390,45 @@ def test_what_a_branch_took_at_a_forge_counts_as_it_was_found_out(shop: Shop) ->
     assert shop.state(shop.asked("staging")) == "allowed"
 
 
+def approve(person_name: str, artifact: str = ARTIFACT, act: str = "approve-deployment") -> str:
+    fields = {"act": act, "environment": "production", "artifact": artifact}
+    return post(browser(Person.objects.get(slug=person_name)), "/products/shop/environments/approve", **fields)
+
+
+def test_somebody_with_the_role_approves_what_goes_to_production(shop: Shop) -> None:
+    clause = """
+[[clause]]
+id = "deployment.approved"
+name = "Approved deployments"
+section = "continuous-integration"
+text = "A product owner approves what goes to production."
+control = "approved-for-deployment"
+enforce = ["deploy"]
+with = { roles = ["owner"] }
+"""
+    with as_role("owner"):
+        store().write(POLICY, (shop_policy() + clause).encode())
+    own, dev = person("own", Role.OWNER), person("dev", Role.DEVELOPER)
+    shop.deployed("staging")
+    missing = "deployment.approved:not-approved"
+    assert shop.codes(shop.asked()) == [missing]
+    approve(dev.slug)
+    approve(own.slug, OTHER)
+    assert shop.codes(shop.asked()) == [missing]
+    approve(own.slug)
+    approve(own.slug, act="withdraw-deployment-approval")
+    assert shop.codes(shop.asked()) == [missing]
+    approve(own.slug)
+    approve(own.slug)
+    assert DeploymentApproval.objects.filter(withdrawn_at=None, person=own, artifact=ARTIFACT).count() == 1
+    with as_role("owner"):
+        Person.objects.filter(pk=own.pk).update(active=False)
+    assert shop.codes(shop.asked()) == [missing]
+    with as_role("owner"):
+        Person.objects.filter(pk=own.pk).update(active=True)
+    assert shop.state(shop.asked()) == "allowed"
+
+
 def test_a_commit_of_another_branch_is_denied(shop: Shop) -> None:
     shop.commit = shop.repo.commit({"app.py": "x = 9\n"}, on="topic", parents=[shop.base])
     shop.let_in(shop.commit)
@@ -612,7 +653,7 @@ def test_a_second_deployment_to_an_environment_is_denied_and_names_the_first(sho
 def test_what_two_people_let_through_does_not_wait_for_another(shop: Shop) -> None:
     person("sam", Role.SECURITY)
     with as_role("owner"):
-        store().write(POLICY, store().read(POLICY).replace(b'["https://ci.example.test/builder"]', b"[]"))
+        store().write(POLICY, pack_text("sec@example.test", "shop").encode())
     break_glass(shop, environment="staging")
     agree()
     with as_role("owner"):

@@ -44,6 +44,10 @@ class Jobs(Shop):
             )
         self.opened: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
+    def last(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The commits and runs that the vault's role lets in now."""
+        return self.opened[-1]
+
     def trust(self, name: str, **values: Any) -> PipelineIdentity:
         refs = {"ref_patterns": "refs/heads/main", "purpose": "run"}
         return PipelineIdentity.objects.create(environment=self.places["staging"], name=name, **refs, **values)
@@ -104,7 +108,7 @@ def test_a_job_of_a_trusted_file_or_runner_gets_in_for_its_own_run_and_is_record
     with as_role("worker"):
         tasks.close_job_run(number)
     assert jobs.send("POST", fetched, {}, sign()) == (200, {"id": number, "open": False})
-    assert jobs.opened[-1] == ((), ())
+    assert jobs.last() == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -176,16 +180,16 @@ def test_a_repository_that_cannot_be_read_denies_a_runner(jobs: Jobs) -> None:
 def test_two_runs_are_let_in_at_once_and_a_deployment_beside_them(jobs: Jobs) -> None:
     first, second = jobs.requested(jobs.test_runner()), jobs.requested(jobs.test_runner(job="8"))
     assert jobs.state(jobs.asked("staging", token=jobs.runner("staging", job="9"))) == "allowed"
-    assert jobs.opened[-1] == ((jobs.commit,), ("7", "8", "9"))
+    assert jobs.last() == ((jobs.commit,), ("7", "8", "9"))
     with as_role("worker"):
         tasks.close_job_run(first)
-    assert jobs.opened[-1] == ((jobs.commit,), ("8", "9"))
+    assert jobs.last() == ((jobs.commit,), ("8", "9"))
     with as_role("owner"):
         JobRunPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     with as_role("worker"):
         runs.close_old_runs()
         tasks.close_job_run(second)
-    assert jobs.opened[-1] == ((jobs.commit,), ("9",))
+    assert jobs.last() == ((jobs.commit,), ("9",))
 
 
 def test_a_run_without_the_token_that_it_came_with_is_denied_and_an_incident(jobs: Jobs) -> None:

@@ -27,6 +27,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
         "published_keys",
         "public_key",
         "ref_patterns",
+        "workflow_paths",
         "sensitive_patterns",
         "vsa",
         "envelope",
@@ -35,6 +36,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
     "comment",  # our own, at the forge
 }
 TEXT_OF = {"PolicyVersion.text", "ErasedObject.reason", "ClauseState.reason", "DeploymentPermission.reason"}
+TEXT_OF |= {"JobRunPermission.reason", "JobRunPermission.remedy"}
 
 
 def find_forgotten_steps(model: type[models.Model]) -> list[str]:

@@ -11,6 +11,7 @@ from muniment.facts.pipeline import (
     CommitDecision,
     Counts,
     Deployment,
+    DeploymentApproval,
     DeploymentRequest,
     Deployments,
     Environment,
@@ -154,6 +155,7 @@ def product_values() -> dict[str, Maybe[Any]]:
         "provenance": Known(
             (Provenance(ARTIFACT, BUILDER, "git+https://git.example.test/shop", HEAD.id, Known("ci")),)
         ),
+        "deployment_approvals": Known((DeploymentApproval("production", ARTIFACT, "own", ("owner",)),)),
         "commit_decision": Known(CommitDecision(HEAD.id, MAIN, Known(True), 7, Known(True))),
         "branch_rules": Known(BranchRules(MAIN, "gate", ("tests",), Known(()))),
         "pipeline_files": Known((PipelineFile(CI_FILE, System.GITHUB, Known(READ)),)),

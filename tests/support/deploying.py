@@ -54,6 +54,11 @@ def judge(number: int) -> None:
             tasks.judge_deployment(number)
 
 
+def shop_policy() -> str:
+    """The built-in policy, which trusts the builder."""
+    return pack_text("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
+
+
 class Shop:
     """`commit` was allowed onto main, and a trusted builder made ARTIFACT of it."""
 
@@ -69,8 +74,7 @@ class Shop:
         with as_role("owner"):
             self._environments()
             TrustedBuilder.objects.create(builder_id=BUILDER, public_key=public_of(self.builder))
-            text = pack_text("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
-            store().write(POLICY, text.encode())
+            store().write(POLICY, shop_policy().encode())
         self.log: ServerHookLog | None = None
         self.let_in(self.commit)
         self.sent = 0

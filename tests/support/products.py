@@ -12,6 +12,7 @@ from muniment.facts.pipeline import (
     CommitDecision,
     Counts,
     Deadline,
+    DeploymentApproval,
     DeploymentRequest,
     Deployments,
     Environment,
@@ -133,6 +134,15 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
             st.just("shop"),
             st.sampled_from((HEAD.id, oid(9))),
             maybe("ci"),
+        )
+    ),
+    "deployment_approvals": few(
+        st.builds(
+            DeploymentApproval,
+            names,
+            st.just(ARTIFACT),
+            st.sampled_from(("own", "dev")),
+            st.sampled_from(((), ("owner",), ("developer",))),
         )
     ),
     "commit_decision": st.builds(

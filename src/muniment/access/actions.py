@@ -139,6 +139,11 @@ class Action(Enum):
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
         second=_SECURITY | {Role.OWNER},
     )
+    APPROVE_DEPLOYMENT = _do(
+        "approve an artifact for an environment; the policy says whose approval counts",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, Role.DPO, Role.ANALYST),
+        *(Role.STAKEHOLDER, Role.MANAGEMENT),
+    )
     DEPLOY = Rule(
         "request a deployment and report its outcome", Reach.PIPELINE, frozenset(), changes=False, second=frozenset()
     )

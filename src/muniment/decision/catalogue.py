@@ -2,6 +2,7 @@
 
 from muniment.controls import (
     automated_deployment,
+    deployment_approved,
     deployment_permitted,
     hidden_from_developers,
     history_kept,
@@ -27,6 +28,7 @@ CONTROLS = {
         pipeline_required.CONTROL,
         pipeline_hardened.CONTROL,
         deployment_permitted.CONTROL,
+        deployment_approved.CONTROL,
         automated_deployment.CONTROL,
         secrets_in_vault.CONTROL,
         retrieved_automatically.CONTROL,

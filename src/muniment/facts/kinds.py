@@ -8,6 +8,7 @@ from muniment.facts.pipeline import (
     BranchRules,
     CommitDecision,
     Deadline,
+    DeploymentApproval,
     DeploymentRequest,
     Deployments,
     Environment,
@@ -37,6 +38,9 @@ TEST_RUNS: Kind[Runs] = Kind("test_runs", Known[Runs] | Unknown)
 # What is delivered, where, and what is known of it when it is asked for.
 DEPLOYMENT_REQUEST: Kind[DeploymentRequest] = Kind("deployment_request", Known[DeploymentRequest] | Unknown)
 PROVENANCE: Kind[tuple[Provenance, ...]] = Kind("provenance", Known[tuple[Provenance, ...]] | Unknown)
+DEPLOYMENT_APPROVALS: Kind[tuple[DeploymentApproval, ...]] = Kind(
+    "deployment_approvals", Known[tuple[DeploymentApproval, ...]] | Unknown
+)
 COMMIT_DECISION: Kind[CommitDecision] = Kind("commit_decision", Known[CommitDecision] | Unknown)
 
 # Of a product, whatever change or artifact is judged: each is good for a while.
@@ -58,7 +62,7 @@ KINDS = {
     for kind in (
         *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
         *(TEST_RUNS,),
-        *(DEPLOYMENT_REQUEST, PROVENANCE, COMMIT_DECISION),
+        *(DEPLOYMENT_REQUEST, DEPLOYMENT_APPROVALS, PROVENANCE, COMMIT_DECISION),
         *(BRANCH_RULES, PIPELINE_FILES, HARDENING, FORGE_SETTINGS, ENVIRONMENTS, DEADLINES, DEPLOYMENTS),
         *(VAULT_ACCESS, VAULT_SECRETS, RETRIEVALS),
     )

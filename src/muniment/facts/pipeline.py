@@ -170,6 +170,18 @@ class Deployments(Struct, frozen=True):
     deployments: tuple[Deployment, ...]
 
 
+class DeploymentApproval(Struct, frozen=True):
+    """One person's approval of an artifact for an environment.
+
+    `roles` are those that the person has now, for this product or everywhere.
+    """
+
+    environment: str
+    artifact: str
+    person: str
+    roles: tuple[str, ...]
+
+
 class DeploymentRequest(Struct, frozen=True):
     """Request to deploy an artifact (`sha256:...`), built from a commit, to an environment.
 

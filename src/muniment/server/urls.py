@@ -38,6 +38,7 @@ urlpatterns = [
     path("products/<slug:slug>/environments/change", deployments.change, name="change-environment"),
     path("products/<slug:slug>/environments/close", deployments.close, name="close-pipeline"),
     path("products/<slug:slug>/environments/break-glass", deployments.break_glass, name="break-glass"),
+    path("products/<slug:slug>/environments/approve", deployments.approve, name="approve-deployment"),
     path("deployments/<int:number>", deployments.deployment, name="deployment"),
     path("builders", deployments.builders, name="builders"),
     path("builders/trust", deployments.trust_builder, name="trust-builder"),

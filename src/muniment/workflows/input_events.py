@@ -146,7 +146,12 @@ ROWS = (
     ),
     Row(
         Input.DELIVERY,
-        (kinds.DEPLOYMENT_REQUEST.name, kinds.PROVENANCE.name, kinds.COMMIT_DECISION.name),
+        (
+            kinds.DEPLOYMENT_REQUEST.name,
+            kinds.DEPLOYMENT_APPROVALS.name,
+            kinds.PROVENANCE.name,
+            kinds.COMMIT_DECISION.name,
+        ),
         Fallback.NONE,
         by=f"at {Point.DEPLOY.value} alone",
     ),

@@ -13,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from muniment.access.roles import EVERYWHERE
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.decision.judge import clauses_at, needed
@@ -21,7 +22,7 @@ from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import CommitDecision, DeploymentRequest, PipelineFile
+from muniment.facts.pipeline import CommitDecision, DeploymentApproval, DeploymentRequest, PipelineFile
 from muniment.git.collect import GitCollector
 from muniment.pipelines import provenance
 from muniment.pipelines.identities import Identity
@@ -30,7 +31,7 @@ from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.standing import product_facts
 from muniment.server.connections.reaching import connected_of, forge_of, repo_of
-from muniment.server.deployments import doors, identifying, receiving
+from muniment.server.deployments import doors, identifying, models, receiving
 from muniment.server.deployments.commits import Standing, decision_of, standing
 from muniment.server.deployments.models import (
     BreakGlassPermission,
@@ -43,6 +44,7 @@ from muniment.server.deployments.models import (
 from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.watching import end, seen_to_hold
 from muniment.server.installation import store
+from muniment.server.people.models import Person
 from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
@@ -154,8 +156,27 @@ def _delivered(row: Deployment, decided: CommitDecision, now: str) -> dict[str, 
     return {
         kinds.DEPLOYMENT_REQUEST.name: fact(Known(delivery), "pipeline", now),
         kinds.PROVENANCE.name: fact(Known(made), "pipeline", now),
+        kinds.DEPLOYMENT_APPROVALS.name: fact(Known(_approvals(row)), "record", now),
         kinds.COMMIT_DECISION.name: fact(Known(decided), "record", now),
     }
+
+
+def _approvals(row: Deployment) -> tuple[DeploymentApproval, ...]:
+    """Approvals of this artifact for this environment by people who are active. Raises for rows that differ."""
+    rows = models.DeploymentApproval.objects.filter(
+        environment=row.environment, artifact=row.artifact, withdrawn_at=None, person__active=True
+    )
+    found = row_checks.read_recorded(
+        lambda: list(rows.select_related("person").order_by("pk")), models.DeploymentApproval
+    )
+    slug = row.environment.product.slug
+    return tuple(
+        DeploymentApproval(row.environment.name, one.artifact, one.person.pk, _roles(one.person, slug)) for one in found
+    )
+
+
+def _roles(person: Person, product: str) -> tuple[str, ...]:
+    return tuple(sorted({one.role.value for one in person.roles() if one.product in (product, EVERYWHERE)}))
 
 
 def _protected(identity: Identity, decided: CommitDecision) -> Maybe[bool]:

@@ -410,6 +410,32 @@ class TrustedBuilder(RecordedModel):
         return fingerprint(self.public_key)
 
 
+class DeploymentApproval(RecordedModel):
+    """One person's approval of an artifact for an environment, until it is withdrawn."""
+
+    recorded_columns = ("environment", "artifact", "person", "withdrawn_at")
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.APPROVE_DEPLOYMENT})
+
+    environment = models.ForeignKey("products.Environment", models.PROTECT, related_name="deployment_approvals")
+    artifact = models.CharField(max_length=71)
+    person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    approved_at = models.DateTimeField(default=timezone.now)
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Each person approves an artifact for an environment once at a time."""
+
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "artifact", "person"],
+                condition=models.Q(withdrawn_at=None),
+                name="unique_deployment_approval",
+            )
+        ]
+
+
 class BreakGlassPermission(RecordedModel):
     """Leave of two people to bring one artifact to one environment although it is denied, once, for some minutes."""
 

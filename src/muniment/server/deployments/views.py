@@ -19,12 +19,14 @@ from muniment.decision.account import DecisionReport
 from muniment.git import signatures
 from muniment.server.changes.models import Change
 from muniment.server.deployments import figures
+from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
 from muniment.server.deployments.chart import chart
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
     Deployment,
+    DeploymentApproval,
     DeploymentPermission,
     JobRun,
     PipelineIdentity,
@@ -62,7 +64,12 @@ def environments(request: HttpRequest, slug: str) -> HttpResponse:
         JobRun.objects.select_related("pipeline", "permission").order_by("-pk")[:_NEWEST],
         to_attr="recent_runs",
     )
-    places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted, runs))
+    approvals = Prefetch(
+        "deployment_approvals",
+        DeploymentApproval.objects.filter(withdrawn_at=None).select_related("person")[:_NEWEST],
+        to_attr="approvals",
+    )
+    places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted, runs, approvals))
     newest = _newest([place.pk for place in places])
     permissions = _permissions(found)
     now = timezone.now()
@@ -81,6 +88,7 @@ def environments(request: HttpRequest, slug: str) -> HttpResponse:
         "may_add": would(request, Action.CHANGE_PRODUCT, slug),
         "may_change": would(request, Action.CHANGE_ENVIRONMENT, slug),
         "may_close": would(request, Action.REVOKE_PIPELINE, slug),
+        "may_approve": would(request, Action.APPROVE_DEPLOYMENT, slug),
         "may_break": would(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
     }
     return render(request, "deployments/environments.html", context)
@@ -183,6 +191,14 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
     """Revoke a pipeline's permission to deploy, at once."""
     done = _("It may no longer deploy there. Remove its role from the vault today: muniment vault apply")
     return submit_act(request, RevokePipeline, {"product": slug}, done, "environments", slug)
+
+
+@require_POST
+@requires(Action.APPROVE_DEPLOYMENT, of)
+def approve(request: HttpRequest, slug: str) -> HttpResponse:
+    """Approve an artifact for an environment, or withdraw one's own approval."""
+    acts = (ApproveDeployment, WithdrawDeploymentApproval)
+    return submit_act(request, acts, {"product": slug}, _("Done."), "environments", slug)
 
 
 @require_POST

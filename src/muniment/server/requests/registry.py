@@ -27,6 +27,7 @@ from muniment.server.connections.connection_acts import (
 )
 from muniment.server.connections.proxy_acts import SetConnectionProxy
 from muniment.server.connections.repository_acts import ConnectRepository
+from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
@@ -142,6 +143,8 @@ ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     TrustBuilder,
     RevokeBuilder,
     BreakGlass,
+    ApproveDeployment,
+    WithdrawDeploymentApproval,
     SetSecret,
     RemoveSecret,
     CorrectRecord,
