@@ -184,7 +184,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 @pytest.mark.usefixtures("service")
-def test_a_person_writes_by_the_command_line_and_no_value_is_an_argument() -> None:
+def test_a_person_writes_by_the_command_line_and_no_value_is_an_argument(tmp_path: Path) -> None:
     from muniment.server.wsgi import application
 
     shop = product("shop")
@@ -217,6 +217,16 @@ def test_a_person_writes_by_the_command_line_and_no_value_is_an_argument() -> No
             assert {"MADE", "TYPED"} <= set(vault.web.subkeys("shop", "production"))
             code, said = secret("list")
             assert (code, [line.split()[-1] for line in said.splitlines()]) == (0, ["MADE", "TYPED"])
+            file = tmp_path / ".env"
+            file.write_text(f"TYPED={_VALUE}\nexport FROM_FILE='{_VALUE} # 2'\n")
+            code, said = secret("import", str(file))
+            assert (code, "TYPED in the vault already; nothing was set" in said) == (2, True)
+            code, said = secret("import", str(file), "--replace")
+            assert (code, _VALUE in said) == (0, False)
+            assert "FROM_FILE" in vault.web.subkeys("shop", "production")
+            file.write_text(f"LATER={_VALUE}\nLD_PRELOAD={_VALUE}\n")
+            assert secret("import", str(file))[0] == 2
+            assert "LATER" not in vault.web.subkeys("shop", "production")
             code, said = secret("remove", "MADE")
             assert (code, "second person" in said or "removed" in said) == (0, True)
             code, said = secret("set", "TYPED", typed=_VALUE, who="wrong")

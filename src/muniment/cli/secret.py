@@ -13,11 +13,13 @@ import click
 from muniment.cli import printing, serving
 from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
 from muniment.http.client import Client
+from muniment.vault.dotenv import read_dotenv
 from muniment.vault.variable_names import find_obeyed_variable
 
 TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 
 _SECONDS = 30
+_LARGEST_FILE = 1 << 20  # bytes of a .env file
 _NOT_PERMITTED = (401, 403, 404)
 _MISTAKES = (400, 409, 422)
 
@@ -94,6 +96,61 @@ def list_(product: str, environment: str, url: str | None) -> int:
             click.echo(printing.plain(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}"))
         if not said.get("next"):
             return 0
+        below = f"&below={said['next']}"
+
+
+@command.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Replace those that are in the vault already, too.")
+@_where
+def import_(file: Path, product: str, environment: str, url: str | None, *, replace: bool) -> int:
+    """Set every name of FILE, a .env file, and print the names; no value is printed.
+
+    The file is read whole before anything is sent. $NAME in a value stays as it is. Delete the file afterwards.
+    """
+    values = _read_dotenv(file)
+    there = _names(url, product, environment)
+    known = sorted(set(values) & there)
+    if known and not replace:
+        raise UsageError(
+            f"{', '.join(known)} in the vault already; nothing was set", "Say --replace, or take them out of the file."
+        )
+    for name, value in values.items():
+        _put(url, product, environment, name, {"value": value, "replace": name in there})
+    click.echo(f"Next: shred -u {file}. If it was ever in a repository, rotate what it held.")
+    return 0
+
+
+def _read_dotenv(file: Path) -> dict[str, str]:
+    """The names and values of a file, each fit to be set. Raises UsageError, and nothing was sent."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_LARGEST_FILE + 1)
+        text = data.decode()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name a .env file.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no text", "Name a .env file, in UTF-8.") from None
+    if len(data) > _LARGEST_FILE:
+        raise UsageError(f"{file} is larger than {_LARGEST_FILE} bytes", "Name a .env file.")
+    values = read_dotenv(text)
+    if not values:
+        raise UsageError(f"{file} names nothing", "Write NAME=VALUE, one a line.")
+    for name, value in values.items():
+        _refuse_obeyed(name)
+        if not value:
+            raise UsageError(f"{name} has no value; nothing was set", "Take it out of the file.")
+    return values
+
+
+def _names(url: str | None, product: str, environment: str) -> set[str]:
+    """The names that are in the vault."""
+    path, below, found = f"{_path(product, environment, '')[:-1]}?limit=100", "", set[str]()
+    while True:
+        said = _asked(url, "GET", path + below)
+        found |= {one["name"] for one in said.get("items", ())}
+        if not said.get("next"):
+            return found
         below = f"&below={said['next']}"
 
 
