@@ -30,6 +30,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_OIDC_ISSUER": ("https://login.example.test/realms/x",),
     "MUNIMENT_VAULT_URL": ("https://vault.example.test:8200", "unix:/run/vault.sock", "http://127.0.0.1:8200"),
     "MUNIMENT_VAULT_CA": ("/etc/ssl/vault.pem",),
+    "MUNIMENT_VAULT_NAMESPACE": ("team", "team/muniment", "team/muniment/"),
     "MUNIMENT_VAULT_AUDIT": ("/var/log/vault/audit.log",),
     "MUNIMENT_VAULT_LISTEN": ("vault.example.test:8200", "[::1]:8200", "127.0.0.1:8200"),
     "MUNIMENT_VAULT_CERT": ("/etc/ssl/vault.pem",),

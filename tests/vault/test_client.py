@@ -15,11 +15,13 @@ _VALUE = "-".join(["a", "value", "nobody", "may", "see"])
 
 
 @contextmanager
-def answering(status: int, body: object) -> Iterator[str]:
-    """A vault that always answers that."""
+def answering(status: int, body: object, namespaces: list[str | None] | None = None) -> Iterator[str]:
+    """A vault that always answers that, and notes the namespace of each request."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if namespaces is not None:
+                namespaces.append(self.headers["X-Vault-Namespace"])
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
@@ -75,6 +77,14 @@ def test_each_failure_is_told_apart_and_never_gives_a_part(status: int, body: ob
     assert caught.value.remedy
     assert _VALUE not in repr(caught.value) + caught.value.remedy
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(("namespace", "sent"), [("", None), ("team/muniment", "team/muniment")])
+def test_each_request_names_the_namespace(namespace: str, sent: str | None) -> None:
+    seen: list[str | None] = []
+    with answering(200, {"data": {"data": {"A": _VALUE}}}, seen) as address:
+        Vault(address, namespace=namespace).holding("token").read("shop", "production")
+    assert seen == [sent]
 
 
 def test_a_vault_that_is_not_there_is_down() -> None:

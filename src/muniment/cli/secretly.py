@@ -151,8 +151,9 @@ def ready(wish: Wish, who: identity.Identity, fetched: Callable[[], None]) -> It
     environment = dict(os.environ)
     kept = stripping.tokens(environment)
     address, ca = environment.get("MUNIMENT_VAULT_URL", ""), environment.get("MUNIMENT_VAULT_CA", "")
-    names = {one.name for one in wish.given}
-    values = fetching.fetch_named(wish.product, wish.environment, who, address, ca, names) if names else {}
+    place = wish.product, wish.environment
+    names, namespace = {one.name for one in wish.given}, environment.get("MUNIMENT_VAULT_NAMESPACE", "")
+    values = fetching.fetch_named(*place, who, address, ca, names, namespace) if names else {}
     fetched()
     fetching.refuse_unmaskable(values, wish.public)
     masker = Masker([*values.values(), *stripping.secret(kept)])

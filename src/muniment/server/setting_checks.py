@@ -87,6 +87,15 @@ def _check_vault_address(variable: str, value: str) -> None:
         ) from None
 
 
+def _check_namespace(variable: str, value: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9_-]{1,100}){0,9}/?", value):
+        raise _refusal(
+            variable,
+            gettext_noop("%(variable)s is not the name of a namespace"),
+            gettext_noop("Write it like team/muniment."),
+        )
+
+
 def _check_mail_server(variable: str, value: str) -> None:
     parts = split_address(variable, value)
     if parts.scheme not in ("smtp", "smtps") or not _is_host(parts) or parts.path.strip("/"):
@@ -211,6 +220,7 @@ CHECKS: dict[str, Check] = {
     "MUNIMENT_OIDC_ISSUER": _check_web_address,
     "MUNIMENT_VAULT_URL": _check_vault_address,
     "MUNIMENT_VAULT_CA": _check_path,
+    "MUNIMENT_VAULT_NAMESPACE": _check_namespace,
     "MUNIMENT_VAULT_AUDIT": _check_path,
     "MUNIMENT_VAULT_LISTEN": _check_listening,
     "MUNIMENT_VAULT_CERT": _check_path,

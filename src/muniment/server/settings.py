@@ -8,6 +8,7 @@ MUNIMENT_URL     the address that people type, such as https://muniment.example.
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
 MUNIMENT_REPOSITORY_FOLDERS    folders below which repositories may be read by their path, with colons between
 MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
+MUNIMENT_VAULT_NAMESPACE                 the namespace of it that is Muniment's, such as team/muniment
 SSL_CERT_FILE    authorities to trust in place of the system's: of forges, issuers, mail, and who signs people in
 MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
 """
@@ -99,6 +100,7 @@ TEMPLATES = [
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "muniment_cache"}}
 VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
+VAULT_NAMESPACE = os.environ.get("MUNIMENT_VAULT_NAMESPACE", "").strip("/")
 VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")
 DATABASES = {"default": database.settings(HOME, os.environ)}
 

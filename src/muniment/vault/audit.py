@@ -78,25 +78,29 @@ def since(log: Path) -> str:
     raise Broken("it is empty")
 
 
-def reads(log: Path) -> Iterator[Read]:
-    """Every reading of a secret. Raises Broken rather than leave one out."""
+def reads(log: Path, namespace: str = "") -> Iterator[Read]:
+    """Every reading of a secret in that namespace of the vault. Raises Broken rather than leave one out."""
     for file in files(log):
         for line in _lines(file):
             if _MARK in line:
-                found = _read(decode_line(line))
+                entry = decode_line(line)
+                found = _read(entry) if _namespace(entry) == namespace else None
                 if found is not None:
                     yield found
 
 
-def find_event(entry: dict[str, Any]) -> Event | None:
+def find_event(entry: dict[str, Any], namespace: str = "") -> Event | None:
     """What an entry means to the watch; None for what is as it should be, was refused, or is a question only.
 
+    Muniment's paths are in `namespace`. What is written to the vault's root concerns all namespaces.
     Whether a configuration was written by plan the entry cannot tell. Raises Broken for one of another form.
     """
     request, auth = _struct(entry, "request"), _struct(entry, "auth")
-    if entry.get("type") != "response" or entry.get("error"):
+    if entry.get("type") != "response" or entry.get("error") or _namespace(entry) not in (namespace, ""):
         return None
     path, operation = _text(request, "path").lstrip("/"), _text(request, "operation")
+    if operation == "read" and _namespace(entry) != namespace:
+        return None
     if operation == "read":
         kind = _kind_of_read(path, auth)
     else:
@@ -196,6 +200,14 @@ def _read(entry: dict[str, Any]) -> Read | None:
         pipeline=_is_pipeline(place, auth),
         person=_signed_in_at(auth, layout.PEOPLE),
     )
+
+
+def _namespace(entry: dict[str, Any]) -> str:
+    """The namespace that an entry is about, "" for the root. Raises Broken."""
+    found = _struct(_struct(entry, "request"), "namespace").get("path", "")
+    if not isinstance(found, str):
+        raise Broken("the namespace of a line has another form")
+    return found.strip("/")
 
 
 def _lines(file: Path) -> Iterable[bytes]:

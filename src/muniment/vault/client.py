@@ -33,9 +33,14 @@ class Metadata(Struct, frozen=True):
 
 
 class Vault:
-    """A vault at an address. `ca` is a file of the authorities to trust there, "" for the system's."""
+    """A vault at an address. `ca` is a file of the authorities to trust there, "" for the system's.
 
-    def __init__(self, address: str, *, ca: str = "", seconds: float = 10.0, proxy: str = "") -> None:
+    `namespace` is the part of it that everything is in, "" for its root.
+    """
+
+    def __init__(
+        self, address: str, *, ca: str = "", seconds: float = 10.0, proxy: str = "", namespace: str = ""
+    ) -> None:
         """Raises VaultError for an address that is none, or would send secrets in the clear."""
         try:
             server = parse_address(address, port=_PORT)
@@ -43,6 +48,7 @@ class Vault:
             raise _unusable(error.message) from None
         if server.path:
             raise _unusable("it has a path")
+        self._namespace = {"X-Vault-Namespace": namespace} if namespace else {}
         self._client = Client(server, seconds=seconds, largest=_LARGEST, ca=ca, proxy=proxy, reuse=1)
 
     def sign_in(self, mount: str, role: str, jwt: str) -> "Session":
@@ -66,7 +72,8 @@ class Vault:
         self, method: str, path: str, body: Any = None, *, token: str = "", kind: str = "application/json"
     ) -> dict[str, Any]:
         """What the vault answers; {} to what it has nothing to say. Raises VaultError."""
-        headers = {"X-Vault-Request": "true", "Content-Type": kind} | ({"X-Vault-Token": token} if token else {})
+        headers = {"X-Vault-Request": "true", "Content-Type": kind} | self._namespace
+        headers |= {"X-Vault-Token": token} if token else {}
         sent = None if body is None else json.dumps(body).encode()
         try:
             answer = self._client.request(method, f"/v1/{path}", sent, headers)

@@ -24,13 +24,15 @@ _CODES = {
 }
 
 
-def fetched(product: str, environment: str, identity: Identity, address: str, ca: str) -> dict[str, str]:
+def fetched(
+    product: str, environment: str, identity: Identity, address: str, ca: str, namespace: str = ""
+) -> dict[str, str]:
     """The secrets by name. Raises RunError; ParseError for what names no product or environment."""
     from muniment.vault.client import Vault
 
     role = layout.role(product, environment)
     try:
-        vault = Vault(address, ca=ca, seconds=_SECONDS)
+        vault = Vault(address, ca=ca, seconds=_SECONDS, namespace=namespace)
         token = identity.for_vault(product, environment)
         return vault.sign_in(identity.mount(product, environment), role, token).read(product, environment)
     except VaultError as error:
@@ -39,7 +41,13 @@ def fetched(product: str, environment: str, identity: Identity, address: str, ca
 
 
 def fetch_named(
-    product: str, environment: str, identity: Identity, address: str, ca: str, names: Collection[str]
+    product: str,
+    environment: str,
+    identity: Identity,
+    address: str,
+    ca: str,
+    names: Collection[str],
+    namespace: str = "",
 ) -> dict[str, str]:
     """Fetch the named secrets in a process of its own, which ends: the others are never in this one's memory.
 
@@ -50,7 +58,7 @@ def fetch_named(
     pid = os.fork()
     if pid == 0:
         os.close(received)
-        _answer_and_end(sent, lambda: _pick(fetched(product, environment, identity, address, ca), names))
+        _answer_and_end(sent, lambda: _pick(fetched(product, environment, identity, address, ca, namespace), names))
     os.close(sent)
     with open(received, "rb") as answer:
         data = answer.read()

@@ -6,6 +6,7 @@ Between a deployment's permission and its end, a pipeline of its environment rea
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 from msgspec import Struct
 
@@ -81,7 +82,7 @@ def _log() -> Maybe[Log]:
     if path is None:
         return Unknown("no copy of the vault's audit log is named in MUNIMENT_VAULT_AUDIT")
     try:
-        return Known(Log(audit.parse_moment(audit.since(path)), _by_place(audit.reads(path))))
+        return Known(Log(audit.parse_moment(audit.since(path)), _by_place(audit.reads(path, settings.VAULT_NAMESPACE))))
     except audit.Broken as error:
         return Unknown(f"the vault's audit log cannot be read: {error}")
     except ValueError:  # of a time or number in it

@@ -19,7 +19,7 @@ _SECONDS = 5.0  # a page waits that long for the vault, not longer
 def vault() -> Vault:
     """The company's, or the one that comes with Muniment. Raises VaultError for an address that is none."""
     address = settings.VAULT_URL or Embedded(Path(settings.HOME)).address
-    return Vault(address, ca=settings.VAULT_CA, seconds=_SECONDS)
+    return Vault(address, ca=settings.VAULT_CA, seconds=_SECONDS, namespace=settings.VAULT_NAMESPACE)
 
 
 def session() -> Session:

@@ -31,7 +31,7 @@ def note_fetches() -> None:
         return
     times: dict[tuple[str, str, bool], list[datetime]] = {}
     try:
-        for one in reads(log):
+        for one in reads(log, settings.VAULT_NAMESPACE):
             times.setdefault((one.place, one.who[:200], one.pipeline), []).append(parse_moment(one.time))
     except Broken:
         return

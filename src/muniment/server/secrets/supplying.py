@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from django.conf import settings
+
 from muniment.errors import VaultError
 from muniment.facts.facts import Fact
 from muniment.facts.kinds import VAULT_ACCESS, VAULT_SECRETS
@@ -68,7 +70,7 @@ def _did(places: list[Environment]) -> tuple[dict[str, Maybe[tuple[Reader, ...]]
     if problem := find_watch_problem():
         return {one.name: Unknown(problem) for one in places}, ""
     try:
-        since, found = audit.since(log), list(audit.reads(log))
+        since, found = audit.since(log), list(audit.reads(log, settings.VAULT_NAMESPACE))
     except audit.Broken as error:
         return {one.name: Unknown(f"the vault's audit log cannot be read: {error}") for one in places}, ""
     did: dict[str, Maybe[tuple[Reader, ...]]] = {}

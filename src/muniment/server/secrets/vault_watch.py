@@ -71,7 +71,7 @@ class VaultWatcher:
         try:
             if len(self._logs) > 1:
                 self._pairs.add(device, [entry], now)
-            event = audit.find_event(entry)
+            event = audit.find_event(entry, settings.VAULT_NAMESPACE)
         except audit.Broken as error:
             self._report_gap(f"{self._logs[device].name}: {error}")
             return
