@@ -121,6 +121,27 @@ def import_(file: Path, product: str, environment: str, url: str | None, *, repl
     return 0
 
 
+@command.command(name="from-forge")
+@click.argument("repository", metavar="URL")
+@_where
+def from_forge(repository: str, product: str, environment: str, url: str | None) -> int:
+    """Show the steps that bring the secrets of the repository at URL from its forge to the vault; nothing is changed.
+
+    A forge tells the names and no value: each value is typed, or made new. What is in the vault is to be deleted at the
+    forge, by the command that is shown. MUNIMENT_FORGE_TOKEN is a token that may read the names. Exit code 1 while the
+    forge keeps any.
+    """
+    from muniment.cli import forge_secrets, forges
+
+    there = forges.at(repository)
+    names = forge_secrets.read_names(there)
+    in_vault = _names(url, product, environment) if names else set[str]()
+    click.echo(f"{len(names)} secrets at the forge, {len(set(names) & in_vault)} of them in the vault")
+    for line in forge_secrets.plan_move(there, names, in_vault, f"--product {product} --env {environment}"):
+        click.echo(line)
+    return 1 if names else 0
+
+
 def _read_dotenv(file: Path) -> dict[str, str]:
     """The names and values of a file, each fit to be set. Raises UsageError, and nothing was sent."""
     try:

@@ -1,0 +1,54 @@
+"""The steps that bring a forge's secrets to the vault, and delete them there: shown, and done by a person."""
+
+import shlex
+from collections.abc import Collection, Iterator
+from urllib.parse import quote
+
+from muniment.cli import forges, printing
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.maybe import Unknown
+from muniment.forges.shapes import Vendor
+
+
+def read_names(there: forges.At) -> tuple[str, ...]:
+    """The names of the secrets that a forge keeps for a repository. Raises ForgeError if they cannot be read whole."""
+    found = there.forge.reader.settings(there.listed.repository).secrets
+    if isinstance(found, Unknown):
+        raise ForgeError(
+            ForgeCode.FORBIDDEN,
+            f"which secrets the forge keeps could not be read: {found.reason}",
+            "Give the token that permission, then run this again.",
+        )
+    return found.value
+
+
+def plan_move(there: forges.At, names: Collection[str], in_vault: Collection[str], options: str) -> Iterator[str]:
+    """The lines of the plan: what to set, then what to delete at the forge. `options` name product and environment."""
+    missing = [name for name in names if name not in in_vault]
+    for name in missing:
+        shown = shlex.quote(printing.plain(name))
+        yield f"set       {shown}: muniment secret set {shown} {options}"
+        yield f"          or a new value that nobody sees: muniment secret generate {shown} {options}"
+    for name in names:
+        if name in in_vault:
+            yield f"delete    {delete_command(there, printing.plain(name))}"
+    if missing:
+        yield "Then change the pipeline file (--secret NAME), see one run pass, and run this again for what to delete."
+    elif names:
+        yield "Before you delete: the pipeline file gets each by --secret NAME, and one run has passed."
+    if names:
+        yield "A value that the forge had was readable to every job there: rotate it once it is deleted."
+
+
+def delete_command(there: forges.At, name: str) -> str:
+    """The command by which a person deletes a secret at the forge, with a credential of their own."""
+    repository, secret = shlex.quote(there.listed.repository.path), shlex.quote(name)
+    root = there.connection.url.rstrip("/")
+    match there.connection.vendor:
+        case Vendor.GITHUB:
+            return f"gh secret delete {secret} --repo {repository}    (or: --env ENVIRONMENT; --org ORGANISATION)"
+        case Vendor.GITLAB:
+            return f"glab variable delete {secret} --repo {repository}    (or: --group GROUP)"
+        case Vendor.GITEA | Vendor.FORGEJO:
+            path = f"{root}/api/v1/repos/{there.listed.repository.path}/actions/secrets/{quote(name, safe='')}"
+            return f'curl -X DELETE -H "Authorization: token $TOKEN" {shlex.quote(path)}'

@@ -1,0 +1,67 @@
+"""The plan that brings a forge's secrets to the vault: what to set first, and what to delete by which command."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from muniment.cli.forge_secrets import plan_move, read_names
+from muniment.errors import ForgeError
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.forges.connecting import Connection
+from muniment.forges.shapes import Vendor
+
+UNREAD = Unknown("the permission Secrets: read lacks")
+
+
+def place(vendor: Vendor, secrets: Maybe[tuple[str, ...]] = UNREAD) -> Any:
+    repository = SimpleNamespace(path="acme/shop")
+    reader = SimpleNamespace(settings=lambda _repository: SimpleNamespace(secrets=secrets))
+    url = "https://forge.example.test"
+    return SimpleNamespace(
+        connection=Connection(vendor, url, "forge"),
+        forge=SimpleNamespace(reader=reader),
+        listed=SimpleNamespace(repository=repository),
+    )
+
+
+def lines(vendor: Vendor, names: tuple[str, ...], in_vault: set[str]) -> list[str]:
+    return list(plan_move(place(vendor), names, in_vault, "--product shop --env staging"))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "command"),
+    [
+        (Vendor.GITHUB, "gh secret delete API_KEY --repo acme/shop"),
+        (Vendor.GITLAB, "glab variable delete API_KEY --repo acme/shop"),
+        (Vendor.GITEA, "https://forge.example.test/api/v1/repos/acme/shop/actions/secrets/API_KEY"),
+        (Vendor.FORGEJO, "https://forge.example.test/api/v1/repos/acme/shop/actions/secrets/API_KEY"),
+    ],
+)
+def test_what_is_in_the_vault_is_deleted_at_the_forge_by_its_own_command(vendor: Vendor, command: str) -> None:
+    (deleted, *rest) = lines(vendor, ("API_KEY",), {"API_KEY"})
+    assert deleted.startswith("delete")
+    assert command in deleted
+    assert "Before you delete" in rest[0]
+
+
+def test_what_is_not_in_the_vault_is_set_first_and_not_deleted() -> None:
+    found = "\n".join(lines(Vendor.GITHUB, ("API_KEY", "OTHER"), {"OTHER"}))
+    assert "muniment secret set API_KEY --product shop --env staging" in found
+    assert "delete API_KEY" not in found
+    assert "secret delete OTHER" in found
+    assert "run this again" in found
+
+
+def test_a_name_that_a_shell_would_obey_is_quoted() -> None:
+    assert "'A; reboot'" in lines(Vendor.GITHUB, ("A; reboot",), {"A; reboot"})[0]
+
+
+def test_names_that_could_not_be_read_are_not_none() -> None:
+    assert read_names(place(Vendor.GITHUB, Known(("A",)))) == ("A",)
+    with pytest.raises(ForgeError, match="Secrets: read"):
+        read_names(place(Vendor.GITHUB))
+
+
+def test_where_nothing_is_kept_there_is_nothing_to_do() -> None:
+    assert lines(Vendor.GITHUB, (), set()) == []
