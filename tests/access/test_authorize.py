@@ -83,7 +83,8 @@ def test_the_second_person_has_the_role_for_this_product(action: Action) -> None
     role = next(iter(action.rule.second))
     about = Resource("shop", asker="bob")
     here = second(actor(role, product="shop"), action, about)
-    assert here is (Why.YES if action.rule.reach is not Reach.ORGANISATION else Why.NO_ROLE)
+    everywhere = action.rule.reach in (Reach.ORGANISATION, Reach.OWN)
+    assert here is (Why.NO_ROLE if everywhere else Why.YES)
     elsewhere = second(actor(role, product="else"), action, about)
     assert elsewhere is (Why.YES if action.rule.reach is Reach.ANYWHERE else Why.NO_ROLE)
 

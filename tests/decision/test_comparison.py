@@ -108,6 +108,16 @@ def test_a_default_written_out_is_no_difference() -> None:
             WEAKER,
             False,
         ),
+        (
+            'deploy = "nothing is deployed"',
+            'deploy = "nothing is deployed"\n[confirmation]\nproof = ["weaken-policy"]',
+            *("", "confirmation.proof", STRICTER, False),
+        ),
+        (
+            'deploy = "nothing is deployed"',
+            'deploy = "nothing is deployed"\n[confirmation]\ndelay_hours = 1',
+            *("", "confirmation.delay_hours", WEAKER, False),
+        ),
         ('"All code is reviewed by two others."', '"Reviewed."', "two", "text", NEUTRAL, False),
         ('branches = ["main"]', 'branches = ["main", "dev"]', "two", "branches", STRICTER, False),
         ('branches = ["main"]\n', "", "two", "branches", STRICTER, False),

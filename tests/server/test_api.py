@@ -234,7 +234,10 @@ def test_a_program_is_never_the_second_person(crew: dict[str, Program]) -> None:
 def test_an_exception_in_force_is_ended(crew: dict[str, Program]) -> None:
     body = {"repository": "shop", "clause": "review.two-reviewers", "reason": "down"}
     number = crew["dev"].send("POST", "/exceptions", body)[1]["request"]
-    post(browser(Person.objects.get(slug="sam")), f"/requests/{number}", answer="agree")
+    sam = browser(Person.objects.get(slug="sam"))
+    assert "with an API token" in post(sam, f"/requests/{number}", answer="agree")
+    post(browser(Person.objects.get(slug="dev")), f"/requests/{number}", answer="confirm")
+    post(sam, f"/requests/{number}", answer="agree")
     (row,) = crew["dev"].send("GET", "/exceptions")[1]["items"]
     assert crew["dev"].send("POST", f"/exceptions/{row['id']}/end")[0] == 403
     assert crew["olga"].send("POST", f"/exceptions/{row['id']}/end")[1]["done"] is True

@@ -205,6 +205,7 @@ def test_programs_do_the_same_with_the_same_rules(own: Client) -> None:
     assert first[1]["done"] is False
     assert program.send("POST", where, {**body, "subject_claim": "*"})[0] == 422
     assert program.send("POST", where, {**body, "more": 1})[0] == 422
+    post(own, f"/requests/{Request.objects.get(state='waiting').pk}", answer="confirm")
     agree()
     assert program.send("GET", "/products/shop/environments/staging")[1]["pipelines"][0]["name"] == "release"
     changed = program.send("PATCH", "/products/shop/environments/staging", {"order": 5}, **{"If-Match": tag})

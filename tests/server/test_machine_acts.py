@@ -130,7 +130,9 @@ def test_a_machine_is_declared_by_the_api_in_the_same_way(service: None) -> None
     answer = browser().post("/api/machines", body, "application/json", headers=headers)
     assert answer.status_code in (200, 202), answer.content
     assert declared() == {}
-    post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
+    waiting = f"/requests/{Request.objects.get(state='waiting').pk}"
+    post(signed_in("amy"), waiting, answer="confirm")  # what a token requested, its person confirms
+    post(signed_in("sam"), waiting, answer="agree")
     assert declared() == {"forge/renovate[bot]": True}
     listed = browser().get("/api/machines", headers=headers).json()
     assert [(one["id"], one["value"]) for one in listed] == [("renovate", "forge/renovate[bot]")]

@@ -104,7 +104,7 @@ def test_nothing_of_it_is_left_running(tmp_path: Path, repo: Repo, how: signal.S
     until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 60)
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "sequencer"])
+@pytest.mark.parametrize("name", ["web", "worker", "sequencer", "confirmation"])
 def test_what_is_killed_takes_its_own_children_along_and_is_started_again(
     tmp_path: Path, repo: Repo, name: str
 ) -> None:

@@ -1,5 +1,6 @@
 """Each setting of the service is examined before a process of it starts, and a refusal repeats nothing of its value."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.support.hostile import Canary
 WORD = "-".join(("a", "word"))  # a password, as far as a test can tell
 GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_URL": ("https://muniment.example.test", "http://localhost:8000", "http://[::1]:8000"),
+    "MUNIMENT_CONFIRMATION_URL": ("https://confirm.muniment.example.test", "http://localhost:8001"),
     "MUNIMENT_HOME": ("/var/lib/muniment", "home"),
     "DATABASE_URL": (
         f"postgresql://owner:{WORD}@db.example.test:5432/muniment?sslmode=verify-full",
@@ -60,7 +62,10 @@ NOTHING = (  # what none of the addresses, paths and lists is
     ),
 )
 NAMES = ("MUNIMENT_WORKER", "MUNIMENT_HOME")  # any visible text is one
-ADDRESSES = ("MUNIMENT_URL", "MUNIMENT_CHAT_URL", "MUNIMENT_OIDC_ISSUER", "MUNIMENT_VAULT_URL")
+ADDRESSES = (
+    *("MUNIMENT_URL", "MUNIMENT_CONFIRMATION_URL"),
+    *("MUNIMENT_CHAT_URL", "MUNIMENT_OIDC_ISSUER", "MUNIMENT_VAULT_URL"),
+)
 
 
 def refusal(variable: str, value: str) -> ParseError | None:
@@ -100,6 +105,24 @@ def test_the_address_that_people_type_is_a_host_alone() -> None:
     for rest in ("/", "/muniment", "?x=y", "#x", "%0a", "/%0d%0ax"):
         assert refusal("MUNIMENT_URL", f"https://muniment.example.test{rest}") is not None, rest
     assert refusal("MUNIMENT_URL", "https://m\u0430niment.example.test") is not None  # a letter of another script
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "refused"),
+    [
+        ("https://muniment.example.test", True),
+        ("https://MUNIMENT.example.test", True),
+        ("http://muniment.example.test:8443", True),
+        ("https://example.test", True),
+        ("https://notmuniment.example.test", True),
+        ("https://muniment.example.test:8443", False),
+        ("https://confirm.muniment.example.test", False),
+    ],
+)
+def test_acts_are_signed_at_another_origin_of_the_same_host(confirmation: str, refused: bool) -> None:
+    settings = {"MUNIMENT_URL": "https://muniment.example.test", "MUNIMENT_CONFIRMATION_URL": confirmation}
+    with pytest.raises(ParseError, match="MUNIMENT_CONFIRMATION_URL") if refused else contextlib.nullcontext():
+        check_settings(settings)
 
 
 def test_a_database_is_named_with_options_of_the_library_alone() -> None:

@@ -18,7 +18,7 @@ from muniment.server.requests.models import Request
 
 APPS = [app.label for app in apps.get_app_configs() if app.name.startswith("muniment.")]  # the lowest first
 NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot be changed
-    "act",  # canonical JSON under a digest; a waiting request is withdrawn where it names who is erased
+    *("act", "shown"),  # canonical JSON under a digest; a waiting request is withdrawn where it names who is erased
     *(
         "positions",
         "problem",
@@ -26,6 +26,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
         "rule_gaps",
         "published_keys",
         "public_key",
+        "signature",
         "ref_patterns",
         "workflow_paths",
         "sensitive_patterns",

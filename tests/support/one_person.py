@@ -11,13 +11,15 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor
 from muniment.access.roles import Grant, Role
+from muniment.git.signatures import fingerprint
+from muniment.policy.keys import parse_key
 from muniment.policy.pack import pack_text
 from muniment.server.acts.act import Act
 from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
 from muniment.server.incidents.models import Incident
-from muniment.server.people.models import Account, ApiToken, Invitation, Person, RoleGrant
+from muniment.server.people.models import Account, ApiToken, EnrolledAuthenticator, Invitation, Person, RoleGrant
 from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.products.models import Environment, Product, Repository
 from muniment.server.records.entering import code
@@ -195,6 +197,10 @@ _VALUES: dict[str, _Values] = {
     "since": lambda: ["", "2098-01-31T00:00:00Z"],
     "invitation": _column(lambda: Invitation.objects.filter(ended_at=None), "pk"),
     "token": _column(lambda: ApiToken.objects.filter(ended_at=None), "pk"),
+    "authenticator": lambda: [
+        *EnrolledAuthenticator.objects.order_by("pk").values_list("pk", flat=True),
+        *(f"ssh-key {fingerprint(parse_key(key))}" for key in KEYS),
+    ],
     "scopes": lambda: [[code(one) for one in Action]],
     "record": _column(lambda: Record.objects.all(), "pk"),
     "frequency": lambda: ["never"],

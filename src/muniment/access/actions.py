@@ -74,6 +74,10 @@ class Action(Enum):
 
     MANAGE_OWN_ACCOUNT = Rule("manage one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset())
     LINK_ACCOUNT = Rule("link a login or key to oneself, and verify it", Reach.OWN, _EVERYBODY, True, frozenset())
+    ENROL_AUTHENTICATOR = Rule(
+        "enrol a passkey or key with which one confirms dangerous acts",
+        *(Reach.OWN, _EVERYBODY, True, frozenset({Role.ADMIN, Role.SECURITY})),
+    )
 
     DRAFT_POLICY = _do("draft a policy", Reach.ORGANISATION, Role.SECURITY)
     APPLY_POLICY = _do("apply a policy that is nowhere weaker", Reach.ORGANISATION, Role.SECURITY)

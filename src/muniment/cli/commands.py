@@ -8,6 +8,7 @@ import click
 COMMANDS = {
     "up": "muniment.cli.up",
     "web": "muniment.cli.web",
+    "confirmation": "muniment.cli.confirmation",
     "worker": "muniment.cli.worker",
     "sequencer": "muniment.cli.sequencer",
     "backup": "muniment.cli.backup",
@@ -21,6 +22,7 @@ COMMANDS = {
     "explain": "muniment.cli.explain",
     "approve": "muniment.cli.approve",
     "tests": "muniment.cli.tests",
+    "confirm": "muniment.cli.confirm",
     "exception": "muniment.cli.exception",
     "hook": "muniment.cli.hook",
     "freeze": "muniment.cli.freeze",

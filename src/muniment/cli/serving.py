@@ -110,8 +110,11 @@ class Prepared:
 
         self._registered.append(register(path).pk)
 
-    def serve(self, port: int, tell: "Callable[[str, Supervisor], None]") -> None:
-        """Vault, web, sequencer and worker, until a signal."""
+    def serve(self, port: int, confirmation: tuple[int, str], tell: "Callable[[str, Supervisor], None]") -> None:
+        """Vault, web, confirmation, sequencer and worker, until a signal.
+
+        `confirmation` is the port of the process where dangerous acts are signed, and its address.
+        """
         from django.db import connections
 
         from muniment.cli import vaulting
@@ -122,7 +125,9 @@ class Prepared:
 
         link = first_link()
         connections.close_all()
-        common = environment(MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url)
+        common = environment(
+            MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url, MUNIMENT_CONFIRMATION_URL=confirmation[1]
+        )
         if URL_VARIABLE in common:
             common[URL_VARIABLE] = without_credentials(common[URL_VARIABLE])  # the owner's password stays here
         accounts = self.separation.accounts
@@ -135,6 +140,7 @@ class Prepared:
             with vaulting.supervised(self._folder, vault_account) as vault, tree:
                 _until_open(port)
                 tell(link, vault)
+                tree.start("confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {})
                 tree.start("sequencer", [("--home", str(self._folder))], {})
                 tree.start("worker", [("--home", str(self._folder))], {})  # it would hold the pages up
                 tree.watch(self._tend, vault.tend)

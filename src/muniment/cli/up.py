@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -41,8 +42,9 @@ def command(
     folder = Path(home).absolute()
     with ExitStack() as stack:
         stack.enter_context(hold_alone(folder))
-        port = _port(folder, port)
+        port, other = _ports(folder, port)
         url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
+        confirmation = os.environ.get("MUNIMENT_CONFIRMATION_URL") or _beside(url, other)
         if not once:
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
             sys.stdout.flush()
@@ -53,7 +55,7 @@ def command(
             prepared.register(path)
         if once:
             return prepared.once()
-        prepared.serve(port, lambda link, vault: _tell(url, link, vault, prepared.separation))
+        prepared.serve(port, (other, confirmation), lambda link, vault: _tell(url, link, vault, prepared.separation))
     return 0
 
 
@@ -100,15 +102,24 @@ def hold_alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _port(folder: Path, given: int | None) -> int:
-    """The port that is given, else that of the last time if it is free, else a free one; it is kept for later."""
+def _beside(url: str, port: int) -> str:
+    """The address for signing acts: the same host, another port. "" behind a proxy, which nobody said it for."""
+    return "" if url.startswith("https:") else f"http://{urlsplit(url).hostname}:{port}"
+
+
+def _ports(folder: Path, given: int | None) -> tuple[int, int]:
+    """The ports of the web and of the confirmation process: the web's as given, else those of the last time if they are
+    free, else free ones; they are kept for later.
+    """
     try:
-        wanted = int(json.loads((folder / serving.STATE).read_text())["port"])
-    except (OSError, ValueError, KeyError, TypeError):
-        wanted = 0
+        kept = json.loads((folder / serving.STATE).read_text())
+        wanted, other = int(kept["port"]), int(kept.get("confirmation_port", 0))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        wanted, other = 0, 0
     found = given or _bound(wanted) or _bound(0)
-    (folder / serving.STATE).write_text(json.dumps({"port": found}) + "\n")
-    return found
+    beside = (_bound(other) if other != found else 0) or _bound(0)
+    (folder / serving.STATE).write_text(json.dumps({"port": found, "confirmation_port": beside}) + "\n")
+    return found, beside
 
 
 def _bound(port: int) -> int:

@@ -59,6 +59,9 @@ def _policies(old: BoundPolicy, new: BoundPolicy) -> Iterator[Difference]:
     yield from _sections(one, other)
     yield from _value("", "protected branches", Stricter.MORE, one.protected_branches, other.protected_branches)
     yield from _value("", "protected tags", Stricter.MORE, one.protected_tags, other.protected_tags)
+    before, after = one.confirmation, other.confirmation
+    yield from _value("", "confirmation.proof", Stricter.MORE, before.proof, after.proof)
+    yield from _value("", "confirmation.delay_hours", Stricter.HIGHER, before.delay_hours, after.delay_hours)
     yield from _value("", "unenforced", Stricter.FEWER, tuple(one.unenforced), tuple(other.unenforced))
     for point, why in one.unenforced.items():
         if other.unenforced.get(point, why) != why:

@@ -13,6 +13,8 @@ from muniment.decision.comparison import Difference, Direction, compare
 from muniment.policy.model import Clause
 from muniment.policy.parameters import declared, strictest
 
+_OF_FLOOR = ("repository", "confirmation.proof", "confirmation.delay_hours")  # a branch has no say in them
+
 
 def tighten(
     floor: BoundPolicy, own: BoundPolicy, controls: Mapping[str, Control], planned: Collection[str]
@@ -33,7 +35,7 @@ def tighten(
         clauses=tuple(clauses),
         protected_tags=_union(floor.policy.protected_tags, own.policy.protected_tags),
     )
-    weaker = (d for d in compare(floor, own) if d.direction is Direction.WEAKER and d.what != "repository")
+    weaker = (d for d in compare(floor, own) if d.direction is Direction.WEAKER and d.what not in _OF_FLOOR)
     return bind(effective, controls, planned), tuple(weaker)
 
 

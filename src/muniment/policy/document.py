@@ -6,8 +6,10 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
+from msgspec import structs
+
 from muniment.errors import ConfigurationError, PolicyError
-from muniment.policy.model import Clause, Point, Policy, Section
+from muniment.policy.model import Clause, Confirmation, Point, Policy, Section
 from muniment.policy.reading import Document, Table, shown
 from muniment.policy.toml_lines import placed
 
@@ -22,6 +24,8 @@ _EXPECTED = {
     "tag": 'tag patterns, such as ["v*"]',
 }
 _FORM = "1, the only form there is"
+_MOST_HOURS = 720
+_HOURS = f"a number of hours from 1 to {_MOST_HOURS}"
 _LONGEST_NAME = 60  # characters: it stands in tables and headings
 _LARGEST_NUMBER = 2**53  # beyond it, programs that read JSON disagree
 _MOST_ENTRIES = 200  # of a list in `with`
@@ -59,6 +63,7 @@ def _read(text: str, where: str) -> Policy:
         sections=sections,
         clauses=_clauses(top, {section.id for section in sections}),
         protected_tags=_protected_tags(top.table("tags")),
+        confirmation=_confirmation(top.table("confirmation")),
     )
     top.done()
     return policy
@@ -83,6 +88,20 @@ def _protected_tags(table: Table) -> tuple[str, ...]:
     protected = _branches(table, "protected", "tag") if table.has("protected") else ()
     table.done()
     return protected
+
+
+def _confirmation(table: Table) -> Confirmation:
+    found = Confirmation()
+    if table.has("proof"):
+        expected = 'names of permissions, such as ["weaken-policy"]'
+        found = structs.replace(found, proof=tuple(sorted(table.texts("proof", expected, ID))))
+    if table.has("delay_hours"):
+        hours = table.value("delay_hours", int, _HOURS)
+        if not 1 <= hours <= _MOST_HOURS:
+            raise table.wrong("delay_hours", _HOURS, shown(hours))
+        found = structs.replace(found, delay_hours=hours)
+    table.done()
+    return found
 
 
 def _unenforced(table: Table) -> dict[Point, str]:

@@ -53,6 +53,18 @@ class Clause(Struct, frozen=True):
         return self.monitoring_until is not None and day <= self.monitoring_until
 
 
+class Confirmation(Struct, frozen=True):
+    """How people confirm what needs two of them in the service.
+
+    `proof` are the acts, by the names of their permissions, for which each of the two signs with a passkey or SSH key;
+    for all others a signed-in session is enough. `delay_hours` is how old an enrolled authenticator is before it
+    counts.
+    """
+
+    proof: tuple[str, ...] = ()
+    delay_hours: int = 24
+
+
 class Policy(Struct, frozen=True, dict=True):
     """A whole policy. `unenforced` says, per point, in words, why no clause has to be enforced there.
 
@@ -68,6 +80,7 @@ class Policy(Struct, frozen=True, dict=True):
     sections: tuple[Section, ...]
     clauses: tuple[Clause, ...]
     protected_tags: tuple[str, ...] = ()
+    confirmation: Confirmation = Confirmation()
 
     @cached_property
     def digest(self) -> str:

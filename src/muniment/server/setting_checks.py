@@ -48,6 +48,22 @@ def check_settings(environment: Mapping[str, str]) -> None:
                 gettext_noop("Write it anew: one line of visible characters."),
             )
         check(variable, value)
+    _check_confirmation_address(environment.get("MUNIMENT_URL", ""), environment.get("MUNIMENT_CONFIRMATION_URL", ""))
+
+
+def _check_confirmation_address(own: str, confirmation: str) -> None:
+    """It is another origin than that of the pages, whose passkeys can be used there: its host, or one below it."""
+    if not own or not confirmation:
+        return
+    pages, other = split_address("MUNIMENT_URL", own), split_address("MUNIMENT_CONFIRMATION_URL", confirmation)
+    host, where = pages.hostname or "", other.hostname or ""
+    same = (pages.scheme, pages.netloc.lower()) == (other.scheme, other.netloc.lower())
+    if same or pages.scheme != other.scheme or not (where == host or where.endswith(f".{host}")):
+        raise _refusal(
+            "MUNIMENT_CONFIRMATION_URL",
+            gettext_noop("%(variable)s is not another origin at the same host"),
+            gettext_noop("Name another port of the host of MUNIMENT_URL, or a host below it."),
+        )
 
 
 def _check_own_address(variable: str, value: str) -> None:
@@ -208,6 +224,7 @@ def _refusal(variable: str, message: str, remedy: str) -> ParseError:
 
 CHECKS: dict[str, Check] = {
     "MUNIMENT_URL": _check_own_address,
+    "MUNIMENT_CONFIRMATION_URL": _check_own_address,
     "MUNIMENT_HOME": _check_folder_name,
     "DATABASE_URL": _check_database,
     "MUNIMENT_SMTP_URL": _check_mail_server,

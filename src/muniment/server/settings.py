@@ -5,6 +5,7 @@ MUNIMENT_HOME    the folder with the keys, made by `muniment up`
 MUNIMENT_ROLE    which of the database's roles this process is: owner, web or worker
 MUNIMENT_LOG     "json" for logs that programs read
 MUNIMENT_URL     the address that people type, such as https://muniment.example.test
+MUNIMENT_CONFIRMATION_URL    the address where people sign dangerous acts: another port, or a host below MUNIMENT_URL's
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
 MUNIMENT_REPOSITORY_FOLDERS    folders below which repositories may be read by their path, with colons between
 MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
@@ -29,6 +30,7 @@ HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
 _ADDRESS = urlsplit(URL)
 _SECURE = _ADDRESS.scheme == "https"
+CONFIRMATION_URL = os.environ.get("MUNIMENT_CONFIRMATION_URL", "")
 
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))

@@ -110,6 +110,10 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=sto
         """
         raise NotImplementedError
 
+    def shown_details(self) -> tuple[str, ...]:
+        """Lines that a person reads before they sign, besides summary and reason: of a policy, each difference."""
+        return ()
+
     def given_reason(self) -> str:
         """The reason that the requester gave, "" for acts that take none."""
         return str(getattr(self, "reason", ""))

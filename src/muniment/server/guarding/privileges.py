@@ -41,6 +41,7 @@ class Privileges(NamedTuple):
     operator_adds: tuple[str, ...] = ()
     operator_changes: tuple[str, ...] = ()
     confirmation: tuple[str, ...] = ()
+    confirmation_adds: tuple[str, ...] = ()
 
     def rights_of(self, role: str) -> dict[str, tuple[str, ...]]:
         """Each right of a role, with the columns that it is narrowed to; () for all columns."""

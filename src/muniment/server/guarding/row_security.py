@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.ledger.writers import Writer, kinds_of
-from muniment.server.running.database_roles import PREFIX, PROCESSES
+from muniment.server.running.database_roles import CONFIRMATION, PREFIX, PROCESSES
 
 _RECORDS, _POSITIONS = "records_record", "records_recordposition"
 _READ_ALL = "read_all"
@@ -49,9 +49,41 @@ _TRIGGERS = (
         END IF;
         IF (OLD.state <> 'waiting' AND (NEW.state, NEW.act, NEW.decided_at, NEW.second_person_id)
                 IS DISTINCT FROM (OLD.state, OLD.act, OLD.decided_at, OLD.second_person_id))
-            OR NEW.act NOT IN (OLD.act, '')
+            OR NEW.act NOT IN (OLD.act, '') OR NEW.shown NOT IN (OLD.shown, '')
             OR (current_user <> 'muniment_web' AND NEW.state NOT IN (OLD.state, 'withdrawn')) THEN
             RAISE EXCEPTION 'a request is ended once, and is not changed' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN NEW;
+    END """,
+    ),
+    _Trigger(  # how old it is, and whether it was removed, is the database's to say: no process dates it back
+        "people_enrolledauthenticator",
+        "guard_authenticator",
+        "BEFORE INSERT OR UPDATE",
+        "muniment_guard_authenticator",
+        """
+    BEGIN
+        IF current_user = 'muniment_owner' OR current_user NOT LIKE 'muniment\\_%' THEN
+            RETURN NEW;
+        END IF;
+        IF TG_OP = 'INSERT' THEN
+            NEW.enrolled_at := now();
+            NEW.removed_at := NULL;
+        ELSE
+            NEW.removed_at := coalesce(OLD.removed_at, now());
+        END IF;
+        RETURN NEW;
+    END """,
+    ),
+    _Trigger(
+        "requests_bootstrap",
+        "date_bootstrap",
+        "BEFORE INSERT",
+        "muniment_date_bootstrap",
+        """
+    BEGIN
+        IF current_user LIKE 'muniment\\_%' AND current_user <> 'muniment_owner' THEN
+            NEW.finished_at := now();
         END IF;
         RETURN NEW;
     END """,
@@ -71,6 +103,18 @@ _TRIGGERS = (
     ),
 )
 
+_SHOW = "muniment_show_request"
+_SHOW_BODY = """
+    SELECT json_build_object(
+        'number', r.id, 'act', r.act, 'shown', r.shown, 'requester', r.requester_id, 'signer_name', p.name,
+        'waiting', r.state = 'waiting', 'keys', coalesce((
+            SELECT json_agg(json_build_object(
+                'id', a.id, 'kind', a.kind, 'identifier', a.identifier, 'public_key', a.public_key) ORDER BY a.id)
+            FROM public.people_enrolledauthenticator a WHERE a.person_id = p.id AND a.removed_at IS NULL), '[]'))
+    FROM public.requests_request r, public.people_person p
+    WHERE r.internal_id = $1 AND p.id = $2 AND p.active
+"""  # as its owner: the confirmation process reads no table, and nothing of which it does not have the random id
+
 
 def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.Composable]:
     """The statements that bring policies and trigger up to date; none if they are, for each locks the table."""
@@ -88,6 +132,12 @@ def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.
         yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(sql.Identifier(_RECORDS))
     for trigger in _TRIGGERS:
         yield from _find_missing_trigger(cursor, trigger)
+    cursor.execute("SELECT prosrc, prosecdef FROM pg_proc WHERE proname = %s", [_SHOW])
+    if cursor.fetchall() != [(_SHOW_BODY, True)]:
+        yield sql.SQL(
+            "CREATE OR REPLACE FUNCTION {}(text, text) RETURNS json LANGUAGE sql STABLE SECURITY DEFINER"
+            " SET search_path = pg_catalog, pg_temp AS {}"
+        ).format(sql.Identifier(_SHOW), sql.Literal(_SHOW_BODY))
 
 
 def close_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
@@ -97,6 +147,9 @@ def close_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
     roles = sql.SQL(", ").join(map(sql.Identifier, PROCESSES))
     for trigger in _TRIGGERS:
         yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC, {}").format(sql.Identifier(trigger.function), roles)
+    yield sql.SQL("REVOKE ALL ON FUNCTION {}(text, text) FROM PUBLIC, {}").format(sql.Identifier(_SHOW), roles)
+    reader = sql.Identifier(CONFIRMATION)
+    yield sql.SQL("GRANT EXECUTE ON FUNCTION {}(text, text) TO {}").format(sql.Identifier(_SHOW), reader)
 
 
 def _find_missing_trigger(cursor: CursorWrapper, trigger: _Trigger) -> Iterator[sql.Composable]:

@@ -1,5 +1,6 @@
 """The worker tells people what happened to their accounts: on every channel, whatever mail they want otherwise."""
 
+from collections.abc import Sequence
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 
 from django.conf import settings
@@ -10,7 +11,14 @@ from django.utils.translation import gettext as _
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.people import messages
-from muniment.server.people.models import Account, AccountNotice, NoticeDelivery
+from muniment.server.people.models import (
+    Account,
+    AccountNotice,
+    AuthenticatorNotice,
+    EnrolledAuthenticator,
+    NoticeDelivery,
+    Person,
+)
 from muniment.server.people.recovery import active_with_role
 
 _MOST = 100
@@ -22,8 +30,17 @@ def tell_notices() -> None:
     """
     for number in AccountNotice.objects.filter(delivery=None).order_by("pk").values_list("pk", flat=True)[:_MOST]:
         _put_into_inboxes(number)
+    enrolled = EnrolledAuthenticator.objects.filter(person__erased_at=None).order_by("pk")
+    for row in enrolled.exclude(notices__removal=False)[:_MOST]:
+        _tell_of_authenticator(row, removal=False)
+    for row in enrolled.exclude(removed_at=None).exclude(notices__removal=True)[:_MOST]:
+        _tell_of_authenticator(row, removal=True)
     for number in NoticeDelivery.objects.filter(mailed_at=None).order_by("pk").values_list("pk", flat=True)[:_MOST]:
         _send(number)
+    for number in (
+        AuthenticatorNotice.objects.filter(mailed_at=None).order_by("pk").values_list("pk", flat=True)[:_MOST]
+    ):
+        _mail_of_authenticator(number)
 
 
 @transaction.atomic
@@ -47,22 +64,53 @@ def _put_into_inboxes(number: int) -> None:
 
 
 @transaction.atomic
+def _tell_of_authenticator(row: EnrolledAuthenticator, *, removal: bool) -> None:
+    """Tell a person of an authenticator in their name, whoever wrote its row: they know whether it is theirs."""
+    if (
+        row.person.erased_at is None
+        and AuthenticatorNotice.objects.get_or_create(authenticator=row, removal=removal)[1]
+    ):
+        messages.tell([row.person], _describe_authenticator(row, removal=removal), "/me")
+
+
+@transaction.atomic
+def _mail_of_authenticator(number: int) -> None:
+    rows = AuthenticatorNotice.objects.filter(pk=number, mailed_at=None)
+    notice = rows.select_for_update(of=("self",), skip_locked=True).select_related("authenticator__person").first()
+    if notice is None:
+        return
+    text = _describe_authenticator(notice.authenticator, removal=notice.removal)
+    _mail_everywhere(notice.authenticator.person, [], text)
+    messages.chat(_("Security notice about an account. Sign in to read it:"))
+    AuthenticatorNotice.objects.filter(pk=number).update(mailed_at=timezone.now())
+
+
+def _describe_authenticator(row: EnrolledAuthenticator, *, removal: bool) -> str:
+    details = {"person": row.person.name, "name": row.label}
+    if removal:
+        return _("For %(person)s, this no longer confirms dangerous acts: %(name)s.") % details
+    return _("For %(person)s, this was enrolled to confirm dangerous acts: %(name)s.") % details
+
+
+@transaction.atomic
 def _send(number: int) -> None:
     rows = NoticeDelivery.objects.filter(pk=number, mailed_at=None).select_for_update(of=("self",), skip_locked=True)
     delivery = rows.select_related("notice__person", "notice__by").first()
     if delivery is None:
         return
-    _mail_everywhere(delivery.notice, _sentence(delivery.notice))
+    notice = delivery.notice
+    _mail_everywhere(notice.person, notice.addresses.splitlines(), _sentence(notice))
     messages.chat(_("Security notice about an account. Sign in to read it:"))
     NoticeDelivery.objects.filter(pk=number).update(mailed_at=timezone.now())
 
 
-def _mail_everywhere(notice: AccountNotice, text: str) -> None:
-    """To each address of now and of then. One that the mail server refuses keeps nobody else from being told."""
-    person = notice.person
+def _mail_everywhere(person: Person, addresses: Sequence[str], text: str) -> None:
+    """To each address of now and of then (`addresses`). One that the mail server refuses keeps nobody else from being
+    told.
+    """
     own = person.accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
     told = f"{text}\n\n" + _("If you do not expect this, tell a security officer at once.") + f"\n{settings.URL}/me"
-    for address in dict.fromkeys([*notice.addresses.splitlines(), *([person.email] if person.email else []), *own]):
+    for address in dict.fromkeys([*addresses, *([person.email] if person.email else []), *own]):
         try:
             messages.mail_to(address, "Muniment: your account", told)
         except (SMTPRecipientsRefused, SMTPDataError, SMTPSenderRefused):

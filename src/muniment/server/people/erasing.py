@@ -38,6 +38,7 @@ from muniment.server.people.models import (
     AccountNotice,
     AccountVerification,
     ApiToken,
+    EnrolledAuthenticator,
     FormerHandle,
     Invitation,
     Message,
@@ -205,6 +206,9 @@ def read_policies_in_use() -> frozenset[str]:
 def _erase_rows(person: Person) -> None:
     """Delete the rows of a person, and make theirs nameless."""
     Account.objects.filter(person=person).delete()
+    for number in EnrolledAuthenticator.objects.filter(person=person).values_list("pk", flat=True):
+        nothing = {"identifier": f"erased-{number}", "public_key": "", "removed_at": timezone.now()}
+        EnrolledAuthenticator.objects.filter(pk=number).update(**nothing)
     FormerHandle.objects.filter(person=person).delete()
     AccountNotice.objects.filter(person=person).delete()
     AccountVerification.objects.filter(person=person).delete()

@@ -225,6 +225,44 @@ class Account(RecordedModel):
         return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
 
 
+class EnrolledAuthenticator(RecordedModel):
+    """A passkey or SSH key with which a person signs dangerous acts. A second person, or an older one, confirmed it.
+
+    `identifier` is the id of a passkey's credential (base64url) or the fingerprint of an SSH key, `public_key` the
+    attested credential data (base64url) or the key in one line. `enrolled_at` and `removed_at` are the database's own
+    time: no process chooses them. A row is never deleted, for signatures of the past name it; an erasure empties it.
+    """
+
+    recorded_columns = ("person", "kind", "identifier", "public_key", "enrolled_at", "removed_at")
+    privileges = Privileges(
+        (READ, ADD), (READ,), web_changes=("removed_at",), worker_changes=("identifier", "public_key", "removed_at")
+    )
+    written_by = frozenset({Action.ENROL_AUTHENTICATOR, Action.MANAGE_OWN_ACCOUNT, Action.CHANGE_PERSON})
+
+    class Kind(models.TextChoices):
+        """What it is."""
+
+        PASSKEY = "passkey", _("passkey")
+        SSH_KEY = "ssh-key", _("SSH key")
+
+    person = models.ForeignKey(Person, models.PROTECT, related_name="enrolled_authenticators")
+    kind = models.CharField(max_length=8, choices=Kind)
+    identifier = models.CharField(max_length=2000, unique=True)
+    public_key = models.TextField()
+    enrolled_at = models.DateTimeField(default=timezone.now)
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """The oldest first."""
+
+        ordering = ("id",)
+
+    @property
+    def label(self) -> str:
+        """The kind and the id, as pages show it."""
+        return f"{self.get_kind_display()} {self.identifier[:50]}"
+
+
 class ForgeAccount(models.Model):
     """The id that a login had at its forge when first seen there: the id stays, the name can become another's."""
 
@@ -476,6 +514,26 @@ class NoticeDelivery(models.Model):
     notice = models.OneToOneField(AccountNotice, models.CASCADE, related_name="delivery")
     notified_at = models.DateTimeField(default=timezone.now)  # in the inbox
     mailed_at = models.DateTimeField(null=True)
+
+
+class AuthenticatorNotice(models.Model):
+    """That the worker told a person of an authenticator that was enrolled in their name, or (`removal`) removed.
+
+    The web cannot say that they were told.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    authenticator = models.ForeignKey(EnrolledAuthenticator, models.CASCADE, related_name="notices")
+    removal = models.BooleanField()
+    told_at = models.DateTimeField(default=timezone.now)  # in the inbox
+    mailed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Each once."""
+
+        constraints = [models.UniqueConstraint(fields=["authenticator", "removal"], name="unique_authenticator_notice")]
 
 
 class ApiToken(_Secret):

@@ -177,6 +177,9 @@ def kept_of(person: Person) -> dict[str, Any]:
         "accounts": list(person.accounts.values("kind", "value", "verification", "linked_at", "forge_account__number")),
         "roles": list(person.role_grants.values("role", "product__slug", "granted_at", "ended_at", "bootstrap")),
         "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
+        "enrolled_authenticators": list(
+            person.enrolled_authenticators.values("kind", "identifier", "public_key", "enrolled_at", "removed_at")
+        ),
         "company_accounts": list(SocialAccount.objects.filter(user=person).values("provider", "uid", "date_joined")),
         "account_verifications": list(
             AccountVerification.objects.filter(person=person).values("kind", "value", "created_at")

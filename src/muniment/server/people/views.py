@@ -31,6 +31,8 @@ from muniment.server.pages import me, page, page_by_name
 from muniment.server.people import published, recovery, verifications
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.actors import has_just_proven, has_passkey, has_second_factor
+from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
+from muniment.server.people.authenticators import shown_authenticators
 from muniment.server.people.machine_acts import (
     DeclareMachine,
     RemoveMachineAccount,
@@ -66,8 +68,9 @@ from muniment.server.people.privacy import RULES
 from muniment.server.people.role_acts import GrantRole, RevokeRole
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
 from muniment.server.requests import bootstrap
-from muniment.server.requests.execution import perform_act
+from muniment.server.requests.execution import confirms_own, perform_act
 from muniment.server.requests.models import Request
+from muniment.server.requests.signing import read_signing
 from muniment.server.requests.submission import submit_act
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -326,9 +329,20 @@ def mine(request: HttpRequest) -> HttpResponse:
             "email_proven": _proven(who),
             "verification": verifications.current_verification(who),
             "forges": sorted(published.known()),
-            "asked": Request.objects.filter(requester=who).order_by("-pk")[:20],
+            "authenticators": shown_authenticators(who),
+            "asked": _read_requests(who),
         },
     )
+
+
+def _read_requests(who: Person) -> list[Request]:
+    """The newest requests of a person, those that wait with what their signatures need."""
+    found = list(Request.objects.filter(requester=who).order_by("-pk")[:20])
+    for row in found:
+        if row.state == Request.State.WAITING:
+            row.signing = read_signing(row, who.pk)  # type: ignore[attr-defined]
+            row.carries_out = confirms_own(row)  # type: ignore[attr-defined]
+    return found
 
 
 @require_http_methods(["GET", "POST"])
@@ -397,6 +411,22 @@ def confirm_account(request: HttpRequest, number: int) -> HttpResponse:
     """Confirm that an account is one's own, for which an administrator vouched."""
     fixed: dict[str, object] = {"person": me(request).slug, "account": number}
     return submit_act(request, ConfirmOwnAccount, fixed, _("The account counts as yours."), "me")
+
+
+@require_POST
+@requires(Action.ENROL_AUTHENTICATOR, own)
+def enrol_authenticator(request: HttpRequest) -> HttpResponse:
+    """Request that a passkey or SSH key of one's own counts for dangerous acts."""
+    fixed: dict[str, object] = {"person": me(request).slug}
+    return submit_act(request, EnrolAuthenticator, fixed, _("It is enrolled."), "me")
+
+
+@require_POST
+@requires(Action.MANAGE_OWN_ACCOUNT, own)
+def remove_authenticator(request: HttpRequest, number: int) -> HttpResponse:
+    """Remove an authenticator of one's own."""
+    fixed: dict[str, object] = {"person": me(request).slug, "authenticator": number}
+    return submit_act(request, RemoveAuthenticator, fixed, _("It is removed: it signs nothing more."), "me")
 
 
 @require_POST

@@ -22,6 +22,7 @@ from muniment.server.installation import store
 from muniment.server.policies.differences import find_differences, is_weaker
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.records.store import POLICY
+from muniment.server.requests.proof_demands import refuse_undemandable
 from muniment.server.work import soon
 
 LARGEST = 256 << 10  # characters of a policy
@@ -168,12 +169,25 @@ class ApplyPolicy(PolicyAct, frozen=True):
             return _("apply version %(version)d of the policy, which is weaker") % {"version": self.version}
         return _("apply version %(version)d of the policy") % {"version": self.version}
 
+    def shown_details(self) -> tuple[str, ...]:
+        """Each difference from the policy in force, and the digests of both. Raises RefusedError for another text."""
+        if not self._is_whole() or self._row().digest != self.policy:
+            raise RefusedError(
+                "version-altered",
+                _("That version is not the one that was requested."),
+                _("Draft the policy anew, and apply it again."),
+            )
+        found = find_differences(self._row().text)
+        lines = (f"{one.clause or 'policy'}, {one.what}: {one.old} -> {one.new} ({one.direction})" for one in found)
+        return (*lines, f"policy in force: {self.replaced}", f"new policy: {self.policy}")
+
     def given_reason(self) -> str:
         """The note of the version."""
         return self._row().note
 
     def check(self, context: ActContext) -> None:
         """The version was not applied yet, and the policy in force is the one that it was compared with."""
+        refuse_undemandable(read_policy(self._row().text, POLICY).confirmation.proof)
         row = self._row()
         if row.applied_at is not None or row.digest != self.policy:
             raise RefusedError(

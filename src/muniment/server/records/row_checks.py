@@ -39,6 +39,7 @@ class RowCode(StrEnum):
     ALTERED = "altered"  # an act wrote it, and something else later
     MISSING = "missing"  # it was deleted by no act
     NO_RECORD = "no-record"  # its newest state is in no record
+    NOT_PROVEN = "not-proven"  # the policy demands signatures of two persons over it, and they are not there
 
 
 class RowProblem(NamedTuple):
@@ -63,6 +64,26 @@ class _Comparison(NamedTuple):
     problems: tuple[RowProblem, ...]
 
 
+FindUnproven = Callable[[type[models.Model], Mapping[str, tuple[int, Values]]], frozenset[str]]
+
+
+def _find_none(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
+    return frozenset()
+
+
+class _ProofCheck:
+    """The check of signatures over rows, which a higher app provides (`requests/proven_rows.py`)."""
+
+    find_unproven: FindUnproven = staticmethod(_find_none)
+
+
+def use_proof_check(find_unproven: FindUnproven) -> None:
+    """Have rows compared with signatures too: `find_unproven` gives the keys of those that lack them, of rows that
+    agree with the record whose id is named. Called once, at the start.
+    """
+    _ProofCheck.find_unproven = staticmethod(find_unproven)
+
+
 _compared: dict[str, _Comparison] = {}
 _proven: dict[int, frozenset[str]] = {}  # of each record that was looked at, the commitments that it has the digest of
 
@@ -75,7 +96,7 @@ def find_row_problems(tables: Iterable[type[models.Model]]) -> tuple[RowProblem,
     for model in wanted:
         name = model._meta.db_table
         known = _compared.get(name)
-        if known is None or known.version != versions[name]:
+        if known is None or known.version != versions[name] or _lacks_proof(known):
             known = _compared[name] = _compare(model, versions[name], known)
         found += known.problems
     return tuple(found)
@@ -192,8 +213,26 @@ def _compare(model: type[models.Model], version: Version, known: _Comparison | N
     return found
 
 
+def read_agreed_rows(model: type[models.Model]) -> dict[str, Values]:
+    """The recorded columns of those rows that agree with their records, by key; signatures are not looked at."""
+    agreed, _states, _problems = _compare_with_records(model, {})
+    return {key: values for key, (_, values) in agreed.items()}
+
+
 def _compare_once(model: type[models.Model], version: Version, known: _Comparison | None) -> _Comparison:
-    table, before = model._meta.db_table, known.agreed if known is not None else {}
+    agreed, states, problems = _compare_with_records(model, known.agreed if known is not None else {})
+    unproven = _ProofCheck.find_unproven(model, {key: (states[key].record, row) for key, (_, row) in agreed.items()})
+    for key in sorted(unproven):
+        del agreed[key]
+        problems.append(RowProblem(model._meta.db_table, key, RowCode.NOT_PROVEN))
+    return _Comparison(version, agreed, tuple(problems))
+
+
+def _compare_with_records(
+    model: type[models.Model], before: Mapping[str, tuple[str, Values]]
+) -> tuple[dict[str, tuple[str, Values]], dict[str, _State], list[RowProblem]]:
+    """The rows that agree, the newest state of each row, and the problems of the others."""
+    table = model._meta.db_table
     rows, states = read_rows(model), _newest_states(table)
     _prove(states.values())
     agreed: dict[str, tuple[str, Values]] = {}
@@ -210,7 +249,12 @@ def _compare_once(model: type[models.Model], version: Version, known: _Compariso
             problems.append(RowProblem(table, key, RowCode.MISSING if values is None else RowCode.ALTERED))
         elif values is not None:
             agreed[key] = state.commitment, values
-    return _Comparison(version, agreed, tuple(problems))
+    return agreed, states, problems
+
+
+def _lacks_proof(known: _Comparison) -> bool:
+    """Whether a row lacked its signatures: they may be verified by now, which changes no row of its table."""
+    return any(one.code is RowCode.NOT_PROVEN for one in known.problems)
 
 
 def _newest_states(table: str) -> dict[str, _State]:

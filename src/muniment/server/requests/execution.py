@@ -26,12 +26,16 @@ from muniment.server.people.messages import tell
 from muniment.server.people.models import Person, in_force
 from muniment.server.products.models import Product
 from muniment.server.records.entering import code, record_act, recording_act
+from muniment.server.records.models import Record
 from muniment.server.requests import bootstrap
-from muniment.server.requests.models import Request
+from muniment.server.requests.models import ProofVerification, Request, RequestExecution
+from muniment.server.requests.proof_demands import is_proof_demanded
 from muniment.server.requests.registry import ACTS_OF_SYSTEM, EXACT_ACTS, decode_act
+from muniment.server.requests.statements import make_shown
 
 _GUARDED_LOCK = 0x6D756700  # the first number of the advisory locks of guarded states
-_RECORD_LANGUAGE = "en"  # of summaries that are stored: readers of the record share one text
+_SIGN_IN = "sign-in"  # of how a person confirmed an act, where they did not sign it
+RECORD_LANGUAGE = "en"  # of summaries that are stored: readers of the record share one text
 
 
 class Outcome(NamedTuple):
@@ -55,7 +59,7 @@ def perform_act(actor: Actor, act: Act, *, secret: object = None) -> Outcome:
     needs_second = bool(act.required_second())
     with allowing(action):
         bootstrap.finish_if_enough()
-    alone = needs_second and bootstrap.may_act_alone(actor, action)
+    alone = needs_second and bootstrap.may_act_alone(actor, action) and not is_proof_demanded(action)
     context = ActContext(actor.person, moments.now(), alone=alone, second_factor=actor.second_factor, secret=secret)
     if needs_second and not alone:
         act.check(context)
@@ -105,7 +109,8 @@ def approve_request(actor: Actor, request: Request) -> object:
     Raises PermissionDenied unless the actor may be its second person. Raises RefusedError if it no longer waits, was
     altered, is not permitted any more, or if its requester could not request it now.
     """
-    if may_approve(actor, request) is not Why.YES:
+    own = request.requester.pk == actor.person and confirms_own(request)
+    if not own and may_approve(actor, request) is not Why.YES:
         raise PermissionDenied
     if request.act:  # before the row: an act that ends requests holds this lock while it waits for rows
         waiting = decode_act(request.act, request.digest)
@@ -121,18 +126,68 @@ def approve_request(actor: Actor, request: Request) -> object:
             _("Reject it; its requester can request it again."),
         )
     _check_requester(locked.requester, action, resource)
-    context = structs.replace(_context_of(locked), approver=actor.person)
+    confirmed = _read_confirmation(locked, action, actor)
+    context = structs.replace(_context_of(locked), approver=None if own else actor.person)
     act.check(context)
     with allowing(action):
-        with _recording(actor, act, "approved", resource, context) as recorded:
+        with _recording(actor, act, "approved", resource, context, confirmed) as recorded:
             result = act.execute(recorded)
         act.conclude(recorded)
+        carried_out = Record.objects.get(details_digest=recorded.record)
+        RequestExecution.objects.create(request=locked, record=carried_out)
         end_request(locked, Request.State.APPROVED, actor)
         tell(
             [locked.requester], _("%(name)s approved: %(act)s.") % {"name": _name(actor), "act": locked.summary}, "/me"
         )
         bootstrap.finish_if_enough()
     return result
+
+
+def confirms_own(request: Request) -> bool:
+    """Whether the requester themselves may carry it out: an enrolment that they signed with an older authenticator."""
+    rows = ProofVerification.objects.filter(request=request, request_proof__isnull=False)
+    return request.action == code(Action.ENROL_AUTHENTICATOR) and rows.exists()
+
+
+def _read_confirmation(request: Request, action: Action, approver: Actor) -> dict[str, str]:
+    """How both persons confirmed the request, for its record. Raises RefusedError where what is needed is missing."""
+    found = ProofVerification.objects.filter(request=request).first()
+    proofs = {} if found is None else {"requester": found.request_proof, "approver": found.approval_proof}
+    signed = [proof for proof in proofs.values() if proof is not None]
+    if is_proof_demanded(action) and not any(proof.signer_id == approver.person for proof in signed):
+        raise RefusedError(
+            "signature-missing",
+            _("The policy demands signatures for this, and those of both persons are not verified yet."),
+            _("Each signs at the confirmation address, or with: muniment confirm ADDRESS. Then try again in a moment."),
+        )
+    if request.confirmed_at is None and proofs.get("requester") is None:
+        raise RefusedError(
+            "request-unconfirmed",
+            _("%(name)s requested this with an API token, which confirms nothing.") % {"name": request.requester.name},
+            _("%(name)s confirms it on the page of their own account.") % {"name": request.requester.name},
+        )
+    described = {f"{who}_confirmed": _SIGN_IN for who in ("requester", "approver")}
+    for who, proof in proofs.items():
+        if proof is not None:
+            described[f"{who}_confirmed"] = f"{proof.authenticator.kind} {proof.authenticator.identifier}"
+    return {"request": request.internal_id, **described}
+
+
+def confirm_request(actor: Actor, request: Request) -> None:
+    """Confirm a request that an API token made for oneself, by a signed-in session.
+
+    Raises PermissionDenied for anybody else and for a token, RefusedError if it no longer waits or is not permitted.
+    """
+    if request.requester.pk != actor.person or actor.scopes is not None:
+        raise PermissionDenied
+    locked = _locked(request)
+    act = decode_act(locked.act, locked.digest)
+    resource = act.resource()
+    if authorize(actor, act.action(), resource) is not Why.YES:
+        raise PermissionDenied
+    with allowing(act.action()):
+        _record(actor, act, "confirmed", resource, _context_of(locked), reason="")
+        Request.objects.filter(pk=locked.pk).update(confirmed_at=timezone.now())
 
 
 def reject_request(actor: Actor, request: Request, reason: str) -> None:
@@ -171,10 +226,10 @@ def find_approvers(request: Request) -> list[Person]:
     people = Person.objects.filter(
         in_force("role_grants__"), active=True, role_grants__role__in=action.rule.second
     ).distinct()
-    return [person for person in people if second(_with_factor(person), action, resource) is Why.YES]
+    return [person for person in people if second(assume_second_factor(person), action, resource) is Why.YES]
 
 
-def _with_factor(person: Person) -> Actor:
+def assume_second_factor(person: Person) -> Actor:
     """A person, as if they had signed in with a second factor."""
     suspended = person.approvals_suspended
     return Actor(person.pk, active=person.active, grants=person.roles(), second_factor=True, suspended=suspended)
@@ -182,15 +237,16 @@ def _with_factor(person: Person) -> Actor:
 
 def end_request(request: Request, state: Request.State, actor: Actor) -> None:
     """Store who ended a request and how. What was requested is kept only while it waits."""
-    request.state, request.decided_at, request.act = state, timezone.now(), ""
+    request.state, request.decided_at, request.act, request.shown = state, timezone.now(), "", ""
     request.second_person = Person.objects.get(pk=actor.person)
-    request.save(update_fields=["state", "decided_at", "second_person", "act"])
+    request.save(update_fields=["state", "decided_at", "second_person", "act", "shown"])
 
 
 def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext) -> Request:
-    with translation.override(_RECORD_LANGUAGE):
-        summary = act.summary()
     requester = Person.objects.get(pk=actor.person)
+    with translation.override(RECORD_LANGUAGE):
+        summary = act.summary()
+        shown = make_shown(act, summary, requester, context.requested_at)
     record = _record(actor, act, "requested", resource, context)
     try:
         with transaction.atomic():
@@ -199,6 +255,8 @@ def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext
                 product=Product.objects.get(slug=resource.product) if resource.product != EVERYWHERE else None,
                 act=act.encode().decode(),
                 digest=act.digest(),
+                shown=shown,
+                confirmed_at=moments.read(context.requested_at) if actor.scopes is None else None,
                 request_record=record,
                 subject=act.subject(),
                 summary=summary,
@@ -226,7 +284,7 @@ def _already_requested(act: Act) -> RefusedError:
 
 def _check_requester(requester: Person, action: Action, resource: Resource) -> None:
     """Raise RefusedError if the requester has left, was recovered lately, or lost the role for which they may."""
-    if authorize(_with_factor(requester), action, resource) is not Why.YES:
+    if authorize(assume_second_factor(requester), action, resource) is not Why.YES:
         raise RefusedError(
             "requester-not-permitted",
             _("%(name)s may no longer request this.") % {"name": requester.name},
@@ -277,16 +335,21 @@ def _record(
 
 
 @contextmanager
-def _recording(actor: Actor, act: Act, step: str, resource: Resource, context: ActContext) -> Iterator[ActContext]:
-    """Record the step that executes an act, with the rows that it writes; the context with the digest of the record."""
-    details, subject = _details(act, step, context), act.subject()
+def _recording(
+    actor: Actor, act: Act, step: str, resource: Resource, context: ActContext, more: Mapping[str, str] | None = None
+) -> Iterator[ActContext]:
+    """Record the step that executes an act, with the rows that it writes; the context with the digest of the record.
+
+    `more` are further details, which are stored outside the ledger.
+    """
+    details, subject = {**_details(act, step, context), **(more or {})}, act.subject()
     with recording_act(actor, act.action(), subject, details, about=resource, alone=context.alone) as record:
         yield structs.replace(context, record=record)
 
 
 def _details(act: Act, step: str, context: ActContext, reason: str | None = None) -> dict[str, str]:
     """What stands outside the ledger of one step."""
-    with translation.override(_RECORD_LANGUAGE):
+    with translation.override(RECORD_LANGUAGE):
         told = act.summary()
     given = act.given_reason() if reason is None else reason
     details = {"step": step, "act": act.tag(), "act_digest": act.digest(), "told": told, "reason": given}

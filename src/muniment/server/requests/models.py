@@ -1,31 +1,40 @@
 """Dangerous acts that wait for a second person."""
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
+from muniment.facts.act_statements import Step
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.people.models import new_person_id
 
 DANGEROUS = frozenset(action for action in Action if action.rule.second)
 
 
-ENDING = ("state", "decided_at", "act")  # columns that withdraw() writes: the worker too, of a person who is erased
+ENDING = (
+    "state",
+    "decided_at",
+    "act",
+    "shown",
+)  # columns that withdraw() writes: the worker too, of a person who is erased
 
 
 class Request(models.Model):
     """What one person asked for. Another of the right role does it or refuses it; the asker may take it back.
 
     `act` is the whole act as canonical JSON, `digest` its digest, `request_record` the digest of what its record
-    holds; `subject` names what it is about. `act` is only kept while it waits.
+    holds; `subject` names what it is about. `shown` is what a person is shown who confirms it, as canonical JSON. `act`
+    and `shown` are only kept while it waits. `internal_id` is random: it is the address of the request at the
+    confirmation origin, where nobody signs in. `confirmed_at` is None while an API token alone requested it.
     """
 
     privileges = Privileges(
         (READ, ADD),
         (READ,),
-        web_changes=(*ENDING, "second_person_id"),
+        web_changes=(*ENDING, "second_person_id", "confirmed_at"),
         worker_changes=("summary", "reason", *ENDING),
-        confirmation=(READ,),
     )
     written_by = DANGEROUS | {Action.CHANGE_PERSON}  # of whoever leaves, nothing waits on
     free_texts = ("summary", "reason")
@@ -38,16 +47,19 @@ class Request(models.Model):
         REJECTED = "rejected", _("refused")
         WITHDRAWN = "withdrawn", _("taken back")
 
+    internal_id = models.CharField(max_length=26, unique=True, default=new_person_id, editable=False)
     action = models.CharField(max_length=40)
     product = models.ForeignKey("products.Product", models.CASCADE, null=True)
     act = models.TextField(blank=True)
     digest = models.CharField(max_length=71, blank=True)
+    shown = models.TextField(blank=True)
     request_record = models.CharField(max_length=71, blank=True)
     subject = models.CharField(max_length=300, blank=True)
     summary = models.TextField()  # in one sentence
     reason = models.TextField()
     requester = models.ForeignKey("people.Person", models.PROTECT, related_name="requests")
     requested_at = models.DateTimeField(default=timezone.now)
+    confirmed_at = models.DateTimeField(null=True, default=timezone.now)
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     second_person = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
@@ -67,17 +79,95 @@ class Request(models.Model):
     def withdraw(cls, rows: "models.QuerySet[Request]") -> None:
         """End those of the requests that still wait, as when a person leaves whom they name."""
         now = timezone.now()
-        rows.filter(state=cls.State.WAITING).update(state=cls.State.WITHDRAWN, decided_at=now, act="")
+        rows.filter(state=cls.State.WAITING).update(state=cls.State.WITHDRAWN, decided_at=now, act="", shown="")
+
+
+class ActProof(models.Model):
+    """A signature of a person over a request, made at the confirmation origin. The web cannot add one.
+
+    `statement` is what is signed, as canonical JSON (`facts/act_statements.py`); `signature` an SSH signature in armor,
+    or the answer of a passkey as JSON. `authenticator` is the one that signed. `made_at` is the database's own time.
+    """
+
+    privileges = Privileges(
+        (READ,),
+        (READ,),
+        worker_changes=("statement",),
+        confirmation=(ADD,),
+        confirmation_adds=("request_id", "step", "signer_id", "authenticator_id", "statement", "signature"),
+    )
+    written_by: frozenset[Action] = frozenset()
+    free_texts = ("statement",)
+
+    request = models.ForeignKey(Request, models.PROTECT, related_name="proofs")
+    step = models.CharField(max_length=8, choices=[(step.value, step.value) for step in Step])
+    signer = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    authenticator = models.ForeignKey("people.EnrolledAuthenticator", models.PROTECT, related_name="+")
+    statement = models.TextField()
+    signature = models.TextField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        """In the order in which they were made."""
+
+        ordering = ("id",)
+
+
+class ProofVerification(models.Model):
+    """That the worker verified the signatures over a request, before it is carried out.
+
+    There are two, of both persons. An enrolment has one of them, for whoever enrols the first authenticator has none.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    request = models.OneToOneField(Request, models.PROTECT, related_name="verification")
+    request_proof = models.ForeignKey(ActProof, models.PROTECT, null=True, related_name="+")
+    approval_proof = models.ForeignKey(ActProof, models.PROTECT, null=True, related_name="+")
+    verified_at = models.DateTimeField(default=timezone.now)
+
+
+class RequestExecution(models.Model):
+    """The record of the act that carried a request out. There is one for each request, and nobody changes it."""
+
+    privileges = Privileges((READ, ADD), (READ,))
+    written_by = DANGEROUS
+
+    request = models.OneToOneField(Request, models.PROTECT, related_name="execution")
+    record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
+
+
+class ProvenRow(models.Model):
+    """That the worker found a row to be what two persons signed, as the record made it: the signed text may be erased
+    later.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD))
+    written_by: frozenset[Action] = frozenset()
+
+    record = models.ForeignKey("records.Record", models.PROTECT, related_name="+")
+    table = models.CharField(max_length=63)
+    key = models.CharField(max_length=64)
+
+    class Meta:
+        """Each once."""
+
+        constraints = [models.UniqueConstraint(fields=["record", "table", "key"], name="unique_proven_row")]
 
 
 class Bootstrap(models.Model):
-    """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed."""
+    """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed.
+
+    `finished_at` is the database's own time.
+    """
 
     privileges = Privileges((READ, ADD), (READ,), operator=(ADD,))
     written_by = frozenset(Action)  # any act may be the one that finds enough people
 
     id = models.SmallIntegerField(primary_key=True)
     finished = models.BooleanField()
+    finished_at = models.DateTimeField(default=timezone.now)
 
 
 class IdempotentResponse(models.Model):

@@ -34,6 +34,7 @@ from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
+from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
 from muniment.server.people.company_acts import GrantGroupRole, LinkCompanyAddress, RevokeGroupRole
 from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount
 from muniment.server.people.own_account_acts import (
@@ -130,6 +131,8 @@ ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     StartVerification,
     FinishVerification,
     ConfirmOwnAccount,
+    EnrolAuthenticator,
+    RemoveAuthenticator,
     ExportOwnData,
     AddConnection,
     StoreCredential,

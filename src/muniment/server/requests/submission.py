@@ -16,7 +16,9 @@ from muniment.server.acts.forms import TAG, ActForm
 from muniment.server.acts.inputs import InputCode
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting
-from muniment.server.requests.execution import perform_act
+from muniment.server.requests.execution import about_request, perform_act
+from muniment.server.requests.models import Request
+from muniment.server.requests.proof_demands import is_proof_demanded
 
 INVALID = 422
 
@@ -58,8 +60,15 @@ def submit_act(
         return redirect(back, *place)
     if outcome.request is None and answer is not None:
         return answer(outcome.result)
-    messages.success(request, done if outcome.request is None else _("It waits for a second person now."))
+    messages.success(request, done if outcome.request is None else _describe_waiting(outcome.request))
     return redirect(back, *place)
+
+
+def _describe_waiting(waiting: Request) -> str:
+    """What a request waits for."""
+    if is_proof_demanded(about_request(waiting)[0]):
+        return _("It waits for your signature, and for that of a second person: sign it on the page of your account.")
+    return _("It waits for a second person now.")
 
 
 def _chosen(request: HttpRequest, acts: type[Act] | tuple[type[Act], ...]) -> type[Act]:

@@ -15,8 +15,14 @@ from muniment.server.guarding.mediation import acting, own, requires
 from muniment.server.people.models import Person
 from muniment.server.people.names import person_in
 from muniment.server.records.entering import code
-from muniment.server.requests.execution import approve_request, may_approve, reject_request
+from muniment.server.requests.execution import (
+    approve_request,
+    confirm_request,
+    may_approve,
+    reject_request,
+)
 from muniment.server.requests.models import Request
+from muniment.server.requests.signing import read_signing
 from muniment.server.routes import SECOND_FACTOR
 
 RECOVERY = code(Action.RECOVER_ACCOUNT)
@@ -27,7 +33,10 @@ def waiting_for(actor: Actor) -> list[Request]:
     rows = Request.objects.filter(state=Request.State.WAITING, requester__active=True).select_related(
         "requester", "product"
     )
-    return [row for row in rows[:200] if may_approve(actor, row) in (Why.YES, Why.NO_SECOND_FACTOR)]
+    found = [row for row in rows[:200] if may_approve(actor, row) in (Why.YES, Why.NO_SECOND_FACTOR)]
+    for row in found:
+        row.signing = read_signing(row, actor.person)  # type: ignore[attr-defined]
+    return found
 
 
 @require_POST
@@ -36,6 +45,8 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
     """Agree to it, or refuse it. Whether one may is looked at once more, for exactly this."""
     found = get_object_or_404(Request.objects.select_related("requester", "product"), pk=number)
     actor, yes = acting(request), request.POST.get("answer") == "agree"
+    if request.POST.get("answer") == "confirm":
+        return _confirm(request, found)
     why = may_approve(actor, found)
     if why is Why.SUSPENDED:
         messages.error(request, _("Your account was recovered less than a day ago: your approvals do not count yet."))
@@ -59,3 +70,18 @@ def decide(request: HttpRequest, number: int) -> HttpResponse:
             return render(request, "people/invited.html", {"person": person, "link": link})
         messages.success(request, _("Done.") if yes else _("It will not be done."))
     return redirect("home")
+
+
+def _confirm(request: HttpRequest, found: Request) -> HttpResponse:
+    """Confirm what one requested with an API token."""
+    if not acting(request).second_factor:
+        messages.info(request, _("This takes a second factor: a passkey, or a code from an app."))
+        return redirect(SECOND_FACTOR)
+    try:
+        with transaction.atomic():
+            confirm_request(acting(request), found)
+    except RefusedError as error:
+        messages.error(request, error_text(error))
+    else:
+        messages.success(request, _("Confirmed. It waits for a second person now."))
+    return redirect("me")

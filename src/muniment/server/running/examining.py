@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -25,7 +26,7 @@ from muniment.server.incidents.kinds import KINDS, ROW_DIFFERS
 from muniment.server.incidents.models import overdue
 from muniment.server.installation import store
 from muniment.server.people import breached
-from muniment.server.people.models import RoleGrant, in_force
+from muniment.server.people.models import EnrolledAuthenticator, RoleGrant, in_force
 from muniment.server.people.people_facts import WRITERS
 from muniment.server.products.models import Product, RepositoryScan
 from muniment.server.records import row_checks
@@ -78,6 +79,7 @@ def examine(folder: Path) -> Iterator[Found]:
     yield from _accounts(folder)
     yield from _work()
     yield _web(folder)
+    yield _confirmation(folder)
     yield from _vault()
     yield from _ledger()
     yield _rows()
@@ -211,6 +213,20 @@ def _web(folder: Path) -> Found:
     except (OSError, ValueError, KeyError, HttpError):
         pass  # told below: it did not answer
     return Found("web", "violated", "it does not answer", "Start the service: muniment up")
+
+
+def _confirmation(folder: Path) -> Found:
+    """The process where dangerous acts are signed, and what its passkeys depend on."""
+    passkeys = EnrolledAuthenticator.objects.filter(kind=EnrolledAuthenticator.Kind.PASSKEY, removed_at=None).count()
+    host = urlsplit(settings.URL).hostname
+    told = f"{passkeys} enrolled passkeys are of {host}: changing the host name ends all of them"
+    try:
+        port = json.loads((folder / "service.json").read_text())["confirmation_port"]
+        if Client(f"http://127.0.0.1:{port}", seconds=_WEB_SECONDS).request("GET", "/health").status == 200:
+            return Found("confirmation", "met", f"it answers; {told}")
+    except (OSError, ValueError, KeyError, HttpError):
+        pass  # told below: it did not answer
+    return Found("confirmation", "unknown", f"it does not answer; {told}", "Start one: muniment confirmation")
 
 
 def _vault() -> Iterator[Found]:

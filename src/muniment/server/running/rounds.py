@@ -30,6 +30,7 @@ from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import PolicySource
 from muniment.server.products.models import FORGE, Repository
 from muniment.server.records.models import RoundStart, TaskFailure
+from muniment.server.requests.verifying import verify_waiting
 from muniment.server.running.signals import SignalPipe
 from muniment.server.running.supervisor import Channel, Loss
 from muniment.server.secrets.drifting import look_at_vault
@@ -126,5 +127,6 @@ _ROUNDS: dict[Callable[[], object], float] = {
     note_fetches: 120,
     report_row_problems: 5,
     compare_all_rows: 3600,
+    verify_waiting: 2,
 }
 _OF_EACH_WORKER = (look_around, note_fetches)  # about repositories and the vault's log on its own machine

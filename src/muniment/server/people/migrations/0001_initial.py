@@ -253,6 +253,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="EnrolledAuthenticator",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("passkey", "passkey"), ("ssh-key", "SSH key")], max_length=8)),
+                ("identifier", models.CharField(max_length=2000, unique=True)),
+                ("public_key", models.TextField()),
+                ("enrolled_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("removed_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="enrolled_authenticators",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("id",),
+            },
+        ),
+        migrations.CreateModel(
             name="ForgeMachine",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -427,6 +449,28 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="AuthenticatorNotice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("removal", models.BooleanField()),
+                ("told_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("mailed_at", models.DateTimeField(null=True)),
+                (
+                    "authenticator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="people.enrolledauthenticator",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("authenticator", "removal"), name="unique_authenticator_notice")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ForgeAccount",

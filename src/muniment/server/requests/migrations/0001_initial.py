@@ -1,7 +1,10 @@
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
+
+import muniment.server.people.models
 
 
 class Migration(migrations.Migration):
@@ -10,6 +13,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("people", "0001_initial"),
         ("products", "0001_initial"),
+        ("records", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -19,41 +23,54 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
                 ("finished", models.BooleanField()),
+                ("finished_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name="IdempotentResponse",
+            name="ActProof",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("idempotency_key", models.CharField(max_length=200)),
-                ("request_digest", models.CharField(max_length=64)),
-                ("body", models.JSONField(default=dict)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("step", models.CharField(choices=[("request", "request"), ("approve", "approve")], max_length=8)),
+                ("statement", models.TextField()),
+                ("signature", models.TextField()),
+                ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
-                    "token",
+                    "authenticator",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="people.apitoken"
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="people.enrolledauthenticator"
+                    ),
+                ),
+                (
+                    "signer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
                     ),
                 ),
             ],
             options={
-                "constraints": [
-                    models.UniqueConstraint(fields=("token", "idempotency_key"), name="unique_idempotency_key")
-                ],
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
             name="Request",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "internal_id",
+                    models.CharField(
+                        default=muniment.server.people.models.new_person_id, editable=False, max_length=26, unique=True
+                    ),
+                ),
                 ("action", models.CharField(max_length=40)),
                 ("act", models.TextField(blank=True)),
                 ("digest", models.CharField(blank=True, max_length=71)),
+                ("shown", models.TextField(blank=True)),
                 ("request_record", models.CharField(blank=True, max_length=71)),
                 ("subject", models.CharField(blank=True, max_length=300)),
                 ("summary", models.TextField()),
                 ("reason", models.TextField()),
                 ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("confirmed_at", models.DateTimeField(default=django.utils.timezone.now, null=True)),
                 (
                     "state",
                     models.CharField(
@@ -92,14 +109,106 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("requested_at", "id"),
-                "indexes": [models.Index(fields=["state", "requested_at"], name="request_of_state")],
+            },
+        ),
+        migrations.CreateModel(
+            name="ProofVerification",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("verified_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "approval_proof",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="requests.actproof"
+                    ),
+                ),
+                (
+                    "request_proof",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="requests.actproof"
+                    ),
+                ),
+                (
+                    "request",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="verification", to="requests.request"
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddField(
+            model_name="actproof",
+            name="request",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="proofs", to="requests.request"
+            ),
+        ),
+        migrations.CreateModel(
+            name="RequestExecution",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "record",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
+                    ),
+                ),
+                (
+                    "request",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="execution", to="requests.request"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="IdempotentResponse",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("idempotency_key", models.CharField(max_length=200)),
+                ("request_digest", models.CharField(max_length=64)),
+                ("body", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "token",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="people.apitoken"
+                    ),
+                ),
+            ],
+            options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("state", "waiting"), models.Q(("digest", ""), _negated=True)),
-                        fields=("digest",),
-                        name="request_waits_once",
-                    )
+                    models.UniqueConstraint(fields=("token", "idempotency_key"), name="unique_idempotency_key")
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="ProvenRow",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("table", models.CharField(max_length=63)),
+                ("key", models.CharField(max_length=64)),
+                (
+                    "record",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("record", "table", "key"), name="unique_proven_row")],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="request",
+            index=models.Index(fields=["state", "requested_at"], name="request_of_state"),
+        ),
+        migrations.AddConstraint(
+            model_name="request",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "waiting"), models.Q(("digest", ""), _negated=True)),
+                fields=("digest",),
+                name="request_waits_once",
+            ),
         ),
     ]

@@ -1,0 +1,42 @@
+"""muniment confirmation: the process where people sign dangerous acts."""
+
+import os
+from pathlib import Path
+
+import click
+
+from muniment.cli import serving
+
+
+@click.command()
+@serving.home
+@serving.log
+@click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="Listen here.")
+def command(home: str, log: str, port: int) -> int:
+    """Show requests that wait for a signature, and take signatures, on this machine alone.
+
+    Put a proxy with TLS before it. MUNIMENT_CONFIRMATION_URL says which address people type: another port than that of
+    MUNIMENT_URL, or a host below it. Nobody signs in here, no cookie is read, and no other page can frame it.
+    """
+    os.environ["MUNIMENT_LOG"] = log
+    url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
+    os.environ.setdefault("MUNIMENT_CONFIRMATION_URL", f"http://localhost:{port}")
+    serving.begin(Path(home).absolute(), "confirmation", url, settings="muniment.server.confirmation_settings")
+    from muniment.server.running.parent import PARENT
+
+    os.environ[PARENT] = str(os.getpid())
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    server = Server(
+        "muniment.server.confirmation.wsgi:application",
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=2,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+    )
+    server.serve()
+    return 0

@@ -1,0 +1,58 @@
+"""Settings of the confirmation process: no session, cookie or sign-in, no app of the service, no key of the web."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from muniment.server import logs
+from muniment.server.running import database
+
+HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
+URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
+CONFIRMATION_URL = os.environ.get("MUNIMENT_CONFIRMATION_URL", "")
+_ADDRESS = urlsplit(CONFIRMATION_URL)
+_SECURE = _ADDRESS.scheme == "https"
+
+SECRET_KEY = os.urandom(32).hex()  # Django asks for one; nothing is signed with it
+DEBUG = False
+ALLOWED_HOSTS = [_ADDRESS.hostname or "localhost", "127.0.0.1"]  # a supervisor on this machine asks by number
+ROOT_URLCONF = "muniment.server.confirmation.urls"
+APPEND_SLASH = False
+INSTALLED_APPS = ["django.contrib.staticfiles"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "muniment.server.guarding.headers.Headers",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "OPTIONS": {},
+    }
+]
+DATABASE_ROLE = database.role(os.environ)
+DATABASES = {"default": database.settings(HOME, os.environ)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SIGN_IN_ELSEWHERE = ""  # no form leads anywhere else
+
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
+SECURE_SSL_REDIRECT = _SECURE
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _SECURE else 0
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+LOCALE_PATHS = [Path(__file__).parent / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [Path(__file__).parent / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+LOGGING = logs.settings(os.environ.get("MUNIMENT_LOG", ""))

@@ -1,0 +1,112 @@
+"""The authenticators with which people sign dangerous acts: which ones a person can enrol, and which are in force."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from allauth.mfa.models import Authenticator
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from fido2.utils import websafe_decode, websafe_encode
+from fido2.webauthn import AttestedCredentialData, AuthenticatorData
+from msgspec import Struct
+
+from muniment.errors import ParseError, RefusedError
+from muniment.git.signatures import fingerprint
+from muniment.policy.keys import parse_key
+from muniment.server.installation import store
+from muniment.server.people.models import Account, EnrolledAuthenticator, Person
+from muniment.server.requests.models import Bootstrap
+
+_PASSKEY = f"{EnrolledAuthenticator.Kind.PASSKEY.value} "
+
+
+class AuthenticatorKey(Struct, frozen=True):
+    """A passkey or SSH key. `public_key` is the attested credential data (base64url), or the key in one line."""
+
+    kind: EnrolledAuthenticator.Kind
+    identifier: str
+    public_key: str
+
+    @property
+    def name(self) -> str:
+        """Kind and id, as people choose it."""
+        return f"{self.kind.value} {self.identifier}"
+
+    @property
+    def stored(self) -> str:
+        """One text with the whole key, as an act has it."""
+        return f"{_PASSKEY}{self.public_key}" if self.kind == EnrolledAuthenticator.Kind.PASSKEY else self.public_key
+
+
+def parse_stored(stored: str) -> AuthenticatorKey:
+    """The key that an act has as text. Raises RefusedError."""
+    try:
+        if stored.startswith(_PASSKEY):
+            return _read_passkey(stored.removeprefix(_PASSKEY))
+        key = parse_key(stored)
+    except (ParseError, ValueError):
+        raise RefusedError(
+            "no-authenticator", _("This is no passkey or SSH key."), _("Choose one that your page shows.")
+        ) from None
+    return AuthenticatorKey(EnrolledAuthenticator.Kind.SSH_KEY, fingerprint(key), key)
+
+
+def _read_passkey(text: str) -> AuthenticatorKey:
+    """A passkey, by its attested credential data in base64url. Raises ValueError."""
+    data = AttestedCredentialData(websafe_decode(text))
+    return AuthenticatorKey(EnrolledAuthenticator.Kind.PASSKEY, websafe_encode(data.credential_id), text)
+
+
+def find_candidates(person: str) -> list[AuthenticatorKey]:
+    """What a person can enrol: passkeys that they added, and SSH keys that they signed with; none that ever was."""
+    passkeys = Authenticator.objects.filter(user=person, type=Authenticator.Type.WEBAUTHN).order_by("pk")
+    found = [_read_passkey(websafe_encode(bytes(data))) for data in map(_credential_of, passkeys) if data is not None]
+    proven = {"kind": Account.Kind.KEY, "verification": Account.Verification.SIGNATURE}
+    keys = Account.objects.filter(person=person, **proven).order_by("pk").values_list("value", flat=True)
+    found += [AuthenticatorKey(EnrolledAuthenticator.Kind.SSH_KEY, fingerprint(key), key) for key in keys]
+    known = set(EnrolledAuthenticator.objects.values_list("identifier", flat=True))
+    return [one for one in found if one.identifier not in known]
+
+
+def _credential_of(row: Authenticator) -> AttestedCredentialData | None:
+    """The key of a passkey as it was added, None for one that has none."""
+    data: AuthenticatorData = row.wrap().authenticator_data
+    return data.credential_data
+
+
+def find_in_force(person: str, at: datetime) -> list[EnrolledAuthenticator]:
+    """The authenticators with which a person can sign at a moment."""
+    rows = EnrolledAuthenticator.objects.filter(person=person)
+    return [row for row in rows if is_in_force(row, at)]
+
+
+def is_in_force(row: EnrolledAuthenticator, at: datetime) -> bool:
+    """Whether an authenticator counts at a moment: it is old enough then, and was not removed before."""
+    return counts_from(row) <= at and (row.removed_at is None or at < row.removed_at)
+
+
+def counts_from(row: EnrolledAuthenticator) -> datetime:
+    """When an authenticator begins to count: the policy's delay after it was enrolled; at once during the bootstrap."""
+    finished = Bootstrap.objects.filter(finished=True).values_list("finished_at", flat=True).first()
+    if finished is None or row.enrolled_at <= finished:
+        return row.enrolled_at
+    policy = store().policy()
+    hours = policy.policy.confirmation.delay_hours if policy is not None else _LONGEST_HOURS
+    return row.enrolled_at + timedelta(hours=hours)
+
+
+_LONGEST_HOURS = 720  # where no policy says: nothing counts before the longest delay that one can have
+
+
+class ShownAuthenticator(NamedTuple):
+    """An enrolled authenticator as the person's page shows it: `counts_from` is None for one that counts now."""
+
+    row: EnrolledAuthenticator
+    counts_from: datetime | None
+
+
+def shown_authenticators(person: Person) -> list[ShownAuthenticator]:
+    """Those of a person that were not removed."""
+    now = timezone.now()
+    rows = EnrolledAuthenticator.objects.filter(person=person, removed_at=None)
+    return [ShownAuthenticator(row, None if is_in_force(row, now) else counts_from(row)) for row in rows]

@@ -1,0 +1,323 @@
+"""Finds rows that need signatures of two persons and lack them: the policy demanded these when an act wrote the row.
+
+The web writes the rows and the records of acts of persons. With its credentials somebody can write both, so that they
+agree; what they cannot make is what two persons sign. Which act a row needs follows from the row, not from what its
+record calls the act; and a signed act counts once, for the rows that it says.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.db import connection, models
+
+from muniment.access.actions import Action
+from muniment.access.roles import Role
+from muniment.decision.comparison import Direction, compare
+from muniment.decision.policies import read_bound_policy
+from muniment.errors import LedgerError, MunimentError, NotCanonicalError, PolicyError
+from muniment.facts import canonical
+from muniment.facts.act_statements import decode_statement
+from muniment.ledger import entries
+from muniment.policy.exceptions import ExceptionFile as StoredException
+from muniment.server import moments
+from muniment.server.acts.act import Act, ActContext
+from muniment.server.deployments.break_glass_acts import BreakGlass
+from muniment.server.deployments.builder_acts import TrustBuilder
+from muniment.server.deployments.models import BreakGlassPermission, TrustedBuilder
+from muniment.server.people.authenticator_acts import EnrolAuthenticator
+from muniment.server.people.authenticators import parse_stored
+from muniment.server.people.models import EnrolledAuthenticator, Person, RoleGrant
+from muniment.server.people.personal_data_acts import ErasePersonalData
+from muniment.server.people.role_acts import GrantRole, changes_things
+from muniment.server.policies.exception_acts import RequestException
+from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
+from muniment.server.policies.monitoring_acts import StartMonitoring
+from muniment.server.policies.version_acts import ApplyPolicy
+from muniment.server.products.act_fields import product_of
+from muniment.server.records import row_checks
+from muniment.server.records.entering import code
+from muniment.server.records.models import Document, ExceptionFile, Record, RowState
+from muniment.server.records.recorded_rows import Values, columns_of
+from muniment.server.records.store import POLICY
+from muniment.server.requests.models import ProofVerification, ProvenRow, RequestExecution
+from muniment.server.requests.proof_demands import demands
+from muniment.server.requests.registry import decode_act
+from muniment.server.running.database_roles import WORKER
+
+_EVERY_ACT = tuple(map(code, Action))
+_APPLYING = ("apply-policy", "weaken-policy")
+_CARRIED_OUT = timedelta(hours=1)  # after the signature, at the latest: so long a permission may begin later
+
+Fields = Mapping[str, Any]
+
+
+class SignedAct(NamedTuple):
+    """An act that two persons signed, whose signatures the worker verified, and that one record carried out."""
+
+    act: Act
+    verification: ProofVerification
+
+
+class _Rule(NamedTuple):
+    """Of one table: the action that a row needs (None for none), and whether a signed act says this row."""
+
+    action_of: Callable[[Fields], Action | None]
+    says: Callable[[SignedAct, str, Fields], bool]
+
+
+def find_unproven(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
+    """The keys of the rows that lack signatures. `rows`: of each key the id of the record that made the row what it is,
+    and its recorded columns.
+    """
+    if model not in _RULES and model not in (PolicyVersion, Document):
+        return frozenset()
+    history = read_policy_history()
+    if not any(one.acts for one in history):
+        return frozenset()
+    if model is PolicyVersion:
+        unproven = {one.version for one in history if not one.accepted}
+        known = {one.version for one in history}
+        in_force = {key for key, (_, values) in rows.items() if _fields(model, values)["in_force"]}
+        return frozenset(key for key in in_force if int(key) in unproven or int(key) not in known)
+    if model is Document:
+        return _find_unproven_policy(rows, history)
+    return _find_unproven_rows(model, rows, history)
+
+
+class AppliedPolicy(NamedTuple):
+    """A version of the policy that an act put in force. `record` is the id of that act's record, `text` None where the
+    row is not what its record says, `acts` are those for which the policy demands signatures. `accepted` is False where
+    signatures were needed and are missing.
+    """
+
+    record: int
+    version: int
+    text: str | None
+    acts: tuple[str, ...]
+    accepted: bool
+
+
+def read_policy_history() -> list[AppliedPolicy]:
+    """Every version of the policy that was put in force, in the order of the records."""
+    agreed = row_checks.read_agreed_rows(PolicyVersion)
+    texts = {int(key): str(_fields(PolicyVersion, values)["text"]) for key, values in agreed.items()}
+    states = RowState.objects.filter(table=PolicyVersion._meta.db_table).order_by("record_id")
+    found: dict[int, int] = {}
+    for key, record, data in states.values_list("key", "record_id", "record__data"):
+        if int(key) not in found and _action_of(bytes(data), record) in _APPLYING:
+            found[int(key)] = record
+    history: list[AppliedPolicy] = []
+    for version, record in sorted(found.items(), key=lambda one: one[1]):
+        history.append(_accept(history, version, record, texts.get(version)))
+    return history
+
+
+def _accept(history: list[AppliedPolicy], version: int, record: int, text: str | None) -> AppliedPolicy:
+    """What a version is after those before it: accepted, unless it is weaker and its signatures are missing."""
+    before = next((one for one in reversed(history) if one.accepted), None)
+    accepted = True
+    if before is not None and demands(before.acts, Action.WEAKEN_POLICY) and _is_weaker(before.text, text):
+        key, fields = str(version), {"text": text}
+        accepted = _is_person_free(record) or _is_proven(PolicyVersion, key, record, fields, _says_policy)
+    return AppliedPolicy(record, version, text, _demanded_acts(text), accepted)
+
+
+def _is_weaker(old: str | None, new: str | None) -> bool:
+    """Whether a policy is weaker anywhere; what cannot be read or compared counts as weaker."""
+    if old is None or new is None:
+        return True
+    try:
+        found = compare(read_bound_policy(old, POLICY), read_bound_policy(new, POLICY))
+    except PolicyError:
+        return True
+    return any(one.direction is Direction.WEAKER for one in found)
+
+
+def _demanded_acts(text: str | None) -> tuple[str, ...]:
+    """The acts for which a policy demands signatures; all where it cannot be read."""
+    try:
+        if text is None:
+            return _EVERY_ACT
+        return read_bound_policy(text, POLICY).policy.confirmation.proof
+    except PolicyError:
+        return _EVERY_ACT
+
+
+def _demands_at(history: Iterable[AppliedPolicy], record: int) -> tuple[str, ...]:
+    """The acts for which signatures were demanded when a record was written."""
+    before = [one.acts for one in history if one.accepted and one.record < record]
+    return before[-1] if before else ()
+
+
+def _find_unproven_policy(rows: Mapping[str, tuple[int, Values]], history: list[AppliedPolicy]) -> frozenset[str]:
+    """The document of the policy is the text of a version that was put in force by the same record, and accepted."""
+    if POLICY not in rows:
+        return frozenset()
+    record, values = rows[POLICY]
+    text = bytes(_fields(Document, values)["data"]).decode("utf-8", "replace")
+    agrees = any(one.accepted and (one.record, one.text) == (record, text) for one in history)
+    return frozenset() if agrees else frozenset({POLICY})
+
+
+def _find_unproven_rows(
+    model: type[models.Model], rows: Mapping[str, tuple[int, Values]], history: list[AppliedPolicy]
+) -> frozenset[str]:
+    rule = _RULES[model]
+    unproven: set[str] = set()
+    for key, (record, values) in rows.items():
+        fields = _fields(model, values)
+        action = rule.action_of(fields)
+        if action is None or not demands(_demands_at(history, record), action) or _is_person_free(record):
+            continue
+        if not _is_proven(model, key, record, fields, rule.says):
+            unproven.add(key)
+    return frozenset(unproven)
+
+
+def _is_person_free(record: int) -> bool:
+    """Whether a record is of no person's act: another process wrote it, whose credentials the web does not have."""
+    return not Record.objects.filter(pk=record, kind="person-action").exists()
+
+
+def _is_proven(
+    model: type[models.Model], key: str, record: int, fields: Fields, says: Callable[[SignedAct, str, Fields], bool]
+) -> bool:
+    """Whether two persons signed the act that the record carried out, and that act says this row."""
+    table = model._meta.db_table
+    if ProvenRow.objects.filter(record=record, table=table, key=key).exists():
+        return True
+    signed = _find_signed_act(record)
+    try:
+        proven = signed is not None and says(signed, key, fields)
+    except (MunimentError, NotCanonicalError):  # of a resource that is gone: it cannot be compared
+        return False
+    if proven and connection.settings_dict["USER"] == WORKER:
+        ProvenRow.objects.get_or_create(record_id=record, table=table, key=key)
+    return proven
+
+
+def _find_signed_act(record: int) -> SignedAct | None:
+    """The verified act that a record carried out, None for none."""
+    execution = RequestExecution.objects.filter(record=record).select_related("request").first()
+    if execution is None:
+        return None
+    rows = ProofVerification.objects.filter(request=execution.request)
+    found = rows.select_related("request__requester", "approval_proof", "request_proof").first()
+    proof = (found.approval_proof or found.request_proof) if found is not None else None
+    if found is None or proof is None:
+        return None
+    try:
+        text = decode_statement(proof.statement.encode()).act
+        return SignedAct(decode_act(text, canonical.digest(text.encode())), found)
+    except MunimentError:
+        return None
+
+
+def _action_of(data: bytes, record: int) -> str:
+    """The action that a record names, "" for a record of something else."""
+    try:
+        return str(getattr(entries.decode(data, record), "action", ""))
+    except LedgerError:
+        return ""
+
+
+def _fields(model: type[models.Model], values: Values) -> Fields:
+    return dict(zip(columns_of(model), values, strict=True))
+
+
+def _always(action: Action) -> Callable[[Fields], Action | None]:
+    return lambda _fields_of_row: action
+
+
+def _while_open(action: Action, column: str = "ended_at") -> Callable[[Fields], Action | None]:
+    """An action that a row needs until it is ended, which one person may do."""
+    return lambda fields: action if fields[column] is None else None
+
+
+def _action_of_grant(fields: Fields) -> Action | None:
+    changing = changes_things(Role(fields["role"])) and fields["ended_at"] is None
+    return Action.GRANT_CHANGING_ROLE if changing else None
+
+
+def _says_grant(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    if not isinstance(act, GrantRole):
+        return False
+    product = product_of(act.product)
+    said = (act.person, act.role.value, product.pk if product is not None else None, act.until)
+    return said == (fields["person"], fields["role"], fields["product"], fields["last_day"])
+
+
+def _says_exception(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act, request = signed.act, signed.verification.request
+    if not isinstance(act, RequestException):
+        return False
+    context = ActContext(request.requester.pk, moments.text(request.requested_at))
+    stored = canonical.decode(bytes(fields["data"]), StoredException)
+    return stored.exception == act.terms(context)
+
+
+def _says_monitoring(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    if not isinstance(act, StartMonitoring):
+        return False
+    product = product_of(act.product)
+    said = (product.pk if product is not None else None, act.clause, act.until)
+    return said == (fields["product"], fields["clause"], fields["last_day"])
+
+
+def _says_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act, proof = signed.act, signed.verification.approval_proof
+    if not isinstance(act, BreakGlass) or proof is None:
+        return False
+    latest = proof.made_at + timedelta(minutes=act.minutes) + _CARRIED_OUT
+    said = (act.row().pk, act.artifact)
+    return said == (fields["environment"], fields["artifact"]) and bool(fields["expires_at"] <= latest)
+
+
+def _says_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    return isinstance(act, TrustBuilder) and (act.builder_id, act.public_key) == (
+        fields["builder_id"],
+        fields["public_key"],
+    )
+
+
+def _action_of_person(fields: Fields) -> Action | None:
+    return Action.ERASE_PERSONAL_DATA if fields["erasure_approved_at"] is not None else None
+
+
+def _says_erasure(signed: SignedAct, key: str, fields: Fields) -> bool:
+    return isinstance(signed.act, ErasePersonalData) and signed.act.person == key
+
+
+def _says_enrolment(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    if not isinstance(act, EnrolAuthenticator):
+        return False
+    stored = parse_stored(act.authenticator)
+    said = (act.person, stored.kind.value, stored.identifier, stored.public_key)
+    return said == (fields["person"], fields["kind"], fields["identifier"], fields["public_key"])
+
+
+def _says_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    if not isinstance(act, ApplyPolicy):
+        return False
+    return (
+        fields["text"] is not None
+        and str(act.version) == key
+        and read_bound_policy(fields["text"], POLICY).policy.digest == act.policy
+    )
+
+
+_RULES: dict[type[models.Model], _Rule] = {
+    RoleGrant: _Rule(_action_of_grant, _says_grant),
+    ExceptionFile: _Rule(_always(Action.REQUEST_EXCEPTION), _says_exception),
+    MonitoringPeriod: _Rule(_while_open(Action.START_MONITORING), _says_monitoring),
+    BreakGlassPermission: _Rule(_always(Action.BREAK_GLASS_DEPLOYMENT), _says_break_glass),
+    TrustedBuilder: _Rule(_while_open(Action.TRUST_BUILDER), _says_builder),
+    Person: _Rule(_action_of_person, _says_erasure),
+    EnrolledAuthenticator: _Rule(_while_open(Action.ENROL_AUTHENTICATOR, "removed_at"), _says_enrolment),
+}

@@ -1,0 +1,523 @@
+"""Dangerous acts carry signatures that the web cannot make: over exactly this act, by authenticators in force."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import ProgrammingError, connection, transaction
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor
+from muniment.access.roles import Role
+from muniment.cli import confirm as confirm_command
+from muniment.cli.running import run as run_command
+from muniment.errors import RefusedError
+from muniment.facts.act_statements import digest_to_sign
+from muniment.git.signatures import fingerprint
+from muniment.server import confirmation_settings
+from muniment.server.incidents.notices import tell_notices
+from muniment.server.installation import store
+from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
+from muniment.server.people.models import Account, EnrolledAuthenticator, Message, Person, RoleGrant
+from muniment.server.people.role_acts import GrantRole
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
+from muniment.server.records.entering import recording_act
+from muniment.server.records.models import Document, Record
+from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.records.row_checks import RowCode, find_row_problems
+from muniment.server.requests.execution import approve_request, confirm_request
+from muniment.server.requests.models import ActProof, ProofVerification, ProvenRow, Request, RequestExecution
+from muniment.server.requests.verifying import verify_waiting
+from tests.support.authenticators import CONFIRMATION, PRESENT, SERVICE, VERIFIED, Passkey, SshKey
+from tests.support.one_person import request
+from tests.support.service import as_role, browser, by_an_act, finish_bootstrap, person, post, token_of
+
+pytestmark = pytest.mark.usefixtures("compared_rows")
+
+OLD = timedelta(days=2)
+GUARDED = ("weaken-policy", "grant-changing-role")
+
+
+class Signers:
+    """Two administrators and two security officers, whose authenticators are in force."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keys: dict[str, Any] = {
+            "ada": SshKey(folder / "ada"),
+            "abe": Passkey("abe"),
+            "sam": SshKey(folder / "sam"),
+            "sue": Passkey("sue"),
+        }
+        finish_bootstrap()
+        with by_an_act():
+            for name, key in self.keys.items():
+                person(name, Role.ADMIN if name in ("ada", "abe") else Role.SECURITY)
+                enrol(name, key)
+            person("dev")
+
+    def sign(self, waiting: Request, name: str) -> None:
+        """Sign at the confirmation origin, as `name`."""
+        answer = sign_with(waiting, name, self.keys[name].sign)
+        assert answer.status_code == 201, answer.content
+
+
+def enrol(name: str, key: Any, age: timedelta = OLD) -> EnrolledAuthenticator:
+    """An enrolled authenticator of that age. As the owner, who may choose a time."""
+    passkey = isinstance(key, Passkey)
+    return EnrolledAuthenticator.objects.create(
+        person_id=name,
+        kind="passkey" if passkey else "ssh-key",
+        identifier=key.identifier if passkey else fingerprint(key.public_key),
+        public_key=key.public_key,
+        enrolled_at=timezone.now() - age,
+    )
+
+
+@pytest.fixture
+def signers(compared_rows: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signers:
+    monkeypatch.setattr(settings, "CONFIRMATION_URL", CONFIRMATION)
+    return Signers(tmp_path)
+
+
+@pytest.fixture
+def demanding(signers: Signers) -> Signers:
+    """A service whose policy demands signatures for two acts."""
+    apply_stricter(with_confirmation(current_policy(), GUARDED))
+    return signers
+
+
+def with_confirmation(text: str, acts: tuple[str, ...]) -> str:
+    return f"{text}\n[confirmation]\nproof = {json.dumps(list(acts))}\n"
+
+
+def current_policy() -> str:
+    return PolicyVersion.objects.get(in_force=True).text
+
+
+def apply_stricter(text: str) -> None:
+    version = request("sam", DraftPolicy, text=text, note="Signed.")
+    request("sam", ApplyPolicy, version=version.pk)
+
+
+def request_weaker() -> Request:
+    """A request to apply a policy with one reviewer."""
+    weaker = current_policy().replace("reviewers = 2", "reviewers = 1")
+    version = request("sam", DraftPolicy, text=weaker, note="Quicker.")
+    waiting = request("sam", ApplyPolicy, version=version.pk)
+    assert isinstance(waiting, Request)
+    return waiting
+
+
+def ask(method: str, path: str, data: dict[str, str] | None = None, **headers: str) -> Any:
+    """Ask the confirmation process, by its own login, addresses and middleware."""
+    own = {name: getattr(confirmation_settings, name) for name in ("ROOT_URLCONF", "MIDDLEWARE", "TEMPLATES")}
+    with as_role("confirmation"), override_settings(**own):
+        return getattr(Client(HTTP_HOST="localhost"), method)(path, data or {}, headers=headers)
+
+
+def sign_with(waiting: Request, name: str, make: Callable[[str], str]) -> Any:
+    address = f"/requests/{waiting.internal_id}/{name}"
+    statement = ask("get", f"{address}/statement").json()["statement"]
+    return ask("post", address, {"statement": statement, "signature": make(statement)})
+
+
+def verify() -> None:
+    with as_role("worker"):
+        verify_waiting()
+
+
+def actor(name: str) -> Actor:
+    return Actor(name, active=True, grants=Person.objects.get(pk=name).roles(), second_factor=True)
+
+
+def approve(name: str, waiting: Request) -> None:
+    with transaction.atomic():
+        approve_request(actor(name), waiting)
+
+
+def problems() -> list[tuple[str, RowCode]]:
+    with as_role("worker"):
+        return [(one.table, one.code) for one in find_row_problems(recorded_models())]
+
+
+def refusal(act: Callable[[], object]) -> str:
+    with pytest.raises(RefusedError) as found, transaction.atomic():
+        act()
+    return found.value.code
+
+
+def test_an_act_is_carried_out_once_both_signatures_are_verified(demanding: Signers) -> None:
+    waiting = request_weaker()
+    assert refusal(lambda: approve("sue", waiting)) == "signature-missing"
+    demanding.sign(waiting, "sam")
+    verify()
+    assert not ProofVerification.objects.exists()  # one of two
+    demanding.sign(waiting, "sue")
+    assert refusal(lambda: approve("sue", waiting)) == "signature-missing"
+    verify()
+    approve("sue", waiting)
+    assert "reviewers = 1" in current_policy()
+    assert problems() == []
+    record = RequestExecution.objects.get(request=waiting).record
+    details = json.loads(store().get(record.details_digest) or b"")["details"]
+    assert details["requester_confirmed"].startswith("ssh-key SHA256:")
+    assert details["approver_confirmed"] == f"passkey {demanding.keys['sue'].identifier}"
+    with as_role("owner"):
+        ActProof.objects.update(statement="")  # as an erasure may have it
+    assert problems() == []
+    assert ProvenRow.objects.exists()
+
+
+def test_without_a_demand_an_act_is_confirmed_by_sign_in_and_its_record_says_so(signers: Signers) -> None:
+    waiting = request_weaker()
+    assert "Confirmed by sign-in." in browser(Person.objects.get(pk="sue")).get("/").content.decode()
+    approve("sue", waiting)
+    record = RequestExecution.objects.get(request=waiting).record
+    details = json.loads(store().get(record.details_digest) or b"")["details"]
+    assert (details["requester_confirmed"], details["approver_confirmed"]) == ("sign-in", "sign-in")
+
+
+def forge_policy(text: str, action: Action) -> None:
+    """What whoever has the web's credentials can write: the row, and a record of an act that agrees with it."""
+    version = request("sam", DraftPolicy, text=text, note="Forged.")
+    with transaction.atomic(), recording_act(actor("sam"), action, "policy:forged", {}):
+        PolicyVersion.objects.filter(in_force=True).update(in_force=False)
+        PolicyVersion.objects.filter(pk=version.pk).update(in_force=True, applied_at=timezone.now())
+        Document.objects.filter(name="policy.toml").update(data=text.encode())
+
+
+@pytest.mark.parametrize("action", [Action.WEAKEN_POLICY, Action.APPLY_POLICY, Action.CHANGE_PERSON])
+def test_a_weaker_policy_that_the_web_wrote_with_a_record_of_its_own_is_not_used(
+    demanding: Signers, action: Action
+) -> None:
+    forge_policy(current_policy().replace("reviewers = 2", "reviewers = 1"), action)
+    assert ("records_document", RowCode.NOT_PROVEN) in problems()
+
+
+def test_the_web_cannot_drop_the_demand_first(demanding: Signers) -> None:
+    forge_policy(current_policy().partition("[confirmation]")[0], Action.APPLY_POLICY)
+    assert ("records_document", RowCode.NOT_PROVEN) in problems()
+    forge_grant("dev")
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_the_demand_does_not_go_with_the_text_of_the_policy_that_makes_it(demanding: Signers) -> None:
+    PolicyVersion.objects.update(text="")
+    forge_grant("dev")
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_what_was_written_before_the_demand_counts_as_it_did(demanding: Signers) -> None:
+    assert problems() == []
+    assert actor("sue").grants
+
+
+def forge_grant(name: str, request_of: Request | None = None) -> RoleGrant:
+    with transaction.atomic(), recording_act(actor("ada"), Action.GRANT_ROLE, f"person:{name}", {}) as digest:
+        row = RoleGrant.objects.create(person_id=name, role="security")
+    if request_of is not None:
+        RequestExecution.objects.create(request=request_of, record=Record.objects.get(details_digest=digest))
+    return row
+
+
+def test_a_role_that_the_web_granted_with_a_record_of_its_own_gives_nothing(demanding: Signers) -> None:
+    forge_grant("dev")
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+    assert actor("dev").grants == ()
+
+
+def signed_grant(signers: Signers) -> Request:
+    waiting = request("ada", GrantRole, person="dev", role="security")
+    signers.sign(waiting, "ada")
+    signers.sign(waiting, "sam")
+    verify()
+    return Request.objects.get(pk=waiting.pk)
+
+
+def test_signatures_over_one_act_prove_no_other_row(demanding: Signers) -> None:
+    waiting = signed_grant(demanding)
+    with by_an_act():
+        person("mal")
+    forge_grant("mal", waiting)
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_signatures_over_one_act_prove_its_row_once(demanding: Signers) -> None:
+    waiting = signed_grant(demanding)
+    approve("sam", waiting)
+    assert problems() == []
+    assert [grant.role for grant in actor("dev").grants] == [Role.SECURITY]
+    with transaction.atomic(), recording_act(actor("ada"), Action.GRANT_ROLE, "person:dev", {}):
+        RoleGrant.objects.filter(person="dev").update(ended_at=timezone.now())
+    assert problems() == []
+    forge_grant("dev")
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+    with pytest.raises(Exception, match="duplicate key"), transaction.atomic():
+        RequestExecution.objects.create(request=waiting, record=Record.objects.latest("pk"))
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "the origin of the pages": {"origin": SERVICE},
+    "another host": {"origin": "http://evil.example.test"},
+    "another service": {"rp_id": "evil.example.test"},
+    "no user verification": {"flags": PRESENT},
+    "nobody present": {"flags": VERIFIED},
+    "a registration": {"kind": "webauthn.create"},
+    "inside a page of another origin": {"cross_origin": True},
+}
+
+
+def insert_proof(waiting: Request, name: str, statement: str, signature: str) -> None:
+    """What a confirmation process that does not look would store."""
+    with as_role("owner"):
+        ActProof.objects.create(
+            request=waiting,
+            step="request" if waiting.requester_id == name else "approve",
+            signer_id=name,
+            authenticator=EnrolledAuthenticator.objects.get(person=name),
+            statement=statement,
+            signature=signature,
+        )
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=list(WRONG))
+def test_a_passkeys_signature_counts_from_the_confirmation_origin_alone(
+    demanding: Signers, wrong: dict[str, Any]
+) -> None:
+    """A web that is taken over has people sign in with a challenge that it chose: the digest of an act."""
+    waiting, passkey = request_weaker(), demanding.keys["sue"]
+    demanding.sign(waiting, "sam")
+
+    def make(statement: str) -> str:
+        signature: str = passkey.answer(digest_to_sign(statement.encode()), **wrong)
+        insert_proof(waiting, "sue", statement, signature)
+        return signature
+
+    assert sign_with(waiting, "sue", make).status_code == 409
+    verify()
+    assert not ProofVerification.objects.exists()
+
+
+def test_a_request_that_shows_another_act_than_it_has_is_not_verified(demanding: Signers) -> None:
+    """A web that is taken over writes what is shown, and the act beside it."""
+    waiting = request("ada", GrantRole, person="dev", role="security")
+    with as_role("owner"):
+        Request.objects.update(shown=waiting.shown.replace("dev", "sue"))
+    waiting.refresh_from_db()
+    demanding.sign(waiting, "ada")
+    demanding.sign(waiting, "sam")
+    verify()
+    assert not ProofVerification.objects.exists()
+
+
+def test_a_signature_over_another_statement_or_by_another_key_is_refused(demanding: Signers, tmp_path: Path) -> None:
+    waiting, other = request_weaker(), SshKey(tmp_path / "other")
+    key = demanding.keys["sam"]
+    for make in (lambda text: key.sign(text + " "), other.sign, lambda text: "x", lambda text: "{}"):
+        answer = sign_with(waiting, "sam", make)
+        assert answer.status_code == 409
+        assert b"not signed" in answer.content.lower()
+    address = f"/requests/{waiting.internal_id}/sam"
+    statement = ask("get", f"{address}/statement").json()["statement"]
+    for bad in (statement.replace("reviewers", "x"), statement.replace('"step":"request"', '"step":"approve"'), "{}"):
+        changed = bad if bad != statement else statement.replace('"signer":"sam"', '"signer":"sue"')
+        assert ask("post", address, {"statement": changed, "signature": key.sign(changed)}).status_code == 409
+    assert not ActProof.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["removed", "young", "another's"])
+def test_an_authenticator_that_is_not_in_force_signs_nothing(demanding: Signers, state: str) -> None:
+    waiting = request_weaker()
+    demanding.sign(waiting, "sam")
+    demanding.sign(waiting, "sue")
+    changes: dict[str, dict[str, Any]] = {
+        "removed": {"removed_at": timezone.now()},
+        "young": {"enrolled_at": timezone.now() - timedelta(hours=23)},
+        "another's": {"person_id": "ada"},
+    }
+    with by_an_act():
+        EnrolledAuthenticator.objects.filter(person="sue").update(**changes[state])
+    verify()
+    assert not ProofVerification.objects.exists()
+
+
+def test_an_authenticator_that_no_act_enrolled_signs_nothing(demanding: Signers) -> None:
+    waiting, forged = request_weaker(), Passkey("forged")
+    demanding.sign(waiting, "sam")
+    with as_role("owner"):
+        EnrolledAuthenticator.objects.filter(person="sue").delete()
+        enrol("sue", forged)
+    sign_with(waiting, "sue", forged.sign)
+    verify()
+    assert not ProofVerification.objects.exists()
+
+
+def test_a_removal_counts_at_once_and_no_process_dates_an_enrolment_back(signers: Signers) -> None:
+    row = EnrolledAuthenticator.objects.get(person="sue")
+    request("sue", RemoveAuthenticator, person="sue", authenticator=row.pk)
+    row.refresh_from_db()
+    assert row.removed_at is not None
+    EnrolledAuthenticator.objects.filter(pk=row.pk).update(removed_at=None)  # by the web: the trigger keeps it
+    row.refresh_from_db()
+    assert row.removed_at is not None
+    made = enrol("dev", Passkey("dev"), timedelta(days=400))
+    made.refresh_from_db()
+    assert timezone.now() - made.enrolled_at < timedelta(hours=1)
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        EnrolledAuthenticator.objects.filter(pk=row.pk).update(enrolled_at=timezone.now() - OLD)
+
+
+def test_the_worker_tells_a_person_of_what_is_enrolled_in_their_name(signers: Signers) -> None:
+    with as_role("worker"):
+        tell_notices()
+    with transaction.atomic(), recording_act(actor("sue"), Action.MANAGE_OWN_ACCOUNT, "person:sue", {}):
+        row = enrol("sue", Passkey("mallory"))
+    with as_role("worker"):
+        tell_notices()
+        tell_notices()
+    texts = list(Message.objects.filter(person="sue").order_by("pk").values_list("text", flat=True))
+    assert [text.startswith("For Sue, this was enrolled to confirm dangerous acts") for text in texts] == [True, True]
+    request("sue", RemoveAuthenticator, person="sue", authenticator=row.pk)
+    with as_role("worker"):
+        tell_notices()
+    assert "no longer confirms" in Message.objects.filter(person="sue").latest("pk").text
+
+
+def test_an_enrolment_takes_a_second_person_or_an_older_authenticator(demanding: Signers, tmp_path: Path) -> None:
+    key = SshKey(tmp_path / "new")
+    with by_an_act():
+        Account.objects.create(person_id="sam", kind="key", value=key.public_key, verification="signature")
+    name = f"ssh-key {fingerprint(key.public_key)}"
+    waiting = request("sam", EnrolAuthenticator, person="sam", authenticator=name)
+    assert isinstance(waiting, Request)
+    with pytest.raises(PermissionDenied):
+        approve("sam", waiting)
+    assert refusal(lambda: approve("sue", waiting)) == "signature-missing"
+    demanding.sign(waiting, "sam")  # with the key that is in force
+    verify()
+    approve("sam", waiting)
+    assert EnrolledAuthenticator.objects.filter(person="sam").count() == 2
+    assert problems() == []
+
+
+def test_a_key_that_the_web_enrolled_by_itself_does_not_count(demanding: Signers) -> None:
+    with transaction.atomic(), recording_act(actor("sue"), Action.MANAGE_OWN_ACCOUNT, "person:sue", {}):
+        enrol("sue", Passkey("mallory"))
+    assert ("people_enrolledauthenticator", RowCode.NOT_PROVEN) in problems()
+
+
+@pytest.mark.parametrize(
+    ("acts", "code"),
+    [
+        (("request-exception",), "none"),
+        (("no-such-act",), "proof-not-demandable"),
+        (("change-connection",), "proof-not-demandable"),
+        (("trust-builder",), "none"),
+    ],
+)
+def test_a_policy_demands_only_what_two_people_of_each_role_can_sign(
+    signers: Signers, acts: tuple[str, ...], code: str
+) -> None:
+    text = with_confirmation(current_policy(), acts)
+    if code == "none":
+        apply_stricter(text)
+        with by_an_act():
+            EnrolledAuthenticator.objects.filter(person="sue").update(removed_at=timezone.now())
+        text, code = text.replace(acts[0], "weaken-policy"), "too-few-authenticators"
+    version = request("sam", DraftPolicy, text=text, note="Signed.")
+    assert refusal(lambda: request("sam", ApplyPolicy, version=version.pk)) == code
+
+
+def test_a_request_by_a_token_confirms_nothing(signers: Signers) -> None:
+    token = token_of(Person.objects.get(pk="ada"))
+    client = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token}"})
+    answer = client.post("/api/people/dev/roles", json.dumps({"role": "security"}), content_type="application/json")
+    assert answer.status_code in (200, 201, 202), answer.content
+    waiting = Request.objects.get()
+    assert waiting.confirmed_at is None
+    assert refusal(lambda: approve("sam", waiting)) == "request-unconfirmed"
+    with pytest.raises(PermissionDenied):
+        confirm_request(actor("sam"), waiting)
+    assert "Confirmed." in post(browser(Person.objects.get(pk="ada")), f"/requests/{waiting.pk}", answer="confirm")
+    approve("sam", Request.objects.get())
+    assert RoleGrant.objects.filter(person="dev").exists()
+
+
+def test_the_page_shows_one_request_alone_and_cannot_be_framed(demanding: Signers) -> None:
+    waiting = request_weaker()
+    answer = ask("get", f"/requests/{waiting.internal_id}/sue")
+    page = answer.content.decode()
+    assert "reviewers: 2 -&gt; 1" in page
+    assert "Approve with passkey" in page
+    assert "<nav" not in page
+    assert answer.cookies == {}
+    assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+    assert answer["X-Frame-Options"] == "DENY"
+    assert "Confirm request with passkey" not in page
+    others = (f"/requests/{waiting.pk}/sue", f"/requests/{waiting.internal_id}/nobody")
+    for other in ("/", "/me", "/account/login/", *others):
+        assert ask("get", other).status_code == 404
+
+
+def test_its_login_reads_no_table_and_adds_a_signature_alone(demanding: Signers) -> None:
+    waiting = request_weaker()
+    with as_role("confirmation"):
+        for statement in (
+            "SELECT act FROM requests_request",
+            "SELECT name FROM people_person",
+            "SELECT public_key FROM people_enrolledauthenticator",
+            "SELECT statement FROM requests_actproof",
+            "UPDATE requests_request SET state = 'approved'",
+        ):
+            with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
+                cursor.execute(statement)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT muniment_show_request(%s, 'sue')", [str(waiting.pk)])
+            assert cursor.fetchone() == (None,)
+    for role in ("web", "worker", "sequencer"):
+        with as_role(role), pytest.raises(ProgrammingError), connection.cursor() as cursor:
+            cursor.execute("SELECT muniment_show_request('x', 'sue')")
+
+
+def test_the_command_prints_what_it_signs_and_signs_with_a_key_that_is_enrolled(
+    demanding: Signers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = request_weaker()
+
+    class Process:
+        """The confirmation process, as the command's client asks it."""
+
+        def __init__(self, base: str, *, seconds: float) -> None:
+            self.base = base.removeprefix(CONFIRMATION)
+
+        def request(self, method: str, target: str, body: bytes = b"", headers: Any = None) -> Any:
+            path = target.removeprefix(CONFIRMATION) if "://" in target else f"{self.base}/{target}"
+            answer = ask(method.lower(), path, dict(parse_qsl(body.decode())), Accept="application/json")
+            return type("Answer", (), {"status": answer.status_code, "body": answer.content})
+
+    monkeypatch.setattr(confirm_command, "Client", Process)
+    address = f"{CONFIRMATION}/requests/{waiting.internal_id}/sam"
+
+    def run(*arguments: str | Path) -> tuple[int, str]:
+        code = run_command(list(map(str, arguments)))
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    code, told = run("confirm", address, "--yes", "--key", demanding.keys["ada"].file)
+    assert (code, "is not enrolled" in told) == (2, True)
+    code, told = run("confirm", address, "--yes", "--key", demanding.keys["sam"].file)
+    assert code == 0, told
+    assert "reviewers: 2 -> 1 (weaker)" in told
+    assert "act: apply-policy" in told
+    assert ActProof.objects.get().signer_id == "sam"
+    code, told = run("confirm", f"{address}x", "--yes", "--key", demanding.keys["sam"].file)
+    assert (code, "no request waits" in told) == (2, True)
