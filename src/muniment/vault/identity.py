@@ -195,7 +195,7 @@ class Runner(NamedTuple):
         from muniment.vault import tokens
 
         if not self.commit:
-            raise _nobody("the commit on which this runner works is unknown", "Set MUNIMENT_COMMIT to its full id.")
+            raise _nobody("it is unknown which commit this runner works on", "Set MUNIMENT_COMMIT to its full id.")
         now = int(time.time())
         claims: dict[str, object] = {
             "iss": layout.RUNNER,
