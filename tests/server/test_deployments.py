@@ -643,7 +643,7 @@ def test_a_second_deployment_to_an_environment_is_denied_and_names_the_first(sho
         {
             "clause": "",
             "message": f"Deployment {first} of {ARTIFACT[:19]} to staging is under way.",
-            "remedy": "Ask again once that is over, or wait for it: muniment deploy --wait SECONDS.",
+            "remedy": "Ask again once that is over, or let muniment deploy wait for it (--wait SECONDS).",
         }
     ]
     shop.report(first, "failed", "staging")

@@ -27,8 +27,8 @@ def plan_move(there: forges.At, names: Collection[str], in_vault: Collection[str
     missing = [name for name in names if name not in in_vault]
     for name in missing:
         shown = shlex.quote(printing.plain(name))
-        yield f"set       {shown}: muniment secret set {shown} {options}"
-        yield f"          or a new value that nobody sees: muniment secret generate {shown} {options}"
+        yield f"set       muniment secret set {shown} {options}"
+        yield f"          (or a new value that nobody sees, by muniment secret generate {shown} {options})"
     for name in names:
         if name in in_vault:
             yield f"delete    {delete_command(there, printing.plain(name))}"

@@ -51,7 +51,7 @@ _WITHOUT_ANSWER = {
 }
 _SHUT = (
     "the vault's role is closed: Muniment has permitted no deployment and no run to this job",
-    "A deployment: muniment deploy. Tests and other jobs: set MUNIMENT_URL, so that muniment run asks for permission.",
+    "For a deployment use muniment deploy. For tests and other jobs set MUNIMENT_URL, so that muniment run asks.",
 )
 _ANOTHER = "See the pipeline on the page Environments of the product, then run: muniment vault apply"
 _WORDS = {

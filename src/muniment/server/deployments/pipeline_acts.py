@@ -98,7 +98,7 @@ class TrustPipeline(EnvironmentAct, frozen=True):
         PipelineIdentity.Purpose,
         Choice(
             label=gettext_lazy("Purpose"),
-            hint=gettext_lazy("Jobs without a deployment are tests and scheduled jobs: muniment run."),
+            hint=gettext_lazy("Jobs without a deployment are tests and scheduled jobs, which call muniment run."),
             options=PipelineIdentity.Purpose,
             labels=lambda purpose: purpose.label,
             recorded=True,

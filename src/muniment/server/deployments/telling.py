@@ -54,7 +54,7 @@ def told(row: Deployment, since: datetime) -> dict[str, Any]:
     if permission.reason:
         remedy = "Ask again once that is over."
         if row.state == DeploymentState.DENIED and permission.record_id is not None:
-            remedy = "Ask again once that is over, or wait for it: muniment deploy --wait SECONDS."
+            remedy = "Ask again once that is over, or let muniment deploy wait for it (--wait SECONDS)."
         reasons.append({"clause": "", "message": permission.reason, "remedy": remedy})
     return {
         "id": row.pk,
