@@ -37,7 +37,8 @@ class Reasons(Codes):
     )
     NO_PROVENANCE = violated(
         "{artifact} has no provenance: the commit from which it was built is unknown.",
-        "Let the builder sign provenance (SLSA, in-toto), and submit it: muniment deploy --provenance FILE",
+        "Let the builder sign provenance (SLSA, in-toto), then submit it: "
+        "muniment deploy --env ENVIRONMENT --provenance FILE",
     )
     PROVENANCE_NOT_VERIFIED = unknown(
         "The provenance of {artifact} by {builder} could not be verified: {why}.",
