@@ -134,7 +134,7 @@ def _name_children(pid: int) -> Iterator[tuple[str, int]]:
                 yield name, int(number)
 
 
-_STARTED = {WEB, WORKER, SEQUENCER, VAULT, DATABASE}
+_STARTED = {WEB, WORKER, CONFIRMATION, SEQUENCER, VAULT, DATABASE}
 
 
 @pytest.fixture(scope="module")
