@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from muniment.errors import StoreError
 from muniment.server.running import keys
 from muniment.server.running.accounts import (
     CONFIRMATION,
@@ -72,8 +73,18 @@ FILES: Mapping[str, Owner] = {
 
 
 def give_files(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
-    """Give each process what it needs of the home, and nobody else. For root. Raises StoreError, OSError."""
+    """Give each process what it needs of the home, and nobody else. For root. Raises StoreError."""
     tokens.make_keys(home)
+    try:
+        _give_all(home, accounts)
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename} cannot be given to the account that uses it ({error.strerror})",
+            "Check that the home is on a file system with owners, and that it can be written.",
+        ) from error
+
+
+def _give_all(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
     (home / MIRRORS).mkdir(mode=0o700, exist_ok=True)
     (home / WORKERS_LOCK).touch(mode=0o600)
     shared = accounts[WEB].groups[0]
@@ -117,7 +128,9 @@ def _open_home(home: Path, shared: int) -> None:
 
 
 def _give(path: Path, owner: Owner, accounts: Mapping[str, ProcessAccount], shared: int) -> None:
-    """Nothing is followed: what is no file or folder of its own is left alone, and OSError raised."""
+    """Change the owner, group and mode of a file or folder. A link, which only root can have made, is left alone."""
+    if path.is_symlink():
+        return
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         os.fchown(handle, *_ids(owner, accounts, shared))
