@@ -132,7 +132,7 @@ class TestPipelines:
 class TestSecrets:
     def test_readers_are_counted(self) -> None:
         reader = values()["vault_access"].value[0].can_read.value[0]  # type: ignore[union-attr]
-        access = EnvironmentAccess("production", Known((reader, reader)), Known((reader,)), NOW)
+        access = EnvironmentAccess("production", Known((reader, reader)), Known((reader,)), NOW, Known(NOW))
         text = told("secrets-hidden-from-developers", vault_access=Known((access,)))
         assert "2 readers have access and 1 read since" in text
 

@@ -238,9 +238,10 @@ def test_retrieved_automatically(changed: Any, codes: list[str]) -> None:
     assert answered("automatic-secret-retrieval", **changed) == codes
 
 
-def access(could: Any = (), did: Any = ()) -> Known[tuple[EnvironmentAccess, ...]]:
+def access(could: Any = (), did: Any = (), **changed: Any) -> Known[tuple[EnvironmentAccess, ...]]:
     readers = [one if isinstance(one, Unknown) else Known(tuple(one)) for one in (could, did)]
-    return Known((EnvironmentAccess("production", readers[0], readers[1], EARLIER),))
+    found = EnvironmentAccess("production", readers[0], readers[1], EARLIER, Known(NOW))
+    return Known((structs.replace(found, **changed),))
 
 
 ADA = Reader("person:ada", "policy ops", Known(True))
@@ -257,10 +258,29 @@ ADA = Reader("person:ada", "policy ops", Known(True))
         ({"vault_access": access([structs.replace(ADA, is_person=GONE)])}, ["reader-unknown"]),
         ({"vault_access": access(GONE, [ADA])}, ["readers-unknown", "person-has-read"]),
         ({"vault_access": access(did=GONE)}, ["readers-unknown"]),
+        ({"vault_access": access(did=GONE, log_reaches=GONE)}, ["readers-unknown"]),
+        ({"vault_access": access(log_reaches=GONE)}, ["readers-unknown"]),
+        ({"vault_access": access(log_reaches=Known("2026-11-24T08:45:00.000000Z"))}, ["hidden"]),
+        ({"vault_access": access(log_reaches=Known("2026-11-24T08:44:59.999999Z"))}, ["log-too-old"]),
+        ({"vault_access": access(did=GONE, has_log=False)}, ["readers-unknown"]),
     ],
 )
 def test_hidden_from_developers(changed: Any, codes: list[str]) -> None:
     assert answered("secrets-hidden-from-developers", **changed) == codes
+
+
+@pytest.mark.parametrize(
+    ("parameters", "vault_access", "codes"),
+    [
+        ({"log_minutes": 60}, access(log_reaches=Known(EARLIER)), ["hidden"]),
+        ({"log_minutes": 59}, access(log_reaches=Known(EARLIER)), ["log-too-old"]),
+        ({"unwatched": ("Another team watches it.",)}, access(did=GONE, has_log=False), ["hidden-unwatched"]),
+        ({"unwatched": ("Another team watches it.",)}, access([ADA], GONE, has_log=False), ["person-can-read"]),
+        ({"unwatched": ("Another team watches it.",)}, access(did=GONE), ["readers-unknown"]),
+    ],
+)
+def test_how_far_behind_the_vaults_log_may_be(parameters: Any, vault_access: Any, codes: list[str]) -> None:
+    assert answered("secrets-hidden-from-developers", parameters, vault_access=vault_access) == codes
 
 
 @pytest.mark.parametrize(

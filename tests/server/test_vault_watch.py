@@ -2,11 +2,15 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
+from muniment.errors import RefusedError
+from muniment.policy.model import Clause
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.incidents import kinds
@@ -15,9 +19,11 @@ from muniment.server.products.models import Environment, Product
 from muniment.server.requests.execution import perform_system_act
 from muniment.server.running.database_roles import WORKER
 from muniment.server.secrets import entrances
+from muniment.server.secrets.fetching import note_fetches
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
-from muniment.server.secrets.vault_acts import ChangeVault
-from muniment.server.secrets.vault_watch import VaultWatcher, find_watch_problem, find_watcher
+from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
+from muniment.server.secrets.vault_watch import VaultWatcher, find_watcher
+from muniment.server.secrets.watch_state import WatchLimits, find_log_moment, find_watch_problem, limits_of
 from muniment.vault import layout
 from muniment.vault.audit_stream import skip_to_end
 from muniment.vault.entrances import PLAIN
@@ -33,6 +39,7 @@ READING = 'path "muniment/data/shop/production" { capabilities = ["read"] }'
 USERS = f"auth/{layout.PEOPLE}/users"
 VALUE = "-".join(["what", "nobody", "sees", "again"])
 RUNNER = Key()
+LIMITS = WatchLimits(15, "")
 
 
 @pytest.fixture(name="vault", scope="module")
@@ -147,7 +154,7 @@ def test_a_renamed_log_is_an_incident_and_what_is_written_there_is_still_seen(
     aside = log.rename(log.with_name("elsewhere"))
     vault.person.request("POST", "sys/policies/acl/stranger", {"policy": READING})
     assert opened(watcher) == [kinds.VAULT_CHANGE, kinds.VAULT_AUDIT_GAP]
-    assert "gap" in find_watch_problem()
+    assert "gap" in find_watch_problem(LIMITS)
     aside.rename(log)
 
 
@@ -185,13 +192,13 @@ def test_a_worker_that_starts_again_goes_on_where_the_last_one_was(vault: Runnin
 
 
 def test_nobody_knows_who_reads_while_no_worker_looks(vault: Running, watcher: VaultWatcher) -> None:
-    assert find_watch_problem() == ""
+    assert find_watch_problem(LIMITS) == ""
     with as_role("owner"):
         VaultWatch.objects.update(looked_at="2026-01-01T00:00:00Z")
-    assert "since 2026-01-01 00:00 UTC" in find_watch_problem()
+    assert "since 2026-01-01 00:00 UTC" in find_watch_problem(LIMITS)
     with as_role("owner"):
         VaultWatch.objects.all().delete()
-    assert "yet" in find_watch_problem()
+    assert "yet" in find_watch_problem(LIMITS)
 
 
 def test_a_copy_of_anothers_log_tells_of_reads_and_of_writes_that_concern_us(
@@ -215,3 +222,104 @@ def test_a_copy_of_anothers_log_tells_of_reads_and_of_writes_that_concern_us(
     )
     copy.write_bytes(vault.server.audit.read_bytes())
     assert opened(other) == [kinds.VAULT_CHANGE]
+
+
+def closed(kind: str) -> None:
+    with as_role("owner"):
+        Incident.objects.filter(kind=kind, closed_at=None).update(closed_at=timezone.now())
+
+
+@pytest.mark.parametrize("watch_first", [True, False])
+def test_a_reading_is_one_incident_whoever_counts_it_first(
+    vault: Running,
+    watcher: VaultWatcher,
+    watch_first: bool,
+) -> None:
+    vault.web.patch("shop", "production", {"TOKEN": VALUE})
+    word = "x" * 20
+    data = {"password": word, "token_policies": [layout.reading("shop", "production")], "token_no_default_policy": True}
+    vault.person.request("POST", f"{USERS}/reader", data)
+    session = vault.vault.sign_in_person("reader", word)
+    for count in (1, 2):
+        assert session.read("shop", "production")
+        for act in (watcher.look, note_fetches) if watch_first else (note_fetches, watcher.look):
+            act()
+            closed(kinds.VAULT_READ)
+        assert Incident.objects.filter(kind=kinds.VAULT_READ, subject__endswith="-reader").count() == count
+    vault.person.request("DELETE", f"{USERS}/reader")
+
+
+def test_of_several_watches_one_that_stopped_is_a_problem_until_it_is_ended(watcher: VaultWatcher) -> None:
+    with as_role("owner"):
+        VaultWatch.objects.create(worker="gone", log="/elsewhere", looked_at="2026-01-01T00:00:00Z")
+    assert "worker gone has not looked" in find_watch_problem(LIMITS)
+    with as_role("operator"):
+        perform_system_act(SystemActor.OPERATOR, EndVaultWatch, {"worker": "gone"})
+        with pytest.raises(RefusedError, match="No worker of this name"):
+            perform_system_act(SystemActor.OPERATOR, EndVaultWatch, {"worker": "gone"})
+    assert find_watch_problem(LIMITS) == ""
+    with as_role("owner"):
+        VaultWatch.objects.update(ended_at=timezone.now())
+    watcher.look()
+    assert find_watch_problem(LIMITS) == ""
+
+
+def test_a_worker_that_follows_another_log_follows_the_first_no_more(
+    watcher: VaultWatcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with as_role("owner"):
+        VaultWatch.objects.update(log="/before", looked_at="2026-01-01T00:00:00Z")
+    watcher.look()
+    assert find_watch_problem(LIMITS) == ""
+
+
+def test_the_copy_of_another_vaults_log_bounds_what_is_known(
+    vault: Running,
+    watcher: VaultWatcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = tmp_path / "copy.log"
+    vault.web.subkeys("shop", "production")
+    copy.write_bytes(vault.server.audit.read_bytes())
+    monkeypatch.setattr(settings, "VAULT_AUDIT", str(copy))
+    other = find_watcher()
+    assert other is not None
+    other.look()
+    assert find_watch_problem(LIMITS) == ""
+    newest = find_log_moment()
+    assert newest is not None
+    monkeypatch.setattr(timezone, "now", lambda: newest + timedelta(minutes=15, seconds=20))
+    other.look()  # the worker looks, and nothing new is there
+    assert "is 15 minutes old, and the policy permits 15" in find_watch_problem(LIMITS)
+    assert find_watch_problem(WatchLimits(16, "")) == ""
+    assert find_log_moment() == newest
+    monkeypatch.setattr(timezone, "now", lambda: newest - timedelta(minutes=6))
+    assert "from the future" in find_watch_problem(LIMITS)
+    with as_role("owner"):
+        VaultWatch.objects.update(newest_entry_at=None)
+    assert "could be read" in find_watch_problem(LIMITS)
+    assert find_log_moment() is None
+
+
+def test_a_vault_elsewhere_without_a_copy_of_its_log_is_not_watched_unless_the_policy_says_so(
+    service: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(settings, "VAULT_URL", "https://vault.example.test")
+    assert "MUNIMENT_VAULT_AUDIT" in find_watch_problem(LIMITS)
+    assert find_watch_problem(WatchLimits(15, "Another team watches it.")) == ""
+    monkeypatch.setattr(settings, "VAULT_AUDIT", "/nowhere")
+    assert "yet" in find_watch_problem(WatchLimits(15, "Another team watches it."))
+
+
+def test_the_strictest_clause_says_how_far_behind_a_log_may_be() -> None:
+    def clause(**parameters: object) -> Clause:
+        return Clause("c", "C", "s", "T.", "secrets-hidden-from-developers", (), parameters)
+
+    reason = ["Another team watches it."]
+    assert limits_of(()) == limits_of((clause(),)) == WatchLimits(15, "")
+    assert limits_of((clause(log_minutes=5), clause(log_minutes=60, unwatched=reason))) == WatchLimits(5, "")
+    assert limits_of((clause(unwatched=reason), clause(unwatched=reason))) == WatchLimits(15, reason[0])

@@ -167,7 +167,8 @@ def product_values() -> dict[str, Maybe[Any]]:
         "vault_access": Known(
             (
                 EnvironmentAccess(
-                    "production", Known((Reader("runner.shop.production", "role", Known(False)),)), Known(()), EARLIER
+                    *("production", Known((Reader("runner.shop.production", "role", Known(False)),)), Known(())),
+                    *(EARLIER, Known(NOW)),
                 ),
             )
         ),

@@ -78,12 +78,16 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
     if VAULT in parts:
         click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL}, from where you keep it.")
-        click.echo("Then, with your own vault credential, have it know this home's new keys: muniment vault apply")
     if waits:
         click.echo(f"It waits for a person: {waits}")
-        click.echo(f"Next: start it, find out why, then run: muniment ledger reconcile --home {home} --reason TEXT")
-    else:
-        click.echo(f"Next: muniment up --home {home}")
+    click.echo(f"Next: muniment up --home {home}")
+    if waits:
+        click.echo(f"While it runs, find out why, then: muniment ledger reconcile --home {home} --reason TEXT")
+    if VAULT in parts:
+        click.echo(
+            "While it runs, have the vault know this home's new keys, with your own vault credential: "
+            f"muniment vault apply --home {home}"
+        )
     click.echo(
         "Everybody signs in anew. Passkeys work as before; codes by app and recovery codes do not. While the service"
     )

@@ -110,6 +110,21 @@ def password(home: str) -> int:
     return 0
 
 
+@command.command()
+@click.argument("worker")
+@serving.home
+def unwatch(home: str, worker: str) -> int:
+    """Say that WORKER, which followed the vault's audit log, is gone for good, so that no deployment waits for it."""
+    _begin(home)
+    from muniment.server.acts.system_actors import SystemActor
+    from muniment.server.requests.execution import perform_system_act
+    from muniment.server.secrets.vault_acts import EndVaultWatch
+
+    perform_system_act(SystemActor.OPERATOR, EndVaultWatch, {"worker": worker})
+    click.echo(f"Worker {worker} watches the vault no more.")
+    return 0
+
+
 def _begin(home: str) -> None:
     serving.begin(Path(home).absolute(), "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
     from muniment.server.running.preparing import require_ready

@@ -1,19 +1,33 @@
 """No person has read a value of production, and none could: by the vault's policies and by its audit log."""
 
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
 from muniment.controls.control import (
     Case,
     Codes,
     Control,
-    NoParameters,
     Reason,
     Scope,
     met,
     unknown,
     violated,
 )
-from muniment.facts import kinds
+from muniment.facts import kinds, moments
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.vault import EnvironmentAccess, Reader
+from muniment.policy.parameters import Stricter, Unit
+
+
+class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far behind the audit log of a vault elsewhere may be, and why nobody here watches one without a copy of it.
+
+    Deployments to environments that have secrets are denied by the same two.
+    """
+
+    log_minutes: Annotated[int, Meta(ge=1), Unit("minutes"), Stricter.LOWER] = 15
+    unwatched: Annotated[tuple[str, ...], Unit("reasons"), Stricter.FEWER] = ()
 
 
 class Reasons(Codes):
@@ -37,6 +51,14 @@ class Reasons(Codes):
         "Replace what was read: muniment secret rotate NAME --product PRODUCT --env ENVIRONMENT; then "
         "remove the access.",
     )
+    HIDDEN_UNWATCHED = met(
+        "{name}: {could} readers have access; none of them is a person. Who read is not watched here: {why}"
+    )
+    LOG_TOO_OLD = unknown(
+        "It is unknown who has read the secrets of {name} since {reaches}: the vault's audit log may be at most "
+        "{minutes} minutes behind.",
+        "Copy the vault's audit log more often, and see that a worker follows it: muniment doctor",
+    )
     READER_UNKNOWN = unknown(
         "It is unknown whether {who}, who can read or has read the secrets of {name} by {how}, is a person: {why}.",
         "Find the owner of that token, and revoke it if there is none.",
@@ -53,19 +75,37 @@ def judge(case: Case) -> tuple[Reason, ...]:
     if not production:
         return (Reasons.NO_PRODUCTION_ENVIRONMENT("fact:environments"),)
     access = {one.environment: one for one in case.get(kinds.VAULT_ACCESS)}
-    return tuple(reason for name in production for reason in _environment(f"environment:{name}", access.get(name)))
+    return tuple(
+        reason for name in production for reason in _environment(f"environment:{name}", access.get(name), case)
+    )
 
 
-def _environment(subject: str, access: EnvironmentAccess | None) -> tuple[Reason, ...]:
+def _environment(subject: str, access: EnvironmentAccess | None, case: Case) -> tuple[Reason, ...]:
     if access is None:
         return (Reasons.ACCESS_NOT_COLLECTED(subject),)
-    found = (
+    could = _count(access.can_read)
+    if not access.has_log and case.parameters.unwatched:
+        found = _persons(subject, access.can_read, Reasons.PERSON_CAN_READ, "could read")
+        why = " ".join(case.parameters.unwatched)
+        return tuple(found) or (Reasons.HIDDEN_UNWATCHED(subject, could=could, why=why),)
+    found = [
         *_persons(subject, access.can_read, Reasons.PERSON_CAN_READ, "could read"),
         *_persons(subject, access.has_read, Reasons.PERSON_HAS_READ, "has read"),
-    )
-    return found or (
-        Reasons.HIDDEN(subject, could=_count(access.can_read), did=_count(access.has_read), since=access.since[:10]),
-    )
+        *_late(subject, access, case),
+    ]
+    return tuple(found) or (Reasons.HIDDEN(subject, could=could, did=_count(access.has_read), since=access.since[:10]),)
+
+
+def _late(subject: str, access: EnvironmentAccess, case: Case) -> list[Reason]:
+    """That the log is further behind than it may be; what is unknown of who did read is told already."""
+    if isinstance(access.has_read, Unknown):
+        return []
+    if isinstance(access.log_reaches, Unknown):
+        return [Reasons.READERS_UNKNOWN(subject, what="has read", why=access.log_reaches.reason)]
+    minutes: int = case.parameters.log_minutes
+    if moments.later(access.log_reaches.value, minutes=minutes) < case.now:
+        return [Reasons.LOG_TOO_OLD(subject, reaches=access.log_reaches.value, minutes=minutes)]
+    return []
 
 
 def _persons(subject: str, readers: Maybe[tuple[Reader, ...]], answer: Reasons, what: str) -> list[Reason]:
@@ -86,11 +126,11 @@ def _count(readers: Maybe[tuple[Reader, ...]]) -> int:
 
 CONTROL = Control(
     name="secrets-hidden-from-developers",
-    version=1,
+    version=2,
     summary="No person has read, or can read, a secret of production.",
     scope=Scope.PRODUCT,
     needs=(kinds.ENVIRONMENTS, kinds.VAULT_ACCESS),
-    parameters=NoParameters,
+    parameters=Parameters,
     codes=Reasons,
     judge=judge,
 )

@@ -22,13 +22,16 @@ class EnvironmentAccess(Struct, frozen=True):
     """Readers of an environment's secrets: who has access by the vault's policies and roles, and who read by its audit
     log.
 
-    `since` is the moment from which on the log is whole.
+    `since` is the moment from which on the log is whole, `log_reaches` the one until which it is known, both RFC 3339,
+    UTC. `has_log` is false for a vault elsewhere of whose log no copy is named.
     """
 
     environment: str
     can_read: Maybe[tuple[Reader, ...]]
     has_read: Maybe[tuple[Reader, ...]]
     since: str
+    log_reaches: Maybe[str]
+    has_log: bool = True
 
 
 class SecretAge(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,10 +16,11 @@ def mentioning(objects: Iterable[tuple[str, bytes]], person: Person) -> tuple[st
     A text counts if it is one of those, or has the name, an address, key or account in it. Raises StoreError for an
     object that is not JSON: nobody can tell what it says.
     """
-    whole = {person.id, person.handle or person.id, person.name, *identities(person), *person.unconfirmed}
+    named = {person.id, person.handle or person.id, person.name, *identities(person), *person.unconfirmed}
+    whole = set(map(_composed, named))
     unconfirmed = (identity.partition(":")[2] for identity in person.unconfirmed)
-    parts = {text.casefold() for text in (*person.emails, *person.keys, *person.accounts, *unconfirmed)}
-    name = _named(person.name)
+    parts = {_composed(text).casefold() for text in (*person.emails, *person.keys, *person.accounts, *unconfirmed)}
+    name = _named(_composed(person.name))
     return tuple(digest for digest, data in objects if _speaks(digest, data, whole, parts, name))
 
 
@@ -33,7 +35,13 @@ def _speaks(digest: str, data: bytes, whole: set[str], parts: set[str], name: re
         value = json.loads(data, object_pairs_hook=list)  # a key that is named twice hides no text
     except ValueError as error:
         raise StoreError(f"the object {digest} is not JSON", "Restore it from a backup.") from error
-    return any(text in whole or name.search(text) or _holds(text.casefold(), parts) for text in _texts(value))
+    texts = map(_composed, _texts(value))
+    return any(text in whole or name.search(text) or _holds(text.casefold(), parts) for text in texts)
+
+
+def _composed(text: str) -> str:
+    """One text for all ways to write its letters."""
+    return unicodedata.normalize("NFC", text)
 
 
 def _holds(text: str, parts: set[str]) -> bool:

@@ -73,7 +73,7 @@ def files(log: Path) -> list[Path]:
 def since(log: Path) -> str:
     """The moment of its first line: from then on it is whole. Raises Broken."""
     for file in files(log):
-        for line in _lines(file):
+        for line in lines(file):
             return _text(decode_line(line), "time")
     raise Broken("it is empty")
 
@@ -81,12 +81,32 @@ def since(log: Path) -> str:
 def reads(log: Path, namespace: str = "") -> Iterator[Read]:
     """Every reading of a secret in that namespace of the vault. Raises Broken rather than leave one out."""
     for file in files(log):
-        for line in _lines(file):
-            if _MARK in line:
-                entry = decode_line(line)
-                found = _read(entry) if _namespace(entry) == namespace else None
-                if found is not None:
-                    yield found
+        for line in lines(file):
+            found = find_read(line, namespace)
+            if found is not None:
+                yield found
+
+
+def find_read(line: bytes, namespace: str = "") -> Read | None:
+    """The reading of secrets in that namespace that a line tells of, if any. Raises Broken."""
+    if _MARK not in line:
+        return None
+    entry = decode_line(line)
+    return _read(entry) if _namespace(entry) == namespace else None
+
+
+def lines(file: Path, start: int = 0) -> Iterable[bytes]:
+    """Whole lines from byte `start` on: the last may be under way. Raises Broken."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(start)
+            while line := stream.readline(_LARGEST_LINE):
+                if line.endswith(b"\n"):
+                    yield line
+                elif len(line) == _LARGEST_LINE:
+                    raise Broken("a line is too long")
+    except OSError as error:
+        raise Broken(os.strerror(error.errno or 0)) from error
 
 
 def find_event(entry: dict[str, Any], namespace: str = "") -> Event | None:
@@ -210,19 +230,6 @@ def _namespace(entry: dict[str, Any]) -> str:
     return found.strip("/")
 
 
-def _lines(file: Path) -> Iterable[bytes]:
-    """Whole lines: the last may be under way."""
-    try:
-        with file.open("rb") as stream:
-            while line := stream.readline(_LARGEST_LINE):
-                if line.endswith(b"\n"):
-                    yield line
-                elif len(line) == _LARGEST_LINE:
-                    raise Broken("a line is too long")
-    except OSError as error:
-        raise Broken(os.strerror(error.errno or 0)) from error
-
-
 def _struct(entry: dict[str, Any], name: str) -> dict[str, Any]:
     found = entry.get(name)
     if found is None:
@@ -230,6 +237,14 @@ def _struct(entry: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Broken(f"the {name} of a line has another form")
     return found
+
+
+def time_of(entry: dict[str, Any]) -> datetime:
+    """When an entry was written. Raises Broken."""
+    try:
+        return parse_moment(_text(entry, "time"))
+    except ValueError:
+        raise Broken("a time has another form") from None
 
 
 def _text(entry: dict[str, Any], name: str) -> str:

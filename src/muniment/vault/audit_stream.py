@@ -69,6 +69,15 @@ def skip_to_end(log: Path) -> Position:
     return position
 
 
+def read_last_entry(log: Path, position: Position) -> dict[str, Any] | None:
+    """The entry that ends at a position; None where the log has none there. Raises OSError or Broken."""
+    if not position.last_size:
+        return None
+    with log.open("rb") as stream:
+        stream.seek(position.offset - position.last_size)
+        return audit.decode_line(stream.read(position.last_size))
+
+
 class Pairs:
     """Entries that one of two devices wrote and the other did not yet."""
 

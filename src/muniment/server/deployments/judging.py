@@ -4,7 +4,7 @@ The sequencer signs. The commit, the freezes and the pipeline's leave are looked
 and before what it signed is taken over.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from muniment.facts.pipeline import CommitDecision, DeploymentApproval, Deployme
 from muniment.git.collect import GitCollector
 from muniment.pipelines import provenance
 from muniment.pipelines.identities import Identity
-from muniment.policy.model import Point
+from muniment.policy.model import Clause, Point
 from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.standing import product_facts
@@ -49,7 +49,7 @@ from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 from muniment.server.records.models import RowState, SignedPermission, SigningRequest
-from muniment.server.secrets.vault_watch import find_watch_problem
+from muniment.server.secrets.watch_state import find_watch_problem, limits_of
 from muniment.workflows.forge_facts import runs_at
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
@@ -62,8 +62,8 @@ def judge(row: Deployment) -> None:
         if not _verify(row):
             return
         try:
-            _require_watched_vault(row)
             with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
+                _require_watched_vault(row, here.scene.rules.policy.policy.clauses)
                 _judge(row, here)
         except MunimentError as error:
             with transaction.atomic():
@@ -87,14 +87,14 @@ def _verify(row: Deployment) -> bool:
     return True
 
 
-def _require_watched_vault(row: Deployment) -> None:
+def _require_watched_vault(row: Deployment, clauses: Iterable[Clause]) -> None:
     """Refuse a deployment that gets secrets while nobody can tell who else reads them. Raises VaultError."""
-    problem = find_watch_problem() if row.environment.secrets.exists() else ""
+    problem = find_watch_problem(limits_of(clauses)) if row.environment.secrets.exists() else ""
     if problem:
         raise VaultError(
             VaultCode.FAILED,
             _("reads of the secrets are not watched: %(problem)s") % {"problem": problem},
-            _("See that worker and vault run (muniment doctor), and close the incident once its cause is known."),
+            _("See what muniment doctor says of the watch of the vault; close the incident once its cause is known."),
         )
 
 

@@ -64,6 +64,12 @@ from muniment.store.erasure_list import ErasureLine, make_line
 from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import find_objects
 
+_NOTHING = "Nothing that was searched names this person any more."
+_MISTAKE = "left behind, which is a defect"
+_POSSIBLE = (
+    "Their handle, login or one-word name also stands here, and may be somebody else's or a word of the language"
+)
+
 _MOST_ROUNDS = 20
 _WAIT_SECONDS = 5  # for what had begun before the person became nameless
 _POLICY_SECONDS = 3600  # until a policy that came meanwhile, and names the person, is looked at again
@@ -165,11 +171,11 @@ def finish_erasure(pending: PendingErasure, traces: tuple[Trace, ...]) -> None:
 
 
 def describe_traces(traces: tuple[Trace, ...]) -> str:
-    """What is left, and why, in sentences."""
-    if not traces:
-        return "Nothing that was searched names this person any more."
-    lines = (f"{one.place} ({one.rows}): {one.reason or 'left behind, which is a defect'}" for one in traces)
-    return f"What still names this person: {'; '.join(lines)}."
+    """What is left, and why, in sentences; then where a word stands that was theirs, and may be another's."""
+    lines = [f"{one.place} ({one.rows}): {one.reason or _MISTAKE}" for one in traces if one.certain]
+    told = f"What still names this person: {'; '.join(lines)}." if lines else _NOTHING
+    places = ", ".join(f"{one.place} ({one.rows})" for one in traces if not one.certain)
+    return f"{told} {_POSSIBLE}: {places}." if places else told
 
 
 def refuse_named_in_policy(person: Person) -> None:

@@ -7,7 +7,7 @@ proves that nothing is left but what has to stay, and says why that is.
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from django.db import connection
 from psycopg import sql
 
 from muniment.facts.people import Person as KnownPerson
-from muniment.server.people.privacy import compile_words
+from muniment.server.people.privacy import NAMES_NOBODY, compile_words
 
 _NEVER_TEXT = ("N", "D", "T", "B", "V")  # categories of types: numbers, moments, spans, yes or no, bits
 _COLUMNS = """
@@ -96,11 +96,25 @@ class Column(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """A place where a person is still named, in how many rows or files, and why that stays ("" by mistake)."""
+    """A place where a person is still named, in how many rows or files, and why that stays ("" by mistake).
+
+    `certain` is false where only a word stands that was their handle, login or one-word name, and may be another's.
+    """
 
     place: str
     rows: int
     reason: str
+    certain: bool = True
+
+
+class _Patterns(NamedTuple):
+    certain: re.Pattern[str]
+    possible: re.Pattern[str]
+
+    def find(self, text: str) -> tuple[bool, bool]:
+        """Whether a text certainly, and whether it only possibly names them."""
+        certain = self.certain.search(text) is not None
+        return certain, not certain and self.possible.search(text) is not None
 
 
 def strict_pattern(known: KnownPerson) -> re.Pattern[str]:
@@ -109,12 +123,19 @@ def strict_pattern(known: KnownPerson) -> re.Pattern[str]:
     return compile_words([*names, *known.emails, *known.keys, *known.accounts])
 
 
+def possible_pattern(known: KnownPerson) -> re.Pattern[str]:
+    """A pattern of what may be somebody else, or a word of the language: handle, logins, and a name of one word."""
+    names = [known.name] if len(known.name.split()) == 1 else []
+    words = [known.handle, *names, *(account.partition("/")[2] for account in known.accounts)]
+    return compile_words(word for word in words if word.casefold() not in NAMES_NOBODY)
+
+
 def find_traces(known: KnownPerson, home: Path) -> tuple[Trace, ...]:
     """Every place that still names a person whose rows and objects were erased. It reads everything: for the worker."""
-    pattern = strict_pattern(known)
-    if pattern.pattern == r"(?!)":
+    patterns = _Patterns(strict_pattern(known), possible_pattern(known))
+    if all(one.pattern == r"(?!)" for one in patterns):
         return ()
-    found = [*_search_database(pattern), *_search_files(pattern, home)]
+    found = [*_search_database(patterns), *_search_files(patterns, home)]
     return tuple(sorted(found))
 
 
@@ -125,30 +146,47 @@ def read_columns() -> tuple[Column, ...]:
         return tuple(Column(*row) for row in cursor.fetchall())
 
 
-def _search_database(pattern: re.Pattern[str]) -> Iterator[Trace]:
+def _search_database(patterns: _Patterns) -> Iterator[Trace]:
     for column in read_columns():
         reason = _STAYING.get(column.place, _STAYING.get(f"{column.table}.*", ""))
         if not column.readable:
             if not reason:
                 yield Trace(column.place, 0, "")
             continue
-        count = _count_bytes(column, pattern) if column.type == "bytea" else _count_texts(column, pattern)
+        read = _read_bytes(column) if column.type == "bytea" else _read_texts(column, patterns)
+        yield from _count(column.place, reason, patterns, read)
+
+
+def _count(place: str, reason: str, patterns: _Patterns, texts: Iterable[str]) -> Iterator[Trace]:
+    """Where the texts of a place name somebody: certainly, and possibly."""
+    counts = [0, 0]
+    for text in texts:
+        for number, found in enumerate(patterns.find(text)):
+            counts[number] += found
+    for count, certain in zip(counts, (True, False), strict=True):
         if count:
-            yield Trace(column.place, count, reason)
+            yield Trace(place, count, reason, certain)
 
 
-def _count_texts(column: Column, pattern: re.Pattern[str]) -> int:
-    statement = sql.SQL("SELECT count(*) FROM {} WHERE regexp_replace({}::text, %s, ' ', 'g') ~* %s")
-    with connection.cursor() as cursor:
-        cursor.execute(statement.format(*_names(column)), [_ESCAPES, pattern.pattern])
-        return int(cursor.fetchone()[0])
+def _read_texts(column: Column, patterns: _Patterns) -> Iterator[str]:
+    """The texts of a column in which PostgreSQL finds more than we do: its words and cases may be those of ASCII."""
+    statement = sql.SQL(
+        "SELECT text FROM (SELECT regexp_replace({name}::text, %s, ' ', 'g') AS text FROM {table}) AS texts"
+        " WHERE text ~* %s OR text ~* %s"
+    )
+    table, name = _names(column)
+    values = [_ESCAPES, *(one.pattern for one in patterns)]
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement.format(table=table, name=name), values)
+        for (text,) in cursor:
+            yield text
 
 
-def _count_bytes(column: Column, pattern: re.Pattern[str]) -> int:
-    """In how many rows bytes hold it, as they are or compressed."""
+def _read_bytes(column: Column) -> Iterator[str]:
+    """The bytes of a column as texts, as they are or decompressed."""
     table, name = _names(column)
     statement = sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL").format(name, table, name)
-    count, escapes = 0, re.compile(_ESCAPES)
+    escapes = re.compile(_ESCAPES)
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement)
         for (data,) in cursor:
@@ -156,16 +194,14 @@ def _count_bytes(column: Column, pattern: re.Pattern[str]) -> int:
             if raw[:1] == bytes([_ZLIB]):
                 with suppress(zlib.error):  # it may only begin like it
                     raw = zlib.decompress(raw)
-            text = raw.decode("utf-8", "replace")
-            count += pattern.search(escapes.sub(" ", text)) is not None
-    return count
+            yield escapes.sub(" ", raw.decode("utf-8", "replace"))
 
 
 def _names(column: Column) -> tuple[sql.Identifier, sql.Identifier]:
     return sql.Identifier(column.table), sql.Identifier(column.name)
 
 
-def _search_files(pattern: re.Pattern[str], home: Path) -> Iterator[Trace]:
+def _search_files(patterns: _Patterns, home: Path) -> Iterator[Trace]:
     if not os.access(home, os.R_OK | os.X_OK):
         yield Trace("the home's files", 1, "the account of this process cannot list them")
     for path in sorted(home.rglob("*")):
@@ -173,7 +209,7 @@ def _search_files(pattern: re.Pattern[str], home: Path) -> Iterator[Trace]:
         if place.parts[0] in _UNREAD_FOLDERS or not path.is_file() or path.is_symlink():
             continue
         try:
-            if path.stat().st_size <= _LARGEST_FILE and pattern.search(path.read_text("utf-8", "replace")):
-                yield Trace(f"file {place}", 1, "")
+            if path.stat().st_size <= _LARGEST_FILE:
+                yield from _count(f"file {place}", "", patterns, [path.read_text("utf-8", "replace")])
         except OSError:
             continue  # it is gone by now, or is no file of this account

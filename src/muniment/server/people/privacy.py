@@ -6,6 +6,7 @@ entry, so that `verify` can say by which rule something is gone.
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -266,7 +267,7 @@ def erase_words(words: re.Pattern[str], value: Any) -> Any:
     return [erase_words(words, one) for one in value] if isinstance(value, list) else value
 
 
-_NAMES_NOBODY = frozenset({"", "erased", NAMELESS})  # what stands in place of a name is not replaced again
+NAMES_NOBODY = frozenset({"", "erased", NAMELESS})  # what stands in place of a name is not replaced again
 
 
 def words_naming(known: KnownPerson) -> re.Pattern[str]:
@@ -275,14 +276,30 @@ def words_naming(known: KnownPerson) -> re.Pattern[str]:
     logins = (account.partition("/")[2] for account in (*known.accounts, *unconfirmed))
     accounts = {*known.emails, *known.keys, *known.accounts, *unconfirmed, *logins}
     texts = {known.id, known.handle, known.name, *accounts}
-    return compile_words(text for text in texts if text.casefold() not in _NAMES_NOBODY)
+    return compile_words(text for text in texts if text.casefold() not in NAMES_NOBODY)
 
 
 def compile_words(texts: Iterable[str]) -> re.Pattern[str]:
-    """A pattern of texts as whole words, in any case, with any white space within. Without a text nothing matches."""
+    """A pattern of texts as whole words, in any case, with any white space within. Without a text nothing matches.
+
+    PostgreSQL uses it too, and knows no case but that of ASCII where the database's locale is C.
+    """
     longest = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
-    words = "|".join(r"\s+".join(map(re.escape, text.split())) for text in longest)
+    words = "|".join(r"\s+".join(map(_any_case, text.split())) for text in longest)
     return re.compile(rf"(?<![\w@.-])(?:{words})(?![\w@-])" if words else r"(?!)", re.IGNORECASE)
+
+
+def _any_case(word: str) -> str:
+    """A pattern of a word whose letters beyond ASCII stand in each case, composed and decomposed."""
+    return "".join(map(_any_form, unicodedata.normalize("NFC", word)))
+
+
+def _any_form(letter: str) -> str:
+    if letter.isascii():
+        return re.escape(letter)
+    cases = {letter, letter.lower(), letter.upper(), letter.title(), letter.casefold()}
+    forms = {unicodedata.normalize(form, one) for one in cases for form in ("NFC", "NFD")}
+    return f"(?:{'|'.join(map(re.escape, sorted(forms, key=lambda one: (-len(one), one))))})"
 
 
 def _gone(rows: Any) -> int:

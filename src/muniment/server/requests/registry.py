@@ -74,7 +74,7 @@ from muniment.server.products.repository_acts import AddRepository, AddServerHoo
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
 from muniment.server.requests.bootstrap import is_first_administrator
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
-from muniment.server.secrets.vault_acts import ChangeVault
+from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
 
 ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     AddPerson,
@@ -164,6 +164,7 @@ ACTS_OF_SYSTEM: dict[SystemActor, tuple[type[Act], ...]] = {  # nothing else is 
         AddProduct,
         AddRepository,
         ChangeVault,
+        EndVaultWatch,
     ),
     SystemActor.COMPANY_SIGN_IN: (GrantGroupRole, RevokeGroupRole, LinkCompanyAddress),
     SystemActor.EXPIRY: (ExpireRole,),

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
-from muniment.errors import HttpError, LedgerError, StoreError, VaultError
+from muniment.errors import HttpError, LedgerError, MunimentError, StoreError, VaultError
 from muniment.http.client import Client
 from muniment.server.connections.models import Connection
 from muniment.server.connections.rate_limits import RateLimitState, current_states
@@ -28,6 +28,7 @@ from muniment.server.installation import store
 from muniment.server.people import breached
 from muniment.server.people.models import EnrolledAuthenticator, RoleGrant, in_force
 from muniment.server.people.people_facts import WRITERS
+from muniment.server.policies.current import clauses
 from muniment.server.products.models import Product, RepositoryScan
 from muniment.server.records import row_checks
 from muniment.server.records.models import RecordPosition
@@ -41,8 +42,7 @@ from muniment.server.running.health import is_sequencer_alive
 from muniment.server.running.home_owners import find_wrong_owners
 from muniment.server.running.process_accounts import find_process_accounts
 from muniment.server.secrets.access import session
-from muniment.server.secrets.fetching import audit_log
-from muniment.server.secrets.vault_watch import find_watch_problem
+from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of
 
 _OLDEST = 15_0000  # as PostgreSQL counts its versions
 OLDEST_EMBEDDED = 18_0004  # of the programs that come with Muniment: raise it with each security release of PostgreSQL
@@ -243,23 +243,27 @@ def _vault() -> Iterator[Found]:
 
 
 def _vault_watch() -> Found:
-    """Whether somebody would notice who reads secrets, or changes the vault."""
-    if audit_log() is None:
-        return Found(
-            "watch of the vault",
-            "unknown",
-            "no copy of the vault's audit log is named, so nobody is noticed who reads secrets there",
-            "Name one that this account can read: MUNIMENT_VAULT_AUDIT",
-        )
-    problem = find_watch_problem()
-    if problem:
+    """Whether somebody would notice who reads secrets, or changes the vault, and until when everything is known."""
+    try:
+        limits = limits_of(clauses())
+    except MunimentError:  # the policy is told of elsewhere; meanwhile its strictest holds
+        limits = limits_of(())
+    if problem := find_watch_problem(limits):
         return Found(
             "watch of the vault",
             "violated",
             problem,
-            "Start a worker: muniment worker. Close the incident of a gap once its cause is known.",
+            "Start a worker: muniment worker. One that is gone for good: muniment vault unwatch WORKER. Of a vault "
+            "elsewhere, name a copy of its log, and renew it often: MUNIMENT_VAULT_AUDIT. Close the incident of a gap "
+            "once its cause is known.",
         )
-    return Found("watch of the vault", "met", "a worker follows the audit log")
+    known = find_log_moment()
+    if known is None:
+        told = f"nobody is noticed who reads secrets there; the policy says why: {limits.unwatched}"
+        return Found("watch of the vault", "unknown", told, "Name a copy of its audit log: MUNIMENT_VAULT_AUDIT")
+    minutes = int((timezone.now() - known).total_seconds() // 60)
+    told = f"the audit log is known until {known:%Y-%m-%d %H:%M} UTC, {minutes} minutes ago; "
+    return Found("watch of the vault", "met", f"{told}the policy permits {limits.log_minutes}")
 
 
 def _ledger() -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""Keeps who read which environment's secrets, by the vault's audit log; who is no pipeline there is an incident."""
+"""Keeps who read which environment's secrets, by the vault's audit log; who is no pipeline there is one incident."""
 
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +10,11 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment
 from muniment.server.secrets.models import SecretRead
-from muniment.vault.audit import Broken, parse_moment, reads
+from muniment.vault.audit import Broken
 from muniment.vault.embedded import Embedded
+from muniment.vault.read_counter import ReadCounter, Reads
+
+_COUNTERS: dict[Path, ReadCounter] = {}  # of this process: a log is read whole once, then what is new
 
 
 def audit_log() -> Path | None:
@@ -22,36 +25,50 @@ def audit_log() -> Path | None:
 
 
 def note_fetches() -> None:
-    """What is new in the log. It is read whole: its lines are not quite in the order of their times.
-
-    One that cannot be read is looked at again: doctor and the facts say so meanwhile.
+    """Keep what the log says so far. One that cannot be read is read again from its start: doctor and the facts say so
+    meanwhile.
     """
     log = audit_log()
     if log is None or not log.exists():
         return
-    times: dict[tuple[str, str, bool], list[datetime]] = {}
     try:
-        for one in reads(log, settings.VAULT_NAMESPACE):
-            times.setdefault((one.place, one.who[:200], one.pipeline), []).append(parse_moment(one.time))
+        found = _COUNTERS.setdefault(log, ReadCounter(log, settings.VAULT_NAMESPACE)).read_on()
     except Broken:
+        del _COUNTERS[log]
         return
     places = {f"{one.product.slug}/{one.name}": one for one in Environment.objects.select_related("product")}
     with transaction.atomic():
-        for (place, who, pipeline), moments in times.items():
+        for (place, who, pipeline), known in found.items():
             if place in places:
-                _note(places[place], who, pipeline, moments)
+                _note(places[place], who[:_LONGEST], pipeline, known)
 
 
-def _note(environment: Environment, who: str, pipeline: bool, moments: list[datetime]) -> None:
+def report_read(environment: Environment, who: str, moment: datetime) -> None:
+    """Open the incident of a reading by no pipeline, unless watch or count opened one of it before."""
+    values = {"first_read_at": moment, "last_read_at": moment}
+    with transaction.atomic():
+        rows = SecretRead.objects.select_for_update()
+        row, _new = rows.get_or_create(
+            environment=environment, reader=who[:_LONGEST], by_pipeline=False, defaults=values
+        )
+        if row.reported_at is not None and moment <= row.reported_at:
+            return
+        SecretRead.objects.filter(pk=row.pk).update(reported_at=moment)
+        told = f"{who} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline of it"
+        open_incident(kinds.VAULT_READ, environment.product, f"reader:{who}", told)
+
+
+_LONGEST = 200  # characters of a reader's name
+
+
+def _note(environment: Environment, who: str, pipeline: bool, known: Reads) -> None:
     """What is known of a reader; an old log may have been taken away since, so that nothing grows less."""
-    values = {"first_read_at": min(moments), "last_read_at": max(moments)}
+    values = {"first_read_at": known.first, "last_read_at": known.last}
     row, _new = SecretRead.objects.get_or_create(
         environment=environment, reader=who, by_pipeline=pipeline, defaults=values
     )
-    if len(moments) <= row.read_count and max(moments) <= row.last_read_at:
-        return
-    row.last_read_at, row.read_count = max(row.last_read_at, *moments), max(row.read_count, len(moments))
-    row.save(update_fields=["last_read_at", "read_count"])
+    if known.count > row.read_count or known.last > row.last_read_at:
+        row.last_read_at, row.read_count = max(row.last_read_at, known.last), max(row.read_count, known.count)
+        row.save(update_fields=["last_read_at", "read_count"])
     if not pipeline:
-        told = f"{who} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline"
-        open_incident(kinds.VAULT_READ, environment.product, f"reader:{who}", told)
+        report_read(environment, who, known.last)

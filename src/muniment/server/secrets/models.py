@@ -31,7 +31,10 @@ class Secret(models.Model):
 
 
 class SecretRead(models.Model):
-    """Who read an environment's secrets, by the vault's audit log: first, last, how often. All names at once."""
+    """Who read an environment's secrets, by the vault's audit log: first, last, how often. All names at once.
+
+    `reported_at` is the newest reading by no pipeline of which an incident was opened: each is one incident, once.
+    """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()
@@ -42,6 +45,7 @@ class SecretRead(models.Model):
     first_read_at = models.DateTimeField()
     last_read_at = models.DateTimeField()
     read_count = models.IntegerField(default=0)
+    reported_at = models.DateTimeField(null=True)
 
     class Meta:
         """One row each, the newest on top."""
@@ -72,11 +76,24 @@ class PlannedVaultWrite(RecordedModel):
 
 
 class VaultWatch(models.Model):
-    """How far the workers of a machine followed a vault's audit logs, and when they looked last."""
+    """How far a worker followed one of the vault's audit logs, when it looked last, and the newest entry that it saw.
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    `is_copy`: of a vault elsewhere, whose log is known until that entry only. One whose worker is gone for good is
+    ended by a command; until then nobody knows what that worker would have seen.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), operator_changes=("ended_at",), operator=(CHANGE,))
     written_by: frozenset[Action] = frozenset()
 
-    log = models.CharField(max_length=1000, unique=True)  # the worker's name and the log's path
+    worker = models.CharField(max_length=200)
+    log = models.CharField(max_length=1000)
+    is_copy = models.BooleanField(default=False)
     positions = models.TextField(default="[]")
+    newest_entry_at = models.DateTimeField(null=True)
     looked_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """A worker follows a log once."""
+
+        constraints = [models.UniqueConstraint(fields=["worker", "log"], name="unique_vault_watch")]

@@ -14,13 +14,14 @@ from muniment.server.products.models import Environment
 from muniment.server.secrets.access import session
 from muniment.server.secrets.fetching import audit_log
 from muniment.server.secrets.models import Secret
-from muniment.server.secrets.vault_watch import find_watch_problem
+from muniment.server.secrets.watch_state import WatchLimits, find_log_moment, find_watch_problem
 from muniment.vault import audit, layout
 from muniment.vault.client import Session
 from muniment.vault.drift import Holder, readers
 from muniment.workflows.supplies import fact
 
 _SOURCE = "vault"
+_ANY_AGE = WatchLimits(10**9, "")  # the control compares it with the policy that it evaluates
 
 
 class Secrets:
@@ -38,7 +39,16 @@ class Secrets:
 
 def _access(here: Session, places: list[Environment]) -> tuple[EnvironmentAccess, ...]:
     did, since = _did(places)
-    return tuple(EnvironmentAccess(one.name, _could(here, one), did[one.name], since) for one in places)
+    reaches, has_log = _log_reaches(), audit_log() is not None
+    return tuple(
+        EnvironmentAccess(one.name, _could(here, one), did[one.name], since, reaches, has_log) for one in places
+    )
+
+
+def _log_reaches() -> Maybe[str]:
+    """Until when the log is known; whether that is recent enough the control says."""
+    found = find_log_moment()
+    return Known(moments.text(found)) if found is not None else Unknown("no worker could tell how far the log reaches")
 
 
 def _could(here: Session, place: Environment) -> Maybe[tuple[Reader, ...]]:
@@ -67,7 +77,7 @@ def _did(places: list[Environment]) -> tuple[dict[str, Maybe[tuple[Reader, ...]]
     if log is None:
         why = "no copy of the vault's audit log is named in MUNIMENT_VAULT_AUDIT"
         return {one.name: Unknown(why) for one in places}, ""
-    if problem := find_watch_problem():
+    if problem := find_watch_problem(_ANY_AGE):
         return {one.name: Unknown(problem) for one in places}, ""
     try:
         since, found = audit.since(log), list(audit.reads(log, settings.VAULT_NAMESPACE))

@@ -8,7 +8,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,18 @@ from django.utils import timezone
 from muniment.errors import RowsDifferError
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
-from muniment.server.incidents.models import Incident
-from muniment.server.products.models import Product
+from muniment.server.products.models import Environment, Product
 from muniment.server.records import row_checks
 from muniment.server.running.signals import SignalPipe
 from muniment.server.running.supervisor import Channel, Loss
+from muniment.server.secrets.fetching import report_read
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
 from muniment.vault import audit, layout
 from muniment.vault.audit import Event, EventKind
-from muniment.vault.audit_stream import Pairs, Position, follow, skip_to_end
+from muniment.vault.audit_stream import Pairs, Position, follow, read_last_entry, skip_to_end
 from muniment.vault.embedded import Embedded
 
 LOOK_SECONDS = 2.0  # between two looks
-STALE_SECONDS = 60  # without a look, after which nobody knows what was read
 PLAN_MINUTES = 15  # within which a plan is carried out
 
 _REMEMBERED = 10_000  # requests, so that what both devices tell is reported once
@@ -46,7 +45,7 @@ class VaultWatcher:
     def __init__(self, logs: tuple[Path, ...], find_first: Callable[[], list[Position]], *, ours: bool) -> None:
         """`find_first` says where to begin in logs that were never followed: a large log is not read without need."""
         self._logs = logs
-        self._name = f"{settings.WORKER_NAME} {logs[0]}"
+        self._name = {"worker": settings.WORKER_NAME[:200], "log": str(logs[0])[:1000]}
         self._find_first = find_first
         self._ours = ours
         self._pairs = Pairs()
@@ -81,9 +80,7 @@ class VaultWatcher:
 
     def _judge(self, event: Event) -> None:
         if event.kind is EventKind.PRODUCT_READ:
-            product = Product.objects.filter(slug=event.path.partition("/")[0]).first()
-            told = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
-            open_incident(kinds.VAULT_READ, product, f"reader:{event.who}", told)
+            _report_read(event)
         elif event.kind is EventKind.FORGE_READ:
             told = f"{event.who} read the credentials of the forge at {event.path}"
             open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", told)
@@ -95,18 +92,32 @@ class VaultWatcher:
         open_incident(kinds.VAULT_AUDIT_GAP, None, "vault-audit", f"The vault's audit log is not whole: {gap}")
 
     def _load(self) -> list[Position | None]:
-        row = VaultWatch.objects.filter(log=self._name).first()
+        row = VaultWatch.objects.filter(**self._name).first()
         found = self._find_first() if row is None else msgspec.json.decode(row.positions, type=list[Position])
         return [*found, *[None] * len(self._logs)][: len(self._logs)]
 
     def _save(self) -> None:
         """The positions as of the last moment at which both devices had written the same: a restart begins there."""
-        values: dict[str, Any] = {"looked_at": timezone.now()}
+        values: dict[str, Any] = {"looked_at": timezone.now(), "is_copy": not self._ours, "ended_at": None}
+        if (newest := self._find_newest()) is not None:
+            values["newest_entry_at"] = newest
         if self._pairs.is_empty:
             values["positions"] = msgspec.json.encode([one or Position() for one in self._positions]).decode()
-        VaultWatch.objects.update_or_create(
-            log=self._name, defaults=values, create_defaults={"positions": "[]", **values}
-        )
+        with transaction.atomic():
+            VaultWatch.objects.update_or_create(
+                **self._name, defaults=values, create_defaults={"positions": "[]", **values}
+            )
+            others = VaultWatch.objects.filter(worker=self._name["worker"], ended_at=None)
+            others.exclude(log=self._name["log"]).update(ended_at=timezone.now())  # it follows this one from now on
+
+    def _find_newest(self) -> datetime | None:
+        """When the entry was written that was read last; None where nobody can tell."""
+        position = self._positions[0]
+        try:
+            entry = read_last_entry(self._logs[0], position) if position is not None else None
+            return audit.time_of(entry) if entry is not None else None
+        except (OSError, audit.Broken):
+            return None
 
 
 def run_watch(channel: Channel, losses: tuple[Loss, ...]) -> None:
@@ -145,20 +156,19 @@ def _find_end(log: Path) -> list[Position]:
         return []
 
 
-def find_watch_problem() -> str:
-    """Why nobody can tell who read secrets lately; "" if the watch saw all of it."""
-    if Incident.objects.filter(kind=kinds.VAULT_AUDIT_GAP, closed_at=None).exists():
-        return "the vault's audit log has a gap: an open incident says where"
-    newest = VaultWatch.objects.order_by("-looked_at").first()
-    if newest is None:
-        return "no worker has looked at the vault's audit log yet" if _is_log_here() else ""
-    if timezone.now() - newest.looked_at > timedelta(seconds=STALE_SECONDS):
-        return f"no worker has looked at the vault's audit log since {newest.looked_at:%Y-%m-%d %H:%M} UTC"
-    return ""
-
-
-def _is_log_here() -> bool:
-    return bool(settings.VAULT_AUDIT) or (not settings.VAULT_URL and Embedded(Path(settings.HOME)).is_made)
+def _report_read(event: Event) -> None:
+    """Open the incident of a reading by no pipeline; for a place that is no environment each time."""
+    product, _, name = event.path.partition("/")
+    place = Environment.objects.filter(product__slug=product, name=name).select_related("product").first()
+    try:
+        moment = audit.parse_moment(event.time)
+    except ValueError:
+        place = None
+    if place is not None:
+        report_read(place, event.who, moment)
+        return
+    told = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
+    open_incident(kinds.VAULT_READ, Product.objects.filter(slug=product).first(), f"reader:{event.who}", told)
 
 
 def _concerns_us(path: str) -> bool:

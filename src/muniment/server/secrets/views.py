@@ -11,12 +11,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
+from muniment.errors import MunimentError
 from muniment.server.guarding.mediation import requires
+from muniment.server.policies.current import clauses
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import of, would
 from muniment.server.requests.submission import submit_act
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
+from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of
 
 _READERS = 20  # shown of each environment
 
@@ -34,8 +37,18 @@ def secrets(request: HttpRequest, slug: str) -> HttpResponse:
         "may_set": would(request, Action.SET_SECRET, slug),
         "may_remove": would(request, Action.REMOVE_SECRET, slug),
         "readers": _READERS,
+        "watch_problem": _find_watch_problem(),
+        "log_moment": find_log_moment(),
     }
     return render(request, "secrets/secrets.html", context)
+
+
+def _find_watch_problem() -> str:
+    """As a deployment would be told; where the policy cannot be read, that."""
+    try:
+        return find_watch_problem(limits_of(clauses()))
+    except MunimentError as error:
+        return error.message
 
 
 @sensitive_post_parameters("value")

@@ -29,10 +29,17 @@ class Migration(migrations.Migration):
             name="VaultWatch",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("log", models.CharField(max_length=1000, unique=True)),
+                ("worker", models.CharField(max_length=200)),
+                ("log", models.CharField(max_length=1000)),
+                ("is_copy", models.BooleanField(default=False)),
                 ("positions", models.TextField(default="[]")),
+                ("newest_entry_at", models.DateTimeField(null=True)),
                 ("looked_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
             ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("worker", "log"), name="unique_vault_watch")],
+            },
         ),
         migrations.CreateModel(
             name="Secret",
@@ -69,6 +76,7 @@ class Migration(migrations.Migration):
                 ("first_read_at", models.DateTimeField()),
                 ("last_read_at", models.DateTimeField()),
                 ("read_count", models.IntegerField(default=0)),
+                ("reported_at", models.DateTimeField(null=True)),
                 (
                     "environment",
                     models.ForeignKey(
