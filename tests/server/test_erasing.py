@@ -224,7 +224,7 @@ def test_a_handle_and_a_name_of_one_word_are_reported_as_what_may_be_anothers() 
 def test_a_name_beyond_ascii_is_found_in_any_case_whatever_the_databases_locale(written: str) -> None:
     known = KnownPerson("k3f7", "Élodie Ångström", (), (), (), (), False, ())
     with connection.cursor() as cursor:
-        cursor.execute("SHOW lc_ctype")
+        cursor.execute("SELECT datctype FROM pg_database WHERE datname = current_database()")
         assert cursor.fetchone()[0] == "C"
     with as_role("owner"):
         Message.objects.create(person=person("amy"), text=f"Ask {written}.", link="/")
