@@ -12,7 +12,7 @@ from muniment.server.people.models import Account, Person
 from muniment.server.people.people_facts import people_of
 from muniment.server.requests.models import Request
 from tests.server.test_duties import enough
-from tests.support.service import browser, person, post, token_of
+from tests.support.service import as_role, browser, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -95,6 +95,22 @@ def test_whoever_vouches_for_an_account_of_their_own_does_not_confirm_it(eve: Pe
     number = Account.objects.get().pk
     assert "You vouched for it yourself" in post(of("amy"), f"/me/accounts/{number}/confirm")
     assert known("amy").accounts == ()
+
+
+def test_whoever_entered_by_the_link_of_who_vouches_does_not_confirm_it(eve: Person) -> None:
+    person("bob")
+    page = post(of("amy"), "/people/bob/invite")
+    link = page[page.index("/welcome/") :].partition("</pre>")[0]
+    fields = {"name": "Bob", "email": "bob@example.test", "password": "violet otter carries lantern", "way": "password"}
+    assert browser().post(link, fields).status_code == 302  # amy does
+    assert Person.objects.get(slug="bob").let_in_by_id == "amy"
+    post(of("amy"), "/people/bob/change", **VOUCH)
+    number = Account.objects.get().pk
+    assert "alone made the link by which you entered" in post(of("bob"), f"/me/accounts/{number}/confirm")
+    assert known("bob").accounts == ()
+    with as_role("owner"):
+        Account.objects.update(vouched_by="abe")
+    assert "counts as yours" in post(of("bob"), f"/me/accounts/{number}/confirm")
 
 
 def test_what_was_unlinked_meanwhile_is_not_confirmed(eve: Person) -> None:

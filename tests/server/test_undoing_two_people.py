@@ -7,7 +7,8 @@ may. `MUNIMENT_UNDOING_EXAMPLES` sets the number of sequences.
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,24 +16,35 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from muniment.access.authorize import Actor
 from muniment.access.roles import Role
 from muniment.errors import MunimentError
 from muniment.server import work
-from muniment.server.acts.guarded_state import GuardedState
-from muniment.server.acts.parser import typed_inputs_of
+from muniment.server.acts.act import Act
+from muniment.server.acts.guarded_state import GuardedFacts, GuardedState
+from muniment.server.acts.parser import parse_act, typed_inputs_of
 from muniment.server.api import api
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.pipeline_acts import TrustPipeline
+from muniment.server.deployments.tasks import go_on
+from muniment.server.incidents.notices import tell_notices
+from muniment.server.incidents.refused_records import report_refused_records
+from muniment.server.people import recovery
+from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
+from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.machine_acts import DeclareMachine
-from muniment.server.people.models import Person
-from muniment.server.people.person_acts import AddPerson, InvitePerson
+from muniment.server.people.models import Account, Invitation, Person
+from muniment.server.people.own_account_acts import AcceptInvitation, ConfirmOwnAccount
+from muniment.server.people.person_acts import AddPerson, DeactivatePerson, InvitePerson, ReactivatePerson
+from muniment.server.people.privacy import keep_to_rules
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.people.test_runner_acts import TrustTestRunner
 from muniment.server.policies.exception_acts import RequestException
@@ -42,7 +54,7 @@ from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
 from muniment.server.products.environment_acts import AddEnvironment
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.products.repository_acts import AddRepository
-from muniment.server.requests.execution import approve_request, reject_request
+from muniment.server.requests.execution import approve_request, perform_act, reject_request
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import ACTS_OF_PERSONS, GUARDING_ACTS
 from muniment.server.running import preparing
@@ -60,6 +72,18 @@ ATTACKERS = {"everything": tuple(Role), **{role.value: (role,) for role in Role}
 SCHEMA = api.get_openapi_schema()
 OPERATIONS = [(method, path) for path, found in SCHEMA["paths"].items() for method in found if method != "get"]
 REFUSED = (MunimentError, PermissionDenied, Http404)
+
+
+PASSWORD = "violet otter carries lantern"
+ROUNDS = (keep_to_rules, note_lapsed, tell_notices, report_refused_records, go_on)
+BECOMING: tuple[tuple[tuple[type[Act], dict[str, str]], ...], ...] = (  # which act, and what the target does not say
+    ((InvitePerson, {}),),
+    ((DeactivatePerson, {}), (ReactivatePerson, {}), (InvitePerson, {})),
+    ((UnlinkAccount, {}), (InvitePerson, {})),
+    ((InvitePerson, {}), (VouchForAccount, {"kind": "login", "value": "forge/second"}), (ConfirmOwnAccount, {})),
+    ((VouchForAccount, {"kind": "login", "value": "forge/third"}), (InvitePerson, {}), (ConfirmOwnAccount, {})),
+    ((VouchForAccount, {"kind": "key", "value": one_person.KEYS[1]}), (ConfirmOwnAccount, {}), (InvitePerson, {})),
+)
 
 
 class Refused(Exception):
@@ -139,6 +163,9 @@ class OnePerson(RuleBasedStateMachine):
         self.people = [ATTACKER]
         self.before = self.read_states()
         self.client = Client(HTTP_HOST="localhost", raise_request_exception=True)
+        self.patch = pytest.MonkeyPatch()
+        self.undone.callback(self.patch.undo)
+        self.clock = timezone.now()
 
     def teardown(self) -> None:
         """Undo everything."""
@@ -193,13 +220,53 @@ class OnePerson(RuleBasedStateMachine):
                 given["secret"] = "-".join(["some", "other", "value"])
             result = request(someone, cls, **given)
             if cls is InvitePerson and isinstance(result, str):
-                self.enter(values["person"])
+                self.enter(values["person"], result)
 
-    def enter(self, handle: str) -> None:
-        """Whoever made a link is the person whom it lets in."""
+    def enter(self, handle: str, path: str) -> None:
+        """Whoever made a link uses it, and acts as the person whom it lets in: never as one who counted before."""
         person = Person.objects.get(slug=handle)
-        if person.pk not in self.people and person.pk not in one_person.EVERYBODY and not person.roles():
-            self.people.append(person.pk)
+        invitation = Invitation.valid(path.removeprefix("/welcome/")).first()
+        values = {"person": handle, "invitation": invitation.pk if invitation is not None else 0, "name": person.name}
+        actor = Actor(person.pk, active=True, grants=person.roles())
+        counted = any(account.counts for account in person.accounts.all())
+        another = person.pk in one_person.EVERYBODY and (person.pk != "cat" or counted)
+        with self.attempt():
+            perform_act(actor, parse_act(AcceptInvitation, values, actor), secret=recovery.Entry(PASSWORD))
+            assert not another, f"one person acts as {handle}"
+            if person.pk not in self.people:
+                self.people.append(person.pk)
+
+    @rule(data=st.data())
+    def become_another(self, data: st.DataObject) -> None:
+        """Do what could make somebody count as another person, with the values that fit."""
+        fitting = data.draw(st.sampled_from(BECOMING), label="sequence")
+        target, person = data.draw(st.sampled_from(one_person._handles()), label="of"), self.identity(data)
+        for cls, values in fitting:
+            own = Account.objects.filter(person__slug=target).order_by("pk").last()
+            given = {"person": target, **values, **({"account": own.pk} if own is not None else {})}
+            given = {name: value for name, value in given.items() if name in typed_inputs_of(cls)}
+            actor = person if cls is not ConfirmOwnAccount else Person.objects.get(slug=target).pk
+            if actor in self.people:
+                self.perform_as(actor, cls, given)
+
+    @rule(round_=st.sampled_from(ROUNDS))
+    def go_round(self, round_: Callable[[], object]) -> None:
+        """Have the worker do what it does again and again."""
+        with contextlib.suppress(Exception), transaction.atomic():
+            round_()
+
+    @rule(days=st.integers(1, 40))
+    def wait(self, days: int) -> None:
+        """Wait: what ends by itself ends, and nothing else becomes looser."""
+        self.clock += timedelta(days=days)
+        moment = self.clock
+        self.patch.setattr(timezone, "now", lambda: moment)
+        now = self.read_states()
+        for tag, state in now.items():  # what one person protected until a day is over then
+            earlier = self.before[tag]
+            if isinstance(state, GuardedFacts) and isinstance(earlier, GuardedFacts):
+                assert state.permitted <= earlier.permitted, f"{tag}: {earlier} became {state}"
+        self.before = now
 
     @rule(data=st.data())
     def decide(self, data: st.DataObject) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
@@ -38,6 +39,7 @@ EVERYBODY = {  # handle: roles. Nobody of these does anything once the attacker 
     "dan": (Role.DPO,),
     "dev": (Role.DEVELOPER,),
     "aud": (Role.AUDITOR,),
+    "cat": (),  # approves at a forge, by a login that she proved
 }
 LEFT = "gone"  # has left, so their data could be erased
 POLICY = pack_text("security@example.test", "organisation")
@@ -110,6 +112,10 @@ def add_people(roles: tuple[Role, ...]) -> None:
         )
         for role in given:
             RoleGrant.objects.create(person=person, role=role.value)
+        if given:
+            Authenticator.objects.create(user=person, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    proof = Account.Verification.PUBLISHED_KEY
+    Account.objects.create(person_id="cat", kind=Account.Kind.LOGIN, value="forge/cat", verification=proof)
 
 
 def token_for(someone: str) -> str:

@@ -20,7 +20,7 @@ Readers = dict[tuple[str, str, bool], Reads]  # by place, reader, and whether th
 
 
 class ReadCounter:
-    """Counts the readings in one log and in those that it was put aside to, of one namespace. Lines are not quite in the order of times.
+    """Counts the readings of one namespace in a log and in those that it was put aside to. Times are not quite in order.
 
     A file that went away, or is shorter than it was, has all of them counted anew: the log may have been copied again.
     """

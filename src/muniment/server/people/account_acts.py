@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Self
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -183,7 +183,8 @@ class ConfirmAccounts(Act, frozen=True):
     def guarded_state(cls) -> GuardedFacts:
         """The accounts that nobody proved and two people confirmed, each with its person."""
         rows = Account.objects.filter(person__isnull=False, verification=Account.Verification.VOUCHED)
-        rows = rows.exclude(confirmed_at=None).exclude(confirmed_by=F("person"))
+        by_owner = Q(confirmed_by=F("person")) & ~Q(vouched_by=F("person__let_in_by"))
+        rows = rows.exclude(confirmed_at=None).exclude(by_owner)
         return GuardedFacts(permitted=frozenset(rows.values_list("kind", "value", "person")))
 
     def resource(self) -> Resource:

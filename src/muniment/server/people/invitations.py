@@ -8,13 +8,23 @@ from muniment.server.people.models import INVITATION, Invitation, Person
 
 
 def create_invitation(
-    person: Person, lasts: timedelta = INVITATION, *, recovers: bool = False, by_operator: bool = False
+    person: Person,
+    lasts: timedelta = INVITATION,
+    *,
+    made_by: str | None = None,
+    recovers: bool = False,
+    by_operator: bool = False,
 ) -> str:
     """A link that lets a person in once, as a path. Older ones end."""
     person.invitations.filter(ended_at=None).update(ended_at=timezone.now())
     text, hashed = Invitation.fresh()
     expires = timezone.now() + lasts
     Invitation.objects.create(
-        person=person, token_hash=hashed, expires_at=expires, recovers=recovers, by_operator=by_operator
+        person=person,
+        token_hash=hashed,
+        expires_at=expires,
+        made_by_id=made_by,
+        recovers=recovers,
+        by_operator=by_operator,
     )
     return f"/welcome/{text}"

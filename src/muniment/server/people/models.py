@@ -83,6 +83,8 @@ class Person(AbstractBaseUser):
     erasure_approved_at = models.DateTimeField(null=True, blank=True)  # without it the worker erases nobody
     erased_at = models.DateTimeField(null=True, blank=True)
     approvals_suspended_until = models.DateTimeField(null=True, blank=True)  # since the account was recovered
+    # Who alone made the link by which they entered last; None for two people, for the operator, and for no link.
+    let_in_by = models.ForeignKey("self", models.SET_NULL, null=True, editable=False, related_name="+")
 
     USERNAME_FIELD = "slug"
     EMAIL_FIELD = "email"
@@ -466,15 +468,16 @@ class _Secret(models.Model):
 class Invitation(_Secret):
     """A link that lets one person in once, to set a password or a passkey.
 
-    `recovers`: it was made as the recovery of an account, by two people or `by_operator`; no other link lets somebody
-    in who has a second factor, an account that counts, or a role that changes things. `attempt_count` counts wrong
-    codes of a second factor.
+    `made_by` alone, None for two people and for the operator. `recovers`: it was made as the recovery of an account, by
+    two people or `by_operator`; no other link lets somebody in who has a second factor, an account that counts, or a
+    role that changes things. `attempt_count` counts wrong codes of a second factor.
     """
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, DROP), operator=(ADD, CHANGE))
     written_by = frozenset({Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")
+    made_by = models.ForeignKey(Person, models.SET_NULL, null=True, related_name="+")
     recovers = models.BooleanField(default=False)
     by_operator = models.BooleanField(default=False)
     attempt_count = models.SmallIntegerField(default=0)

@@ -130,6 +130,7 @@ class AcceptInvitation(OwnAct, frozen=True):
             recovery.recover(person, invitation, entry)
         recovery.end_access(person)
         person.name, person.email = self.name, self.email or None
+        person.let_in_by_id = invitation.made_by_id
         if entry.password is not None:
             person.set_password(entry.password)
         person.save()
@@ -311,6 +312,13 @@ class ConfirmOwnAccount(OwnAct, frozen=True):
                 "account-changed",
                 _("It was unlinked or confirmed meanwhile."),
                 _("Look at your page again."),
+            )
+        if row.vouched_by_id is not None and row.vouched_by_id == self.row().let_in_by_id:
+            raise RefusedError(
+                "vouched-by-inviter",
+                _("%(name)s vouched for it, and alone made the link by which you entered.")
+                % {"name": Person.objects.get(pk=row.vouched_by_id).name},
+                _("Verify it, or have a second person approve the request."),
             )
         if row.vouched_by_id == self.person:
             raise RefusedError(

@@ -215,7 +215,8 @@ class InvitePerson(PersonAct, frozen=True):
         person = Person.objects.get(pk=self.person)
         recovers, by = recovery.needs_recovery(person), context.requesting_person
         recovery.make_link_notice(person, by)
-        return create_invitation(person, recovers=recovers, by_operator=by is None)
+        alone = None if recovers else by
+        return create_invitation(person, made_by=alone, recovers=recovers, by_operator=by is None)
 
 
 def refuse_taken_handle(handle: str, but: str = "") -> None:

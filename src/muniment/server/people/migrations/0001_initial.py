@@ -16,6 +16,30 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Machine",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "slug",
+                    models.CharField(
+                        max_length=64,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?:(?!.*\\.\\.)(?!.*\\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?)\\Z",
+                                "Small letters, digits, and . _ - between them.",
+                            )
+                        ],
+                        verbose_name="id",
+                    ),
+                ),
+                ("acts_on_request", models.BooleanField(default=False)),
+            ],
+            options={
+                "ordering": ("slug",),
+            },
+        ),
+        migrations.CreateModel(
             name="Person",
             fields=[
                 ("password", models.CharField(max_length=128, verbose_name="password")),
@@ -64,33 +88,19 @@ class Migration(migrations.Migration):
                 ("erasure_approved_at", models.DateTimeField(blank=True, null=True)),
                 ("erased_at", models.DateTimeField(blank=True, null=True)),
                 ("approvals_suspended_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "let_in_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "ordering": ("name", "slug"),
-            },
-        ),
-        migrations.CreateModel(
-            name="Machine",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "slug",
-                    models.CharField(
-                        max_length=64,
-                        unique=True,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^(?:(?!.*\\.\\.)(?!.*\\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?)\\Z",
-                                "Small letters, digits, and . _ - between them.",
-                            )
-                        ],
-                        verbose_name="id",
-                    ),
-                ),
-                ("acts_on_request", models.BooleanField(default=False)),
-            ],
-            options={
-                "ordering": ("slug",),
             },
         ),
         migrations.CreateModel(
@@ -314,6 +324,15 @@ class Migration(migrations.Migration):
                 ("recovers", models.BooleanField(default=False)),
                 ("by_operator", models.BooleanField(default=False)),
                 ("attempt_count", models.SmallIntegerField(default=0)),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 (
                     "person",
                     models.ForeignKey(
