@@ -294,3 +294,47 @@ class TestWitness:
         code, out = muniment("ledger", "witness", "--home", gated.home)
         assert code == 1
         assert "cannot be reached" in out
+
+
+def test_who_has_the_old_key_verifies_a_ledger_whose_key_was_exchanged(
+    gated: Gated, muniment: Command, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert muniment("ledger", "export", old, "--home", gated.home)[0] == 0
+    code, out = muniment("ledger", "exchange-key", "--home", gated.home, "--reason", "Its machine leaves us.")
+    assert code == 0, out
+    assert muniment("ledger", "export", new, "--home", gated.home)[0] == 0
+    public = (new / "ledger.pub").read_text().strip()
+    assert public in out
+    assert public != (old / "ledger.pub").read_text().strip() == (new / "ledger-1.pub").read_text()
+    for arguments in (("--key", old / "ledger.pub"), (), ("--since", old / "checkpoint")):
+        code, out = muniment("ledger", "verify", new, *arguments)
+        assert code == 0, (arguments, out)
+    assert muniment("ledger", "verify", "--home", gated.home, "--since", old / "checkpoint")[0] == 0
+    assert "signed with another key from now on" in muniment("ledger", "show", "--home", gated.home)[1]
+    checkpoint = (new / "exchange" / "1").read_bytes()
+    other = tmp_path / "other"
+    subprocess.run(["cp", "-a", old, other], check=True)
+    (other / "exchange").mkdir()
+    (other / "exchange" / "1").write_bytes(checkpoint)  # of entries that are not there
+    code, out = muniment("ledger", "verify", other)
+    assert code == 0, out
+    (new / "exchange" / "1").unlink()
+    code, out = muniment("ledger", "verify", new, "--key", old / "ledger.pub")
+    assert (code, "not signed with this key" in out) == (1, True), out
+
+
+def test_a_lost_key_vouches_for_no_other(gated: Gated, muniment: Command, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert muniment("ledger", "export", old, "--home", gated.home)[0] == 0
+    exchange = ("ledger", "exchange-key", "--home", gated.home, "--reason", "The disk died.")
+    assert "it is not lost" in muniment(*exchange, "--lost")[1]
+    (gated.home / "keys" / "ledger.key").unlink()
+    assert "run it with --lost" in muniment(*exchange)[1]
+    code, out = muniment(*exchange, "--lost")
+    assert code == 0, out
+    assert muniment("ledger", "export", new, "--home", gated.home)[0] == 0
+    code, out = muniment("ledger", "verify", new, "--key", old / "ledger.pub")
+    assert (code, "not signed with this key" in out) == (1, True), out
+    assert muniment("ledger", "verify", new, "--since", old / "checkpoint")[0] == 0
+    assert muniment("ledger", "verify", "--home", gated.home)[0] == 0

@@ -24,7 +24,7 @@ from muniment.server.connections.models import CachedResponse, Connection
 from muniment.server.installation import store
 from muniment.server.people import erasing, personal_traces
 from muniment.server.people.models import Account, Message, PendingErasure, Person
-from muniment.server.people.privacy import known_as
+from muniment.server.people.privacy import erase_texts, known_as
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import Repository
 from muniment.server.requests.models import Request
@@ -232,7 +232,7 @@ def test_a_name_beyond_ascii_is_found_in_any_case_whatever_the_databases_locale(
     with as_role("worker"):
         (found,) = personal_traces.find_traces(known, Path(settings.HOME))
         assert found.place == "people_message.text"
-        assert erasing.erase_texts(known) == 1
+        assert erase_texts(known) == 1
         assert not personal_traces.find_traces(known, Path(settings.HOME))
 
 

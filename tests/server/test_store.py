@@ -40,6 +40,9 @@ class Rows(Subject):
         durable.write(self.folder / "keys/ledger.key", private.encode(), 0o600)
         durable.write(self.folder / "keys/ledger.pub", public.encode(), 0o644)
 
+    def lose_private_key(self) -> None:
+        (self.folder / "keys/ledger.key").unlink()
+
     def spoil(self, digest: str, data: bytes) -> None:
         StoredObject.objects.filter(digest=digest).update(data=data)
 

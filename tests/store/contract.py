@@ -5,21 +5,26 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec import structs
 
-from muniment.errors import ErasedError, PolicyError, StoreError, UsageError
+from muniment.errors import ErasedError, LedgerError, PolicyError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.people import Machine, People, PeopleList, Person, SaltedHolder
 from muniment.facts.statements import Freeze
 from muniment.ledger import entries, keys, objects
+from muniment.ledger.checkpoints import read_checkpoint
+from muniment.ledger.key_exchanges import exchange_paths, find_current_key, find_older_keys
 from muniment.policy.document import read_policy
 from muniment.policy.pack import pack_text
+from muniment.store import key_files
 from muniment.store.settings import Settings
 from muniment.store.store import Store
 from muniment.workflows.erase import erase
+from muniment.workflows.exchange_key import exchange_key
 from muniment.workflows.freezing import Lifting, record_freeze, record_lift
 from muniment.workflows.reconcile import reconcile
 
@@ -44,6 +49,10 @@ class Subject(ABC):
     @abstractmethod
     def write_keys(self, private: str, public: str) -> None:
         """Put the ledger's keys there."""
+
+    @abstractmethod
+    def lose_private_key(self) -> None:
+        """Delete the ledger's private key."""
 
     @abstractmethod
     def spoil(self, digest: str, data: bytes) -> None:
@@ -324,6 +333,58 @@ class StoreContract:
         (record,) = keyed.records()
         assert isinstance(record, entries.ReconciliationRecord)
         assert (record.ledger_size, record.copy_size) == (0, -1)
+
+    def test_another_key_signs_from_an_exchange_on_and_each_vouches_for_the_next(self, keyed: Subject) -> None:
+        reconcile(keyed.home, "the first", TIME)
+        public, checkpoint = (keyed.home.public_key() or "").strip(), keyed.home.log().checkpoint() or b""
+        known = [public]
+        for number in (1, 3):
+            assert exchange_key(keyed.reopened(), "Its machine leaves us.", TIME, lost=False) == number
+            known.append((keyed.reopened().public_key() or "").strip())
+            reconcile(keyed.reopened(), "the next", TIME)
+        log = keyed.reopened().log()
+        assert [find_current_key(log.read, 5, key) for key in known] == [known[2]] * 3
+        assert find_older_keys(log.read, 5) == tuple(known[:2])
+        assert log.head().origin == read_checkpoint(checkpoint, public).origin
+        with pytest.raises(LedgerError, match="not signed with this key"):
+            read_checkpoint(log.checkpoint() or b"", public)
+        record = keyed.records()[1]
+        assert isinstance(record, entries.KeyExchangeRecord)
+        assert (record.old_key, record.new_key, record.lost) == (*known[:2], False)
+
+    def test_a_key_that_is_lost_vouches_for_none(self, keyed: Subject) -> None:
+        reconcile(keyed.home, "the first", TIME)
+        public = (keyed.home.public_key() or "").strip()
+        keyed.lose_private_key()
+        with pytest.raises(LedgerError, match="no key"):
+            exchange_key(keyed.reopened(), "The disk died.", TIME, lost=False)
+        assert exchange_key(keyed.reopened(), "The disk died.", TIME, lost=True) == 1
+        log = keyed.reopened().log()
+        assert find_current_key(log.read, log.head().size, public) == public
+        assert find_older_keys(log.read, log.head().size) == (public,)
+        assert reconcile(keyed.reopened(), "the next", TIME) == 2
+
+    def test_an_exchange_of_the_key_that_stopped_half_way_is_finished(
+        self, keyed: Subject, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reconcile(keyed.home, "the first", TIME)
+        install, write = key_files.install_next_key, key_files._write
+
+        def stop(*_: object) -> None:
+            raise StoreError("stopped", "Go on.")
+
+        def stop_at_public(file: Path, text: str, mode: int) -> None:
+            return write(file, text, mode) if file.name == "ledger.key" else stop()
+
+        for name, function in (("install_next_key", stop), ("_write", stop_at_public)):
+            monkeypatch.setattr(key_files, name, function)
+            with pytest.raises(StoreError, match="stopped"):
+                exchange_key(keyed.reopened(), "Its machine leaves us.", TIME, lost=False)
+            monkeypatch.setattr(key_files, "install_next_key", install)
+        monkeypatch.setattr(key_files, "_write", write)
+        assert exchange_key(keyed.reopened(), "Its machine leaves us.", TIME, lost=False) == 1
+        assert reconcile(keyed.reopened(), "the next", TIME) == 2
+        assert len(exchange_paths(keyed.reopened().log().read)) == 1
 
     def test_what_was_erased_is_gone_for_good_and_says_so(self, subject: Subject) -> None:
         kept, gone = subject.home.put_all([b"kept", b"gone"])

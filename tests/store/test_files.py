@@ -45,6 +45,9 @@ class Files(Subject):
         durable.write(self.root / "keys/ledger.key", private.encode(), 0o600)
         durable.write(self.root / "keys/ledger.pub", public.encode(), 0o644)
 
+    def lose_private_key(self) -> None:
+        (self.root / "keys/ledger.key").unlink()
+
     def spoil(self, digest: str, data: bytes) -> None:
         self.object(digest).write_bytes(data)
 

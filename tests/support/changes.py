@@ -167,8 +167,11 @@ def product_values() -> dict[str, Maybe[Any]]:
         "vault_access": Known(
             (
                 EnvironmentAccess(
-                    *("production", Known((Reader("runner.shop.production", "role", Known(False)),)), Known(())),
-                    *(EARLIER, Known(NOW)),
+                    "production",
+                    Known((Reader("runner.shop.production", "role", Known(False)),)),
+                    Known(()),
+                    EARLIER,
+                    Known(NOW),
                 ),
             )
         ),

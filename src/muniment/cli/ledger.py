@@ -122,6 +122,7 @@ for _more in (
     ledger_verify.verify,
     ledger_keep.export,
     ledger_keep.reconcile,
+    ledger_keep.exchange_key,
     ledger_keep.witness,
 ):
     command.add_command(_more)

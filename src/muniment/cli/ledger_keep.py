@@ -1,4 +1,4 @@
-"""muniment ledger export, reconcile, witness: the ledger given to others, and gone on with."""
+"""muniment ledger export, reconcile, exchange-key, witness: the ledger given to others, and gone on with."""
 
 from pathlib import Path
 
@@ -7,8 +7,10 @@ import click
 from muniment.cli import homes, options, printing, scene
 from muniment.errors import LedgerError, MunimentError, UsageError
 from muniment.ledger import proofs, tiles
+from muniment.ledger.key_exchanges import exchange_paths, find_older_keys
 from muniment.store import durable, witnesses
 from muniment.store.log import CHECKPOINT, Log
+from muniment.workflows.exchange_key import exchange_key as exchange_ledger_key
 from muniment.workflows.reconcile import reconcile as reconcile_all
 
 WITNESSED = "witnessed"
@@ -27,7 +29,10 @@ def export(directory: str, home: str, objects: bool, output: str) -> int:
     if target.exists() and any(target.iterdir()):
         raise UsageError(f"{directory} is not empty", "Name a new folder.")
     size = log.head().size
-    files = {path: _needed(log, path) for path in (*tiles.paths(size), *((CHECKPOINT,) if size else ()))}
+    needed = (*tiles.paths(size), *exchange_paths(log.read), *((CHECKPOINT,) if size else ()))
+    files = {path: _needed(log, path) for path in needed}
+    for number, old in enumerate(find_older_keys(log.read, size), 1):
+        files[f"ledger-{number}.pub"] = old.encode()
     files["ledger.pub"] = (place.public_key() or "").encode()
     durable.write_all({target / path: data for path, data in files.items()}, 0o644)
     kept = 0
@@ -63,6 +68,33 @@ def reconcile(home: str, reason: str, output: str) -> int:
             f"Next: tell whoever keeps checkpoints of it, and record each repository's refs: muniment "
             f"hook install --home {home}"
         )
+    return 0
+
+
+@click.command("exchange-key")
+@options.required_home
+@click.option("--reason", required=True, metavar="TEXT", help="Why, for the record.")
+@click.option("--lost", is_flag=True, help="The private key is lost, so that it cannot vouch for the new one.")
+@options.output
+def exchange_key(home: str, reason: str, lost: bool, output: str) -> int:
+    """Sign this ledger with a new key from now on: it stays the same ledger, and what was signed before stays valid.
+
+    The old key vouches for the new one, so that whoever verifies with the old public key goes on doing so. One that is
+    lost vouches for nothing: give the new public key to everybody who verifies. Stopped half-way, run it again.
+    """
+    place = homes.at(home, "sequencer")
+    if lost != (place.signing_key() is None):
+        problem = "the private key is there, so it is not lost" if lost else "the private key is lost"
+        remedy = "Run it without --lost." if lost else "Restore keys/ledger.key, or run it with --lost."
+        raise UsageError(problem, remedy)
+    number = exchange_ledger_key(place, reason, scene.now(), lost=lost)
+    public = (place.public_key() or "").strip()
+    if output == "json":
+        printing.json({"position": number, "public_key": public})
+        return 0
+    click.echo(f"recorded as entry {number}; from here on this key signs the ledger:")
+    click.echo(public)
+    click.echo("Next: give it to whoever verifies the ledger, and to the witnesses: docs/keys.md, The ledger's key")
     return 0
 
 

@@ -16,6 +16,7 @@ from muniment.facts.kinds import PEOPLE
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import PeopleList
 from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
+from muniment.ledger.key_exchanges import find_current_key, find_older_keys
 from muniment.ledger.tree import leaf_hash
 from muniment.ledger.verification import verify as verify_all
 from muniment.store.files import PUBLIC, FilesStore
@@ -50,8 +51,9 @@ def verify(
     """Verify a whole ledger: a home's, or a copy in DIR with nothing but its public key.
 
     Every entry, every tile, the root and its signature are looked at; the first bad entry is named. Exit code 1 if
-    anything is wrong. Of a home, the objects beside the ledger are looked at too, and whether its copy outside and the
-    home itself remember a newer ledger; of a service, each row that is relied on.
+    anything is wrong. Where the key was exchanged, the older one does too, if it vouched for the new one. Of a home,
+    the objects beside the ledger are looked at too, and whether its copy outside and the home itself remember a newer
+    ledger; of a service, each row that is relied on.
     """
     if proof is not None:
         return _verify_proof(proof, entry, _key(key, directory, home), output)
@@ -61,6 +63,8 @@ def verify(
     log = place.log() if place is not None else FilesLog(_folder(directory or ""), None, None, None)
     public = _key(key, directory, home)
     data = log.checkpoint()
+    if data is not None:
+        public = _current_key(log, data, public)
     found = verify_all(log.read, data if data is not None else b"", public, lambda _, raw: entries.wrong(raw))
     problems = list(found.problems) if data is not None else ["checkpoint is missing"]
     if since is not None:
@@ -171,15 +175,35 @@ def _decode_object(digest: str, data: bytes, shape: type[T]) -> T:
         raise LedgerError(f"the object {digest} has another form: {error.message}", _OTHER_VERSION) from error
 
 
+def _current_key(log: Log, data: bytes, public: str) -> str:
+    """The key that signs the ledger now: the one that is trusted, or one that it vouched for. What cannot be told of a
+    damaged ledger is not: its checkpoint is then not signed with the key that is trusted, which is told.
+    """
+    try:
+        return find_current_key(log.read, checkpoints.read_unverified(data).size, public)
+    except (LedgerError, StoreError):
+        return public
+
+
 def _not_grown(log: Log, size: int, file: str, public: str) -> list[str]:
     try:
-        old = checkpoints.read_checkpoint(_bytes(file), public)
+        old = _older_checkpoint(log, size, _bytes(file), public)
         if old.size > size:
             return [f"the older checkpoint speaks of {old.size} entries, and there are {size}"]
         grown = tiles.root(log.read, size, old.size) == old.root
     except LedgerError as error:
         return [error.message]
     return [] if grown else [f"the ledger did not grow out of the one with {old.size} entries: it was rewritten"]
+
+
+def _older_checkpoint(log: Log, size: int, data: bytes, public: str) -> checkpoints.Checkpoint:
+    """An older checkpoint, signed with the key of now or with one of before. Raises LedgerError."""
+    for key in find_older_keys(log.read, size):
+        try:
+            return checkpoints.read_checkpoint(data, key)
+        except LedgerError:
+            continue
+    return checkpoints.read_checkpoint(data, public)
 
 
 def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> int:

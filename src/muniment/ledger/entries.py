@@ -153,6 +153,17 @@ class ReconciliationRecord(Entry, frozen=True, kw_only=True, tag="reconciliation
     copy_size: int
 
 
+class KeyExchangeRecord(Entry, frozen=True, kw_only=True, tag="key-exchange"):
+    """From the next checkpoint on the ledger is signed with `new_key`, no longer with `old_key`: both as public keys.
+
+    `lost`: the old private key is lost, so that it does not vouch for the new one. The reason is in the object.
+    """
+
+    old_key: str
+    new_key: str
+    lost: bool
+
+
 class _AnyActionRecord(Entry, frozen=True, kw_only=True):
     """Fields of an act: the action by its code, and the role that permitted it.
 
@@ -302,6 +313,7 @@ AnyEntry = (
     | FreezeLiftRecord
     | ErasureRecord
     | ReconciliationRecord
+    | KeyExchangeRecord
     | PersonActionRecord
     | ServiceActionRecord
     | OperatorActionRecord

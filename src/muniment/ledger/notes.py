@@ -51,6 +51,13 @@ def sign(text: str, private: str) -> bytes:
     return f"{text}\n{_line(key, keys.sign(private, text.encode()))}".encode()
 
 
+def join(one: bytes, other: bytes) -> bytes:
+    """One note with the signatures of two notes of the same text. Raises LedgerError if their texts differ."""
+    if parse(one).text != parse(other).text:
+        raise LedgerError("these are notes of two texts", "This is a defect: please report it.")
+    return with_signatures(one, other.decode().rpartition("\n\n")[2])
+
+
 def verified(note: Note, public: str) -> bool:
     """Whether the holder of the log key `public` signed the note. Raises ParseError for what is no such key."""
     key = keys.read_public(public)

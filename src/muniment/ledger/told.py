@@ -69,6 +69,9 @@ def said(entry: entries.AnyEntry) -> str:
             by = {"allowed": f"allowed by {entry.decision}", "bypass": f"a bypass ({entry.bypass_reason})"}
             told = by.get(entry.status, "was there when its branch began to be watched")
             return f"{entry.commit} on {_raw(entry.target)} of {entry.repository}: {told}"
+        case entries.KeyExchangeRecord():
+            how = "the lost one does not vouch for it" if entry.lost else "the old one vouches for it"
+            return f"signed with another key from now on: {entry.new_key.rpartition('+')[0]}; {how}"
         case entries.ReconciliationRecord():
             return f"went on from {entry.ledger_size} entries; the copy outside had {entry.copy_size}"
 

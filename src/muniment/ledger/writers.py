@@ -39,6 +39,7 @@ WRITERS: dict[str, Writer] = {
     "deployment-request": Writer.WORKER,
     "operator-action": Writer.OPERATOR,
     "reconciliation": Writer.SEQUENCER,
+    "key-exchange": Writer.SEQUENCER,
     "erasure": Writer.WORKER,
 }
 

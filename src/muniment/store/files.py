@@ -316,6 +316,25 @@ class FilesStore:
         self._forget_index()
         return position
 
+    def exchange_key(self, make: Callable[[str, str], LedgerRecord], *, lost: bool) -> int:
+        """Exchange the ledger's key, and record it; the record's position. `make` gets both public keys.
+
+        Stopped half-way, it is run again. Raises StoreError or LedgerError.
+        """
+        from muniment.ledger import entries
+        from muniment.ledger.keys import public_of, read_public
+        from muniment.store import key_files
+
+        log = self.log()
+        if not key_files.is_exchanged(self._root, log.checkpoint()):
+            old = (self.public_key() or "").strip()
+            private = key_files.draw_next_key(self._root, read_public(old).name)
+            entry, details = make(old, public_of(private))
+            self.put_all([canonical.encode(detail) for detail in details])
+            log.exchange_key(private, entries.encode(entry), lost=lost)
+        key_files.install_next_key(self._root)
+        return self.log().head().size - 1
+
     def _forget_index(self) -> None:
         """Delete the cache over the ledger, and what is left of it on the disk: it is made again from the ledger."""
         self.close()
@@ -344,7 +363,11 @@ class FilesStore:
 
     def signing_key(self) -> str | None:
         """The ledger's private key. StoreError unless it is a file of its own that its owner alone may read."""
-        file = self._root / PRIVATE
+        return self.read_private(PRIVATE)
+
+    def read_private(self, name: str) -> str | None:
+        """A private key, None if there is none. StoreError unless it is a file that its owner alone may read."""
+        file = self._root / name
         try:
             handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             with os.fdopen(handle, "rb") as stream:

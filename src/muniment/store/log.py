@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from muniment.errors import LedgerError, ParseError, StoreError
-from muniment.ledger import tiles, tree
+from muniment.ledger import notes, tiles, tree
 from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, signed
+from muniment.ledger.key_exchanges import exchange_path, exchange_paths, find_older_keys
 from muniment.ledger.keys import public_of
 from muniment.store.outside import Outside
 
@@ -90,9 +91,12 @@ class Log(ABC):
         """The newest checkpoint as a signed note, None if nothing was ever recorded."""
         return self.read(CHECKPOINT)
 
-    def head(self) -> Checkpoint:
-        """What the newest checkpoint says; size 0 if nothing was ever recorded. Raises StoreError or LedgerError."""
-        public = self.known()
+    def head(self, public: str | None = None) -> Checkpoint:
+        """What the newest checkpoint says; size 0 if nothing was ever recorded. Raises StoreError or LedgerError.
+
+        `public` where the private key is not there to be compared with.
+        """
+        public = self.known() if public is None else public
         data = self.checkpoint()
         if data is not None:
             return read_checkpoint(data, public)
@@ -124,6 +128,24 @@ class Log(ABC):
         with self.locked():
             head = self._sound()
             self.extend(head, [entry])
+            return head.size
+
+    def exchange_key(self, private: str, entry: bytes, *, lost: bool) -> int:
+        """Add `entry`, which names the key `private` as the next, and sign with that from now on; its index.
+
+        The old key signs this checkpoint too, unless it is lost. Raises StoreError or LedgerError, and then nothing was
+        written. After it, this object has the old key: use another one.
+        """
+        with self.locked():
+            head = self._sound(self._own_public() if lost else None)
+            growth = tiles.grow(self.read, head.size, [entry])
+            checkpoint = signed(growth.size, growth.root, private)
+            vouched = signed(growth.size, growth.root, self._key_pair[0]) if not lost else checkpoint
+            both = checkpoint if lost else notes.join(vouched, checkpoint)
+            path = exchange_path(len(exchange_paths(self.read)) + 1)
+            self.write({**growth.files, path: both}, checkpoint)
+            self.publish(checkpoint)
+            self.tidy(head.size, growth.size)
             return head.size
 
     def seen_outside(self) -> int:
@@ -171,9 +193,15 @@ class Log(ABC):
             raise LedgerError("keys/ledger.pub does not belong to keys/ledger.key", _INIT)
         return self._private, own
 
-    def _sound(self) -> Checkpoint:
+    def _own_public(self) -> str:
+        """The public key, without the private one. Raises LedgerError."""
+        if self._public is None:
+            raise LedgerError("the ledger has no public key", _INIT)
+        return self._public.strip()
+
+    def _sound(self, public: str | None = None) -> Checkpoint:
         """The checkpoint, after a look at whether the tiles at the edge are those that it speaks of."""
-        head = self.head()
+        head = self.head(public)
         if tiles.root(self.read, head.size, head.size) != head.root:
             raise LedgerError(
                 "the tiles of the ledger do not give the root of its checkpoint", "See: muniment ledger verify"
@@ -190,7 +218,7 @@ class Log(ABC):
                 raise LedgerError("the ledger has entries, but its copy outside the home has no checkpoint", _RECONCILE)
             return
         try:
-            seen = read_checkpoint(data, self.known())
+            seen = self._read_outside(data, head.size)
         except LedgerError as error:
             raise LedgerError(f"the copy outside the home is not ours: {error.message}", _RECONCILE) from error
         if seen.size > head.size:
@@ -201,3 +229,12 @@ class Log(ABC):
             raise LedgerError(
                 f"the ledger is not the one whose copy lies outside the home (at {seen.size})", _RECONCILE
             )
+
+    def _read_outside(self, data: bytes, size: int) -> Checkpoint:
+        """What the copy outside says, signed by this ledger's key, or by one that was its key before."""
+        for key in reversed(find_older_keys(self.read, size)):
+            try:
+                return read_checkpoint(data, key)
+            except LedgerError:
+                continue
+        return read_checkpoint(data, self.known())

@@ -103,5 +103,11 @@ class Store(Protocol):
         `make` gets the size of the ledger and that of its copy (-1 for none that can be read).
         """
 
+    def exchange_key(self, make: Callable[[str, str], LedgerRecord], *, lost: bool) -> int:
+        """Exchange the ledger's key, and record it; the record's position. `make` gets the old public key and the new.
+
+        Stopped half-way, it is run again. Raises StoreError or LedgerError.
+        """
+
     def log(self) -> Log:
         """The ledger."""

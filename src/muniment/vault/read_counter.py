@@ -13,14 +13,14 @@ class Reads(NamedTuple):
 
     first: datetime
     last: datetime
-    count: int
+    number: int
 
 
 Readers = dict[tuple[str, str, bool], Reads]  # by place, reader, and whether that is a pipeline of it
 
 
 class ReadCounter:
-    """Counts the readings of one namespace in a log and in those that it was put aside to. Times are not quite in order.
+    """Counts the readings of one namespace in a log and in those that it was put aside to. Times are in no exact order.
 
     A file that went away, or is shorter than it was, has all of them counted anew: the log may have been copied again.
     """
@@ -60,7 +60,7 @@ class ReadCounter:
                 raise Broken("a time has another form") from None
             who = (found.place, found.who, found.pipeline)
             known = self._found.get(who, Reads(moment, moment, 0))
-            self._found[who] = Reads(min(known.first, moment), max(known.last, moment), known.count + 1)
+            self._found[who] = Reads(min(known.first, moment), max(known.last, moment), known.number + 1)
         return end
 
 

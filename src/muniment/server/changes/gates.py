@@ -11,7 +11,8 @@ from muniment.decision.account import account
 from muniment.errors import ErasedError, LedgerError, MunimentError, StoreError
 from muniment.facts import canonical
 from muniment.ledger import entries, objects, tiles, told
-from muniment.ledger.checkpoints import Checkpoint, read_checkpoint
+from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, read_unverified
+from muniment.ledger.key_exchanges import find_current_key
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.installation import store
@@ -48,7 +49,8 @@ def _read_some(log: ServerHookLog) -> bool:
         raise LedgerError(
             _("%(path)s has no checkpoint") % {"path": log.path}, _("Name the gate's home, or a copy of its ledger.")
         )
-    head = read_checkpoint(data, log.public_key)
+    key = find_current_key(files.read, read_unverified(data).size, log.public_key)
+    head = read_checkpoint(data, key)
     _compare(files, head, log)
     until = min(head.size, log.verified_size + _MOST)
     if until == log.verified_size:

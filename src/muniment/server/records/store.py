@@ -16,6 +16,7 @@ from muniment.facts import canonical
 from muniment.facts.people import People
 from muniment.facts.statements import Freeze
 from muniment.ledger import entries, told
+from muniment.ledger.keys import public_of, read_public
 from muniment.server.records.log import PostgresLog
 from muniment.server.records.models import (
     Document,
@@ -26,7 +27,7 @@ from muniment.server.records.models import (
     RecordPosition,
     StoredObject,
 )
-from muniment.store import freezes
+from muniment.store import freezes, key_files
 from muniment.store.files import FilesStore, check_digest, inflated
 from muniment.store.outside import outside
 from muniment.store.people_objects import make_objects
@@ -201,6 +202,21 @@ class PostgresStore:
             (number,) = self._insert([entry])
             RecordPosition.objects.filter(pk=number).update(position=position)
         return position
+
+    def exchange_key(self, make: Callable[[str, str], LedgerRecord], *, lost: bool) -> int:
+        """Exchange the ledger's key, and record it, with its position at once. As FilesStore."""
+        log = self.log(signs=True)
+        if not key_files.is_exchanged(self._folder, log.checkpoint()):
+            old = (self.public_key() or "").strip()
+            private = key_files.draw_next_key(self._folder, read_public(old).name)
+            with transaction.atomic():
+                entry, details = make(old, public_of(private))
+                self.put_all([canonical.encode(detail) for detail in details])
+                position = log.exchange_key(private, entries.encode(entry), lost=lost)
+                (number,) = self._insert([entry])
+                RecordPosition.objects.filter(pk=number).update(position=position)
+        key_files.install_next_key(self._folder)
+        return self.log().head().size - 1
 
     def signing_key(self) -> str | None:
         """The ledger's private key, from the folder."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from muniment.errors import DatabaseError, LedgerError
-from muniment.store import durable
+from muniment.store import durable, key_files
 from muniment.store.files import PUBLIC
 
 MARK = "database.json"  # in the home of a service
@@ -126,6 +126,9 @@ def require_own_ledger(folder: Path) -> None:
     try:
         read_checkpoint(bytes(checkpoint), public)
     except LedgerError as error:
+        if key_files.is_exchanged(folder, bytes(checkpoint)):  # the exchange of the key stopped before its end
+            key_files.install_next_key(folder)
+            return
         raise DatabaseError(
             f"the ledger in the database is not that of {folder}: {error.message}; nothing was changed",
             "Name the home that belongs to this database with --home DIR, or the database of this home: DATABASE_URL",

@@ -67,8 +67,8 @@ def _note(environment: Environment, who: str, pipeline: bool, known: Reads) -> N
     row, _new = SecretRead.objects.get_or_create(
         environment=environment, reader=who, by_pipeline=pipeline, defaults=values
     )
-    if known.count > row.read_count or known.last > row.last_read_at:
-        row.last_read_at, row.read_count = max(row.last_read_at, known.last), max(row.read_count, known.count)
+    if known.number > row.read_count or known.last > row.last_read_at:
+        row.last_read_at, row.read_count = max(row.last_read_at, known.last), max(row.read_count, known.number)
         row.save(update_fields=["last_read_at", "read_count"])
     if not pipeline:
         report_read(environment, who, known.last)

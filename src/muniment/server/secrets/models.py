@@ -83,7 +83,7 @@ class VaultWatch(models.Model):
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), operator_changes=("ended_at",), operator=(CHANGE,))
-    written_by: frozenset[Action] = frozenset()
+    written_by = frozenset({Action.CHANGE_SETTINGS})
 
     worker = models.CharField(max_length=200)
     log = models.CharField(max_length=1000)

@@ -161,10 +161,10 @@ def _report_read(event: Event) -> None:
     product, _, name = event.path.partition("/")
     place = Environment.objects.filter(product__slug=product, name=name).select_related("product").first()
     try:
-        moment = audit.parse_moment(event.time)
+        moment: datetime | None = audit.parse_moment(event.time)
     except ValueError:
-        place = None
-    if place is not None:
+        moment = None
+    if place is not None and moment is not None:
         report_read(place, event.who, moment)
         return
     told = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
