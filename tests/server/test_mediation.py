@@ -96,7 +96,7 @@ def test_what_changes_something_asks_for_a_second_factor(role: Role) -> None:
         action = getattr(view, "action", None)
         if isinstance(action, Action) and action.rule.changes and role in action.rule.roles:
             answer = client.post(address)
-            assert answer.status_code in (404, 405) or "/account/2fa/" in answer.get("Location", ""), name
+            assert answer.status_code in (404, 405) or "/account/2fa/" in answer.content.decode(), name
 
 
 def test_other_products_are_not_there() -> None:

@@ -1,5 +1,6 @@
 """What every page has, and what makes a page of a form: who looks, where they may go, what waits for them."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,7 +44,22 @@ def common(request: HttpRequest) -> dict[str, Any]:
     if not hasattr(request, "actor") or not acting(request).person:
         return {"menu": ()}
     menu = tuple(place for place in MENU if somewhere(acting(request), place.action) is Why.YES)
-    return {"menu": menu, "unread": Message.objects.filter(person=me(request), read_at=None).count()}
+    waits = functools.partial(_waits_for_role, me(request))  # asked by the pages that refuse, and by no other
+    return {
+        "menu": menu,
+        "waits_for_role": waits,
+        "unread": Message.objects.filter(person=me(request), read_at=None).count(),
+    }
+
+
+def _waits_for_role(person: Person) -> bool:
+    """Whether a role for somebody waits for its second person."""
+    from muniment.server.records.entering import code
+    from muniment.server.requests.models import Request
+
+    granting = (code(Action.GRANT_ROLE), code(Action.GRANT_CHANGING_ROLE))
+    rows = Request.objects.filter(state=Request.State.WAITING, action__in=granting)
+    return rows.filter(subject__in=(f"person:{person.slug}", f"person:{person.pk}")).exists()
 
 
 def me(request: HttpRequest) -> Person:

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "muniment.server.guarding.headers.Headers",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "muniment.server.guarding.direction_marks.DirectionMarks",  # within what tells the length of an answer
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -12,7 +12,7 @@ from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import anywhere
 from muniment.server.products.models import SIGNALS, ClauseResult, Product, Repository
 from muniment.server.products.product_acts import AddProduct, ChangeProduct
-from muniment.server.products.repository_acts import AddRepository
+from muniment.server.products.repository_acts import AddRepository, CorrectRepository
 
 router = Router()
 
@@ -21,6 +21,7 @@ router = Router()
 ProductBody = body_of(AddProduct)
 ProductPatch = body_of(ChangeProduct, fixed=("product",), optional=True)
 RepositoryBody = body_of(AddRepository, fixed=("product",))
+CorrectedRepositoryBody = body_of(CorrectRepository, fixed=("product",))
 
 
 def _product(row: Product) -> dict[str, Any]:
@@ -103,6 +104,17 @@ def _repository(row: Repository) -> dict[str, Any]:
 def add_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, Any]:  # type: ignore[valid-type]
     """Add a repository."""
     return run_act(request, AddRepository, {"product": slug})
+
+
+@router.patch("/products/{slug}/repositories")
+@does(Action.CHANGE_PRODUCT, of)
+def correct_repository(
+    request: HttpRequest,
+    slug: str,
+    body: CorrectedRepositoryBody,  # type: ignore[valid-type]
+) -> dict[str, Any]:
+    """Correct the name and path of a repository of which nothing was read."""
+    return run_act(request, CorrectRepository, {"product": slug})
 
 
 @router.get("/products/{slug}/changes")

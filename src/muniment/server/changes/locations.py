@@ -35,7 +35,10 @@ def open_repository(repository: Repository) -> Git:
         return Git.open(repository.folder)
     _require_here(repository)
     _require_named(repository.path)
-    git = Git.open(os.path.realpath(repository.path))
+    try:
+        git = Git.open(os.path.realpath(repository.path))
+    except UsageError as error:
+        raise UsageError(error.message, _("Correct its path on the page of the product.")) from error
     try:
         _require_named(git.git_dir)  # git looks in the folders above too, and follows a `.git` that is a file
     except UsageError:

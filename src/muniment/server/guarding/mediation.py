@@ -6,6 +6,7 @@ this request may write to (`written_by` of the model). A system check finds all 
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +17,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import DataError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -33,6 +34,7 @@ Find = Callable[..., Resource | None]
 _allowed: ContextVar[frozenset[Action]] = ContextVar("allowed", default=frozenset())
 _tables: ContextVar[frozenset[str]] = ContextVar("tables", default=frozenset())
 _QUEUE = "procrastinate_"
+_SECRET = re.compile(r"password|secret|credential|token|code|value|(?<!public_)key", re.IGNORECASE)  # names of fields
 _ALWAYS = frozenset({"django_session", "muniment_cache"})
 
 
@@ -140,6 +142,8 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
             request, _("Your account was recovered less than a day ago: your approvals and requests do not count yet.")
         )
         return redirect("me")
+    if why is Why.NO_SECOND_FACTOR and request.method == "POST":
+        return render(request, "second_factor.html", {"sent": _resendable(request)}, status=403)
     if why is Why.NO_SECOND_FACTOR:
         messages.info(
             request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")
@@ -148,6 +152,12 @@ def _refusal(request: HttpRequest, action: Action, resource: Resource | None) ->
     if resource is not None and resource.product and authorize(actor, Action.SEE_PRODUCT, resource) is not Why.YES:
         raise Http404
     raise PermissionDenied(why.value)
+
+
+def _resendable(request: HttpRequest) -> list[tuple[str, str]]:
+    """What a form holds, to be sent once more after a second factor; without secrets, which no page repeats."""
+    values = ((name, text) for name in request.POST for text in request.POST.getlist(name))
+    return [(name, text) for name, text in values if name != "csrfmiddlewaretoken" and not _SECRET.search(name)]
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:

@@ -16,7 +16,7 @@ from muniment.policy.document import read_policy
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import acting, anywhere, may, requires
 from muniment.server.installation import store
-from muniment.server.pages import page, read_number
+from muniment.server.pages import me, page, read_number
 from muniment.server.policies.current import clauses
 from muniment.server.policies.differences import find_differences
 from muniment.server.policies.exception_acts import EndException, RequestException
@@ -35,7 +35,9 @@ from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySo
 from muniment.server.policies.version_acts import LARGEST, ApplyPolicy, DraftPolicy
 from muniment.server.products.reach import repositories_of
 from muniment.server.products.views import of as of_product
+from muniment.server.records.entering import code
 from muniment.server.records.store import POLICY
+from muniment.server.requests.models import Request
 from muniment.server.requests.submission import submit_act
 from muniment.workflows import freezing
 
@@ -135,8 +137,13 @@ def exceptions(request: HttpRequest) -> HttpResponse:
     for row in found.rows:
         row.over = row.ended_at is not None or row.expires_at <= now
         row.may_end = not row.over and may(request, Action.END_EXCEPTION, Resource(product=row.repository.product.slug))
-    may_request = repositories_of(acting(request), Action.REQUEST_EXCEPTION).exists()
-    return render(request, "policies/exceptions.html", {"page": found, "may_request": may_request})
+    waiting = Request.objects.filter(state=Request.State.WAITING, action=code(Action.REQUEST_EXCEPTION))
+    context = {
+        "page": found,
+        "may_request": repositories_of(acting(request), Action.REQUEST_EXCEPTION).exists(),
+        "waiting": waiting.filter(requester=me(request)),
+    }
+    return render(request, "policies/exceptions.html", context)
 
 
 @require_http_methods(["GET", "POST"])

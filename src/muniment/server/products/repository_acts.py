@@ -1,8 +1,9 @@
-"""Acts on the repositories of a product on a git server: add one, read the log of the server hook on one."""
+"""Acts on the repositories of a product on a git server: add or correct one, read the log of the server hook on one."""
 
 from typing import Annotated, ClassVar, Self
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,12 +13,24 @@ from muniment.ledger.keys import LOG, read_public
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.inputs import InputCode, Label, Text
 from muniment.server.changes.models import ServerHookLog
+from muniment.server.policies.models import PolicySource
 from muniment.server.products.act_fields import ProductAct, RepositoryId, repository_name
-from muniment.server.products.models import Repository
+from muniment.server.products.models import FORGE, Repository
 from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_named
 from muniment.server.work import soon
 
 RepositoryName = Annotated[str, Text(label=gettext_lazy("Name, as approvals call it"), most=200)]
+
+RepositoryPath = Annotated[
+    str,
+    Text(
+        label=gettext_lazy("Full path on the worker's machine"),
+        most=1000,
+        pattern=r"(?:/|file:///).*",
+        form=gettext_lazy("Write the full path of the repository on the worker's machine, such as /srv/git/shop.git."),
+        monospace=True,
+    ),
+]
 
 
 class AddRepository(ProductAct, frozen=True):
@@ -27,18 +40,7 @@ class AddRepository(ProductAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Add repository")
 
     name: RepositoryName
-    path: Annotated[
-        str,
-        Text(
-            label=gettext_lazy("Full path on the worker's machine"),
-            most=1000,
-            pattern=r"(?:/|file:///).*",
-            form=gettext_lazy(
-                "Write the full path of the repository on the worker's machine, such as /srv/git/shop.git."
-            ),
-            monospace=True,
-        ),
-    ]
+    path: RepositoryPath
 
     def summary(self) -> str:
         """The repository and its product."""
@@ -58,6 +60,51 @@ class AddRepository(ProductAct, frozen=True):
         except IntegrityError:  # added by somebody else at the same moment
             raise _name_taken() from None
         soon("scan-repository", repository=row.pk)
+
+
+class CorrectRepository(ProductAct, frozen=True):
+    """Correct the name and the path of a repository of which nothing was ever read, such as one that was mistyped."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
+    title: ClassVar[Label] = gettext_lazy("Correct repository")
+
+    repository: RepositoryId
+    name: RepositoryName
+    path: RepositoryPath
+
+    def summary(self) -> str:
+        """The repository, as it was called, and its product."""
+        details = {"repository": repository_name(self.repository), "product": self.product}
+        return _("correct the repository %(repository)s of %(product)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """The operator named a folder above it, no other repository has the name, and nothing of it was read."""
+        _require_named(self.path)
+        if not never_read(self.row().repositories.all()).filter(pk=self.repository).exists():
+            raise RefusedError(
+                "repository-was-read",
+                _("The product has no such repository of which nothing was read."),
+                _("Add another repository. What was read of this one, and what was decided, stays."),
+            )
+        if Repository.objects.filter(name=self.name).exclude(pk=self.repository).exists():
+            raise _name_taken()
+
+    def execute(self, context: ActContext) -> None:
+        """Change the row, and have it read by whichever worker has the path."""
+        row = Repository.objects.get(pk=self.repository)
+        row.name, row.path, row.worker, row.worker_seen_at = self.name, self.path, "", None
+        try:
+            with transaction.atomic():
+                row.save()
+        except IntegrityError:  # named by somebody else at the same moment
+            raise _name_taken() from None
+        soon("scan-repository", repository=row.pk)
+
+
+def never_read(rows: "QuerySet[Repository]") -> "QuerySet[Repository]":
+    """Those of the repositories that a path names, and of which neither a commit nor a hook's log was ever read."""
+    unread = rows.filter(hook_log=None, changes=None).exclude(path__startswith=FORGE)
+    return unread.filter(Q(scan=None) | Q(scan__tip="")).exclude(pk__in=PolicySource.objects.values("repository"))
 
 
 class AddServerHookLog(ProductAct, frozen=True):

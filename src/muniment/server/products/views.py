@@ -35,7 +35,12 @@ from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, 
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.products.reach import seen
 from muniment.server.products.reporting import Reporting, reporting
-from muniment.server.products.repository_acts import AddRepository, AddServerHookLog
+from muniment.server.products.repository_acts import (
+    AddRepository,
+    AddServerHookLog,
+    CorrectRepository,
+    never_read,
+)
 from muniment.server.products.weeks import chart
 from muniment.server.requests.submission import submit_act
 from muniment.server.requests.views import waiting_for
@@ -163,6 +168,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "incidents": open_ones().filter(product=found)[:50],
             "signals": [(name, _SIGNALS[name], getattr(found, name)) for name in SIGNALS],
             "may_change": would(request, Action.CHANGE_PRODUCT, slug),
+            "unread": never_read(found.repositories.all()),
             "may_retire": would(request, Action.RETIRE_PRODUCT, slug),
             "may_see_secrets": would(request, Action.SEE_SECRETS, slug),
         },
@@ -181,13 +187,13 @@ def progress(request: HttpRequest, slug: str) -> HttpResponse:
     )
 
 
-_PARTS = (ChangeProduct, AddRepository, AddServerHookLog)
+_PARTS = (ChangeProduct, AddRepository, CorrectRepository, AddServerHookLog)
 
 
 @require_POST
 @requires(Action.CHANGE_PRODUCT, of)
 def change(request: HttpRequest, slug: str) -> HttpResponse:
-    """Describe a product, add a repository, or have the log of a server hook read."""
+    """Describe a product, add or correct a repository, or have the log of a server hook read."""
     return submit_act(request, _PARTS, {"product": slug}, _("Done."), "product", slug)
 
 

@@ -70,7 +70,7 @@ from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySourc
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
 from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
-from muniment.server.products.repository_acts import AddRepository, AddServerHookLog
+from muniment.server.products.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
 from muniment.server.requests.bootstrap import is_first_administrator
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
@@ -121,6 +121,7 @@ ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
     ChangeProduct,
     RetireProduct,
     AddRepository,
+    CorrectRepository,
     AddServerHookLog,
     AddEnvironment,
     RemoveEnvironment,
