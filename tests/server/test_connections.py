@@ -1123,5 +1123,7 @@ def test_githubs_app_is_asked_for_with_a_form_that_leads_there_alone() -> None:
     text = answer.content.decode()
     assert "https://github.com/settings/apps/new?state=" in text
     assert "http://localhost:8000/webhooks/hub" in text
-    assert client.get("/connections/made?code=x&state=another").status_code == 404
+    for another in ("another", "²", "\u202e"):
+        client.get("/connections/hub/app")
+        assert client.get("/connections/made", {"code": "x", "state": another}).status_code == 404
     assert "https://github.com" not in client.get("/connections/hub")["Content-Security-Policy"]

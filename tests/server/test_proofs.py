@@ -7,9 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import UsageError
+from muniment.server.connections.models import Connection
 from muniment.server.people import published
 from muniment.server.people.models import Account, AccountVerification, Person
 from muniment.server.people.tasks import mail_code, read_published_keys
@@ -120,6 +122,23 @@ def test_a_login_is_proven_with_a_key_that_its_forge_shows(forge: Forge, tmp_pat
     assert "account is verified" in post(ada, "/me/verify/finish", signature=sign(file, words))
     assert Account.objects.get().value == "github/ada-gh"
     assert "the forge shows for it" in ada.get("/me").content.decode()
+
+
+def test_a_login_of_a_connected_forge_is_proven_too(
+    forge: Forge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("MUNIMENT_FORGES")
+    with as_role("owner"):
+        connection = Connection.objects.create(slug="work", vendor="gitea", url=f"{forge.url}/")
+    ada, file = browser(person("ada", Role.DEVELOPER)), key(tmp_path, "a")
+    forge.keys["/ada.keys"] = file.with_suffix(".pub").read_text()
+    post(ada, "/me/verify", kind="login", value="work/ada")
+    asked()
+    words = AccountVerification.objects.get().challenge + "\n"
+    assert "account is verified" in post(ada, "/me/verify/finish", signature=sign(file, words))
+    with as_role("owner"):
+        Connection.objects.filter(pk=connection.pk).update(ended_at=timezone.now())
+    assert "knows no address" in post(ada, "/me/verify", kind="login", value="work/eve")
 
 
 def test_a_forge_that_shows_no_key_or_leads_elsewhere_proves_nothing(forge: Forge) -> None:

@@ -60,7 +60,8 @@ def made(request: HttpRequest) -> HttpResponse:
     """The way back: the code becomes the App, and what is secret of that goes to the vault."""
     asked = request.session.pop(_STATE, None) or {}
     code, state = request.GET.get("code", ""), request.GET.get("state", "")
-    if not asked or not hmac.compare_digest(str(asked.get("state")), state) or not 0 < len(code) <= _LONGEST:
+    is_ours = asked and hmac.compare_digest(str(asked.get("state")).encode(), state.encode("utf-8", "surrogatepass"))
+    if not is_ours or not 0 < len(code) <= _LONGEST:
         raise Http404
     found = _github(asked["slug"])
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -36,6 +37,7 @@ from muniment.server.incidents.models import Incident
 from muniment.server.installation import store
 from muniment.server.people.models import AccountVerification, ApiToken, ForgeMachine, Invitation, Message, Person
 from muniment.server.people.people_facts import people_of
+from muniment.server.people.session_store import read_session_content
 from muniment.server.records.entering import recording_erasure
 from muniment.server.requests.models import IdempotentResponse, Request
 from muniment.server.secrets.models import Secret, SecretRead
@@ -162,6 +164,22 @@ def known_as(person: Person) -> KnownPerson:
     )
 
 
+def _sessions_of(person: Person) -> Iterator[dict[str, Any]]:
+    """Each session in which somebody is signed in, without its key, which would let a reader in."""
+    for row in Session.objects.order_by("expire_date").iterator():
+        if (read_session_content(row.session_data) or {}).get(SESSION_KEY) == str(person.pk):
+            yield {"expires_at": row.expire_date}
+
+
+def _as_written(data: bytes) -> Any:
+    """An object beside the ledger as the JSON that it is; as text where it is none."""
+    text = data.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def kept_of(person: Person) -> dict[str, Any]:
     """All that is kept of a person, for themselves (GDPR, article 15): what stands in tables, and beside the ledger."""
     beside = dict(read_objects(store()))
@@ -209,7 +227,12 @@ def kept_of(person: Person) -> dict[str, Any]:
             BypassReview.objects.filter(reviewer=person).values("branch_update__commit", "reason", "reviewed_at")
         ),
         "messages": list(person.messages.values("text", "created_at", "read_at")),
-        "record_details": {digest: beside[digest].decode("utf-8", "replace") for digest in speaking},
+        "sessions": list(_sessions_of(person)),
+        "invitations": list(person.invitations.values("created_at", "expires_at", "ended_at", "recovers")),
+        "idempotency_keys": list(
+            IdempotentResponse.objects.filter(token__person=person).values("idempotency_key", "created_at")
+        ),
+        "record_details": {digest: _as_written(beside[digest]) for digest in speaking},
     }
 
 

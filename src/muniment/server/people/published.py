@@ -6,6 +6,7 @@ MUNIMENT_FORGES  such as "github=https://github.com, work=https://git.example.te
 import os
 import re
 
+from django.apps import apps
 from django.utils.translation import gettext_noop
 
 from muniment.errors import HttpError, ParseError
@@ -24,6 +25,21 @@ _MOST = 50
 def known() -> dict[str, str]:
     """Forge by forge, its address. Raises ParseError for what is none, or would be asked in the clear."""
     return parse_forges(os.environ.get("MUNIMENT_FORGES", ""))
+
+
+def provable() -> dict[str, str]:
+    """Forge by forge, its address: those of MUNIMENT_FORGES, and those that are connected. Raises ParseError.
+
+    A connection is read as the ledger has it, RowsDifferError otherwise: its address says whose keys are believed.
+    """
+    from muniment.server.records import row_checks  # which knows the tables of all apps: this module is read first
+
+    connections = apps.get_model("connections", "Connection").objects.filter(ended_at=None)
+    found = {}
+    for row in connections:
+        row_checks.require_recorded(row)
+        found[row.slug] = row.url.rstrip("/")
+    return found | known()
 
 
 def parse_forges(text: str) -> dict[str, str]:

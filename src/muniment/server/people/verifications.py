@@ -36,7 +36,7 @@ def refuse_unverifiable(person: Person, kind: Account.Kind, value: str) -> None:
     same = Account.objects.filter(identity_hash=Account.hash_identity(kind, value))
     if same.exclude(person=person).exists():
         raise account_taken()
-    if kind == Account.Kind.LOGIN and value.partition("/")[0] not in published.known():
+    if kind == Account.Kind.LOGIN and value.partition("/")[0] not in published.provable():
         raise RefusedError(
             "unknown-forge",
             _("Muniment knows no address of that forge."),
@@ -105,7 +105,7 @@ def mail_code(begun: AccountVerification) -> None:
 def fetch_published(begun: AccountVerification) -> None:
     """Ask the forge for the keys that it shows for the login. For the worker. Raises OSError."""
     forge, _slash, login = begun.value.partition("/")
-    keys = published.fetch(published.known()[forge], login)
+    keys = published.fetch(published.provable()[forge], login)
     problem = "" if keys else _("The forge shows no SSH key for that login.")
     AccountVerification.objects.filter(pk=begun.pk).update(
         published_keys="\n".join(keys), problem=problem, prepared_at=timezone.now()

@@ -328,7 +328,7 @@ def mine(request: HttpRequest) -> HttpResponse:
             "accounts": who.accounts.select_related("vouched_by", "confirmed_by"),
             "email_proven": _proven(who),
             "verification": verifications.current_verification(who),
-            "forges": sorted(published.known()),
+            "forges": sorted(published.provable()),
             "authenticators": shown_authenticators(who),
             "asked": _read_requests(who),
         },
