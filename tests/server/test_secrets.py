@@ -321,7 +321,8 @@ def test_a_permission_opens_the_door_of_its_environment_and_no_other(
     vault: Running, shop: Product, as_worker: None
 ) -> None:
     made(vault)
-    row = Deployment(environment=Environment.objects.get(), pipeline=PipelineIdentity.objects.get(), commit="c" * 40)
+    place, pipeline = Environment.objects.get(), PipelineIdentity.objects.get()
+    row = Deployment(environment=place, pipeline=pipeline, commit="c" * 40, identity={"run": "1"})
     assert not has_door(row)  # nothing is kept there, so nothing has to be read
     with as_role("owner"):
         Secret.objects.create(environment=row.environment, name="TOKEN", set_by=person("olga", Role.OWNER))
