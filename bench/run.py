@@ -26,6 +26,7 @@ from tests.support import vaults
 
 PYTHON = sys.executable
 KEYS = 20  # secrets of one environment: what is fetched, and what is masked
+MANY = 900  # secrets whose forms are all looked for at once
 LOG, SCREEN = 200 << 20, 60 << 20  # bytes
 _PIECE = 1 << 16
 WATCH = """
@@ -48,11 +49,14 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         values = [secrets.token_urlsafe(24) for _ in range(KEYS)]
+        many = [secrets.token_urlsafe(24) for _ in range(MANY)]
         log, screen = _log(folder / "log", LOG), _log(folder / "screen", SCREEN)
         return [
             _fetch(folder),
             _pipe(log, values, engines.ahocorasick, ">= 0.18 x"),
             _pipe(log, values, engines.hyperscan, ">= 0.5 x"),
+            _many(screen, many, values, engines.ahocorasick, ">= 0.5 x"),
+            _many(screen, many, values, engines.hyperscan, ">= 0.25 x"),
             _terminal(screen, values),
             _peer(screen.read_bytes(), values),
             _start(folder),
@@ -225,6 +229,28 @@ def _peer(log: bytes, values: Sequence[str]) -> Row:
         f"pyahocorasick, iter_long ({size / found['peer']:.0f} MB/s)",
         f"{found['peer'] / found['ours']:.1f} x faster",
         ">= 5 x",
+    )
+
+
+def _many(file: Path, many: Sequence[str], few: Sequence[str], engine: Engine, bound: str) -> Row:
+    """How much slower the forms of many secrets are looked for than those of few."""
+    log = file.read_bytes()
+    pieces = [log[at : at + _PIECE] for at in range(0, len(log), _PIECE)]
+    ours, peer = Masker(many, engine), Masker(few, engine)
+    found = medians(
+        {
+            "ours": lambda: [ours.feed(piece) for piece in pieces],
+            "peer": lambda: [peer.feed(piece) for piece in pieces],
+        },
+        5,
+    )
+    size = len(log) / 1e6
+    return Row(
+        f"masking alone, {len(many)} secrets, {_forms(many)} forms",
+        f"Masker, {engine.__name__} ({size / found['ours']:.0f} MB/s)",
+        f"the same, {len(few)} secrets, {_forms(few)} forms ({size / found['peer']:.0f} MB/s)",
+        f"{found['peer'] / found['ours']:.2f} x",
+        bound,
     )
 
 

@@ -19,6 +19,7 @@ _SHORT = tuple(  # either the break stands just before, or blanks, of which more
     begun + rb"[^ \t\v\f\r\n][^\r\n]{0,4}[\r\n]" for begun in (rb"[\r\n]", rb"[ \t\v\f\r\n]{2}")
 )
 _SUSPECTS = 16  # in one piece, up to which it is quicker to look at each by itself
+_LOOKS = 500  # at parts in one piece, up to which it is quicker to look at each by itself
 _AROUND = 64  # bytes on either side of one
 
 
@@ -73,10 +74,27 @@ def hyperscan(keys: Sequence[bytes]) -> Finder:
     def whole() -> "library.Database":
         return compiled([*map(_literal, keys)])
 
+    known = frozenset(keys)
+
+    @cache
+    def parts() -> list[tuple[bytes, tuple[int, ...]]]:
+        """Each part with the places in keys where it stands."""
+        found: dict[bytes, set[int]] = {}
+        for part in _PARTS:
+            for key in keys:
+                found.setdefault(key[part], set()).add(part.start)
+        return [(text, tuple(places)) for text, places in sorted(found.items())]
+
     @cache
     def some() -> "library.Database":
-        parts = sorted({key[part] for key in keys for part in _PARTS})
-        return compiled([*map(_literal, parts), *_SHORT])
+        return compiled([*(_literal(text) for text, _ in parts()), *_SHORT])
+
+    def is_suspect(raw: bytes, number: int, end: int) -> bool:
+        """Whether a key may stand around a part: it does not where other bytes do, and no line break among them."""
+        if number >= len(parts()):
+            return True
+        text, places = parts()[number]
+        return any(_may_be_key(raw, end - len(text) - place, known) for place in places)
 
     try:
         compiled(_SHORT)
@@ -90,10 +108,14 @@ def hyperscan(keys: Sequence[bytes]) -> Finder:
 
     def none(raw: bytes) -> bool:
         suspects: list[int] = []
+        looks = 0
 
-        def note(_id: int, _start: int, end: int, _flags: int, _context: object) -> bool:
-            suspects.append(end)
-            return len(suspects) > _SUSPECTS
+        def note(number: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+            nonlocal looks
+            looks += 1
+            if is_suspect(raw, number, end):
+                suspects.append(end)
+            return len(suspects) > _SUSPECTS or looks > _LOOKS
 
         try:
             some().scan(raw, note)
@@ -103,6 +125,14 @@ def hyperscan(keys: Sequence[bytes]) -> Finder:
         return None not in texts and not (texts and find(b"\n".join(filter(None, texts))))
 
     return Finder(find, none)
+
+
+def _may_be_key(raw: bytes, start: int, keys: frozenset[bytes]) -> bool:
+    """Whether a key may stand at `start`; blanks at its beginning, and line breaks in it, may be of a fold."""
+    window = raw[max(start, 0) : start + SHORTEST]
+    if len(window) < SHORTEST or window in keys or window[:1].isspace():
+        return True
+    return b"\n" in window or b"\r" in window
 
 
 def _literal(text: bytes) -> bytes:

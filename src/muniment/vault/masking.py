@@ -20,6 +20,8 @@ from muniment.vault.forms import FOLD, SHORTEST, forms
 
 MARK = b"***"
 _FLOOD = 1 << 15  # bytes that come at once, from which a quick look is worth what it takes to begin with
+_CUT_OFF = 4  # letters and digits from which the beginning of a form at the end of a stream is masked
+_LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xff]")
 _PLAIN = re.compile(rb"\S[^\r\n]*")  # text as it is, whatever stands before it
 _BEGUN = re.compile(rb"([^\r\n]{1,2})[\r\n]\s*")  # what may have begun just before a line break
 
@@ -72,9 +74,13 @@ class Masker:
         return self._shown(spans, kept, lead)
 
     def flush(self) -> bytes:
-        """What is left when the stream has ended."""
-        spans, _ = self._compared(len(self._text))
-        return self._shown(spans, len(self._text), 0)
+        """What is left when the stream has ended: the beginning of a form, cut off there, is masked too."""
+        end = len(self._text)
+        spans, living = self._compared(end)
+        begun = self._kept(living)
+        if len(_LETTERS.findall(self._text, begun)) >= _CUT_OFF:
+            spans.append((begun, end))
+        return self._shown(spans, end, 0)
 
     @property
     def holds(self) -> bool:
