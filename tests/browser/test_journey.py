@@ -173,7 +173,7 @@ def test_a_secret_is_typed_once_and_seen_by_nobody(ada: Visitor, visit: Callable
     for name, how in (("API_TOKEN", "Set it to this value"), ("SESSION_KEY", "Generate one")):
         own.page.click("summary:has-text('Set or replace')")
         own.page.fill("input[name=name]:visible", name)
-        own.page.fill("input[name=value]", value if "Set" in how else "")
+        own.page.fill("textarea[name=value]", value if "Set" in how else "")
         own.page.click(f"button:has-text('{how}')")
         assert "No person can read it" in own.text()
     assert value not in own.page.content()

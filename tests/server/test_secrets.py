@@ -34,6 +34,7 @@ from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.supplying import Secrets
 from muniment.server.secrets.vault_watch import find_watcher
 from muniment.vault import layout
+from muniment.vault.client import Session
 from muniment.vault.entrances import PLAIN
 from muniment.vault.opening import open_role
 from muniment.vault.pieces import Piece, all_of
@@ -101,6 +102,36 @@ def test_what_is_typed_goes_to_the_vault_and_stands_nowhere_else(
     assert len(recorded()) == 1
     with as_role("owner"):
         assert VALUE not in everything()
+
+
+def test_a_value_of_several_lines_is_stored_as_it_is_typed_and_its_size_and_masked_parts_are_told(
+    vault: Running, shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    patch = Session.patch
+
+    def note(self: Session, product: str, environment: str, changes: dict[str, str | None]) -> None:
+        written.append(changes["JSON"] or "")
+        patch(self, product, environment, changes)
+
+    monkeypatch.setattr(Session, "patch", note)
+    olga = person("olga", Role.OWNER, product=shop)
+    client = browser(olga)
+    page = client.get("/products/shop/secrets").content.decode()
+    assert '<textarea id="value-' in page
+    assert 'class="masked"' in page
+    value = f'{{"user": "ada",\r\n "keys": ["{VALUE}"]}}\r\n'  # as a browser sends line breaks
+    form = {"environment": "production", "name": "JSON", "value": value, "how": "typed"}
+    answer = client.post("/products/shop/secrets/set", form, follow=True).content.decode()
+    stored = value.replace("\r\n", "\n")
+    assert f"Lines: 2; bytes: {len(stored)}. It ends with a line break." in answer
+    assert "masked on their own, too: keys[0]." in answer
+    assert VALUE not in answer
+    status, text = _api(olga, "PUT", "/products/shop/environments/production/secrets/JSON", {"value": value})
+    told = json.loads(text)
+    assert (status, told["done"], told["lines"], told["bytes"]) == (200, True, 2, len(value))
+    assert (told["ends_with_line_break"], told["masked"]) == (True, ["keys[0]"])
+    assert written == [stored, value]
 
 
 def test_a_value_that_is_generated_is_seen_by_nobody(vault: Running, shop: Product) -> None:

@@ -209,7 +209,13 @@ def test_a_person_writes_by_the_command_line_and_no_value_is_an_argument(tmp_pat
 
     try:
         with passing(HOME) as vault:
-            assert secret("set", "TYPED", typed=f"{_VALUE}\n")[0] == 0
+            code, said = secret("set", "TYPED", typed=f"{_VALUE}\r\n")
+            assert (code, f"lines: 1, bytes: {len(_VALUE) + 2}; it ends with a line break" in said) == (0, True)
+            code, said = secret("set", "TYPED", typed=f'{{"user": "ada", "token": "{_VALUE}"}}')
+            assert (code, said.splitlines()[-1]) == (0, "masked on its own, too: token")
+            assert _VALUE not in said
+            code, said = secret("set", "BASH_ENV", typed=_VALUE)
+            assert (code, "programs obey the variable BASH_ENV" in said) == (2, True)
             assert secret("generate", "MADE")[0] == 0
             assert secret("generate", "MADE")[0] == 2
             assert secret("rotate", "MADE")[0] == 0

@@ -13,7 +13,7 @@ import yaml
 from muniment.vault.engines import ahocorasick
 from muniment.vault.entropy import estimate_bits
 from muniment.vault.escapes import interpret_backslashes
-from muniment.vault.leaves import find_leaves, list_paths
+from muniment.vault.leaves import find_leaves, is_secret_key, list_paths
 from muniment.vault.masking import MARK, Masker
 
 LETTERS = "Zx9Kq2Lw7Rt4Vb8Nm3Pd6Fs1Hj5Gc0YT"
@@ -189,6 +189,34 @@ def test_the_parts_that_are_masked_are_listed_by_their_keys() -> None:
 )
 def test_which_parts_of_a_value_are_masked(value: str, paths: tuple[str, ...]) -> None:
     assert list_paths(find_leaves(value)) == paths
+
+
+LONG = {
+    "letters": "a" * 65_000,
+    "letters and a sign": "a" * 65_000 + "=",
+    "blanks": "a=b" + " " * 65_000 + "c",
+    "lines": "a" + "\n" * 65_000 + "b",
+    "brackets": "[" * 65_000,
+    "braces": "{" * 65_000,
+    "objects": '{"a":' * 13_000,
+    "colons": ":" * 65_000 + "x",
+    "dots": "a@" + "." * 65_000 + " ",
+    "labels": "a." * 32_000,
+    "zeros": "%" + "0" * 65_000,
+    "sequences": "- " * 30_000,
+    "mappings": "a:\n" * 20_000,
+    "backslashes": "\\" * 65_000,
+    "quotes": 'a="' * 20_000,
+    "schemes": "://:" * 16_000,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_value_made_to_take_long_is_read_in_linear_time(name: str) -> None:
+    """What takes longer never ends here: 65,000 times itself."""
+    value = LONG[name]
+    assert all(is_secret_key(path) for path in list_paths(find_leaves(value)))
+    assert all(isinstance(made, str) for made in interpret_backslashes(value))
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,11 @@ def command() -> None:
 @click.option("--public", is_flag=True, help="It hides nothing: it may be short, and need not be masked.")
 @_where
 def set_(name: str, product: str, environment: str, url: str | None, *, public: bool) -> int:
-    """Set NAME to what you type, or to what comes through standard input; it is in no argument and no history."""
+    """Set NAME to what you type, or to all bytes of standard input; it is in no argument and no history.
+
+    A line break at the end is part of the value: `printf %s` writes none, `echo` does. It prints the size, and which
+    parts of the value are masked on their own, by their keys.
+    """
     _refuse_obeyed(name)
     _put(url, product, environment, name, {"value": _typed(name), "public": public})
     return 0
@@ -185,8 +189,13 @@ def _refuse_obeyed(name: str) -> None:
 
 
 def _put(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
-    _asked(url, "PUT", _path(product, environment, name), body)
+    said = _asked(url, "PUT", _path(product, environment, name), body)
     click.echo(f"{name} is in the vault, for {environment} of {product}. No person can read it.")
+    if isinstance(said.get("bytes"), int):
+        ends = "; it ends with a line break" if said.get("ends_with_line_break") else ""
+        click.echo(f"lines: {said.get('lines')}, bytes: {said['bytes']}{ends}")
+    for path in said.get("masked") or ():
+        click.echo(printing.plain(f"masked on its own, too: {path}"))
 
 
 def _path(product: str, environment: str, name: str) -> str:
@@ -195,12 +204,12 @@ def _path(product: str, environment: str, name: str) -> str:
 
 
 def _typed(name: str) -> str:
-    """The value: from a terminal without an echo, twice; else all of standard input, less its last line's end."""
+    """Read the value: from a terminal without an echo, twice; else all of standard input, as it is."""
     if os.isatty(0):
         return str(click.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True, err=True))
     data = sys.stdin.buffer.read()
     try:
-        return data.decode().removesuffix("\n").removesuffix("\r")
+        return data.decode()
     except UnicodeDecodeError:
         raise UsageError(
             "the value is no text", "Secrets are UTF-8 text: encode what is not, such as by base64."

@@ -21,7 +21,7 @@ _SEQUENCES = (
         r"|(?P<simple>[abfnrtv\\eE\"'?])|(?P<stop>c))"
     ),
 )
-_DIRECTIVE = re.compile(r"%[-+ #0']*[0-9]*(?:\.[0-9]*)?[A-Za-z]|%")
+_DIRECTIVE = re.compile(r"%[-+ #0']{0,8}[0-9]{0,9}(?:\.[0-9]{0,9})?[A-Za-z]|%")
 _NOT_TEXT = re.compile("[\udc80-\udcff]+")
 
 

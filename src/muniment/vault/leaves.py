@@ -23,11 +23,13 @@ _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*://|mailto:|urn:|arn:)\S+", re.IGNORE
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}\.?(?::\d+)?(?:/\S*)?", re.IGNORECASE)
 _NUMBERS = re.compile(r"[0-9.]+(?:[:/]\d+)?|\[?[0-9a-f:.]*::?[0-9a-f:.]*\]?(?:[:/]\d+)?", re.IGNORECASE)
 _E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@:\s]*:([^/?#\s]*)@", re.IGNORECASE)
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*?)\s*")
-_PAIR = re.compile(r"""([A-Za-z_][\w.-]*)\s*=\s*("[^"]*"|'[^']*'|[^;&\s]+)""")
-_YAML = re.compile(r"""^\s*(?:-\s|\{|\[|["']?[\w./$-]+["']?\s*:(?:\s|$))""", re.MULTILINE)
+_PASSWORD = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^/?#@:\s]*:([^/?#\s]*)@", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)")
+_PAIR = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)\s*=\s*("[^"]*"|'[^']*'|[^;&\s]+)""")
+_YAML = re.compile(r"""^[ \t]*(?:-\s|\{|\[|["']?[\w./$-]+["']?[ \t]*:(?:\s|$))""", re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_LONGEST_ADDRESS = 320  # characters: these patterns take longer than linear time
+_MOST_LISTED = 100  # parts of a value
 _SHOWN_KEY = 60  # characters of a key
 
 
@@ -52,6 +54,23 @@ def find_leaves(value: str) -> tuple[Leaf, ...]:
     return tuple(leaf for leaf in reversed(found.values()) if leaf.text != value)
 
 
+class ValueSummary(NamedTuple):
+    """What may be said of a value that was set: its size, and which parts of it are masked, by their keys."""
+
+    bytes: int
+    lines: int
+    ends_with_line_break: bool
+    masked: tuple[str, ...]
+
+
+def summarize_value(value: str) -> ValueSummary:
+    """Count a value's bytes (UTF-8) and lines, and list its masked parts, _MOST_LISTED at most."""
+    ends = value.endswith("\n")
+    lines = value.count("\n") + (not ends)
+    paths = list_paths(find_leaves(value))[:_MOST_LISTED]
+    return ValueSummary(len(value.encode("utf-8", "surrogatepass")), lines, ends, paths)
+
+
 def is_secret_key(key: str) -> bool:
     """Whether a key says that its value is secret."""
     return _SECRET_KEY.search(key) is not None
@@ -66,7 +85,9 @@ def _is_address(text: str) -> bool:
     """Whether it names a place without a password to get there."""
     if _PASSWORD.search(text):
         return False
-    return any(pattern.fullmatch(text) for pattern in (_SCHEME, _HOST, _NUMBERS, _E_MAIL))
+    if _SCHEME.fullmatch(text) or _HOST.fullmatch(text):
+        return True
+    return len(text) <= _LONGEST_ADDRESS and bool(_NUMBERS.fullmatch(text) or _E_MAIL.fullmatch(text))
 
 
 def _find(value: str, path: str, depth: int) -> Iterator[Leaf]:
@@ -205,7 +226,7 @@ def _read_assignments(text: str) -> Iterator[_Scalar]:
     if not found or not all(found) or (len(found) == 1 and ";" in text):
         return
     for one in filter(None, found):
-        written = one[2]
+        written = one[2].strip()
         if len(written) > 1 and written[0] == written[-1] and written[0] in "\"'":
             written = written[1:-1]
         yield _Scalar(_show_key(one[1]), written, is_secret_key(one[1]))

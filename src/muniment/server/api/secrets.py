@@ -8,9 +8,10 @@ from pydantic import Field, SecretStr
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, of, page, run_act
+from muniment.server.api.operations import Cursor, does, of, outcome, page, run_act
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import LONGEST, RemoveSecret, SetSecret
+from muniment.vault.leaves import ValueSummary
 
 router = Router()
 
@@ -36,7 +37,7 @@ def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Curso
 @does(Action.SET_SECRET, of)
 def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: SecretBody) -> dict[str, Any]:
     """Set or replace one. Sent again, it is set again: no Idempotency-Key is looked at, for that would be kept."""
-    return run_act(request, SetSecret, _fixed(slug, name, secret), value_field="value")
+    return run_act(request, SetSecret, _fixed(slug, name, secret), answer=_stored, value_field="value")
 
 
 @router.delete("/products/{slug}/environments/{name}/secrets/{secret}")
@@ -44,6 +45,11 @@ def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: Se
 def remove_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
     """Request that one is removed: a second person approves."""
     return run_act(request, RemoveSecret, _fixed(slug, name, secret))
+
+
+def _stored(summary: ValueSummary | None) -> dict[str, Any]:
+    """The answer about a secret that was set: size and masked parts of a typed value, never the value."""
+    return {**outcome(None), **({} if summary is None else summary._asdict())}
 
 
 def _fixed(product: str, environment: str, name: str) -> dict[str, object]:

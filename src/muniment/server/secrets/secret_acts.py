@@ -23,6 +23,7 @@ from muniment.server.products.models import Environment
 from muniment.server.secrets.access import refuse_without_vault, session
 from muniment.server.secrets.models import Secret
 from muniment.vault import forms, layout
+from muniment.vault.leaves import ValueSummary, summarize_value
 from muniment.vault.variable_names import find_obeyed_variable
 
 LONGEST = 64 * 1024  # characters
@@ -107,13 +108,14 @@ class SetSecret(SecretAct, frozen=True):
         if context.secret is not None:
             _check_value(context.secret, public=self.public)
 
-    def execute(self, context: ActContext) -> None:
-        """Note who set it and when, then put the value into the vault."""
+    def execute(self, context: ActContext) -> ValueSummary | None:
+        """Note who set it and when, then put the value into the vault. What may be said of a typed value; else None."""
         row = self.row() or Secret(environment=self.place(), name=self.name)
         row.set_by_id, row.set_at = context.requester, timezone.now()
         row.generated, row.public = context.secret is None, self.public
         row.save()
         _write(self, secrets.token_urlsafe(_GENERATED_BYTES) if context.secret is None else context.secret)
+        return None if context.secret is None else summarize_value(context.secret)
 
 
 class RemoveSecret(SecretAct, frozen=True):

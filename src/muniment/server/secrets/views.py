@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -20,6 +21,7 @@ from muniment.server.requests.submission import submit_act
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
 from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of
+from muniment.vault.leaves import ValueSummary
 
 _READERS = 20  # shown of each environment
 
@@ -65,13 +67,29 @@ def set_(request: HttpRequest, slug: str) -> HttpResponse:
         request,
         SetSecret,
         {"product": slug},
-        _("It is in the vault. No person can read it."),
+        "",
         "secrets",
         slug,
-        secret=value.replace("\r\n", "\n") if how == "typed" else None,
+        secret=value.replace("\r\n", "\n") if how == "typed" else None,  # a form sends each line break so
         sent=sent,
+        answer=lambda summary: _show_stored(request, slug, summary),
         show_again=False,
     )
+
+
+def _show_stored(request: HttpRequest, slug: str, summary: ValueSummary | None) -> HttpResponse:
+    """Go back to the page, which says how long the value is and which parts of it are masked."""
+    text = _("It is in the vault. No person can read it.")
+    if summary is not None:
+        size = {"lines": summary.lines, "bytes": summary.bytes}
+        text += " " + _("Lines: %(lines)d; bytes: %(bytes)d.") % size
+        if summary.ends_with_line_break:
+            text += " " + _("It ends with a line break.")
+        if summary.masked:
+            masked = _("These parts of it are masked on their own, too: %(names)s.")
+            text += " " + masked % {"names": ", ".join(summary.masked)}
+    messages.success(request, text)
+    return redirect("secrets", slug)
 
 
 @require_POST
