@@ -268,6 +268,17 @@ def test_a_short_secret_that_anybody_may_see_stands_in_nobodys_way(pipeline: Pip
     assert done.stdout == "***\n"
 
 
+def test_what_a_shell_and_a_program_make_of_a_secret_in_json_is_masked(pipeline: Pipeline) -> None:
+    key = {"type": "service_account", "private_key": SECRETS["KEY"], "id": "shop-production"}
+    pipeline.vault.web.patch("shop", "odd", {"JSON": json.dumps(key)})
+    script = (
+        'echo "$JSON"; printf "%b\\n" "$JSON"; ' + sys.executable + " -c '"
+        'import json, os; key = json.loads(os.environ["JSON"]); print(*key.values()); print(key["private_key"][:60])\''
+    )
+    done = pipeline.run("--env", "odd", "--secret", "JSON", "--", "sh", "-c", script)
+    assert done.stdout == "***\n***\nservice_account ***\n shop-production\n***\n"
+
+
 def test_what_cannot_be_a_variable_starts_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
     pipeline.vault.web.patch("shop", "odd", {"NUL": "with a\0 null byte", "UMLAUT": "größer als ß"})
     mark = tmp_path / "started"

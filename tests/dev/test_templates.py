@@ -87,6 +87,42 @@ def test_what_the_script_of_a_builder_signs_counts(tmp_path: Path) -> None:
     assert (told.signed_by, told.commit, told.artifact) == (Known(builder.id), commit, artifact)
 
 
+def _deploying(file: Path) -> str:
+    """The shell commands by which a template deploys."""
+    if file.suffix == ".sh":
+        return file.read_text(encoding="utf-8")
+    (job,) = (
+        (one for name, one in read(file.name).items() if name == "production")
+        if file.name == "gitlab.yml"
+        else (read(file.name)["jobs"].values())
+    )
+    commands = job["script"] if "script" in job else [step.get("run", "") for step in job["steps"]]
+    return "\n".join(command for command in commands if "pip install" not in command)
+
+
+@pytest.mark.parametrize("file", [*YAML, TEMPLATES / "deploy.sh"], ids=lambda file: file.name)
+def test_each_deploys_with_the_secrets_that_it_names(file: Path, tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "shop")
+    repo.commit({"app.py": "x = 1\n"})
+    for name, text in {
+        "build.sh": "#!/bin/sh\necho x > $1",
+        "muniment": "#!/bin/sh\nprintf '%s\\n' \"$@\" > used",
+    }.items():
+        (repo.path / name).write_text(text)
+        (repo.path / name).chmod(0o755)
+    given = {"ARTIFACT": "sha256:" + "a" * 64, "GITHUB_OUTPUT": "output", "GITHUB_ENV": "env"}
+    path = f"{repo.path}:{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euc", _deploying(file)], cwd=repo.path, env={**os.environ, **given, "PATH": path}, check=True
+    )
+    _, *arguments = (repo.path / "used").read_text().splitlines()
+    with muniment.make_context("muniment", ["deploy"]) as context:
+        command = muniment.get_command(context, "deploy")
+        assert command is not None
+        used = command.make_context("deploy", arguments, context).params
+    assert (used["variables"], used["files"], used["command"]) == (("DATABASE_URL",), ("DEPLOY_KEY",), ("./deploy.sh",))
+
+
 @pytest.mark.parametrize("file", [*YAML, TEMPLATES / "deploy.sh"], ids=lambda file: file.name)
 def test_each_deploys_with_options_that_there_are(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
