@@ -271,7 +271,8 @@ def _wait(permission: DeploymentPermission, why: str) -> None:
 def _running(row: Deployment) -> Deployment | None:
     """Another deployment to the same environment that is allowed, or about to be signed, and has not ended."""
     going = Q(permission__state=DeploymentState.ALLOWED)
-    going |= Q(permission__state=DeploymentState.PENDING, verified__record__in=SigningRequest.objects.values("request"))
+    wanted = SigningRequest.objects.filter(Q(signed=None) | Q(signed__refusal="")).values("request")
+    going |= Q(permission__state=DeploymentState.PENDING, verified__record__in=wanted)
     others = Deployment.objects.filter(going, environment=row.environment, report=None)
     return others.exclude(pk=row.pk).order_by("pk").first()
 
