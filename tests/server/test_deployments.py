@@ -711,7 +711,7 @@ def test_one_that_ends_does_not_close_the_role_to_another(shop: Shop, monkeypatc
     written: list[tuple[str, ...]] = []
     monkeypatch.setattr(doors, "session", lambda: None)
     monkeypatch.setattr(doors, "has_door", lambda row: True)
-    monkeypatch.setattr(doors, "open_role", lambda _session, _door, *commits: written.append(commits))
+    monkeypatch.setattr(doors, "open_role", lambda _session, _door, *commits, runs: written.append(commits))
     monkeypatch.setattr(doors, "close_role", lambda _session, _door: written.append(()))
     first, old = shop.asked("staging"), shop.commit
     shop.commit = shop.repo.commit({"app.py": "x = 5\n"})
