@@ -14,6 +14,7 @@ from muniment.git.approvals import PREFIX, ApprovalRef
 from muniment.git.history import read as read_commits
 from muniment.git.repository import Repository
 from muniment.ledger import entries, objects
+from muniment.server import moments
 from muniment.server.connections import landed_head_records
 from muniment.server.connections.models import BranchUpdate, RecordedStatement, TakenHead
 from muniment.server.records.models import Record
@@ -147,42 +148,58 @@ def test_approvals_of_a_merged_change_count_for_no_other(town: Town) -> None:
     assert town.change(number).decision is not None
 
 
-def sign(town: Town, head: str, *people: str) -> None:
-    """Put signed statements of people on a head into the repository at the forge."""
-    there = town.fake.repos[town.acting.path]["git"]
-    for name in people:
-        there.branch(f"{PREFIX}{head}/{name}", there.tip("main"))
+class Signing:
+    """Stands for statements that people sign and put into the repository at the forge."""
 
+    def __init__(self) -> None:
+        self.times: dict[tuple[str, str], str] = {}
 
-def read_signed(repository: Repository, wanted: Iterable[ApprovalRef], people: People) -> tuple[Approval, ...]:
-    """The statements that `sign` stands for."""
-    return tuple(
-        Approval(
-            ref_head=one.head,
-            ref_person=people.by_handle[one.person].id,
-            id=canonical.digest_of((one.head, one.person)),
-            digest=canonical.digest_of((one.head, one.person)),
-            order=0,
-            signature=Signature.VALID,
-            repository="shop",
-            target="refs/heads/main",
-            head=one.head,
-            tree=read_commits(repository, [one.head])[0].tree,
-            action=ReviewAction.APPROVE,
-            time="2026-01-01T00:00:00.000000Z",
+    def sign(self, town: Town, head: str, *people: str) -> None:
+        """Sign that people approve a head, now, and push it."""
+        for name in people:
+            self.times.setdefault((head, name), moments.now())
+        self.push(town, head, *people)
+
+    def push(self, town: Town, head: str, *people: str) -> None:
+        """Push what people signed."""
+        there = town.fake.repos[town.acting.path]["git"]
+        for name in people:
+            there.branch(f"{PREFIX}{head}/{name}", there.tip("main"))
+
+    def read(self, repository: Repository, wanted: Iterable[ApprovalRef], people: People) -> tuple[Approval, ...]:
+        """The statements that were signed."""
+        return tuple(
+            Approval(
+                ref_head=one.head,
+                ref_person=people.by_handle[one.person].id,
+                id=canonical.digest_of((one.head, one.person)),
+                digest=canonical.digest_of((one.head, one.person)),
+                order=0,
+                signature=Signature.VALID,
+                repository="shop",
+                target="refs/heads/main",
+                head=one.head,
+                tree=read_commits(repository, [one.head])[0].tree,
+                action=ReviewAction.APPROVE,
+                time=self.times[one.head, one.person],
+            )
+            for one in wanted
+            if (one.head, one.person) in self.times  # the copy of the repository may be that of an earlier test
         )
-        for one in wanted
-    )
 
 
-def test_a_signed_approval_of_a_head_that_landed_counts_for_no_other_change(
-    gitea_town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(name="signing")
+def _signing(monkeypatch: pytest.MonkeyPatch) -> Signing:
+    signing = Signing()
+    monkeypatch.setattr("muniment.forges.collect.approvals.read", signing.read)
+    return signing
+
+
+def test_a_signed_approval_of_a_head_that_landed_counts_for_no_other_change(gitea_town: Town, signing: Signing) -> None:
     town = gitea_town
-    monkeypatch.setattr("muniment.forges.collect.approvals.read", read_signed)
     before = town.work.tip("main")
     head = town.work.commit("ada", {"app.py": "x = 667\n"}, before)
-    sign(town, head, "bob", "carol")
+    signing.sign(town, head, "bob", "carol")
     town.work.push("ada", head, "topic")
     first = town.acting.open("ada", "topic", "main", "Topic")
     town.look(first)
@@ -193,9 +210,53 @@ def test_a_signed_approval_of_a_head_that_landed_counts_for_no_other_change(
     number = town.acting.open("ada", "again", "main", "Again")
     town.look(number)
     assert (shown(town, number), not_counted(town, number)) == ("failure", {"spent"})
-    sign(town, head, "dave")
+    signing.sign(town, head, "dave")
     town.look(number)
     assert "1 of 2 required approvals (Dave" in told_of(town, number)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_bypass_spends_a_signed_approval_that_no_decision_saw(
+    gitea_town: Town, signing: Signing, hidden: bool
+) -> None:
+    """One that is `hidden` until the bypass is reverted is of a head that a decision knows."""
+    town, repo = gitea_town, gitea_town.work.repo
+    before = town.work.tip("main")
+    head = town.work.commit("ada", {"app.py": f"x = {668 + hidden}\n"}, before)  # the copy is used by other tests
+    signing.sign(town, head, "bob", "carol")
+    town.work.push("ada", head, "topic")
+    if hidden:
+        there = town.fake.repos[town.acting.path]["git"]
+        for name in ("bob", "carol"):
+            there.git("update-ref", "-d", f"{PREFIX}{head}/{name}")
+        town.look(town.acting.open("ada", "topic", "main", "Topic"))
+    squashed = repo.commit(on="", tree=repo.tree_of(head), parents=[before], author=town.work.who("ada"))
+    town.work.push("ada", squashed, "main")
+    town.watch()
+    town.run()
+    reverted(town, before)
+    signing.push(town, head, "bob", "carol")
+    number = 1 if hidden else town.acting.open("ada", "topic", "main", "Topic")
+    town.look(number)
+    assert (shown(town, number), not_counted(town, number)) == ("failure", {"spent"})
+
+
+def test_a_bypass_spends_reviews_that_no_decision_saw(gitea_town: Town) -> None:
+    town = gitea_town
+    before, repo = town.work.tip("main"), town.work.repo
+    head = town.work.commit("ada", BAD, before)
+    town.work.push("ada", head, "topic")
+    number = town.acting.open("ada", "topic", "main", "Topic")
+    town.look(number)
+    for name in ("bob", "carol"):
+        town.acting.approve(name, number)
+    squashed = repo.commit(on="", tree=repo.tree_of(head), parents=[before], author=town.work.who("ada"))
+    town.work.push("ada", squashed, "main")
+    town.watch()
+    reverted(town, before)
+    town.look(number)
+    assert shown(town, number) == "failure"
+    assert "spent" in not_counted(town, number)
 
 
 @pytest.mark.parametrize("squashed", [False, True])

@@ -209,7 +209,9 @@ def _included(
     heads = heads_of_bypass(git, found.ref, step, {*newest, *signed, *((change.head,) if change is not None else ())})
     if heads is None:
         return None
-    taken = {*heads, *((change.head,) if change is not None else ())}
+    there = git.objects.kinds(sorted(signed)) if signed else []
+    lost = [head for head, kind in zip(sorted(signed), there, strict=True) if kind != "commit"]  # it may have been any
+    taken = {*heads, *lost, *((change.head,) if change is not None else ())}
     return _with_decided(taken, newest)
 
 

@@ -1,7 +1,7 @@
 """Judges a reading of a change at a forge: git comes from a copy, the decision is on the record before it is shown."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 
 from django.db import transaction
 from msgspec import Struct, structs
@@ -18,7 +18,7 @@ from muniment.forges.collect import accounts_in
 from muniment.forges.first_pushes import ReadFirstPushes
 from muniment.forges.forge import Forge
 from muniment.forges.reviews import standing
-from muniment.forges.shapes import Account, Group, Reading, Said
+from muniment.forges.shapes import Account, Group, Reading, Repo, Said
 from muniment.forges.statuses import context_for
 from muniment.git.history import read as read_commits
 from muniment.git.mirror import Mirror
@@ -54,6 +54,11 @@ class Court:
         self._connected = connected
         self._forge = forge
 
+    @cached_property
+    def _repo(self) -> Repo:
+        """The repository, compared with the ledger once: this object does not change meanwhile."""
+        return repo_of(self._connected)
+
     def __call__(self, reading: Reading, now: str) -> Verdict:
         """The verdict, on the record. Raises MunimentError if it could not be judged."""
         mirror, tip, pushers = self._bring(reading)
@@ -62,7 +67,8 @@ class Court:
             judged = self._judged(git, reading, proposal, pushers, now)
             lines = attention.lines(git, judged.judgement)
         with transaction.atomic():
-            rows = ForgeChange.objects.select_related("change__repository")
+            # Locked before its Change, which is written first here: in that order everybody locks the two.
+            rows = ForgeChange.objects.select_for_update(of=("self",)).select_related("change__repository")
             row = rows.get(repository=self._connected.repository, number=reading.change.number)
             return self._recorded(row, reading, judged, lines)
 
@@ -82,7 +88,7 @@ class Court:
         Beside them what tells who pushed the commits first that the change's head has over `base`, or over the tip.
         """
         numbering.note(self._connected.connection, accounts_in(reading))
-        mirror = mirror_of(self._connected, self._forge)
+        mirror = mirror_of(self._connected, self._forge, self._repo)
         with locked(f"mirror:{self._connected.pk}"):
             tip = bring(self._forge, mirror, reading)
             pushers = first_pushes.find_pushers(self._connected, self._forge, mirror, reading.change, base or tip)
@@ -101,9 +107,9 @@ class Court:
         repository, number, target = self._connected.repository, reading.change.number, proposal.target
         rules = rules_of(repository, git, proposal.base, moments.read(now) if merged_at else None)
         said = statements(repository.name, git, number, self._connected, now if merged_at else "")
-        connection, repo = where(self._connected.connection), repo_of(self._connected)
+        connection, repo = where(self._connected.connection), self._repo
         row = ForgeChange.objects.select_related("change__repository").get(repository=repository, number=number)
-        landed = partial(read_landed_heads, _opened(row))
+        landed = partial(read_landed_heads, _opened(row), reading.change.opened)
         there = partial(was_said, repository, now) if merged_at else None
         collector = collector_of(
             connection, self._forge, repo, reading, git, rules, now, said, landed, merged_at, pushers, there
@@ -192,9 +198,10 @@ def carries(connected: RepositoryLink, forge: Forge, group: Group, heads: frozen
     return bool(found) and {step.allowed for step in found} == heads and not any(step.rewound for step in found)
 
 
-def mirror_of(connected: RepositoryLink, forge: Forge) -> Mirror:
-    """The copy of the repository. Whoever fetches into it holds its lock."""
-    return forge_changes.mirror_of(connected.repository.folder, forge, repo_of(connected), connected.connection.proxy)
+def mirror_of(connected: RepositoryLink, forge: Forge, repo: Repo | None = None) -> Mirror:
+    """The copy of the repository, at the forge `repo`. Whoever fetches into it holds its lock."""
+    there = repo if repo is not None else repo_of(connected)
+    return forge_changes.mirror_of(connected.repository.folder, forge, there, connected.connection.proxy)
 
 
 def statements(name: str, git: Git, number: int, connected: RepositoryLink, until: str = "") -> tuple[Approval, ...]:

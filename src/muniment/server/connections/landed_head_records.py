@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from muniment.errors import StoreError
 from muniment.facts import kinds
 from muniment.facts.facts import StoredFact
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.statements import Approval
 from muniment.ledger import entries, objects
 from muniment.server.changes.models import Change
@@ -93,8 +93,25 @@ def statement_records(
     return found
 
 
+def read_between(change: Change, after: int, before: int) -> bool:
+    """Whether a decision on a change whose record lies between two others read all statements on it."""
+    decisions = change.decisions.filter(record__gt=after, record__lt=before).select_related("record")
+    for decision in decisions.order_by("record"):
+        if decision.record is not None:
+            found = _approvals_of(entries.decode(bytes(decision.record.data), decision.record.pk), change)
+            if isinstance(found, Known):
+                return True
+    return False
+
+
 def _statements_of(entry: entries.AnyEntry, change: Change) -> tuple[Approval, ...] | None:
     """The statements that a decision on a change was made by; None if they were erased."""
+    found = _approvals_of(entry, change)
+    return found.value if isinstance(found, Known) else () if isinstance(found, Unknown) else None
+
+
+def _approvals_of(entry: entries.AnyEntry, change: Change) -> Maybe[tuple[Approval, ...]] | None:
+    """The fact of statements that a decision on a change was made by; None if it was erased."""
     here = isinstance(entry, entries.DecisionRecord) and entry.repository_location == change.repository.place
     if not here or not isinstance(entry, entries.DecisionRecord):
         raise differs(f"a decision on change {change.pk}")
@@ -104,8 +121,8 @@ def _statements_of(entry: entries.AnyEntry, change: Change) -> tuple[Approval, .
     if not isinstance(stored, StoredFact):
         return None
     shape: Any = Known[tuple[Approval, ...]] | Unknown
-    value = msgspec.convert(stored.value, shape, strict=True)
-    return value.value if isinstance(value, Known) else ()
+    found: Maybe[tuple[Approval, ...]] = msgspec.convert(stored.value, shape, strict=True)
+    return found
 
 
 def compare_heads(rows: Mapping[str, int], recorded: Mapping[str, int], heads: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 The rows are projections of records: of branch updates, and of the decisions that saw a statement first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ from muniment.server.connections.landed_head_records import (
     UNKNOWN_HEADS,
     compare_heads,
     heads_of_records,
+    read_between,
     statement_records,
 )
 from muniment.server.connections.models import BranchUpdate, ProtectedBranch, RecordedStatement, TakenHead
@@ -31,9 +32,11 @@ from muniment.server.work import soon
 from muniment.workflows.judge_change import Judgement
 
 
-def read_landed_heads(change: Change, revision: Revision, statements: tuple[Approval, ...]) -> LandedHeads:
-    """The fact for a revision. Raises GitError while the branch took what is not recorded yet, StoreError if a row is
-    not what the ledger says."""
+def read_landed_heads(change: Change, opened: str, revision: Revision, statements: tuple[Approval, ...]) -> LandedHeads:
+    """The fact for a revision; `opened`: when its change was, as the forge says.
+
+    Raises GitError while the branch took what is not recorded yet, StoreError if a row is not what the ledger says.
+    """
     watched = ProtectedBranch.objects.filter(repository=change.repository, ref=revision.target).first()
     if watched is not None and watched.tip != revision.base:
         soon("read-branch-updates", repository=change.repository_id)
@@ -44,19 +47,25 @@ def read_landed_heads(change: Change, revision: Revision, statements: tuple[Appr
     compare_heads(found, heads_of_records(change.repository, revision.target), wanted)
     all_before = found.pop(UNKNOWN_HEADS, -1)
     concerned = [one for one in statements if one.head in found or all_before >= 0]
+    landings = {one.head: max(found.get(one.head, -1), all_before) for one in concerned}
     return LandedHeads(
         preview=False,
         heads=tuple(LandedHead(head, position) for head, position in sorted(found.items())),
-        statements=_positions(change, concerned),
+        statements=_positions(change, opened, concerned, landings),
         all_before=all_before,
     )
 
 
-def _positions(change: Change, statements: Iterable[Approval]) -> tuple[StatementRecord, ...]:
-    """Where each was recorded first. One that no decision saw yet comes after all that is recorded.
+def _positions(
+    change: Change, opened: str, statements: Iterable[Approval], landings: Mapping[str, int]
+) -> tuple[StatementRecord, ...]:
+    """Where each was recorded first; `landings`: the newest record by which the branch took each head.
 
-    A signed statement lies in the repository, so decisions on other changes with the same head may have seen it before.
+    One that no decision saw yet comes after all that is recorded, unless it may be older than the landing: it is left
+    out then, as one without a record. A signed statement lies in the repository, so decisions on other changes with the
+    same head may have seen it before.
     """
+    statements = tuple(statements)
     keys = {one.digest or one.id: _key(one) for one in statements}
     if not keys:
         return ()
@@ -67,7 +76,27 @@ def _positions(change: Change, statements: Iterable[Approval]) -> tuple[Statemen
         for key, record in statement_records(seen_by, rows, lambda seen: {_key(one) for one in seen}).items():
             known[key] = min(record, known.get(key, record))
     newest: int = Record.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    return tuple(StatementRecord(id, known.get(key, newest + 1)) for id, key in sorted(keys.items()))
+    found: dict[str, int] = {}
+    for one in statements:
+        id = one.digest or one.id
+        position, landed = known.get(keys[id], newest + 1), landings[one.head]
+        if position <= landed or _is_later(change, opened, one, landed, position):
+            found[id] = position
+    return tuple(StatementRecord(id, position) for id, position in sorted(found.items()))
+
+
+def _is_later(change: Change, opened: str, statement: Approval, landed: int, position: int) -> bool:
+    """Whether a statement that was recorded first at `position` was surely made after the record `landed`.
+
+    Records are late: nobody evaluates while we are stopped, so the first decision that sees a statement may come after
+    a branch update that is younger than it. A signed statement can be taken from the forge and put there again, so a
+    decision that did not see it proves nothing, and its own time has to be later too. The others belong to the change:
+    it was opened after the landing, or a decision since then that read them all did not see the statement.
+    """
+    recorded = moments.text(Record.objects.values_list("recorded_at", flat=True).get(pk=landed))
+    if statement.digest:
+        return statement.time > recorded
+    return opened > recorded or read_between(change, landed, position)
 
 
 def record_statements(change: Change, judgement: Judgement, decision: Decision) -> None:

@@ -149,6 +149,7 @@ def reevaluate_if_checks_changed(repository: Repository, head: str, digest: str)
     """
     with transaction.atomic():
         rows = ForgeChange.objects.select_for_update().filter(repository=repository, head=head, status__isnull=False)
+        rows = rows.order_by("pk")  # two processes lock them in one order
         for row in rows.filter(Q(reads_checks=True) | Q(read_due_at__isnull=False)).exclude(checks_digest=digest):
             row.checks_digest = digest
             row.save(update_fields=["checks_digest"])

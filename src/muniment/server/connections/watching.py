@@ -14,7 +14,8 @@ from muniment.errors import GitError, MunimentError
 from muniment.forges import shapes
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import State
-from muniment.git.mirror import nameable
+from muniment.git import approvals
+from muniment.git.mirror import Mirror, nameable
 from muniment.git.repository import Repository as Git
 from muniment.policy.patterns import matches
 from muniment.server import moments
@@ -37,6 +38,7 @@ from muniment.workflows.watch_branch import Step, steps
 
 _LONGEST = 300  # letters of a ref
 _CANDIDATES = 200  # allowed heads of one branch, and changes that tell of states, the newest
+_SIGNED_AT_ONCE = 20  # heads with signed approvals that are brought here at once: whoever may push can name any
 _BACK = timedelta(hours=1)  # what was merged before the last look at a branch may have been told late
 
 
@@ -53,7 +55,8 @@ def watch(connected: RepositoryLink, forge: Forge) -> None:
     watched = {ref: tip for ref, tip in tips.items() if _nameable(ref)}
     with locked(f"mirror:{connected.pk}"):
         followed = [ref for ref in watched if ref in known or ref == connected.default_branch or _new({ref: ""}, {})]
-        mirror.fetch(followed, (), [*(tips[ref] for ref in followed), *known.values()])
+        mirror.fetch(followed, (f"{approvals.PREFIX}*",), [*(tips[ref] for ref in followed), *known.values()])
+        mirror.fetch((), (), _signed_heads_elsewhere(mirror))
     with mirror.open() as git:
         rules = rules_of(repository, git, tips.get(connected.default_branch, ""))
     protected = [ref for ref in tips if matches(ref.removeprefix(HEADS), rules.policy.policy.protected_branches)]
@@ -74,6 +77,14 @@ def watch(connected: RepositoryLink, forge: Forge) -> None:
                 failed.append(error)
     if failed:
         raise failed[0]
+
+
+def _signed_heads_elsewhere(mirror: Mirror) -> list[str]:
+    """Heads with signed approvals that no evaluation brought here: a bypass may have taken what they hold."""
+    with mirror.open() as git:
+        heads = sorted({reference.head for reference in approvals.references(git.refs(approvals.PREFIX))})
+        kinds = git.objects.kinds(heads) if heads else []
+    return [head for head, kind in zip(heads, kinds, strict=True) if kind != "commit"][:_SIGNED_AT_ONCE]
 
 
 def _tips(connected: RepositoryLink, forge: Forge) -> dict[str, str]:
