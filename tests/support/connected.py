@@ -121,6 +121,11 @@ class Town:
         people = self.fake.repos[self.acting.path]["people"] if self.vendor is Vendor.GITEA else self.world.levels
         people[self.acting.login(name)] = level
 
+    def set_team(self, name: str, level: str, *members: str) -> None:
+        """A team of the organisation at Gitea may `read` or `write` from now on, and has these members."""
+        teams = self.fake.repos[self.acting.path].setdefault("teams", {})
+        teams[name] = (level, {self.acting.login(member) for member in members})
+
     def run(self, *, put_off: bool = True) -> list[str]:
         """Do what waits in the queue, also what was `put_off`, and what comes of that; the names of what was done."""
         done: list[str] = []

@@ -63,7 +63,9 @@ class FakeGitea(Pulls):
         """What a login may in a repository, as a place in `_LEVELS`."""
         if self.users.get(login, {}).get("is_admin"):
             return 4
-        return _LEVELS.index(self.repos[path]["people"].get(login, "none"))
+        repo = self.repos[path]
+        teams = [level for level, members in repo.get("teams", {}).values() if login in members]
+        return max(_LEVELS.index(level) for level in (repo["people"].get(login, "none"), *teams))
 
     def may(self, request: Request, level: str) -> Reply | None:
         """None if whoever asks may do what takes that level; else the refusal."""
