@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from typing import NoReturn
 
 from muniment.cli.exit_codes import FAILED, OK, READER_GONE, WRONG_USE
 
@@ -45,6 +46,20 @@ def _run_server_hook(arguments: list[str]) -> int | None:
     gc.freeze()
     gc.enable()
     return server_hooks.main(arguments)
+
+
+def end_with_main() -> NoReturn:
+    """Run the command line, and end the process as it is: nobody who pushes waits for it to be taken apart.
+
+    What is printed is written before, and nothing else is left to do: the work was done in a child of the process.
+    """
+    code = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or FAILED
+    os._exit(code)
 
 
 def _import_msgspec() -> None:

@@ -14,7 +14,7 @@ from muniment.programs.environment import account_environment, git_environment
 MARK = "# Muniment put this here. The command muniment hook install makes it anew."
 
 # What `-m muniment` does, without the modules that find and run a package: everybody who pushes waits for them.
-_START = "import sys; from muniment.__main__ import main; sys.exit(main())"
+_START = "from muniment.__main__ import end_with_main; end_with_main()"
 
 _SETTINGS = (("receive.shallowUpdate", "false"),)
 _HIDDEN = ("transfer.hideRefs", "refs/replace")
