@@ -87,6 +87,9 @@ class Keeper(Protocol):
         A rule for several branches has but one.
         """
 
+    def compare(self, head: str, context: str) -> Mapping[str, tuple[tuple[Status, ...], Status | None]]:
+        """What stands in each of these places, and what the forge surely shows there; None if that is not known."""
+
     def alone(self, head: str) -> AbstractContextManager[None]:
         """While it lasts, nobody else shows anything on that head."""
 
@@ -214,10 +217,10 @@ class Judging:
     def _show(self, head: str, context: str, more: tuple[Status, ...] = ()) -> None:
         """Show what stands on a head, and `more` that does, in each context in which the branch's rule asks for it."""
         with self._keeper.alone(head):
-            for place, standing in self._keeper.standing_everywhere(head, context).items():
+            for place, (standing, shown) in self._keeper.compare(head, context).items():
                 here = tuple(structs.replace(status, context=place) for status in more)
                 status = worst((*here, *standing))
-                if status is not None and status != self._keeper.shown(head, place):
+                if status is not None and status != shown:
                     self._say(head, status)
 
     def _say(self, head: str, status: Status) -> None:
@@ -262,8 +265,7 @@ class Judging:
         was merged keeps its `last` verdict.
         """
         with self._keeper.alone(head):
-            for place, standing in self._keeper.standing_everywhere(head, context).items():
-                shown = self._keeper.shown(head, place)
+            for place, (standing, shown) in self._keeper.compare(head, context).items():
                 if standing:
                     continue
                 if last is not None:

@@ -358,6 +358,10 @@ class MemoryKeeper:
     def standing_everywhere(self, head: str, context: str) -> dict[str, tuple[Status, ...]]:
         return {place: self.standing(head, place) for place in (context, *self.demanded.get(context, ()))}
 
+    def compare(self, head: str, context: str) -> dict[str, tuple[tuple[Status, ...], Status | None]]:
+        places = self.standing_everywhere(head, context)
+        return {place: (standing, self.shown(head, place)) for place, standing in places.items()}
+
     @contextlib.contextmanager
     def alone(self, head: str) -> Iterator[None]:
         yield

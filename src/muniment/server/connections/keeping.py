@@ -2,9 +2,9 @@
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -49,6 +49,37 @@ _QUEUED = timedelta(days=1)  # that a group stands in a queue at most
 def status_page_of(row: ForgeChange) -> str:
     """The address of the page behind the status of a change: it shows what is missing to whoever sees the status."""
     return f"{settings.URL.rstrip('/')}/change-status/{row.status_token}"
+
+
+_HEAD = """
+    SELECT (SELECT jsonb_agg(jsonb_build_array(ref, shared_contexts)) FROM connections_protectedbranch
+            WHERE repository_id = %(repository)s AND shared_contexts <> '[]'),
+        (SELECT jsonb_agg(jsonb_build_array(status_context, status) ORDER BY number) FROM connections_forgechange
+            WHERE repository_id = %(repository)s AND head = %(head)s AND status IS NOT NULL),
+        (SELECT jsonb_agg(jsonb_build_array(context, status)) FROM connections_postedstatus
+            WHERE repository_id = %(repository)s AND head = %(head)s AND status IS NOT NULL)
+"""
+
+
+class _Head(NamedTuple):
+    """What is stored of a head.
+
+    `demanded`: for each branch, the contexts of ours that its rule demands beside its own, as the forge was last read.
+    `rows`: for each open change, its context and what stands for it. `shown`: what the forge surely shows, by context.
+    """
+
+    demanded: Mapping[str, tuple[str, ...]]
+    rows: tuple[tuple[str, Status], ...]
+    shown: Mapping[str, Status]
+
+    def places(self, context: str) -> tuple[str, ...]:
+        """A context, and those that are demanded of its branch besides."""
+        return (context, *self.demanded.get(ref_of(context), ()))
+
+    def standing(self, context: str) -> tuple[Status, ...]:
+        """What stands in a context; in one that branches share for every change with that head."""
+        shared = any(context in others for others in self.demanded.values())
+        return tuple(structs.replace(status, context=context) for own, status in self.rows if shared or own == context)
 
 
 class PostgresKeeper:
@@ -135,38 +166,30 @@ class PostgresKeeper:
 
     def standing(self, head: str, context: str) -> tuple[Status, ...]:
         """What stands for each open change with that head in that context; in a shared one for all with that head."""
-        return self._standing(head, (context,), self._demanded())[context]
+        return self._read_head(head).standing(context)
 
     def standing_everywhere(self, head: str, context: str) -> dict[str, tuple[Status, ...]]:
         """The same in that context, and in each that the forge demands of its branch besides.
 
         A rule for several branches has but one.
         """
-        demanded = self._demanded()
-        return self._standing(head, (context, *demanded.get(ref_of(context), ())), demanded)
+        found = self._read_head(head)
+        return {place: found.standing(place) for place in found.places(context)}
 
-    def _standing(
-        self, head: str, contexts: Sequence[str], demanded: Mapping[str, Sequence[str]]
-    ) -> dict[str, tuple[Status, ...]]:
-        shared = {context for others in demanded.values() for context in others}
-        rows = ForgeChange.objects.filter(repository=self._repository, head=head, status__isnull=False)
-        found = list(rows.order_by("number").values_list("status_context", "status"))
-        return {
-            context: tuple(
-                structs.replace(_read(status), context=context)
-                for own, status in found
-                if own == context or context in shared
-            )
-            for context in contexts
-        }
+    def compare(self, head: str, context: str) -> dict[str, tuple[tuple[Status, ...], Status | None]]:
+        """What stands in each of these places, and what the forge surely shows there; None if that is not known."""
+        found = self._read_head(head)
+        return {place: (found.standing(place), found.shown.get(place)) for place in found.places(context)}
 
-    def _shared(self, context: str) -> tuple[str, ...]:
-        return self._demanded().get(ref_of(context), ())
-
-    def _demanded(self) -> dict[str, tuple[str, ...]]:
-        """For each branch, the contexts of ours that its rule demands beside its own, as the forge was last read."""
-        rows = ProtectedBranch.objects.filter(repository=self._repository).exclude(shared_contexts=[])
-        return {ref: tuple(found) for ref, found in rows.values_list("ref", "shared_contexts")}
+    def _read_head(self, head: str) -> "_Head":
+        with connection.cursor() as cursor:  # several times for each evaluation: in one query, and without models
+            cursor.execute(_HEAD, {"repository": self._repository.pk, "head": head})
+            demanded, rows, shown = (msgspec.json.decode(column or b"[]") for column in cursor.fetchone() or ())
+        return _Head(
+            {ref: tuple(contexts) for ref, contexts in demanded},
+            tuple((context, _read(status)) for context, status in rows),
+            {context: _read(status) for context, status in shown},
+        )
 
     @contextlib.contextmanager
     def alone(self, head: str) -> Iterator[None]:
@@ -214,9 +237,8 @@ class PostgresKeeper:
 
     def contexts(self, head: str) -> list[str]:
         """The contexts in which something stands on that head."""
-        rows = ForgeChange.objects.filter(repository=self._repository, head=head, status__isnull=False)
-        own = set(rows.values_list("status_context", flat=True))
-        return sorted(own.union(*map(self._shared, own)))
+        found = self._read_head(head)
+        return sorted({place for context, _ in found.rows for place in found.places(context)})
 
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""

@@ -2,6 +2,7 @@
 
 import zlib
 
+from django.db import connection as database
 from django.utils import timezone
 from msgspec import json
 
@@ -10,6 +11,7 @@ from muniment.http.connections import Response
 from muniment.server.connections.models import CachedResponse, Connection
 
 _LARGEST = 1 << 20  # bytes of an answer
+_GET = "SELECT validator, body FROM connections_cachedresponse WHERE connection_id = %s AND key = %s"
 
 
 class LastingCache:
@@ -20,10 +22,12 @@ class LastingCache:
 
     def get(self, key: str) -> tuple[str, Response] | None:
         """The validator and the answer kept for it."""
-        found = CachedResponse.objects.filter(connection=self._connection, key=canonical.digest(key.encode())).first()
+        with database.cursor() as cursor:  # before each request that reads: without the time that a model takes
+            cursor.execute(_GET, [self._connection.pk, canonical.digest(key.encode())])
+            found = cursor.fetchone()
         if found is None:
             return None
-        return found.validator, json.decode(zlib.decompress(bytes(found.body)), type=Response)
+        return str(found[0]), json.decode(zlib.decompress(bytes(found[1])), type=Response)
 
     def put(self, key: str, validator: str, answer: Response) -> None:
         """Keep an answer, unless it is huge."""
