@@ -120,17 +120,78 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "socialaccount_socialaccount": (_NONE, _DELETES),
     "procrastinate_workers": (_OWN, _NO_DECISION),
     "procrastinate_jobs": (
-        "of an erasure, the act that approved it",
-        "it names rows alone, which are compared; an erasure runs only for a person whose row that act wrote",
+        "below, for each task",
+        "what a task does is not in its row of the queue but in its record",
     ),
     "procrastinate_events": (_OWN, _NO_DECISION),
     "procrastinate_periodic_defers": (_OWN, _NO_DECISION),
 }
 
 
+_TASKS_HEAD = """
+## Background tasks
+
+Whoever has the credentials of web or worker can put any task into the queue; the web can alter nothing in one but its
+priority. A task does what its row and its record say, and reads the world again. One that needs the record of an act,
+and has none, does nothing and is an incident.
+
+| task | does only what this says |
+| --- | --- |
+"""
+_AGAIN = "nothing: it reads the world again, and what it decides is a record"
+_ROW = "the row, which is compared with its record"
+_WORKERS = "the worker's own row"
+_RECORD = "the record of the act that it carries"
+_TASKS: dict[str, str] = {
+    "apply-freeze": "the records of freezes; it has everything evaluated again",
+    "begin-passes": _AGAIN,
+    "check-connection-permissions": _ROW,
+    "check-deployment": "nothing: it can only end a permission",
+    "close-reviewed-bypasses": "the reviews, which are compared with their records",
+    "erase-person": _RECORD,
+    "evaluate-change": _AGAIN,
+    "evaluate-deployment": "the request as it was received, with its token",
+    "evaluate-history": _AGAIN,
+    "import-hook-log": _ROW,
+    "list-repositories": _ROW,
+    "mail-code": "the claim of an address, which proves nothing before its code was typed",
+    "merge-change": f"{_RECORD}, and an allow decision that has its position",
+    "poll-connection": _ROW,
+    "poll-connections": _AGAIN,
+    "post-bypass-status": _WORKERS,
+    "prepare-revert": _RECORD,
+    "probe-connection": _ROW,
+    "probe-connections": _AGAIN,
+    "probe-repository": _ROW,
+    "read-branch-rules": _AGAIN,
+    "read-branch-updates": _AGAIN,
+    "read-change": _AGAIN,
+    "read-issuer-keys": "the pipelines, which are compared with their records: other addresses are not read",
+    "read-merge-group": _AGAIN,
+    "read-policy-source": _ROW,
+    "read-published-keys": "the claim of a login, which proves nothing before its key signed",
+    "reconcile-repository": _ROW,
+    "record-deployment-outcome": "the report as it was received, with its token",
+    "record-running-artifact": "nothing: it can only open an incident",
+    "reevaluate-all": _AGAIN,
+    "replay-policy": _ROW,
+    "replay-policy-on-repository": _ROW,
+    "request-review": _RECORD,
+    "review-break-glass-deployment": "nothing: it can only open an incident",
+    "revoke-deployments": "the records of freezes, and what ends each permission",
+    "scan-repository": _ROW,
+    "send-messages": "messages, by which nothing is decided",
+    "tell-account-notices": "notices, by which nothing is decided",
+    "verify-statuses": _AGAIN,
+}
+
+
 def describe_tables() -> str:
-    """The whole document. Raises KeyError for a table that the worker reads and that nobody described."""
-    return _HEAD + "".join(f"{line}\n" for line in _lines())
+    """The whole document. Raises KeyError for a table that the worker reads, or a task, that nobody described."""
+    from muniment.server.work import TASKS
+
+    tasks = (f"| `{name}` | {_TASKS[name]} |\n" for name in sorted(TASKS))
+    return _HEAD + "".join(f"{line}\n" for line in _lines()) + _TASKS_HEAD + "".join(tasks)
 
 
 def _lines() -> Iterator[str]:

@@ -152,6 +152,10 @@ class RowsDifferError(StoreError):
     """Rows of the database are not what the ledger says: they are not used, and what needs them is denied."""
 
 
+class UnrecordedTaskError(RowsDifferError):
+    """A background task for which there is no record that says what it is to do: nothing is done."""
+
+
 class ErasedError(StoreError):
     """What is asked for was erased, and the record says by which rule."""
 

@@ -294,11 +294,16 @@ def test_our_account_merges_nothing_by_a_decision_without_a_position(
 ) -> None:
     number, head = approved_change(town)
     monkeypatch.setattr(asking, "_POSITION_SECONDS", 0.0)
+    monkeypatch.setattr(tasks, "require_act", lambda *given: None)
     with as_role("worker"):
-        tasks.merge_change(change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk)
+        tasks.merge_change(
+            change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk, record=""
+        )
         assert not town.fake.pulls[town.acting.path, number]["merged"]
     assert "no position in the ledger" in Message.objects.get(person__slug="ada").text
     town.place_records()
     with as_role("worker"):
-        tasks.merge_change(change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk)
+        tasks.merge_change(
+            change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk, record=""
+        )
     assert town.fake.pulls[town.acting.path, number]["merged"]

@@ -26,13 +26,14 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 
-from muniment.errors import UsageError
+from muniment.errors import UnrecordedTaskError, UsageError
 from muniment.http.rate_limits import seconds_until
 from muniment.server import telemetry
 from muniment.server.records.models import TaskFailure
 
 TASKS: dict[str, Any] = {}
 LIMITS: dict[str, int] = {}  # seconds, by task
+UNRECORDED: list[Callable[[str, dict[str, Any]], None]] = []  # each is told of a task that no recorded act asked for
 LONG_SECONDS = 3600  # for what reads a whole history, or copies a large repository for the first time
 QUEUE = "jobs"
 
@@ -92,6 +93,10 @@ def task(
                         _("Let one worker reach them all, or connect their forge."),
                     ) from None
                 _move(name, about, [*moved, settings.WORKER_NAME], other.worker)
+            except UnrecordedTaskError as error:  # it is not tried again: no record comes to be later
+                _log.error("%s was not done: %s", name, error.message)
+                for report in UNRECORDED:
+                    report(name, about)
             except Exception as error:
                 connection.close()
                 if attempt >= _ATTEMPTS:

@@ -114,4 +114,4 @@ class RevertBypass(BypassAct, frozen=True):
 
     def execute(self, context: ActContext) -> None:
         """Have the worker do it."""
-        soon("prepare-revert", arrival=self.bypass, person=context.requester)
+        soon("prepare-revert", arrival=self.bypass, person=context.requester, record=context.record)

@@ -266,7 +266,7 @@ class RequestReview(ChangeAct, frozen=True):
 
     def execute(self, context: ActContext) -> None:
         """Have the worker do it."""
-        soon("request-review", change=self.change)
+        soon("request-review", change=self.change, record=context.record)
 
 
 class MergeChange(ChangeAct, frozen=True):
@@ -284,7 +284,7 @@ class MergeChange(ChangeAct, frozen=True):
 
     def execute(self, context: ActContext) -> None:
         """Have the worker do it."""
-        soon("merge-change", change=self.change, head=self.head, person=context.requester)
+        soon("merge-change", change=self.change, head=self.head, person=context.requester, record=context.record)
 
 
 def name_change(row: Change) -> str:

@@ -17,6 +17,8 @@ from muniment.server.changes.again import read_again, read_as
 from muniment.server.changes.models import Change
 from muniment.server.changes.tasks import reevaluate_by_other_controls
 from muniment.server.connections import asking, first_pushes, permission_checks, probing, reconciling, watching
+from muniment.server.connections.bypass_acts import RevertBypass
+from muniment.server.connections.change_acts import MergeChange, RequestReview
 from muniment.server.connections.judging import Court, carries, mirror_of
 from muniment.server.connections.keeping import PostgresKeeper, groups_due, locked
 from muniment.server.connections.models import BranchUpdate, BypassReason, Connection, ForgeChange, RepositoryLink
@@ -25,6 +27,7 @@ from muniment.server.error_text import error_text
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
 from muniment.server.records.reading import beside
+from muniment.server.records.recorded_acts import require_act
 from muniment.server.work import LONG_SECONDS, first, later, periodic, soon, task
 from muniment.workflows import telling_forge
 from muniment.workflows.judge_at_forge import Judging
@@ -176,8 +179,12 @@ def go_through(connection: int) -> None:
 
 
 @task("request-review")
-def ask_review(change: int) -> None:
-    """Ask at the forge those who could approve."""
+def ask_review(change: int, record: str) -> None:
+    """Ask at the forge those who could approve.
+
+    Raises UnrecordedTaskError unless the act with that `record` said so.
+    """
+    require_act(record, RequestReview(change=change).digest())
     row = ForgeChange.objects.select_related("change__decision").filter(change=change).first()
     connected = _connected(row.repository_id) if row is not None else None
     if row is not None and connected is not None:
@@ -185,11 +192,13 @@ def ask_review(change: int) -> None:
 
 
 @task("merge-change", LONG_SECONDS)
-def merge_change(change: int, head: str, person: str) -> None:
+def merge_change(change: int, head: str, person: str, record: str) -> None:
     """Merge a change whose head is still this one, if what stands for it after another reading allows it.
 
-    It is done now, or not at all: whoever asked is told why not.
+    It is done now, or not at all: whoever asked is told why not. Raises UnrecordedTaskError unless the act with that
+    `record` said so.
     """
+    require_act(record, MergeChange(change=change, head=head).digest(), person)
     row = ForgeChange.objects.select_related("change").filter(change=change).first()
     connected = _connected(row.repository_id) if row is not None else None
     if row is None or connected is None:
@@ -206,8 +215,12 @@ def merge_change(change: int, head: str, person: str) -> None:
 
 
 @task("prepare-revert", LONG_SECONDS)
-def prepare_revert(arrival: int, person: str) -> None:
-    """Bring a change that takes an escape back."""
+def prepare_revert(arrival: int, person: str, record: str) -> None:
+    """Bring a change that takes an escape back.
+
+    Raises UnrecordedTaskError unless the act with that `record` said so.
+    """
+    require_act(record, RevertBypass(bypass=arrival).digest(), person)
     row = BranchUpdate.objects.select_related("repository", "incident").filter(pk=arrival).first()
     connected = _connected(row.repository_id) if row is not None else None
     if row is not None and connected is not None:

@@ -14,6 +14,7 @@ from muniment.http.client import send_request
 from muniment.http.deadlines import Deadline
 from muniment.server.deployments.issuer_addresses import is_issuer
 from muniment.server.deployments.models import PipelineIdentity, TokenIssuer
+from muniment.server.records import row_checks
 
 _SECONDS, _LARGEST, _MOST_KEYS = 10, 1 << 20, 50  # seconds for all that is read of one issuer
 _AGAIN = timedelta(minutes=10)
@@ -26,6 +27,12 @@ def trusted(now: datetime) -> list[str]:
     urls = PipelineIdentity.objects.filter(ended_at=None).exclude(issuer="").values_list("issuer", flat=True).distinct()
     fresh = set(TokenIssuer.objects.filter(read_at__gt=now - _AGAIN, problem="").values_list("url", flat=True))
     return sorted(set(urls) - fresh)
+
+
+def recorded() -> frozenset[str]:
+    """Issuers that two people trusted at some time, as the ledger says. Raises RowsDifferError."""
+    rows = PipelineIdentity.objects.exclude(issuer="")
+    return row_checks.read_recorded(lambda: frozenset(rows.values_list("issuer", flat=True)), PipelineIdentity)
 
 
 def read(url: str) -> None:

@@ -2,6 +2,8 @@
 
 from django.utils import timezone
 
+from muniment.decision.freezes import is_in_force
+from muniment.server import moments
 from muniment.server.deployments import doors, issuers, judging, runs, watching
 from muniment.server.deployments.models import (
     BreakGlassPermission,
@@ -10,6 +12,8 @@ from muniment.server.deployments.models import (
     DeploymentState,
     RunningArtifact,
 )
+from muniment.server.installation import store
+from muniment.server.records.recorded_acts import unrecorded
 from muniment.server.work import OtherWorker, soon, task
 
 _ROWS = ("environment__product", "pipeline", "verified__record")
@@ -77,7 +81,7 @@ def take_sighting(sighting: int) -> None:
 
 @task("revoke-deployments")
 def stop_deployments() -> None:
-    """Everything is frozen: permissions end, and the tokens that pipelines got with them."""
+    """A freeze was recorded: permissions that it concerns end, and the tokens that pipelines got with them."""
     rows = DeploymentPermission.objects.filter(
         state__in=[DeploymentState.PENDING, DeploymentState.ALLOWED]
     ).values_list("deployment", flat=True)
@@ -91,7 +95,9 @@ def stop_deployments() -> None:
             continue
         if row is not None and why:
             watching.end(row, why)
-    doors.end_all()
+    now = moments.now()
+    if any(is_in_force(freeze, now) and not freeze.drill for freeze in store().freezes()):
+        doors.end_all()
 
 
 @task("review-break-glass-deployment")
@@ -104,7 +110,9 @@ def review_break_glass(permission: int) -> None:
 
 @task("read-issuer-keys")
 def read_issuer(url: str) -> None:
-    """Read the public keys of who speaks for pipelines."""
+    """Read the public keys of who speaks for pipelines. Raises UnrecordedTaskError for one that nobody ever trusted."""
+    if url not in issuers.recorded():
+        raise unrecorded()
     issuers.read(url)
 
 

@@ -57,7 +57,7 @@ class Privileges(NamedTuple):
 
 
 _SESSIONS = Privileges(_ALL, (READ, DROP))
-_QUEUE = Privileges((READ, ADD, CHANGE), _ALL, operator=(ADD, CHANGE))
+_QUEUE = Privileges((READ, ADD), _ALL, operator=(ADD, CHANGE))
 OTHERS = {
     "auth_permission": Privileges((READ,), (READ,)),
     "auth_group": Privileges((READ,), (READ,)),
@@ -72,7 +72,7 @@ OTHERS = {
     "socialaccount_socialaccount": _SESSIONS,
     "socialaccount_socialapp": Privileges((READ,), ()),
     "socialaccount_socialtoken": Privileges((READ,), ()),
-    "procrastinate_jobs": _QUEUE,
+    "procrastinate_jobs": _QUEUE._replace(web_changes=("priority",)),
     "procrastinate_events": _QUEUE,
     "procrastinate_periodic_defers": _QUEUE,
     "procrastinate_workers": Privileges((READ,), _ALL),

@@ -18,7 +18,7 @@ ESCAPE, DEPLOYMENT, BREAK_GLASS = "bypass", "unpermitted-deployment", "break-gla
 VAULT_DRIFT, VAULT_READ = "vault-drift", "secret-read"
 VAULT_CHANGE, VAULT_AUDIT_GAP = "unplanned-vault-change", "vault-audit-gap"
 RECORD_REFUSED, PERMISSION_REFUSED = "record-refused", "permission-refused"
-REQUEST_FORGED = "request-forged"
+REQUEST_FORGED, TASK_UNRECORDED = "request-forged", "unrecorded-task"
 ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
@@ -72,6 +72,11 @@ KINDS = {
     ),
     REQUEST_FORGED: Kind(
         _("a request or a report was stored that no trusted pipeline sent"),
+        1,
+        _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
+    ),
+    TASK_UNRECORDED: Kind(
+        _("a background task was in the queue that no recorded act asked for"),
         1,
         _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
     ),

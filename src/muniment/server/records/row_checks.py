@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from muniment.access.actions import Action
-from muniment.errors import LedgerError, RowsDifferError
+from muniment.errors import LedgerError, RowsDifferError, UnrecordedTaskError
 from muniment.ledger import entries
 from muniment.server.records.models import Record, RowState
 from muniment.server.records.recorded_rows import Values, columns_of, read_rows
@@ -123,7 +123,8 @@ def require_recorded(*instances: models.Model) -> None:
 
 
 def require_written_by(row: models.Model, record: str, action: Action) -> None:
-    """Raise RowsDifferError unless the newest state of a row is of the recorded act with these details, an `action`.
+    """Raise UnrecordedTaskError unless the newest state of a row is of the recorded act with these details, an
+    `action`; RowsDifferError if it was altered since.
 
     So a task that carries the record of an act does only what that act was for.
     """
@@ -138,7 +139,7 @@ def require_written_by(row: models.Model, record: str, action: Action) -> None:
         and entry.action == action.name.lower().replace("_", "-")
     )
     if not written:
-        raise RowsDifferError(
+        raise UnrecordedTaskError(
             _("no recorded act asked for this: %(row)s") % {"row": f"{table} {key}"},
             _("Find out who put the background job into the queue. If it is wanted, request it again."),
         )
