@@ -28,15 +28,12 @@ _OWN = "none: the worker's own"
 _NONE = "none"
 _NO_DECISION = "nothing is decided by it"
 _PAGES = "pages alone show it"
-_DELETES = "the worker deletes it alone"
 _CHECKS: dict[str, tuple[str, str]] = {
     "django_content_type": (_NONE, _NO_DECISION),
     "auth_permission": (_NONE, _NO_DECISION),
     "auth_group": (_NONE, _NO_DECISION),
-    "django_session": (_NONE, f"{_NO_DECISION}; the worker deletes what is over"),
     "records_storedobject": ("each record names its objects by digest", "the digest, at each reading"),
     "records_personobject": (_NONE, "the object that it names, by digest"),
-    "records_erasure": ("erasure", "not yet"),
     "records_erasedobject": ("erasure", "an erased object is unknown, which denies"),
     "records_record": (
         "the entry of the ledger",
@@ -62,10 +59,9 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "people_accountnotice": (_NONE, _NO_DECISION),
     "people_noticedelivery": (_OWN, _NO_DECISION),
     "people_authenticatornotice": (_OWN, _NO_DECISION),
-    "people_pendingerasure": (_OWN, "the web cannot write it; the row of the person says that two approved"),
     "people_grantexpiry": (_OWN, "the grant's own last day decides"),
-    "people_invitation": (_NONE, _DELETES),
-    "people_apitoken": (_NONE, _DELETES),
+    "people_invitation": (_NONE, _NO_DECISION),
+    "people_apitoken": (_NONE, _NO_DECISION),
     "policies_policytrial": (_OWN, _PAGES),
     "policies_policyexception": ("the exception's act", "pages alone show it: `records_exceptionfile` decides"),
     "policies_freeze": ("freeze, freeze-lift", "pages alone show it: the records decide"),
@@ -113,11 +109,11 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "requests_requestexecution": ("the act that it names", "one for each request; the row must be what was signed"),
     "requests_provenrow": (_OWN, "the worker compared the row with what was signed"),
     "requests_bootstrap": (_NONE, "a row ends the bootstrap, and nobody may delete it"),
-    "requests_idempotentresponse": (_NONE, _DELETES),
-    "account_emailaddress": (_NONE, _DELETES),
-    "account_emailconfirmation": (_NONE, _DELETES),
-    "mfa_authenticator": (_NONE, _DELETES),
-    "socialaccount_socialaccount": (_NONE, _DELETES),
+    "requests_idempotentresponse": (_NONE, _NO_DECISION),
+    "account_emailaddress": (_NONE, _NO_DECISION),
+    "account_emailconfirmation": (_NONE, _NO_DECISION),
+    "mfa_authenticator": (_NONE, _NO_DECISION),
+    "socialaccount_socialaccount": (_NONE, _NO_DECISION),
     "procrastinate_workers": (_OWN, _NO_DECISION),
     "procrastinate_jobs": (
         "below, for each task",
@@ -148,7 +144,6 @@ _TASKS: dict[str, str] = {
     "check-connection-permissions": _ROW,
     "check-deployment": "nothing: it can only end a permission",
     "close-reviewed-bypasses": "the reviews, which are compared with their records",
-    "erase-person": _RECORD,
     "evaluate-change": _AGAIN,
     "evaluate-deployment": "the request as it was received, with its token",
     "evaluate-history": _AGAIN,

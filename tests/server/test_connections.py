@@ -1075,7 +1075,7 @@ def test_nothing_that_forges_told_is_kept_for_longer_than_its_rule(town: Town) -
     with as_role("owner"):
         WebhookDelivery.objects.update(received_at=timezone.now() - timedelta(days=31))
         PostedStatus.objects.update(posted_at=timezone.now() - timedelta(days=91))
-    with as_role("worker"):
+    with as_role("eraser"):
         keep_to_rules()
     assert not WebhookDelivery.objects.exists()
     assert not PostedStatus.objects.exists()

@@ -212,7 +212,7 @@ def test_what_was_seen_long_ago_is_dropped(shop: Shop) -> None:
             RunningArtifact.objects.create(
                 environment=shop.places["staging"], artifact=str(days), first_seen_at=at, last_seen_at=at
             )
-    with as_role("worker"):
+    with as_role("eraser"):
         privacy.keep_to_rules()
     assert [one.artifact for one in RunningArtifact.objects.all()] == ["1"]
 

@@ -72,7 +72,7 @@ def zora() -> Person:
 def places() -> dict[str, int]:
     """Every place that names her."""
     known = KnownPerson("k3f7", NAME, (ADDRESS,), (), (LOGIN,), (), False, ())
-    with as_role("worker"):
+    with as_role("eraser"):
         found = personal_traces.find_traces(known, Path(settings.HOME))
         return {one.place: one.rows for one in found if one.certain}
 
@@ -88,7 +88,7 @@ def test_an_erasure_leaves_nothing_but_what_has_to_stay_and_says_why(zora: Perso
     assert all(row.get_decoded()[SESSION_KEY] != "k3f7" for row in Session.objects.all())
     assert Session.objects.exists()
     assert not ProcrastinateJob.objects.filter(task_name="read-change").exists()
-    with as_role("worker"):
+    with as_role("eraser"):
         assert not CachedResponse.objects.exists()
     assert not is_pending()
     assert Person.objects.get(pk="k3f7").erased_at is not None
@@ -104,13 +104,13 @@ def approve_erasure(zora: Person) -> None:
 
 
 def work(zora: Person) -> None:
-    """Have the worker erase her."""
-    with as_role("worker"):
+    """Have the eraser erase her."""
+    with as_role("eraser"):
         run_erasure(zora)
 
 
 def is_pending() -> bool:
-    with as_role("worker"):
+    with as_role("eraser"):
         return PendingErasure.objects.exists()
 
 
@@ -160,7 +160,7 @@ def test_a_policy_in_use_that_names_a_person_is_changed_first(zora: Person) -> N
 
 def test_every_column_of_text_and_bytes_is_searched() -> None:
     """The catalogue of PostgreSQL says which there are."""
-    with as_role("worker"):
+    with as_role("eraser"):
         searched = {column.place for column in personal_traces.read_columns()}
     texts = ("CharField", "TextField", "JSONField", "BinaryField", "EmailField")
     ours: dict[str, Any] = {

@@ -197,7 +197,7 @@ def test_what_was_closed_long_ago_is_dropped_and_given_on_request_before() -> No
     assert json.dumps(privacy.kept_of(sam)["incidents"], default=str).count("something about") == 1
     with as_role("owner"):
         Incident.objects.update(closed_at=timezone.now() - timedelta(days=4 * 365))
-    with as_role("worker"):
+    with as_role("eraser"):
         privacy.keep_to_rules()
     assert not Incident.objects.exists()
 

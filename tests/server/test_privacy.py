@@ -9,14 +9,13 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
 from muniment.ledger import verification
 from muniment.server.installation import store
 from muniment.server.people import privacy
+from muniment.server.people.erasing import erase_person
 from muniment.server.people.models import Account, Invitation, Person
-from muniment.server.people.tasks import erase_person
 from muniment.server.policies.models import Freeze, PolicyException
 from muniment.server.records.models import Document, ExceptionFile, Record, StoredObject
 from muniment.server.requests.models import Request
@@ -48,9 +47,8 @@ def whole() -> str:
 
 
 def run_erasure(someone: Person) -> None:
-    """What the worker does with the job that the approved act put into the queue, or with one that no act did."""
-    jobs = ProcrastinateJob.objects.filter(task_name="erase-person", args__person=someone.pk)
-    erase_person(someone.pk, str(jobs.latest("id").args["record"]) if jobs.exists() else "")
+    """What the eraser does with somebody whose erasure was approved, or was not."""
+    erase_person(someone.pk)
 
 
 def erase(eve: Person) -> str:
@@ -59,7 +57,7 @@ def erase(eve: Person) -> str:
     waiting = Request.objects.filter(state="waiting").first()
     if waiting is not None:
         post(amy, f"/requests/{waiting.pk}", answer="agree")
-        with as_role("worker"):
+        with as_role("eraser"):
             run_erasure(eve)
     return said
 
@@ -94,7 +92,7 @@ def test_what_is_kept_for_a_claim_is_not_erased(eve: Person) -> None:
     dpo = browser(person("dan", Role.DPO))
     post(dpo, "/people/eve/hold", act="place-legal-hold", reason="case 7")
     assert "kept for a legal claim" in erase(eve)
-    with as_role("worker"):
+    with as_role("eraser"):
         run_erasure(eve)
     assert "eve@work.test" in whole()
     post(dpo, "/people/eve/hold", act="lift-legal-hold")
@@ -140,7 +138,7 @@ def test_what_others_wrote_of_somebody_is_erased_too_and_the_rest_of_it_stays() 
     assert handle.startswith("erased-")
     assert eve.pk not in handle
     assert browser(amy).get(f"/people/{handle}").status_code == 200
-    with as_role("worker"):
+    with as_role("eraser"):
         run_erasure(eve)
 
 
@@ -168,7 +166,7 @@ def test_a_request_that_waits_and_names_somebody_who_is_erased_ends(reason: str)
     post(browser(amy), f"/requests/{erasure.pk}", answer="agree")
     post(browser(sam), "/exceptions/request", reason=reason, **after)
     post(browser(sam), "/exceptions/request", reason="It is a zorakit.", **{**fields, "head": "c" * 40})
-    with as_role("worker"):
+    with as_role("eraser"):
         run_erasure(zora)
     assert [row.reason for row in Request.objects.filter(state="waiting")] == ["It is a zorakit."]
     with as_role("owner"):
@@ -212,7 +210,7 @@ def test_whoever_is_still_here_is_not_erased() -> None:
     eve = person("eve", Role.DEVELOPER)
     person("amy", Role.ADMIN)
     assert "have to leave first" in erase(eve)
-    with as_role("worker"):
+    with as_role("eraser"):
         run_erasure(eve)
     assert Person.objects.get(slug="eve").name == "Eve"
 
@@ -231,7 +229,7 @@ def test_what_is_over_is_dropped_by_its_rule() -> None:
             Invitation.objects.create(
                 person=ada, token_hash=str(days), expires_at=timezone.now() - timedelta(days=days)
             )
-    with as_role("worker"):
+    with as_role("eraser"):
         privacy.keep_to_rules()
     assert [one.token_hash for one in Invitation.objects.all()] == ["1"]
 

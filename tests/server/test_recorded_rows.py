@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import ProgrammingError, connection, transaction
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from dev import table_reference
@@ -30,7 +31,7 @@ from muniment.server.connections.reaching import forge_of, repo_of
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.row_incidents import report_row_problems
 from muniment.server.installation import store
-from muniment.server.people import tasks
+from muniment.server.people import erasing
 from muniment.server.people.models import Account, Person
 from muniment.server.people.personal_data_acts import ErasePersonalData
 from muniment.server.products.models import Product, Repository
@@ -301,28 +302,23 @@ def test_an_erasure_is_on_the_record_and_rows_agree_after_it(shop: Repository) -
     assert asked is not None
     with transaction.atomic():
         approve_request(actor("root"), asked)
-    job = ProcrastinateJob.objects.get(task_name="erase-person")
-    with as_role("worker"):
-        tasks.erase_person(**job.args)
+    with as_role("eraser"):
+        assert erasing.find_approved() == ("bob",)
+        erasing.erase_person("bob")
     assert not Account.objects.filter(person="bob").exists()
     assert problems() == []
 
 
-@pytest.mark.parametrize("approved", [False, True])
-def test_a_job_that_no_act_put_into_the_queue_erases_nobody(approved: bool, shop: Repository) -> None:
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_row_that_says_that_an_erasure_was_approved_erases_nobody(recorded: bool, shop: Repository) -> None:
     with by_an_act():
         Person.objects.filter(slug="bob").update(active=False)
-    if approved:
+        if recorded:  # by an act, but not by that of an erasure
+            Person.objects.filter(slug="bob").update(erasure_approved_at=timezone.now())
+    if not recorded:
         by_sql("UPDATE people_person SET erasure_approved_at = now() WHERE slug = 'bob'")
-    other = Record.objects.filter(kind__endswith="-action").latest("id").details_digest
-    by_sql(
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, args)"
-        " VALUES ('default', 'erase-person', jsonb_build_object('person', 'bob', 'record', %s))",
-        other,
-    )
-    job = ProcrastinateJob.objects.get(task_name="erase-person")
-    with as_role("worker"), pytest.raises(RowsDifferError):
-        tasks.erase_person(**job.args)
+    with as_role("eraser"), pytest.raises(RowsDifferError):
+        erasing.erase_person("bob")
     assert Account.objects.filter(person="bob").exists()
     assert Person.objects.get(pk="bob").slug == "bob"
 

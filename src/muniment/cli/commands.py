@@ -11,6 +11,7 @@ COMMANDS = {
     "confirmation": "muniment.cli.confirmation",
     "worker": "muniment.cli.worker",
     "sequencer": "muniment.cli.sequencer",
+    "eraser": "muniment.cli.eraser",
     "backup": "muniment.cli.backup",
     "restore": "muniment.cli.restore",
     "erasures": "muniment.cli.erasures",

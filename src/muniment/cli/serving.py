@@ -111,7 +111,7 @@ class Prepared:
         self._registered.append(register(path).pk)
 
     def serve(self, port: int, confirmation: tuple[int, str], tell: "Callable[[str, Supervisor], None]") -> None:
-        """Vault, web, confirmation, sequencer and worker, until a signal.
+        """Vault, web, confirmation, sequencer, worker and eraser, until a signal.
 
         `confirmation` is the port of the process where dangerous acts are signed, and its address.
         """
@@ -143,6 +143,7 @@ class Prepared:
                 tree.start("confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {})
                 tree.start("sequencer", [("--home", str(self._folder))], {})
                 tree.start("worker", [("--home", str(self._folder))], {})  # it would hold the pages up
+                tree.start("eraser", [("--home", str(self._folder))], {})
                 tree.watch(self._tend, vault.tend)
 
     def once(self) -> int:

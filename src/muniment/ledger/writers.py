@@ -40,7 +40,7 @@ WRITERS: dict[str, Writer] = {
     "operator-action": Writer.OPERATOR,
     "reconciliation": Writer.SEQUENCER,
     "key-exchange": Writer.SEQUENCER,
-    "erasure": Writer.WORKER,
+    "erasure": Writer.ERASER,
 }
 
 

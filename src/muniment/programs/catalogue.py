@@ -111,7 +111,7 @@ OTHERS: Mapping[Program, Grammar] = {
         "--collect= --format= --no-config --no-exit-codes --no-ignores --no-progress --offline --quiet "
         "--strict-collection ."
     ),
-    Program.MUNIMENT: _grammar("confirmation sequencer web worker --home= --port="),
+    Program.MUNIMENT: _grammar("confirmation eraser sequencer web worker --home= --port="),
     Program.GROUPADD: _grammar("--force --system --:"),
     Program.USERADD: _grammar(
         "--comment= --gid= --groups= --home-dir= --no-create-home --no-user-group --shell= --system --:"

@@ -11,7 +11,7 @@ from muniment.server.records.recorded_rows import RecordedModel
 class Change(models.Model):
     """A proposed alteration of a protected branch, or a past one. `name` is its branch, or of a past one its commit."""
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser_changes=("name", "title"))
     written_by: frozenset[Action] = frozenset()
 
     class State(models.TextChoices):

@@ -137,7 +137,7 @@ class VisibleRepository(models.Model):
 class CachedResponse(models.Model):
     """An answer of a forge with its validator, compressed, so that asking again costs little."""
 
-    privileges = Privileges((), (READ, ADD, CHANGE, DROP))
+    privileges = Privileges((), (READ, ADD, CHANGE), eraser=(DROP,))
     written_by = _NOBODY
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
@@ -201,7 +201,7 @@ class WebhookDelivery(models.Model):
     `updated`: when the change was touched last, by then; "" where that is not sure.
     """
 
-    privileges = Privileges((READ, ADD), (READ, DROP))
+    privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
     written_by = _NOBODY  # but for the open address that hears them
 
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="deliveries")
@@ -240,7 +240,7 @@ class ForgeChange(models.Model):
     that is not sure. The moments below are for measuring friction.
     """
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser_changes=("comment",))
     written_by = _NOBODY
 
     change = models.OneToOneField("changes.Change", models.CASCADE, null=True, related_name="forge_change")
@@ -295,7 +295,7 @@ class PostedStatus(models.Model):
     `due`: since when a group has to be read.
     """
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
     written_by = _NOBODY
 
     repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="+")
@@ -331,7 +331,7 @@ class ReviewStatement(models.Model):
     that the same act attests (`change_acts.name_change`), [] for an act on one change.
     """
 
-    privileges = Privileges((READ, ADD), (READ, DROP))
+    privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.REVIEW_CHANGE, Action.ATTEST_CONTRIBUTOR})
 
     change = models.ForeignKey("changes.Change", models.CASCADE, related_name="review_statements")
@@ -424,7 +424,9 @@ class FirstPush(models.Model):
     where nobody can tell who pushed it, for the `unknown_reason`.
     """
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    privileges = Privileges(
+        (READ,), (READ, ADD, CHANGE), eraser_changes=("account_id", "login", "machine", "unknown_reason")
+    )
     written_by = _NOBODY
     free_texts = ("unknown_reason",)
 
@@ -485,7 +487,7 @@ class BypassReview(RecordedModel):
     """That somebody reviewed an escape afterwards, and says that it may stay."""
 
     recorded_columns = ("branch_update", "reviewer")
-    privileges = Privileges((READ, ADD), (READ, DROP), worker_changes=("reason",))
+    privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.REVIEW_BYPASS})
     free_texts = ("reason",)
 

@@ -370,7 +370,7 @@ class JobRunPermission(models.Model):
 class RunningArtifact(models.Model):
     """What an environment reported to run: each artifact once, with when it was seen last."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.DEPLOY})
 
     environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="running_artifacts")
@@ -440,7 +440,7 @@ class BreakGlassPermission(RecordedModel):
     """Leave of two people to bring one artifact to one environment although it is denied, once, for some minutes."""
 
     recorded_columns = ("environment", "artifact", "requester", "approver", "expires_at")
-    privileges = Privileges((READ, ADD), (READ,), worker_changes=("deployment_id", "reason"))
+    privileges = Privileges((READ, ADD), (READ,), worker_changes=("deployment_id",))
     written_by = frozenset({Action.BREAK_GLASS_DEPLOYMENT})
     free_texts = ("reason",)
 

@@ -13,14 +13,15 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.server.guarding import row_security
-from muniment.server.running.database_roles import OPERATOR, PREFIX, PROCESSES
+from muniment.server.running.database_roles import ERASER, OPERATOR, PREFIX, PROCESSES
 
 READ, ADD, CHANGE, DROP = "SELECT", "INSERT", "UPDATE", "DELETE"
 _ALL = (READ, ADD, CHANGE, DROP)
 
 
 class Privileges(NamedTuple):
-    """Rights of each role on one table. The operator may read every table: it makes backups.
+    """Rights of each role on one table. The operator may read every table: it makes backups. So may the eraser: it
+    looks whether anything is left, and erases in the columns in which people write freely (`free_texts`).
 
     `ROLE_adds` narrows an INSERT to these columns. `ROLE_changes` narrows an UPDATE to these columns; for the worker
     it also grants it.
@@ -36,6 +37,7 @@ class Privileges(NamedTuple):
     sequencer_adds: tuple[str, ...] = ()
     sequencer_changes: tuple[str, ...] = ()
     eraser: tuple[str, ...] = ()
+    eraser_adds: tuple[str, ...] = ()
     eraser_changes: tuple[str, ...] = ()
     operator: tuple[str, ...] = ()
     operator_adds: tuple[str, ...] = ()
@@ -51,27 +53,27 @@ class Privileges(NamedTuple):
         rights = {right: {ADD: adds, CHANGE: changes}.get(right, ()) for right in getattr(self, name)}
         if changes:
             rights[CHANGE] = changes
-        if role == OPERATOR:
+        if role in (OPERATOR, ERASER):
             rights[READ] = ()
         return rights
 
 
-_SESSIONS = Privileges(_ALL, (READ, DROP))
-_QUEUE = Privileges((READ, ADD), _ALL, operator=(ADD, CHANGE))
+_SIGN_IN = Privileges(_ALL, (READ,), eraser=(DROP,))
+_QUEUE = Privileges((READ, ADD), _ALL, operator=(ADD, CHANGE), eraser=(ADD, CHANGE, DROP))
 OTHERS = {
     "auth_permission": Privileges((READ,), (READ,)),
     "auth_group": Privileges((READ,), (READ,)),
     "auth_group_permissions": Privileges((READ,), (READ,)),
     "django_content_type": Privileges((READ,), (READ,)),
-    "django_session": _SESSIONS,
+    "django_session": Privileges(_ALL, (), eraser=(DROP,)),
     "muniment_cache": Privileges(_ALL, _ALL),
     "django_migrations": Privileges((READ,), (READ,), sequencer=(READ,), eraser=(READ,), confirmation=(READ,)),
-    "account_emailaddress": _SESSIONS,
-    "account_emailconfirmation": _SESSIONS,
-    "mfa_authenticator": _SESSIONS,
-    "socialaccount_socialaccount": _SESSIONS,
+    "account_emailaddress": _SIGN_IN,
+    "account_emailconfirmation": _SIGN_IN,
+    "mfa_authenticator": _SIGN_IN,
+    "socialaccount_socialaccount": _SIGN_IN,
     "socialaccount_socialapp": Privileges((READ,), ()),
-    "socialaccount_socialtoken": Privileges((READ,), ()),
+    "socialaccount_socialtoken": Privileges((READ,), (), eraser=(DROP,)),
     "procrastinate_jobs": _QUEUE._replace(web_changes=("priority",)),
     "procrastinate_events": _QUEUE,
     "procrastinate_periodic_defers": _QUEUE,
@@ -91,7 +93,12 @@ def apply() -> None:
 def of(model: type[models.Model]) -> Privileges | None:
     """Those of a model; None if nothing says."""
     found = getattr(model, "privileges", None) or OTHERS.get(model._meta.db_table)
-    return found if isinstance(found, Privileges) else None
+    if not isinstance(found, Privileges):
+        return None
+    texts: tuple[str, ...] = getattr(model, "free_texts", ())
+    if CHANGE not in found.eraser:
+        found = found._replace(eraser_changes=tuple(dict.fromkeys((*found.eraser_changes, *texts))))
+    return found
 
 
 def rights_by_table() -> dict[str, Privileges]:

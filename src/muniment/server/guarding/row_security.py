@@ -88,15 +88,15 @@ _TRIGGERS = (
         RETURN NEW;
     END """,
     ),
-    _Trigger(  # an erasure makes a password unusable ("!..."): the worker, taken over, signs in as nobody
+    _Trigger(  # an erasure makes a password unusable ("!..."): the eraser, taken over, signs in as nobody
         "people_person",
         "guard_password",
         "BEFORE UPDATE",
         "muniment_guard_password",
         """
     BEGIN
-        IF current_user = 'muniment_worker' AND NEW.password <> OLD.password AND left(NEW.password, 1) <> '!' THEN
-            RAISE EXCEPTION 'the worker sets no password' USING ERRCODE = 'insufficient_privilege';
+        IF current_user = 'muniment_eraser' AND NEW.password <> OLD.password AND left(NEW.password, 1) <> '!' THEN
+            RAISE EXCEPTION 'the eraser sets no password' USING ERRCODE = 'insufficient_privilege';
         END IF;
         RETURN NEW;
     END """,

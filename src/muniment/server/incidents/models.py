@@ -18,7 +18,10 @@ class Incident(models.Model):
     """
 
     privileges = Privileges(
-        (READ,), (READ, ADD, CHANGE, DROP), web_changes=("owner_id", "closed_at", "resolution", "cause", "closed_by_id")
+        (READ,),
+        (READ, ADD, CHANGE),
+        web_changes=("owner_id", "closed_at", "resolution", "cause", "closed_by_id"),
+        eraser=(DROP,),
     )
     written_by = frozenset({Action.HANDLE_INCIDENT})
     free_texts = ("summary", "cause", "involved_people", "link")

@@ -27,6 +27,7 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.facts.people import Person as KnownPerson
+from muniment.ledger import entries, objects
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.connections.models import CachedResponse, FirstPush, ForgeChange
@@ -53,13 +54,15 @@ from muniment.server.people.session_store import read_session_content
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import RepositoryScan
 from muniment.server.records import row_checks
-from muniment.server.records.entering import recording_erasure
+from muniment.server.records.entering import code, recording_erasure
 from muniment.server.records.erasure_lists import add_erasures, read_erasures
+from muniment.server.records.models import Record, RowState
+from muniment.server.records.reading import beside
+from muniment.server.records.recorded_acts import unrecorded
 from muniment.server.records.recorded_rows import note_rows
-from muniment.server.requests.models import IdempotentResponse
-from muniment.server.running.database_roles import WORKER
+from muniment.server.requests.models import IdempotentResponse, Request
+from muniment.server.running.database_roles import ERASER
 from muniment.server.running.logins import password_file
-from muniment.server.work import later
 from muniment.store.erasure_list import ErasureLine, make_line
 from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import find_objects
@@ -71,29 +74,32 @@ _POSSIBLE = (
 )
 
 _MOST_ROUNDS = 20
-_WAIT_SECONDS = 5  # for what had begun before the person became nameless
-_POLICY_SECONDS = 3600  # until a policy that came meanwhile, and names the person, is looked at again
 _FINISHED_JOBS = """
     DELETE FROM procrastinate_jobs WHERE status IN ('succeeded', 'failed', 'cancelled', 'aborted')
         AND (args::text ~* %s OR lock ~* %s)
 """
 
 
-def erase_person(number: str, record: str) -> None:
-    """Erase somebody who left, unless a legal hold is placed. Stopped half-way, it is run again. For the worker.
+def find_approved() -> tuple[str, ...]:
+    """The internal ids of those whose erasure waits or is under way, as the table says."""
+    approved = Person.objects.filter(active=False, legal_hold="", erased_at=None).exclude(erasure_approved_at=None)
+    pending = PendingErasure.objects.values_list("person", flat=True)
+    return tuple(dict.fromkeys((*pending, *approved.values_list("pk", flat=True))))
 
-    Only what the act with that `record` approved: the row of the person says so, and its newest state is of that act.
-    Raises RowsDifferError for a task that no such act put into the queue.
+
+def erase_person(number: str) -> None:
+    """Erase somebody who left, unless a legal hold is placed. Stopped half-way, it is run again. For the eraser.
+
+    Only what two people approved, as the records say. Raises RowsDifferError where they say nothing.
     """
     pending = PendingErasure.objects.filter(person=number).first()
     if pending is None:
         person = Person.objects.filter(pk=number, active=False, legal_hold="", erased_at=None).first()
         if person is None:
             return
-        row_checks.require_written_by(person, record, Action.ERASE_PERSONAL_DATA)
+        require_confirmations(person)
         if find_policies_naming(known_as(person)):
-            later("erase-person", _POLICY_SECONDS, person=number, record=record)
-            return
+            return  # a policy came meanwhile: it is changed first
         pending = begin_erasure(person)
     known = msgspec.convert(pending.known_as, KnownPerson)
     for _round in range(_MOST_ROUNDS):
@@ -102,21 +108,60 @@ def erase_person(number: str, record: str) -> None:
             finish_erasure(pending, find_traces(known, Path(settings.HOME)))
             return
         if not over:
-            break
-    later("erase-person", _WAIT_SECONDS, person=number, record=record)
+            return  # the search goes on at the next round
+
+
+def require_confirmations(person: Person) -> None:
+    """Raise RowsDifferError unless one person requested the erasure of this one, and another approved it.
+
+    The row of the person says that it was approved, and its newest state is of the act of the second of them. During
+    the bootstrap it is one person, marked on the record.
+    """
+    row_checks.require_recorded(person)
+    states = RowState.objects.filter(table=person._meta.db_table, key=person.pk, record__refusal=None)
+    newest = states.select_related("record").order_by("-record").first()
+    approval = _read_step(newest.record) if newest is not None else None
+    if approval is None or person.erasure_approved_at is None:
+        raise unrecorded()
+    entry, act = approval
+    step, digest = act.details.get("step"), act.details.get("act_digest", "")
+    if entry.action != code(Action.ERASE_PERSONAL_DATA) or act.resource != f"person:{person.pk}" or not digest:
+        raise unrecorded()
+    if step == "performed" and entry.without_second_person:
+        return
+    requests = Request.objects.filter(digest=digest).values("request_record")
+    rows = Record.objects.filter(kind="person-action", details_digest__in=requests, refusal=None)
+    steps = [found for found in map(_read_step, rows) if found is not None]
+    requested = any(
+        (one.action, said.resource, said.details.get("step")) == (entry.action, act.resource, "requested")
+        and said.details.get("act_digest") == digest
+        and said.person != act.person
+        for one, said in steps
+    )
+    if step != "approved" or not requested:
+        raise unrecorded()
+
+
+def _read_step(row: Record) -> tuple[entries.PersonActionRecord, objects.PersonAction] | None:
+    """The record of a step of an act, with its details; None if it is none, or they were erased."""
+    entry = entries.decode(bytes(row.data), row.pk)
+    if not isinstance(entry, entries.PersonActionRecord) or entry.object != row.details_digest:
+        return None
+    said = beside(entry.object, objects.PersonAction)
+    return (entry, said) if isinstance(said, objects.PersonAction) else None
 
 
 def erase_restored(lines: frozenset[ErasureLine]) -> int:
     """Erase those again whom a backup brought back although they are on the list; how many.
 
-    For a restore, as the owner of the schema: the worker may not deactivate anybody, and alone may record an erasure.
+    For a restore, as the owner of the schema: the eraser may not deactivate anybody, and alone may record an erasure.
     """
     found = [one for one in Person.objects.filter(erased_at=None) if any(line.is_about(one.pk) for line in lines)]
     grants = list(RoleGrant.objects.filter(person__in=found, ended_at=None).values_list("pk", flat=True))
     with transaction.atomic():
         Person.objects.filter(pk__in=[person.pk for person in found]).update(active=False, legal_hold="")
         RoleGrant.objects.filter(pk__in=grants).update(ended_at=timezone.now())
-    with _as_worker():
+    with _as_eraser():
         add_erasures(lines)
         with transaction.atomic(), recording_erasure(REASON):
             note_rows(RoleGrant, grants)
@@ -131,10 +176,10 @@ def erase_restored(lines: frozenset[ErasureLine]) -> int:
 
 
 @contextmanager
-def _as_worker() -> Iterator[None]:
-    """Connect to the embedded database as the worker."""
+def _as_eraser() -> Iterator[None]:
+    """Connect to the embedded database as the eraser."""
     before = str(connection.settings_dict["USER"])
-    _connect_as(WORKER)
+    _connect_as(ERASER)
     try:
         yield
     finally:

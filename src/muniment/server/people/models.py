@@ -61,7 +61,7 @@ class Person(AbstractBaseUser):
     privileges = Privileges(
         (READ, ADD, CHANGE),
         (READ,),
-        worker_changes=("slug", "name", "email", "password", "legal_hold", "erased_at"),
+        eraser_changes=("slug", "name", "email", "password", "erased_at"),
         operator=(ADD,),
     )
     free_texts = ("legal_hold",)
@@ -128,7 +128,7 @@ class Person(AbstractBaseUser):
 class FormerHandle(models.Model):
     """A handle that a person had before: nobody else can take it, since others know that person by it."""
 
-    privileges = Privileges((READ, ADD), (READ, DROP))
+    privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.CHANGE_PERSON})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="former_handles")
@@ -157,7 +157,7 @@ class Account(RecordedModel):
     recorded_columns = (
         *("person", "machine", "kind", "value", "identity_hash", "verification", "confirmed_at", "linked_at"),
     )
-    privileges = Privileges(_ALL, (READ, DROP))
+    privileges = Privileges(_ALL, (READ,), eraser=(DROP,))
     written_by = frozenset(
         {
             *(Action.CHANGE_PERSON, Action.LINK_ACCOUNT, Action.CONFIRM_ACCOUNT, Action.ERASE_PERSONAL_DATA),
@@ -237,7 +237,7 @@ class EnrolledAuthenticator(RecordedModel):
 
     recorded_columns = ("person", "kind", "identifier", "public_key", "enrolled_at", "removed_at")
     privileges = Privileges(
-        (READ, ADD), (READ,), web_changes=("removed_at",), worker_changes=("identifier", "public_key", "removed_at")
+        (READ, ADD), (READ,), web_changes=("removed_at",), eraser_changes=("identifier", "public_key", "removed_at")
     )
     written_by = frozenset({Action.ENROL_AUTHENTICATOR, Action.MANAGE_OWN_ACCOUNT, Action.CHANGE_PERSON})
 
@@ -268,7 +268,7 @@ class EnrolledAuthenticator(RecordedModel):
 class ForgeAccount(models.Model):
     """The id that a login had at its forge when first seen there: the id stays, the name can become another's."""
 
-    privileges = Privileges((READ, DROP), (READ, ADD, DROP))
+    privileges = Privileges((READ, DROP), (READ, ADD), eraser=(DROP,))
     written_by = Account.written_by
 
     account = models.OneToOneField(Account, models.CASCADE, related_name="forge_account")
@@ -288,7 +288,7 @@ class ForgeMachine(models.Model):
     It is no machine, and what it does is by somebody unknown, until two people declare it one.
     """
 
-    privileges = Privileges((READ,), (READ, ADD, DROP))
+    privileges = Privileges((READ,), (READ, ADD), eraser=(DROP,))
     written_by: frozenset[Action] = frozenset()  # the worker alone writes it
 
     forge = models.CharField(max_length=40)
@@ -314,7 +314,7 @@ class PendingErasure(models.Model):
     `transaction` is the one that made them nameless: whatever began later cannot write their name any more.
     """
 
-    privileges = Privileges((), (READ, ADD, DROP))
+    privileges = Privileges((), (), eraser=(ADD, DROP))
     written_by: frozenset[Action] = frozenset()
 
     person = models.OneToOneField(Person, models.PROTECT, related_name="pending_erasure")
@@ -331,7 +331,10 @@ class AccountVerification(models.Model):
     """
 
     privileges = Privileges(
-        _ALL, (READ, DROP), worker_changes=("published_keys", "code_hash", "problem", "prepared_at")
+        _ALL,
+        (READ,),
+        worker_changes=("published_keys", "code_hash", "problem", "prepared_at"),
+        eraser=(DROP,),
     )
     written_by = frozenset({Action.LINK_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})  # a sign-in link ends it
 
@@ -350,7 +353,7 @@ class AccountVerification(models.Model):
 class Message(models.Model):
     """Something that one person is told. `sent` is when it was mailed, or would have been."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE, DROP), operator=(ADD,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE), operator=(ADD,), eraser=(ADD, DROP))
     written_by = frozenset(Action)
     free_texts = ("text", "link")
 
@@ -473,7 +476,7 @@ class Invitation(_Secret):
     role that changes things. `attempt_count` counts wrong codes of a second factor.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP), operator=(ADD, CHANGE))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), operator=(ADD, CHANGE), eraser=(DROP,))
     written_by = frozenset({Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="invitations")
@@ -497,7 +500,7 @@ class AccountNotice(models.Model):
         RECOVERED = "recovered", _("the account was recovered with a sign-in link")
         ADDRESS = "address", _("the address for signing in was changed")
 
-    privileges = Privileges((READ, ADD), (READ, DROP), worker_changes=("addresses",), operator=(ADD,))
+    privileges = Privileges((READ, ADD), (READ,), operator=(ADD,), eraser=(DROP,))
     written_by = frozenset({Action.CHANGE_PERSON, Action.RECOVER_ACCOUNT, Action.MANAGE_OWN_ACCOUNT})
     free_texts = ("addresses",)
 
@@ -511,7 +514,7 @@ class AccountNotice(models.Model):
 class NoticeDelivery(models.Model):
     """That the worker told a person what happened to their account: the web cannot say so."""
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
     written_by: frozenset[Action] = frozenset()
 
     notice = models.OneToOneField(AccountNotice, models.CASCADE, related_name="delivery")
@@ -542,7 +545,7 @@ class AuthenticatorNotice(models.Model):
 class ApiToken(_Secret):
     """A program's key to the API, for some actions, until a day."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.MANAGE_OWN_ACCOUNT, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA})
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="api_tokens")

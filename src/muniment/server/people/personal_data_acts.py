@@ -22,7 +22,6 @@ from muniment.server.policies.models import PolicyException
 from muniment.server.products.act_fields import Reason
 from muniment.server.records.models import ExceptionFile
 from muniment.server.requests.models import Request
-from muniment.server.work import soon
 
 
 class PersonalDataAct(Act, frozen=True):
@@ -132,9 +131,9 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
         refuse_named_in_policy(person)
 
     def execute(self, context: ActContext) -> None:
-        """Have the worker erase it: first outside the ledger, while the tables still say what to look for.
+        """Mark it as approved: the eraser looks for that, verifies who approved it, and erases.
 
-        Their exceptions end here: what proves that they requested or approved them is about to go, and the worker may
+        Their exceptions end here: what proves that they requested or approved them is about to go, and the eraser may
         not write them. So do requests that still wait and name them: a stored act cannot be changed without its digest.
         """
         person, now = self.row(), timezone.now()
@@ -146,4 +145,3 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
         ExceptionFile.objects.filter(name__in=[slug for slug, reason in over if words.search(reason)]).delete()
         end_requests_naming(words, Request.objects.exclude(request_record=context.request_record))
         Person.objects.filter(pk=person.pk).update(erasure_approved_at=now)
-        soon("erase-person", person=person.pk, record=context.record)

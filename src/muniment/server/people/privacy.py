@@ -1,6 +1,6 @@
 """Personal data: what is kept of a person, given to them, kept for a claim, or erased; and how long each kind is kept.
 
-The ledger names nobody and stays. What lies beside it is erased by the worker, which alone may; each erasure is an
+The ledger names nobody and stays. What lies beside it is erased by the eraser, which alone may; each erasure is an
 entry, so that `verify` can say by which rule something is gone.
 """
 
@@ -145,7 +145,7 @@ RULES = (
 
 
 def keep_to_rules() -> None:
-    """Drop what each rule says is over. For the worker, again and again."""
+    """Drop what each rule says is over. For the eraser, again and again."""
     now = timezone.now()
     for rule in RULES:
         rule.drop(now - timedelta(days=rule.days))
@@ -237,7 +237,7 @@ def kept_of(person: Person) -> dict[str, Any]:
 
 
 def erase_texts(known: KnownPerson) -> int:
-    """Erase their name, id, addresses and accounts wherever people wrote them freely; in how many rows. For the worker.
+    """Erase their name, id, addresses and accounts wherever people wrote them freely; in how many rows. For the eraser.
 
     What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know: docs/privacy.md.
     """

@@ -2,9 +2,9 @@
 
 from django.utils import timezone
 
-from muniment.server.people import erasing, messages, verifications
+from muniment.server.people import messages, verifications
 from muniment.server.people.models import Account, AccountVerification
-from muniment.server.work import LONG_SECONDS, task
+from muniment.server.work import task
 
 
 @task("send-messages")
@@ -28,12 +28,3 @@ def read_published_keys(claim: int) -> None:
     found = AccountVerification.objects.filter(pk=claim, kind=Account.Kind.LOGIN).first()
     if found is not None:
         verifications.fetch_published(found)
-
-
-@task("erase-person", LONG_SECONDS)
-def erase_person(person: str, record: str) -> None:
-    """Erase what the act with that `record` approved, and look whether anything is left.
-
-    Raises RowsDifferError for a task that no such act put into the queue.
-    """
-    erasing.erase_person(person, record)

@@ -23,7 +23,7 @@ class PolicyVersion(RecordedModel):
         (READ, ADD),
         worker_adds=("text", "digest", "note", "proposed_at", "source_commit"),
         operator=(ADD, CHANGE),
-        worker_changes=("text", "note"),
+        eraser_changes=("text",),
     )
     free_texts = ("note",)
     written_by = frozenset({Action.DRAFT_POLICY, Action.APPLY_POLICY, Action.WEAKEN_POLICY})
@@ -99,7 +99,7 @@ class PolicyTrial(models.Model):
 class PolicyException(models.Model):
     """An exception: leave to proceed although one clause says no, in one scope, until one moment."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.REQUEST_EXCEPTION, Action.END_EXCEPTION, Action.ERASE_PERSONAL_DATA})
     free_texts = ("reason",)
 
@@ -125,7 +125,7 @@ class MonitoringPeriod(RecordedModel):
     """One clause that only reports for one product, through the end of a day: so that a company can begin gently."""
 
     recorded_columns = ("product", "clause", "started_at", "last_day", "ended_at")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.START_MONITORING, Action.END_EXCEPTION})
     free_texts = ("reason",)
 
@@ -159,7 +159,7 @@ class MonitoringPeriod(RecordedModel):
 class Freeze(models.Model):
     """A freeze as pages show it. The ledger's records alone decide whether it is in force."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), worker_changes=("reason",))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
     free_texts = ("reason",)
     written_by = frozenset({Action.FREEZE, Action.LIFT_FREEZE})
 

@@ -75,7 +75,7 @@ def record_act(
 
 @contextmanager
 def recording_erasure(reason: str) -> Iterator[None]:
-    """Record that the worker erases a person from rows that are relied on: those that it writes meanwhile.
+    """Record that the eraser erases a person from rows that are relied on: those that it writes meanwhile.
 
     In the transaction that is under way. An erasure of stored objects has a record of its own.
     """

@@ -38,7 +38,7 @@ class ExceptionFile(RecordedModel):
 class StoredObject(models.Model):
     """One object, compressed, by its digest."""
 
-    privileges = Privileges((READ, ADD), (READ, ADD, DROP), sequencer=(READ, ADD), operator=(ADD,))
+    privileges = Privileges((READ, ADD), (READ, ADD), sequencer=(READ, ADD), operator=(ADD,), eraser=(ADD, DROP))
     written_by = frozenset(Action)
 
     digest = models.CharField(primary_key=True, max_length=71)
@@ -51,7 +51,7 @@ class PersonObject(models.Model):
     It goes with the object when that is erased.
     """
 
-    privileges = Privileges((READ,), (READ, ADD, DROP))
+    privileges = Privileges((READ,), (READ, ADD), eraser=(DROP,))
     written_by: frozenset[Action] = frozenset()
 
     content = models.CharField(primary_key=True, max_length=71)
@@ -61,7 +61,7 @@ class PersonObject(models.Model):
 class Erasure(models.Model):
     """One line of the list of erasures (`store/erasure_list.py`): a commitment to a person, and no name."""
 
-    privileges = Privileges((), (READ, ADD), sequencer=(READ,))
+    privileges = Privileges((), (), sequencer=(READ,), eraser=(ADD,))
     written_by: frozenset[Action] = frozenset()
 
     time = models.CharField(max_length=40)
@@ -72,7 +72,7 @@ class Erasure(models.Model):
 class ErasedObject(models.Model):
     """The digest of an object that was erased, and the reason. The object cannot be stored again."""
 
-    privileges = Privileges((READ,), (READ, ADD), sequencer=(READ,))
+    privileges = Privileges((READ,), (READ,), sequencer=(READ,), eraser=(ADD,))
     written_by: frozenset[Action] = frozenset()
 
     digest = models.CharField(primary_key=True, max_length=71)
@@ -94,6 +94,8 @@ class Record(models.Model):
         sequencer=(READ, ADD),
         sequencer_adds=_RECORD_COLUMNS,
         operator=(ADD,),
+        eraser=(ADD,),
+        eraser_adds=_RECORD_COLUMNS,
         operator_adds=_RECORD_COLUMNS,
     )
     written_by = frozenset(Action)
@@ -201,7 +203,7 @@ class RowState(models.Model):
     `record` is of the act: its `rows` is the digest of all commitments of that act. The newest state of a row counts.
     """
 
-    privileges = Privileges((READ, ADD), (READ, ADD), operator=(ADD,))
+    privileges = Privileges((READ, ADD), (READ, ADD), operator=(ADD,), eraser=(ADD,))
     written_by = frozenset(Action)
 
     record = models.ForeignKey(Record, models.PROTECT, related_name="row_states")

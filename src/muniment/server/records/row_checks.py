@@ -14,8 +14,7 @@ from django.db import connection, models
 from django.utils.translation import gettext as _
 from psycopg import sql
 
-from muniment.access.actions import Action
-from muniment.errors import LedgerError, RowsDifferError, UnrecordedTaskError
+from muniment.errors import LedgerError, RowsDifferError
 from muniment.ledger import entries
 from muniment.server.records.models import Record, RowState
 from muniment.server.records.recorded_rows import Values, columns_of, read_rows
@@ -120,29 +119,6 @@ def find_instance_problems(instances: Iterable[models.Model]) -> tuple[RowProble
 def require_recorded(*instances: models.Model) -> None:
     """Raise RowsDifferError unless each of these rows, as it was read, is what the ledger says."""
     _refuse(find_instance_problems(instances))
-
-
-def require_written_by(row: models.Model, record: str, action: Action) -> None:
-    """Raise UnrecordedTaskError unless the newest state of a row is of the recorded act with these details, an
-    `action`; RowsDifferError if it was altered since.
-
-    So a task that carries the record of an act does only what that act was for.
-    """
-    require_recorded(row)
-    table, key = row._meta.db_table, str(row.pk)
-    newest = RowState.objects.filter(table=table, key=key).select_related("record").order_by("-record").first()
-    entry = entries.decode(bytes(newest.record.data), newest.record_id) if newest is not None else None
-    written = (
-        newest is not None
-        and isinstance(entry, entries.PersonActionRecord)
-        and newest.record.details_digest == record
-        and entry.action == action.name.lower().replace("_", "-")
-    )
-    if not written:
-        raise UnrecordedTaskError(
-            _("no recorded act asked for this: %(row)s") % {"row": f"{table} {key}"},
-            _("Find out who put the background job into the queue. If it is wanted, request it again."),
-        )
 
 
 def read_recorded(read: Callable[[], T], *tables: type[models.Model]) -> T:

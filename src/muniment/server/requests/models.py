@@ -13,12 +13,8 @@ from muniment.server.people.models import new_person_id
 DANGEROUS = frozenset(action for action in Action if action.rule.second)
 
 
-ENDING = (
-    "state",
-    "decided_at",
-    "act",
-    "shown",
-)  # columns that withdraw() writes: the worker too, of a person who is erased
+# Columns that withdraw() writes: the eraser too, of a person who is erased.
+ENDING = ("state", "decided_at", "act", "shown")
 
 
 class Request(models.Model):
@@ -34,7 +30,7 @@ class Request(models.Model):
         (READ, ADD),
         (READ,),
         web_changes=(*ENDING, "second_person_id", "confirmed_at"),
-        worker_changes=("summary", "reason", *ENDING),
+        eraser_changes=ENDING,
     )
     written_by = DANGEROUS | {Action.CHANGE_PERSON}  # of whoever leaves, nothing waits on
     free_texts = ("summary", "reason")
@@ -92,7 +88,6 @@ class ActProof(models.Model):
     privileges = Privileges(
         (READ,),
         (READ,),
-        worker_changes=("statement",),
         confirmation=(ADD,),
         confirmation_adds=("request_id", "step", "signer_id", "authenticator_id", "statement", "signature"),
     )
@@ -173,7 +168,7 @@ class Bootstrap(models.Model):
 class IdempotentResponse(models.Model):
     """What the API answered to a request with an Idempotency-Key: sent again, it is not done again."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, DROP))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
     written_by = frozenset(Action)
 
     token = models.ForeignKey("people.ApiToken", models.CASCADE, related_name="+")

@@ -26,7 +26,6 @@ from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.incidents.row_incidents import compare_all_rows, report_row_problems
 from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.messages import send_now
-from muniment.server.people.privacy import keep_to_rules
 from muniment.server.policies.models import PolicySource
 from muniment.server.products.models import FORGE, Repository
 from muniment.server.records.models import RoundStart, TaskFailure
@@ -119,7 +118,6 @@ _ROUNDS: dict[Callable[[], object], float] = {
     read_issuers: 60,
     report_refused_records: 10,
     drop_old: 3600,
-    keep_to_rules: 3600,
     note_lapsed: 60,
     send_now: 300,
     tell_notices: 60,

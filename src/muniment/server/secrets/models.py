@@ -36,7 +36,7 @@ class SecretRead(models.Model):
     `reported_at` is the newest reading by no pipeline of which an incident was opened: each is one incident, once.
     """
 
-    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
     written_by: frozenset[Action] = frozenset()
 
     environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="secret_reads")
