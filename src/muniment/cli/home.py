@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import options, printing, publishing, scene, serving
+from muniment.cli import homes, options, printing, publishing, scene, serving
 from muniment.cli.freeze import people_of
 from muniment.errors import UsageError
 from muniment.facts.people import Person
@@ -74,6 +74,27 @@ def move_database(target: str, home: str) -> int:
         click.echo("Next, with the same DATABASE_URL: muniment up. What it was moved from is in postgres-moved.")
     else:
         click.echo("Next, without DATABASE_URL: muniment up. Drop the database that it was moved from.")
+    return 0
+
+
+@command.command("accept-row")
+@click.argument("table", metavar="TABLE")
+@click.argument("key", metavar="KEY")
+@click.option("--reason", required=True, metavar="TEXT", help="What was found out about it: it stays on record.")
+@serving.home
+def accept_row(table: str, key: str, reason: str, home: str) -> int:
+    """Accept a row of the database as it is now, although it is not what the ledger says.
+
+    Look at the row first, and find out who wrote it: from now on it counts as if an act had written it. What should
+    not hold is then ended on its page.
+    """
+    homes.at(home)
+    from muniment.server.acts.system_actors import SystemActor
+    from muniment.server.records.row_acts import AcceptRow
+    from muniment.server.requests.execution import perform_system_act
+
+    perform_system_act(SystemActor.OPERATOR, AcceptRow, {"table": table, "key": key, "reason": reason})
+    click.echo(f"The row {key} of {table} holds as it is now. Next: close its incident, which says who looked at it.")
     return 0
 
 

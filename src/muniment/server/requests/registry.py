@@ -72,6 +72,7 @@ from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvi
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.products.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
+from muniment.server.records.row_acts import AcceptRow
 from muniment.server.requests.bootstrap import is_first_administrator
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
@@ -166,6 +167,7 @@ ACTS_OF_SYSTEM: dict[SystemActor, tuple[type[Act], ...]] = {  # nothing else is 
         AddRepository,
         ChangeVault,
         EndVaultWatch,
+        AcceptRow,
     ),
     SystemActor.COMPANY_SIGN_IN: (GrantGroupRole, RevokeGroupRole, LinkCompanyAddress),
     SystemActor.EXPIRY: (ExpireRole,),
