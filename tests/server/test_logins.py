@@ -250,10 +250,11 @@ def requested(state: str = "waiting") -> Request:
 @pytest.mark.parametrize(
     ("role", "state", "changed"),
     [
-        ("worker", "approved", {"state": "waiting"}),
-        ("worker", "approved", {"act": "{}!"}),
-        ("worker", "waiting", {"state": "approved"}),
-        ("worker", "waiting", {"act": '{"other":1}'}),
+        ("worker", "waiting", {"state": "withdrawn"}),
+        ("eraser", "approved", {"state": "waiting"}),
+        ("eraser", "approved", {"act": "{}!"}),
+        ("eraser", "waiting", {"state": "approved"}),
+        ("eraser", "waiting", {"act": '{"other":1}'}),
         ("web", "rejected", {"state": "waiting"}),
         ("web", "waiting", {"act": '{"other":1}'}),
         ("web", "waiting", {"digest": "sha256:1"}),
@@ -267,13 +268,13 @@ def test_a_request_ends_once_and_is_not_changed(service: None, role: str, state:
         Request.objects.filter(pk=row.pk).update(**changed)
 
 
-def test_a_request_that_waits_is_approved_by_the_web_and_withdrawn_by_the_worker(service: None) -> None:
+def test_a_request_that_waits_is_approved_by_the_web_and_withdrawn_by_the_eraser(service: None) -> None:
     row = requested()
-    with as_role("worker"):
+    with as_role("eraser"):
         Request.withdraw(Request.objects.all())
     row.refresh_from_db()
     assert (row.state, row.act) == ("withdrawn", "")
-    with as_role("worker"):
+    with as_role("eraser"):
         Request.objects.filter(pk=row.pk).update(summary="(erased)")
     other = requested()
     with as_role("web"):

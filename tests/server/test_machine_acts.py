@@ -97,8 +97,9 @@ def test_an_account_that_its_forge_calls_a_machine_is_proposed_and_none_until_tw
     post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
     assert declared() == {"forge/renovate[bot]": False}
     assert proposed_machines() == []
-    with as_role("worker"):
+    with as_role("owner"):
         ForgeMachine.objects.all().delete()
+    with as_role("worker"):
         numbering.note(forge, [bot])
     assert not ForgeMachine.objects.exists(), "it was declared"
 

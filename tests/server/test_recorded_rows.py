@@ -276,10 +276,12 @@ def test_no_process_makes_a_trigger_of_the_owners_functions(shop: Repository) ->
         assert cursor.fetchall() == []
 
 
-def test_the_worker_gives_nobody_a_password(shop: Repository) -> None:
-    with as_role("worker"), pytest.raises(ProgrammingError, match="sets no password"):
+def test_neither_worker_nor_eraser_gives_anybody_a_password(shop: Repository) -> None:
+    with as_role("worker"), pytest.raises(ProgrammingError, match="permission denied"):
+        Person.objects.filter(slug="root").update(password=make_password(None))
+    with as_role("eraser"), pytest.raises(ProgrammingError, match="sets no password"):
         Person.objects.filter(slug="root").update(password=make_password("violet otter carries lantern"))
-    with as_role("worker"):
+    with as_role("eraser"):
         Person.objects.filter(slug="bob").update(password=make_password(None))
 
 
