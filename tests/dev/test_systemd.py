@@ -50,8 +50,8 @@ def test_a_unit_is_exposed_no_more_than_it_has_to_be(unit: Path) -> None:
 
 def test_each_unit_runs_one_process_under_its_own_account() -> None:
     assert [unit.name for unit in UNITS] == [
-        *("muniment-confirmation.service", "muniment-sequencer.service", "muniment-web.service"),
-        *("muniment-worker.service", "muniment.service"),
+        *("muniment-confirmation.service", "muniment-eraser.service", "muniment-sequencer.service"),
+        *("muniment-web.service", "muniment-worker.service", "muniment.service"),
     ]
     for unit in UNITS:
         if unit.name == "muniment.service":

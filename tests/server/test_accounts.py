@@ -135,7 +135,7 @@ def _name_children(pid: int) -> Iterator[tuple[str, int]]:
                 yield name, int(number)
 
 
-_STARTED = {WEB, WORKER, CONFIRMATION, SEQUENCER, VAULT, DATABASE}
+_STARTED = {WEB, WORKER, CONFIRMATION, SEQUENCER, ERASER, VAULT, DATABASE}
 
 
 @pytest.fixture(scope="module")
