@@ -56,11 +56,15 @@ class _State(NamedTuple):
 
 
 class _Comparison(NamedTuple):
-    """What a comparison found: the version of the table, the rows that agree with the state of each, the others."""
+    """What a comparison found: the version of the table, the rows that agree with the state of each, the others.
+
+    `recorded` are the records of the newest states of those others, by key: an act can accept one as it is.
+    """
 
     version: Version
     agreed: Mapping[str, tuple[str, Values]]
     problems: tuple[RowProblem, ...]
+    recorded: Mapping[str, int]
 
 
 FindUnproven = Callable[[type[models.Model], Mapping[str, tuple[int, Values]]], frozenset[str]]
@@ -95,10 +99,18 @@ def find_row_problems(tables: Iterable[type[models.Model]]) -> tuple[RowProblem,
     for model in wanted:
         name = model._meta.db_table
         known = _compared.get(name)
-        if known is None or known.version != versions[name] or _lacks_proof(known):
+        if known is None or known.version != versions[name] or _lacks_proof(known) or _was_accepted(known):
             known = _compared[name] = _compare(model, versions[name], known)
         found += known.problems
     return tuple(found)
+
+
+def _was_accepted(known: _Comparison) -> bool:
+    """Whether an act recorded one of the rows that differed since: that writes no row of the table itself."""
+    if not known.problems:
+        return False
+    rows = RowState.objects.filter(table=known.problems[0].table, key__in=[one.key for one in known.problems])
+    return dict(rows.values_list("key").annotate(models.Max("record"))) != known.recorded
 
 
 def find_instance_problems(instances: Iterable[models.Model]) -> tuple[RowProblem, ...]:
@@ -202,7 +214,8 @@ def _compare_once(model: type[models.Model], version: Version, known: _Compariso
     for key in sorted(unproven):
         del agreed[key]
         problems.append(RowProblem(model._meta.db_table, key, RowCode.NOT_PROVEN))
-    return _Comparison(version, agreed, tuple(problems))
+    recorded = {one.key: states[one.key].record for one in problems if one.key in states}
+    return _Comparison(version, agreed, tuple(problems), recorded)
 
 
 def _compare_with_records(
