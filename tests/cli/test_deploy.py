@@ -300,7 +300,7 @@ def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: P
         (["--", "true"], "nothing is named"),
         (["--artifact", ARTIFACT, "--provenance", "twice.json", "--", "true"], "names a key twice"),
         (["--artifact", ARTIFACT], "no command"),
-        (["--artifact", ARTIFACT, "--provenance", "nowhere", "--", "true"], "cannot be read as provenance"),
+        (["--artifact", ARTIFACT, "--provenance", "nowhere", "--", "true"], "cannot be read"),
         (["--report", "nowhere"], "cannot be read as an outcome"),
     ],
 )

@@ -158,6 +158,8 @@ NEEDS_MORE = frozenset(  # their value is looked up in what is there, or has a f
         "artifact",
         "text",
         "contributor",
+        "purpose",
+        "workflow_paths",
     }
 )
 

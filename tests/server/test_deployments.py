@@ -580,7 +580,8 @@ def test_what_nobody_reports_is_lost_and_told_and_may_still_be_reported(shop: Sh
     person("own", Role.OWNER)
     number = shop.asked("staging")
     with as_role("owner"):
-        DeploymentPermission.objects.update(decided_at=timezone.now() - timedelta(hours=3))
+        long_ago = timezone.now() - timedelta(hours=3)
+        DeploymentPermission.objects.update(decided_at=long_ago, checked_at=long_ago)
     with as_role("worker"):
         watching.find_lost()
         watching.find_lost()

@@ -61,7 +61,7 @@ NOTHING = (  # what none of the addresses, paths and lists is
         "https://[x:'y]",
     ),
 )
-NAMES = ("MUNIMENT_WORKER", "MUNIMENT_HOME")  # any visible text is one
+NAMES = ("MUNIMENT_WORKER", "MUNIMENT_HOME", "MUNIMENT_VAULT_NAMESPACE")  # any visible text is one
 ADDRESSES = (
     *("MUNIMENT_URL", "MUNIMENT_CONFIRMATION_URL"),
     *("MUNIMENT_CHAT_URL", "MUNIMENT_OIDC_ISSUER", "MUNIMENT_VAULT_URL"),

@@ -67,7 +67,7 @@ def judge(row: Deployment) -> None:
                 _judge(row, here)
         except MunimentError as error:
             with transaction.atomic():
-                _keep(row, None, None, reason=f"It could not be judged: {error.message}. {error.remedy}")
+                _keep(row, None, None, reason=f"It could not be evaluated: {error.message}. {error.remedy}")
     make_ready(row)
 
 

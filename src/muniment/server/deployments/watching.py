@@ -74,7 +74,7 @@ def _gone(row: Deployment) -> str:
     with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
         if isinstance(here.holds, Unknown):
             raise GitError(here.holds.reason, _("See that the repository can be read."))
-        return "" if here.holds.value else f"{here.target} does not hold the commit {row.commit[:12]} any more."
+        return "" if here.holds.value else f"{here.target} does not contain the commit {row.commit[:12]} any more."
 
 
 def seen_to_hold(row: Deployment, state: DeploymentState) -> tuple[DeploymentPermission, datetime] | None:

@@ -58,6 +58,7 @@ OPEN = {
     "mfa_download_recovery_codes": _OWN,
     "mfa_list_webauthn": _OWN,
     "mfa_add_webauthn": _OWN,
+    "try-passkey": _OWN,  # it notes that the passkey was used, as a sign-in does
     "mfa_edit_webauthn": _OWN,
     "mfa_remove_webauthn": _OWN,
     "invitation": Route(

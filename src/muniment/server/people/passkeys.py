@@ -14,8 +14,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from muniment.access.actions import Action
-from muniment.server.guarding.mediation import own, requires
 from muniment.server.pages import me
 from muniment.server.people.models import Person
 
@@ -59,7 +57,6 @@ add_passkey = AddPasskey.as_view()
 
 
 @require_http_methods(["GET", "POST"])
-@requires(Action.MANAGE_OWN_ACCOUNT, own)
 def try_passkey(request: HttpRequest) -> HttpResponse:
     """Sign in once with the passkey that was just made, as at the next sign-in: the device has to find it by itself."""
     if request.method == "POST":
