@@ -234,7 +234,7 @@ class TestErasure:
         pushing.approve("sue", head)
         denied = pushing.push("ada", f"{APPROVALS}*:{APPROVALS}*", "second:main")
         assert denied.code == 1
-        assert "who pushed it was erased" in denied.said, denied.text
+        assert "its pusher was erased" in denied.said, denied.text
         assert not any(isinstance(entry, entries.HookBypassRecord) for entry in pushing.entries())
 
     def test_somebody_whom_nobody_knows(self, gated: Gated, muniment: Command) -> None:
