@@ -1,5 +1,6 @@
 """A child gets what it is given and nothing of ours, is bounded, and leaves nothing running."""
 
+import contextlib
 import os
 import signal
 import stat
@@ -265,6 +266,7 @@ from muniment.programs.process import Child
 
 command = build_command(Program.SSH_ADD, ("-L",), ProgramError, Path(sys.argv[1]))
 with Child(command, minimal_environment(), ProgramError, cwd=sys.argv[2], interactive=sys.argv[3] == "True") as child:
+    Path(sys.argv[2], "started").write_text("1")  # before this the kernel does not know yet whom to end
     child.line()
 """
 
@@ -278,10 +280,12 @@ def test_it_ends_with_us_and_with_it_all_that_it_started_however_we_are_killed(
     arguments = [sys.executable, "-c", _STARTER, str(tmp_path / "program"), str(tmp_path), str(interactive)]
     with subprocess.Popen(arguments) as starter:
         own, inner = number_in(tmp_path / "pid"), number_in(tmp_path / "inner")
+        number_in(tmp_path / "started")
         starter.kill()
     until_gone(own)
     if interactive:
-        os.kill(inner, signal.SIGKILL)  # it is of our own group, as whatever a person starts at a terminal
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(inner, signal.SIGKILL)  # it is of our own group, as whatever a person starts at a terminal
     until_gone(inner)
 
 
