@@ -578,7 +578,8 @@ def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) ->
         common = {"environment": place, "issuer": vaults.GITHUB_URL, "forge_repository_id": "42"}
         common |= {"forge_environment": "production", "ref_patterns": "refs/heads/main"}
         PipelineIdentity.objects.create(name="a", kind="github", subject=vaults.SUBJECT, **common)
-        PipelineIdentity.objects.create(name="b", kind="github", subject=vaults.SUBJECT, **common)
+        another = vaults.SUBJECT.replace("shop", "site")
+        PipelineIdentity.objects.create(name="b", kind="github", subject=another, **common)
         PipelineIdentity.objects.create(
             name="c", kind="github", subject="repo:company/shop:ref:refs/heads/main", **common
         )
