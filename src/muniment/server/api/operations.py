@@ -44,6 +44,8 @@ def does(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
                 if resource is not None and resource.product and not _sees(actor, resource):
                     raise Http404
                 raise Problem(403, why.value, _("Your roles, or the token's, do not allow this."))
+            if getattr(request, "has_malformed_body", False):
+                raise Problem(400, "malformed", _("Send JSON."))
             with allowing(action), transaction.atomic():
                 return operation(request, *args, **kwargs)
 

@@ -1,6 +1,7 @@
 """The API itself: who asks, by a token, and how each refusal is told, as an RFC 9457 problem."""
 
 import json
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -8,6 +9,7 @@ from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 from ninja.security import HttpBearer
 
 from muniment.errors import ActInputError, ConfigurationError, NotCanonicalError, ParseError, RefusedError
@@ -34,7 +36,19 @@ class _Token(HttpBearer):
         return found
 
 
-api = NinjaAPI(title="Muniment", version="1", auth=_Token(), docs_url=None, urls_namespace="api")
+class _BodyParser(Parser):
+    """Marks a malformed body (`request.has_malformed_body`) instead of refusing it: the roles are checked first."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """The JSON of the body; no fields where it is malformed."""
+        try:
+            return super().parse_body(request)
+        except (ValueError, RecursionError):
+            request.has_malformed_body = True  # type: ignore[attr-defined]
+            return {}
+
+
+api = NinjaAPI(title="Muniment", version="1", auth=_Token(), docs_url=None, urls_namespace="api", parser=_BodyParser())
 
 
 def _problem(request: HttpRequest, status: int, code: str, detail: str, **more: object) -> HttpResponse:
