@@ -210,7 +210,7 @@ def test_a_handle_and_a_name_of_one_word_are_reported_as_what_may_be_anothers() 
                 title=title,
                 updated_at=timezone.now(),
             )
-    with as_role("worker"):
+    with as_role("eraser"):
         found = personal_traces.find_traces(known, Path(settings.HOME))
     assert {(one.place, one.rows, one.certain) for one in found} == {
         ("changes_change.title", 3, False),
@@ -229,7 +229,7 @@ def test_a_name_beyond_ascii_is_found_in_any_case_whatever_the_databases_locale(
     with as_role("owner"):
         Message.objects.create(person=person("amy"), text=f"Ask {written}.", link="/")
     assert personal_traces.strict_pattern(known).search(written)
-    with as_role("worker"):
+    with as_role("eraser"):
         (found,) = personal_traces.find_traces(known, Path(settings.HOME))
         assert found.place == "people_message.text"
         assert erase_texts(known) == 1
