@@ -113,7 +113,7 @@ def _escape_signs(text: str, signs: str) -> str:
     """JSON with these signs by number too."""
     if '"' in signs:
         text = text.replace("\\\\", "\0").replace('\\"', '"').replace("\0", "\\\\")
-    return re.sub(f"[{re.escape(signs)}]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in signs})
 
 
 def _yamls(value: str) -> Iterator[str]:

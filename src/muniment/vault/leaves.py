@@ -21,14 +21,13 @@ _DEEPEST = 4  # JSON in base64 in YAML in JSON
 _SECRET_KEY = re.compile(r"key|token|secret|passw|passphrase|pwd|credential|(?:^|[_.-])pass(?:$|[_.-])", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:[a-z][a-z0-9+.-]*://|mailto:|urn:|arn:)\S+", re.IGNORECASE)
 _HOST = re.compile(r"(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}\.?(?::\d+)?(?:/\S*)?", re.IGNORECASE)
-_NUMBERS = re.compile(r"[0-9.]+(?:[:/]\d+)?|\[?[0-9a-f:.]*::?[0-9a-f:.]*\]?(?:[:/]\d+)?", re.IGNORECASE)
-_E_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_NUMBERS = re.compile(r"[0-9.]+(?:[:/]\d+)?|(?=[^:]*:)\[?[0-9a-f:.]+(?:\]:\d+|\]?/\d+|\])?", re.IGNORECASE)
+_E_MAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _PASSWORD = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^/?#@:\s]*:([^/?#\s]*)@", re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=(.*)")
 _PAIR = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*)\s*=\s*("[^"]*"|'[^']*'|[^;&\s]+)""")
 _YAML = re.compile(r"""^[ \t]*(?:-\s|\{|\[|["']?[\w./$-]+["']?[ \t]*:(?:\s|$))""", re.MULTILINE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
-_LONGEST_ADDRESS = 320  # characters: these patterns take longer than linear time
 _MOST_LISTED = 100  # parts of a value
 _SHOWN_KEY = 60  # characters of a key
 
@@ -87,7 +86,7 @@ def _is_address(text: str) -> bool:
         return False
     if _SCHEME.fullmatch(text) or _HOST.fullmatch(text):
         return True
-    return len(text) <= _LONGEST_ADDRESS and bool(_NUMBERS.fullmatch(text) or _E_MAIL.fullmatch(text))
+    return bool(_NUMBERS.fullmatch(text) or _E_MAIL.fullmatch(text))
 
 
 def _find(value: str, path: str, depth: int) -> Iterator[Leaf]:
