@@ -35,7 +35,7 @@ from muniment.server.records.models import Document, Record
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
 from muniment.server.requests.execution import approve_request, confirm_request
-from muniment.server.requests.models import ActProof, ProofVerification, ProvenRow, Request, RequestExecution
+from muniment.server.requests.models import ActProof, Bootstrap, ProofVerification, ProvenRow, Request, RequestExecution
 from muniment.server.requests.verifying import verify_waiting
 from tests.support.authenticators import CONFIRMATION, PRESENT, SERVICE, VERIFIED, Passkey, SshKey
 from tests.support.one_person import request
@@ -344,6 +344,8 @@ def test_an_authenticator_that_is_not_in_force_signs_nothing(demanding: Signers,
         "young": {"enrolled_at": timezone.now() - timedelta(hours=23)},
         "another's": {"person_id": "ada"},
     }
+    with as_role("owner"):
+        Bootstrap.objects.update(finished_at=timezone.now() - timedelta(days=3))
     with by_an_act():
         EnrolledAuthenticator.objects.filter(person="sue").update(**changes[state])
     verify()

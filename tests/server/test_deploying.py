@@ -43,7 +43,7 @@ def shop(tmp_path: Path, service: None) -> Shop:
 
 @pytest.fixture
 def url(shop: Shop) -> Iterator[str]:
-    """A web and a worker of their own."""
+    """A web, a worker and a sequencer of their own."""
     server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
 
     def serve() -> None:
@@ -52,15 +52,26 @@ def url(shop: Shop) -> Iterator[str]:
 
     serving = Thread(target=serve, daemon=True)
     serving.start()
-    command = [sys.executable, "-m", "muniment", "worker", "--home", str(settings.HOME)]
     with override_settings(URL=f"http://localhost:{server.server_port}"):
-        environment = clean() | {"MUNIMENT_REPOSITORY_FOLDERS": str(shop.repo.path.parent)}
-        worker = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        environment = clean() | {
+            "MUNIMENT_REPOSITORY_FOLDERS": str(shop.repo.path.parent),
+            "MUNIMENT_URL": settings.URL,  # the audience of tokens
+        }
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-m", "muniment", name, "--home", str(settings.HOME)],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for name in ("worker", "sequencer")
+        ]
         try:
             yield settings.URL
         finally:
-            worker.terminate()
-            worker.wait(30)
+            for process in processes:
+                process.terminate()
+                process.wait(30)
             server.shutdown()
             serving.join()
             server.server_close()

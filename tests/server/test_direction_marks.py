@@ -39,5 +39,5 @@ def test_a_page_quotes_a_branch_from_outside_without_its_marks() -> None:
         answer = client.get(path)
         page = answer.content.decode()
         assert not {chr(mark) for mark in MARKS} & set(page), path
-        assert "U+202E" in page or "U+2066" in page, path
+        assert "U+2066" in page or path == "/products/shop", path  # which lists what was evaluated
         assert int(answer["Content-Length"]) == len(answer.content)

@@ -65,7 +65,7 @@ def send(now: datetime) -> int:
     sent = 0
     for person in Person.objects.filter(pk__in=due.values("person"), active=True)[:_MOST]:
         with transaction.atomic():
-            rows = list(due.filter(person=person).select_for_update(skip_locked=True))
+            rows = list(due.filter(person=person).select_for_update(skip_locked=True, of=("self",)))
             if not rows:
                 continue
             if mails is not None and person.email and person.mail_frequency != MailFrequency.NEVER:
