@@ -39,7 +39,8 @@ def test_a_row_that_differs_is_accepted_as_it_is(how: str) -> None:
     key = str(RoleGrant.objects.get().pk)
     if how == "inserted":
         by_sql(
-            "INSERT INTO people_rolegrant (person_id, role, granted_at, bootstrap) VALUES ('ada', 'dpo', now(), false)"
+            "INSERT INTO people_rolegrant (person_id, role, granted_at, bootstrap, company_group)"
+            " VALUES ('ada', 'dpo', now(), false, '')"
         )
         key = str(RoleGrant.objects.latest("pk").pk)
     else:

@@ -175,7 +175,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
         st.just(OLD),
         few(st.builds(lambda by: deployment(by_pipeline=by), maybe(True, True, False))),
     ),
-    "vault_access": few(st.builds(EnvironmentAccess, names, readers, readers, st.just(OLD))),
+    "vault_access": few(st.builds(EnvironmentAccess, names, readers, readers, st.just(OLD), maybe(NOW, NOW, OLD))),
     "vault_secrets": few(
         st.builds(SecretAge, names, st.just("NAME"), maybe(EARLIER, OLD), st.sampled_from((False, False, True)))
     ),
