@@ -74,8 +74,8 @@ def test_a_completed_policy_has_the_digest_of_the_same_policy_as_text() -> None:
 
 def test_a_policy_without_anything_of_its_own_stays_what_it_is() -> None:
     policy = read_bound_policy(PACK, "p")
-    assert complete_policy(policy, (), ()) is policy
-    assert complete_policy(policy, (), (Monitoring("no.such-clause", DAY),)) is policy
+    assert complete_policy(policy, (), ()) == policy
+    assert complete_policy(policy, (), (Monitoring("no.such-clause", DAY),)) == policy
 
 
 def test_monitoring_delays_a_clause_and_never_brings_one_forward() -> None:
