@@ -71,6 +71,8 @@ def _nobody(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    if getattr(request, "has_malformed_body", False):
+        return _problem(request, 400, "malformed", "Send JSON.")
     wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors)
     return _problem(request, 422, "malformed", wrong)
 
