@@ -14,7 +14,6 @@ _LABELS = {
     "met": "PASS",
     "not_applicable": "n/a",
 }
-_COLOURS = {"violated": "red", "unknown": "yellow", "met": "green"}
 _LABEL_WIDTH = max(len(label) for label in _LABELS.values())
 _NO_PEOPLE = "people.toml"  # named by the reason for unknown people
 _SERVICE_ONLY = "it was not collected"  # the reason for facts that neither a repository nor a forge has
@@ -64,7 +63,7 @@ def _severity(row: ClauseSummary) -> tuple[int, int]:
 
 
 def _label(status: str) -> str:
-    return printing.style(f"{_LABELS[status]:{_LABEL_WIDTH}}", colour=_COLOURS.get(status), bold=True)
+    return printing.style(f"{_LABELS[status]:{_LABEL_WIDTH}}", colour=printing.COLOURS.get(status), bold=True)
 
 
 def _format_past(row: ClauseSummary, width: int, total: int) -> Iterator[str]:

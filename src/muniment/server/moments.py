@@ -6,6 +6,8 @@ from django.utils import timezone
 
 from muniment.facts import moments
 
+MOST_SKEW = datetime.timedelta(minutes=2)  # of the clocks of two machines
+
 
 def now() -> str:
     """This moment, read once by whoever judges or records."""

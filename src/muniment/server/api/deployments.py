@@ -7,7 +7,7 @@ was asked, and the pipeline asks again until it is decided.
 import functools
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from django.db import transaction
@@ -24,7 +24,7 @@ from muniment.facts import canonical
 from muniment.pipelines import identities
 from muniment.pipelines.identities import Identity
 from muniment.server import moments
-from muniment.server.api.serving import Problem
+from muniment.server.api.serving import LONGEST_KEY, Problem, refuse_malformed_body
 from muniment.server.deployments import asking, telling
 from muniment.server.deployments.identifying import actor_of, identified, place, trust_of, use
 from muniment.server.deployments.models import Deployment, PipelineIdentity
@@ -86,6 +86,7 @@ def pipes(operation: Callable[..., Any]) -> Any:
 
     @functools.wraps(operation)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        refuse_malformed_body(request)
         try:
             return operation(request, *args, **kwargs)
         except IdentityError as error:
@@ -131,6 +132,22 @@ def _digest(request: HttpRequest) -> str:
     return hashlib.sha256(told.encode() + request.body).hexdigest()
 
 
+def read_idempotency_key(request: HttpRequest) -> str:
+    """The Idempotency-Key, which a pipeline has to send. Raises Problem."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not 0 < len(key) <= LONGEST_KEY:
+        raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
+    return key
+
+
+def require_same_run(identity: Identity, stored: Mapping[str, Any]) -> None:
+    """Raise Problem unless the identity is of the very run that is stored with the request."""
+    if not identity.run or identity.run != stored["run"]:
+        raise Problem(
+            403, "another-run", _("Only the run that asked for it is answered, and this is not known to be it.")
+        )
+
+
 def _own(request: HttpRequest, number: int, *, ended: bool = False) -> Deployment:
     """The deployment of that number, if this very run of this very pipeline asked for it.
 
@@ -145,10 +162,7 @@ def _own(request: HttpRequest, number: int, *, ended: bool = False) -> Deploymen
         _found, pipeline, identity = identify_pipeline(request, row.environment.product.slug, row.environment.name)
     if pipeline.pk != row.pipeline_id:
         raise Problem(404, "not-found", _("There is no such deployment."))
-    if not identity.run or identity.run != row.identity["run"]:
-        raise Problem(
-            403, "another-run", _("Only the run that asked for it is answered, and this is not known to be it.")
-        )
+    require_same_run(identity, row.identity)
     return row
 
 
@@ -156,9 +170,7 @@ def _own(request: HttpRequest, number: int, *, ended: bool = False) -> Deploymen
 @pipes
 def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
     """Ask to bring an artifact to an environment. An Idempotency-Key has to be sent along."""
-    key = request.headers.get("Idempotency-Key", "")
-    if not 0 < len(key) <= 200:
-        raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
+    key = read_idempotency_key(request)
     environment, pipeline, identity = identify_pipeline(request, body.product, body.environment)
     canonical.refuse_repeated_keys(request.body)  # the envelopes in it are read and digested as this one reading
     with allowing(Action.DEPLOY), transaction.atomic():

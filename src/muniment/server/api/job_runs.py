@@ -11,7 +11,15 @@ from pydantic import Field
 
 from muniment.access.actions import Action
 from muniment.server.api import deployments
-from muniment.server.api.deployments import COMMIT, SLUG, Bearer, identify_pipeline, pipes
+from muniment.server.api.deployments import (
+    COMMIT,
+    SLUG,
+    Bearer,
+    identify_pipeline,
+    pipes,
+    read_idempotency_key,
+    require_same_run,
+)
 from muniment.server.api.serving import Problem
 from muniment.server.deployments import runs
 from muniment.server.deployments.models import DeploymentState, JobRun, JobRunPermission, PipelineIdentity
@@ -35,9 +43,7 @@ class JobRunIn(Schema):
 @pipes
 def request_run(request: HttpRequest, body: JobRunIn) -> Any:
     """Request the secrets of an environment for one run of a job. An Idempotency-Key has to be sent along."""
-    key = request.headers.get("Idempotency-Key", "")
-    if not 0 < len(key) <= 200:
-        raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
+    key = read_idempotency_key(request)
     purpose = PipelineIdentity.Purpose.RUN
     environment, pipeline, identity = identify_pipeline(request, body.product, body.environment, purpose)
     with allowing(Action.DEPLOY), transaction.atomic():
@@ -83,10 +89,7 @@ def _own(request: HttpRequest, number: int) -> JobRun:
     _found, pipeline, identity = identify_pipeline(request, place.product.slug, place.name, purpose)
     if pipeline.pk != row.pipeline_id:
         raise Problem(404, "not-found", _("There is no such run."))
-    if not identity.run or identity.run != row.identity["run"]:
-        raise Problem(
-            403, "another-run", _("Only the run that asked for it is answered, and this is not known to be it.")
-        )
+    require_same_run(identity, row.identity)
     return row
 
 

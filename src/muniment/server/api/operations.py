@@ -20,7 +20,7 @@ from muniment.errors import ActInputError
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import InputCode
 from muniment.server.acts.parser import merge_fields, parse_act, refuse_repeated
-from muniment.server.api.serving import Problem
+from muniment.server.api.serving import LONGEST_KEY, Problem, refuse_malformed_body
 from muniment.server.guarding.mediation import Find, acting, allowing
 from muniment.server.people.models import ApiToken
 from muniment.server.products.models import Product
@@ -44,8 +44,7 @@ def does(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
                 if resource is not None and resource.product and not _sees(actor, resource):
                     raise Http404
                 raise Problem(403, why.value, _("Your roles, or the token's, do not allow this."))
-            if getattr(request, "has_malformed_body", False):
-                raise Problem(400, "malformed", _("Send JSON."))
+            refuse_malformed_body(request)
             with allowing(action), transaction.atomic():
                 return operation(request, *args, **kwargs)
 
@@ -118,7 +117,7 @@ def once(request: HttpRequest, act: Callable[[], dict[str, Any]]) -> dict[str, A
     key = request.headers.get("Idempotency-Key", "")
     if not key:
         return act()
-    if len(key) > 200:
+    if len(key) > LONGEST_KEY:
         raise Problem(400, "malformed-key", _("An Idempotency-Key has at most 200 characters."))
     digest = hashlib.sha256(f"{request.method} {request.path} ".encode() + request.body).hexdigest()
     token: ApiToken = request.token  # type: ignore[attr-defined]

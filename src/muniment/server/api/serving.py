@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
@@ -15,6 +16,8 @@ from ninja.security import HttpBearer
 from muniment.errors import ActInputError, ConfigurationError, NotCanonicalError, ParseError, RefusedError
 from muniment.server.people.models import ApiToken
 from muniment.server.people.tokens import actor_of_token
+
+LONGEST_KEY = 200  # characters of an Idempotency-Key
 
 _PROBLEM = "application/problem+json"
 
@@ -25,6 +28,20 @@ class Problem(Exception):
     def __init__(self, status: int, code: str, detail: str) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail = status, code, detail
+
+
+def refuse_malformed_body(request: HttpRequest) -> None:
+    """Raise Problem for a body that is no JSON: every operation calls this, since the parser only marks it."""
+    if _has_malformed_body(request):
+        raise _no_json()
+
+
+def _has_malformed_body(request: HttpRequest) -> bool:
+    return bool(getattr(request, "has_malformed_body", False))
+
+
+def _no_json() -> Problem:
+    return Problem(400, "malformed", _("Send JSON."))
 
 
 class _Token(HttpBearer):
@@ -71,8 +88,8 @@ def _nobody(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    if getattr(request, "has_malformed_body", False):
-        return _problem(request, 400, "malformed", "Send JSON.")
+    if _has_malformed_body(request):  # its fields are missing because it could not be read
+        return _refused(request, _no_json())
     wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors)
     return _problem(request, 422, "malformed", wrong)
 

@@ -25,7 +25,7 @@ from muniment.server.requests.act_signatures import (
     PASSKEY,
     SSH_KEY,
     SigningKey,
-    read_origin,
+    confirmation_origin,
     require_valid,
 )
 
@@ -77,7 +77,7 @@ def confirm(request: HttpRequest, request_id: str, signer: str) -> HttpResponseB
         "approves": made.step is Step.APPROVE,
         "statement": data.decode(),
         "challenge": websafe_encode(digest_to_sign(data)),
-        "rp_id": _origin().rp_id,
+        "rp_id": confirmation_origin().rp_id,
         "passkeys": " ".join(passkeys),
         "has_ssh_key": any(key.kind == SSH_KEY for key in found.keys),
         "address": f"{settings.CONFIRMATION_URL}/requests/{request_id}/{signer}",
@@ -143,7 +143,7 @@ def _store_signature(found: SignableRequest, request_id: str, signer: str, text:
     if _without_random(signed) != _without_random(expected):
         raise _refuse(_("it is over something else"))
     key = _find_key(found, signature)
-    require_valid(SigningKey(key.kind, key.public_key), text.encode(), signature, _origin())
+    require_valid(SigningKey(key.kind, key.public_key), text.encode(), signature, confirmation_origin())
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [found.number, signed.step.value, signer, key.id, text, signature])
 
@@ -183,10 +183,6 @@ def _read_request(request_id: str, signer: str) -> SignableRequest:
     if not found.waiting or not found.act or not found.shown:
         raise Http404
     return found
-
-
-def _origin() -> Any:
-    return read_origin(settings.CONFIRMATION_URL, settings.URL)
 
 
 def _refuse(why: str) -> RefusedError:

@@ -29,6 +29,8 @@ from muniment.server.deployments.models import (
 )
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.moments import MOST_SKEW
+from muniment.server.products.models import Environment
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 
@@ -36,7 +38,6 @@ LATEST = {  # between receipt and verification: a request is worth nothing later
     ReceivedToken.Purpose.REQUEST: timedelta(minutes=30),
     ReceivedToken.Purpose.REPORT: timedelta(days=1),
 }
-_MOST_SKEW = timedelta(minutes=2)  # of the clocks of two machines
 _KEEP = timedelta(days=2)  # digests of tokens, which have expired long before
 
 
@@ -50,10 +51,7 @@ def verify_request(row: Deployment) -> None:
         return
     with transaction.atomic():
         identity = _verify(row, ReceivedToken.Purpose.REQUEST)
-        if isinstance(identity.commit, Known) and identity.commit.value != row.commit:
-            raise _refused(_("it is of another commit"))
-        if identifying.told(identity) != row.identity:
-            raise _refused(_("it proves another identity than was stored"))
+        _require_stored_identity(row, identity)
         by = f"{identity.issuer.value}:{identity.subject}"
         place = row.environment.product.slug, row.environment.name
         beside = objects.DeploymentRequest(*place, row.artifact, row.commit, by, identity.run, objects.salt())
@@ -77,14 +75,10 @@ def verify_report(row: Deployment) -> None:
 
 def report_forgery(row: Deployment, purpose: ReceivedToken.Purpose, error: IdentityError) -> None:
     """Open the incident of something that no pipeline sent, and delete what came with it. What came late is none."""
-    place = row.environment
-    told = f"{purpose.label} ({place.name} of {place.product.name}) does not hold: {error.message}"
     with transaction.atomic():
         ReceivedToken.objects.filter(key=ReceivedToken.key_of(row.pk, purpose)).delete()
-        if error.code is IdentityCode.EXPIRED:
-            return
-        link = f"/deployments/{row.pk}"
-        open_incident(kinds.REQUEST_FORGED, place.product, f"{purpose.value}:{row.pk}", told, link=link)
+        subject = f"{purpose.value}:{row.pk}"
+        _open_forgery(row.environment, purpose.label, subject, f"/deployments/{row.pk}", error)
 
 
 def _verify(row: Deployment, purpose: ReceivedToken.Purpose) -> Identity:
@@ -95,15 +89,7 @@ def _verify(row: Deployment, purpose: ReceivedToken.Purpose) -> Identity:
         raise _refused(_("no token came with it"))
     if row.pipeline.environment_id != row.environment_id:
         raise _refused(_("its pipeline is of another environment"))
-    age = timezone.now() - found.received_at
-    if not -_MOST_SKEW <= age <= LATEST[purpose]:
-        raise _refused(_("it was received too long ago"), IdentityCode.EXPIRED)
-    trust = identifying.trust_of(row.pipeline, row.environment)
-    identity = identities.verify(found.token, trust, moments.text(found.received_at))
-    if row.pipeline.kind == PipelineIdentity.Kind.RUNNER:
-        _spend(found.token)
-    found.delete()
-    return identity
+    return _use_token(found, row, LATEST[purpose])
 
 
 def verify_run(row: JobRun) -> Identity:
@@ -118,28 +104,43 @@ def verify_run(row: JobRun) -> Identity:
         raise _refused(_("no token came with it"))
     if row.pipeline.environment_id != row.environment_id or row.pipeline.purpose != PipelineIdentity.Purpose.RUN:
         raise _refused(_("its pipeline is not of jobs of this environment"))
-    if not -_MOST_SKEW <= timezone.now() - found.received_at <= LATEST[ReceivedToken.Purpose.REQUEST]:
-        raise _refused(_("it was received too long ago"), IdentityCode.EXPIRED)
-    trust = identifying.trust_of(row.pipeline, row.environment)
-    identity = identities.verify(found.token, trust, moments.text(found.received_at))
-    if row.pipeline.kind == PipelineIdentity.Kind.RUNNER:
-        _spend(found.token)
-    found.delete()
-    if isinstance(identity.commit, Known) and identity.commit.value != row.commit:
-        raise _refused(_("it is of another commit"))
-    if identifying.told(identity) != row.identity:
-        raise _refused(_("it proves another identity than was stored"))
+    identity = _use_token(found, row, LATEST[ReceivedToken.Purpose.REQUEST])
+    _require_stored_identity(row, identity)
     return identity
 
 
 def report_forged_run(row: JobRun, error: IdentityError) -> None:
     """Open the incident of a job's request that no pipeline sent. What came late is none."""
     ReceivedRunToken.objects.filter(run=row).delete()
-    place = row.environment
+    link = f"/products/{row.environment.product.slug}/environments"
+    _open_forgery(row.environment, "a request of a job", f"run:{row.pk}", link, error)
+
+
+def _use_token(found: ReceivedToken | ReceivedRunToken, row: Deployment | JobRun, latest: timedelta) -> Identity:
+    """Verify a token that was received at most `latest` ago, and delete it. A plain runner's proves nothing else."""
+    if not -MOST_SKEW <= timezone.now() - found.received_at <= latest:
+        raise _refused(_("it was received too long ago"), IdentityCode.EXPIRED)
+    trust = identifying.trust_of(row.pipeline, row.environment)
+    identity = identities.verify(found.token, trust, moments.text(found.received_at))
+    if row.pipeline.kind == PipelineIdentity.Kind.RUNNER:
+        _spend(found.token)
+    found.delete()
+    return identity
+
+
+def _require_stored_identity(row: Deployment | JobRun, identity: Identity) -> None:
+    """Raise IdentityError unless the token proves the commit and the identity that the row has."""
+    if isinstance(identity.commit, Known) and identity.commit.value != row.commit:
+        raise _refused(_("it is of another commit"))
+    if identifying.told(identity) != row.identity:
+        raise _refused(_("it proves another identity than was stored"))
+
+
+def _open_forgery(place: Environment, sent: str, subject: str, link: str, error: IdentityError) -> None:
+    """Open the incident of something that no pipeline sent. What came late is none."""
     if error.code is not IdentityCode.EXPIRED:
-        told = f"a request of a job ({place.name} of {place.product.name}) does not hold: {error.message}"
-        link = f"/products/{place.product.slug}/environments"
-        open_incident(kinds.REQUEST_FORGED, place.product, f"run:{row.pk}", told, link=link)
+        told = f"{sent} ({place.name} of {place.product.name}) does not hold: {error.message}"
+        open_incident(kinds.REQUEST_FORGED, place.product, subject, told, link=link)
 
 
 def _spend(token: str) -> None:

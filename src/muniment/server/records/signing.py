@@ -21,6 +21,7 @@ from muniment.pipelines import vsa
 from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.installation import store
+from muniment.server.moments import MOST_SKEW
 from muniment.server.records.models import Record, SignedPermission, SigningRequest
 from muniment.server.records.reading import beside
 from muniment.server.running.keys import deploy_key
@@ -30,7 +31,6 @@ OLDEST = timedelta(minutes=30)  # of a decision, when the permission is signed
 BREAK_GLASS = "break-glass-deployment"  # the action of the act of two people
 
 _READY_WITHIN = timedelta(minutes=15)  # of an act of two people, beyond its own minutes
-_MOST_SKEW = timedelta(minutes=2)  # of the clocks of two machines
 _MOST = 100  # in one pass
 _STEPS = ("approved", "performed")  # of an act: by the second person; or alone, during the bootstrap
 
@@ -113,7 +113,7 @@ def _read_permission(row: SigningRequest, now: datetime) -> tuple[str, vsa.Permi
         raise _RefusedError(SignedPermission.Refusal.REQUEST)
     basis = _read_basis(row, request, requested)
     age = now - moments.read(basis.time)
-    if not -_MOST_SKEW <= age <= basis.oldest:
+    if not -MOST_SKEW <= age <= basis.oldest:
         raise _RefusedError(SignedPermission.Refusal.AGE)
     return basis.basis, vsa.Permission(
         artifact=request.artifact,

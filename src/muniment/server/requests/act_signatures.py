@@ -6,6 +6,7 @@ The confirmation process and the worker use the same check. It reads no table.
 import json
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from fido2.server import Fido2Server
 from fido2.utils import websafe_decode, websafe_encode
@@ -42,10 +43,10 @@ class SigningKey(Struct, frozen=True):
     public_key: str
 
 
-def read_origin(confirmation_url: str, service_url: str) -> Origin:
-    """The origin of the confirmation process at `confirmation_url`, for a service whose address is `service_url`."""
-    parts = urlsplit(confirmation_url)
-    return Origin(f"{parts.scheme}://{parts.netloc}", urlsplit(service_url).hostname or "")
+def confirmation_origin() -> Origin:
+    """Where passkeys sign acts of this installation: its confirmation process, for the host name of its service."""
+    parts = urlsplit(settings.CONFIRMATION_URL)
+    return Origin(f"{parts.scheme}://{parts.netloc}", urlsplit(settings.URL).hostname or "")
 
 
 def require_valid(key: SigningKey, statement: bytes, signature: str, origin: Origin) -> None:

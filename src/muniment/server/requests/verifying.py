@@ -3,7 +3,6 @@
 import logging
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -18,7 +17,7 @@ from muniment.server.acts.act import Act
 from muniment.server.people.authenticators import is_in_force
 from muniment.server.people.models import Person
 from muniment.server.records import row_checks
-from muniment.server.requests.act_signatures import Origin, SigningKey, read_origin, require_valid
+from muniment.server.requests.act_signatures import SigningKey, confirmation_origin, require_valid
 from muniment.server.requests.execution import RECORD_LANGUAGE, assume_second_factor
 from muniment.server.requests.models import ActProof, ProofVerification, Request
 from muniment.server.requests.registry import decode_act
@@ -113,11 +112,6 @@ def _require_authenticator(proof: ActProof, now: datetime) -> None:
         raise _does_not_count(_("the authenticator is another person's"))
     if not is_in_force(row, proof.made_at) or not is_in_force(row, now):
         raise _does_not_count(_("the authenticator is not in force"))
-
-
-def confirmation_origin() -> Origin:
-    """Where passkeys sign acts of this installation."""
-    return read_origin(settings.CONFIRMATION_URL, settings.URL)
 
 
 def _does_not_count(why: str) -> RefusedError:
