@@ -1,4 +1,4 @@
-"""Writes docs/acts.md, the reference of acts: `python -m dev.act_reference`. A test keeps it true.
+"""Writes docs/reference/acts.md, the reference of acts: `python -m dev.act_reference`. A test keeps it true.
 
 `python -m dev.generate` runs it too. It is apart, since acts take the service's settings.
 """
@@ -15,12 +15,12 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.parser import defaults_of, typed_inputs_of
 from muniment.server.acts.system_actors import SystemActor
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "acts.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "acts.md"
 _SETTINGS = "dev.django_settings"
 _HEAD = """# Acts
 
 Generated from the code by `python -m dev.act_reference`; a test keeps it true.
-[Add an act](guides/add-an-act.md) is the recipe.
+[Add an act](../guides/add-an-act.md) is the recipe.
 
 Each is what one person does, on a page or by the API. [Who may do what](access.md) says who may; a second person, where
 one is due, approves exactly the act that was requested.

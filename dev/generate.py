@@ -22,6 +22,7 @@ from muniment.policy.parameters import declared
 from muniment.workflows import input_events
 
 DOCS = Path(__file__).parent.parent / "docs"
+REFERENCE = DOCS / "reference"
 _WIDTH = 100  # of the commands' help
 _NOTE = "Generated from the code by `python -m dev.generate`; a test keeps it true.\n"
 _ACCESS = """A role is held for the whole organisation or for one product; what is *own* is nobody else's. Whatever
@@ -140,7 +141,7 @@ def _shown(value: object) -> object:
 def main() -> None:
     """Write every document."""
     for name, text in documents().items():
-        (DOCS / name).write_text(text, encoding="utf-8")
+        (REFERENCE / name).write_text(text, encoding="utf-8")
     for module in ("dev.act_reference", "dev.table_reference"):
         subprocess.run([sys.executable, "-m", module], cwd=DOCS.parent, check=True)
 

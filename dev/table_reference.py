@@ -1,4 +1,4 @@
-"""Writes docs/tables.md, what is checked of each table that the worker reads: `python -m dev.table_reference`.
+"""Writes docs/reference/tables.md, what is checked of each table of the worker: `python -m dev.table_reference`.
 
 `python -m dev.generate` runs it too. A test keeps it true, and fails for a table that is not in it.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import django
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "tables.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "tables.md"
 _SETTINGS = "dev.django_settings"
 _HEAD = """# Tables that the worker reads
 

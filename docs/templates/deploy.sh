@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Deploys what was built from one commit of a protected branch: any machine with a shell.
-# It has a key of its own for this environment: docs/run.md says how to make one.
+# It has a key of its own for this environment: docs/guides/pipeline-secrets.md says how to make one.
 set -euo pipefail
 
 export MUNIMENT_URL=https://muniment.example.test

@@ -33,7 +33,7 @@ BUILD = _names(PYPROJECT["build-system"]["requires"])
     ],
 )
 def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expected: set[str]) -> None:
-    page = (ROOT / "docs" / "dependencies.md").read_text()
+    page = (ROOT / "docs" / "reference" / "dependencies.md").read_text()
     section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == expected
 

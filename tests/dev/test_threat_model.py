@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.generate import DOCS
+from dev.generate import DOCS, REFERENCE
 
 ROOT = DOCS.parent
-TEXT = (DOCS / "threat-model.md").read_text(encoding="utf-8")
+TEXT = (REFERENCE / "threat-model.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
 SECTIONS = TEXT.split("\n## ")[1:]
 

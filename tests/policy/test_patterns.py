@@ -103,7 +103,7 @@ def test_a_pattern_that_would_silently_match_nothing_is_refused(pattern: str, sa
 
 
 def tokens(pattern: str) -> Iterator[str]:
-    """What docs/policy.md names: characters, and the wildcards as `*`, `**` and `**/`."""
+    """What docs/reference/policy.md names: characters, and the wildcards as `*`, `**` and `**/`."""
     at = 0
     while at < len(pattern):
         if pattern.startswith("**/", at) and pattern[at - 1 : at] in ("", "/"):

@@ -1,4 +1,4 @@
-"""The procedures of docs/keys.md: the deployment key is exchanged, and the ledger verifies without its private key."""
+"""The procedures of docs/guides/keys.md: the deployment key is exchanged, the ledger verifies without its key file."""
 
 from pathlib import Path
 

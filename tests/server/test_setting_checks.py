@@ -166,7 +166,7 @@ def test_every_process_of_the_service_examines_them_first(monkeypatch: pytest.Mo
 
 
 def test_each_setting_that_the_docs_have_is_examined() -> None:
-    described = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+    described = (Path(__file__).parents[2] / "docs" / "guides" / "service.md").read_text(encoding="utf-8")
     tables = [line.split("|")[1] for line in described.splitlines() if line.startswith("| `")]
     named = {name for cell in tables for name in re.findall(r"`([A-Z_]+)`", cell)}
     free = {"MUNIMENT_OIDC_CLIENT", "MUNIMENT_OIDC_SECRET", "MUNIMENT_OIDC_ROLES", "MUNIMENT_OIDC_MFA", "MUNIMENT_LOG"}

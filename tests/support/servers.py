@@ -264,7 +264,7 @@ def gitolite(folder: Path, keys: Mapping[str, Path]) -> Iterator[Gitolite]:
 
 @contextmanager
 def git_shell(folder: Path, keys: Mapping[str, Path]) -> Iterator[GitShell]:
-    """git-shell behind OpenSSH, as docs/gate.md has it."""
+    """git-shell behind OpenSSH, as docs/guides/server-hook.md has it."""
     port = _free_port()
     command = r"env MUNIMENT_PUSHER=NAME git-shell -c \"$SSH_ORIGINAL_COMMAND\""
     with _sshd(folder, port, keys, command):

@@ -98,8 +98,8 @@ def command(
     """Approve REV for a protected branch or tag, signed with your SSH key.
 
     The command that a denied push shows is complete: with --repository and --onto, no policy has to be here. Answers
-    and attestations of one state add up. The statement lies at refs/muniment/approvals/; docs/approvals.md shows how
-    to share and verify it.
+    and attestations of one state add up. The statement lies at refs/muniment/approvals/; docs/guides/approvals.md
+    shows how to share and verify it.
     """
     chosen = (
         (ReviewAction.REQUEST_CHANGES, request_changes),

@@ -82,7 +82,7 @@ def command(
 
     Asks Muniment's service (MUNIMENT_URL) and waits; if it says no, prints what is missing and exits with 1. Then runs
     the command as `muniment run` does. If the command fails or dies, what --undo says is run. What state was left is
-    reported. The exit code is the command's, or why it was not started: docs/run.md.
+    reported. The exit code is the command's, or why it was not started: docs/guides/pipeline-secrets.md.
     """
     wish = secretly.wish(**chosen)
     who = identity.found(os.environ, wish.kind)

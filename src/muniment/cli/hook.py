@@ -76,7 +76,9 @@ def install(home: str, repo: str, folder: str | None, report_only: bool, output:
     if not kept:
         click.echo(f"Attention: {NOT_KEPT}. {ADD_CLAUSE}")
     variable = place.settings().pusher_variable
-    click.echo(f"Next: make sure that the server, and nobody else, says in {variable} who pushes: docs/gate.md")
+    click.echo(
+        f"Next: make sure that the server, and nobody else, says in {variable} who pushes: docs/guides/server-hook.md"
+    )
     for line in _attest_open(unattested, standing):
         click.echo(line)
     return 0

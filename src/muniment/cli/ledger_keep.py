@@ -94,7 +94,9 @@ def exchange_key(home: str, reason: str, lost: bool, output: str) -> int:
         return 0
     click.echo(f"recorded as entry {number}; from here on this key signs the ledger:")
     click.echo(public)
-    click.echo("Next: give it to whoever verifies the ledger, and to the witnesses: docs/keys.md, The ledger's key")
+    click.echo(
+        "Next: give it to whoever verifies the ledger, and to the witnesses: docs/guides/keys.md, The ledger's key"
+    )
     return 0
 
 

@@ -84,7 +84,7 @@ def _told(size: int, root: str, first_bad: int | None, problems: list[str], outp
         if first_bad is not None:
             before = "; those before it are what was signed" if first_bad else ""
             click.echo(f"The first bad entry is {first_bad}{before}.")
-        click.echo("Next: restore the newest copy of it; docs/ledger.md says how.")
+        click.echo("Next: restore the newest copy of it; docs/reference/ledger.md says how.")
     else:
         click.echo(f"{printing.sign('met')} {size} entries, each of them what was signed; root {root}")
     return 1 if problems else 0

@@ -20,8 +20,8 @@ def command(command: tuple[str, ...], **chosen: Any) -> int:
 
     They are fetched once, with the identity that the forge gave this job. The command gets no other secret, and none
     replaces a variable that the job has. The exit code is the command's. If anything is wrong, the command is not
-    started, and the exit code is one of 200 to 219: docs/run.md. MUNIMENT_VAULT_URL is the address of the vault,
-    MUNIMENT_URL that of Muniment's service, which permits the run and records it.
+    started, and the exit code is one of 200 to 219: docs/guides/pipeline-secrets.md. MUNIMENT_VAULT_URL is the
+    address of the vault, MUNIMENT_URL that of Muniment's service, which permits the run and records it.
     """
     secretly.installed(command[0])
     wish = secretly.wish(**chosen)

@@ -12,7 +12,7 @@ from muniment.policy.reading import shown
 
 @click.group("tests")
 def command() -> None:
-    """Submit test reports of a pipeline (docs/pipelines.md)."""
+    """Submit test reports of a pipeline (docs/guides/pipelines.md)."""
 
 
 @command.command()

@@ -92,7 +92,7 @@ def apply_(home: str, *, yes: bool) -> int:
 def password(home: str) -> int:
     """Replace the password of the person who administers the vault that comes with Muniment, and show the new one once.
 
-    It asks for the old one. Without that there is no other way than a new vault: docs/vault.md.
+    It asks for the old one. Without that there is no other way than a new vault: docs/guides/vault.md.
     """
     import secrets
 

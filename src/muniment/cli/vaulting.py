@@ -112,7 +112,7 @@ def show_password(server: "Embedded", home: Path) -> None:
     if password:
         click.echo(f"\nVault administrator, shown once and stored nowhere: name {layout.PERSON}, password {password}")
         click.echo("    It changes who may read which secret: muniment vault plan, muniment vault apply.")
-        click.echo("    Replace it: muniment vault password. If it is lost: docs/vault.md.")
+        click.echo("    Replace it: muniment vault password. If it is lost: docs/guides/vault.md.")
         click.echo(
             f"    Keep a copy of {home / SEAL} on another machine: without it the secrets cannot be decrypted.\n"
         )

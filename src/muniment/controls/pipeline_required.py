@@ -26,7 +26,7 @@ class Reasons(Codes):
     )
     BRANCH_UNPROTECTED = violated(
         "{branch} is not protected: everybody with write access can push without a pipeline.",
-        "Install the server hook (docs/gate.md), or protect the branch at the forge.",
+        "Install the server hook (docs/guides/server-hook.md), or protect the branch at the forge.",
     )
     PIPELINE_NOT_REQUIRED = violated(
         "{by} does not require pipeline {name} on {branch}.",

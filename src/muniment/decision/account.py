@@ -1,6 +1,6 @@
 """Report of a decision for people and programs: reasons with sentences, contributors and approvals with their roles.
 
-This is the JSON of `muniment check`; its schema is generated into docs/check.schema.json.
+This is the JSON of `muniment check`; its schema is generated into docs/reference/check.schema.json.
 """
 
 from msgspec import Struct

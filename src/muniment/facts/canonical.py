@@ -20,7 +20,7 @@ LARGEST_INTEGER = 2**53 - 1  # the largest that an ECMAScript number holds exact
 
 T = TypeVar("T")
 
-_REMEDY = "Write the value as docs/ledger.md says (RFC 8785), and sign it again if it is signed."
+_REMEDY = "Write the value as docs/reference/ledger.md says (RFC 8785), and sign it again if it is signed."
 _ENCODER = msgspec.json.Encoder(order="sorted")  # by code points
 _IN_GIVEN_ORDER = msgspec.json.Encoder()
 _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")  # the first byte of a character that UTF-16 spells with two code units

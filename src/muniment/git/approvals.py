@@ -1,4 +1,6 @@
-"""Approvals without a forge: signed statements that lie in refs and travel with git. docs/approvals.md has the form.
+"""Approvals without a forge: signed statements that lie in refs and travel with git.
+
+docs/guides/approvals.md has the form.
 
 `refs/muniment/approvals/<head>/<signer>` is a chain of them (`git.statements`). The signer is a person's handle, or
 `key=` and the digest of a key, where the signer knew no list of people. A statement names the one it follows, so that

@@ -1,4 +1,6 @@
-"""Runs of tests without a forge: a machine signs what its pipeline found on one commit. docs/pipelines.md has the form.
+"""Runs of tests without a forge: a machine signs what its pipeline found on one commit.
+
+docs/guides/pipelines.md has the form.
 
 `refs/muniment/runs/<head>/<pipeline>` is a chain of statements (`git.statements`), each by a machine that people.toml
 knows. A statement names the one it follows, so that nobody can lay an old one on top of a newer.

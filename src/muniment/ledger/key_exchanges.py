@@ -9,7 +9,7 @@ from muniment.ledger import entries, tiles
 from muniment.ledger.checkpoints import read_checkpoint, read_unverified
 from muniment.ledger.tiles import Read
 
-_REMEDY = "Restore the newest copy of it; docs/ledger.md says how."
+_REMEDY = "Restore the newest copy of it; docs/reference/ledger.md says how."
 
 
 def exchange_path(number: int) -> str:

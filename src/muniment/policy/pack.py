@@ -178,7 +178,7 @@ name = "Continuous integration and deployment"
 owner = "@OWNER@"
 
 # A clause with enforce = [] is evaluated and shown, and blocks nothing. Write enforce = ["merge", "deploy"] for
-# pipeline.tests once the machine that runs the tests signs for them (docs/pipelines.md).
+# pipeline.tests once the machine that runs the tests signs for them (docs/guides/pipelines.md).
 
 [[clause]]
 id = "pipeline.tests"

@@ -59,7 +59,8 @@ def found(environment: Mapping[str, str], kind: str | None = None) -> Identity:
         raise _nobody(f"several vouch for this process ({', '.join(there)})", "Say which: --identity KIND")
     raise _nobody(
         f"nothing vouches for this process{f' as {kind}' if kind else ''}",
-        "GitHub: permissions: id-token: write. GitLab: id_tokens: MUNIMENT_ID_TOKEN. Others: docs/run.md.",
+        "GitHub: permissions: id-token: write. GitLab: id_tokens: MUNIMENT_ID_TOKEN. "
+        "Others: docs/guides/pipeline-secrets.md.",
     )
 
 
@@ -225,7 +226,10 @@ def _runner_key(file: str) -> "EllipticCurvePrivateKey":
     except (ValueError, TypeError, UnsupportedAlgorithm):
         found = None
     if not isinstance(found, ec.EllipticCurvePrivateKey) or not isinstance(found.curve, ec.SECP256R1):
-        raise _nobody(f"{file} is no key of a runner", "It is a P-256 key in PEM; how to make one: docs/run.md")
+        raise _nobody(
+            f"{file} is no key of a runner",
+            "It is a P-256 key in PEM; how to make one: docs/guides/pipeline-secrets.md",
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """What re-evaluates a change at a forge once an input of its decision is another one: per forge, and how soon.
 
 The one list of inputs. A kind of fact without a row here is one that could change unnoticed: `uncovered` names it, and
-the service does not start. docs/reevaluation.md is made of these rows.
+the service does not start. docs/reference/reevaluation.md is made of these rows.
 """
 
 from collections.abc import Iterable, Mapping

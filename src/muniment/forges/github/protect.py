@@ -197,5 +197,5 @@ def _no_rulesets() -> ForgeError:
         ForgeCode.UNSUPPORTED,
         "GitHub makes no ruleset here: the App lacks the permission Administration: write, "
         "or the repository is private on a plan without rulesets",
-        "Give the App that permission, or see docs/forges.md for what binds on which plan.",
+        "Give the App that permission, or see docs/guides/forges.md for what binds on which plan.",
     )

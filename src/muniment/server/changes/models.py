@@ -64,7 +64,7 @@ class Decision(models.Model):
 
 
 class ServerHookLog(RecordedModel):
-    """The log of a gate on a git server (docs/gate.md), in a folder, and how far it was verified with its key."""
+    """Log of a server hook (docs/guides/server-hook.md): a folder, and the position up to which its key verified it."""
 
     recorded_columns = ("repository", "path", "public_key")
     privileges = Privileges(

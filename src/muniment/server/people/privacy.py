@@ -239,7 +239,8 @@ def kept_of(person: Person) -> dict[str, Any]:
 def erase_texts(known: KnownPerson) -> int:
     """Erase their name, id, addresses and accounts wherever people wrote them freely; in how many rows. For the eraser.
 
-    What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know: docs/privacy.md.
+    What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know:
+    docs/guides/personal-data.md.
     """
     words = words_naming(known)
     end_requests_naming(words, Request.objects.all())  # those that came since the erasure was approved

@@ -53,7 +53,7 @@ def _newest(source: PolicySource) -> tuple[str, str]:
             raise NotLetIn(
                 _("no decision of a gate allowed %(commit)s on %(branch)s")
                 % {"commit": tip[:12], "branch": source.branch},
-                _("Have the gate on its repository judge what comes there, and its log read: docs/gate.md."),
+                _("Install the server hook on its repository, and import its log: docs/guides/server-hook.md."),
             )
         text = documents.text_at(git, tip, source.path)
     if text is None:

@@ -111,7 +111,7 @@ def _run(program: Program, options: list[Option], name: str) -> None:
     command = build_command(program, [*options, ("--", name)], _failed, Path(location).absolute())
     done = run(command, minimal_environment(PATH=path), _failed)
     if done.code:
-        raise _failed(last_line(done.err), "Make them as docs/service.md says, or free what is in the way.")
+        raise _failed(last_line(done.err), "Make them as docs/guides/service.md says, or free what is in the way.")
 
 
 def _failed(why: str, remedy: str) -> ProgramError:

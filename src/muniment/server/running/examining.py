@@ -157,7 +157,7 @@ def _accounts(folder: Path) -> Iterator[Found]:
             "unknown",
             f"{told}: one account runs several processes. The logins of the database protect against injected SQL and "
             "leaked credentials, not against code that runs in a process",
-            "Start the service as root, or by its systemd units: docs/systemd.md",
+            "Start the service as root, or by its systemd units: docs/guides/systemd.md",
         )
     else:
         yield Found("accounts", "met", f"{told}: code that runs in one reads nothing of another")
@@ -282,7 +282,7 @@ def _ledger() -> Iterator[Found]:
             "copy outside",
             "unknown",
             "no checkpoint is copied to a place outside the home, so a restored old copy would not be noticed",
-            "Name a place: docs/service.md, Backup",
+            "Name a place: docs/guides/service.md, Backup",
         )
 
 
