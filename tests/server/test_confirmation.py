@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import ProgrammingError, connection, transaction
 from django.test import Client, override_settings
 from django.utils import timezone
+from fido2.utils import websafe_encode
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor
@@ -23,10 +24,14 @@ from muniment.errors import RefusedError
 from muniment.facts.act_statements import digest_to_sign
 from muniment.git.signatures import fingerprint
 from muniment.server import confirmation_settings
+from muniment.server.acts.parser import parse_act
 from muniment.server.incidents.notices import tell_notices
 from muniment.server.installation import store
+from muniment.server.people.account_acts import UnlinkAccount
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
-from muniment.server.people.models import Account, EnrolledAuthenticator, Message, Person, RoleGrant
+from muniment.server.people.models import Account, EnrolledAuthenticator, Invitation, Message, Person, RoleGrant
+from muniment.server.people.own_account_acts import AcceptInvitation
+from muniment.server.people.recovery import Entry
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
@@ -34,11 +39,12 @@ from muniment.server.records.entering import recording_act
 from muniment.server.records.models import Document, Record
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
-from muniment.server.requests.execution import approve_request, confirm_request
+from muniment.server.requests.execution import approve_request, confirm_request, perform_act
 from muniment.server.requests.models import ActProof, Bootstrap, ProofVerification, ProvenRow, Request, RequestExecution
 from muniment.server.requests.verifying import verify_waiting
 from tests.support.authenticators import CONFIRMATION, PRESENT, SERVICE, VERIFIED, Passkey, SshKey
 from tests.support.one_person import request
+from tests.support.passkeys import Passkey as SignInPasskey
 from tests.support.service import as_role, browser, by_an_act, finish_bootstrap, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("compared_rows")
@@ -523,3 +529,27 @@ def test_the_command_prints_what_it_signs_and_signs_with_a_key_that_is_enrolled(
     assert ActProof.objects.get().signer_id == "sam"
     code, told = run("confirm", f"{address}x", "--yes", "--key", demanding.keys["sam"].file)
     assert (code, "no request waits" in told) == (2, True)
+
+
+def test_a_key_that_is_unlinked_confirms_no_act_any_more(signers: Signers) -> None:
+    with by_an_act():
+        key = signers.keys["sam"].public_key
+        account = Account.objects.create(person_id="sam", kind="key", value=key, verification="signature")
+    request("ada", UnlinkAccount, person="sam", account=account.pk)
+    assert EnrolledAuthenticator.objects.get(person="sam").removed_at is not None
+    assert EnrolledAuthenticator.objects.get(person="sue").removed_at is None
+    assert problems() == []
+
+
+def test_a_recovery_ends_the_enrolment_of_each_passkey_that_it_ends(signers: Signers) -> None:
+    lost = SignInPasskey(Person.objects.get(pk="dev"))
+    with by_an_act():
+        identifier = websafe_encode(lost.id)
+        EnrolledAuthenticator.objects.create(person_id="dev", kind="passkey", identifier=identifier, public_key="x")
+        link = Invitation.objects.create(person_id="dev", token_hash="x", recovers=True, expires_at=timezone.now())
+    entry = Entry("correct horse battery staple")
+    values = {"person": "dev", "invitation": link.pk, "name": "Dev", "email": ""}
+    with transaction.atomic():
+        perform_act(actor("dev"), parse_act(AcceptInvitation, values, actor("dev")), secret=entry)
+    assert EnrolledAuthenticator.objects.get(identifier=identifier).removed_at is not None
+    assert problems() == []

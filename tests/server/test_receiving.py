@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import ProgrammingError, connection
 from django.utils import timezone
 
@@ -19,7 +20,7 @@ from muniment.server.deployments.models import (
 )
 from muniment.server.incidents.models import Incident
 from muniment.server.records.models import Record
-from tests.support.deploying import ARTIFACT, Shop
+from tests.support.deploying import ARTIFACT, Shop, pem
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -31,9 +32,9 @@ def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop
     return Shop(tmp_path)
 
 
-def insert(shop: Shop, token: str = "", **changed: object) -> int:
+def insert(shop: Shop, token: str = "", purpose: str = "deploy", **changed: object) -> int:
     """With the web's login, store a request that the web never received; `token` is one that it once did."""
-    pipeline = PipelineIdentity.objects.get(environment__name="staging", kind="runner")
+    pipeline = PipelineIdentity.objects.get(environment__name="staging", kind="runner", purpose=purpose)
     identity = {
         "issuer": "runner",
         "subject": "shop.staging",
@@ -95,6 +96,40 @@ def test_a_token_that_proved_another_request_proves_no_second_one(shop: Shop) ->
 def test_a_token_that_proves_something_else_is_denied(shop: Shop, changed: dict[str, object]) -> None:
     shop.asked("staging")
     check_denied(shop, insert(shop, shop.runner("staging", **changed)), "It could not be verified")
+
+
+def trust_for_jobs(shop: Shop) -> None:
+    """Let a plain runner with a key of its own have the secrets of staging, for jobs that deploy nothing."""
+    shop.runners["jobs"] = ec.generate_private_key(ec.SECP256R1())
+    with as_role("owner"):
+        PipelineIdentity.objects.create(
+            environment=shop.places["staging"],
+            name="jobs",
+            kind="runner",
+            public_key=pem(shop.runners["jobs"]),
+            ref_patterns="refs/heads/main",
+            purpose=PipelineIdentity.Purpose.RUN,
+        )
+
+
+def test_a_token_of_a_pipeline_that_is_trusted_for_jobs_alone_deploys_nothing(shop: Shop) -> None:
+    trust_for_jobs(shop)
+    token = shop.runner("jobs", sub="shop.staging")
+    check_denied(shop, insert(shop, token, purpose="run"), "not of deployments")
+
+
+def test_a_token_of_a_pipeline_that_is_trusted_for_jobs_alone_reports_nothing(shop: Shop) -> None:
+    trust_for_jobs(shop)
+    number = shop.asked("staging")
+    with as_role("owner"):
+        Deployment.objects.filter(pk=number).update(pipeline=PipelineIdentity.objects.get(name="jobs"))
+    row = DeploymentReport.objects.create(deployment_id=number, state="succeeded", exit_code=0)
+    key, token = ReceivedToken.key_of(number, ReceivedToken.Purpose.REPORT), shop.runner("jobs", sub="shop.staging")
+    ReceivedToken.objects.create(key=key, deployment_id=row.deployment_id, token=token)
+    with as_role("worker"):
+        tasks.take_report(number)
+    assert shop.state(number) == "unreported"
+    assert "not of deployments" in Incident.objects.get().summary
 
 
 def test_a_token_that_expired_is_denied_and_no_forgery(shop: Shop) -> None:

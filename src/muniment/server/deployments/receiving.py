@@ -87,8 +87,8 @@ def _verify(row: Deployment, purpose: ReceivedToken.Purpose) -> Identity:
     found = ReceivedToken.objects.filter(key=ReceivedToken.key_of(row.pk, purpose)).first()
     if found is None:
         raise _refused(_("no token came with it"))
-    if row.pipeline.environment_id != row.environment_id:
-        raise _refused(_("its pipeline is of another environment"))
+    if row.pipeline.environment_id != row.environment_id or row.pipeline.purpose != PipelineIdentity.Purpose.DEPLOY:
+        raise _refused(_("its pipeline is not of deployments to this environment"))
     return _use_token(found, row, LATEST[purpose])
 
 

@@ -20,7 +20,8 @@ from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import InputCode, Label, Text
 from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import AccountKind, AccountValue, label_of
-from muniment.server.people.models import Account, Person
+from muniment.server.people.authenticators import remove_enrolments
+from muniment.server.people.models import Account, EnrolledAuthenticator, Person
 from muniment.server.people.person_acts import PersonAct
 from muniment.server.work import soon
 
@@ -223,7 +224,7 @@ class ConfirmAccounts(Act, frozen=True):
 
 
 class UnlinkAccount(PersonAct, frozen=True):
-    """Unlink an account from a person."""
+    """Unlink an account from a person. A key that is unlinked confirms no acts any more."""
 
     title: ClassVar[Label] = gettext_lazy("Unlink account")
 
@@ -252,6 +253,10 @@ class UnlinkAccount(PersonAct, frozen=True):
             )
 
     def execute(self, context: ActContext) -> None:
-        """Delete the account."""
-        Account.objects.filter(pk=self.account).delete()
+        """Delete the account, and end the enrolment of its key."""
+        row = Account.objects.get(pk=self.account)
+        if row.kind == Account.Kind.KEY:
+            enrolled = EnrolledAuthenticator.objects.filter(person=self.person, identifier=fingerprint(row.value))
+            remove_enrolments(enrolled)
+        row.delete()
         soon("reevaluate-all")

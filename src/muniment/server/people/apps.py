@@ -28,7 +28,14 @@ def _added(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> Non
         finish_if_enough()
 
 
-def _removed(request: HttpRequest, **_: Any) -> None:
-    from muniment.server.people.actors import SECOND_FACTOR
+def _removed(request: HttpRequest, authenticator: Any, **_: Any) -> None:
+    """End the enrolment of a passkey that its person removed, by an act on the record: it confirms nothing any more."""
+    from muniment.server.people.actors import SECOND_FACTOR, actor_of
+    from muniment.server.people.authenticator_acts import RemoveAuthenticator
+    from muniment.server.people.authenticators import find_enrolled
+    from muniment.server.requests.execution import perform_act
 
+    enrolled = find_enrolled(authenticator)
+    if enrolled is not None:
+        perform_act(actor_of(request), RemoveAuthenticator(person=enrolled.person_id, authenticator=enrolled.pk))
     request.session.pop(SECOND_FACTOR, None)

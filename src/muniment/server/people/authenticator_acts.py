@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Annotated, ClassVar
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -119,7 +118,7 @@ class RemoveAuthenticator(OwnAct, frozen=True):
 
     def execute(self, context: ActContext) -> None:
         """Note the moment."""
-        EnrolledAuthenticator.objects.filter(pk=self.authenticator, removed_at=None).update(removed_at=timezone.now())
+        authenticators.remove_enrolments(EnrolledAuthenticator.objects.filter(pk=self.authenticator))
 
     def _row(self) -> EnrolledAuthenticator:
         return EnrolledAuthenticator.objects.get(pk=self.authenticator)

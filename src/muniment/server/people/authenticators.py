@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from allauth.mfa.models import Authenticator
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from fido2.utils import websafe_decode, websafe_encode
@@ -72,6 +73,22 @@ def _credential_of(row: Authenticator) -> AttestedCredentialData | None:
     """The key of a passkey as it was added, None for one that has none."""
     data: AuthenticatorData = row.wrap().authenticator_data
     return data.credential_data
+
+
+def find_enrolled(factor: Authenticator) -> EnrolledAuthenticator | None:
+    """The enrolment of a passkey that signs somebody in, None for one that was never enrolled, or removed."""
+    if factor.type != Authenticator.Type.WEBAUTHN or "credential" not in factor.data:
+        return None  # one without a credential signs nobody in, and nobody could enrol it
+    data = _credential_of(factor)
+    if data is None:
+        return None
+    identifier = _read_passkey(websafe_encode(bytes(data))).identifier
+    return EnrolledAuthenticator.objects.filter(person=factor.user_id, identifier=identifier, removed_at=None).first()
+
+
+def remove_enrolments(rows: "QuerySet[EnrolledAuthenticator]") -> None:
+    """End enrolments from now on, in the act that is under way. Those that ended before stay as they are."""
+    rows.filter(removed_at=None).update(removed_at=timezone.now())
 
 
 def find_in_force(person: str, at: datetime) -> list[EnrolledAuthenticator]:

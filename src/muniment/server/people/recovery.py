@@ -21,7 +21,16 @@ from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
-from muniment.server.people.models import Account, AccountNotice, AccountVerification, Invitation, Person, in_force
+from muniment.server.people.authenticators import find_enrolled, remove_enrolments
+from muniment.server.people.models import (
+    Account,
+    AccountNotice,
+    AccountVerification,
+    EnrolledAuthenticator,
+    Invitation,
+    Person,
+    in_force,
+)
 from muniment.server.people.role_acts import changes_things
 from muniment.server.requests.bootstrap import is_finished
 from muniment.server.requests.models import Request
@@ -84,6 +93,8 @@ def recover(person: Person, invitation: Invitation, entry: Entry) -> None:
         ended = ended.exclude(type__in=(Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES))
     elif proven is not None and proven.type == Authenticator.Type.WEBAUTHN:
         ended = ended.exclude(pk=proven.pk)
+    enrolled = [row.pk for row in map(find_enrolled, ended) if row is not None]
+    remove_enrolments(EnrolledAuthenticator.objects.filter(pk__in=enrolled))
     ended.delete()
     if (proven is None or invitation.by_operator) and (had_factor or is_finished()):
         person.approvals_suspended_until = timezone.now() + SUSPENDED
