@@ -47,7 +47,9 @@ PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on 
 @pytest.fixture(scope="session")
 def postgres(pytestconfig: pytest.Config) -> Iterator[Embedded]:
     """A server with the schema and the rights of today, which are brought up to date in a copy of a former run's."""
-    template, data = find_template(pytestconfig.cache.mkdir("database")), HOME / "postgres" / "data"
+    kept = pytestconfig.rootpath / ".pytest_cache" / "d" / "database"  # also where pytest's own cache is turned off
+    kept.mkdir(parents=True, exist_ok=True)
+    template, data = find_template(kept), HOME / "postgres" / "data"
     restored = restore_template(template, data)
     with database.embedded(HOME) as running:
         with as_role("owner"):
