@@ -1,4 +1,4 @@
-"""Writes what documentation can be generated from the code: controls, commands, and the schema of check's JSON.
+"""Writes the reference that is generated from the code, and the picture of the layers in CONTRIBUTING.
 
 `python -m dev.generate` writes them; a test fails when they are stale.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from dev.record_reference import describe_records
+from dev.setting_reference import describe_settings
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.cli.commands import muniment
@@ -43,6 +45,8 @@ def documents() -> dict[str, str]:
         "commands.md": _commands(),
         "access.md": _access(),
         "reevaluation.md": _reevaluation(),
+        "settings.md": describe_settings(_NOTE),
+        "record-kinds.md": describe_records(_NOTE),
     }
 
 
@@ -142,7 +146,7 @@ def main() -> None:
     """Write every document."""
     for name, text in documents().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")
-    for module in ("dev.act_reference", "dev.table_reference"):
+    for module in ("dev.act_reference", "dev.api_reference", "dev.table_reference", "dev.architecture"):
         subprocess.run([sys.executable, "-m", module], cwd=DOCS.parent, check=True)
 
 

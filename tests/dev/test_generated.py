@@ -5,7 +5,9 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from dev import architecture
 from dev.generate import REFERENCE, documents
+from dev.setting_reference import INTERNAL, described_variables, find_variables
 from tests.support.shop import Shop, keys, shop
 
 __all__ = ["keys", "shop"]
@@ -23,3 +25,28 @@ def test_what_check_prints_follows_the_schema(shop: Shop) -> None:
     validator.validate(shop.check(head))
     shop.approve("bob", head)
     validator.validate(shop.check(head))
+
+
+def test_each_variable_that_the_code_reads_is_described() -> None:
+    described = {name for name in described_variables() if name.startswith("MUNIMENT_")}
+    assert find_variables() - INTERNAL == described
+
+
+def test_the_picture_of_the_layers_is_current() -> None:
+    text = architecture.DOCUMENT.read_text(encoding="utf-8")
+    assert text == architecture.replace_picture(text), "run: python -m dev.architecture"
+
+
+def test_each_layer_of_a_contract_is_drawn_with_its_size() -> None:
+    text = architecture.DOCUMENT.read_text(encoding="utf-8")
+    for container, layers in architecture.layer_contracts():
+        stack = text.partition(f"┌─ {container} ")[2].partition("└")[0]
+        drawn = architecture.drawn_sizes(stack)
+        sizes = architecture.sizes_of(container, layers)
+        assert list(drawn) == list(sizes)
+        assert all(architecture.is_close(drawn[name], size) for name, size in sizes.items())
+
+
+@pytest.mark.parametrize(("drawn", "real", "close"), [(100, 109, True), (100, 112, False), (5000, 5400, True)])
+def test_a_size_is_right_to_a_tenth(drawn: int, real: int, close: bool) -> None:
+    assert architecture.is_close(drawn, real) is close

@@ -14,7 +14,7 @@ from muniment.ledger.writers import WRITERS, Writer, kinds_of
 
 SAMPLES: dict[Any, Any] = {str: "x", int: 1, bool: True, tuple[str, ...]: ("x",)}
 KINDS: tuple[type[entries.Entry], ...] = typing.get_args(entries.AnyEntry)
-DOCUMENTED = (ROOT / "docs" / "reference" / "ledger.md").read_text()
+DOCUMENTED = (ROOT / "docs" / "reference" / "record-kinds.md").read_text()
 
 
 def find_forgotten_steps(
@@ -38,8 +38,8 @@ def find_forgotten_steps(
         found.append(f"nothing is said of {tag}")
     if tag not in writers:
         found.append(f"nobody may write {tag}")
-    if f"`{tag}`" not in documented:
-        found.append(f"docs/reference/ledger.md has no row for {tag}")
+    if f"## `{tag}`" not in documented:
+        found.append(f"docs/reference/record-kinds.md does not describe {tag}")
     return found
 
 
@@ -62,7 +62,7 @@ class OpenRecord(entries.Entry, frozen=True, kw_only=True, tag="loud"):
 COMPLETE: dict[str, Any] = {
     "union": (LoudRecord,),
     "describe": lambda _: "somebody was loud",
-    "documented": "| `loud` |",
+    "documented": "## `loud`",
     "writers": ("loud",),
 }
 
@@ -82,7 +82,7 @@ def test_a_kind_that_follows_the_recipe_lacks_nothing() -> None:
         (LoudRecord, {"union": KINDS}, "LoudRecord is not in AnyEntry"),
         (LoudRecord, {"describe": told.said}, "nothing is said of loud"),
         (LoudRecord, {"writers": ()}, "nobody may write loud"),
-        (LoudRecord, {"documented": DOCUMENTED}, "docs/reference/ledger.md has no row for loud"),
+        (LoudRecord, {"documented": DOCUMENTED}, "docs/reference/record-kinds.md does not describe loud"),
         (NamelessRecord, {"union": (NamelessRecord,)}, "NamelessRecord does not say what its fields are"),
         (OpenRecord, {"union": (OpenRecord,)}, "OpenRecord.details is no text, integer, yes or no, or tuple of texts"),
     ],
