@@ -12,7 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "<!-- layers: begin, made by dev/architecture.py -->", "<!-- layers: end -->"
-_WIDTH = 32  # characters of the longest bar
+_WIDTH = 28  # characters of the longest bar
 _OUTER = 76
 _ROW = re.compile(r"^│ (\w[\w ]*?) +█* +([\d,]+) lines +│$", re.MULTILINE)
 _NOT_SOURCES = {"migrations", "__pycache__"}
@@ -89,7 +89,7 @@ def _draw_stack(container: str, layers: list[list[str]], sizes: dict[str, int]) 
             lines.append(f"├{'─' * inner}┤")
         for name in layer:
             bar = "█" * max(1, round(_WIDTH * sizes[name] / most))
-            lines.append(f"│ {name:<18} {bar:<{_WIDTH}} {sizes[name]:>9,} lines      │")
+            lines.append(f"│ {name:<22} {bar:<{_WIDTH}} {sizes[name]:>9,} lines      │")
     lines.append(f"└{'─' * inner}┘")
     assert {len(line) for line in lines} == {_OUTER}, lines  # noqa: S101 -- a box
     return "\n".join(lines)

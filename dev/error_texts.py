@@ -11,7 +11,7 @@ from dev.rules import PACKAGE, Breach, find_in_nodes, report_breaches
 
 SERVER = PACKAGE / "server"
 UNMARKED = 'mark the sentence for translation: _("It is taken."), with values in % {...} behind it'
-_BEFORE_SETTINGS = ("running/", "telemetry.py", "settings.py")
+_BEFORE_SETTINGS = ("running/", "guarding/keys.py", "guarding/logins.py", "telemetry.py", "settings.py")
 _NO_ANSWERS = frozenset(  # a defect, or what a caller turns into an error of our own
     {"TypeError", "ValueError", "KeyError", "LookupError", "RuntimeError", "NotImplementedError", "OSError"}
 )

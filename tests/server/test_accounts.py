@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.running import accounts, separation
 from muniment.server.running.accounts import (
     CONFIRMATION,

@@ -20,26 +20,25 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Actor
 from muniment.access.roles import Role
 from muniment.errors import ActInputError, ParseError, RefusedError
-from muniment.server.acts import forms
+from muniment.server.acts import forms, submission
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import Answers, Generated, InputCode, Reference, Several, read_text
 from muniment.server.acts.parser import inputs_of, merge_fields, parse_act, typed_inputs_of
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.api import operations
 from muniment.server.changes.models import Change
+from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.guarding.mediation import allowing
 from muniment.server.incidents.models import Incident
-from muniment.server.installation import store
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.policies.version_acts import DraftPolicy
 from muniment.server.products.models import Environment, Repository
-from muniment.server.products.repository_acts import AddServerHookLog
 from muniment.server.records.entering import record_act
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record
-from muniment.server.requests import submission
 from muniment.server.requests.registry import ACTS_OF_PERSONS
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
@@ -88,7 +87,7 @@ class Seen:
             patch.setattr(module, "merge_fields", self._merge)
             patch.setattr(module, "parse_act", self._parse)
         for module in (submission, operations):
-            patch.setattr(module, "perform_act", self._perform)
+            patch.setattr(module, "execute_act", self._perform)
 
     def _merge(self, given: Mapping[str, object], fixed: Mapping[str, object]) -> dict[str, object]:
         self.fixed = dict(fixed)

@@ -20,7 +20,7 @@ from muniment.server.acts.inputs import Answers, Generated, InputCode, Reference
 from muniment.server.acts.parser import inputs_of, parse_act, typed_inputs_of
 from muniment.server.api.operations import read_fields
 from muniment.server.error_text import error_text
-from muniment.server.products.importing import read_products
+from muniment.server.pages.importing import read_products
 from muniment.server.requests.registry import ACTS_OF_PERSONS
 from tests.support.act_recipe import find_doors
 from tests.support.doors import HOSTILE

@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from muniment.server.guarding.database_roles import OWNER
 from muniment.server.running import database
 from muniment.server.running.accounts import SEQUENCER
-from muniment.server.running.database_roles import OWNER
 from muniment.store.erasure_list import make_line, read_list, write_list
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until

@@ -7,10 +7,10 @@ from allauth.mfa.models import Authenticator
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.server.people.bootstrap import is_finished
 from muniment.server.people.models import Person, RoleGrant
 from muniment.server.policies.models import Freeze, PolicyException, PolicyVersion
 from muniment.server.records.models import Record
-from muniment.server.requests.bootstrap import is_finished
 from muniment.server.requests.models import Request
 from tests.server.test_duties import GIVE, enough, proposed
 from tests.support.service import as_role, browser, person, post, product, set_up_factor, token_of

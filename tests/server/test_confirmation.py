@@ -26,21 +26,29 @@ from muniment.git.signatures import fingerprint
 from muniment.server import confirmation_settings
 from muniment.server.acts.parser import parse_act
 from muniment.server.incidents.notices import tell_notices
-from muniment.server.installation import store
 from muniment.server.people.account_acts import UnlinkAccount
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
-from muniment.server.people.models import Account, EnrolledAuthenticator, Invitation, Message, Person, RoleGrant
+from muniment.server.people.models import (
+    Account,
+    Bootstrap,
+    EnrolledAuthenticator,
+    Invitation,
+    Message,
+    Person,
+    RoleGrant,
+)
 from muniment.server.people.own_account_acts import AcceptInvitation
 from muniment.server.people.recovery import Entry
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
 from muniment.server.records.entering import recording_act
+from muniment.server.records.installation import store
 from muniment.server.records.models import Document, Record
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
 from muniment.server.requests.execution import approve_request, confirm_request, perform_act
-from muniment.server.requests.models import ActProof, Bootstrap, ProofVerification, ProvenRow, Request, RequestExecution
+from muniment.server.requests.models import ActProof, ProofVerification, ProvenRow, Request, RequestExecution
 from muniment.server.requests.verifying import verify_waiting
 from tests.support.authenticators import CONFIRMATION, PRESENT, SERVICE, VERIFIED, Passkey, SshKey
 from tests.support.one_person import request

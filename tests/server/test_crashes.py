@@ -18,11 +18,11 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.api import deployments as api
 from muniment.server.deployments import judging, receiving, tasks
 from muniment.server.deployments.models import Deployment, VerifiedRequest
-from muniment.server.installation import store
 from muniment.server.people import erasing
 from muniment.server.people.models import Person
 from muniment.server.records import sequencer, signing
 from muniment.server.records.entering import record_act
+from muniment.server.records.installation import store
 from muniment.server.records.log import PostgresLog
 from muniment.server.records.models import Record, RecordPosition, SignedPermission, SigningRequest
 from muniment.store.files import PUBLIC

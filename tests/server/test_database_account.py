@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from muniment.errors import DatabaseError, ProgramError
+from muniment.server.guarding.database_roles import OWNER
 from muniment.server.running import database_account
 from muniment.server.running.accounts import DATABASE, GROUP, make_accounts
 from muniment.server.running.database_account import find_blocking_folder, find_database_account, open_home
-from muniment.server.running.database_roles import OWNER
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.postgres_programs import find_program, prepare_programs

@@ -19,7 +19,7 @@ from django.test import Client
 from muniment.server.api import deployments as api
 from muniment.server.deployments import tasks, telling
 from muniment.server.deployments.models import Deployment
-from muniment.server.running.keys import deploy_public
+from muniment.server.guarding.keys import deploy_public
 from muniment.vault.entrances import PLAIN, Entrance
 from muniment.vault.opening import open_role
 from tests.support import vaults

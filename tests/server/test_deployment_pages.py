@@ -17,15 +17,15 @@ from muniment.git.signatures import fingerprint
 from muniment.ledger.keys import generate
 from muniment.pipelines import dsse
 from muniment.policy.keys import parse_key
-from muniment.server import measures
 from muniment.server.deployments.figures import figures
 from muniment.server.deployments.models import Deployment, DeploymentPermission, RunningArtifact, TrustedBuilder
+from muniment.server.guarding import keys
+from muniment.server.pages import measures
 from muniment.server.people import privacy
 from muniment.server.people.models import Machine
 from muniment.server.people.people_facts import people_of
 from muniment.server.products.models import Environment
 from muniment.server.requests.models import Request
-from muniment.server.running import keys
 from muniment.server.running.examining import examine
 from tests.support.deploying import ARTIFACT, Shop, pem
 from tests.support.service import as_role, browser, finish_bootstrap, person, post, product

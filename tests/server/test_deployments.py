@@ -33,15 +33,15 @@ from muniment.server.deployments.models import (
     PipelineIdentity,
     UsedRunnerToken,
 )
+from muniment.server.guarding.keys import deploy_public
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
-from muniment.server.installation import store
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import Freeze
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record
 from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request
-from muniment.server.running.keys import deploy_public
 from tests.support.deploying import ARTIFACT, Shop, payload, shop_policy
 from tests.support.service import as_role, browser, person, post, token_of
 

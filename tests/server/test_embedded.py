@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from muniment.errors import DatabaseError
+from muniment.server.guarding.database_roles import OWNER, ROLES, WEB, WORKER
 from muniment.server.running.accounts import GROUP
-from muniment.server.running.database_roles import OWNER, ROLES, WEB, WORKER
 from muniment.server.running.embedded import Embedded
 from tests.support.mounts import mounted
 

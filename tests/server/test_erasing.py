@@ -21,15 +21,15 @@ from muniment.facts import canonical
 from muniment.facts.people import Person as KnownPerson
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import CachedResponse, Connection
-from muniment.server.installation import store
+from muniment.server.guarding.database_roles import WORKER
+from muniment.server.guarding.logins import password_file
 from muniment.server.people import erasing, personal_traces
 from muniment.server.people.models import Account, Message, PendingErasure, Person
 from muniment.server.people.privacy import erase_texts, known_as
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import Repository
+from muniment.server.records.installation import store
 from muniment.server.requests.models import Request
-from muniment.server.running.database_roles import WORKER
-from muniment.server.running.logins import password_file
 from tests.server.test_privacy import run_erasure
 from tests.support.service import as_role, browser, person, post, product
 

@@ -7,7 +7,8 @@ from django.db import connection
 from django.test import Client
 
 from muniment.errors import DatabaseError
-from muniment.server.running import health, preparing
+from muniment.server.pages import health
+from muniment.server.running import preparing
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")

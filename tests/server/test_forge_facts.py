@@ -18,7 +18,7 @@ from muniment.server.changes.scene import facts_of, scene
 from muniment.server.connections.models import Connection, RepositoryLink
 from muniment.server.connections.reaching import forge_of, repo_of
 from muniment.server.deployments import judging
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.reading import beside
 from muniment.server.records.store import POLICY
 from tests.support.connected import MAIN, Town

@@ -8,11 +8,11 @@ from django.utils import timezone
 from muniment.access.roles import Role
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.rules import ProductRules
+from muniment.server.changes.weeks import chart
 from muniment.server.people.models import Person
 from muniment.server.policies.current import clauses
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.products.models import Product, Repository
-from muniment.server.products.weeks import chart
 from muniment.server.requests.models import Request
 from tests.server.test_duties import enough
 from tests.support.service import as_role, browser, person, post, product
@@ -91,7 +91,7 @@ def test_the_home_page_says_since_when_a_clause_of_the_policy_only_reports() -> 
             text = old.text if ago == 100 else f"{delayed}# {ago}\n"
             when = timezone.now() - timedelta(days=ago)
             PolicyVersion.objects.create(text=text, digest=str(ago), applied_at=when, in_force=ago == 3)
-        from muniment.server.installation import store
+        from muniment.server.records.installation import store
 
         store().write("policy.toml", f"{delayed}# 3\n".encode())
     assert any(clause.monitoring_until for clause in clauses())

@@ -9,9 +9,10 @@ import pytest
 
 from muniment.cli import homes
 from muniment.errors import DatabaseError
+from muniment.server.guarding import logins
+from muniment.server.guarding.database_roles import OWNER, PROCESSES
 from muniment.server.records.sequencer import give_places
-from muniment.server.running import home_database, logins
-from muniment.server.running.database_roles import OWNER, PROCESSES
+from muniment.server.running import home_database
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.home_database import Kind

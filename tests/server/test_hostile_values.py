@@ -9,9 +9,9 @@ from django.test import Client
 from muniment.access.roles import Role
 from muniment.errors import MunimentError
 from muniment.server.changes.scene import scene
+from muniment.server.connections.policy_source import read_on
 from muniment.server.deployments.commits import standing
 from muniment.server.policies.models import PolicySource
-from muniment.server.policies.source import read_on
 from muniment.server.products.models import SIGNALS, Product, Repository
 from tests.support.hostile import Canary
 from tests.support.repos import Repo

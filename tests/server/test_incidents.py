@@ -13,11 +13,11 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.ledger import entries, objects
-from muniment.server import measures
 from muniment.server.incidents import kinds
 from muniment.server.incidents.incident_acts import CloseIncident
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
+from muniment.server.pages import measures
 from muniment.server.people import privacy
 from muniment.server.people.models import Message, Person
 from muniment.server.products.models import Product

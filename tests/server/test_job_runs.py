@@ -13,10 +13,10 @@ from muniment.access.roles import Role
 from muniment.ledger import entries
 from muniment.server.api import deployments as api
 from muniment.server.deployments import doors, runs, tasks
+from muniment.server.deployments.entrances import of
 from muniment.server.deployments.models import JobRun, JobRunPermission, PipelineIdentity, ReceivedRunToken
 from muniment.server.incidents.models import Incident
 from muniment.server.records.models import Record
-from muniment.server.secrets.entrances import of
 from tests.support.deploying import FORGE, Shop, pem
 from tests.support.service import as_role, browser, person, post
 

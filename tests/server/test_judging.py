@@ -17,10 +17,10 @@ from muniment.policy.pack import pack_text
 from muniment.server.changes import standing, tasks
 from muniment.server.changes.judging import judge_open
 from muniment.server.changes.models import Change, Decision
-from muniment.server.installation import store
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyTrial, PolicyVersion
 from muniment.server.products.models import ClauseResult, ClauseState, Product, Repository, RepositoryScan
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record
 from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request

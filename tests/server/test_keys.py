@@ -6,7 +6,7 @@ import pytest
 
 from muniment.errors import AttestationError, StoreError
 from muniment.pipelines import vsa
-from muniment.server.running import keys
+from muniment.server.guarding import keys
 from muniment.server.running.folder import make_folder
 
 ARTIFACT = "sha256:" + "a" * 64

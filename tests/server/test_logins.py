@@ -12,14 +12,14 @@ from psycopg import sql
 
 from muniment.access.roles import Role
 from muniment.server.guarding import privileges
+from muniment.server.guarding.database_roles import OWNER, PROCESSES, ROLES, WEB, WORKER
+from muniment.server.guarding.logins import FOLDER, password_file
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
 from muniment.server.requests.models import Request
 from muniment.server.running import database, home_database
-from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES, WEB, WORKER
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.login_trials import try_logins
-from muniment.server.running.logins import FOLDER, password_file
 from tests.server.conftest import HOME
 from tests.support.running import clean, muniment
 from tests.support.service import as_role, person

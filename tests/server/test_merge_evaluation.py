@@ -18,10 +18,10 @@ from muniment.server.connections import asking, branch_updates, tasks
 from muniment.server.connections.landed_heads import _key, was_said
 from muniment.server.connections.models import BranchUpdate, RecordedStatement
 from muniment.server.incidents.models import Incident
-from muniment.server.installation import store
 from muniment.server.people.models import Message, Person, RoleGrant
 from muniment.server.people.people_facts import people_of
 from muniment.server.policies.models import PolicyVersion
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
 from tests.support.connected import Town
 from tests.support.forges.faulty import Fault

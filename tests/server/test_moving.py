@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from muniment.server.running import logins
-from muniment.server.running.database_roles import OWNER, PROCESSES
+from muniment.server.guarding import logins
+from muniment.server.guarding.database_roles import OWNER, PROCESSES
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from muniment.server.running.home_database import Kind, find_kind, write_mark

@@ -69,7 +69,7 @@ def test_no_page_and_no_answer_of_the_api_shows_an_internal_id() -> None:
 def test_lists_of_people_and_products_are_in_the_order_of_names_whatever_the_ids(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("muniment.server.pages.page_by_name.__kwdefaults__", {"size": 2})
+    monkeypatch.setattr("muniment.server.page_lists.page_by_name.__kwdefaults__", {"size": 2})
     for slug, one in (("amy", "z1"), ("eve", "a1"), ("bob", "m1"), ("cy", "c1")):
         person(slug, Role.ADMIN, id=one)
         product(slug)

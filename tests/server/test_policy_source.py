@@ -8,9 +8,9 @@ from django.db import ProgrammingError
 from muniment.access.roles import Role
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.changes.tasks import read_gate
+from muniment.server.connections.tasks import read_policy
 from muniment.server.people.models import Message
 from muniment.server.policies.models import PolicySource, PolicyVersion
-from muniment.server.policies.tasks import read_policy
 from muniment.server.records.models import Record
 from muniment.store.files import PUBLIC
 from tests.support.gated import APPROVALS, Gated

@@ -13,8 +13,9 @@ import pytest
 from django.db import connection
 
 from muniment.errors import DatabaseError
-from muniment.server.running import database, logins, preparing, schema
-from muniment.server.running.database_roles import OWNER
+from muniment.server.guarding import logins
+from muniment.server.guarding.database_roles import OWNER
+from muniment.server.running import database, preparing, schema
 from muniment.server.running.embedded import Embedded
 from muniment.server.running.folder import make_folder
 from tests.support.repos import Repo

@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.ledger import verification
-from muniment.server.installation import store
 from muniment.server.people import privacy
 from muniment.server.people.erasing import erase_person
 from muniment.server.people.models import Account, Invitation, Person
 from muniment.server.policies.models import Freeze, PolicyException
+from muniment.server.records.installation import store
 from muniment.server.records.models import Document, ExceptionFile, Record, StoredObject
 from muniment.server.requests.models import Request
 from muniment.store.files import PUBLIC

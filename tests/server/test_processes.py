@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from muniment.ledger import verification
+from muniment.server.guarding.database_roles import OWNER
 from muniment.server.running import database
-from muniment.server.running.database_roles import OWNER
 from muniment.store.files import PUBLIC
 from tests.support.repos import Repo
 from tests.support.running import Up, until

@@ -30,13 +30,13 @@ from muniment.server.connections.models import (
 from muniment.server.connections.reaching import forge_of, repo_of
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.row_incidents import report_row_problems
-from muniment.server.installation import store
 from muniment.server.people import erasing
 from muniment.server.people.models import Account, Person
 from muniment.server.people.personal_data_acts import ErasePersonalData
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import ChangeProduct
 from muniment.server.records import row_checks
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record, RecordPosition, RefusedRecord, RowState
 from muniment.server.records.record_checks import find_differences
 from muniment.server.records.recorded_rows import recorded_models

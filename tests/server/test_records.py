@@ -12,13 +12,13 @@ from muniment.access.actions import Action
 from muniment.errors import LedgerError
 from muniment.ledger import entries, verification
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.guarding.database_roles import OWNER, WEB, WORKER
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.refused_records import report_refused_records
-from muniment.server.installation import store
 from muniment.server.records.entering import record_act
+from muniment.server.records.installation import store
 from muniment.server.records.models import LedgerHead, RecordPosition, RefusedRecord, Tile
 from muniment.server.records.sequencer import give_places
-from muniment.server.running.database_roles import OWNER, WEB, WORKER
 from muniment.server.running.embedded import Embedded
 from muniment.store.files import PUBLIC
 from tests.support.service import as_role

@@ -13,9 +13,9 @@ from muniment.server.acts.parser import parse_act
 from muniment.server.changes import gates
 from muniment.server.changes.locations import claim_repositories, open_repository
 from muniment.server.changes.models import ServerHookLog
-from muniment.server.products.importing import import_products, read_products
+from muniment.server.changes.repository_acts import AddRepository
+from muniment.server.pages.importing import import_products, read_products
 from muniment.server.products.models import Product, Repository
-from muniment.server.products.repository_acts import AddRepository
 from muniment.server.products.repository_folders import GIVEN, is_named
 from muniment.server.requests.execution import perform_act
 from muniment.server.running import preparing

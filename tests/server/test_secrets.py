@@ -17,18 +17,17 @@ from muniment.errors import VaultError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.vault import Reader
 from muniment.server.api import deployments as deploying
-from muniment.server.deployments import tasks
+from muniment.server.deployments import entrances, tasks
 from muniment.server.deployments.doors import close_door, has_door, open_door
+from muniment.server.deployments.drifting import PENDING, drift, look_at_vault
 from muniment.server.deployments.models import Deployment, PipelineIdentity
+from muniment.server.guarding.database_roles import WORKER
 from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.records.models import Record, StoredObject
 from muniment.server.requests.models import Request
-from muniment.server.running.database_roles import WORKER
 from muniment.server.running.examining import _vault as examined
-from muniment.server.secrets import entrances
-from muniment.server.secrets.drifting import PENDING, drift, look_at_vault
 from muniment.server.secrets.fetching import note_fetches
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.supplying import Secrets

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import StoreError
-from muniment.server.running.keys import FACTORS, make_factor_key
+from muniment.server.guarding.keys import FACTORS, make_factor_key
 from muniment.server.running.unpacking import KEYS
 from tests.support.service import as_role, browser, person
 

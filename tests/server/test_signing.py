@@ -17,12 +17,12 @@ from muniment.server import moments
 from muniment.server.api import deployments as api
 from muniment.server.deployments import tasks, watching
 from muniment.server.deployments.models import Deployment, DeploymentPermission, DeploymentState
+from muniment.server.guarding.keys import deploy_public
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.records import signing
 from muniment.server.records.entering import enter
 from muniment.server.records.models import Record, SignedPermission, SigningRequest
-from muniment.server.running.keys import deploy_public
 from tests.support.deploying import ARTIFACT, Shop
 from tests.support.service import as_role, place_records, sign_permissions
 

@@ -20,7 +20,7 @@ from muniment.server.changes.tasks import reevaluate_by_other_controls
 from muniment.server.connections import hearing, probing, reconciling, tasks
 from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink
 from muniment.server.connections.reaching import forge_of
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.reading import beside
 from muniment.server.records.store import POLICY
 from muniment.server.work import first

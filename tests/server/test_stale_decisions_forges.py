@@ -13,7 +13,7 @@ from muniment.forges.shapes import Vendor
 from muniment.policy.pack import pack_text
 from muniment.server.connections import credentials, escapes, hearing, tasks
 from muniment.server.connections.models import Connection, ForgeChange
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
 from tests.support.connected import Town
 from tests.support.forges.acting_fakes import GitHubActing, GitLabActing

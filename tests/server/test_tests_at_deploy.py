@@ -11,9 +11,9 @@ from muniment.git.repository import Repository
 from muniment.policy.keys import parse_key
 from muniment.policy.pack import pack_text
 from muniment.server.api import deployments as api
-from muniment.server.installation import store
 from muniment.server.people.models import Account, Machine
 from muniment.server.people.test_runner_acts import runner_keys
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
 from tests.support.deploying import BUILDER, Shop
 from tests.support.service import as_role

@@ -10,11 +10,11 @@ from muniment.access.authorize import Actor
 from muniment.access.roles import Grant, Role
 from muniment.errors import RefusedError
 from muniment.server.acts.parser import parse_act
-from muniment.server.people.models import Person, RoleGrant
+from muniment.server.people.models import Bootstrap, Person, RoleGrant
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.products.models import Environment, Product
 from muniment.server.requests.execution import perform_act
-from muniment.server.requests.models import Bootstrap, Request
+from muniment.server.requests.models import Request
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")

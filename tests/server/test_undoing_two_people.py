@@ -30,6 +30,7 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.guarded_state import GuardedFacts, GuardedState
 from muniment.server.acts.parser import parse_act, typed_inputs_of
 from muniment.server.api import api
+from muniment.server.changes.repository_acts import AddRepository
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
@@ -53,7 +54,6 @@ from muniment.server.policies.monitoring_acts import StartMonitoring
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
 from muniment.server.products.environment_acts import AddEnvironment
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
-from muniment.server.products.repository_acts import AddRepository
 from muniment.server.requests.execution import approve_request, perform_act, reject_request
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import ACTS_OF_PERSONS, GUARDING_ACTS

@@ -12,13 +12,13 @@ from django.utils import timezone
 from muniment.errors import RefusedError
 from muniment.policy.model import Clause
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.deployments import entrances
 from muniment.server.deployments.models import PipelineIdentity
+from muniment.server.guarding.database_roles import WORKER
 from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.requests.execution import perform_system_act
-from muniment.server.running.database_roles import WORKER
-from muniment.server.secrets import entrances
 from muniment.server.secrets.fetching import note_fetches
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch

@@ -11,8 +11,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from muniment.access.roles import Role
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
-from muniment.server import measures, work
 from muniment.server import moments as server_moments
+from muniment.server import work
+from muniment.server.pages import measures
 from muniment.server.work import TASKS, first, later, settle, soon, take_over, take_up
 from tests.support.service import as_role, browser, person, post
 

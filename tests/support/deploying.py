@@ -21,8 +21,8 @@ from muniment.policy.pack import pack_text
 from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.deployments import tasks
 from muniment.server.deployments.models import Deployment, PipelineIdentity, TokenIssuer, TrustedBuilder
-from muniment.server.installation import store
 from muniment.server.products.models import Environment, Product, Repository
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
 from tests.support.repos import Repo
 from tests.support.service import as_role, product, sign_permissions

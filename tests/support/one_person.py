@@ -20,13 +20,21 @@ from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
 from muniment.server.incidents.models import Incident
-from muniment.server.people.models import Account, ApiToken, EnrolledAuthenticator, Invitation, Person, RoleGrant
+from muniment.server.people.models import (
+    Account,
+    ApiToken,
+    Bootstrap,
+    EnrolledAuthenticator,
+    Invitation,
+    Person,
+    RoleGrant,
+)
 from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.products.models import Environment, Product, Repository
 from muniment.server.records.entering import code
 from muniment.server.records.models import Record
 from muniment.server.requests.execution import approve_request, perform_act
-from muniment.server.requests.models import Bootstrap, Request
+from muniment.server.requests.models import Request
 from muniment.server.secrets.models import Secret
 
 ATTACKER = "mal"

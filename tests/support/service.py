@@ -16,16 +16,15 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.people.models import ApiToken, Person, RoleGrant
+from muniment.server.guarding.database_roles import NAMES, OPERATOR, OWNER
+from muniment.server.guarding.logins import password_file
+from muniment.server.people.models import ApiToken, Bootstrap, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks, signing
 from muniment.server.records.entering import code, recording_act
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import note_rows, recorded_models
 from muniment.server.records.sequencer import give_places
-from muniment.server.requests.models import Bootstrap
-from muniment.server.running.database_roles import NAMES, OPERATOR, OWNER
-from muniment.server.running.logins import password_file
 
 _COMPARING = {
     name: getattr(row_checks, name) for name in ("find_row_problems", "find_instance_problems", "read_recorded")

@@ -27,7 +27,7 @@ def at(directory: str, role: str = "operator") -> Store:
         return FilesStore(directory)
     folder = Path(directory).absolute()
     serving.begin(folder, role, os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.installation import store
+    from muniment.server.records.installation import store
     from muniment.server.running.preparing import require_ready
 
     require_ready()

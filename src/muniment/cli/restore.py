@@ -37,8 +37,8 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
         raise UsageError(f"{home} is not empty", "Name a new folder with --home DIR.")
     if os.environ.get("DATABASE_URL"):
         raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
+    from muniment.server.guarding.database_roles import OWNER
     from muniment.server.running import database
-    from muniment.server.running.database_roles import OWNER
     from muniment.server.running.folder import make_folder
     from muniment.server.running.separation import separate_processes
     from muniment.server.running.unpacking import MANIFEST, VAULT, put_back, unpacked

@@ -47,7 +47,7 @@ def status(home: str) -> int:
     from django.conf import settings
 
     from muniment.server.running.examining import PROMISE
-    from muniment.server.secrets.access import session
+    from muniment.server.vault_access import session
 
     session().subkeys("muniment", "doctor")
     click.echo(f"The vault at {settings.VAULT_URL or 'its socket in the home'} accepts Muniment's sign-in.")
@@ -143,7 +143,7 @@ def _announce(paths: list[str]) -> None:
 
 def _shown(person: "Session") -> "list[Difference]":
     """What is to be done, printed; and which pipelines cannot be let in as they were described."""
-    from muniment.server.secrets.entrances import wanted
+    from muniment.server.deployments.entrances import wanted
     from muniment.vault.pieces import all_of
     from muniment.vault.plan import differences, leftovers
     from muniment.vault.plan_text import describe_difference
@@ -163,7 +163,7 @@ def _person() -> "Session":
     """Whoever runs this, in the vault. Raises VaultError."""
     from django.conf import settings
 
-    from muniment.server.secrets.access import vault
+    from muniment.server.vault_access import vault
     from muniment.vault import layout
 
     token = os.environ.get(TOKEN)

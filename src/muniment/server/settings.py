@@ -21,10 +21,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from muniment.server import logs
+from muniment.server.guarding import keys
+from muniment.server.guarding.database_roles import WEB
 from muniment.server.people import company
 from muniment.server.routes import SIGN_IN
-from muniment.server.running import database, keys
-from muniment.server.running.database_roles import WEB
+from muniment.server.running import database
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
@@ -95,7 +96,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "muniment.server.pages.common",
+                "muniment.server.pages.frame.common",
             ],
         },
     }

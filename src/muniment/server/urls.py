@@ -2,32 +2,31 @@
 
 from django.urls import include, path
 
-from muniment.server import glossary, searching, work_views
 from muniment.server.api import addresses
 from muniment.server.changes import views as changes
 from muniment.server.connections import app_views, branch_views, change_views, hearing, status_views
 from muniment.server.connections import views as connections
 from muniment.server.deployments import views as deployments
 from muniment.server.incidents import views as incidents
+from muniment.server.pages import exceptions, glossary, health, jobs, ledger, overview, own_account, product_changes
+from muniment.server.pages import search as searching
 from muniment.server.people import passkeys
 from muniment.server.people import views as people
 from muniment.server.policies import views as policies
 from muniment.server.products import views as products
-from muniment.server.records import views as records
 from muniment.server.requests import views as requests
-from muniment.server.running import health
 from muniment.server.secrets import views as secrets
 
 handler500 = "muniment.server.running.failing.failed"
 
 urlpatterns = [
-    path("", products.home, name="home"),
-    path("products", products.list_, name="products"),
-    path("products/import", products.import_, name="import"),
+    path("", overview.home, name="home"),
+    path("products", overview.list_, name="products"),
+    path("products/import", product_changes.import_, name="import"),
     path("products/add", products.add, name="add-product"),
-    path("products/<slug:slug>", products.product, name="product"),
+    path("products/<slug:slug>", overview.product, name="product"),
     path("products/<slug:slug>/progress", products.progress, name="progress"),
-    path("products/<slug:slug>/change", products.change, name="change-product"),
+    path("products/<slug:slug>/change", product_changes.change, name="change-product"),
     path("products/<slug:slug>/monitoring", policies.start_monitoring, name="start-monitoring"),
     path("products/<slug:slug>/environments/parts", products.change_environments, name="change-environments"),
     path("products/<slug:slug>/retire", products.retire, name="retire-product"),
@@ -67,8 +66,8 @@ urlpatterns = [
     path("connections/<slug:slug>/repositories", connections.connect_repository, name="connect-repository"),
     path("webhooks/<slug:slug>", hearing.hear, name="hear"),
     path("search", searching.search, name="search"),
-    path("exceptions", policies.exceptions, name="exceptions"),
-    path("exceptions/request", policies.ask_exception, name="ask-exception"),
+    path("exceptions", exceptions.exceptions, name="exceptions"),
+    path("exceptions/request", exceptions.ask_exception, name="ask-exception"),
     path("exceptions/<str:slug>/end", policies.end_exception, name="end-exception"),
     path("monitoring/<str:slug>/end", policies.end_monitoring, name="end-monitoring"),
     path("test-runners/trust", people.trust_test_runner, name="trust-test-runner"),
@@ -98,9 +97,9 @@ urlpatterns = [
     path("people/<str:slug>/erase", people.erase, name="erase"),
     path("people/<str:slug>/hold", people.hold, name="hold"),
     path("privacy", people.privacy, name="privacy"),
-    path("settings", records.settings, name="settings"),
+    path("settings", ledger.settings, name="settings"),
     path("requests/<int:number>", requests.decide, name="decide"),
-    path("me", people.mine, name="me"),
+    path("me", own_account.mine, name="me"),
     path("inbox", people.inbox, name="inbox"),
     path("me/verify", people.start_verification, name="start-verification"),
     path("me/verify/finish", people.finish_verification, name="finish-verification"),
@@ -110,12 +109,12 @@ urlpatterns = [
     path("me/export", people.my_export, name="my-export"),
     path("me/tokens", people.create_token, name="create-token"),
     path("me/tokens/<int:number>/revoke", people.revoke_token, name="revoke-token"),
-    path("activity", records.activity, name="activity"),
-    path("ledger", records.ledger, name="ledger"),
-    path("ledger/<int:number>", records.entry, name="entry"),
-    path("ledger/<int:number>/addendum", records.correct, name="correct"),
-    path("jobs", work_views.work, name="work"),
-    path("jobs/<int:number>/retry", work_views.retry, name="retry"),
+    path("activity", ledger.activity, name="activity"),
+    path("ledger", ledger.ledger, name="ledger"),
+    path("ledger/<int:number>", ledger.entry, name="entry"),
+    path("ledger/<int:number>/addendum", ledger.correct, name="correct"),
+    path("jobs", jobs.work, name="work"),
+    path("jobs/<int:number>/retry", jobs.retry, name="retry"),
     path("access", glossary.access, name="access"),
     path("glossary", glossary.glossary, name="glossary"),
     path("welcome/<str:text>", people.welcome, name="invitation"),

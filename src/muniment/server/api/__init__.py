@@ -4,6 +4,7 @@ Errors are RFC 9457 problems. Lists go by falling id, `below` a cursor. What cha
 `Idempotency-Key`, and `If-Match` with the ETag that it was read with. One module for each noun, here by hand.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db import transaction
@@ -24,6 +25,7 @@ from muniment.server.api import (
     secrets,
 )
 from muniment.server.api.serving import api
+from muniment.server.guarding.checks import register_operations
 
 __all__ = ["addresses", "api"]
 
@@ -40,3 +42,13 @@ def addresses() -> tuple[list[Any], str, str]:
         if pattern.callback is not None:
             transaction.non_atomic_requests(pattern.callback)
     return patterns, app, namespace
+
+
+def find_operations() -> Iterator[Any]:
+    """The view of every operation."""
+    for _, router in api._routers:
+        for path in router.path_operations.values():
+            yield from (operation.view_func for operation in path.operations)
+
+
+register_operations(find_operations)

@@ -6,6 +6,7 @@ from django.http import Http404, HttpRequest
 from ninja import Query, Router
 
 from muniment.access.actions import Action
+from muniment.server.acts.execution import execute_act
 from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import Cursor, does, page, run_act
 from muniment.server.guarding.mediation import acting, may
@@ -18,7 +19,6 @@ from muniment.server.people.personal_data_acts import (
     LiftLegalHold,
     PlaceLegalHold,
 )
-from muniment.server.requests.execution import perform_act
 
 router = Router()
 
@@ -142,7 +142,7 @@ def unlink_account(request: HttpRequest, slug: str, number: int) -> dict[str, An
 @does(Action.EXPORT_PERSONAL_DATA)
 def export_person(request: HttpRequest, slug: str) -> Any:
     """Export all that is stored about a person, to be handed to them."""
-    return perform_act(acting(request), ExportPersonalData(person=_person(slug).pk)).result
+    return execute_act(acting(request), ExportPersonalData(person=_person(slug).pk)).result
 
 
 @router.put("/people/{slug}/hold")

@@ -13,13 +13,13 @@ from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import Cursor, does, of, once, page, run_act
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change, Decision
+from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.changes.views import of as of_change
 from muniment.server.connections.change_acts import MergeChange, RequestReview
 from muniment.server.guarding.mediation import acting
+from muniment.server.pages.importing import import_products, read_products
 from muniment.server.people.names import with_handles
-from muniment.server.products.importing import import_products, read_products
 from muniment.server.products.product_acts import RetireProduct
-from muniment.server.products.repository_acts import AddServerHookLog
 from muniment.server.records.reading import beside
 
 router = Router()

@@ -18,13 +18,13 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Actor, Resource, Why, authorize, products, somewhere
 from muniment.errors import ActInputError
 from muniment.server.acts.act import Act
+from muniment.server.acts.execution import execute_act
 from muniment.server.acts.inputs import InputCode
 from muniment.server.acts.parser import merge_fields, parse_act, refuse_repeated
 from muniment.server.api.serving import LONGEST_KEY, Problem, refuse_malformed_body
 from muniment.server.guarding.mediation import Find, acting, allowing
 from muniment.server.people.models import ApiToken
 from muniment.server.products.models import Product
-from muniment.server.requests.execution import perform_act
 from muniment.server.requests.models import IdempotentResponse
 
 _MOST = 100
@@ -158,7 +158,7 @@ def run_act(
         raise
 
     def perform() -> dict[str, Any]:
-        found = perform_act(acting(request), act, secret=secret)
+        found = execute_act(acting(request), act, secret=secret)
         return outcome(found.request) if answer is None else answer(found.result)
 
     return perform() if value_field else once(request, perform)
@@ -204,6 +204,6 @@ def _refuse_constant(name: str) -> float:
     raise json.JSONDecodeError("constant", name, 0)
 
 
-def outcome(waits: Any) -> dict[str, Any]:
-    """Whether an act was done, or which request waits for a second person."""
-    return {"done": True, "request": None} if waits is None else {"done": False, "request": waits.pk}
+def outcome(request: int | None) -> dict[str, Any]:
+    """Whether an act was done, or the number of the request that waits for a second person."""
+    return {"done": request is None, "request": request}

@@ -9,10 +9,10 @@ from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import Cursor, does, etag, of, page, run_act, shown, unchanged
 from muniment.server.changes.models import Change
+from muniment.server.changes.repository_acts import AddRepository, CorrectRepository
 from muniment.server.guarding.mediation import anywhere
 from muniment.server.products.models import SIGNALS, ClauseResult, Product, Repository
 from muniment.server.products.product_acts import AddProduct, ChangeProduct
-from muniment.server.products.repository_acts import AddRepository, CorrectRepository
 
 router = Router()
 

@@ -9,17 +9,17 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.actions import Action
 from muniment.ledger import objects
-from muniment.server import measures
 from muniment.server.acts.schemas import body_of
 from muniment.server.api.operations import Cursor, does, page, run_act
-from muniment.server.installation import store
+from muniment.server.pages import measures
+from muniment.server.pages.jobs import STATES
+from muniment.server.pages.ledger import proof
 from muniment.server.people.names import handles_of, person_in, renamed_subject
 from muniment.server.records.entering import ACTION_KINDS
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record
 from muniment.server.records.reading import beside_all
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
-from muniment.server.records.views import proof
-from muniment.server.work_views import STATES
 from muniment.store.settings import home_text
 
 router = Router()

@@ -15,9 +15,9 @@ from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, read_unveri
 from muniment.ledger.key_exchanges import find_current_key
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
-from muniment.server.installation import store
 from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_named
 from muniment.server.records.entering import enter
+from muniment.server.records.installation import store
 from muniment.store.files import FilesStore
 from muniment.store.files_log import FilesLog
 from muniment.store.store import Store

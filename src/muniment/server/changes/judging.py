@@ -18,9 +18,9 @@ from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.scene import facts_of, open_heads, scene
-from muniment.server.installation import store
 from muniment.server.products.models import Repository
 from muniment.server.records.entering import enter
+from muniment.server.records.installation import store
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
 

@@ -24,9 +24,9 @@ from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.scene import Scene, facts_of, known_of, scene
 from muniment.server.changes.states import all_unknown, keep_states, keep_today
 from muniment.server.error_text import error_text
-from muniment.server.installation import store
 from muniment.server.products.models import Repository, RepositoryScan
 from muniment.server.records.entering import enter
+from muniment.server.records.installation import store
 from muniment.workflows.judge_change import Judgement
 from muniment.workflows.replay import Replay, Summary, state_names
 

@@ -14,14 +14,14 @@ from muniment.facts.statements import Freeze, Signature
 from muniment.git import documents, signatures
 from muniment.git.repository import Repository as Git
 from muniment.ledger import objects
-from muniment.server.changes.proofs import ACT
 from muniment.server.connections.models import Connection
-from muniment.server.installation import store
 from muniment.server.people.models import Account, Machine, Person, RoleGrant
 from muniment.server.people.people_facts import people_of
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
+from muniment.server.policies.proofs import ACT
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
+from muniment.server.records.installation import store
 from muniment.server.records.models import Document, ExceptionFile, Record
 from muniment.server.records.reading import beside
 from muniment.server.records.store import POLICY

@@ -16,7 +16,7 @@ from muniment.facts.change import ContributorRole
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import may, requires
-from muniment.server.pages import read_number
+from muniment.server.page_lists import read_number
 from muniment.server.records.reading import beside
 from muniment.workflows.approval_commands import next_steps
 

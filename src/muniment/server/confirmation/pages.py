@@ -19,7 +19,6 @@ from muniment.errors import NotCanonicalError, RefusedError
 from muniment.facts import canonical
 from muniment.facts.act_statements import ActStatement, Step, decode_statement, digest_to_sign, encode_statement
 from muniment.git.signatures import embedded_key
-from muniment.server.confirmation.shown import ShownRequest, make_statement
 from muniment.server.requests.act_signatures import (
     LONGEST_SIGNATURE,
     PASSKEY,
@@ -28,6 +27,7 @@ from muniment.server.requests.act_signatures import (
     confirmation_origin,
     require_valid,
 )
+from muniment.server.requests.shown import ShownRequest, make_statement
 
 _LARGEST_STATEMENT = 1 << 19  # characters: a policy is a part of no act, and everything else is small
 _INSERT = """

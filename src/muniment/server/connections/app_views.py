@@ -16,12 +16,12 @@ from muniment.access.actions import Action
 from muniment.errors import ForgeError
 from muniment.forges.github import manifest as app
 from muniment.forges.http import Transport
+from muniment.server.acts.submission import submit_act
 from muniment.server.connections import credentials, hearing
 from muniment.server.connections.connection_acts import StoreCredential
 from muniment.server.connections.models import Connection, Vendor
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import requires
-from muniment.server.requests.submission import submit_act
 
 _STATE = "forge-app"
 _LONGEST = 200

@@ -12,17 +12,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource, Why, authorize
+from muniment.server.acts.submission import submit_act
 from muniment.server.connections import friction
 from muniment.server.connections.bypass_acts import RevertBypass, ReviewBypass
 from muniment.server.connections.escapes import counted, needed
 from muniment.server.connections.models import BranchUpdate, ProtectedBranch
 from muniment.server.connections.reaching import connected_of, where
 from muniment.server.guarding.mediation import acting, may, requires
-from muniment.server.pages import page
+from muniment.server.page_lists import page
 from muniment.server.people.names import names_of
 from muniment.server.products.models import Product
 from muniment.server.products.views import of as of_product
-from muniment.server.requests.submission import submit_act
 
 
 def of(request: HttpRequest, number: int) -> Resource:

@@ -11,6 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.policy import guide
 from muniment.server.acts.forms import TAG
+from muniment.server.acts.submission import submit_act
 from muniment.server.changes.models import Change
 from muniment.server.changes.views import of
 from muniment.server.connections.change_acts import (
@@ -23,7 +24,6 @@ from muniment.server.connections.change_acts import (
 )
 from muniment.server.connections.models import ReviewStatement
 from muniment.server.guarding.mediation import may, requires
-from muniment.server.requests.submission import submit_act
 
 
 @require_GET

@@ -18,7 +18,7 @@ from muniment.server.acts.inputs import Choice, InputCode, Label, Reference, Tex
 from muniment.server.connections import credentials
 from muniment.server.connections.models import SLUG_PATTERN, Connection, RepositoryLink, Vendor
 from muniment.server.products.act_fields import SLUG_FORM
-from muniment.server.secrets.access import refuse_without_vault
+from muniment.server.vault_access import refuse_without_vault
 from muniment.server.work import soon
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

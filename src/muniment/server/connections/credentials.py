@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from muniment.errors import RefusedError
 from muniment.server.connections.models import Connection, Vendor
-from muniment.server.secrets.access import session
+from muniment.server.vault_access import session
 from muniment.vault import layout
 
 TOKEN, APP_ID, PRIVATE_KEY, INSTALLATION = "token", "app_id", "pem", "installation"

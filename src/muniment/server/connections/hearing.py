@@ -22,7 +22,7 @@ from muniment.server.changes.again import read_again, verify_statuses
 from muniment.server.connections.keeping import with_green
 from muniment.server.connections.models import Connection, RepositoryLink, WebhookDelivery
 from muniment.server.connections.reaching import listener_of
-from muniment.server.running.keys import hook_secret
+from muniment.server.guarding.keys import hook_secret
 from muniment.server.work import first, later, soon
 
 LARGEST = 2 << 20  # bytes of a delivery; GitHub cuts its own off at 25 MB, of which we would read three numbers

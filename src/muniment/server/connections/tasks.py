@@ -16,7 +16,15 @@ from muniment.server import moments
 from muniment.server.changes.again import read_again, read_as
 from muniment.server.changes.models import Change
 from muniment.server.changes.tasks import reevaluate_by_other_controls
-from muniment.server.connections import asking, first_pushes, permission_checks, probing, reconciling, watching
+from muniment.server.connections import (
+    asking,
+    first_pushes,
+    permission_checks,
+    policy_source,
+    probing,
+    reconciling,
+    watching,
+)
 from muniment.server.connections.bypass_acts import RevertBypass
 from muniment.server.connections.change_acts import MergeChange, RequestReview
 from muniment.server.connections.judging import Court, carries, mirror_of
@@ -26,6 +34,7 @@ from muniment.server.connections.reaching import following, forge_of, repo_of
 from muniment.server.error_text import error_text
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
+from muniment.server.policies.models import PolicySource
 from muniment.server.records.reading import beside
 from muniment.server.records.recorded_acts import require_act
 from muniment.server.work import LONG_SECONDS, first, later, periodic, soon, task
@@ -310,3 +319,11 @@ def _connected(repository: int) -> RepositoryLink | None:
     rows = RepositoryLink.objects.select_related("repository__product", "connection")
     found = rows.filter(repository=repository, connection__ended_at=None, repository__product__retired_at=None)
     return found.first()
+
+
+@task("read-policy-source", LONG_SECONDS)
+def read_policy() -> None:
+    """See whether the branch that policies are read from holds a new one."""
+    row = PolicySource.objects.select_related("repository").first()
+    if row is not None:
+        policy_source.read_on(row)

@@ -16,6 +16,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Why, authorize
 from muniment.forges.shapes import WITHOUT, Ability
 from muniment.server.acts.forms import TAG
+from muniment.server.acts.submission import submit_act
 from muniment.server.connections import credentials, hearing
 from muniment.server.connections.connection_acts import (
     AddConnection,
@@ -29,10 +30,9 @@ from muniment.server.connections.proxy_acts import SetConnectionProxy
 from muniment.server.connections.rate_limits import current_states
 from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.guarding.mediation import acting, requires
-from muniment.server.pages import given, page
+from muniment.server.page_lists import given, page
 from muniment.server.products.models import Product
 from muniment.server.products.reach import seen
-from muniment.server.requests.submission import submit_act
 from muniment.server.work import soon
 
 _JUST_NOW = timedelta(seconds=30)  # a reading of branch rules that is not older is not repeated

@@ -12,9 +12,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from muniment.errors import VaultCode, VaultError
+from muniment.server.deployments import entrances
 from muniment.server.deployments.models import Deployment, DeploymentPermission, JobRun, JobRunPermission
-from muniment.server.secrets import entrances
-from muniment.server.secrets.access import session
+from muniment.server.vault_access import session
 from muniment.vault.client import Session
 from muniment.vault.entrances import Entrance
 from muniment.vault.opening import close_role, end_tokens, open_role

@@ -43,11 +43,11 @@ from muniment.server.deployments.models import (
 )
 from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.watching import end, seen_to_hold
-from muniment.server.installation import store
 from muniment.server.people.models import Person
 from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
+from muniment.server.records.installation import store
 from muniment.server.records.models import RowState, SignedPermission, SigningRequest
 from muniment.server.secrets.watch_state import find_watch_problem, limits_of
 from muniment.workflows.forge_facts import runs_at

@@ -12,7 +12,7 @@ from muniment.server.deployments.models import (
     DeploymentState,
     RunningArtifact,
 )
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.recorded_acts import unrecorded
 from muniment.server.work import OtherWorker, soon, task
 

@@ -17,6 +17,7 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.decision.account import DecisionReport
 from muniment.git import signatures
+from muniment.server.acts.submission import submit_act
 from muniment.server.changes.models import Change
 from muniment.server.deployments import figures
 from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
@@ -34,13 +35,12 @@ from muniment.server.deployments.models import (
     TrustedBuilder,
 )
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
+from muniment.server.guarding import keys
 from muniment.server.guarding.mediation import requires
 from muniment.server.people.test_runner_acts import runner_keys
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import of, would
 from muniment.server.records.reading import beside
-from muniment.server.requests.submission import submit_act
-from muniment.server.running import keys
 
 _NEWEST = 10  # deployments of each environment
 _CHART_DAYS = 30

@@ -1,6 +1,6 @@
 """What must be so before the first request: every address, and every table that is written, names its actions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -13,6 +13,7 @@ from muniment.server.guarding import privileges
 from muniment.server.guarding.open_routes import API, OPEN
 from muniment.workflows import input_events
 
+_operation_sources: list[Callable[[], Iterator[Any]]] = []  # one at most
 _OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "socialaccount", "procrastinate")
 
 
@@ -60,12 +61,16 @@ def routes() -> Iterator[tuple[str, Any]]:
 
 
 def operations() -> Iterator[Any]:
-    """Every operation of the API."""
-    from muniment.server.api import api
+    """Every operation of the API. Raises LookupError where the addresses have no API."""
+    get_resolver().url_patterns  # noqa: B018 -- the API registers itself when the addresses are imported
+    if not _operation_sources:
+        raise LookupError("the API is not among the addresses")
+    yield from _operation_sources[0]()
 
-    for _, router in api._routers:
-        for path in router.path_operations.values():
-            yield from (operation.view_func for operation in path.operations)
+
+def register_operations(find_operations: Callable[[], Iterator[Any]]) -> None:
+    """Have the checks examine the operations that `find_operations` gives: the API is a higher layer."""
+    _operation_sources[:] = [find_operations]
 
 
 def _patterns(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -25,7 +25,6 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ANYBODY, ORGANISATION, Actor, Resource, Why, authorize, somewhere
 from muniment.server.guarding.open_routes import ACCOUNT_TABLES, API, OPEN
 from muniment.server.guarding.statements import written
-from muniment.server.people.actors import actor_of
 from muniment.server.routes import SECOND_FACTOR, SIGN_IN
 
 View = Callable[..., HttpResponseBase]
@@ -33,6 +32,7 @@ Find = Callable[..., Resource | None]
 
 _allowed: ContextVar[frozenset[Action]] = ContextVar("allowed", default=frozenset())
 _tables: ContextVar[frozenset[str]] = ContextVar("tables", default=frozenset())
+_actor_sources: list[Callable[[HttpRequest], Actor]] = []  # one: the app that knows people is a higher layer
 _QUEUE = "procrastinate_"
 _SECRET = re.compile(r"password|secret|credential|token|code|value|(?<!public_)key", re.IGNORECASE)  # names of fields
 _ALWAYS = frozenset({"django_session", "muniment_cache"})
@@ -89,6 +89,11 @@ def allowing(action: Action) -> Iterator[None]:
         _allowed.reset(token)
 
 
+def register_actor_source(find_actor: Callable[[HttpRequest], Actor]) -> None:
+    """Have the middleware find who asks by `find_actor`. Without one, no request is answered."""
+    _actor_sources[:] = [find_actor]
+
+
 class Mediation:
     """The middleware."""
 
@@ -97,7 +102,7 @@ class Mediation:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The answer, its writes watched."""
-        request.actor = actor_of(request)  # type: ignore[attr-defined]
+        request.actor = _actor_sources[0](request)  # type: ignore[attr-defined]
         token = _tables.set(_ALWAYS)
         try:
             with connection.execute_wrapper(_watched):

@@ -17,7 +17,7 @@ ACCOUNT_TABLES = frozenset({"account_emailaddress"})
 _OWN = Route(
     "one's own account",
     Action.MANAGE_OWN_ACCOUNT,
-    frozenset({"mfa_authenticator", "people_person", "requests_bootstrap"}),  # a second factor may end the bootstrap
+    frozenset({"mfa_authenticator", "people_person", "people_bootstrap"}),  # a second factor may end the bootstrap
 )
 
 API = "api"  # the namespace of its addresses; checks.py looks at each operation

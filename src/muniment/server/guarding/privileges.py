@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.server.guarding import row_security
-from muniment.server.running.database_roles import ERASER, OPERATOR, PREFIX, PROCESSES
+from muniment.server.guarding.database_roles import ERASER, OPERATOR, PREFIX, PROCESSES
 
 READ, ADD, CHANGE, DROP = "SELECT", "INSERT", "UPDATE", "DELETE"
 _ALL = (READ, ADD, CHANGE, DROP)

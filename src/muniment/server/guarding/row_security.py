@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.ledger.writers import Writer, kinds_of
-from muniment.server.running.database_roles import CONFIRMATION, PREFIX, PROCESSES
+from muniment.server.guarding.database_roles import CONFIRMATION, PREFIX, PROCESSES
 
 _RECORDS, _POSITIONS = "records_record", "records_recordposition"
 _READ_ALL = "read_all"
@@ -76,7 +76,7 @@ _TRIGGERS = (
     END """,
     ),
     _Trigger(
-        "requests_bootstrap",
+        "people_bootstrap",
         "date_bootstrap",
         "BEFORE INSERT",
         "muniment_date_bootstrap",

@@ -12,12 +12,12 @@ from msgspec import structs
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Resource, Why, authorize
+from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import acting, anywhere, requires
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
 from muniment.server.incidents.models import Incident, open_ones
 from muniment.server.incidents.visibility import visible_incidents
-from muniment.server.pages import page
-from muniment.server.requests.submission import submit_act
+from muniment.server.page_lists import page
 
 _SHOWN = 20
 

@@ -51,3 +51,11 @@ def _second_factor(request: HttpRequest, person: Person) -> bool:
     if request.session.get(SECOND_FACTOR) == person.pk:
         return True
     return any(record.get("method") == "mfa" for record in get_authentication_records(request, person))
+
+
+def me(request: HttpRequest) -> Person:
+    """Who is signed in. Only in views whose action takes somebody."""
+    person = request.user
+    if not isinstance(person, Person):
+        raise TypeError("nobody is signed in")
+    return person

@@ -69,13 +69,13 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     @staticmethod
     def _keep_address(person: Person, claims: dict[str, Any]) -> None:
         """The provider has verified the address by which it is this person: proven, unless it is somebody else's."""
+        from muniment.server.acts.execution import execute_system_act
         from muniment.server.people.company_acts import LinkCompanyAddress
-        from muniment.server.requests.execution import perform_system_act
 
         values = {"person": person.slug, "address": str(claims["email"])}
         try:
             with transaction.atomic():
-                perform_system_act(SystemActor.COMPANY_SIGN_IN, LinkCompanyAddress, values)
+                execute_system_act(SystemActor.COMPANY_SIGN_IN, LinkCompanyAddress, values)
         except MunimentError as error:  # they are signed in all the same: the account is theirs without it
             _log.warning("the address of a company account was not linked: %s", error.message)
 

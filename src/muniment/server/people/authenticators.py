@@ -14,9 +14,8 @@ from msgspec import Struct
 from muniment.errors import ParseError, RefusedError
 from muniment.git.signatures import fingerprint
 from muniment.policy.keys import parse_key
-from muniment.server.installation import store
-from muniment.server.people.models import Account, EnrolledAuthenticator, Person
-from muniment.server.requests.models import Bootstrap
+from muniment.server.people.models import Account, Bootstrap, EnrolledAuthenticator, Person
+from muniment.server.records.installation import store
 
 _PASSKEY = f"{EnrolledAuthenticator.Kind.PASSKEY.value} "
 

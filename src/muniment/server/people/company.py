@@ -68,10 +68,10 @@ def strong(claims: Mapping[str, Any]) -> bool:
 
 def keep_roles(person: Any, claims: Mapping[str, Any], wanted: Mapping[str, Role]) -> None:
     """Give the roles of the groups that the provider names now, and end those of others. Without groups, all end."""
+    from muniment.server.acts.execution import execute_system_act
     from muniment.server.acts.system_actors import SystemActor
     from muniment.server.people.company_acts import GrantGroupRole, RevokeGroupRole
     from muniment.server.people.models import RoleGrant, in_force
-    from muniment.server.requests.execution import perform_system_act
 
     named = claims.get("groups")
     groups = {group for group in named if isinstance(group, str)} if isinstance(named, list) else set()
@@ -82,7 +82,7 @@ def keep_roles(person: Any, claims: Mapping[str, Any], wanted: Mapping[str, Role
         new = {role: group for role, group in given.items() if not any(row.role == role for row in held)}
         for role in over:
             values = {"person": person.slug, "role": role}
-            perform_system_act(SystemActor.COMPANY_SIGN_IN, RevokeGroupRole, values)
+            execute_system_act(SystemActor.COMPANY_SIGN_IN, RevokeGroupRole, values)
         for role, group in new.items():
             values = {"person": person.slug, "role": role, "group": group}
-            perform_system_act(SystemActor.COMPANY_SIGN_IN, GrantGroupRole, values)
+            execute_system_act(SystemActor.COMPANY_SIGN_IN, GrantGroupRole, values)

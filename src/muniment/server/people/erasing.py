@@ -32,7 +32,8 @@ from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.connections.models import CachedResponse, FirstPush, ForgeChange
 from muniment.server.connections.pushers import forget_pushers
-from muniment.server.installation import store
+from muniment.server.guarding.database_roles import ERASER
+from muniment.server.guarding.logins import password_file
 from muniment.server.people.messages import holding, tell
 from muniment.server.people.models import (
     Account,
@@ -56,13 +57,12 @@ from muniment.server.products.models import RepositoryScan
 from muniment.server.records import row_checks
 from muniment.server.records.entering import code, recording_erasure
 from muniment.server.records.erasure_lists import add_erasures, read_erasures
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record, RowState
 from muniment.server.records.reading import beside
 from muniment.server.records.recorded_acts import unrecorded
 from muniment.server.records.recorded_rows import note_rows
 from muniment.server.requests.models import IdempotentResponse, Request
-from muniment.server.running.database_roles import ERASER
-from muniment.server.running.logins import password_file
 from muniment.store.erasure_list import ErasureLine, make_line
 from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import find_objects

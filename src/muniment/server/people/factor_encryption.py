@@ -13,7 +13,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 
-from muniment.server.running.keys import factor_key
+from muniment.server.guarding.keys import factor_key
 
 _log = logging.getLogger("muniment.people")
 

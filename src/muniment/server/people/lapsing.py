@@ -3,10 +3,10 @@
 from django.db import IntegrityError
 
 from muniment.errors import ActInputError
+from muniment.server.acts.execution import execute_system_act
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.models import RoleGrant, today
 from muniment.server.people.role_acts import ExpireRole
-from muniment.server.requests.execution import perform_system_act
 
 
 def note_lapsed() -> None:
@@ -14,6 +14,6 @@ def note_lapsed() -> None:
     over = RoleGrant.objects.filter(ended_at=None, last_day__lt=today(), expiry=None)
     for grant in over.values_list("pk", flat=True):
         try:
-            perform_system_act(SystemActor.EXPIRY, ExpireRole, {"grant": grant})
+            execute_system_act(SystemActor.EXPIRY, ExpireRole, {"grant": grant})
         except (ActInputError, IntegrityError):  # another process recorded it first, or the role was revoked
             continue

@@ -556,3 +556,17 @@ class ApiToken(_Secret):
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Bootstrap(models.Model):
+    """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed.
+
+    `finished_at` is the database's own time.
+    """
+
+    privileges = Privileges((READ, ADD), (READ,), operator=(ADD,))
+    written_by = frozenset(Action)  # any act may be the one that finds enough people
+
+    id = models.SmallIntegerField(primary_key=True)
+    finished = models.BooleanField()
+    finished_at = models.DateTimeField(default=timezone.now)

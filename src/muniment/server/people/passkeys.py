@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from muniment.server.pages import me
+from muniment.server.people.actors import me
 from muniment.server.people.models import Person
 
 

@@ -34,11 +34,11 @@ from muniment.server.connections.models import (
 from muniment.server.connections.pushers import forget_pushers
 from muniment.server.deployments.models import BreakGlassPermission, RunningArtifact
 from muniment.server.incidents.models import Incident
-from muniment.server.installation import store
 from muniment.server.people.models import AccountVerification, ApiToken, ForgeMachine, Invitation, Message, Person
 from muniment.server.people.people_facts import people_of
 from muniment.server.people.session_store import read_session_content
 from muniment.server.records.entering import recording_erasure
+from muniment.server.records.installation import store
 from muniment.server.requests.models import IdempotentResponse, Request
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.store.erasure import mentioning

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.server.people.authenticators import find_enrolled, remove_enrolments
+from muniment.server.people.bootstrap import is_finished
 from muniment.server.people.models import (
     Account,
     AccountNotice,
@@ -32,7 +33,6 @@ from muniment.server.people.models import (
     in_force,
 )
 from muniment.server.people.role_acts import changes_things
-from muniment.server.requests.bootstrap import is_finished
 from muniment.server.requests.models import Request
 from muniment.server.work import soon
 

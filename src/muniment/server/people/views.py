@@ -24,22 +24,23 @@ from muniment.access.authorize import ORGANISATION, Actor, Why, authorize
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act
+from muniment.server.acts.execution import execute_act
 from muniment.server.acts.forms import ActForm
+from muniment.server.acts.submission import submit_act
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting, may, own, requires
-from muniment.server.pages import me, page, page_by_name
-from muniment.server.people import published, recovery, verifications
+from muniment.server.page_lists import page, page_by_name
+from muniment.server.people import bootstrap, recovery, verifications
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
-from muniment.server.people.actors import has_just_proven, has_passkey, has_second_factor
+from muniment.server.people.actors import has_just_proven, has_passkey, has_second_factor, me
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
-from muniment.server.people.authenticators import shown_authenticators
 from muniment.server.people.machine_acts import (
     DeclareMachine,
     RemoveMachineAccount,
     machine_accounts,
     proposed_machines,
 )
-from muniment.server.people.models import Account, Invitation, Message, Person, RoleGrant, in_force
+from muniment.server.people.models import Invitation, Message, Person, RoleGrant, in_force
 from muniment.server.people.own_account_acts import (
     AcceptInvitation,
     ChangeMailFrequency,
@@ -67,11 +68,6 @@ from muniment.server.people.personal_data_acts import (
 from muniment.server.people.privacy import RULES
 from muniment.server.people.role_acts import GrantRole, RevokeRole
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
-from muniment.server.requests import bootstrap
-from muniment.server.requests.execution import confirms_own, perform_act
-from muniment.server.requests.models import Request
-from muniment.server.requests.signing import read_signing
-from muniment.server.requests.submission import submit_act
 
 _BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 _LONGEST_ANSWER = 20_000  # characters of a passkey's answer
@@ -214,7 +210,7 @@ def invitation(request: HttpRequest, slug: str) -> HttpResponse:
 def export(request: HttpRequest, slug: str) -> HttpResponse:
     """Export all that is stored about a person, to be handed to them."""
     found = get_object_or_404(Person, slug=slug)
-    return _file(found, perform_act(acting(request), ExportPersonalData(person=found.pk)).result)
+    return _file(found, execute_act(acting(request), ExportPersonalData(person=found.pk)).result)
 
 
 @require_GET
@@ -224,7 +220,7 @@ def my_export(request: HttpRequest) -> HttpResponse:
     who = me(request)
     if not cache.add(f"export:{who.pk}", 1, timeout=60):
         return render(request, "429.html", status=429)
-    return _file(who, perform_act(acting(request), ExportOwnData(person=who.pk)).result)
+    return _file(who, execute_act(acting(request), ExportOwnData(person=who.pk)).result)
 
 
 def _file(person: Person, stored: object) -> HttpResponse:
@@ -295,7 +291,7 @@ def _enter(request: HttpRequest, actor: Actor, accepted: Act, entry: recovery.En
     """Let the person in, or say what is wrong. The link is used up by the first who comes this far."""
     try:
         with transaction.atomic():
-            perform_act(actor, accepted, secret=entry)
+            execute_act(actor, accepted, secret=entry)
             person = Person.objects.get(pk=actor.person)
             login(request, person, backend=_BACKEND)
             record_authentication(request, person, method="invitation", reauthenticated=True)
@@ -308,41 +304,6 @@ def _enter(request: HttpRequest, actor: Actor, accepted: Act, entry: recovery.En
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Nobody gets in by mail: whoever reads somebody's mail is not that person yet."""
     return render(request, "people/forgotten.html")
-
-
-@require_GET
-@requires(Action.MANAGE_OWN_ACCOUNT, own)
-def mine(request: HttpRequest) -> HttpResponse:
-    """One's own account: what is signed in with, tokens, keys, and what one asked for."""
-    who = me(request)
-    now = timezone.now()
-    return render(
-        request,
-        "people/mine.html",
-        {
-            "person": who,
-            "second_factor": acting(request).second_factor,
-            "has_second_factor": has_second_factor(who),
-            "grants": who.role_grants.filter(in_force()).select_related("product"),
-            "tokens": who.api_tokens.filter(ended_at=None, expires_at__gt=now).order_by("-pk"),
-            "accounts": who.accounts.select_related("vouched_by", "confirmed_by"),
-            "email_proven": _proven(who),
-            "verification": verifications.current_verification(who),
-            "forges": sorted(published.provable()),
-            "authenticators": shown_authenticators(who),
-            "asked": _read_requests(who),
-        },
-    )
-
-
-def _read_requests(who: Person) -> list[Request]:
-    """The newest requests of a person, those that wait with what their signatures need."""
-    found = list(Request.objects.filter(requester=who).order_by("-pk")[:20])
-    for row in found:
-        if row.state == Request.State.WAITING:
-            row.signing = read_signing(row, who.pk)  # type: ignore[attr-defined]
-            row.carries_out = confirms_own(row)  # type: ignore[attr-defined]
-    return found
 
 
 @require_http_methods(["GET", "POST"])
@@ -452,11 +413,3 @@ def _changes(request: HttpRequest, action: Action) -> bool:
     """Whether to show a form: a missing second factor is asked for when it is sent."""
     why = authorize(acting(request), action, ORGANISATION)
     return why in (Why.YES, Why.NO_SECOND_FACTOR)
-
-
-def _proven(person: Person) -> bool:
-    """Whether the address that they sign in with was proven to be theirs."""
-    if not person.email:
-        return False
-    same = Account.hash_identity(Account.Kind.EMAIL, person.email)
-    return person.accounts.filter(Account.counting(), identity_hash=same).exists()

@@ -1,7 +1,7 @@
 """The policy in force."""
 
 from muniment.policy.model import Clause, Policy
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 
 
 def policy() -> Policy | None:

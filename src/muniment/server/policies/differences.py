@@ -2,7 +2,7 @@
 
 from muniment.decision.comparison import Difference, Direction, compare
 from muniment.decision.policies import read_bound_policy
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
 
 

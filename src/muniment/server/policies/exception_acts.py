@@ -18,12 +18,12 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import commit_input, reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Reference, Text
-from muniment.server.changes.proofs import ACT
-from muniment.server.installation import store
 from muniment.server.policies.act_fields import ClauseId
 from muniment.server.policies.models import PolicyException
+from muniment.server.policies.proofs import ACT
 from muniment.server.products.act_fields import permitted_repository_input, repository_name
 from muniment.server.products.models import Repository
+from muniment.server.records.installation import store
 from muniment.server.records.models import ExceptionFile as ExceptionRow
 from muniment.server.work import soon
 

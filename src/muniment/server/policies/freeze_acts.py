@@ -18,11 +18,11 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, Generated, InputCode, Label, Moment, Reference, Text
-from muniment.server.changes.proofs import ACT
-from muniment.server.installation import store
 from muniment.server.policies.models import Freeze
+from muniment.server.policies.proofs import ACT
 from muniment.server.products.act_fields import find_environment, product_input
 from muniment.server.products.models import Product
+from muniment.server.records.installation import store
 from muniment.server.work import later, soon
 from muniment.workflows import freezing
 

@@ -1,7 +1,6 @@
 """Work in the background for the policy."""
 
-from muniment.server.policies import source
-from muniment.server.policies.models import Freeze, PolicySource
+from muniment.server.policies.models import Freeze
 from muniment.server.work import LONG_SECONDS, soon, task
 
 
@@ -14,11 +13,3 @@ def apply_freeze(freeze: str, boundary: str) -> None:
     soon("reevaluate-all")
     if not row.drill and row.has_begun and boundary != "end":
         soon("revoke-deployments")
-
-
-@task("read-policy-source", LONG_SECONDS)
-def read_policy() -> None:
-    """See whether the branch that policies are read from holds a new one."""
-    row = PolicySource.objects.select_related("repository").first()
-    if row is not None:
-        source.read_on(row)

@@ -18,11 +18,11 @@ from muniment.policy.pack import pack_text
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import LONGEST_REASON, number_input
 from muniment.server.acts.inputs import Generated, Label, Text
-from muniment.server.installation import store
 from muniment.server.policies.differences import find_differences, is_weaker
 from muniment.server.policies.models import PolicyVersion
+from muniment.server.policies.proof_demands import refuse_undemandable
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
-from muniment.server.requests.proof_demands import refuse_undemandable
 from muniment.server.work import soon
 
 LARGEST = 256 << 10  # characters of a policy

@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -13,13 +12,12 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Resource, products
 from muniment.facts.statements import PEOPLE_TO_LIFT
 from muniment.policy.document import read_policy
-from muniment.server.changes.models import Change
-from muniment.server.guarding.mediation import acting, anywhere, may, requires
-from muniment.server.installation import store
-from muniment.server.pages import me, page, read_number
+from muniment.server.acts.submission import submit_act
+from muniment.server.guarding.mediation import acting, may, requires
+from muniment.server.page_lists import page
 from muniment.server.policies.current import clauses
 from muniment.server.policies.differences import find_differences
-from muniment.server.policies.exception_acts import EndException, RequestException
+from muniment.server.policies.exception_acts import EndException
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
 from muniment.server.policies.models import (
     Freeze,
@@ -33,12 +31,9 @@ from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitor
 from muniment.server.policies.sides import sides
 from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import LARGEST, ApplyPolicy, DraftPolicy
-from muniment.server.products.reach import repositories_of
 from muniment.server.products.views import of as of_product
-from muniment.server.records.entering import code
+from muniment.server.records.installation import store
 from muniment.server.records.store import POLICY
-from muniment.server.requests.models import Request
-from muniment.server.requests.submission import submit_act
 from muniment.workflows import freezing
 
 LARGEST_FILE = 4 * LARGEST + 4  # bytes: one character more than is allowed takes four
@@ -122,49 +117,6 @@ def version(request: HttpRequest, number: int) -> HttpResponse:
 def apply(request: HttpRequest, number: int) -> HttpResponse:
     """Put it in force: at once if it is nowhere weaker, else once a second security officer approves."""
     return submit_act(request, ApplyPolicy, {"version": number}, _("It is in force."), "policy")
-
-
-@require_GET
-@requires(Action.SEE_EXCEPTIONS, anywhere)
-def exceptions(request: HttpRequest) -> HttpResponse:
-    """The exceptions of products that one may see: those in force, those that ended."""
-    shown = products(acting(request), Action.SEE_EXCEPTIONS)
-    rows = PolicyException.objects.select_related("repository__product", "requester", "approver")
-    if shown is not None:
-        rows = rows.filter(repository__product__slug__in=shown)
-    found = page(request, rows)
-    now = timezone.now()
-    for row in found.rows:
-        row.over = row.ended_at is not None or row.expires_at <= now
-        row.may_end = not row.over and may(request, Action.END_EXCEPTION, Resource(product=row.repository.product.slug))
-    waiting = Request.objects.filter(state=Request.State.WAITING, action=code(Action.REQUEST_EXCEPTION))
-    context = {
-        "page": found,
-        "may_request": repositories_of(acting(request), Action.REQUEST_EXCEPTION).exists(),
-        "waiting": waiting.filter(requester=me(request)),
-    }
-    return render(request, "policies/exceptions.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-@requires(Action.REQUEST_EXCEPTION, anywhere)
-def ask_exception(request: HttpRequest) -> HttpResponse:
-    """Request an exception, for a product for which this person may."""
-    if request.method == "POST":
-        return submit_act(request, RequestException, {}, _("Done."), "exceptions")
-    repositories = repositories_of(acting(request), Action.REQUEST_EXCEPTION)
-    context = {"may_request": repositories.exists(), "filled": _prefilled(request, repositories)}
-    return render(request, "policies/ask.html", context)
-
-
-def _prefilled(request: HttpRequest, repositories: Any) -> dict[str, str]:
-    """From the change whose page led here."""
-    rows = Change.objects.filter(pk=read_number(request.GET.get("change", "")), repository__in=repositories)
-    found = rows.select_related("repository").first()
-    clause = request.GET.get("clause", "")
-    if found is None:
-        return {"clause": clause}
-    return {"repository": found.repository.name, "branch": found.target, "head": found.head, "clause": clause}
 
 
 def of_exception(request: HttpRequest, slug: str, **_: Any) -> Resource:

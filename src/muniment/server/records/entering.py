@@ -11,7 +11,7 @@ from muniment.facts import canonical
 from muniment.ledger import entries, objects, told
 from muniment.server import moments
 from muniment.server.acts.system_actors import SYSTEM_IDS, SystemActor
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import collect_rows
 from muniment.server.records.row_states import digest_of_states, make_states, store_states

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.models import Erasure
 from muniment.store.erasure_list import NAME, ErasureLine, read_list, write_list
 from muniment.store.outside import outside

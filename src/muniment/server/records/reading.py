@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from muniment.errors import NotCanonicalError, StoreError
 from muniment.facts import canonical
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from muniment.facts import canonical
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.inputs import InputCode, Label, Text
-from muniment.server.installation import store
+from muniment.server.records.installation import store
 from muniment.server.records.models import Addendum, Record
 from muniment.server.records.store import SETTINGS
 from muniment.store.settings import read_settings

@@ -11,12 +11,12 @@ from muniment.errors import LedgerError
 from muniment.ledger import entries, told
 from muniment.ledger.writers import WRITERS
 from muniment.server import moments
-from muniment.server.installation import store
+from muniment.server.guarding.database_roles import PREFIX
+from muniment.server.process_signals import SignalPipe
 from muniment.server.records.erasure_lists import publish_erasures
+from muniment.server.records.installation import store
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, RefusedRecord
 from muniment.server.records.signing import sign_permissions
-from muniment.server.running.database_roles import PREFIX
-from muniment.server.running.signals import SignalPipe
 
 _MOST = 5_000  # in one checkpoint
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 10.0

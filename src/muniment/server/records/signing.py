@@ -20,11 +20,11 @@ from muniment.ledger import entries, objects
 from muniment.pipelines import vsa
 from muniment.policy.model import Point
 from muniment.server import moments
-from muniment.server.installation import store
+from muniment.server.guarding.keys import deploy_key
 from muniment.server.moments import MOST_SKEW
+from muniment.server.records.installation import store
 from muniment.server.records.models import Record, SignedPermission, SigningRequest
 from muniment.server.records.reading import beside
-from muniment.server.running.keys import deploy_key
 
 GOOD_FOR = timedelta(minutes=5)
 OLDEST = timedelta(minutes=30)  # of a decision, when the permission is signed

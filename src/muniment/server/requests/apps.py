@@ -1,4 +1,4 @@
-"""Has rows compared with what two persons signed."""
+"""Registers what executes acts, and what compares rows with what two persons signed."""
 
 from django.apps import AppConfig
 
@@ -9,8 +9,11 @@ class RequestsConfig(AppConfig):
     name = "muniment.server.requests"
 
     def ready(self) -> None:
-        """Provide the check of signatures."""
+        """Provide the execution of acts, and the check of signatures."""
+        from muniment.server.acts.execution import register_executor
         from muniment.server.records.row_checks import use_proof_check
+        from muniment.server.requests.executor import RequestExecutor
         from muniment.server.requests.proven_rows import find_unproven
 
+        register_executor(RequestExecutor())
         use_proof_check(find_unproven)

@@ -22,14 +22,14 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.parser import parse_act, record_details
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding.mediation import allowing
+from muniment.server.people import bootstrap
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person, in_force
+from muniment.server.policies.proof_demands import is_proof_demanded
 from muniment.server.products.models import Product
 from muniment.server.records.entering import code, record_act, recording_act
 from muniment.server.records.models import Record
-from muniment.server.requests import bootstrap
 from muniment.server.requests.models import ProofVerification, Request, RequestExecution
-from muniment.server.requests.proof_demands import is_proof_demanded
 from muniment.server.requests.registry import ACTS_OF_SYSTEM, EXACT_ACTS, decode_act
 from muniment.server.requests.statements import make_shown
 

@@ -151,20 +151,6 @@ class ProvenRow(models.Model):
         constraints = [models.UniqueConstraint(fields=["record", "table", "key"], name="unique_proven_row")]
 
 
-class Bootstrap(models.Model):
-    """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed.
-
-    `finished_at` is the database's own time.
-    """
-
-    privileges = Privileges((READ, ADD), (READ,), operator=(ADD,))
-    written_by = frozenset(Action)  # any act may be the one that finds enough people
-
-    id = models.SmallIntegerField(primary_key=True)
-    finished = models.BooleanField()
-    finished_at = models.DateTimeField(default=timezone.now)
-
-
 class IdempotentResponse(models.Model):
     """What the API answered to a request with an Idempotency-Key: sent again, it is not done again."""
 

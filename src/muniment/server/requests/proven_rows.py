@@ -25,6 +25,7 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.models import BreakGlassPermission, TrustedBuilder
+from muniment.server.guarding.database_roles import WORKER
 from muniment.server.people.authenticator_acts import EnrolAuthenticator
 from muniment.server.people.authenticators import parse_stored
 from muniment.server.people.models import EnrolledAuthenticator, Person, RoleGrant
@@ -33,6 +34,7 @@ from muniment.server.people.role_acts import GrantRole, changes_things
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.policies.monitoring_acts import StartMonitoring
+from muniment.server.policies.proof_demands import demands
 from muniment.server.policies.version_acts import ApplyPolicy
 from muniment.server.products.act_fields import product_of
 from muniment.server.records import row_checks
@@ -41,9 +43,7 @@ from muniment.server.records.models import Document, ExceptionFile, Record, RowS
 from muniment.server.records.recorded_rows import Values, columns_of
 from muniment.server.records.store import POLICY
 from muniment.server.requests.models import ProofVerification, ProvenRow, RequestExecution
-from muniment.server.requests.proof_demands import demands
 from muniment.server.requests.registry import decode_act
-from muniment.server.running.database_roles import WORKER
 
 _EVERY_ACT = tuple(map(code, Action))
 _APPLYING = ("apply-policy", "weaken-policy")

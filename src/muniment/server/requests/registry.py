@@ -9,6 +9,7 @@ from muniment.errors import NotCanonicalError, RefusedError
 from muniment.facts import canonical
 from muniment.server.acts.act import Act
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
 from muniment.server.connections.bypass_acts import RevertBypass, ReviewBypass
 from muniment.server.connections.change_acts import (
     ApproveChange,
@@ -35,6 +36,7 @@ from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipel
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
+from muniment.server.people.bootstrap import is_first_administrator
 from muniment.server.people.company_acts import GrantGroupRole, LinkCompanyAddress, RevokeGroupRole
 from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount
 from muniment.server.people.own_account_acts import (
@@ -70,10 +72,8 @@ from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySourc
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
 from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
-from muniment.server.products.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
 from muniment.server.records.row_acts import AcceptRow
-from muniment.server.requests.bootstrap import is_first_administrator
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
 

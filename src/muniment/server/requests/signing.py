@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from muniment.server.policies.proof_demands import is_proof_demanded
 from muniment.server.requests.execution import about_request
 from muniment.server.requests.models import ProofVerification, Request
-from muniment.server.requests.proof_demands import is_proof_demanded
 
 
 class Signing(NamedTuple):

@@ -6,9 +6,9 @@ from muniment.errors import RefusedError
 from muniment.facts import canonical
 from muniment.ledger import keys
 from muniment.server.acts.act import Act
-from muniment.server.confirmation.shown import ShownRequest
-from muniment.server.installation import store
 from muniment.server.people.models import Person
+from muniment.server.records.installation import store
+from muniment.server.requests.shown import ShownRequest
 
 
 def read_ledger_origin() -> str:

@@ -14,8 +14,8 @@ from muniment.ledger import entries, verification
 from muniment.programs.catalogue import Program
 from muniment.programs.command import Option
 from muniment.server import moments
-from muniment.server.installation import store
 from muniment.server.records.erasure_lists import read_erasures
+from muniment.server.records.installation import store
 from muniment.server.records.models import ErasedObject, RecordPosition, StoredObject
 from muniment.server.running.database import variables
 from muniment.server.running.unpacking import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from muniment.errors import DatabaseError
-from muniment.server.running.database_roles import NAMES, OWNER
+from muniment.server.guarding.database_roles import NAMES, OWNER
+from muniment.server.guarding.logins import password_file
 from muniment.server.running.embedded import Embedded
-from muniment.server.running.logins import password_file
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
 

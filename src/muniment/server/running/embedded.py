@@ -20,9 +20,9 @@ from muniment.programs.catalogue import Program
 from muniment.programs.command import Option, build_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.service import Service
+from muniment.server.guarding.database_roles import OWNER, PROCESSES, ROLES
+from muniment.server.guarding.logins import draw_password, password_file, write_password
 from muniment.server.running.database_account import find_database_account, open_home, require_way
-from muniment.server.running.database_roles import OWNER, PROCESSES, ROLES
-from muniment.server.running.logins import draw_password, password_file, write_password
 from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import sockets, taking
 

@@ -10,7 +10,7 @@ from django.db import close_old_connections, connection
 from muniment.errors import RowsDifferError
 from muniment.server.people.erasing import erase_person, find_approved
 from muniment.server.people.privacy import keep_to_rules
-from muniment.server.running.signals import SignalPipe
+from muniment.server.process_signals import SignalPipe
 
 _PAUSE_SECONDS = 5.0
 _RULE_SECONDS = 3600.0  # between two looks at the retention rules

@@ -21,28 +21,27 @@ from muniment.http.client import Client
 from muniment.server.connections.models import Connection
 from muniment.server.connections.rate_limits import RateLimitState, current_states
 from muniment.server.deployments.models import PipelineIdentity, TokenIssuer, TrustedBuilder
-from muniment.server.guarding import privileges
+from muniment.server.guarding import keys, privileges
 from muniment.server.incidents.kinds import KINDS, ROW_DIFFERS
 from muniment.server.incidents.models import overdue
-from muniment.server.installation import store
-from muniment.server.people import breached
+from muniment.server.pages.health import is_sequencer_alive
+from muniment.server.people import bootstrap, breached
 from muniment.server.people.models import EnrolledAuthenticator, RoleGrant, in_force
 from muniment.server.people.people_facts import WRITERS
 from muniment.server.policies.current import clauses
 from muniment.server.products.models import Product, RepositoryScan
 from muniment.server.records import row_checks
+from muniment.server.records.installation import store
 from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import recorded_models
-from muniment.server.requests import bootstrap
-from muniment.server.running import keys, login_trials
+from muniment.server.running import login_trials
 from muniment.server.running.accounts import SEQUENCER, find_account, find_accounts
 from muniment.server.running.database import URL_VARIABLE
 from muniment.server.running.database_account import can_write_in
-from muniment.server.running.health import is_sequencer_alive
 from muniment.server.running.home_owners import find_wrong_owners
 from muniment.server.running.process_accounts import find_process_accounts
-from muniment.server.secrets.access import session
 from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of
+from muniment.server.vault_access import session
 
 _OLDEST = 15_0000  # as PostgreSQL counts its versions
 OLDEST_EMBEDDED = 18_0004  # of the programs that come with Muniment: raise it with each security release of PostgreSQL

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from muniment.errors import StoreError
-from muniment.server.running.keys import make_deploy_key, make_factor_key, make_hook_key, make_web_key
+from muniment.server.guarding.keys import make_deploy_key, make_factor_key, make_hook_key, make_web_key
 from muniment.store import starting
 from muniment.store.files import FOLDERS
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from muniment.errors import StoreError
-from muniment.server.running import keys
+from muniment.server.guarding import keys
+from muniment.server.guarding.logins import FOLDER
 from muniment.server.running.accounts import (
     CONFIRMATION,
     ERASER,
@@ -21,7 +22,6 @@ from muniment.server.running.accounts import (
     WORKER,
     ProcessAccount,
 )
-from muniment.server.running.logins import FOLDER
 from muniment.store.files import PRIVATE, PUBLIC
 from muniment.vault import layout, tokens
 

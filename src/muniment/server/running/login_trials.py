@@ -9,8 +9,7 @@ import psycopg
 from psycopg import sql
 
 from muniment.errors import DatabaseError
-from muniment.server.running import database
-from muniment.server.running.database_roles import (
+from muniment.server.guarding.database_roles import (
     CONFIRMATION,
     ERASER,
     OPERATOR,
@@ -21,7 +20,8 @@ from muniment.server.running.database_roles import (
     WEB,
     WORKER,
 )
-from muniment.server.running.logins import password_file
+from muniment.server.guarding.logins import password_file
+from muniment.server.running import database
 
 _ALTER_RECORD = "alter a record", "UPDATE records_record SET data = data WHERE false"
 _DELETE_RECORD = "delete a record", "DELETE FROM records_record WHERE false"

@@ -16,9 +16,12 @@ from psycopg import errors, sql
 from muniment.access.roles import Role
 from muniment.errors import DatabaseError, StoreError, UsageError
 from muniment.git.repository import Repository as Git
+from muniment.server.acts.execution import execute_system_act
 from muniment.server.acts.inputs import read_text
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.guarding import privileges
+from muniment.server.changes.repository_acts import AddRepository
+from muniment.server.guarding import logins, privileges
+from muniment.server.guarding.database_roles import PROCESSES
 from muniment.server.people.actors import has_passkey
 from muniment.server.people.company import reading_roles
 from muniment.server.people.models import Machine, Person, in_force
@@ -28,13 +31,10 @@ from muniment.server.policies.models import PolicyVersion
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import AddProduct
-from muniment.server.products.repository_acts import AddRepository
 from muniment.server.products.repository_folders import add_given_folder
 from muniment.server.records.models import LedgerHead
-from muniment.server.requests.execution import perform_system_act
-from muniment.server.running import database, logins
+from muniment.server.running import database
 from muniment.server.running.database import ROLE_VARIABLE, URL_VARIABLE
-from muniment.server.running.database_roles import PROCESSES
 from muniment.server.running.home_database import require_own_ledger
 from muniment.server.running.schema import prepare_alone, refuse_foreign, require_current, wait_turn
 
@@ -157,7 +157,7 @@ def first_policy() -> None:
     wait_turn()
     if PolicyVersion.objects.filter(in_force=True).exists():
         return
-    perform_system_act(SystemActor.OPERATOR, AdoptBuiltInPolicy, {})
+    execute_system_act(SystemActor.OPERATOR, AdoptBuiltInPolicy, {})
 
 
 @transaction.atomic
@@ -171,15 +171,15 @@ def first_link() -> str:
         return ""
     person = admins.first()
     slug = person.slug if person is not None else _add_administrator()
-    return str(perform_system_act(SystemActor.OPERATOR, InvitePerson, {"person": slug}))
+    return str(execute_system_act(SystemActor.OPERATOR, InvitePerson, {"person": slug}))
 
 
 def _add_administrator() -> str:
     """Add the first administrator, who has the role alone; the handle."""
     taken = {*Person.objects.values_list("slug", flat=True), *Machine.objects.values_list("slug", flat=True)}
     handle = _first_free(_FIRST, taken)
-    perform_system_act(SystemActor.OPERATOR, AddPerson, {"handle": handle, "name": "Administrator"})
-    perform_system_act(SystemActor.OPERATOR, GrantRole, {"person": handle, "role": Role.ADMIN.value})
+    execute_system_act(SystemActor.OPERATOR, AddPerson, {"handle": handle, "name": "Administrator"})
+    execute_system_act(SystemActor.OPERATOR, GrantRole, {"person": handle, "role": Role.ADMIN.value})
     return handle
 
 
@@ -189,7 +189,7 @@ def link_for(handle: str) -> str:
     Raises ActInputError for a handle of nobody, RefusedError for somebody who has left, DatabaseError.
     """
     require_ready()
-    return str(perform_system_act(SystemActor.OPERATOR, InvitePerson, {"person": handle}))
+    return str(execute_system_act(SystemActor.OPERATOR, InvitePerson, {"person": handle}))
 
 
 def _can_sign_in(person: Person) -> bool:
@@ -216,8 +216,8 @@ def register(path: str) -> Repository:
     add_given_folder(place)
     slug = _free(re.sub("[^a-z0-9]+", "-", name.lower())[:60].strip("-") or "product")
     name = name[:200].strip() if name.isprintable() and name.strip() else slug
-    perform_system_act(SystemActor.OPERATOR, AddProduct, {"id": slug, "name": name})
-    perform_system_act(SystemActor.OPERATOR, AddRepository, {"product": slug, "name": slug, "path": place})
+    execute_system_act(SystemActor.OPERATOR, AddProduct, {"id": slug, "name": name})
+    execute_system_act(SystemActor.OPERATOR, AddRepository, {"product": slug, "name": slug, "path": place})
     return Repository.objects.get(path=place)
 
 

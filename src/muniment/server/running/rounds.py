@@ -20,6 +20,7 @@ from procrastinate.contrib.django import app
 
 from muniment.server.changes.locations import claim_repositories
 from muniment.server.changes.models import ServerHookLog
+from muniment.server.deployments.drifting import look_at_vault
 from muniment.server.deployments.tasks import go_on, read_issuers
 from muniment.server.incidents.notices import tell_notices
 from muniment.server.incidents.refused_records import report_refused_records
@@ -27,12 +28,11 @@ from muniment.server.incidents.row_incidents import compare_all_rows, report_row
 from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.messages import send_now
 from muniment.server.policies.models import PolicySource
+from muniment.server.process_signals import SignalPipe
 from muniment.server.products.models import FORGE, Repository
 from muniment.server.records.models import RoundStart, TaskFailure
 from muniment.server.requests.verifying import verify_waiting
-from muniment.server.running.signals import SignalPipe
 from muniment.server.running.supervisor import Channel, Loss
-from muniment.server.secrets.drifting import look_at_vault
 from muniment.server.secrets.fetching import note_fetches
 from muniment.server.work import raise_oldest, soon, take_up
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from muniment.server.process_signals import SignalPipe
 from muniment.server.running.parent import end_with_parent, keep_orphans
-from muniment.server.running.signals import SignalPipe
 
 GRACE_SECONDS = 15  # for what has begun when the worker is told to end
 SILENCE_SECONDS = 25  # without a sign of life; after 30, other workers take up what the child had begun

@@ -10,7 +10,7 @@ from django.db import connections
 from muniment.server.running.rounds import run_rounds
 from muniment.server.running.slots import run_slot
 from muniment.server.running.supervisor import Body, Supervisor
-from muniment.server.secrets.vault_watch import run_watch
+from muniment.server.running.vault_watching import run_watch
 from muniment.server.work import SLOTS, first, settle, take_over
 
 _LOCK = "workers.lock"

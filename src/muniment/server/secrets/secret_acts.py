@@ -20,8 +20,8 @@ from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, Label, Text
 from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
 from muniment.server.products.models import Environment
-from muniment.server.secrets.access import refuse_without_vault, session
 from muniment.server.secrets.models import Secret
+from muniment.server.vault_access import refuse_without_vault, session
 from muniment.vault import forms, layout
 from muniment.vault.leaves import ValueSummary, summarize_value
 from muniment.vault.variable_names import find_obeyed_variable

@@ -11,10 +11,10 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.vault import EnvironmentAccess, Reader, SecretAge
 from muniment.server import moments
 from muniment.server.products.models import Environment
-from muniment.server.secrets.access import session
 from muniment.server.secrets.fetching import audit_log
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.watch_state import WatchLimits, find_log_moment, find_watch_problem
+from muniment.server.vault_access import session
 from muniment.vault import audit, layout
 from muniment.vault.client import Session
 from muniment.vault.drift import Holder, readers

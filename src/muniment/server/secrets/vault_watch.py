@@ -4,7 +4,6 @@ A reading of secrets by anything but their environment's pipeline, a write to th
 announced, and every sign that entries of the log are missing.
 """
 
-import signal
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from muniment.errors import RowsDifferError
@@ -22,8 +21,6 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.records import row_checks
-from muniment.server.running.signals import SignalPipe
-from muniment.server.running.supervisor import Channel, Loss
 from muniment.server.secrets.fetching import report_read
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
 from muniment.vault import audit, layout
@@ -31,11 +28,9 @@ from muniment.vault.audit import Event, EventKind
 from muniment.vault.audit_stream import Pairs, Position, follow, read_last_entry, skip_to_end
 from muniment.vault.embedded import Embedded
 
-LOOK_SECONDS = 2.0  # between two looks
 PLAN_MINUTES = 15  # within which a plan is carried out
 
 _REMEMBERED = 10_000  # requests, so that what both devices tell is reported once
-_LIMIT_SECONDS = 120  # of one look
 _OURS = (layout.WEB, layout.WORKER, layout.PEOPLE, *layout.ISSUERS)
 
 
@@ -118,23 +113,6 @@ class VaultWatcher:
             return audit.time_of(entry) if entry is not None else None
         except (OSError, audit.Broken):
             return None
-
-
-def run_watch(channel: Channel, losses: tuple[Loss, ...]) -> None:
-    """Watch until SIGTERM or SIGINT."""
-    signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
-    channel.keep_alive()
-    watcher: VaultWatcher | None = None
-    wait = 0.0
-    while not signals.wait(wait):
-        channel.begin(0, 0, "vault-watch", _LIMIT_SECONDS)
-        watcher = watcher or find_watcher()
-        if watcher is not None:
-            watcher.look()
-        close_old_connections()
-        channel.end()
-        wait = LOOK_SECONDS
-    connection.close()
 
 
 def find_watcher() -> VaultWatcher | None:

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.errors import MunimentError
+from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import requires
 from muniment.server.policies.current import clauses
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import of, would
-from muniment.server.requests.submission import submit_act
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
 from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of

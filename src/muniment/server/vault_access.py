@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from muniment.errors import RefusedError, VaultError
-from muniment.server.running.database_roles import WORKER
+from muniment.server.guarding.database_roles import WORKER
 from muniment.vault import layout, tokens
 from muniment.vault.client import Session, Vault
 from muniment.vault.embedded import Embedded

@@ -6,10 +6,10 @@ from django.utils.translation import gettext as _
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
-from muniment.server.installation import store
 from muniment.server.people.authenticators import find_in_force
 from muniment.server.people.models import Person, in_force
 from muniment.server.records.entering import code
+from muniment.server.records.installation import store
 
 NEEDED = 2  # people of each role, who could sign
 PROVABLE = frozenset(  # whose rows the worker compares with what was signed (`proven_rows.py`)

@@ -7,11 +7,11 @@ from django.utils import timezone
 from msgspec import structs
 
 from muniment.errors import VaultError
+from muniment.server.deployments.entrances import wanted
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
-from muniment.server.secrets.access import session
-from muniment.server.secrets.entrances import wanted
+from muniment.server.vault_access import session
 from muniment.vault import layout
 from muniment.vault.client import Session
 from muniment.vault.drift import strangers

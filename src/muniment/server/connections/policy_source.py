@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from muniment.errors import MunimentError, PolicyError
 from muniment.git import documents
 from muniment.server import moments
+from muniment.server.acts.execution import execute_system_act
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.locations import open_repository
 from muniment.server.changes.models import Decision
@@ -16,7 +17,6 @@ from muniment.server.connections.models import BranchUpdate
 from muniment.server.policies.differences import find_differences
 from muniment.server.policies.models import PolicySource, PolicyVersion
 from muniment.server.policies.source_acts import ImportPolicy
-from muniment.server.requests.execution import perform_system_act
 
 _HEADS = "refs/heads/"
 
@@ -84,4 +84,4 @@ def _propose(source: PolicySource, commit: str, text: str) -> None:
     newest = PolicyVersion.objects.order_by("-id").first()
     if PolicyVersion.objects.filter(in_force=True, text=text).exists() or (newest is not None and newest.text == text):
         return
-    perform_system_act(SystemActor.POLICY_BRANCH, ImportPolicy, {"text": text, "commit": commit})
+    execute_system_act(SystemActor.POLICY_BRANCH, ImportPolicy, {"text": text, "commit": commit})

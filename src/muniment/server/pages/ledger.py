@@ -14,15 +14,15 @@ from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Why, authorize
 from muniment.errors import LedgerError, StoreError
 from muniment.ledger import entries, objects, proof_text, proofs, told, tree
+from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import acting, may, requires
-from muniment.server.installation import store
-from muniment.server.pages import page
+from muniment.server.page_lists import page
 from muniment.server.people.names import names_of, person_in, renamed_subject
 from muniment.server.records.entering import ACTION_KINDS, code
+from muniment.server.records.installation import store
 from muniment.server.records.models import Addendum, Record, RecordPosition
 from muniment.server.records.reading import beside_all
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord
-from muniment.server.requests.submission import submit_act
 from muniment.store.settings import home_text
 
 _TEXTS = {code(action): action.rule.text for action in Action}

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from muniment.errors import DatabaseError
-from muniment.server.running.database_roles import PREFIX
+from muniment.server.guarding.database_roles import PREFIX
 from muniment.store import durable
 
 FOLDER = "logins"  # in the home

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET, require_POST
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.access.actions import Action
+from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import may, requires
 from muniment.server.records.models import TaskFailure
 from muniment.server.records.record_acts import RetryJob
-from muniment.server.requests.submission import submit_act
 
 _SHOWN = 100
 STATES = ("failed", "doing", "todo")

@@ -12,9 +12,9 @@ from prometheus_client.registry import Collector
 from muniment.server.changes.models import Change
 from muniment.server.deployments.models import DeploymentPermission, TokenIssuer
 from muniment.server.incidents.models import Incident, overdue
+from muniment.server.pages.health import workers_alive
 from muniment.server.records.models import LedgerHead, RecordPosition, TaskFailure
 from muniment.server.requests.models import Request
-from muniment.server.running.health import workers_alive
 
 
 class _Measures(Collector):

@@ -14,9 +14,8 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Actor
 from muniment.access.roles import EVERYWHERE, Role
 from muniment.server.acts.act import Act
-from muniment.server.people.models import RoleGrant, in_force
+from muniment.server.people.models import Bootstrap, RoleGrant, in_force
 from muniment.server.people.role_acts import GrantRole
-from muniment.server.requests.models import Bootstrap
 
 NEEDED = 2  # of each of the two roles
 SETTING_UP = (Role.ADMIN, Role.SECURITY)

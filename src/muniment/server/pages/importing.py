@@ -12,13 +12,13 @@ from msgspec import Struct
 from muniment.access.authorize import Actor
 from muniment.errors import ActInputError, ParseError, RefusedError
 from muniment.server.acts.act import Act
+from muniment.server.acts.execution import execute_act
 from muniment.server.acts.inputs import InputCode
 from muniment.server.acts.parser import parse_act
+from muniment.server.changes.repository_acts import AddRepository
 from muniment.server.products.environment_acts import AddEnvironment
 from muniment.server.products.models import SIGNALS
 from muniment.server.products.product_acts import AddProduct
-from muniment.server.products.repository_acts import AddRepository
-from muniment.server.requests.execution import perform_act
 
 COLUMNS = ("id", "name", "repository", "path", "environments", *SIGNALS)
 _LARGEST = 1 << 20  # bytes
@@ -68,7 +68,7 @@ def import_products(actor: Actor, rows: tuple[Row, ...]) -> int:
     for row in rows:
         for cls, fields in row.acts():
             try:
-                perform_act(actor, parse_act(cls, fields, actor))
+                execute_act(actor, parse_act(cls, fields, actor))
             except ActInputError as error:
                 raise ActInputError(
                     tuple(one._replace(label=f"{row.place}: {one.label}") for one in error.problems)

@@ -8,17 +8,14 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act
+from muniment.server.acts.execution import execute_act
 from muniment.server.acts.forms import TAG, ActForm
 from muniment.server.acts.inputs import InputCode
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting
-from muniment.server.requests.execution import about_request, perform_act
-from muniment.server.requests.models import Request
-from muniment.server.requests.proof_demands import is_proof_demanded
 
 INVALID = 422
 
@@ -54,21 +51,14 @@ def submit_act(
         return render(request, "acts/form.html", context, status=INVALID)
     try:
         with transaction.atomic():
-            outcome = perform_act(acting(request), form.act, secret=secret)
+            outcome = execute_act(acting(request), form.act, secret=secret)
     except RefusedError as error:
         messages.error(request, error_text(error))
         return redirect(back, *place)
     if outcome.request is None and answer is not None:
         return answer(outcome.result)
-    messages.success(request, done if outcome.request is None else _describe_waiting(outcome.request))
+    messages.success(request, done if outcome.request is None else outcome.waits_for)
     return redirect(back, *place)
-
-
-def _describe_waiting(waiting: Request) -> str:
-    """What a request waits for."""
-    if is_proof_demanded(about_request(waiting)[0]):
-        return _("It waits for your signature, and for that of a second person: sign it on the page of your account.")
-    return _("It waits for a second person now.")
 
 
 def _chosen(request: HttpRequest, acts: type[Act] | tuple[type[Act], ...]) -> type[Act]:

@@ -1,0 +1,36 @@
+"""Executes acts for the apps below: at once, or as a request that waits for a second person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from muniment.access.authorize import Actor
+from muniment.server.acts.act import Act
+from muniment.server.acts.execution import ActOutcome
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.policies.proof_demands import is_proof_demanded
+from muniment.server.requests.execution import about_request, perform_act, perform_system_act
+from muniment.server.requests.models import Request
+
+
+class RequestExecutor:
+    """Executor that stores an act which is due for a second person as a request."""
+
+    def execute(self, actor: Actor, act: Act, secret: object) -> ActOutcome:
+        """Carry out an act of a person, or have it wait. Raises PermissionDenied, RefusedError."""
+        outcome = perform_act(actor, act, secret=secret)
+        if outcome.request is None:
+            return ActOutcome(outcome.result)
+        return ActOutcome(outcome.result, outcome.request.pk, _describe_waiting(outcome.request))
+
+    def execute_for_system(self, system: SystemActor, cls: type[Act], values: Mapping[str, object]) -> Any:
+        """Carry out an act that no person does; what it returned. Raises PermissionDenied, RefusedError."""
+        return perform_system_act(system, cls, values)
+
+
+def _describe_waiting(waiting: Request) -> str:
+    """What a request waits for."""
+    if is_proof_demanded(about_request(waiting)[0]):
+        return _("It waits for your signature, and for that of a second person: sign it on the page of your account.")
+    return _("It waits for a second person now.")
