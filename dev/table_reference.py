@@ -108,6 +108,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "requests_proofverification": (_OWN, "the worker verified both signatures before the request is carried out"),
     "requests_requestexecution": ("the act that it names", "one for each request; the row must be what was signed"),
     "requests_provenrow": (_OWN, "the worker compared the row with what was signed"),
+    "requests_acceptedrow": (_OWN, "a later state that is weaker needs signatures where the policy demands them"),
     "people_bootstrap": (_NONE, "a row ends the bootstrap, and nobody may delete it"),
     "requests_idempotentresponse": (_NONE, _NO_DECISION),
     "account_emailaddress": (_NONE, _NO_DECISION),

@@ -190,20 +190,24 @@ class TrustPipeline(EnvironmentAct, frozen=True):
         if row.issuer:
             soon("read-issuer-keys", url=row.issuer)
 
+    def recorded_values(self) -> dict[str, str]:
+        """The columns of the row that the act writes, but for its environment."""
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "issuer": self.issuer,
+            "subject": self.subject_claim,
+            "forge_repository_id": self.forge_repository_id,
+            "forge_environment": self.forge_environment,
+            "ref_patterns": "\n".join(self.ref_patterns),
+            "public_key": self.public_key,
+            "purpose": self.purpose.value,
+            "workflow_paths": "\n".join(self.workflow_paths),
+        }
+
     def _identity(self) -> PipelineIdentity:
         """The row, in no environment yet."""
-        return PipelineIdentity(
-            name=self.name,
-            kind=self.kind,
-            issuer=self.issuer,
-            subject=self.subject_claim,
-            forge_repository_id=self.forge_repository_id,
-            forge_environment=self.forge_environment,
-            ref_patterns="\n".join(self.ref_patterns),
-            public_key=self.public_key,
-            purpose=self.purpose,
-            workflow_paths="\n".join(self.workflow_paths),
-        )
+        return PipelineIdentity(**self.recorded_values())
 
 
 class RevokePipeline(EnvironmentAct, frozen=True):

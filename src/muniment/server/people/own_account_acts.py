@@ -37,6 +37,7 @@ from muniment.server.people.models import (
 )
 from muniment.server.people.person_acts import refuse_taken_address
 from muniment.server.people.privacy import kept_of
+from muniment.server.records.demanded_proofs import is_proof_demanded
 from muniment.server.records.entering import code
 from muniment.server.work import soon
 
@@ -312,6 +313,12 @@ class ConfirmOwnAccount(OwnAct, frozen=True):
                 "account-changed",
                 _("It was unlinked or confirmed meanwhile."),
                 _("Look at your page again."),
+            )
+        if is_proof_demanded(Action.CONFIRM_ACCOUNT):
+            raise RefusedError(
+                "signature-missing",
+                _("The policy demands signatures of two persons for this, and a session makes none."),
+                _("Verify the account, or have two persons confirm it."),
             )
         if row.vouched_by_id is not None and row.vouched_by_id == self.row().let_in_by_id:
             raise RefusedError(

@@ -1,4 +1,4 @@
-"""Which acts need signatures of both persons: what the policy in force demands, and what a policy may demand."""
+"""For which acts a policy may demand signatures of both persons."""
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,36 +9,13 @@ from muniment.errors import RefusedError
 from muniment.server.people.authenticators import find_in_force
 from muniment.server.people.models import Person, in_force
 from muniment.server.records.entering import code
-from muniment.server.records.installation import store
 
 NEEDED = 2  # people of each role, who could sign
-PROVABLE = frozenset(  # whose rows the worker compares with what was signed (`proven_rows.py`)
-    {
-        Action.WEAKEN_POLICY,
-        Action.GRANT_CHANGING_ROLE,
-        Action.REQUEST_EXCEPTION,
-        Action.START_MONITORING,
-        Action.BREAK_GLASS_DEPLOYMENT,
-        Action.TRUST_BUILDER,
-        Action.ERASE_PERSONAL_DATA,
-        Action.ENROL_AUTHENTICATOR,
-    }
+PROVABLE = frozenset(action for action in Action if action.rule.second)
+BY_THE_WEB_ALONE = frozenset(  # nothing that they write is used by another process, which could compare it
+    {Action.RECOVER_ACCOUNT, Action.REMOVE_SECRET}
 )
 _BY_CODE = {code(action): action for action in PROVABLE}
-
-
-def is_proof_demanded(action: Action) -> bool:
-    """Whether the policy in force demands signatures for an action. Raises PolicyError where it cannot be read."""
-    policy = store().policy()
-    return policy is not None and demands(policy.policy.confirmation.proof, action)
-
-
-def demands(acts: tuple[str, ...], action: Action) -> bool:
-    """Whether a policy that demands signatures for `acts` demands them for an action.
-
-    An enrolment needs one wherever any act does: whoever could enrol a key by a session alone would sign with that key.
-    """
-    return bool(acts) and (code(action) in acts or action is Action.ENROL_AUTHENTICATOR)
 
 
 def refuse_undemandable(acts: tuple[str, ...]) -> None:

@@ -42,6 +42,21 @@ _INSERT = """
 """  # without `writer`: PostgreSQL fills it in, and no process may name it
 
 
+class _LiftCheck:
+    """The check of signatures over the lift of a freeze, which a higher app provides (`requests/lifted_freezes.py`)."""
+
+    is_proven: Callable[[entries.FreezeLiftRecord], bool] = staticmethod(lambda _entry: True)
+
+
+def use_lift_check(is_proven: Callable[[entries.FreezeLiftRecord], bool]) -> None:
+    """Have each complete lift of a freeze compared with signatures. Called once, at the start."""
+    _LiftCheck.is_proven = staticmethod(is_proven)
+
+
+def _is_lift_of(entry: entries.AnyEntry, freeze: str) -> bool:
+    return isinstance(entry, entries.FreezeLiftRecord) and entry.freeze == freeze
+
+
 class PostgresStore:
     """The store in the database; `folder` has `keys/`, `people` builds everybody from the tables."""
 
@@ -183,13 +198,25 @@ class PostgresStore:
 
     def freezes(self) -> tuple[Freeze, ...]:
         """The freezes that are not lifted, oldest first."""
-        found = freezes.freezes_in_force(self.read_records(freezes.FREEZE_KINDS))
+        found = freezes.freezes_in_force(self._read_freeze_records())
         return tuple(freezes.read_freeze(self, freezes.row_of(one)) for one in found)
 
     def lifts(self, freeze: str) -> tuple[str, ...]:
         """Ids of the people who lifted a freeze so far."""
-        lifts = freezes.lifts_of(self.read_records(freezes.FREEZE_KINDS), freeze)
+        lifts = freezes.lifts_of(self._read_freeze_records(), freeze)
         return freezes.read_people(self, lifts)
+
+    def _read_freeze_records(self) -> list[entries.AnyEntry]:
+        """The records of freezes and their lifts. A lift that lacks signatures counts for nothing, nor do the
+        statements before it that it completes.
+        """
+        found: list[entries.AnyEntry] = []
+        for one in self.read_records(freezes.FREEZE_KINDS):
+            if isinstance(one, entries.FreezeLiftRecord) and one.complete and not _LiftCheck.is_proven(one):
+                found = [each for each in found if not _is_lift_of(each, one.freeze)]
+            else:
+                found.append(one)
+        return found
 
     def reconcile(self, make: Callable[[int, int], LedgerRecord]) -> int:
         """Append a record although the copy outside says otherwise, with its position at once."""

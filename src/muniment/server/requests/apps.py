@@ -1,4 +1,4 @@
-"""Registers what executes acts, and what compares rows with what two persons signed."""
+"""Registers what executes acts, and what compares rows and lifts of freezes with what two persons signed."""
 
 from django.apps import AppConfig
 
@@ -9,11 +9,14 @@ class RequestsConfig(AppConfig):
     name = "muniment.server.requests"
 
     def ready(self) -> None:
-        """Provide the execution of acts, and the check of signatures."""
+        """Provide the execution of acts, and the checks of signatures."""
         from muniment.server.acts.execution import register_executor
         from muniment.server.records.row_checks import use_proof_check
+        from muniment.server.records.store import use_lift_check
         from muniment.server.requests.executor import RequestExecutor
+        from muniment.server.requests.lifted_freezes import is_lift_proven
         from muniment.server.requests.proven_rows import find_unproven
 
         register_executor(RequestExecutor())
         use_proof_check(find_unproven)
+        use_lift_check(is_lift_proven)

@@ -25,8 +25,8 @@ from muniment.server.guarding.mediation import allowing
 from muniment.server.people import bootstrap
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person, in_force
-from muniment.server.policies.proof_demands import is_proof_demanded
 from muniment.server.products.models import Product
+from muniment.server.records.demanded_proofs import is_proof_demanded
 from muniment.server.records.entering import code, record_act, recording_act
 from muniment.server.records.models import Record
 from muniment.server.requests.models import ProofVerification, Request, RequestExecution

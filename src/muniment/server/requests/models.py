@@ -151,6 +151,25 @@ class ProvenRow(models.Model):
         constraints = [models.UniqueConstraint(fields=["record", "table", "key"], name="unique_proven_row")]
 
 
+class AcceptedRow(models.Model):
+    """What two people decide on of a row, as the worker accepted it last: a later state that is weaker takes signatures
+    where the policy demands them. `facts` holds no text of a person; `record` made the row what it was.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    table = models.CharField(max_length=63)
+    key = models.CharField(max_length=64)
+    record = models.ForeignKey("records.Record", models.PROTECT, related_name="+")
+    facts = models.JSONField()
+
+    class Meta:
+        """Each row once."""
+
+        constraints = [models.UniqueConstraint(fields=["table", "key"], name="unique_accepted_row")]
+
+
 class IdempotentResponse(models.Model):
     """What the API answered to a request with an Idempotency-Key: sent again, it is not done again."""
 

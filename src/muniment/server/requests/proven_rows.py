@@ -17,46 +17,51 @@ from muniment.decision.comparison import Direction, compare
 from muniment.decision.policies import read_bound_policy
 from muniment.errors import LedgerError, MunimentError, NotCanonicalError, PolicyError
 from muniment.facts import canonical
-from muniment.facts.act_statements import decode_statement
 from muniment.ledger import entries
 from muniment.policy.exceptions import ExceptionFile as StoredException
 from muniment.server import moments
-from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.act import ActContext
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
-from muniment.server.deployments.models import BreakGlassPermission, TrustedBuilder
+from muniment.server.deployments.models import BreakGlassPermission, PipelineIdentity, TrustedBuilder
+from muniment.server.deployments.pipeline_acts import TrustPipeline
 from muniment.server.guarding.database_roles import WORKER
+from muniment.server.people.account_acts import ConfirmAccounts
 from muniment.server.people.authenticator_acts import EnrolAuthenticator
 from muniment.server.people.authenticators import parse_stored
-from muniment.server.people.models import EnrolledAuthenticator, Person, RoleGrant
+from muniment.server.people.machine_acts import DeclareMachine
+from muniment.server.people.models import Account, EnrolledAuthenticator, Machine, Person, RoleGrant
 from muniment.server.people.personal_data_acts import ErasePersonalData
 from muniment.server.people.role_acts import GrantRole, changes_things
+from muniment.server.people.test_runner_acts import TrustTestRunner
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.policies.monitoring_acts import StartMonitoring
-from muniment.server.policies.proof_demands import demands
 from muniment.server.policies.version_acts import ApplyPolicy
 from muniment.server.products.act_fields import product_of
 from muniment.server.records import row_checks
+from muniment.server.records.demanded_proofs import demands
 from muniment.server.records.entering import code
-from muniment.server.records.models import Document, ExceptionFile, Record, RowState
+from muniment.server.records.models import Document, ExceptionFile, RowState
 from muniment.server.records.recorded_rows import Values, columns_of
 from muniment.server.records.store import POLICY
-from muniment.server.requests.models import ProofVerification, ProvenRow, RequestExecution
-from muniment.server.requests.registry import decode_act
+from muniment.server.requests import weaker_rows
+from muniment.server.requests.models import ProvenRow
+from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_free_of_persons
 
 _EVERY_ACT = tuple(map(code, Action))
 _APPLYING = ("apply-policy", "weaken-policy")
 _CARRIED_OUT = timedelta(hours=1)  # after the signature, at the latest: so long a permission may begin later
 
+COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_rows.py` and in `lifted_freezes.py`
+    {
+        *(Action.WEAKEN_POLICY, Action.GRANT_CHANGING_ROLE, Action.REQUEST_EXCEPTION, Action.START_MONITORING),
+        *(Action.BREAK_GLASS_DEPLOYMENT, Action.TRUST_BUILDER, Action.ERASE_PERSONAL_DATA, Action.ENROL_AUTHENTICATOR),
+        *(Action.CHANGE_ENVIRONMENT, Action.CONFIRM_ACCOUNT, Action.TRUST_TEST_RUNNER, Action.DECLARE_MACHINE),
+        *(Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT, Action.LIFT_FREEZE),
+    }
+)
 Fields = Mapping[str, Any]
-
-
-class SignedAct(NamedTuple):
-    """An act that two persons signed, whose signatures the worker verified, and that one record carried out."""
-
-    act: Act
-    verification: ProofVerification
 
 
 class _Rule(NamedTuple):
@@ -70,6 +75,8 @@ def find_unproven(model: type[models.Model], rows: Mapping[str, tuple[int, Value
     """The keys of the rows that lack signatures. `rows`: of each key the id of the record that made the row what it is,
     and its recorded columns.
     """
+    if model in weaker_rows.TABLES:
+        return _find_weaker_rows(model, rows)
     if model not in _RULES and model not in (PolicyVersion, Document):
         return frozenset()
     history = read_policy_history()
@@ -83,6 +90,13 @@ def find_unproven(model: type[models.Model], rows: Mapping[str, tuple[int, Value
     if model is Document:
         return _find_unproven_policy(rows, history)
     return _find_unproven_rows(model, rows, history)
+
+
+def _find_weaker_rows(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
+    """The keys of rows that are weaker than the state that the worker accepted before, without signatures."""
+    history = read_policy_history()
+    found = {key: (record, _fields(model, values)) for key, (record, values) in rows.items()}
+    return weaker_rows.find_weaker(model, found, lambda record, action: demands(_demands_at(history, record), action))
 
 
 class AppliedPolicy(NamedTuple):
@@ -119,7 +133,7 @@ def _accept(history: list[AppliedPolicy], version: int, record: int, text: str |
     accepted = True
     if before is not None and demands(before.acts, Action.WEAKEN_POLICY) and _is_weaker(before.text, text):
         key, fields = str(version), {"text": text}
-        accepted = _is_person_free(record) or _is_proven(PolicyVersion, key, record, fields, _says_policy)
+        accepted = is_free_of_persons(record) or _is_proven(PolicyVersion, key, record, fields, _says_policy)
     return AppliedPolicy(record, version, text, _demanded_acts(text), accepted)
 
 
@@ -150,6 +164,11 @@ def _demands_at(history: Iterable[AppliedPolicy], record: int) -> tuple[str, ...
     return before[-1] if before else ()
 
 
+def is_demanded_at(record: int, action: Action) -> bool:
+    """Whether the policy demanded signatures for an action when a record was written."""
+    return demands(_demands_at(read_policy_history(), record), action)
+
+
 def _find_unproven_policy(rows: Mapping[str, tuple[int, Values]], history: list[AppliedPolicy]) -> frozenset[str]:
     """The document of the policy is the text of a version that was put in force by the same record, and accepted."""
     if POLICY not in rows:
@@ -168,16 +187,11 @@ def _find_unproven_rows(
     for key, (record, values) in rows.items():
         fields = _fields(model, values)
         action = rule.action_of(fields)
-        if action is None or not demands(_demands_at(history, record), action) or _is_person_free(record):
+        if action is None or not demands(_demands_at(history, record), action) or is_free_of_persons(record):
             continue
         if not _is_proven(model, key, record, fields, rule.says):
             unproven.add(key)
     return frozenset(unproven)
-
-
-def _is_person_free(record: int) -> bool:
-    """Whether a record is of no person's act: another process wrote it, whose credentials the web does not have."""
-    return not Record.objects.filter(pk=record, kind="person-action").exists()
 
 
 def _is_proven(
@@ -187,7 +201,7 @@ def _is_proven(
     table = model._meta.db_table
     if ProvenRow.objects.filter(record=record, table=table, key=key).exists():
         return True
-    signed = _find_signed_act(record)
+    signed = find_signed_act(record)
     try:
         proven = signed is not None and says(signed, key, fields)
     except (MunimentError, NotCanonicalError):  # of a resource that is gone: it cannot be compared
@@ -195,23 +209,6 @@ def _is_proven(
     if proven and connection.settings_dict["USER"] == WORKER:
         ProvenRow.objects.get_or_create(record_id=record, table=table, key=key)
     return proven
-
-
-def _find_signed_act(record: int) -> SignedAct | None:
-    """The verified act that a record carried out, None for none."""
-    execution = RequestExecution.objects.filter(record=record).select_related("request").first()
-    if execution is None:
-        return None
-    rows = ProofVerification.objects.filter(request=execution.request)
-    found = rows.select_related("request__requester", "approval_proof", "request_proof").first()
-    proof = (found.approval_proof or found.request_proof) if found is not None else None
-    if found is None or proof is None:
-        return None
-    try:
-        text = decode_statement(proof.statement.encode()).act
-        return SignedAct(decode_act(text, canonical.digest(text.encode())), found)
-    except MunimentError:
-        return None
 
 
 def _action_of(data: bytes, record: int) -> str:
@@ -272,8 +269,9 @@ def _says_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
     if not isinstance(act, BreakGlass) or proof is None:
         return False
     latest = proof.made_at + timedelta(minutes=act.minutes) + _CARRIED_OUT
-    said = (act.row().pk, act.artifact)
-    return said == (fields["environment"], fields["artifact"]) and bool(fields["expires_at"] <= latest)
+    said = (act.row().pk, act.artifact, signed.verification.request.requester.pk, proof.signer_id)
+    found = (fields["environment"], fields["artifact"], fields["requester"], fields["approver"])
+    return said == found and bool(fields["expires_at"] <= latest)
 
 
 def _says_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
@@ -312,6 +310,37 @@ def _says_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
     )
 
 
+def _says_pipeline(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    if not isinstance(act, TrustPipeline):
+        return False
+    said = {**act.recorded_values(), "environment": act.row().pk, "ended_at": None}
+    return said == dict(fields)
+
+
+def _action_of_account(fields: Fields) -> Action | None:
+    """What an account of a machine needs, and one that a second person confirmed."""
+    if fields["machine"] is not None:
+        return Action.TRUST_TEST_RUNNER if fields["kind"] == Account.Kind.KEY else Action.DECLARE_MACHINE
+    vouched = fields["verification"] == Account.Verification.VOUCHED
+    return Action.CONFIRM_ACCOUNT if vouched and fields["confirmed_at"] is not None else None
+
+
+def _says_account(signed: SignedAct, key: str, fields: Fields) -> bool:
+    act = signed.act
+    if isinstance(act, ConfirmAccounts):
+        return fields["machine"] is None and key in act.accounts.split() and signed.shows_the_same()
+    machine = Machine.objects.filter(pk=fields["machine"]).first()
+    if machine is None:
+        return False
+    if isinstance(act, TrustTestRunner):
+        return (act.id, Account.Kind.KEY, act.key) == (machine.slug, fields["kind"], fields["value"])
+    if isinstance(act, DeclareMachine):
+        said = (act.id, act.acts_on_request, act.kind, act.value)
+        return said == (machine.slug, machine.acts_on_request, fields["kind"], fields["value"])
+    return False
+
+
 _RULES: dict[type[models.Model], _Rule] = {
     RoleGrant: _Rule(_action_of_grant, _says_grant),
     ExceptionFile: _Rule(_always(Action.REQUEST_EXCEPTION), _says_exception),
@@ -319,5 +348,7 @@ _RULES: dict[type[models.Model], _Rule] = {
     BreakGlassPermission: _Rule(_always(Action.BREAK_GLASS_DEPLOYMENT), _says_break_glass),
     TrustedBuilder: _Rule(_while_open(Action.TRUST_BUILDER), _says_builder),
     Person: _Rule(_action_of_person, _says_erasure),
+    PipelineIdentity: _Rule(_while_open(Action.CHANGE_ENVIRONMENT), _says_pipeline),
+    Account: _Rule(_action_of_account, _says_account),
     EnrolledAuthenticator: _Rule(_while_open(Action.ENROL_AUTHENTICATOR, "removed_at"), _says_enrolment),
 }

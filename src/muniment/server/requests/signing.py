@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from muniment.server.policies.proof_demands import is_proof_demanded
+from muniment.server.records.demanded_proofs import is_proof_demanded
 from muniment.server.requests.execution import about_request
 from muniment.server.requests.models import ProofVerification, Request
 

@@ -154,6 +154,24 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="AcceptedRow",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("table", models.CharField(max_length=63)),
+                ("key", models.CharField(max_length=64)),
+                ("facts", models.JSONField()),
+                (
+                    "record",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("table", "key"), name="unique_accepted_row")],
+            },
+        ),
+        migrations.CreateModel(
             name="IdempotentResponse",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
