@@ -34,13 +34,16 @@ for name in ("MUNIMENT_HOME", "MUNIMENT_ROLE", "MUNIMENT_URL", "MUNIMENT_REPOSIT
 from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.core.cache import cache  # noqa: E402
 from django.db import connections  # noqa: E402
+from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 from muniment.forges.shapes import Vendor  # noqa: E402
-from muniment.server.running import preparing  # noqa: E402
+from muniment.server.running import embedded, preparing  # noqa: E402
 from tests.support.connected import Town, town  # noqa: E402
 from tests.support.database import find_template, restore_template, store_template  # noqa: E402
+from tests.support.database_connections import keep_connections, leave_connection  # noqa: E402
 from tests.support.service import as_role, compare_rows, empty, trust_rows  # noqa: E402
 
+_UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # no crash is survived
 PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on purpose
 
 
@@ -51,15 +54,44 @@ def postgres(pytestconfig: pytest.Config) -> Iterator[Embedded]:
     kept.mkdir(parents=True, exist_ok=True)
     template, data = find_template(kept), HOME / "postgres" / "data"
     restored = restore_template(template, data)
-    with database.embedded(HOME) as running:
-        with as_role("owner"):
-            preparing.migrate()
-        if not restored:
-            connections.close_all()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _UNSAFE_AND_FAST.items():
+            patch.setitem(embedded._SETTINGS, name, value)
+        running = database.embedded(HOME)
+        running.start()
+        try:
+            with as_role("owner"):
+                preparing.migrate()
+            if not restored:
+                connections.close_all()
+                running.stop()
+                store_template(template, data)
+                running.start()
+        except BaseException:
             running.stop()
-            store_template(template, data)
-            running.start()
-        yield running
+            raise
+    try:
+        with keep_connections():
+            yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files() -> Iterator[None]:
+    """Look for the files of the pages once, and not for each browser of a test: they do not change."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, object] = {}
+
+    def look_once(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        yield
 
 
 @pytest.fixture
@@ -73,6 +105,7 @@ def service(postgres: Embedded) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         trust_rows(patch)
         yield
+    leave_connection()
     connections.close_all()
 
 

@@ -25,6 +25,7 @@ from muniment.server.records.entering import code, recording_act
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import note_rows, recorded_models
 from muniment.server.records.sequencer import give_places
+from tests.support.database_connections import leave_connection
 
 _COMPARING = {
     name: getattr(row_checks, name) for name in ("find_row_problems", "find_instance_problems", "read_recorded")
@@ -48,7 +49,7 @@ def as_role(name: str) -> Iterator[None]:
 
 
 def _connect_as(role: str) -> None:
-    connection.close()
+    leave_connection()
     connection.settings_dict["USER"] = role
     connection.settings_dict["OPTIONS"]["passfile"] = str(password_file(Path(settings.HOME), role))
 
