@@ -118,6 +118,16 @@ def test_a_default_written_out_is_no_difference() -> None:
             'deploy = "nothing is deployed"\n[confirmation]\ndelay_hours = 1',
             *("", "confirmation.delay_hours", WEAKER, False),
         ),
+        (
+            'deploy = "nothing is deployed"',
+            'deploy = "nothing is deployed"\n[retention]\nmessage_days = 1',
+            *("", "retention.message_days", WEAKER, True),
+        ),
+        (
+            'deploy = "nothing is deployed"',
+            'deploy = "nothing is deployed"\n[retention]\nmessage_days = 3650',
+            *("", "retention.message_days", WEAKER, True),
+        ),
         ('"All code is reviewed by two others."', '"Reviewed."', "two", "text", NEUTRAL, False),
         ('branches = ["main"]', 'branches = ["main", "dev"]', "two", "branches", STRICTER, False),
         ('branches = ["main"]\n', "", "two", "branches", STRICTER, False),

@@ -5,7 +5,7 @@ import pytest
 from muniment.errors import PolicyError
 from muniment.policy import patterns
 from muniment.policy.document import _LARGEST_NUMBER, _LONGEST_NAME, _MOST_ENTRIES, place_of_clause, read_policy
-from muniment.policy.model import Clause, Confirmation, Point, Section
+from muniment.policy.model import Clause, Confirmation, Point, Retention, Section
 from muniment.policy.reading import _LONGEST_SHOWN, LARGEST, shown
 
 POLICY = """schema = 1
@@ -76,6 +76,9 @@ def test_a_policy_is_read_as_it_is_written() -> None:
     assert policy.confirmation == Confirmation(proof=(), delay_hours=24)
     confirmed = POLICY.replace("[unenforced]", "[confirmation]\nproof = ['b', 'a']\ndelay_hours = 48\n[unenforced]")
     assert read_policy(confirmed, "policy.toml").confirmation == Confirmation(("a", "b"), 48)
+    assert policy.retention == Retention(message_days=180)
+    kept = POLICY.replace("[unenforced]", "[retention]\nmessage_days = 3650\nincident_days = 1\n[unenforced]")
+    assert read_policy(kept, "policy.toml").retention == Retention(message_days=3650, incident_days=1)
     assert policy.unenforced == {Point.DEPLOY: "nothing is deployed from here"}
     assert policy.sections == (Section("review", "Code review", "review@example.test"),)
     assert [policy.owner_of(clause) for clause in policy.clauses] == ["review@example.test", "lead@example.test"]
@@ -125,6 +128,10 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
         ("[unenforced]", "[tags]\nprotected = [1]\n[unenforced]", 10, "tags.protected", "found 1"),
         ("[unenforced]", "[confirmation]\ndelay_hours = 0\n[unenforced]", 10, "confirmation.delay_hours", "found 0"),
         ("[unenforced]", "[confirmation]\nproof = ['A b']\n[unenforced]", 10, "confirmation.proof", "found"),
+        ("[unenforced]", "[retention]\nmessage_days = 0\n[unenforced]", 10, "retention.message_days", "found 0"),
+        ("[unenforced]", "[retention]\nmessage_days = 3651\n[unenforced]", 10, "retention.message_days", "3651"),
+        ("[unenforced]", "[retention]\nmessage_days = '9'\n[unenforced]", 10, "retention.message_days", "found '9'"),
+        ("[unenforced]", "[retention]\nmessages = 1\n[unenforced]", 10, "retention.messages", 'found "messages"'),
         ("[unenforced]", "[confirmation]\nhours = 1\n[unenforced]", 10, "confirmation.hours", 'found "hours"'),
         ('protected = ["main", "release/*"]', "protected = []", 7, "branches.protected", "empty list"),
         ('protected = ["main", "release/*"]', 'protected = "main"', 7, "branches.protected", "found 'main'"),

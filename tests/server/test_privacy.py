@@ -12,18 +12,28 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.ledger import verification
+from muniment.policy.pack import pack_text
 from muniment.server.people import privacy
 from muniment.server.people.erasing import erase_person
-from muniment.server.people.models import Account, Invitation, Person
+from muniment.server.people.models import Account, Invitation, Message, Person
 from muniment.server.policies.models import Freeze, PolicyException
 from muniment.server.records.installation import store
 from muniment.server.records.models import Document, ExceptionFile, Record, StoredObject
+from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request
+from muniment.server.running import erasing
 from muniment.store.files import PUBLIC
 from tests.server.test_duties import enough
-from tests.support.service import as_role, browser, person, place_records, post, product
+from tests.support.service import as_role, browser, by_an_act, person, place_records, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
+
+
+def apply_periods(message_days: int) -> None:
+    """Put the built-in policy in force, with another period for messages."""
+    text = pack_text("security@example.test", "organisation")
+    with as_role("owner"):
+        store().write(POLICY, text.replace("message_days = 180", f"message_days = {message_days}").encode())
 
 
 @pytest.fixture
@@ -232,6 +242,49 @@ def test_what_is_over_is_dropped_by_its_rule() -> None:
     with as_role("eraser"):
         privacy.keep_to_rules()
     assert [one.token_hash for one in Invitation.objects.all()] == ["1"]
+
+
+def add_messages() -> None:
+    ada = Person.objects.filter(pk="ada").first() or person("ada")
+    with as_role("owner"):
+        for days in (1, 20, 200):
+            row = Message.objects.create(person=ada, text=str(days))
+            Message.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(days=days))
+
+
+def left() -> list[str]:
+    return list(Message.objects.order_by("pk").values_list("text", flat=True))
+
+
+@pytest.mark.parametrize(("days", "expected"), [(180, ["1", "20"]), (10, ["1"]), (3650, ["1", "20", "200"])])
+def test_the_periods_are_those_of_the_policy_in_force(days: int, expected: list[str]) -> None:
+    add_messages()
+    apply_periods(days)
+    with as_role("eraser"):
+        privacy.keep_to_rules()
+    assert left() == expected
+    page = browser(Person.objects.get(pk="ada")).get("/privacy").content.decode()
+    assert f"{days} days more" in page
+
+
+def test_without_a_policy_in_force_no_rule_drops_anything() -> None:
+    add_messages()
+    with as_role("owner"):
+        Document.objects.filter(name=POLICY).delete()
+    with as_role("eraser"):
+        privacy.keep_to_rules()
+    assert left() == ["1", "20", "200"]
+
+
+def test_a_policy_that_no_act_put_in_force_drops_nothing(compared_rows: None, caplog: pytest.LogCaptureFixture) -> None:
+    with by_an_act():
+        person("ada")
+    add_messages()
+    apply_periods(10)
+    with as_role("eraser"):
+        erasing.drop_expired()
+    assert left() == ["1", "20", "200"]
+    assert "nothing is dropped" in caplog.text
 
 
 def test_everybody_can_read_what_is_kept_and_whom_to_ask() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from muniment.decision.binding import BoundClause, BoundPolicy
-from muniment.policy.model import Policy
+from muniment.policy.model import Policy, Retention
 from muniment.policy.parameters import Stricter, declared
 from muniment.policy.parameters import compare as compare_values
 
@@ -62,10 +62,20 @@ def _policies(old: BoundPolicy, new: BoundPolicy) -> Iterator[Difference]:
     before, after = one.confirmation, other.confirmation
     yield from _value("", "confirmation.proof", Stricter.MORE, before.proof, after.proof)
     yield from _value("", "confirmation.delay_hours", Stricter.HIGHER, before.delay_hours, after.delay_hours)
+    yield from _retention(one.retention, other.retention)
     yield from _value("", "unenforced", Stricter.FEWER, tuple(one.unenforced), tuple(other.unenforced))
     for point, why in one.unenforced.items():
         if other.unenforced.get(point, why) != why:
             yield Difference("", f"unenforced.{point}", Direction.NEUTRAL, why, other.unenforced[point])
+
+
+def _retention(one: Retention, other: Retention) -> Iterator[Difference]:
+    """A shorter period loses evidence sooner, a longer one stores data on people for longer: neither is stricter."""
+    for name in Retention.__struct_fields__:
+        before, after = getattr(one, name), getattr(other, name)
+        if before != after:
+            shown = _shown(before), _shown(after)
+            yield Difference("", f"retention.{name}", Direction.WEAKER, *shown, incomparable=True)
 
 
 def _sections(one: Policy, other: Policy) -> Iterator[Difference]:

@@ -10,10 +10,15 @@ from msgspec import structs
 from muniment.controls.control import Control
 from muniment.decision.binding import BoundPolicy, bind
 from muniment.decision.comparison import Difference, Direction, compare
-from muniment.policy.model import Clause
+from muniment.policy.model import Clause, Retention
 from muniment.policy.parameters import declared, strictest
 
-_OF_FLOOR = ("repository", "confirmation.proof", "confirmation.delay_hours")  # a branch has no say in them
+_OF_FLOOR = frozenset(  # a branch has no say in them
+    {
+        *("repository", "confirmation.proof", "confirmation.delay_hours"),
+        *(f"retention.{name}" for name in Retention.__struct_fields__),
+    }
+)
 
 
 def tighten(

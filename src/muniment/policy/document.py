@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from muniment.errors import ConfigurationError, PolicyError
-from muniment.policy.model import Clause, Confirmation, Point, Policy, Section
+from muniment.policy.model import Clause, Confirmation, Point, Policy, Retention, Section
 from muniment.policy.reading import Document, Table, shown
 from muniment.policy.toml_lines import placed
 
@@ -26,6 +26,8 @@ _EXPECTED = {
 _FORM = "1, the only form there is"
 _MOST_HOURS = 720
 _HOURS = f"a number of hours from 1 to {_MOST_HOURS}"
+_MOST_DAYS = 3650
+_DAYS = f"a number of days from 1 to {_MOST_DAYS}"
 _LONGEST_NAME = 60  # characters: it stands in tables and headings
 _LARGEST_NUMBER = 2**53  # beyond it, programs that read JSON disagree
 _MOST_ENTRIES = 200  # of a list in `with`
@@ -64,6 +66,7 @@ def _read(text: str, where: str) -> Policy:
         clauses=_clauses(top, {section.id for section in sections}),
         protected_tags=_protected_tags(top.table("tags")),
         confirmation=_confirmation(top.table("confirmation")),
+        retention=_retention(top.table("retention")),
     )
     top.done()
     return policy
@@ -102,6 +105,17 @@ def _confirmation(table: Table) -> Confirmation:
         found = structs.replace(found, delay_hours=hours)
     table.done()
     return found
+
+
+def _retention(table: Table) -> Retention:
+    given: dict[str, int] = {}
+    for name in Retention.__struct_fields__:
+        if table.has(name):
+            given[name] = table.value(name, int, _DAYS)
+            if not 1 <= given[name] <= _MOST_DAYS:
+                raise table.wrong(name, _DAYS, shown(given[name]))
+    table.done()
+    return Retention(**given)
 
 
 def _unenforced(table: Table) -> dict[Point, str]:

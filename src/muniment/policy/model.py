@@ -65,6 +65,28 @@ class Confirmation(Struct, frozen=True):
     delay_hours: int = 24
 
 
+class Retention(Struct, frozen=True):
+    """How many days the service stores each kind of data outside the ledger that may speak of people.
+
+    The days of an invitation or token count from its end, those of an incident from its closing, all others from when
+    the data came. `docs/reference/policy.md` says what each is.
+    """
+
+    invitation_and_token_days: int = 90
+    message_days: int = 180
+    running_artifact_days: int = 365
+    incident_days: int = 1095
+    secret_read_days: int = 730
+    api_response_days: int = 7
+    webhook_delivery_days: int = 30
+    forge_response_days: int = 30
+    first_push_days: int = 730
+    machine_proposal_days: int = 90
+    posted_status_days: int = 90
+    review_answer_days: int = 400
+    bypass_review_days: int = 1100
+
+
 class Policy(Struct, frozen=True, dict=True):
     """A whole policy. `unenforced` says, per point, in words, why no clause has to be enforced there.
 
@@ -81,6 +103,7 @@ class Policy(Struct, frozen=True, dict=True):
     clauses: tuple[Clause, ...]
     protected_tags: tuple[str, ...] = ()
     confirmation: Confirmation = Confirmation()
+    retention: Retention = Retention()
 
     @cached_property
     def digest(self) -> str:

@@ -15,6 +15,21 @@ protected = ["main", "master", "release/*"]    # * stops at /
 # [tags]
 # protected = ["v*"]    # on a server with our hook, such a tag has to name a change that the policy allows
 
+[retention]    # days that the service stores data outside the ledger; two people change one, in either direction
+invitation_and_token_days = 90     # after they ended
+message_days = 180
+running_artifact_days = 365        # what an environment reported to run
+incident_days = 1095               # after they were closed
+secret_read_days = 730             # who read a secret, by the vault's audit log
+api_response_days = 7
+webhook_delivery_days = 30
+forge_response_days = 30
+first_push_days = 730              # who pushed a commit first
+machine_proposal_days = 90         # accounts that a forge calls machines
+posted_status_days = 90
+review_answer_days = 400
+bypass_review_days = 1100
+
 [[section]]
 id = "secure-design"
 name = "Secure design"

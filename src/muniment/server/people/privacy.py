@@ -22,6 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.facts.people import Person as KnownPerson
+from muniment.policy.model import Retention
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import (
     BypassReview,
@@ -37,8 +38,10 @@ from muniment.server.incidents.models import Incident
 from muniment.server.people.models import AccountVerification, ApiToken, ForgeMachine, Invitation, Message, Person
 from muniment.server.people.people_facts import people_of
 from muniment.server.people.session_store import read_session_content
+from muniment.server.records import row_checks
 from muniment.server.records.entering import recording_erasure
 from muniment.server.records.installation import store
+from muniment.server.records.models import Document
 from muniment.server.requests.models import IdempotentResponse, Request
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.store.erasure import mentioning
@@ -49,86 +52,94 @@ NAMELESS = "(erased)"
 
 
 class Rule(NamedTuple):
-    """One kind of record, how long it is kept, and what drops those that are older than a moment; how many it did."""
+    """One kind of data, and what drops those that are older than a moment; how many it did.
+
+    `key` is the key of the policy's table `retention` that says how many days it is stored, "" for what ends by itself.
+    """
 
     kind: Any
     why: Any
-    days: int
+    key: str
     drop: Callable[[Any], int]
 
 
 RULES = (
     Rule(
-        _("sessions"), _("to stay signed in"), 0, lambda moment: _gone(Session.objects.filter(expire_date__lt=moment))
+        _("sessions"), _("to stay signed in"), "", lambda moment: _gone(Session.objects.filter(expire_date__lt=moment))
     ),
     Rule(
         _("links and tokens that are over"),
         _("to tell who was let in"),
-        90,
+        "invitation_and_token_days",
         lambda moment: (
             _gone(Invitation.objects.filter(expires_at__lt=moment))
             + _gone(ApiToken.objects.filter(expires_at__lt=moment))
         ),
     ),
-    Rule(_("messages"), _("to read again"), 180, lambda moment: _gone(Message.objects.filter(created_at__lt=moment))),
+    Rule(
+        _("messages"),
+        _("to read again"),
+        "message_days",
+        lambda moment: _gone(Message.objects.filter(created_at__lt=moment)),
+    ),
     Rule(
         _("what environments reported to run"),
         _("to see what came there without leave"),
-        365,
+        "running_artifact_days",
         lambda moment: _gone(RunningArtifact.objects.filter(last_seen_at__lt=moment)),
     ),
     Rule(
         _("incidents that were closed"),
         _("to see whether they come again"),
-        3 * 365,
+        "incident_days",
         lambda moment: _gone(Incident.objects.filter(closed_at__lt=moment)),
     ),
     Rule(
         _("who read secrets, by the vault's audit log"),
         _("to see that only pipelines do"),
-        2 * 365,
+        "secret_read_days",
         lambda moment: _gone(SecretRead.objects.filter(last_read_at__lt=moment)),
     ),
     Rule(
         _("answers of the API"),
         _("so that nothing is done twice"),
-        7,
+        "api_response_days",
         lambda moment: _gone(IdempotentResponse.objects.filter(created_at__lt=moment)),
     ),
     Rule(
         _("what forges told of, by ids"),
         _("so that nothing is taken twice"),
-        30,
+        "webhook_delivery_days",
         lambda moment: _gone(WebhookDelivery.objects.filter(received_at__lt=moment)),
     ),
     Rule(
         _("answers of forges"),
         _("to ask again cheaply"),
-        30,
+        "forge_response_days",
         lambda moment: _gone(CachedResponse.objects.filter(cached_at__lt=moment)),
     ),
     Rule(
         _("who pushed commits first"),
         _("to know who contributed to a change"),
-        730,
+        "first_push_days",
         lambda moment: forget_pushers(FirstPush.objects.filter(recorded_at__lt=moment)),
     ),
     Rule(
         _("accounts that forges call machines"),
         _("to propose that they are declared"),
-        90,
+        "machine_proposal_days",
         lambda moment: _gone(ForgeMachine.objects.filter(first_seen_at__lt=moment)),
     ),
     Rule(
         _("what was shown at forges"),
         _("to find out what others post in our name"),
-        90,
+        "posted_status_days",
         lambda moment: _gone(PostedStatus.objects.filter(posted_at__lt=moment)),
     ),
     Rule(
         _("what reviewers answered on our page"),
         _("to read again what a change was approved with"),
-        400,
+        "review_answer_days",
         lambda moment: _gone(
             ReviewStatement.objects.filter(stated_at__lt=moment).exclude(change__state=Change.State.OPEN)
         ),
@@ -136,7 +147,7 @@ RULES = (
     Rule(
         _("who let an escape stay, and why"),
         _("to tell an auditor"),
-        1100,
+        "bypass_review_days",
         lambda moment: _gone_on_the_record(
             BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)
         ),
@@ -144,11 +155,37 @@ RULES = (
 )
 
 
+class ShownRule(NamedTuple):
+    """A retention rule as a page shows it; `days` is 0 for what ends by itself."""
+
+    kind: Any
+    why: Any
+    days: int
+
+
+def shown_rules() -> list[ShownRule]:
+    """The rules with the periods of the policy in force, those of the built-in policy where there is none."""
+    policy = store().policy()
+    periods = Retention() if policy is None else policy.policy.retention
+    return [ShownRule(rule.kind, rule.why, _days_of(rule, periods)) for rule in RULES]
+
+
 def keep_to_rules() -> None:
-    """Drop what each rule says is over. For the eraser, again and again."""
+    """Drop what each rule of the policy in force says is over. For the eraser, again and again.
+
+    Raises RowsDifferError, or PolicyError, where it cannot be told which policy that is: then nothing is dropped. Where
+    none is in force, no rule is either.
+    """
+    policy = row_checks.read_recorded(lambda: store().policy(), Document)
+    if policy is None:
+        return
     now = timezone.now()
     for rule in RULES:
-        rule.drop(now - timedelta(days=rule.days))
+        rule.drop(now - timedelta(days=_days_of(rule, policy.policy.retention)))
+
+
+def _days_of(rule: Rule, periods: Retention) -> int:
+    return int(getattr(periods, rule.key)) if rule.key else 0
 
 
 def known_as(person: Person) -> KnownPerson:

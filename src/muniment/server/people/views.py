@@ -65,7 +65,7 @@ from muniment.server.people.personal_data_acts import (
     LiftLegalHold,
     PlaceLegalHold,
 )
-from muniment.server.people.privacy import RULES
+from muniment.server.people.privacy import shown_rules
 from muniment.server.people.role_acts import GrantRole, RevokeRole
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
 
@@ -248,7 +248,7 @@ def hold(request: HttpRequest, slug: str) -> HttpResponse:
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept of people, why, how long, and whom to ask: for everybody who has an account."""
     officers = RoleGrant.objects.filter(in_force(), role=Role.DPO, person__active=True).select_related("person")
-    return render(request, "people/privacy.html", {"rules": RULES, "officers": officers})
+    return render(request, "people/privacy.html", {"rules": shown_rules(), "officers": officers})
 
 
 @sensitive_post_parameters("password", "code", "credential")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.db import close_old_connections, connection
 
-from muniment.errors import RowsDifferError
+from muniment.errors import PolicyError, RowsDifferError
 from muniment.server.people.erasing import erase_person, find_approved
 from muniment.server.people.privacy import keep_to_rules
 from muniment.server.process_signals import SignalPipe
@@ -25,7 +25,7 @@ def run() -> None:
     while not signals.wait(pause):
         pause = _PAUSE_SECONDS
         _try(erase_approved)
-        if time.monotonic() >= kept + _RULE_SECONDS and _try(keep_to_rules):
+        if time.monotonic() >= kept + _RULE_SECONDS and _try(drop_expired):
             kept = time.monotonic()
         close_old_connections()
     connection.close()
@@ -38,6 +38,14 @@ def erase_approved() -> None:
             erase_person(number)
         except RowsDifferError as error:
             _log.error("a person is not erased: %s", error.message)
+
+
+def drop_expired() -> None:
+    """Drop what the retention rules of the policy in force say is over; nothing while that policy is not known."""
+    try:
+        keep_to_rules()
+    except (RowsDifferError, PolicyError) as error:
+        _log.error("nothing is dropped by a retention rule: %s", error.message)
 
 
 def _try(each: Callable[[], object]) -> bool:
