@@ -431,5 +431,18 @@ def test_an_approval_by_an_unconfirmed_account_counts_for_nobody_and_says_why() 
     assert [one.code for one in judged(approvals=enough)] == ["reviewed"]
 
 
+@pytest.mark.parametrize(
+    ("names", "ask"),
+    [
+        ((), "somebody else who may write to the repository"),
+        (("carol",), "carol or somebody else who may write to the repository"),
+    ],
+)
+def test_where_the_forge_was_not_asked_about_all_others_may_approve_too(names: tuple[str, ...], ask: str) -> None:
+    asked = structs.replace(REVISION, possible_reviewers=names, asked_about_all=False)
+    (reason,) = judged(revision=Known(asked), approvals=Known(()))
+    assert (reason.code, reason.details["ask"]) == ("too-few-approvals", ask)
+
+
 def judged(**changed: Any) -> tuple[Reason, ...]:
     return reviewed_by_others.judge(Case(values(**changed), reviewed_by_others.Parameters(), NOW, {}))

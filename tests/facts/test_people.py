@@ -2,6 +2,7 @@
 
 from msgspec import structs
 
+from muniment.facts import canonical
 from muniment.facts.people import Machine, People, Person, SharedIdentity, find_shared_identity, identities
 from tests.support.changes import person
 
@@ -43,3 +44,11 @@ def test_a_person_and_a_machine_of_one_id_have_two_identities() -> None:
 def test_of_unconfirmed_identities_the_keys_alone_are_keys() -> None:
     claimed = ("key:ssh-ed25519 AAAA", "login:github/ada", "email:ada@example.test")
     assert structs.replace(person("ada"), unconfirmed=claimed).unconfirmed_keys == ("ssh-ed25519 AAAA",)
+
+
+def test_everybody_has_one_digest_together_and_each_one_alone() -> None:
+    ada, bot = person("ada"), Machine("bot", (), (), (), needs_requester=False)
+    people = People((ada,), (bot,))
+    assert people.content_digests == (canonical.digest_of(ada), canonical.digest_of(bot))
+    assert people.digest == People((ada,), (bot,)).digest
+    assert people.digest not in (People((ada,), ()).digest, *people.content_digests)

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from muniment.errors import ExceptionFileError
-from muniment.policy.exceptions import _LARGEST, Terms, read_exception
+from muniment.facts import canonical
+from muniment.policy.exceptions import _LARGEST, Terms, fact, read_exception
 
 TERMS = dict.fromkeys(Terms.__struct_fields__, "x") | {
     "id": "hot",
@@ -40,3 +41,11 @@ def test_an_exception_may_be_as_long_as_is_allowed_and_no_longer() -> None:
     assert read_exception("hot", longest).exception.id == "hot"
     with pytest.raises(ExceptionFileError, match=f"more than {_LARGEST} bytes"):
         read_exception("hot", longest + b" ")
+
+
+def test_the_fact_has_all_terms_and_signatures_are_over_these_terms() -> None:
+    read = read_exception("hot", WHOLE)
+    found = fact(read, ())
+    assert {name: getattr(found, name) for name in TERMS} == TERMS
+    assert found.signatures == ()
+    assert read.exception.signed == canonical.encode(TERMS)
