@@ -10,6 +10,8 @@ from tests.support.forges.acting import GiteaActing, Work
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.running import Up, until
 
+pytestmark = pytest.mark.slow  # a browser
+
 
 @pytest.fixture(scope="module")
 def fake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeGitea]:

@@ -7,6 +7,8 @@ import pytest
 from tests.browser.conftest import Visitor
 from tests.support.running import Up, until
 
+pytestmark = pytest.mark.slow  # a browser
+
 PAGES = (
     *(
         "/",

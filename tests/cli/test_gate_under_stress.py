@@ -19,6 +19,8 @@ from muniment.store.files import FilesStore
 from tests.support.gated import Gated
 from tests.support.mounts import mounted, remount
 
+pytestmark = pytest.mark.slow  # many pushes, killed
+
 
 @pytest.fixture
 def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:

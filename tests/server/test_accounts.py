@@ -38,6 +38,8 @@ from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
 from tests.support.service import as_role
 
+pytestmark = pytest.mark.slow  # a whole service
+
 # Runs as an attacker in a process of one account: what it can read, write, remove, list and connect as.
 _ATTACK = """
 import json, os, signal, sys

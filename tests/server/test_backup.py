@@ -17,6 +17,8 @@ from muniment.store.erasure_list import make_line, read_list, write_list
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
 
+pytestmark = pytest.mark.slow  # whole services
+
 PLACED = "SELECT position, data FROM records_recordposition JOIN records_record ON id = record_id ORDER BY position"
 
 

@@ -32,6 +32,7 @@ from tests.support.deploying import Shop
 from tests.support.service import as_role, person, place_records, sign_permissions
 
 pytestmark = [
+    pytest.mark.slow,  # processes, killed
     pytest.mark.usefixtures("service"),
     pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"),  # the child does nothing but die
 ]

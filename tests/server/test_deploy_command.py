@@ -99,6 +99,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     one.stop()
 
 
+@pytest.mark.slow
 def test_a_shell_deploys_to_one_environment_after_the_other(served: Served, tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     (tmp_path / "provenance.json").write_text(json.dumps(shop.provenance()))

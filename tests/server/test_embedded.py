@@ -75,6 +75,7 @@ def test_a_second_one_on_the_same_folder_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
 def test_what_was_committed_is_there_after_it_was_ended(tmp_path: Path, end: signal.Signals) -> None:
     with Embedded(tmp_path / "postgres") as server:
         said(server, OWNER, "CREATE TABLE t (a int)")
@@ -87,6 +88,7 @@ def test_what_was_committed_is_there_after_it_was_ended(tmp_path: Path, end: sig
         assert said(server, OWNER, "SELECT a FROM t") == [(7,)]
 
 
+@pytest.mark.slow
 def test_stopping_half_way_through_the_first_start_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "postgres" / "data.new").mkdir(parents=True)
     (tmp_path / "postgres" / "data.new" / "PG_VERSION").write_text("spoilt")

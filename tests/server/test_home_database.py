@@ -95,6 +95,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "home", repo.path
 
 
+@pytest.mark.slow
 def test_a_used_home_is_found_by_every_tool_though_its_port_was_given(used: tuple[Path, Path]) -> None:
     home, _ = used
     for command in (("ledger", "verify"), ("link", "admin")):
@@ -104,6 +105,7 @@ def test_a_used_home_is_found_by_every_tool_though_its_port_was_given(used: tupl
     assert "muniment up" in run("ledger", "verify", "--home", home)[1]
 
 
+@pytest.mark.slow
 def test_a_used_home_refuses_another_database_and_begins_nothing_there(used: tuple[Path, Path], tmp_path: Path) -> None:
     home, repo = used
     with Embedded(tmp_path / "other" / "postgres") as server:

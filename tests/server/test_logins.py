@@ -177,6 +177,7 @@ def address(server: Embedded, home: Path, role: str) -> str:
 
 
 @pytest.mark.parametrize("role", PROCESSES)
+@pytest.mark.slow
 def test_at_a_server_of_ones_own_each_login_has_its_rights_alone(external: tuple[Embedded, Path], role: str) -> None:
     server, home = external
     assert try_everything(address(server, home, role), role) == []
@@ -187,6 +188,7 @@ def test_at_a_server_of_ones_own_each_login_has_its_rights_alone(external: tuple
             session.execute(f"SET ROLE {OWNER}".encode())
 
 
+@pytest.mark.slow
 def test_commands_at_the_shell_find_it_by_what_the_service_wrote_down(external: tuple[Embedded, Path]) -> None:
     server, home = external
     code, said = muniment("doctor", "--home", home)  # without DATABASE_URL
@@ -197,6 +199,7 @@ def test_commands_at_the_shell_find_it_by_what_the_service_wrote_down(external: 
     assert server.url(OWNER).partition("passfile=")[2] not in (home / home_database.MARK).read_text()
 
 
+@pytest.mark.slow
 def test_no_login_makes_temporary_tables_there(external: tuple[Embedded, Path]) -> None:
     server, home = external
     with psycopg.connect(server.url("muniment_super"), autocommit=True) as superuser:
@@ -209,6 +212,7 @@ def test_no_login_makes_temporary_tables_there(external: tuple[Embedded, Path]) 
         session.execute("CREATE TEMPORARY TABLE t ()")
 
 
+@pytest.mark.slow
 def test_another_home_needs_the_passwords_or_draws_new_ones_for_all(
     external: tuple[Embedded, Path], tmp_path: Path
 ) -> None:

@@ -17,6 +17,8 @@ from muniment.server.running.home_database import Kind, find_kind, write_mark
 from tests.support.repos import Repo
 from tests.support.running import clean
 
+pytestmark = pytest.mark.slow  # whole services
+
 
 def run(*arguments: str | Path, **environment: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "muniment", *map(str, arguments)]

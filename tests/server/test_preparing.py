@@ -62,6 +62,7 @@ COMMANDS = (("web",), ("worker",), ("link", "admin"), ("ledger", "show"), ("vaul
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+@pytest.mark.slow
 def test_no_process_uses_a_schema_that_lacks_something(fresh: Path, command: tuple[str, ...]) -> None:
     (fresh / "service.json").write_text('{"port": 1}\n')
     code, error = run(*command, "--home", fresh)
@@ -69,6 +70,7 @@ def test_no_process_uses_a_schema_that_lacks_something(fresh: Path, command: tup
     assert "Next: Bring it up to date: muniment up --once" in error
 
 
+@pytest.mark.slow
 def test_several_that_prepare_a_new_database_at_once_make_everything_once(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "shop")
     repo.commit({"app.py": "x = 1\n"})
@@ -140,6 +142,7 @@ def test_a_schema_that_a_newer_version_made_is_not_used() -> None:
             cursor.execute("DELETE FROM django_migrations WHERE name = '9999_later'")
 
 
+@pytest.mark.slow
 def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     with Embedded(tmp_path / "database" / "postgres") as server:
         with psycopg.connect(server.url(OWNER), autocommit=True) as owner:

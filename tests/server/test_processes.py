@@ -19,6 +19,8 @@ from muniment.store.files import PUBLIC
 from tests.support.repos import Repo
 from tests.support.running import Up, until
 
+pytestmark = pytest.mark.slow  # whole services, killed
+
 JUDGEMENTS = int(os.environ.get("MUNIMENT_JUDGEMENTS", "60"))
 KILLS = int(os.environ.get("MUNIMENT_KILLS", "4"))
 

@@ -18,6 +18,8 @@ from muniment.server.running.embedded import Embedded
 from muniment.server.wsgi import application
 from tests.support.service import as_role, empty, person, product, token_of
 
+pytestmark = pytest.mark.slow  # a thousand requests of chance
+
 schema = schemathesis.openapi.from_dict(json.loads(json.dumps(api.get_openapi_schema(), default=str)))
 schema.app = application
 

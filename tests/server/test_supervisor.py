@@ -22,7 +22,7 @@ from tests.support import stuck_tasks
 from tests.support.running import clean, until
 from tests.support.service import as_role
 
-pytestmark = pytest.mark.usefixtures("service")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("service")]  # workers, killed
 
 
 @pytest.fixture

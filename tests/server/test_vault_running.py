@@ -25,6 +25,8 @@ from tests.support.running import Up, clean, muniment, until
 from tests.support.service import as_role, person, product, token_of
 from tests.support.vaults import passing
 
+pytestmark = pytest.mark.slow  # whole services
+
 _VALUE = "-".join(["through", "standard", "input"])
 
 

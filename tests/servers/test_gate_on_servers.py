@@ -11,6 +11,8 @@ from muniment.ledger import entries
 from tests.support import servers
 from tests.support.gated import APPROVALS, Gated
 
+pytestmark = pytest.mark.slow  # real servers
+
 ALL_APPROVALS = f"{APPROVALS}*:{APPROVALS}*"
 
 Start = Callable[[Path, dict[str, Path]], AbstractContextManager[Any]]

@@ -70,6 +70,7 @@ def test_entries_stand_where_they_were_put(home: Path) -> None:
     assert problems(home) == ()
 
 
+@pytest.mark.slow
 def test_many_writers_at_once_lose_nothing(home: Path) -> None:
     writers = [appending(home, f"w{number}", 4) for number in range(16)]
     places = [int(line) for writer in writers for line in writer.communicate(timeout=300)[0].split()]
@@ -78,6 +79,7 @@ def test_many_writers_at_once_lose_nothing(home: Path) -> None:
     assert problems(home) == ()
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_leaves_what_was_or_what_was_to_be(home: Path) -> None:
     chance = random.Random(7)
     said: list[tuple[int, str]] = []

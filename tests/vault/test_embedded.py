@@ -19,6 +19,8 @@ from tests.support.mounts import mounted
 from tests.support.running import until
 from tests.support.vaults import Running, running
 
+pytestmark = pytest.mark.slow  # vaults, killed
+
 _VALUE = "-".join(["it", "was", "acknowledged"])
 
 
