@@ -32,7 +32,7 @@ def describe_api() -> str:
     """The whole document."""
     import muniment.server.urls  # noqa: F401 -- adds the operations
     from muniment.access.actions import Action
-    from muniment.server.api.serving import api
+    from muniment.server.api_serving import api
 
     rows: dict[str, list[str]] = defaultdict(list)
     for prefix, router in api._routers:

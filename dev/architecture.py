@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from dev import app_layers
+
 ROOT = Path(__file__).parent.parent
 DOCUMENT = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "<!-- layers: begin, made by dev/architecture.py -->", "<!-- layers: end -->"
@@ -35,8 +37,9 @@ def layer_contracts() -> list[tuple[str, list[list[str]]]]:
     ]
     found: list[tuple[str, list[list[str]]]] = []
     for contract in contracts:
-        if contract["type"] == "layers":
-            found += [(name, _names(contract["layers"])) for name in contract.get("containers", ())]
+        if contract["type"] in ("layers", app_layers.TYPE):
+            layers = app_layers.expand_layers(contract) if contract["type"] == app_layers.TYPE else contract["layers"]
+            found += [(name, _names(layers)) for name in contract.get("containers", ())]
     return found
 
 

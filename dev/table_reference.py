@@ -110,7 +110,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "requests_provenrow": (_OWN, "the worker compared the row with what was signed"),
     "requests_acceptedrow": (_OWN, "a later state that is weaker needs signatures where the policy demands them"),
     "people_bootstrap": (_NONE, "a row ends the bootstrap, and nobody may delete it"),
-    "requests_idempotentresponse": (_NONE, _NO_DECISION),
+    "people_idempotentresponse": (_NONE, _NO_DECISION),
     "account_emailaddress": (_NONE, _NO_DECISION),
     "account_emailconfirmation": (_NONE, _NO_DECISION),
     "mfa_authenticator": (_NONE, _NO_DECISION),

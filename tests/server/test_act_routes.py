@@ -20,12 +20,12 @@ from muniment.access.actions import Action
 from muniment.access.authorize import Actor
 from muniment.access.roles import Role
 from muniment.errors import ActInputError, ParseError, RefusedError
+from muniment.server import api_operations as operations
 from muniment.server.acts import forms, submission
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import Answers, Generated, InputCode, Reference, Several, read_text
 from muniment.server.acts.parser import inputs_of, merge_fields, parse_act, typed_inputs_of
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.api import operations
 from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange

@@ -18,7 +18,7 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.forms import ActForm
 from muniment.server.acts.inputs import Answers, Generated, InputCode, Reference, Several
 from muniment.server.acts.parser import inputs_of, parse_act, typed_inputs_of
-from muniment.server.api.operations import read_fields
+from muniment.server.api_operations import read_fields
 from muniment.server.error_text import error_text
 from muniment.server.pages.importing import read_products
 from muniment.server.requests.registry import ACTS_OF_PERSONS
@@ -176,7 +176,7 @@ def test_some_value_is_taken_for_every_field_that_names_nothing_else(act: type[A
 
 @pytest.mark.parametrize("body", ["[]", "null", '"x"', "1", "{", "{'a': 1}", '{"a": NaN}', "[" * 100_000, "\x00"])
 def test_a_body_that_is_no_json_object_is_refused(body: str) -> None:
-    from muniment.server.api.serving import Problem
+    from muniment.server.api_serving import Problem
 
     with pytest.raises(Problem) as caught:
         read_fields(RequestFactory().generic("POST", "/api/x", body.encode()))

@@ -1,7 +1,7 @@
 """The reference of the API lists every operation of the service."""
 
 from dev.api_reference import DOCUMENT, describe_api
-from muniment.server.api.serving import api
+from muniment.server.api_serving import api
 
 
 def test_the_reference_of_the_api_is_current() -> None:

@@ -102,7 +102,7 @@ def test_states_of_a_product_are_told_by_its_forge(town: Town, monkeypatch: pyte
     def unreached(connection: Connection) -> Forge:
         raise ForgeError(ForgeCode.NOT_SIGNED_IN, "the token is not accepted", "Connect again.")
 
-    monkeypatch.setattr("muniment.server.changes.standing.forge_of", unreached)
+    monkeypatch.setattr("muniment.server.connections.repository_facts.forge_of", unreached)
     assert told() == {"branch_rules": "unknown", "forge_settings": "unknown", "pipeline_files": "repository"}
 
 
@@ -120,7 +120,7 @@ def test_a_deployment_waits_for_the_forges_own_checks(tmp_path: Path, monkeypatc
             repository=shop.product.repositories.get(), connection=connection, forge_id="10", path="shop/api"
         )
     monkeypatch.setattr(judging, "forge_of", lambda _: world.forge())
-    monkeypatch.setattr("muniment.server.changes.standing.forge_of", lambda _: world.forge())
+    monkeypatch.setattr("muniment.server.connections.repository_facts.forge_of", lambda _: world.forge())
     refused = {code for code in shop.codes(shop.asked("staging")) if code.startswith("pipeline.tests")}
     assert refused
     world.at = moments.now()

@@ -370,7 +370,7 @@ def test_what_suppliers_tell_changes_states_without_judging_the_past_again(
     shop: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     says = Says()
-    monkeypatch.setattr(standing, "SUPPLIERS", (says,))
+    monkeypatch.setattr(standing, "fact_suppliers", lambda: (says,))
     study(shop)
     assert state("secrets.rotated") is ClauseResult.MET
     says.ages = (SecretAge("production", "KEY", Known("2020-01-01T00:00:00.000000Z")),)

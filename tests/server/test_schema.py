@@ -19,6 +19,8 @@ def test_the_migrations_say_what_the_models_say(service: None, capsys: pytest.Ca
 
 def test_each_app_has_one_migration_until_the_first_release() -> None:
     for app in _own():
+        if not list(app.get_models()):
+            continue  # pages alone
         files = sorted(file.name for file in (Path(app.path) / "migrations").glob("0*.py"))
         assert files == ["0001_initial.py"], f"{app.label}: python -m dev.migrations"
 

@@ -75,6 +75,7 @@ def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.se
     Raises ParseError for a setting that cannot be meant, DatabaseError for another database than that of the home.
     """
     from muniment.programs.temporary import remove_abandoned_folders
+    from muniment.server.running.django_setup import set_up_django
     from muniment.server.running.home_database import require_same_kind, use_written_address
     from muniment.server.setting_checks import check_settings
 
@@ -86,12 +87,9 @@ def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.se
     os.environ["MUNIMENT_HOME"] = str(folder)
     os.environ["MUNIMENT_ROLE"] = role
     os.environ["MUNIMENT_URL"] = url
-    os.environ["DJANGO_SETTINGS_MODULE"] = settings
     if role != "owner":  # they would go before the login's own
         os.environ.pop("PGPASSWORD", None)
-    import django
-
-    django.setup()
+    set_up_django(settings)
 
 
 class Prepared:
@@ -115,16 +113,15 @@ class Prepared:
 
         `confirmation` is the port of the process where dangerous acts are signed, and its address.
         """
-        from django.db import connections
-
         from muniment.cli import vaulting
         from muniment.server.running.accounts import VAULT
         from muniment.server.running.database import URL_VARIABLE, without_credentials
+        from muniment.server.running.django_setup import close_connections
         from muniment.server.running.preparing import check, first_link
         from muniment.server.running.processes import Tree, environment, on_end
 
         link = first_link()
-        connections.close_all()
+        close_connections()
         common = environment(
             MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url, MUNIMENT_CONFIRMATION_URL=confirmation[1]
         )

@@ -44,14 +44,12 @@ def init(home: str) -> int:
 def status(home: str) -> int:
     """Say whether the vault answers, to a question that takes a right and not to whether it is well."""
     _begin(home)
-    from django.conf import settings
-
     from muniment.server.running.examining import PROMISE
-    from muniment.server.vault_access import session
+    from muniment.server.vault_access import company_vault_url, session
 
     session().subkeys("muniment", "doctor")
-    click.echo(f"The vault at {settings.VAULT_URL or 'its socket in the home'} accepts Muniment's sign-in.")
-    if not settings.VAULT_URL:
+    click.echo(f"The vault at {company_vault_url() or 'its socket in the home'} accepts Muniment's sign-in.")
+    if not company_vault_url():
         click.echo(f"Mind: {PROMISE}.")
     return 0
 
@@ -161,9 +159,7 @@ def _shown(person: "Session") -> "list[Difference]":
 
 def _person() -> "Session":
     """Whoever runs this, in the vault. Raises VaultError."""
-    from django.conf import settings
-
-    from muniment.server.vault_access import vault
+    from muniment.server.vault_access import company_vault_url, vault
     from muniment.vault import layout
 
     token = os.environ.get(TOKEN)
@@ -171,7 +167,7 @@ def _person() -> "Session":
         return vault().holding(token)
     if not os.isatty(0):
         raise UsageError("nobody can be asked for a credential here", f"Run it on a terminal, or set {TOKEN} for it.")
-    if settings.VAULT_URL:
+    if company_vault_url():
         return vault().holding(_asked("Your token at the vault"))
     name = click.prompt("Your name in the vault", default=layout.PERSON, err=True)
     return vault().sign_in_person(name, _asked("Password"))

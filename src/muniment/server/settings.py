@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from muniment.server import logs
+from muniment.server.app_list import APPS
 from muniment.server.guarding import keys
 from muniment.server.guarding.database_roles import WEB
 from muniment.server.people import company
@@ -52,17 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
-    # ours: the models of one refer to those above it alone (tests/server/test_schema.py)
-    "muniment.server.records",
-    "muniment.server.products",
-    "muniment.server.people",
-    "muniment.server.policies",
-    "muniment.server.incidents",
-    "muniment.server.changes",
-    "muniment.server.connections",
-    "muniment.server.secrets",
-    "muniment.server.deployments",
-    "muniment.server.requests",
+    *(f"muniment.server.{app}" for app in APPS),
     "django_htmx",
     "allauth",
     "allauth.account",

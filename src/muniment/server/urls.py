@@ -1,134 +1,18 @@
-"""Every address, by hand. Each view names its action; `guarding/checks.py` sees to it."""
+"""Every address: those of each app, the lowest first, and those of the API.
 
-from django.urls import include, path
+Each view names its action; `guarding/checks.py` sees to it. An address of a lower app goes before one of a higher.
+"""
+
+from importlib import import_module
+
+from django.urls import path
 
 from muniment.server.api import addresses
-from muniment.server.changes import views as changes
-from muniment.server.connections import app_views, branch_views, change_views, hearing, status_views
-from muniment.server.connections import views as connections
-from muniment.server.deployments import views as deployments
-from muniment.server.incidents import views as incidents
-from muniment.server.pages import exceptions, glossary, health, jobs, ledger, overview, own_account, product_changes
-from muniment.server.pages import search as searching
-from muniment.server.people import passkeys
-from muniment.server.people import views as people
-from muniment.server.policies import views as policies
-from muniment.server.products import views as products
-from muniment.server.requests import views as requests
-from muniment.server.secrets import views as secrets
+from muniment.server.registration import read_contributions
 
 handler500 = "muniment.server.running.failing.failed"
 
 urlpatterns = [
-    path("", overview.home, name="home"),
-    path("products", overview.list_, name="products"),
-    path("products/import", product_changes.import_, name="import"),
-    path("products/add", products.add, name="add-product"),
-    path("products/<slug:slug>", overview.product, name="product"),
-    path("products/<slug:slug>/progress", products.progress, name="progress"),
-    path("products/<slug:slug>/change", product_changes.change, name="change-product"),
-    path("products/<slug:slug>/monitoring", policies.start_monitoring, name="start-monitoring"),
-    path("products/<slug:slug>/environments/parts", products.change_environments, name="change-environments"),
-    path("products/<slug:slug>/retire", products.retire, name="retire-product"),
-    path("products/<slug:slug>/secrets", secrets.secrets, name="secrets"),
-    path("products/<slug:slug>/secrets/set", secrets.set_, name="set-secret"),
-    path("products/<slug:slug>/secrets/remove", secrets.remove, name="remove-secret"),
-    path("products/<slug:slug>/environments", deployments.environments, name="environments"),
-    path("products/<slug:slug>/environments/change", deployments.change, name="change-environment"),
-    path("products/<slug:slug>/environments/close", deployments.close, name="close-pipeline"),
-    path("products/<slug:slug>/environments/break-glass", deployments.break_glass, name="break-glass"),
-    path("products/<slug:slug>/environments/approve", deployments.approve, name="approve-deployment"),
-    path("deployments/<int:number>", deployments.deployment, name="deployment"),
-    path("builders", deployments.builders, name="builders"),
-    path("builders/trust", deployments.trust_builder, name="trust-builder"),
-    path("builders/<int:number>/close", deployments.close_builder, name="close-builder"),
-    path("products/<slug:slug>/branches", branch_views.branches, name="branches"),
-    path("products/<slug:slug>/friction", branch_views.measured, name="friction"),
-    path("changes/<int:number>", changes.change, name="change"),
-    path("changes/<int:number>/reevaluate", changes.again, name="again"),
-    path("changes/<int:number>/look", change_views.look, name="look-change"),
-    path("changes/<int:number>/review", change_views.review, name="review-change"),
-    path("changes/<int:number>/attest", change_views.attest, name="attest-change"),
-    path("changes/<int:number>/request", change_views.request_, name="request-change"),
-    path("change-status/<str:token>", status_views.change_status, name="change-status"),
-    path("branch-updates/<int:number>", branch_views.arrival, name="arrival"),
-    path("branch-updates/<int:number>/review", branch_views.review_bypass, name="review-bypass"),
-    path("branch-updates/<int:number>/revert", branch_views.revert_bypass, name="revert-bypass"),
-    path("connections", connections.connections, name="connections"),
-    path("connections/add", connections.add, name="add-connection"),
-    path("connections/made", app_views.made, name="made-app"),
-    path("connections/<slug:slug>", connections.connection, name="connection"),
-    path("connections/<slug:slug>/change", connections.change, name="change-connection"),
-    path("connections/<slug:slug>/key", connections.key, name="key-connection"),
-    path("connections/<slug:slug>/branches", connections.protected_branches, name="protected-branches"),
-    path("connections/<slug:slug>/proxy", connections.set_proxy, name="set-connection-proxy"),
-    path("connections/<slug:slug>/app", app_views.make, name="make-app"),
-    path("connections/<slug:slug>/repositories", connections.connect_repository, name="connect-repository"),
-    path("webhooks/<slug:slug>", hearing.hear, name="hear"),
-    path("search", searching.search, name="search"),
-    path("exceptions", exceptions.exceptions, name="exceptions"),
-    path("exceptions/request", exceptions.ask_exception, name="ask-exception"),
-    path("exceptions/<str:slug>/end", policies.end_exception, name="end-exception"),
-    path("monitoring/<str:slug>/end", policies.end_monitoring, name="end-monitoring"),
-    path("test-runners/trust", people.trust_test_runner, name="trust-test-runner"),
-    path("test-runners/<str:slug>/revoke", people.revoke_test_runner, name="revoke-test-runner"),
-    path("incidents", incidents.incidents, name="incidents"),
-    path("incidents/<int:number>", incidents.incident, name="incident"),
-    path("incidents/<int:number>/handle", incidents.handle, name="handle-incident"),
-    path("policy", policies.policy, name="policy"),
-    path("policy/propose", policies.propose, name="propose"),
-    path("policy/source", policies.source, name="source"),
-    path("policy/versions/<int:number>", policies.version, name="version"),
-    path("policy/versions/<int:number>/apply", policies.apply, name="apply"),
-    path("policy/freeze", policies.freeze, name="freeze"),
-    path("policy/freezes/<str:slug>/lift", policies.unfreeze, name="unfreeze"),
-    path("people", people.people, name="people"),
-    path("people/add", people.add, name="add-person"),
-    path("machines/declare", people.declare_machine, name="declare-machine"),
-    path("machines/accounts/<int:number>/remove", people.remove_machine_account, name="remove-machine-account"),
-    path("people/accounts/import", people.import_accounts, name="import-accounts"),
-    path("people/accounts/confirm", people.confirm_accounts, name="confirm-accounts"),
-    path("people/<str:slug>", people.person, name="person"),
-    path("people/<str:slug>/change", people.change, name="change-person"),
-    path("people/<str:slug>/handle", people.change_handle, name="change-handle"),
-    path("people/<str:slug>/role", people.grant, name="grant"),
-    path("people/<str:slug>/invite", people.invitation, name="invite"),
-    path("people/<str:slug>/export", people.export, name="export"),
-    path("people/<str:slug>/erase", people.erase, name="erase"),
-    path("people/<str:slug>/hold", people.hold, name="hold"),
-    path("privacy", people.privacy, name="privacy"),
-    path("settings", ledger.settings, name="settings"),
-    path("requests/<int:number>", requests.decide, name="decide"),
-    path("me", own_account.mine, name="me"),
-    path("inbox", people.inbox, name="inbox"),
-    path("me/verify", people.start_verification, name="start-verification"),
-    path("me/verify/finish", people.finish_verification, name="finish-verification"),
-    path("me/accounts/<int:number>/confirm", people.confirm_account, name="confirm-account"),
-    path("me/authenticators/enrol", people.enrol_authenticator, name="enrol-authenticator"),
-    path("me/authenticators/<int:number>/remove", people.remove_authenticator, name="remove-authenticator"),
-    path("me/export", people.my_export, name="my-export"),
-    path("me/tokens", people.create_token, name="create-token"),
-    path("me/tokens/<int:number>/revoke", people.revoke_token, name="revoke-token"),
-    path("activity", ledger.activity, name="activity"),
-    path("ledger", ledger.ledger, name="ledger"),
-    path("ledger/<int:number>", ledger.entry, name="entry"),
-    path("ledger/<int:number>/addendum", ledger.correct, name="correct"),
-    path("jobs", jobs.work, name="work"),
-    path("jobs/<int:number>/retry", jobs.retry, name="retry"),
-    path("access", glossary.access, name="access"),
-    path("glossary", glossary.glossary, name="glossary"),
-    path("welcome/<str:text>", people.welcome, name="invitation"),
-    path("health", health.health, name="health"),
-    path("ready", health.ready, name="ready"),
-    path("account/password/reset/", people.forgotten, name="forgotten"),
-    path("account/email/", people.addresses, name="account_email"),
-    path("account/2fa/totp/deactivate/", people.remove_totp, name="mfa_deactivate_totp"),
-    path("account/2fa/webauthn/add/", passkeys.add_passkey, name="mfa_add_webauthn"),
-    path("account/2fa/webauthn/try/", passkeys.try_passkey, name="try-passkey"),
-    path("account/2fa/webauthn/keys/<int:pk>/remove/", people.remove_passkey, name="mfa_remove_webauthn"),
-    path("account/", include("allauth.account.urls")),
-    path("account/2fa/", include("allauth.mfa.urls")),
-    path("account/company/", include("allauth.socialaccount.urls")),
-    path("account/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    *(pattern for app in read_contributions() if app.urls for pattern in import_module(app.urls).urlpatterns),
     path("api/", addresses()),
 ]

@@ -16,6 +16,11 @@ from muniment.vault.embedded import Embedded
 _SECONDS = 5.0  # a page waits that long for the vault, not longer
 
 
+def company_vault_url() -> str:
+    """The address of the company's own vault; "" where the one that comes with Muniment serves."""
+    return str(settings.VAULT_URL)
+
+
 def vault() -> Vault:
     """The company's, or the one that comes with Muniment. Raises VaultError for an address that is none."""
     address = settings.VAULT_URL or Embedded(Path(settings.HOME)).address

@@ -5,6 +5,7 @@ Errors are RFC 9457 problems. Lists go by falling id, `below` a cursor. What cha
 """
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from django.db import transaction
@@ -24,8 +25,9 @@ from muniment.server.api import (
     requests,
     secrets,
 )
-from muniment.server.api.serving import api
+from muniment.server.api_serving import api
 from muniment.server.guarding.checks import register_operations
+from muniment.server.registration import read_contributions
 
 __all__ = ["addresses", "api"]
 
@@ -33,6 +35,8 @@ _PRODUCTS = (products, changes, environments, secrets, deployments, job_runs)
 
 for noun in (*_PRODUCTS, people, accounts, requests, policies, connections, incidents, records):
     api.add_router("", noun.router)
+for name in (one for app in read_contributions() for one in app.api):
+    api.add_router("", import_module(name).router)
 
 
 def addresses() -> tuple[list[Any], str, str]:

@@ -8,7 +8,7 @@ from ninja import Query, Router
 from muniment.access.actions import Action
 from muniment.server.acts.execution import execute_act
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, page, run_act
+from muniment.server.api_operations import Cursor, does, page, run_act
 from muniment.server.guarding.mediation import acting, may
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.models import Account, Person

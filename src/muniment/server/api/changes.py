@@ -10,7 +10,7 @@ from pydantic import Field
 from muniment.access.actions import Action
 from muniment.decision.account import DecisionReport
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, of, once, page, run_act
+from muniment.server.api_operations import Cursor, does, of, once, page, run_act
 from muniment.server.changes.again import judge_again
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.repository_acts import AddServerHookLog

@@ -8,7 +8,7 @@ from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, page, run_act
+from muniment.server.api_operations import Cursor, does, page, run_act
 from muniment.server.connections.connection_acts import (
     AddConnection,
     EndConnection,

@@ -24,7 +24,7 @@ from muniment.facts import canonical
 from muniment.pipelines import identities
 from muniment.pipelines.identities import Identity
 from muniment.server import moments
-from muniment.server.api.serving import LONGEST_KEY, Problem, refuse_malformed_body
+from muniment.server.api_serving import LONGEST_KEY, Problem, refuse_malformed_body
 from muniment.server.deployments import asking, telling
 from muniment.server.deployments.identifying import actor_of, identified, place, trust_of, use
 from muniment.server.deployments.models import Deployment, PipelineIdentity

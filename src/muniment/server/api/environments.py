@@ -7,7 +7,7 @@ from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, etag, of, page, run_act, unchanged
+from muniment.server.api_operations import Cursor, does, etag, of, page, run_act, unchanged
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline

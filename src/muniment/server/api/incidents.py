@@ -7,7 +7,7 @@ from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, page, run_act
+from muniment.server.api_operations import Cursor, does, page, run_act
 from muniment.server.guarding.mediation import acting, anywhere
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
 from muniment.server.incidents.models import Incident

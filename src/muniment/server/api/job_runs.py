@@ -20,7 +20,7 @@ from muniment.server.api.deployments import (
     read_idempotency_key,
     require_same_run,
 )
-from muniment.server.api.serving import Problem
+from muniment.server.api_serving import Problem
 from muniment.server.deployments import runs
 from muniment.server.deployments.models import DeploymentState, JobRun, JobRunPermission, PipelineIdentity
 from muniment.server.guarding.mediation import allowing

@@ -7,7 +7,7 @@ from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import HandleCursor, does, page_by_handle, run_act
+from muniment.server.api_operations import HandleCursor, does, page_by_handle, run_act
 from muniment.server.people.machine_acts import (
     DeclareMachine,
     RemoveMachineAccount,

@@ -9,7 +9,7 @@ from ninja import Query, Router
 from muniment.access.actions import Action
 from muniment.access.authorize import Resource
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, of, page, run_act, shown
+from muniment.server.api_operations import Cursor, does, of, page, run_act, shown
 from muniment.server.guarding.mediation import anywhere
 from muniment.server.policies.differences import find_differences
 from muniment.server.policies.exception_acts import EndException, RequestException

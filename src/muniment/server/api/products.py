@@ -7,7 +7,7 @@ from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, etag, of, page, run_act, shown, unchanged
+from muniment.server.api_operations import Cursor, does, etag, of, page, run_act, shown, unchanged
 from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import AddRepository, CorrectRepository
 from muniment.server.guarding.mediation import anywhere

@@ -10,7 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.access.actions import Action
 from muniment.ledger import objects
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, page, run_act
+from muniment.server.api_operations import Cursor, does, page, run_act
 from muniment.server.pages import measures
 from muniment.server.pages.jobs import STATES
 from muniment.server.pages.ledger import proof

@@ -9,10 +9,11 @@ from ninja import Query, Router
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Actor, Why
-from muniment.server.api.operations import Cursor, does, once, page
+from muniment.server.api_operations import Cursor, does, once, page
 from muniment.server.guarding.mediation import acting, own
 from muniment.server.records.entering import code
-from muniment.server.requests.execution import may_approve, reject_request
+from muniment.server.requests.approvers import may_approve
+from muniment.server.requests.execution import reject_request
 from muniment.server.requests.models import DANGEROUS, Request
 
 router = Router()

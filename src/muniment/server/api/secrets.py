@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
-from muniment.server.api.operations import Cursor, does, of, outcome, page, run_act
+from muniment.server.api_operations import Cursor, does, of, outcome, page, run_act
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import LONGEST, RemoveSecret, SetSecret
 from muniment.vault.leaves import ValueSummary

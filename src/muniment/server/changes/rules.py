@@ -14,9 +14,8 @@ from muniment.facts.statements import Freeze, Signature
 from muniment.git import documents, signatures
 from muniment.git.repository import Repository as Git
 from muniment.ledger import objects
-from muniment.server.connections.models import Connection
 from muniment.server.people.models import Account, Machine, Person, RoleGrant
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import own_machine_tables, people_of
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.policies.proofs import ACT
 from muniment.server.products.models import Product, Repository
@@ -27,7 +26,7 @@ from muniment.server.records.reading import beside
 from muniment.server.records.store import POLICY
 from muniment.workflows.sources import Rules, rules
 
-_TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant, Connection)
+_TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant)
 
 
 class ProductRules(Struct, frozen=True):
@@ -72,7 +71,9 @@ def rules_of(repository: Repository, git: Git, tip: str, moment: datetime | None
     """
     row_checks.require_recorded(repository, repository.product)
     source, branch = ProductRules(repository.product, moment), documents.at(git, tip)
-    return row_checks.read_recorded(lambda: rules(source, branch, _verify, store().put_people), *_TABLES)
+    return row_checks.read_recorded(
+        lambda: rules(source, branch, _verify, store().put_people), *_TABLES, *own_machine_tables()
+    )
 
 
 def read_freezes(product: str, now: str, environment: str = "") -> tuple[Freeze, ...]:

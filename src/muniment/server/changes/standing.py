@@ -1,12 +1,12 @@
 """What a product's repository, its gate and all suppliers tell of it now, for judgements of the service."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 from django.utils import timezone
 
 from muniment.decision.binding import BoundPolicy
-from muniment.errors import LedgerError, MunimentError
+from muniment.errors import LedgerError
 from muniment.facts import kinds
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -14,15 +14,17 @@ from muniment.facts.pipeline import BypassPath
 from muniment.git.repository import Repository as Git
 from muniment.ledger import entries
 from muniment.server.changes.models import ServerHookLog
-from muniment.server.connections.models import RepositoryLink
-from muniment.server.connections.reaching import connected_of, forge_of, repo_of
 from muniment.server.products.models import Repository
-from muniment.server.products.supplying import SUPPLIERS
-from muniment.workflows.forge_facts import facts_at_forge
+from muniment.server.registration import read_contributions
 from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
-from muniment.workflows.supplies import gather
+from muniment.workflows.supplies import Supplier, gather
 
-_GUARDED = {kinds.BRANCH_RULES.name, kinds.FORGE_SETTINGS.name}  # facts that depend on what stands before it
+GUARDED = {kinds.BRANCH_RULES.name, kinds.FORGE_SETTINGS.name}  # facts that depend on what stands before it
+ForgeReader = Callable[
+    [Repository, Git, str, str, BoundPolicy, Collection[str], str],  # with target, tip, policy, names and moment
+    Mapping[str, Fact] | None,  # None for a repository that is at no forge
+]
+_forge_readers: list[ForgeReader] = []  # one at most
 _DAYS = 90  # that a way past a gate is remembered
 
 
@@ -34,27 +36,21 @@ def product_facts(
     A supplier outweighs what the repository says of itself.
     """
     where = (git, target, tip, policy, names, now)
-    connected = connected_of(repository)
-    if connected is not None:
-        own = _at_forge(connected, *where)
-    else:
-        guard = guard_of(repository, target) if _GUARDED & set(names) else NOBODY_SAID
+    own = next((found for read in _forge_readers if (found := read(repository, *where)) is not None), None)
+    if own is None:
+        guard = guard_of(repository, target) if GUARDED & set(names) else NOBODY_SAID
         own = repository_facts(*where, guard)
-    return own | gather(SUPPLIERS, repository.product.slug, names, now)
+    return dict(own) | gather(fact_suppliers(), repository.product.slug, names, now)
 
 
-def _at_forge(
-    connected: RepositoryLink, git: Git, target: str, tip: str, policy: BoundPolicy, names: Collection[str], now: str
-) -> dict[str, Fact]:
-    """A forge that is not reached tells nothing of its rules and settings; its repository is read all the same."""
-    where = (git, target, tip, policy, names, now)
-    if not _GUARDED & set(names):
-        return repository_facts(*where)
-    try:
-        forge = forge_of(connected.connection)
-    except MunimentError as error:
-        return repository_facts(*where, Unknown(error.message))
-    return facts_at_forge(forge, repo_of(connected), *where)
+def fact_suppliers() -> tuple[Supplier, ...]:
+    """Suppliers of facts about a product besides its repository, of every app, in the order in which they are asked."""
+    return tuple(supplier for app in read_contributions() for supplier in app.fact_suppliers)
+
+
+def register_forge_reader(read: ForgeReader) -> None:
+    """Have facts of a repository at a forge read by `read`: forges are a higher layer."""
+    _forge_readers[:] = [read]
 
 
 def guard_of(repository: Repository, target: str) -> Maybe[Guard]:

@@ -81,6 +81,11 @@ class Connection(RecordedModel):
         return self.slug
 
     @classmethod
+    def own_accounts(cls) -> "list[tuple[str, str, str]]":
+        """The id here of each forge that is connected, with the login and the number of our account there."""
+        return list(cls.objects.filter(ended_at=None).values_list("slug", "account", "account_id"))
+
+    @classmethod
     def in_trouble(cls) -> "models.QuerySet[Connection]":
         """Those that do not work, or that are refused requests that we need."""
         rows = cls.objects.filter(ended_at=None, credential_set_at__isnull=False)

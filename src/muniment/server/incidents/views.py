@@ -2,24 +2,20 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
-from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, Why, authorize
+from muniment.access.authorize import Resource, Why, authorize
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import acting, anywhere, requires
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
 from muniment.server.incidents.models import Incident, open_ones
 from muniment.server.incidents.visibility import visible_incidents
 from muniment.server.page_lists import page
-
-_SHOWN = 20
 
 
 def of(request: HttpRequest, number: int, **_: Any) -> Resource:
@@ -28,13 +24,6 @@ def of(request: HttpRequest, number: int, **_: Any) -> Resource:
     if found is None:
         raise Http404
     return found.resource
-
-
-def mine(actor: Actor) -> "QuerySet[Incident]":
-    """The open ones that this one may handle, and that nobody else has taken on: the first due on top."""
-    free = Q(owner=None) | Q(owner=actor.person)
-    proved = structs.replace(actor, second_factor=True)  # to be reminded of it takes none
-    return open_ones().filter(free).filter(visible_incidents(proved, Action.HANDLE_INCIDENT))[:_SHOWN]
 
 
 @require_GET

@@ -1,10 +1,9 @@
 """The frame of every page: the menu for the person who looks, and how many messages they have not read."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorize import Why, somewhere
@@ -12,36 +11,16 @@ from muniment.server.guarding.mediation import acting
 from muniment.server.people.actors import me
 from muniment.server.people.models import Message, Person
 from muniment.server.records.entering import code
+from muniment.server.registration import read_contributions
 from muniment.server.requests.models import Request
-
-
-class Place(NamedTuple):
-    """One entry of the menu."""
-
-    name: str
-    text: Any
-    action: Action
-
-
-MENU = (
-    Place("products", _("Products"), Action.SEE_PRODUCT),
-    Place("exceptions", _("Exceptions"), Action.SEE_EXCEPTIONS),
-    Place("incidents", _("Incidents"), Action.SEE_INCIDENTS),
-    Place("policy", _("Policy"), Action.SEE_POLICY),
-    Place("people", _("People"), Action.SEE_PEOPLE),
-    Place("connections", _("Connections"), Action.SEE_CONNECTIONS),
-    Place("activity", _("Activity"), Action.SEE_ACTIVITY),
-    Place("ledger", _("Ledger"), Action.SEE_LEDGER),
-    Place("work", _("Work"), Action.SEE_JOBS),
-    Place("settings", _("Settings"), Action.CHANGE_SETTINGS),
-)
 
 
 def common(request: HttpRequest) -> dict[str, Any]:
     """For the frame of every page."""
     if not hasattr(request, "actor") or not acting(request).person:
         return {"menu": ()}
-    menu = tuple(place for place in MENU if somewhere(acting(request), place.action) is Why.YES)
+    entries = sorted((entry for app in read_contributions() for entry in app.menu), key=lambda one: one.position)
+    menu = tuple(entry for entry in entries if somewhere(acting(request), entry.action) is Why.YES)
     waits = functools.partial(_waits_for_role, me(request))  # asked by the pages that refuse, and by no other
     return {
         "menu": menu,

@@ -1,37 +1,35 @@
 """Pages about the state of things: home, products, one product."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Max, Min, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
+from muniment.access.authorize import Actor
 from muniment.policy.model import Clause
 from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import (
     never_read,
 )
 from muniment.server.changes.weeks import chart
-from muniment.server.connections.models import Connection
 from muniment.server.guarding.mediation import acting, anywhere, may, own, requires
 from muniment.server.incidents.models import open_ones
-from muniment.server.incidents.views import mine
 from muniment.server.page_lists import Page, page, page_by_name
 from muniment.server.people.models import RoleGrant, in_force
 from muniment.server.policies.current import clauses
 from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException
 from muniment.server.policies.reporting import Reporting, reporting
-from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Product, Repository
+from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Product
 from muniment.server.products.reach import seen
 from muniment.server.products.views import of, would
-from muniment.server.requests.views import waiting_for
+from muniment.server.registration import read_contributions
 
 
 class Line(NamedTuple):
@@ -59,14 +57,11 @@ def home(request: HttpRequest) -> HttpResponse:
         {
             "lines": _lines(states, shown) if may(request, Action.SEE_POLICY) else (),
             "chart": chart(shown),
-            "waiting": waiting_for(actor),
-            "incidents": mine(actor),
+            "inbox": _read_inbox(actor),
             "products": shown.count(),
-            "unreadable": _unreadable(shown),
-            "denied": _denied(shown),
-            "ending": _ending(shown),
-            "freezes": Freeze.current(),
-            "connections": Connection.in_trouble() if may(request, Action.CHANGE_CONNECTION) else (),
+            "cards_above": _read_cards(request, range(100)),
+            "cards_before": _read_cards(request, range(100, 200)),
+            "cards_after": _read_cards(request, range(200, 300)),
             "no_roles": not actor.grants,
             "second_factor": actor.second_factor,
         },
@@ -120,7 +115,7 @@ def product(request: HttpRequest, slug: str) -> HttpResponse:
             "people": RoleGrant.objects.filter(in_force(), Q(product=found) | Q(product=None), person__active=True)
             .select_related("person")
             .order_by("role", "person__name")[:200],
-            "exceptions": _ending([found]),
+            "exceptions": PolicyException.current([found])[:20],
             "freezes": Freeze.current().filter(Q(product=None) | Q(product=found)),
             "environments": found.environments.filter(ended_at=None),
             "incidents": open_ones().filter(product=found)[:50],
@@ -182,27 +177,19 @@ def _spread(counted: Mapping[ClauseResult, int]) -> str:
     return " · ".join(f"{state.label} {count}" for state, count in there) if len(there) > 1 else ""
 
 
-def _unreadable(shown: Any) -> Any:
-    """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
-    rows = Repository.objects.filter(product__in=shown).select_related("product", "scan", "forge_link")
-    return rows.exclude(Q(scan__problem="") | Q(scan=None), Q(forge_link__problem="") | Q(forge_link=None))[:20]
-
-
-def _denied(shown: Any) -> Any:
-    return (
-        Change.objects.filter(repository__product__in=shown, state=Change.State.OPEN)
-        .filter(Q(decision=None) | Q(decision__allowed=False))
-        .select_related("repository__product", "decision")
-        .order_by("-updated_at", "-id")[:20]
-    )
-
-
-def _ending(shown: Iterable[Product]) -> Any:
-    now = timezone.now()
-    return PolicyException.objects.filter(
-        repository__product__in=shown, ended_at=None, expires_at__gt=now
-    ).select_related("repository__product", "requester", "approver")[:20]
-
-
 def _past(request: HttpRequest, rows: Any) -> Page:
     return page(request, rows)
+
+
+def _read_inbox(actor: Actor) -> list[tuple[str, list[Any]]]:
+    """Template and rows of each kind of thing that waits for a person."""
+    kinds = sorted((kind for app in read_contributions() for kind in app.inbox), key=lambda kind: kind.position)
+    found = [(kind.template, list(kind.find(actor))) for kind in kinds]
+    return [one for one in found if one[1]]
+
+
+def _read_cards(request: HttpRequest, positions: range) -> list[tuple[str, Any]]:
+    """Template and context of each card in a part of the overview."""
+    cards = sorted((card for app in read_contributions() for card in app.overview), key=lambda card: card.position)
+    found = [(card.template, card.read(request)) for card in cards if card.position in positions]
+    return [one for one in found if one[1] is not None]

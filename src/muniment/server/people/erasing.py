@@ -5,7 +5,6 @@ still write it: the search goes on until all of that has ended. The last step lo
 """
 
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,9 +28,6 @@ from muniment.errors import RefusedError
 from muniment.facts.people import Person as KnownPerson
 from muniment.ledger import entries, objects
 from muniment.server import moments
-from muniment.server.changes.models import Change, Decision
-from muniment.server.connections.models import CachedResponse, FirstPush, ForgeChange
-from muniment.server.connections.pushers import forget_pushers
 from muniment.server.guarding.database_roles import ERASER
 from muniment.server.guarding.logins import password_file
 from muniment.server.people.messages import holding, tell
@@ -49,11 +45,10 @@ from muniment.server.people.models import (
     RoleGrant,
     new_person_id,
 )
-from muniment.server.people.personal_traces import Trace, find_traces, strict_pattern
-from muniment.server.people.privacy import NAMELESS, REASON, erase_texts, erase_words, known_as, words_naming
+from muniment.server.people.personal_traces import Trace, find_traces
+from muniment.server.people.privacy import NAMELESS, REASON, erase_texts, known_as, words_naming
 from muniment.server.people.session_store import read_session_content
-from muniment.server.policies.models import PolicyVersion
-from muniment.server.products.models import RepositoryScan
+from muniment.server.people.waiting_requests import waiting_requests
 from muniment.server.records import row_checks
 from muniment.server.records.entering import code, recording_erasure
 from muniment.server.records.erasure_lists import add_erasures, read_erasures
@@ -62,7 +57,7 @@ from muniment.server.records.models import Record, RowState
 from muniment.server.records.reading import beside
 from muniment.server.records.recorded_acts import unrecorded
 from muniment.server.records.recorded_rows import note_rows
-from muniment.server.requests.models import IdempotentResponse, Request
+from muniment.server.registration import read_contributions
 from muniment.store.erasure_list import ErasureLine, make_line
 from muniment.workflows.erase import erase as erase_objects
 from muniment.workflows.erase import find_objects
@@ -98,8 +93,8 @@ def erase_person(number: str) -> None:
         if person is None:
             return
         require_confirmations(person)
-        if find_policies_naming(known_as(person)):
-            return  # a policy came meanwhile: it is changed first
+        if find_obstacles(known_as(person)):
+            return  # one came meanwhile, such as a policy: it is changed first
         pending = begin_erasure(person)
     known = msgspec.convert(pending.known_as, KnownPerson)
     for _round in range(_MOST_ROUNDS):
@@ -129,7 +124,7 @@ def require_confirmations(person: Person) -> None:
         raise unrecorded()
     if step == "performed" and entry.without_second_person:
         return
-    requests = Request.objects.filter(digest=digest).values("request_record")
+    requests = waiting_requests().find_records(digest)
     rows = Record.objects.filter(kind="person-action", details_digest__in=requests, refusal=None)
     steps = [found for found in map(_read_step, rows) if found is not None]
     requested = any(
@@ -223,9 +218,9 @@ def describe_traces(traces: tuple[Trace, ...]) -> str:
     return f"{told} {_POSSIBLE}: {places}." if places else told
 
 
-def refuse_named_in_policy(person: Person) -> None:
+def refuse_with_obstacles(person: Person) -> None:
     """Raise RefusedError where a policy in use names a person: it cannot be erased, so it is changed first."""
-    found = find_policies_naming(known_as(person))
+    found = find_obstacles(known_as(person))
     if found:
         raise RefusedError(
             "policy-names-person",
@@ -234,24 +229,17 @@ def refuse_named_in_policy(person: Person) -> None:
         )
 
 
-def find_policies_naming(known: KnownPerson) -> tuple[str, ...]:
-    """The lines of the policy in force that name a person, and the other policies by which something was evaluated."""
-    pattern = strict_pattern(known)
-    current = PolicyVersion.objects.filter(in_force=True).first()
-    lines = current.text.splitlines() if current is not None else []
-    found = [f"line {number}: {line.strip()}" for number, line in enumerate(lines, 1) if pattern.search(line)]
-    in_use = read_policies_in_use() - {current.digest if current is not None else ""}
-    texts = {digest: store().get_all([digest]).get(digest, b"") for digest in sorted(in_use)}
-    return (*found, *(f"policy {digest}" for digest, data in texts.items() if pattern.search(data.decode())))
+def find_obstacles(known: KnownPerson) -> tuple[str, ...]:
+    """The places that name a person, of every app, that cannot be erased as long as they are in use."""
+    return tuple(place for app in read_contributions() for find in app.erasure_obstacles for place in find(known))
 
 
 def read_policies_in_use() -> frozenset[str]:
     """The digests of policies without whose objects something could not be evaluated, or not be explained."""
     policy = store().policy()
     current = {policy.policy.digest} if policy is not None else set()
-    scanned = RepositoryScan.objects.exclude(policy_digest="").values_list("policy_digest", flat=True)
-    decided = Decision.objects.filter(latest_of__state=Change.State.OPEN).values_list("policy_digest", flat=True)
-    return frozenset({*current, *scanned, *decided})
+    used = {digest for app in read_contributions() for read in app.policies_in_use for digest in read()}
+    return frozenset(current | used)
 
 
 def _erase_rows(person: Person) -> None:
@@ -287,52 +275,16 @@ def _erase_everything(known: KnownPerson) -> int:
     if found:
         erase_objects(store(), known, REASON, moments.now(), kept)
     words = words_naming(known)
-    found += _erase_old_policies(words)
-    return found + erase_texts(known) + _erase_ended_changes(words) + _delete_copies(known, words)
-
-
-def _erase_old_policies(words: re.Pattern[str]) -> int:
-    """Erase names from the versions of the policy that are not in force; from how many. They cannot be applied then."""
-    rows = [row for row in PolicyVersion.objects.filter(in_force=False).iterator() if words.search(row.text)]
-    if rows:
-        with transaction.atomic(), recording_erasure(REASON):
-            for row in rows:
-                PolicyVersion.objects.filter(pk=row.pk).update(text=erase_words(words, row.text))
-    return len(rows)
-
-
-def _erase_ended_changes(words: re.Pattern[str]) -> int:
-    """Erase the titles and branches of changes that have ended, and our comments on them; of how many."""
-    ended = Change.objects.exclude(state=Change.State.OPEN)
-    found = 0
-    for change in ended.only("pk", "title", "name").iterator():
-        if not words.search(change.title) and not words.search(change.name):
-            continue
-        name = erase_words(words, change.name)
-        if name != change.name:
-            change.name = f"{name} {change.pk}"[-300:]  # a name is used once
-        change.title = erase_words(words, change.title)
-        change.save(update_fields=["name", "title"])
-        found += 1
-    for comment in ForgeChange.objects.filter(change__in=ended).exclude(comment="").only("pk", "comment").iterator():
-        if not words.search(comment.comment or ""):
-            continue
-        ForgeChange.objects.filter(pk=comment.pk).update(comment=erase_words(words, comment.comment))
-        found += 1
-    return found
+    found += sum(erase(known, words) for app in read_contributions() for erase in app.text_erasures)
+    return found + erase_texts(known) + _delete_copies(known, words)
 
 
 def _delete_copies(known: KnownPerson, words: re.Pattern[str]) -> int:
-    """Delete copies that name a person and that are made anew where they are needed: sessions, answers, jobs."""
+    """Delete copies that name a person and that are made anew where they are needed: sessions, jobs."""
     pattern = words.pattern
     contents = ((row.pk, read_session_content(row.session_data)) for row in Session.objects.iterator())
     sessions = [key for key, content in contents if content is None or _is_theirs(content, known, words)]
     found = Session.objects.filter(pk__in=sessions).delete()[0]
-    found += IdempotentResponse.objects.filter(body__iregex=pattern).delete()[0]
-    answers = [row.pk for row in CachedResponse.objects.iterator() if words.search(_unpacked(row.body))]
-    found += CachedResponse.objects.filter(pk__in=answers).delete()[0]
-    logins = [account.partition("/")[2] for account in known.accounts]
-    found += forget_pushers(FirstPush.objects.filter(login__in=logins))
     with connection.cursor() as cursor:
         cursor.execute(_FINISHED_JOBS, [pattern, pattern])
         return found + int(cursor.rowcount)
@@ -341,7 +293,3 @@ def _delete_copies(known: KnownPerson, words: re.Pattern[str]) -> int:
 def _is_theirs(session: dict[str, Any], known: KnownPerson, words: re.Pattern[str]) -> bool:
     """Whether a session is of a person, or names them."""
     return session.get(SESSION_KEY) == known.id or words.search(str(session)) is not None
-
-
-def _unpacked(body: bytes | memoryview) -> str:
-    return zlib.decompress(bytes(body)).decode("utf-8", "replace")

@@ -570,3 +570,21 @@ class Bootstrap(models.Model):
     id = models.SmallIntegerField(primary_key=True)
     finished = models.BooleanField()
     finished_at = models.DateTimeField(default=timezone.now)
+
+
+class IdempotentResponse(models.Model):
+    """What the API answered to a request with an Idempotency-Key: sent again, it is not done again."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    written_by = frozenset(Action)
+
+    token = models.ForeignKey(ApiToken, models.CASCADE, related_name="+")
+    idempotency_key = models.CharField(max_length=200)
+    request_digest = models.CharField(max_length=64)
+    body = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """A key is used once by each token."""
+
+        constraints = [models.UniqueConstraint(fields=["token", "idempotency_key"], name="unique_idempotency_key")]

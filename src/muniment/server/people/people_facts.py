@@ -1,11 +1,11 @@
 """Builds the people of the core from the tables: who is who, their accounts, and their roles for one product."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
@@ -14,13 +14,15 @@ from muniment.facts.people import Machine as KnownMachine
 from muniment.facts.people import People, email_identity, find_shared_identity
 from muniment.facts.people import Person as KnownPerson
 from muniment.policy import patterns
-from muniment.server.connections.models import Connection
 from muniment.server.people.models import Account, Machine, Person, RoleGrant, in_force
 from muniment.server.products.models import Product
 from muniment.server.records.models import RowState
 from muniment.server.records.row_states import commit_to_row
 
 WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
+
+OwnMachine = tuple[str, str, str]  # the forge's id here, the login and the number of our account there
+_own_machines: list[tuple[Callable[[], Iterable[OwnMachine]], type[Model]]] = []  # one: forges are a higher layer
 
 Rows = tuple[tuple[Any, ...], ...]  # as the database gives them: equal tables make equal people, which are built once
 
@@ -45,7 +47,7 @@ def people_of(product: Product | None = None, moment: datetime | None = None) ->
         _account_rows(moment),
         _roles(product, moment),
         writes,
-        _own_machines({row[1] for row in persons} | {row[1] for row in machines}),
+        _read_own_machines({row[1] for row in persons} | {row[1] for row in machines}),
     )
 
 
@@ -93,13 +95,23 @@ def _roles(product: Product | None, moment: datetime | None) -> Rows:
     return tuple((person, role) for person, role, place in rows if place in places)
 
 
-def _own_machines(taken: set[str]) -> Rows:
+def register_own_machines(read: Callable[[], Iterable[OwnMachine]], table: type[Model]) -> None:
+    """Have Muniment's own accounts at forges read by `read`, from a table whose rows are relied on."""
+    _own_machines[:] = [(read, table)]
+
+
+def own_machine_tables() -> tuple[type[Model], ...]:
+    """The tables that Muniment's own accounts are read from."""
+    return tuple(table for _read, table in _own_machines)
+
+
+def _read_own_machines(taken: set[str]) -> Rows:
     """(id, login, number) of Muniment's own accounts at forges that nobody has: what they bring is by nobody else.
 
     None is made whose name is `taken` by a person or a machine.
     """
     found = []
-    for slug, login, number in Connection.objects.filter(ended_at=None).values_list("slug", "account", "account_id"):
+    for slug, login, number in (one for read, _table in _own_machines for one in read()):
         same = [Account.hash_identity(Account.Kind.LOGIN, f"{slug}/{one}") for one in (login, f"#{number}")]
         known = Account.objects.filter(identity_hash__in=same).exists()
         if login and number and not known and (name := f"muniment-{slug}") not in taken:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, ClassVar
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,7 +25,7 @@ from muniment.server.people.models import (
     Person,
     new_person_id,
 )
-from muniment.server.requests.models import Request
+from muniment.server.people.waiting_requests import waiting_requests
 from muniment.server.work import soon
 
 
@@ -144,7 +143,7 @@ class DeactivatePerson(PersonAct, frozen=True):
         person.save(update_fields=["active"])
         person.api_tokens.filter(ended_at=None).update(ended_at=now)
         person.invitations.filter(ended_at=None).update(ended_at=now)
-        Request.withdraw(Request.objects.filter(Q(requester=person) | Q(subject=self.subject())))
+        waiting_requests().withdraw_of(person, self.subject())
         soon("reevaluate-all")
 
 
@@ -233,7 +232,7 @@ def refuse_taken_handle(handle: str, but: str = "") -> None:
     logins = Account.objects.filter(kind=Account.Kind.LOGIN, value__iendswith=f"/{handle}")
     if any(row.person_id != but for row in logins):
         raise _handle_taken(_("Another person or machine has a login of this name."))
-    if Request.objects.filter(state=Request.State.WAITING, act__contains=f'"{handle}"').exists():
+    if waiting_requests().has_value(handle):
         raise _handle_taken(_("A request that waits for a second person names this handle."))
 
 
@@ -243,7 +242,7 @@ def _handle_taken(sentence: str) -> RefusedError:
 
 def refuse_while_requested(subject: str) -> None:
     """Raise RefusedError while a request about a person waits: the one who approves it reads the name of before."""
-    if Request.objects.filter(state=Request.State.WAITING, subject=subject).exists():
+    if waiting_requests().is_about(subject):
         raise RefusedError(
             "request-waits",
             _("A request about this person waits for a second person, who reads the name of now."),

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,14 +13,12 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label
 from muniment.server.people.act_fields import PersonId, label_of
-from muniment.server.people.erasing import refuse_named_in_policy
+from muniment.server.people.erasing import refuse_with_obstacles
 from muniment.server.people.models import Person
 from muniment.server.people.person_acts import refuse_erased
-from muniment.server.people.privacy import end_requests_naming, kept_of, known_as, words_naming
-from muniment.server.policies.models import PolicyException
+from muniment.server.people.privacy import kept_of, known_as, words_naming
 from muniment.server.products.act_fields import Reason
-from muniment.server.records.models import ExceptionFile
-from muniment.server.requests.models import Request
+from muniment.server.registration import ErasureRequest, read_contributions
 
 
 class PersonalDataAct(Act, frozen=True):
@@ -128,20 +125,15 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
             raise RefusedError("legal-hold", sentence, _("Lift the legal hold first."))
         if person.erased_at is not None:
             raise RefusedError("person-erased", _("It was erased already."), _("Nothing is left to do."))
-        refuse_named_in_policy(person)
+        refuse_with_obstacles(person)
 
     def execute(self, context: ActContext) -> None:
         """Mark it as approved: the eraser looks for that, verifies who approved it, and erases.
 
-        Their exceptions end here: what proves that they requested or approved them is about to go, and the eraser may
-        not write them. So do requests that still wait and name them: a stored act cannot be changed without its digest.
+        Each app first ends what the eraser may not write, such as exceptions of the person and requests that name them.
         """
-        person, now = self.row(), timezone.now()
-        theirs = PolicyException.objects.filter(Q(requester=person) | Q(approver=person))
-        ExceptionFile.objects.filter(name__in=theirs.values("slug")).delete()
-        theirs.filter(ended_at=None).update(ended_at=now)
-        words = words_naming(known_as(person))
-        over = PolicyException.objects.filter(Q(expires_at__lt=now) | ~Q(ended_at=None)).values_list("slug", "reason")
-        ExceptionFile.objects.filter(name__in=[slug for slug, reason in over if words.search(reason)]).delete()
-        end_requests_naming(words, Request.objects.exclude(request_record=context.request_record))
-        Person.objects.filter(pk=person.pk).update(erasure_approved_at=now)
+        person = self.row()
+        erasure = ErasureRequest(person.pk, words_naming(known_as(person)), context.request_record)
+        for prepare in (one for app in read_contributions() for one in app.erasure_preparations):
+            prepare(erasure)
+        Person.objects.filter(pk=person.pk).update(erasure_approved_at=timezone.now())

@@ -7,43 +7,27 @@ entry, so that `verify` can say by which rule something is gone.
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from allauth.mfa.models import Authenticator
-from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from muniment.facts.people import Person as KnownPerson
 from muniment.policy.model import Retention
-from muniment.server.changes.models import Change
-from muniment.server.connections.models import (
-    BypassReview,
-    CachedResponse,
-    FirstPush,
-    PostedStatus,
-    ReviewStatement,
-    WebhookDelivery,
-)
-from muniment.server.connections.pushers import forget_pushers
-from muniment.server.deployments.models import BreakGlassPermission, RunningArtifact
-from muniment.server.incidents.models import Incident
-from muniment.server.people.models import AccountVerification, ApiToken, ForgeMachine, Invitation, Message, Person
+from muniment.server.people.models import Person
 from muniment.server.people.people_facts import people_of
 from muniment.server.people.session_store import read_session_content
+from muniment.server.people.waiting_requests import waiting_requests
 from muniment.server.records import row_checks
 from muniment.server.records.entering import recording_erasure
 from muniment.server.records.installation import store
 from muniment.server.records.models import Document
-from muniment.server.requests.models import IdempotentResponse, Request
-from muniment.server.secrets.models import Secret, SecretRead
+from muniment.server.registration import RetentionRule, read_contributions
 from muniment.store.erasure import mentioning
 from muniment.workflows.erase import read_objects
 
@@ -51,108 +35,9 @@ REASON = "a person asked for it"  # of an erasure
 NAMELESS = "(erased)"
 
 
-class Rule(NamedTuple):
-    """One kind of data, and what drops those that are older than a moment; how many it did.
-
-    `key` is the key of the policy's table `retention` that says how many days it is stored, "" for what ends by itself.
-    """
-
-    kind: Any
-    why: Any
-    key: str
-    drop: Callable[[Any], int]
-
-
-RULES = (
-    Rule(
-        _("sessions"), _("to stay signed in"), "", lambda moment: _gone(Session.objects.filter(expire_date__lt=moment))
-    ),
-    Rule(
-        _("links and tokens that are over"),
-        _("to tell who was let in"),
-        "invitation_and_token_days",
-        lambda moment: (
-            _gone(Invitation.objects.filter(expires_at__lt=moment))
-            + _gone(ApiToken.objects.filter(expires_at__lt=moment))
-        ),
-    ),
-    Rule(
-        _("messages"),
-        _("to read again"),
-        "message_days",
-        lambda moment: _gone(Message.objects.filter(created_at__lt=moment)),
-    ),
-    Rule(
-        _("what environments reported to run"),
-        _("to see what came there without leave"),
-        "running_artifact_days",
-        lambda moment: _gone(RunningArtifact.objects.filter(last_seen_at__lt=moment)),
-    ),
-    Rule(
-        _("incidents that were closed"),
-        _("to see whether they come again"),
-        "incident_days",
-        lambda moment: _gone(Incident.objects.filter(closed_at__lt=moment)),
-    ),
-    Rule(
-        _("who read secrets, by the vault's audit log"),
-        _("to see that only pipelines do"),
-        "secret_read_days",
-        lambda moment: _gone(SecretRead.objects.filter(last_read_at__lt=moment)),
-    ),
-    Rule(
-        _("answers of the API"),
-        _("so that nothing is done twice"),
-        "api_response_days",
-        lambda moment: _gone(IdempotentResponse.objects.filter(created_at__lt=moment)),
-    ),
-    Rule(
-        _("what forges told of, by ids"),
-        _("so that nothing is taken twice"),
-        "webhook_delivery_days",
-        lambda moment: _gone(WebhookDelivery.objects.filter(received_at__lt=moment)),
-    ),
-    Rule(
-        _("answers of forges"),
-        _("to ask again cheaply"),
-        "forge_response_days",
-        lambda moment: _gone(CachedResponse.objects.filter(cached_at__lt=moment)),
-    ),
-    Rule(
-        _("who pushed commits first"),
-        _("to know who contributed to a change"),
-        "first_push_days",
-        lambda moment: forget_pushers(FirstPush.objects.filter(recorded_at__lt=moment)),
-    ),
-    Rule(
-        _("accounts that forges call machines"),
-        _("to propose that they are declared"),
-        "machine_proposal_days",
-        lambda moment: _gone(ForgeMachine.objects.filter(first_seen_at__lt=moment)),
-    ),
-    Rule(
-        _("what was shown at forges"),
-        _("to find out what others post in our name"),
-        "posted_status_days",
-        lambda moment: _gone(PostedStatus.objects.filter(posted_at__lt=moment)),
-    ),
-    Rule(
-        _("what reviewers answered on our page"),
-        _("to read again what a change was approved with"),
-        "review_answer_days",
-        lambda moment: _gone(
-            ReviewStatement.objects.filter(stated_at__lt=moment).exclude(change__state=Change.State.OPEN)
-        ),
-    ),
-    Rule(
-        _("who let an escape stay, and why"),
-        _("to tell an auditor"),
-        "bypass_review_days",
-        lambda moment: _gone_on_the_record(
-            BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)
-        ),
-    ),
-)
+def retention_rules() -> tuple[RetentionRule, ...]:
+    """The rules of every app."""
+    return tuple(rule for app in read_contributions() for rule in app.retention)
 
 
 class ShownRule(NamedTuple):
@@ -167,7 +52,7 @@ def shown_rules() -> list[ShownRule]:
     """The rules with the periods of the policy in force, those of the built-in policy where there is none."""
     policy = store().policy()
     periods = Retention() if policy is None else policy.policy.retention
-    return [ShownRule(rule.kind, rule.why, _days_of(rule, periods)) for rule in RULES]
+    return [ShownRule(rule.kind, rule.why, _days_of(rule, periods)) for rule in retention_rules()]
 
 
 def keep_to_rules() -> None:
@@ -180,11 +65,11 @@ def keep_to_rules() -> None:
     if policy is None:
         return
     now = timezone.now()
-    for rule in RULES:
+    for rule in retention_rules():
         rule.drop(now - timedelta(days=_days_of(rule, policy.policy.retention)))
 
 
-def _days_of(rule: Rule, periods: Retention) -> int:
+def _days_of(rule: RetentionRule, periods: Retention) -> int:
     return int(getattr(periods, rule.key)) if rule.key else 0
 
 
@@ -201,10 +86,10 @@ def known_as(person: Person) -> KnownPerson:
     )
 
 
-def _sessions_of(person: Person) -> Iterator[dict[str, Any]]:
+def sessions_of(person: str) -> Iterator[dict[str, Any]]:
     """Each session in which somebody is signed in, without its key, which would let a reader in."""
     for row in Session.objects.order_by("expire_date").iterator():
-        if (read_session_content(row.session_data) or {}).get(SESSION_KEY) == str(person.pk):
+        if (read_session_content(row.session_data) or {}).get(SESSION_KEY) == person:
             yield {"expires_at": row.expire_date}
 
 
@@ -221,54 +106,13 @@ def kept_of(person: Person) -> dict[str, Any]:
     """All that is kept of a person, for themselves (GDPR, article 15): what stands in tables, and beside the ledger."""
     beside = dict(read_objects(store()))
     speaking = mentioning(beside.items(), known_as(person))
+    stored = {one.name: list(one.read(person.pk)) for app in read_contributions() for one in app.personal_data}
+    names = {"id": person.pk, "handle": person.slug, "name": person.name, "email": person.email}
+    former = list(person.former_handles.values_list("handle", flat=True))
+    described = {**names, "active": person.active, "former_handles": former}
     return {
-        "person": {
-            "id": person.pk,
-            "handle": person.slug,
-            "name": person.name,
-            "email": person.email,
-            "active": person.active,
-            "former_handles": list(person.former_handles.values_list("handle", flat=True)),
-        },
-        "accounts": list(person.accounts.values("kind", "value", "verification", "linked_at", "forge_account__number")),
-        "roles": list(person.role_grants.values("role", "product__slug", "granted_at", "ended_at", "bootstrap")),
-        "second_factors": list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
-        "enrolled_authenticators": list(
-            person.enrolled_authenticators.values("kind", "identifier", "public_key", "enrolled_at", "removed_at")
-        ),
-        "company_accounts": list(SocialAccount.objects.filter(user=person).values("provider", "uid", "date_joined")),
-        "account_verifications": list(
-            AccountVerification.objects.filter(person=person).values("kind", "value", "created_at")
-        ),
-        "tokens": list(person.api_tokens.values("name", "created_at", "expires_at", "ended_at", "scopes")),
-        "requests": list(Request.objects.filter(requester=person).values("summary", "reason", "requested_at", "state")),
-        "incidents": list(
-            Incident.objects.filter(
-                Q(owner=person) | Q(closed_by=person) | Q(involved_people__contains=[person.pk])
-            ).values("kind", "summary", "opened_at", "closed_at", "cause")
-        ),
-        "secrets": list(
-            Secret.objects.filter(set_by=person).values(
-                "environment__product__slug", "environment__name", "name", "set_at"
-            )
-        ),
-        "break_glass_permissions": list(
-            BreakGlassPermission.objects.filter(Q(requester=person) | Q(approver=person)).values(
-                "artifact", "reason", "created_at", "expires_at"
-            )
-        ),
-        "reviews": list(
-            ReviewStatement.objects.filter(person=person).values("head", "target", "kind", "answers", "stated_at")
-        ),
-        "bypass_reviews": list(
-            BypassReview.objects.filter(reviewer=person).values("branch_update__commit", "reason", "reviewed_at")
-        ),
-        "messages": list(person.messages.values("text", "created_at", "read_at")),
-        "sessions": list(_sessions_of(person)),
-        "invitations": list(person.invitations.values("created_at", "expires_at", "ended_at", "recovers")),
-        "idempotency_keys": list(
-            IdempotentResponse.objects.filter(token__person=person).values("idempotency_key", "created_at")
-        ),
+        "person": described,
+        **stored,
         "record_details": {digest: _as_written(beside[digest]) for digest in speaking},
     }
 
@@ -280,32 +124,8 @@ def erase_texts(known: KnownPerson) -> int:
     docs/guides/personal-data.md.
     """
     words = words_naming(known)
-    end_requests_naming(words, Request.objects.all())  # those that came since the erasure was approved
+    waiting_requests().withdraw_naming(words)  # those that came since the erasure was approved
     return sum(_erase_texts(model, words) for model in apps.get_models() if hasattr(model, "free_texts"))
-
-
-def end_requests_naming(words: re.Pattern[str], rows: "QuerySet[Request]") -> None:
-    """End the requests that still wait and whose act names somebody: it cannot be changed without its digest."""
-    waiting = rows.filter(state=Request.State.WAITING)
-    Request.withdraw(waiting.filter(pk__in=[row.pk for row in waiting if _is_named(words, row.act)]))
-
-
-def _is_named(words: re.Pattern[str], act: str) -> bool:
-    """Whether an act names somebody; one that cannot be read may."""
-    try:
-        return any(words.search(text) for text in _texts_in(json.loads(act)))
-    except ValueError:
-        return True
-
-
-def _texts_in(value: object) -> Iterator[str]:
-    """Every text of a JSON value, as people typed it: in JSON itself, a line would begin with the n of its escape."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from (text for one in value.values() for text in _texts_in(one))
-    elif isinstance(value, list):
-        yield from (text for one in value for text in _texts_in(one))
 
 
 def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
@@ -363,13 +183,14 @@ def _any_form(letter: str) -> str:
     return f"(?:{'|'.join(map(re.escape, sorted(forms, key=lambda one: (-len(one), one))))})"
 
 
-def _gone(rows: Any) -> int:
+def drop_rows(rows: Any) -> int:
+    """Delete rows; how many."""
     return int(rows.delete()[0])
 
 
-def _gone_on_the_record(rows: Any) -> int:
+def drop_recorded_rows(rows: Any) -> int:
     """Delete rows that are relied on: their deletion is recorded, for one that no record has is an incident."""
     if not rows.exists():
         return 0
     with transaction.atomic(), recording_erasure("a retention rule"):
-        return _gone(rows)
+        return drop_rows(rows)

@@ -33,7 +33,7 @@ from muniment.server.people.models import (
     in_force,
 )
 from muniment.server.people.role_acts import changes_things
-from muniment.server.requests.models import Request
+from muniment.server.people.waiting_requests import waiting_requests
 from muniment.server.work import soon
 
 SUSPENDED = timedelta(days=1)
@@ -63,8 +63,7 @@ def needs_recovery(person: Person) -> bool:
     # Grants as they are in the table: one that differs from the ledger must not make recovery easier.
     if any(changes_things(Role(role)) for role in person.role_grants.filter(in_force()).values_list("role", flat=True)):
         return True
-    waiting = Request.objects.filter(subject=f"person:{person.pk}", state=Request.State.WAITING)
-    return waiting.filter(action="grant-changing-role").exists()
+    return waiting_requests().is_about(f"person:{person.pk}", "grant-changing-role")
 
 
 def count_code(invitation: Invitation) -> None:

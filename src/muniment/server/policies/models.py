@@ -1,6 +1,7 @@
 """Versions of the policy, and exceptions from it."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -119,6 +120,12 @@ class PolicyException(models.Model):
         """Those about to end first."""
 
         ordering = ("expires_at", "id")
+
+    @classmethod
+    def current(cls, products: Any) -> "models.QuerySet[PolicyException]":
+        """Those in force for some products, the first to end on top."""
+        rows = cls.objects.filter(repository__product__in=products, ended_at=None, expires_at__gt=timezone.now())
+        return rows.select_related("repository__product", "requester", "approver")
 
 
 class MonitoringPeriod(RecordedModel):

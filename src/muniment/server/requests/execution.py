@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, Why, authorize, second
+from muniment.access.authorize import Actor, Resource, Why, authorize
 from muniment.access.roles import EVERYWHERE
 from muniment.errors import RefusedError
 from muniment.server import moments
@@ -24,11 +24,12 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding.mediation import allowing
 from muniment.server.people import bootstrap
 from muniment.server.people.messages import tell
-from muniment.server.people.models import Person, in_force
+from muniment.server.people.models import Person
 from muniment.server.products.models import Product
 from muniment.server.records.demanded_proofs import is_proof_demanded
 from muniment.server.records.entering import code, record_act, recording_act
 from muniment.server.records.models import Record
+from muniment.server.requests.approvers import assume_second_factor, find_approvers, may_approve, product_of
 from muniment.server.requests.models import ProofVerification, Request, RequestExecution
 from muniment.server.requests.registry import ACTS_OF_SYSTEM, EXACT_ACTS, decode_act
 from muniment.server.requests.statements import make_shown
@@ -119,7 +120,7 @@ def approve_request(actor: Actor, request: Request) -> object:
     act = decode_act(locked.act, locked.digest)
     resource = act.resource()
     action = act.action()
-    if (code(action), resource.product) != (locked.action, _product(locked)):
+    if (code(action), resource.product) != (locked.action, product_of(locked)):
         raise RefusedError(
             "request-changed",
             _("The act now needs another permission than the one that was requested."),
@@ -202,37 +203,11 @@ def reject_request(actor: Actor, request: Request, reason: str) -> None:
     act = decode_act(locked.act, locked.digest)
     with allowing(act.action()):
         step = "withdrawn" if own else "rejected"
-        _record(actor, act, step, Resource(product=_product(locked)), _context_of(locked), reason=reason)
+        _record(actor, act, step, Resource(product=product_of(locked)), _context_of(locked), reason=reason)
         end_request(locked, Request.State.WITHDRAWN if own else Request.State.REJECTED, actor)
         if not own:
             sentence = _("%(name)s rejected: %(act)s.") % {"name": _name(actor), "act": locked.summary}
             tell([locked.requester], f"{sentence} {reason}".strip(), "/me")
-
-
-def may_approve(actor: Actor, request: Request) -> Why:
-    """YES if the actor may be the second person of this request, or why not."""
-    return second(actor, *about_request(request))
-
-
-def about_request(request: Request) -> tuple[Action, Resource]:
-    """What a request asks permission for: its action, and the resource with its requester."""
-    action = Action[request.action.upper().replace("-", "_")]
-    return action, Resource(product=_product(request), asker=request.requester.pk)
-
-
-def find_approvers(request: Request) -> list[Person]:
-    """Everybody who could approve it, if they signed in with a second factor."""
-    action, resource = about_request(request)
-    people = Person.objects.filter(
-        in_force("role_grants__"), active=True, role_grants__role__in=action.rule.second
-    ).distinct()
-    return [person for person in people if second(assume_second_factor(person), action, resource) is Why.YES]
-
-
-def assume_second_factor(person: Person) -> Actor:
-    """A person, as if they had signed in with a second factor."""
-    suspended = person.approvals_suspended
-    return Actor(person.pk, active=person.active, grants=person.roles(), second_factor=True, suspended=suspended)
 
 
 def end_request(request: Request, state: Request.State, actor: Actor) -> None:
@@ -316,10 +291,6 @@ def _locked(request: Request) -> Request:
 
 def _context_of(request: Request) -> ActContext:
     return ActContext(request.requester.pk, moments.text(request.requested_at), request_record=request.request_record)
-
-
-def _product(request: Request) -> str:
-    return request.product.slug if request.product is not None else EVERYWHERE
 
 
 def _name(actor: Actor) -> str:

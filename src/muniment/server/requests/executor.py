@@ -10,7 +10,8 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.execution import ActOutcome
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records.demanded_proofs import is_proof_demanded
-from muniment.server.requests.execution import about_request, perform_act, perform_system_act
+from muniment.server.requests.approvers import about_request
+from muniment.server.requests.execution import perform_act, perform_system_act
 from muniment.server.requests.models import Request
 
 

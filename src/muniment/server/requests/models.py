@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.facts.act_statements import Step
-from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.guarding.privileges import ADD, CHANGE, READ, Privileges
 from muniment.server.people.models import new_person_id
 
 DANGEROUS = frozenset(action for action in Action if action.rule.second)
@@ -168,21 +168,3 @@ class AcceptedRow(models.Model):
         """Each row once."""
 
         constraints = [models.UniqueConstraint(fields=["table", "key"], name="unique_accepted_row")]
-
-
-class IdempotentResponse(models.Model):
-    """What the API answered to a request with an Idempotency-Key: sent again, it is not done again."""
-
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
-    written_by = frozenset(Action)
-
-    token = models.ForeignKey("people.ApiToken", models.CASCADE, related_name="+")
-    idempotency_key = models.CharField(max_length=200)
-    request_digest = models.CharField(max_length=64)
-    body = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        """A key is used once by each token."""
-
-        constraints = [models.UniqueConstraint(fields=["token", "idempotency_key"], name="unique_idempotency_key")]

@@ -9,173 +9,21 @@ from muniment.errors import NotCanonicalError, RefusedError
 from muniment.facts import canonical
 from muniment.server.acts.act import Act
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
-from muniment.server.connections.bypass_acts import RevertBypass, ReviewBypass
-from muniment.server.connections.change_acts import (
-    ApproveChange,
-    AttestContributor,
-    AttestOpenChanges,
-    MergeChange,
-    RequestReview,
-    WithdrawApproval,
-)
-from muniment.server.connections.connection_acts import (
-    AddConnection,
-    EndConnection,
-    RefreshConnection,
-    RenewWebhookSecret,
-    StoreCredential,
-)
-from muniment.server.connections.proxy_acts import SetConnectionProxy
-from muniment.server.connections.repository_acts import ConnectRepository
-from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
-from muniment.server.deployments.break_glass_acts import BreakGlass
-from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
-from muniment.server.deployments.environment_acts import ChangeEnvironment
-from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
-from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
-from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
-from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
-from muniment.server.people.bootstrap import is_first_administrator
-from muniment.server.people.company_acts import GrantGroupRole, LinkCompanyAddress, RevokeGroupRole
-from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount
-from muniment.server.people.own_account_acts import (
-    AcceptInvitation,
-    ChangeMailFrequency,
-    ConfirmOwnAccount,
-    CreateToken,
-    ExportOwnData,
-    FinishVerification,
-    RevokeToken,
-    StartVerification,
-)
-from muniment.server.people.person_acts import (
-    AddPerson,
-    ChangeHandle,
-    ChangePerson,
-    DeactivatePerson,
-    InvitePerson,
-    ReactivatePerson,
-)
-from muniment.server.people.personal_data_acts import (
-    ErasePersonalData,
-    ExportPersonalData,
-    LiftLegalHold,
-    PlaceLegalHold,
-)
-from muniment.server.people.role_acts import ExpireRole, GrantRole, RevokeRole
-from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
-from muniment.server.policies.exception_acts import EndException, RequestException
-from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
-from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
-from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySource, SetPolicySource
-from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
-from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
-from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
-from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
-from muniment.server.records.row_acts import AcceptRow
-from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
-from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
+from muniment.server.registration import read_contributions
 
-ACTS_OF_PERSONS: tuple[type[Act], ...] = (  # one a line
-    AddPerson,
-    ChangePerson,
-    ChangeHandle,
-    DeactivatePerson,
-    ReactivatePerson,
-    InvitePerson,
-    VouchForAccount,
-    ImportAccounts,
-    ConfirmAccounts,
-    UnlinkAccount,
-    GrantRole,
-    RevokeRole,
-    TakeOverIncident,
-    CloseIncident,
-    DraftPolicy,
-    ApplyPolicy,
-    SetPolicySource,
-    RemovePolicySource,
-    RequestException,
-    EndException,
-    StartMonitoring,
-    EndMonitoring,
-    StartFreeze,
-    LiftFreeze,
-    ApproveChange,
-    WithdrawApproval,
-    AttestContributor,
-    AttestOpenChanges,
-    RequestReview,
-    MergeChange,
-    ReviewBypass,
-    RevertBypass,
-    ExportPersonalData,
-    PlaceLegalHold,
-    LiftLegalHold,
-    ErasePersonalData,
-    TrustTestRunner,
-    RevokeTestRunner,
-    DeclareMachine,
-    RemoveMachineAccount,
-    AddProduct,
-    ChangeProduct,
-    RetireProduct,
-    AddRepository,
-    CorrectRepository,
-    AddServerHookLog,
-    AddEnvironment,
-    RemoveEnvironment,
-    AcceptInvitation,
-    ChangeMailFrequency,
-    CreateToken,
-    RevokeToken,
-    StartVerification,
-    FinishVerification,
-    ConfirmOwnAccount,
-    EnrolAuthenticator,
-    RemoveAuthenticator,
-    ExportOwnData,
-    AddConnection,
-    StoreCredential,
-    RenewWebhookSecret,
-    RefreshConnection,
-    EndConnection,
-    ConnectRepository,
-    ChangeEnvironment,
-    TrustPipeline,
-    RevokePipeline,
-    TrustBuilder,
-    RevokeBuilder,
-    BreakGlass,
-    ApproveDeployment,
-    WithdrawDeploymentApproval,
-    SetSecret,
-    RemoveSecret,
-    CorrectRecord,
-    ChangeSettings,
-    RetryJob,
-    SetConnectionProxy,
-)
-ACTS_OF_SYSTEM: dict[SystemActor, tuple[type[Act], ...]] = {  # nothing else is done without a person
-    SystemActor.OPERATOR: (
-        AdoptBuiltInPolicy,
-        AddPerson,
-        GrantRole,
-        InvitePerson,
-        AddProduct,
-        AddRepository,
-        ChangeVault,
-        EndVaultWatch,
-        AcceptRow,
-    ),
-    SystemActor.COMPANY_SIGN_IN: (GrantGroupRole, RevokeGroupRole, LinkCompanyAddress),
-    SystemActor.EXPIRY: (ExpireRole,),
-    SystemActor.POLICY_BRANCH: (ImportPolicy,),
-}
+
+def _merge_system_acts() -> dict[SystemActor, tuple[type[Act], ...]]:
+    found: dict[SystemActor, tuple[type[Act], ...]] = {}
+    for app in read_contributions():
+        for actor, acts in app.system_acts.items():
+            found[actor] = (*found.get(actor, ()), *acts)
+    return found
+
+
+ACTS_OF_PERSONS: tuple[type[Act], ...] = tuple(act for app in read_contributions() for act in app.acts)
+ACTS_OF_SYSTEM = _merge_system_acts()  # nothing else is done without a person
 EXACT_ACTS: dict[tuple[SystemActor, type[Act]], Callable[[Act], bool]] = {  # no other act of the class is permitted
-    (SystemActor.OPERATOR, GrantRole): is_first_administrator,
-    (SystemActor.OPERATOR, InvitePerson): bool,  # any: else a company could be locked out. It is an incident
+    key: is_permitted for app in read_contributions() for key, is_permitted in app.exact_acts.items()
 }
 ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
 GUARDING_ACTS = tuple(act for act in ALL_ACTS if any(action.rule.second for action in act.actions))

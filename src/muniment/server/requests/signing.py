@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from muniment.server.records.demanded_proofs import is_proof_demanded
-from muniment.server.requests.execution import about_request
+from muniment.server.requests.approvers import about_request
 from muniment.server.requests.models import ProofVerification, Request
 
 

@@ -18,7 +18,8 @@ from muniment.server.people.authenticators import is_in_force
 from muniment.server.people.models import Person
 from muniment.server.records import row_checks
 from muniment.server.requests.act_signatures import SigningKey, confirmation_origin, require_valid
-from muniment.server.requests.execution import RECORD_LANGUAGE, assume_second_factor
+from muniment.server.requests.approvers import assume_second_factor
+from muniment.server.requests.execution import RECORD_LANGUAGE
 from muniment.server.requests.models import ActProof, ProofVerification, Request
 from muniment.server.requests.registry import decode_act
 from muniment.server.requests.statements import make_shown, read_ledger_origin

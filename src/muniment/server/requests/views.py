@@ -8,35 +8,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Why
+from muniment.access.authorize import Why
 from muniment.errors import RefusedError
 from muniment.server.error_text import error_text
 from muniment.server.guarding.mediation import acting, own, requires
 from muniment.server.people.models import Person
 from muniment.server.people.names import person_in
 from muniment.server.records.entering import code
+from muniment.server.requests.approvers import may_approve
 from muniment.server.requests.execution import (
     approve_request,
     confirm_request,
-    may_approve,
     reject_request,
 )
 from muniment.server.requests.models import Request
-from muniment.server.requests.signing import read_signing
 from muniment.server.routes import SECOND_FACTOR
 
 RECOVERY = code(Action.RECOVER_ACCOUNT)
-
-
-def waiting_for(actor: Actor) -> list[Request]:
-    """Those that this one may agree to, or would with a second factor."""
-    rows = Request.objects.filter(state=Request.State.WAITING, requester__active=True).select_related(
-        "requester", "product"
-    )
-    found = [row for row in rows[:200] if may_approve(actor, row) in (Why.YES, Why.NO_SECOND_FACTOR)]
-    for row in found:
-        row.signing = read_signing(row, actor.person)  # type: ignore[attr-defined]
-    return found
 
 
 @require_POST

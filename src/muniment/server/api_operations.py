@@ -21,11 +21,10 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.execution import execute_act
 from muniment.server.acts.inputs import InputCode
 from muniment.server.acts.parser import merge_fields, parse_act, refuse_repeated
-from muniment.server.api.serving import LONGEST_KEY, Problem, refuse_malformed_body
+from muniment.server.api_serving import LONGEST_KEY, Problem, refuse_malformed_body
 from muniment.server.guarding.mediation import Find, acting, allowing
-from muniment.server.people.models import ApiToken
+from muniment.server.people.models import ApiToken, IdempotentResponse
 from muniment.server.products.models import Product
-from muniment.server.requests.models import IdempotentResponse
 
 _MOST = 100
 _MOST_DIGITS = 1000

@@ -1,0 +1,65 @@
+"""Contributions of the changes, and of the plain git repositories that they are read from."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.changes.models import Change
+from muniment.server.changes.personal_data import erase_ended_changes, find_policies_of_decisions
+from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
+from muniment.server.guarding.mediation import acting
+from muniment.server.products.reach import active_products, within_reach
+from muniment.server.registration import AppContributions, GlossaryEntry, Metric, OverviewCard, SearchKind
+
+
+def find_changes(actor: Actor, text: str) -> Iterable[Any]:
+    """The changes with a text in their title or branch, or at the beginning of their commit."""
+    words = Q(title__icontains=text) | Q(head__startswith=text) | Q(name__icontains=text)
+    rows = Change.objects.select_related("repository__product", "decision")
+    reach = within_reach(actor, Action.SEE_CHANGE, "repository__product")
+    return rows.filter(words, reach).order_by("-updated_at", "-id")
+
+
+def measure_changes() -> Iterator[Metric]:
+    """Open changes by their decision."""
+    rows = Change.objects.filter(state=Change.State.OPEN)
+    decided = {"allowed": rows.filter(decision__allowed=True), "denied": rows.filter(decision__allowed=False)}
+    counts = {name: found.count() for name, found in (decided | {"none": rows.filter(decision=None)}).items()}
+    yield Metric("muniment_open_changes", "Open changes, by verdict.", counts, "decision")
+
+
+def read_denied(request: HttpRequest) -> dict[str, Any] | None:
+    """The open changes that are not allowed, the newest first."""
+    rows = Change.objects.filter(repository__product__in=active_products(acting(request)), state=Change.State.OPEN)
+    rows = rows.filter(Q(decision=None) | Q(decision__allowed=False))
+    found = list(rows.select_related("repository__product", "decision").order_by("-updated_at", "-id")[:20])
+    return {"denied": found} if found else None
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.changes.urls",
+    acts=(
+        AddRepository,
+        CorrectRepository,
+        AddServerHookLog,
+    ),
+    system_acts={SystemActor.OPERATOR: (AddRepository,)},
+    search=(SearchKind(20, "changes/found.html", find_changes),),
+    overview=(OverviewCard(210, "changes/overview.html", read_denied),),
+    metrics=(measure_changes,),
+    glossary=(
+        GlossaryEntry(
+            20, _("change"), _("A proposed alteration of a product's program, before it becomes part of it.")
+        ),
+        GlossaryEntry(40, _("approval"), _("One person's yes to one state of a change.")),
+        GlossaryEntry(50, _("decision"), _("What the policy says of a change: allowed, or denied and why.")),
+    ),
+    text_erasures=(erase_ended_changes,),
+    policies_in_use=(find_policies_of_decisions,),
+)

@@ -1,0 +1,131 @@
+"""Contributions of the connections to forges, and of what branches there took."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.server.changes.models import Change
+from muniment.server.connections.bypass_acts import RevertBypass, ReviewBypass
+from muniment.server.connections.change_acts import (
+    ApproveChange,
+    AttestContributor,
+    AttestOpenChanges,
+    MergeChange,
+    RequestReview,
+    WithdrawApproval,
+)
+from muniment.server.connections.connection_acts import (
+    AddConnection,
+    EndConnection,
+    RefreshConnection,
+    RenewWebhookSecret,
+    StoreCredential,
+)
+from muniment.server.connections.models import (
+    BypassReview,
+    CachedResponse,
+    Connection,
+    FirstPush,
+    PostedStatus,
+    ReviewStatement,
+    WebhookDelivery,
+)
+from muniment.server.connections.personal_data import delete_copies, erase_comments
+from muniment.server.connections.proxy_acts import SetConnectionProxy
+from muniment.server.connections.pushers import forget_pushers
+from muniment.server.connections.repository_acts import ConnectRepository
+from muniment.server.guarding.mediation import may
+from muniment.server.people.privacy import drop_recorded_rows, drop_rows
+from muniment.server.registration import AppContributions, MenuEntry, OverviewCard, PersonalData, RetentionRule
+
+
+def read_reviews(person: str) -> Iterable[Mapping[str, object]]:
+    """The statements of a person about changes."""
+    rows = ReviewStatement.objects.filter(person=person)
+    return list(rows.values("head", "target", "kind", "answers", "stated_at"))
+
+
+def read_bypass_reviews(person: str) -> Iterable[Mapping[str, object]]:
+    """The reviews of bypasses by a person."""
+    rows = BypassReview.objects.filter(reviewer=person)
+    return list(rows.values("branch_update__commit", "reason", "reviewed_at"))
+
+
+def read_troubled(request: HttpRequest) -> dict[str, Any] | None:
+    """The connections that need somebody, for who may change them."""
+    rows = list(Connection.in_trouble()) if may(request, Action.CHANGE_CONNECTION) else []
+    return {"connections": rows} if rows else None
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.connections.urls",
+    acts=(
+        ApproveChange,
+        WithdrawApproval,
+        AttestContributor,
+        AttestOpenChanges,
+        RequestReview,
+        MergeChange,
+        ReviewBypass,
+        RevertBypass,
+        AddConnection,
+        StoreCredential,
+        RenewWebhookSecret,
+        RefreshConnection,
+        EndConnection,
+        ConnectRepository,
+        SetConnectionProxy,
+    ),
+    menu=(MenuEntry(60, "connections", _("Connections"), Action.SEE_CONNECTIONS),),
+    overview=(OverviewCard(110, "connections/overview.html", read_troubled),),
+    retention=(
+        RetentionRule(
+            _("what forges told of, by ids"),
+            _("so that nothing is taken twice"),
+            "webhook_delivery_days",
+            lambda moment: drop_rows(WebhookDelivery.objects.filter(received_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("answers of forges"),
+            _("to ask again cheaply"),
+            "forge_response_days",
+            lambda moment: drop_rows(CachedResponse.objects.filter(cached_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("who pushed commits first"),
+            _("to know who contributed to a change"),
+            "first_push_days",
+            lambda moment: forget_pushers(FirstPush.objects.filter(recorded_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("what was shown at forges"),
+            _("to find out what others post in our name"),
+            "posted_status_days",
+            lambda moment: drop_rows(PostedStatus.objects.filter(posted_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("what reviewers answered on our page"),
+            _("to read again what a change was approved with"),
+            "review_answer_days",
+            lambda moment: drop_rows(
+                ReviewStatement.objects.filter(stated_at__lt=moment).exclude(change__state=Change.State.OPEN)
+            ),
+        ),
+        RetentionRule(
+            _("who let an escape stay, and why"),
+            _("to tell an auditor"),
+            "bypass_review_days",
+            lambda moment: drop_recorded_rows(
+                BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)
+            ),
+        ),
+    ),
+    personal_data=(
+        PersonalData("reviews", read_reviews),
+        PersonalData("bypass_reviews", read_bypass_reviews),
+    ),
+    text_erasures=(erase_comments, delete_copies),
+)

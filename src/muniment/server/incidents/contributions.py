@@ -1,0 +1,75 @@
+"""Contributions of the incidents."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor
+from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
+from muniment.server.incidents.models import Incident, overdue
+from muniment.server.incidents.visibility import find_handled_incidents, visible_incidents
+from muniment.server.people.privacy import drop_rows
+from muniment.server.registration import (
+    AppContributions,
+    GlossaryEntry,
+    InboxKind,
+    MenuEntry,
+    Metric,
+    PersonalData,
+    RetentionRule,
+    SearchKind,
+)
+
+
+def find_incidents(actor: Actor, text: str) -> Iterable[Any]:
+    """The incidents with a text in their summary, cause or subject."""
+    words = Q(summary__icontains=text) | Q(cause__icontains=text) | Q(subject__icontains=text)
+    rows = Incident.objects.select_related("product", "owner")
+    return rows.filter(words, visible_incidents(actor)).order_by("-id")
+
+
+def measure_incidents() -> Iterator[Metric]:
+    """Open incidents by kind, and those past their deadline."""
+    kinds = Incident.objects.filter(closed_at=None).values("kind").annotate(n=Count("id"))
+    by_kind = {each["kind"]: each["n"] for each in kinds}
+    yield Metric("muniment_open_incidents", "Open incidents, by kind.", by_kind, "kind")
+    yield Metric("muniment_overdue_incidents", "Incidents open past their deadline.", overdue(timezone.now()).count())
+
+
+def read_incidents(person: str) -> Iterable[Mapping[str, object]]:
+    """The incidents that a person owned, closed or was involved in."""
+    rows = Incident.objects.filter(Q(owner=person) | Q(closed_by=person) | Q(involved_people__contains=[person]))
+    return list(rows.values("kind", "summary", "opened_at", "closed_at", "cause"))
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.incidents.urls",
+    acts=(
+        TakeOverIncident,
+        CloseIncident,
+    ),
+    menu=(MenuEntry(30, "incidents", _("Incidents"), Action.SEE_INCIDENTS),),
+    search=(SearchKind(40, "incidents/found.html", find_incidents),),
+    inbox=(InboxKind(20, "incidents/inbox.html", find_handled_incidents),),
+    metrics=(measure_incidents,),
+    glossary=(
+        GlossaryEntry(
+            70,
+            _("incident"),
+            _("A rule was broken, or somebody went past one with leave. It has an end, and a day for that."),
+        ),
+    ),
+    retention=(
+        RetentionRule(
+            _("incidents that were closed"),
+            _("to see whether they come again"),
+            "incident_days",
+            lambda moment: drop_rows(Incident.objects.filter(closed_at__lt=moment)),
+        ),
+    ),
+    personal_data=(PersonalData("incidents", read_incidents),),
+)

@@ -1,0 +1,232 @@
+"""Contributions of the people: their accounts, roles and messages."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.sessions.models import Session
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Why, somewhere
+from muniment.facts.people import Person as KnownPerson
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
+from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
+from muniment.server.people.bootstrap import is_first_administrator
+from muniment.server.people.company_acts import GrantGroupRole, LinkCompanyAddress, RevokeGroupRole
+from muniment.server.people.machine_acts import DeclareMachine, RemoveMachineAccount
+from muniment.server.people.models import (
+    Account,
+    AccountVerification,
+    ApiToken,
+    EnrolledAuthenticator,
+    ForgeMachine,
+    IdempotentResponse,
+    Invitation,
+    Message,
+    Person,
+    RoleGrant,
+)
+from muniment.server.people.own_account_acts import (
+    AcceptInvitation,
+    ChangeMailFrequency,
+    ConfirmOwnAccount,
+    CreateToken,
+    ExportOwnData,
+    FinishVerification,
+    RevokeToken,
+    StartVerification,
+)
+from muniment.server.people.person_acts import (
+    AddPerson,
+    ChangeHandle,
+    ChangePerson,
+    DeactivatePerson,
+    InvitePerson,
+    ReactivatePerson,
+)
+from muniment.server.people.personal_data_acts import (
+    ErasePersonalData,
+    ExportPersonalData,
+    LiftLegalHold,
+    PlaceLegalHold,
+)
+from muniment.server.people.privacy import drop_rows, sessions_of
+from muniment.server.people.role_acts import ExpireRole, GrantRole, RevokeRole
+from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
+from muniment.server.registration import (
+    AppContributions,
+    GlossaryEntry,
+    MenuEntry,
+    PersonalData,
+    RetentionRule,
+    SearchKind,
+)
+
+
+def find_people(actor: Actor, text: str) -> Iterable[Any]:
+    """The people with a text in their name or handle."""
+    if somewhere(actor, Action.SEE_PEOPLE) is not Why.YES:
+        return ()
+    return Person.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text))
+
+
+def read_answers(person: str) -> Iterable[Mapping[str, object]]:
+    """The keys of the answers of the API to a person's tokens."""
+    return list(IdempotentResponse.objects.filter(token__person=person).values("idempotency_key", "created_at"))
+
+
+def delete_answers(known: KnownPerson, words: re.Pattern[str]) -> int:
+    """Delete stored answers of the API that name a person; how many."""
+    return IdempotentResponse.objects.filter(body__iregex=words.pattern).delete()[0]
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.people.urls",
+    acts=(
+        AddPerson,
+        ChangePerson,
+        ChangeHandle,
+        DeactivatePerson,
+        ReactivatePerson,
+        InvitePerson,
+        VouchForAccount,
+        ImportAccounts,
+        ConfirmAccounts,
+        UnlinkAccount,
+        GrantRole,
+        RevokeRole,
+        ExportPersonalData,
+        PlaceLegalHold,
+        LiftLegalHold,
+        ErasePersonalData,
+        TrustTestRunner,
+        RevokeTestRunner,
+        DeclareMachine,
+        RemoveMachineAccount,
+        AcceptInvitation,
+        ChangeMailFrequency,
+        CreateToken,
+        RevokeToken,
+        StartVerification,
+        FinishVerification,
+        ConfirmOwnAccount,
+        EnrolAuthenticator,
+        RemoveAuthenticator,
+        ExportOwnData,
+    ),
+    system_acts={
+        SystemActor.OPERATOR: (AddPerson, GrantRole, InvitePerson),
+        SystemActor.COMPANY_SIGN_IN: (GrantGroupRole, RevokeGroupRole, LinkCompanyAddress),
+        SystemActor.EXPIRY: (ExpireRole,),
+    },
+    exact_acts={
+        (SystemActor.OPERATOR, GrantRole): is_first_administrator,
+        (SystemActor.OPERATOR, InvitePerson): bool,  # any: else a company could be locked out. It is an incident
+    },
+    menu=(MenuEntry(50, "people", _("People"), Action.SEE_PEOPLE),),
+    search=(SearchKind(80, "people/found.html", find_people),),
+    glossary=(
+        GlossaryEntry(
+            100, _("second factor"), _("Something besides a password: a passkey, or a code from an app on your phone.")
+        ),
+    ),
+    retention=(
+        RetentionRule(
+            _("answers of the API"),
+            _("so that nothing is done twice"),
+            "api_response_days",
+            lambda moment: drop_rows(IdempotentResponse.objects.filter(created_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("sessions"),
+            _("to stay signed in"),
+            "",
+            lambda moment: drop_rows(Session.objects.filter(expire_date__lt=moment)),
+        ),
+        RetentionRule(
+            _("links and tokens that are over"),
+            _("to tell who was let in"),
+            "invitation_and_token_days",
+            lambda moment: (
+                drop_rows(Invitation.objects.filter(expires_at__lt=moment))
+                + drop_rows(ApiToken.objects.filter(expires_at__lt=moment))
+            ),
+        ),
+        RetentionRule(
+            _("messages"),
+            _("to read again"),
+            "message_days",
+            lambda moment: drop_rows(Message.objects.filter(created_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("accounts that forges call machines"),
+            _("to propose that they are declared"),
+            "machine_proposal_days",
+            lambda moment: drop_rows(ForgeMachine.objects.filter(first_seen_at__lt=moment)),
+        ),
+    ),
+    personal_data=(
+        PersonalData(
+            "accounts",
+            lambda person: list(
+                Account.objects.filter(person=person).values(
+                    "kind", "value", "verification", "linked_at", "forge_account__number"
+                )
+            ),
+        ),
+        PersonalData(
+            "roles",
+            lambda person: list(
+                RoleGrant.objects.filter(person=person).values(
+                    "role", "product__slug", "granted_at", "ended_at", "bootstrap"
+                )
+            ),
+        ),
+        PersonalData(
+            "second_factors",
+            lambda person: list(Authenticator.objects.filter(user=person).values("type", "created_at", "last_used_at")),
+        ),
+        PersonalData(
+            "enrolled_authenticators",
+            lambda person: list(
+                EnrolledAuthenticator.objects.filter(person=person).values(
+                    "kind", "identifier", "public_key", "enrolled_at", "removed_at"
+                )
+            ),
+        ),
+        PersonalData(
+            "company_accounts",
+            lambda person: list(SocialAccount.objects.filter(user=person).values("provider", "uid", "date_joined")),
+        ),
+        PersonalData(
+            "account_verifications",
+            lambda person: list(
+                AccountVerification.objects.filter(person=person).values("kind", "value", "created_at")
+            ),
+        ),
+        PersonalData(
+            "tokens",
+            lambda person: list(
+                ApiToken.objects.filter(person=person).values("name", "created_at", "expires_at", "ended_at", "scopes")
+            ),
+        ),
+        PersonalData(
+            "messages",
+            lambda person: list(Message.objects.filter(person=person).values("text", "created_at", "read_at")),
+        ),
+        PersonalData("sessions", lambda person: list(sessions_of(person))),
+        PersonalData(
+            "invitations",
+            lambda person: list(
+                Invitation.objects.filter(person=person).values("created_at", "expires_at", "ended_at", "recovers")
+            ),
+        ),
+        PersonalData("idempotency_keys", read_answers),
+    ),
+    text_erasures=(delete_answers,),
+)

@@ -1,0 +1,46 @@
+"""Addresses of the app. Each view names its action."""
+
+from django.urls import include, path
+
+from muniment.server.people import passkeys
+from muniment.server.people import views as people
+
+urlpatterns = [
+    path("test-runners/trust", people.trust_test_runner, name="trust-test-runner"),
+    path("test-runners/<str:slug>/revoke", people.revoke_test_runner, name="revoke-test-runner"),
+    path("people", people.people, name="people"),
+    path("people/add", people.add, name="add-person"),
+    path("machines/declare", people.declare_machine, name="declare-machine"),
+    path("machines/accounts/<int:number>/remove", people.remove_machine_account, name="remove-machine-account"),
+    path("people/accounts/import", people.import_accounts, name="import-accounts"),
+    path("people/accounts/confirm", people.confirm_accounts, name="confirm-accounts"),
+    path("people/<str:slug>", people.person, name="person"),
+    path("people/<str:slug>/change", people.change, name="change-person"),
+    path("people/<str:slug>/handle", people.change_handle, name="change-handle"),
+    path("people/<str:slug>/role", people.grant, name="grant"),
+    path("people/<str:slug>/invite", people.invitation, name="invite"),
+    path("people/<str:slug>/export", people.export, name="export"),
+    path("people/<str:slug>/erase", people.erase, name="erase"),
+    path("people/<str:slug>/hold", people.hold, name="hold"),
+    path("privacy", people.privacy, name="privacy"),
+    path("inbox", people.inbox, name="inbox"),
+    path("me/verify", people.start_verification, name="start-verification"),
+    path("me/verify/finish", people.finish_verification, name="finish-verification"),
+    path("me/accounts/<int:number>/confirm", people.confirm_account, name="confirm-account"),
+    path("me/authenticators/enrol", people.enrol_authenticator, name="enrol-authenticator"),
+    path("me/authenticators/<int:number>/remove", people.remove_authenticator, name="remove-authenticator"),
+    path("me/export", people.my_export, name="my-export"),
+    path("me/tokens", people.create_token, name="create-token"),
+    path("me/tokens/<int:number>/revoke", people.revoke_token, name="revoke-token"),
+    path("welcome/<str:text>", people.welcome, name="invitation"),
+    path("account/password/reset/", people.forgotten, name="forgotten"),
+    path("account/email/", people.addresses, name="account_email"),
+    path("account/2fa/totp/deactivate/", people.remove_totp, name="mfa_deactivate_totp"),
+    path("account/2fa/webauthn/add/", passkeys.add_passkey, name="mfa_add_webauthn"),
+    path("account/2fa/webauthn/try/", passkeys.try_passkey, name="try-passkey"),
+    path("account/2fa/webauthn/keys/<int:pk>/remove/", people.remove_passkey, name="mfa_remove_webauthn"),
+    path("account/", include("allauth.account.urls")),
+    path("account/2fa/", include("allauth.mfa.urls")),
+    path("account/company/", include("allauth.socialaccount.urls")),
+    path("account/", include("allauth.socialaccount.providers.openid_connect.urls")),
+]

@@ -1,0 +1,95 @@
+"""Contributions of the policies: versions, exceptions, freezes."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor, Why, somewhere
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.guarding.mediation import acting
+from muniment.server.policies.current import clauses
+from muniment.server.policies.exception_acts import EndException, RequestException
+from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
+from muniment.server.policies.models import Freeze, PolicyException
+from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
+from muniment.server.policies.personal_data import end_exceptions, erase_old_policies, find_policies_naming
+from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySource, SetPolicySource
+from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
+from muniment.server.products.reach import active_products, within_reach
+from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, OverviewCard, SearchKind
+
+
+def find_exceptions(actor: Actor, text: str) -> Iterable[Any]:
+    """The exceptions with a text in their clause or reason."""
+    words = Q(clause__icontains=text) | Q(reason__icontains=text) | Q(slug=text) | Q(head__startswith=text)
+    rows = PolicyException.objects.select_related("repository__product")
+    return rows.filter(words, within_reach(actor, Action.SEE_EXCEPTIONS, "repository__product")).order_by("-id")
+
+
+def find_clauses(actor: Actor, text: str) -> Iterable[Any]:
+    """The clauses of the policy in force with a text in their id or sentence."""
+    if somewhere(actor, Action.SEE_POLICY) is not Why.YES:
+        return ()
+    wanted = text.casefold()
+    return [clause for clause in clauses() if wanted in clause.id.casefold() or wanted in clause.text.casefold()]
+
+
+def read_freezes_now(request: HttpRequest) -> dict[str, Any] | None:
+    """The freezes in force, and those that are announced."""
+    rows = list(Freeze.current())
+    return {"freezes": rows} if rows else None
+
+
+def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
+    """The exceptions in force, the first to end on top."""
+    rows = list(PolicyException.current(active_products(acting(request)))[:20])
+    return {"ending": rows} if rows else None
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.policies.urls",
+    acts=(
+        DraftPolicy,
+        ApplyPolicy,
+        SetPolicySource,
+        RemovePolicySource,
+        RequestException,
+        EndException,
+        StartMonitoring,
+        EndMonitoring,
+        StartFreeze,
+        LiftFreeze,
+    ),
+    system_acts={SystemActor.OPERATOR: (AdoptBuiltInPolicy,), SystemActor.POLICY_BRANCH: (ImportPolicy,)},
+    menu=(
+        MenuEntry(20, "exceptions", _("Exceptions"), Action.SEE_EXCEPTIONS),
+        MenuEntry(40, "policy", _("Policy"), Action.SEE_POLICY),
+    ),
+    search=(
+        SearchKind(30, "policies/found.html", find_exceptions),
+        SearchKind(70, "policies/found_clauses.html", find_clauses),
+    ),
+    overview=(
+        OverviewCard(10, "policies/overview_freezes.html", read_freezes_now),
+        OverviewCard(220, "policies/overview_exceptions.html", read_exceptions),
+    ),
+    glossary=(
+        GlossaryEntry(
+            30,
+            _("policy, clause"),
+            _("What the company wrote about how it develops securely; one statement of it."),
+        ),
+        GlossaryEntry(
+            60,
+            _("exception"),
+            _("A written leave to proceed although the policy says no. Two people agree, and it ends by itself."),
+        ),
+    ),
+    erasure_obstacles=(find_policies_naming,),
+    erasure_preparations=(end_exceptions,),
+    text_erasures=(erase_old_policies,),
+)

@@ -1,0 +1,18 @@
+"""Addresses of the app. Each view names its action."""
+
+from django.urls import path
+
+from muniment.server.policies import views as policies
+
+urlpatterns = [
+    path("products/<slug:slug>/monitoring", policies.start_monitoring, name="start-monitoring"),
+    path("exceptions/<str:slug>/end", policies.end_exception, name="end-exception"),
+    path("monitoring/<str:slug>/end", policies.end_monitoring, name="end-monitoring"),
+    path("policy", policies.policy, name="policy"),
+    path("policy/propose", policies.propose, name="propose"),
+    path("policy/source", policies.source, name="source"),
+    path("policy/versions/<int:number>", policies.version, name="version"),
+    path("policy/versions/<int:number>/apply", policies.apply, name="apply"),
+    path("policy/freeze", policies.freeze, name="freeze"),
+    path("policy/freezes/<str:slug>/lift", policies.unfreeze, name="unfreeze"),
+]

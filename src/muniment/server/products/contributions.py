@@ -1,0 +1,64 @@
+"""Contributions of the products."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.access.authorize import Actor
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.guarding.mediation import acting
+from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
+from muniment.server.products.models import Environment, Product, Repository, RepositoryScan
+from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
+from muniment.server.products.reach import active_products, seen, within_reach
+from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, OverviewCard, SearchKind
+
+
+def find_products(actor: Actor, text: str) -> Iterable[Any]:
+    """The products with a text in their name or id."""
+    return Product.objects.filter(seen(actor), Q(name__icontains=text) | Q(slug__icontains=text))
+
+
+def find_environments(actor: Actor, text: str) -> Iterable[Any]:
+    """The environments with a text in their name."""
+    rows = Environment.objects.select_related("product").filter(ended_at=None, name__icontains=text)
+    return rows.filter(within_reach(actor, Action.SEE_DEPLOYMENTS, "product"))
+
+
+def find_policies_of_scans() -> Iterable[str]:
+    """The digests of the policies by which repositories were evaluated."""
+    return RepositoryScan.objects.exclude(policy_digest="").values_list("policy_digest", flat=True)
+
+
+def read_unreadable(request: HttpRequest) -> dict[str, Any] | None:
+    """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
+    rows = Repository.objects.filter(product__in=active_products(acting(request)))
+    rows = rows.select_related("product", "scan", "forge_link")
+    rows = rows.exclude(Q(scan__problem="") | Q(scan=None), Q(forge_link__problem="") | Q(forge_link=None))
+    found = list(rows[:20])
+    return {"unreadable": found} if found else None
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.products.urls",
+    acts=(
+        AddProduct,
+        ChangeProduct,
+        RetireProduct,
+        AddEnvironment,
+        RemoveEnvironment,
+    ),
+    system_acts={SystemActor.OPERATOR: (AddProduct,)},
+    menu=(MenuEntry(10, "products", _("Products"), Action.SEE_PRODUCT),),
+    search=(
+        SearchKind(10, "products/found.html", find_products),
+        SearchKind(60, "products/found_environments.html", find_environments),
+    ),
+    overview=(OverviewCard(120, "products/overview_unreadable.html", read_unreadable),),
+    glossary=(GlossaryEntry(10, _("product"), _("What the company sells or runs.")),),
+    policies_in_use=(find_policies_of_scans,),
+)

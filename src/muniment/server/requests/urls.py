@@ -1,0 +1,9 @@
+"""Addresses of the app. Each view names its action."""
+
+from django.urls import path
+
+from muniment.server.requests import views as requests
+
+urlpatterns = [
+    path("requests/<int:number>", requests.decide, name="decide"),
+]

@@ -1,0 +1,39 @@
+"""Contributions of the secrets: names alone, for the vault has the values."""
+
+from collections.abc import Iterable, Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+from muniment.server.acts.system_actors import SystemActor
+from muniment.server.people.privacy import drop_rows
+from muniment.server.registration import AppContributions, PersonalData, RetentionRule
+from muniment.server.secrets.models import Secret, SecretRead
+from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
+from muniment.server.secrets.supplying import Secrets
+from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
+
+
+def read_secrets(person: str) -> Iterable[Mapping[str, object]]:
+    """The names of the secrets that a person set."""
+    rows = Secret.objects.filter(set_by=person)
+    return list(rows.values("environment__product__slug", "environment__name", "name", "set_at"))
+
+
+CONTRIBUTIONS = AppContributions(
+    urls="muniment.server.secrets.urls",
+    acts=(
+        SetSecret,
+        RemoveSecret,
+    ),
+    system_acts={SystemActor.OPERATOR: (ChangeVault, EndVaultWatch)},
+    retention=(
+        RetentionRule(
+            _("who read secrets, by the vault's audit log"),
+            _("to see that only pipelines do"),
+            "secret_read_days",
+            lambda moment: drop_rows(SecretRead.objects.filter(last_read_at__lt=moment)),
+        ),
+    ),
+    personal_data=(PersonalData("secrets", read_secrets),),
+    fact_suppliers=(Secrets(),),
+)

@@ -1,0 +1,11 @@
+"""Addresses of the app. Each view names its action."""
+
+from django.urls import path
+
+from muniment.server.secrets import views as secrets
+
+urlpatterns = [
+    path("products/<slug:slug>/secrets", secrets.secrets, name="secrets"),
+    path("products/<slug:slug>/secrets/set", secrets.set_, name="set-secret"),
+    path("products/<slug:slug>/secrets/remove", secrets.remove, name="remove-secret"),
+]
