@@ -66,6 +66,7 @@ def test_an_app_in_its_own_folder_and_one_line_works(recipe: Path) -> None:
     assert (told.returncode, told.stdout) == (0, "Every app follows the recipe.\n"), told.stderr
 
 
+@pytest.mark.slow  # reads all imports, twice
 def test_the_contract_holds_the_place_of_the_app(recipe: Path) -> None:
     linted = run(recipe, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache")
     assert linted.returncode == 0, linted.stdout
@@ -105,6 +106,7 @@ _FORGOTTEN: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.slow  # a process for each step
 @pytest.mark.parametrize("step", _FORGOTTEN)
 def test_a_forgotten_step_is_found(step: str, recipe: Path) -> None:
     forget, sentence = _FORGOTTEN[step]

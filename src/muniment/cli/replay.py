@@ -17,6 +17,7 @@ from muniment.ledger import entries
 from muniment.store.files import FilesStore
 from muniment.workflows.judge_again import Agreement, judge_again
 from muniment.workflows.replay import Replay, Summary, state_names
+from muniment.workflows.replay_repository import collect_current_facts, evaluate_past
 from muniment.workflows.repository_facts import repository_facts
 from muniment.workflows.standing import is_silent
 
@@ -101,14 +102,11 @@ def _replay_branch(
         collector = GitCollector(repository, people, now)
         names = state_names(policy, branch.ref)
         given = repository_facts(repository, branch.ref, branch.tip, policy, names, now)
-        always = {**{name: fact for name, fact in given.items() if name in replay.names}, **known}
         with replaying.progress(len(past), output) as advance:
-            for step in past:
-                read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-                replay.judge(collector.collect(step.revision, replay.names, {**always, **read}), now)
+            for _change in evaluate_past(collector, past, [replay], given, known, now):
                 advance()
         newest = collector.landed(policy.policy.repository, branch.ref, branch.tip)
-        return replay.summary(now, collector.collect(newest, names, {**given, **known}))
+        return replay.summary(now, collect_current_facts(collector, newest, names, given, known))
 
 
 def _print_summary(summary: Summary, repository: str, output: str, home: str | None) -> int:

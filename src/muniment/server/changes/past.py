@@ -11,7 +11,7 @@ from msgspec import Struct
 from muniment.decision.account import account
 from muniment.decision.decision import Outcome
 from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
-from muniment.facts import canonical, kinds
+from muniment.facts import canonical
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known
 from muniment.git.collect import GitCollector
@@ -29,6 +29,7 @@ from muniment.server.records.entering import enter
 from muniment.server.records.installation import store
 from muniment.workflows.judge_change import Judgement
 from muniment.workflows.replay import Replay, Summary, state_names
+from muniment.workflows.replay_repository import collect_current_facts, evaluate_past
 
 SHOWN = 500  # past changes of a repository that get a page; the states count all
 
@@ -82,18 +83,16 @@ def _study(found: Scene, reading: RepositoryScan) -> None:
             keep_today(repository, replay.summary(now, today))
         return
     past = History(found.git, repository.name, target, tip)
-    known = {**{name: fact for name, fact in given.items() if name in replay.names}, **known_of(rules, now)}
     reading.branch, reading.evaluated_count, reading.change_count, reading.problem = target, 0, len(past), ""
     reading.save()
     collector = GitCollector(found.git, Known(rules.people), now)
     newest: list[_Past] = []
-    for number, step in enumerate(past, 1):
-        read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-        facts = collector.collect(step.revision, replay.names, {**known, **read})
-        decision = replay.judge(facts, now)
+    changes = evaluate_past(collector, past, [replay], given, known_of(rules, now), now)
+    for number, change in enumerate(changes, 1):
         if number > len(past) - SHOWN:
-            judgement = Judgement(decision, rules.policy, facts)
-            newest.append(_Past(step, judgement, canonical.encode(account(decision, rules.policy, facts))))
+            judgement = Judgement(change.decisions[0], rules.policy, change.facts)
+            told = canonical.encode(account(judgement.decision, rules.policy, change.facts))
+            newest.append(_Past(change.step, judgement, told))
         if number % _PROGRESS == 0:
             RepositoryScan.objects.filter(pk=reading.pk).update(evaluated_count=number)
     summary = replay.summary(now, today)
@@ -112,7 +111,7 @@ def _today(found: Scene, names: Collection[str], given: Mapping[str, Fact], now:
     """What the clauses that judge no change have their state by: the product, and the newest commit of the branch."""
     collector = GitCollector(found.git, Known(found.rules.people), now)
     newest = collector.landed(found.repository.name, found.main, found.branches[found.main])
-    return collector.collect(newest, names, {**given, **known_of(found.rules, now)})
+    return collect_current_facts(collector, newest, names, given, known_of(found.rules, now))
 
 
 def _enter_study(repository: Repository, summary: Summary, tip: str, now: str) -> None:

@@ -7,7 +7,6 @@ from msgspec import Struct
 
 from muniment.controls.control import Status
 from muniment.decision.policies import read_bound_policy
-from muniment.facts import kinds
 from muniment.facts.maybe import Known
 from muniment.git.collect import GitCollector
 from muniment.git.past import History
@@ -17,6 +16,7 @@ from muniment.server.changes.scene import facts_of, known_of, scene
 from muniment.server.products.models import Repository
 from muniment.server.records.store import POLICY
 from muniment.workflows.replay import Replay, Summary
+from muniment.workflows.replay_repository import evaluate_past
 from muniment.workflows.sources import effective_policy
 
 _TOLD = 50  # changes that a trial names
@@ -48,14 +48,12 @@ def try_policy(repository: Repository, text: str, days: int) -> Tried:
         past = History(found.git, repository.name, target, found.branches[target], since=since)
         collector = GitCollector(found.git, Known(found.rules.people), now)
         before, after = Replay(found.rules.policy, target), Replay(other, target)
-        known = {**facts_of(found, before.names | after.names, now), **known_of(found.rules, now)}
+        given = facts_of(found, before.names | after.names, now)
         differ: list[list[str]] = []
-        for step in past:
-            read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-            facts = collector.collect(step.revision, before.names | after.names, {**known, **read})
-            one, two = before.judge(facts, now).outcome, after.judge(facts, now).outcome
+        for change in evaluate_past(collector, past, [before, after], given, known_of(found.rules, now), now):
+            one, two = (decision.outcome for decision in change.decisions)
             if one is not two and len(differ) < _TOLD:
-                differ.append([step.revision.head, one.value, two.value])
+                differ.append([change.step.revision.head, one.value, two.value])
         one_summary, two_summary = before.summary(now), after.summary(now)
         now_, then = _not_held(one_summary), _not_held(two_summary)
         clauses: dict[str, list[int | None]] = {name: [now_.get(name), then.get(name)] for name in {**then, **now_}}
