@@ -83,21 +83,50 @@ def rotate(name: str, product: str, environment: str, url: str | None, *, typed:
 @click.argument("name")
 @_where
 def remove(name: str, product: str, environment: str, url: str | None) -> int:
-    """Ask for NAME to be removed: a second person agrees."""
+    """Ask for NAME to be removed: a second person agrees.
+
+    Within a day `restore` brings it back; after that its values are destroyed.
+    """
     said = _asked(url, "DELETE", _path(product, environment, name))
     click.echo(f"{name} is removed." if said.get("done") else "It waits for a second person now.")
+    return 0
+
+
+@command.command()
+@click.argument("name")
+@click.option(
+    "--version", type=click.IntRange(1), help="The number of a version that `list` prints. Default: the one before."
+)
+@_where
+def rollback(name: str, product: str, environment: str, url: str | None, *, version: int | None) -> int:
+    """Let an earlier version of NAME count again. Nobody sees its value."""
+    body = {} if version is None else {"version": version}
+    _asked(url, "POST", f"{_path(product, environment, name)}/rollback", body)
+    click.echo(f"{name} is rolled back, for {environment} of {product}. Pipelines get the earlier value from now on.")
+    return 0
+
+
+@command.command()
+@click.argument("name")
+@_where
+def restore(name: str, product: str, environment: str, url: str | None) -> int:
+    """Undo the removal of NAME, within a day of it."""
+    _asked(url, "POST", f"{_path(product, environment, name)}/restoration")
+    click.echo(f"{name} is in the vault again, for {environment} of {product}.")
     return 0
 
 
 @command.command(name="list")
 @_where
 def list_(product: str, environment: str, url: str | None) -> int:
-    """Print the names, when each was set, and by whom."""
+    """Print the names, when each was set, by whom, and the numbers of earlier versions that can be rolled back to."""
     path, below = f"{_path(product, environment, '')[:-1]}?limit=100", ""
     while True:
         said = _asked(url, "GET", path + below)
         for one in said.get("items", ()):
-            click.echo(printing.plain(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}"))
+            others = ", ".join(str(each) for each in one.get("versions", ()) if each != one.get("version"))
+            earlier = f"  (other versions: {others})" if others else ""
+            click.echo(printing.plain(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}{earlier}"))
         if not said.get("next"):
             return 0
         below = f"&below={said['next']}"

@@ -13,7 +13,7 @@ from msgspec import Struct
 from muniment.errors import HttpError, VaultCode, VaultError
 from muniment.http.addresses import parse_address
 from muniment.http.client import Client
-from muniment.vault import layout
+from muniment.vault import layout, versions
 from muniment.vault.failures import failed, of_answer, of_failure, of_sign_in
 
 _LARGEST = 8 << 20  # bytes of an answer
@@ -108,7 +108,7 @@ class Session:
 
     def read(self, product: str, environment: str) -> dict[str, str]:
         """All secrets of an environment, in one request. Raises VaultError; never a part of them."""
-        return self.read_at(layout.SECRETS, layout.place(product, environment))
+        return versions.current_values(self.read_at(layout.SECRETS, layout.place(product, environment)))
 
     def read_at(self, mount: str, path: str) -> dict[str, str]:
         """All that is at a path of a key-value mount. Raises VaultError for anything but texts."""
@@ -130,9 +130,10 @@ class Session:
         try:
             answer = self.request("PATCH", f"{mount}/data/{path}", {"data": values}, kind=_MERGE)
         except VaultError as error:
-            if error.code is not VaultCode.MISSING or None in values.values():
+            first = {name: value for name, value in values.items() if value is not None}
+            if error.code is not VaultCode.MISSING or not first:
                 raise
-            body = {"data": values, "options": {"cas": 0}}  # only if it is still the first
+            body = {"data": first, "options": {"cas": 0}}  # only if it is still the first
             answer = self.request("POST", f"{mount}/data/{path}", body)
         return _number(answer, "data", "version")
 
@@ -147,7 +148,7 @@ class Session:
             raise
         if not isinstance(found, dict):
             raise failed(VaultCode.FAILED)
-        return tuple(sorted(found))
+        return versions.current_names(found)
 
     def metadata(self, product: str, environment: str) -> Metadata:
         """How old they are. Raises VaultError."""

@@ -10,7 +10,7 @@ from muniment.access.actions import Action
 from muniment.server.acts.schemas import body_of
 from muniment.server.api_operations import Cursor, does, of, outcome, page, run_act
 from muniment.server.secrets.models import Secret
-from muniment.server.secrets.secret_acts import LONGEST, RemoveSecret, SetSecret
+from muniment.server.secrets.secret_acts import LONGEST, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.vault.leaves import ValueSummary
 
 router = Router()
@@ -25,12 +25,16 @@ class SecretBody(body_of(SetSecret, fixed=_FIXED)):  # type: ignore[misc]  # mad
     value: SecretStr | None = Field(None, max_length=LONGEST)
 
 
+RollBackBody = body_of(RollBackSecret, fixed=_FIXED)
+
+
 @router.get("/products/{slug}/environments/{name}/secrets")
 @does(Action.SEE_SECRETS, of)
 def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Cursor]) -> dict[str, Any]:
     """The names of an environment's secrets, and how old they are."""
     rows = Secret.objects.filter(environment__product__slug=slug, environment__name=name, environment__ended_at=None)
-    return page(rows.select_related("set_by"), cursor, _secret)
+    rows = rows.filter(removed_at=None).select_related("set_by").prefetch_related("versions")
+    return page(rows, cursor, _secret)
 
 
 @router.put("/products/{slug}/environments/{name}/secrets/{secret}")
@@ -45,6 +49,26 @@ def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: Se
 def remove_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
     """Request that one is removed: a second person approves."""
     return run_act(request, RemoveSecret, _fixed(slug, name, secret))
+
+
+@router.post("/products/{slug}/environments/{name}/secrets/{secret}/rollback")
+@does(Action.SET_SECRET, of)
+def roll_back_secret(
+    request: HttpRequest,
+    slug: str,
+    name: str,
+    secret: str,
+    body: RollBackBody,  # type: ignore[valid-type]  # made at run time, from the act's fields
+) -> dict[str, Any]:
+    """Let an earlier version count again, the one before if none is named. No value is read for it."""
+    return run_act(request, RollBackSecret, _fixed(slug, name, secret))
+
+
+@router.post("/products/{slug}/environments/{name}/secrets/{secret}/restoration")
+@does(Action.SET_SECRET, of)
+def restore_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
+    """Undo a removal, within a day of it."""
+    return run_act(request, RestoreSecret, _fixed(slug, name, secret))
 
 
 def _stored(summary: ValueSummary | None) -> dict[str, Any]:
@@ -63,4 +87,6 @@ def _secret(row: Secret) -> dict[str, Any]:
         "set_by": row.set_by.slug,
         "generated": row.generated,
         "public": row.public,
+        "version": row.version,
+        "versions": [one.number for one in row.versions.all()],
     }

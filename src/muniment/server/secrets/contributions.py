@@ -7,23 +7,26 @@ from django.utils.translation import gettext_lazy as _
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import AppContributions, PersonalData, RetentionRule
-from muniment.server.secrets.models import Secret, SecretRead
-from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
+from muniment.server.secrets.models import SecretRead, SecretVersion
+from muniment.server.secrets.secret_acts import RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.server.secrets.supplying import Secrets
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
 
 
 def read_secrets(person: str) -> Iterable[Mapping[str, object]]:
-    """The names of the secrets that a person set."""
-    rows = Secret.objects.filter(set_by=person)
-    return list(rows.values("environment__product__slug", "environment__name", "name", "set_at"))
+    """The names of the secrets that a person set, with each version that is still in the vault."""
+    rows = SecretVersion.objects.filter(set_by=person)
+    place = ("secret__environment__product__slug", "secret__environment__name", "secret__name")
+    return list(rows.values(*place, "number", "set_at"))
 
 
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.secrets.urls",
     acts=(
         SetSecret,
+        RollBackSecret,
         RemoveSecret,
+        RestoreSecret,
     ),
     system_acts={SystemActor.OPERATOR: (ChangeVault, EndVaultWatch)},
     retention=(

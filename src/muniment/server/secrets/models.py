@@ -10,7 +10,8 @@ from muniment.server.records.recorded_rows import RecordedModel
 
 class Secret(models.Model):
     """One name in one environment: when its value was set last, and by whom. `generated`: nobody ever saw it; `public`:
-    it hides nothing.
+    it hides nothing. `version`: which of its values counts. `removed_at`: no pipeline gets it any more, and after a day
+    its values are destroyed.
     """
 
     privileges = Privileges((READ, ADD, CHANGE, DROP), (READ,))
@@ -22,12 +23,34 @@ class Secret(models.Model):
     set_by = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     generated = models.BooleanField(default=False)
     public = models.BooleanField(default=False)
+    version = models.IntegerField(default=1)
+    removed_at = models.DateTimeField(null=True)
 
     class Meta:
         """A name is used once."""
 
         ordering = ("name",)
         constraints = [models.UniqueConstraint(fields=["environment", "name"], name="unique_secret_name")]
+
+
+class SecretVersion(models.Model):
+    """One value of a secret that is in the vault still: its number, when it was set, and by whom."""
+
+    privileges = Privileges((READ, ADD, DROP), ())
+    written_by = Secret.written_by
+
+    secret = models.ForeignKey(Secret, models.CASCADE, related_name="versions")
+    number = models.IntegerField()
+    set_at = models.DateTimeField()
+    set_by = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    generated = models.BooleanField(default=False)
+    public = models.BooleanField(default=False)
+
+    class Meta:
+        """The newest on top; a number is used once."""
+
+        ordering = ("-number",)
+        constraints = [models.UniqueConstraint(fields=["secret", "number"], name="unique_secret_version")]
 
 
 class SecretRead(models.Model):

@@ -5,6 +5,7 @@ nothing was done and nothing is recorded.
 """
 
 import secrets
+from datetime import timedelta
 from typing import Annotated, ClassVar
 
 from django.utils import timezone
@@ -17,16 +18,17 @@ from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
-from muniment.server.acts.inputs import Flag, Label, Text
+from muniment.server.acts.inputs import Flag, Integer, Label, Text
 from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
 from muniment.server.products.models import Environment
-from muniment.server.secrets.models import Secret
+from muniment.server.secrets.models import Secret, SecretVersion
 from muniment.server.vault_access import refuse_without_vault, session
-from muniment.vault import forms, layout
+from muniment.vault import forms, layout, versions
 from muniment.vault.leaves import ValueSummary, summarize_value
 from muniment.vault.variable_names import find_obeyed_variable
 
 LONGEST = 64 * 1024  # characters
+RESTORABLE = timedelta(days=1)  # after a removal
 _GENERATED_BYTES = 32
 
 
@@ -60,7 +62,12 @@ class SecretAct(Act, frozen=True):
         return find_environment(self.product, self.environment)
 
     def row(self) -> Secret | None:
-        """The secret's row, locked; None if there is none."""
+        """The secret's row, locked; None if there is none, or it was removed."""
+        found = self.any_row()
+        return None if found is None or found.removed_at is not None else found
+
+    def any_row(self) -> Secret | None:
+        """The secret's row, locked, also after its removal; None if there is none."""
         return Secret.objects.select_for_update().filter(environment=self.place(), name=self.name).first()
 
 
@@ -110,16 +117,97 @@ class SetSecret(SecretAct, frozen=True):
 
     def execute(self, context: ActContext) -> ValueSummary | None:
         """Note who set it and when, then put the value into the vault. What may be said of a typed value; else None."""
-        row = self.row() or Secret(environment=self.place(), name=self.name)
+        found = self.any_row()
+        row = found or Secret(environment=self.place(), name=self.name)
+        numbers = [] if found is None else list(found.versions.values_list("number", flat=True))
         row.set_by_id, row.set_at = context.requester, timezone.now()
         row.generated, row.public = context.secret is None, self.public
+        row.version, row.removed_at = max(numbers, default=0) + 1, None
         row.save()
-        _write(self, secrets.token_urlsafe(_GENERATED_BYTES) if context.secret is None else context.secret)
+        SecretVersion.objects.create(
+            secret=row,
+            number=row.version,
+            set_at=row.set_at,
+            set_by_id=row.set_by_id,
+            generated=row.generated,
+            public=row.public,
+        )
+        dropped = numbers[versions.MOST - 1 :]
+        row.versions.filter(number__in=dropped).delete()
+        value = secrets.token_urlsafe(_GENERATED_BYTES) if context.secret is None else context.secret
+        _write(self, versions.set_value(self.name, row.version, value, dropped))
         return None if context.secret is None else summarize_value(context.secret)
 
 
+class RollBackSecret(SecretAct, frozen=True):
+    """Let an earlier version of a secret count again. The vault chooses it by its number; nobody reads a value."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.SET_SECRET,)
+    title: ClassVar[Label] = gettext_lazy("Roll back secret")
+
+    version: Annotated[
+        int | None,
+        Integer(
+            label=gettext_lazy("Version"),
+            hint=gettext_lazy("the number that the page of the product's secrets shows; left out: the one before"),
+            least=1,
+            most=999_999_999,
+            recorded=True,
+        ),
+    ] = None
+
+    def summary(self) -> str:
+        """The secret's name, version and environment."""
+        details = {"name": self.name, "environment": self.environment, "product": self.product}
+        if self.version is None:
+            return _("roll back the secret %(name)s of %(environment)s of %(product)s") % details
+        details["version"] = str(self.version)
+        return _("roll back the secret %(name)s of %(environment)s of %(product)s to version %(version)s") % details
+
+    def details(self, context: ActContext) -> dict[str, str]:
+        """The version that counted, and the one that counts now."""
+        row, chosen = self.row(), self._chosen()
+        if row is None or chosen is None:
+            return {}
+        return {"effect": "rolled back", "from": str(row.version), "to": str(chosen.number)}
+
+    def check(self, context: ActContext) -> None:
+        """The secret has such a version, and another counts."""
+        row = self.row()
+        if row is None:
+            raise no_secret(self.name)
+        if self._chosen() is None:
+            raise RefusedError(
+                "no-version",
+                _("The vault has no such earlier version of %(name)s.") % {"name": self.name},
+                _("Choose a version that the page of the product's secrets shows, or set the value again."),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Note which version counts, with its age, then have the vault choose it."""
+        row, chosen = self.row(), self._chosen()
+        if row is None or chosen is None:
+            raise no_secret(self.name)
+        row.version, row.set_at, row.set_by_id = chosen.number, chosen.set_at, chosen.set_by_id
+        row.generated, row.public = chosen.generated, chosen.public
+        row.save()
+        _write(self, versions.choose_version(self.name, row.version))
+
+    def _chosen(self) -> SecretVersion | None:
+        """The version to take; None if there is none, or it counts already."""
+        row = self.row()
+        if row is None:
+            return None
+        others = row.versions.exclude(number=row.version)
+        return (
+            others.filter(number__lt=row.version).first()
+            if self.version is None
+            else others.filter(number=self.version).first()
+        )
+
+
 class RemoveSecret(SecretAct, frozen=True):
-    """Remove a secret, from the vault too."""
+    """Remove a secret. No pipeline gets it any more; within a day it can be restored, then its values are destroyed."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.REMOVE_SECRET,)
     title: ClassVar[Label] = gettext_lazy("Remove secret")
@@ -129,7 +217,8 @@ class RemoveSecret(SecretAct, frozen=True):
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
         """The secrets that pipelines rely on."""
-        rows = Secret.objects.values_list("environment__product__slug", "environment__name", "name")
+        present = Secret.objects.filter(removed_at=None)
+        rows = present.values_list("environment__product__slug", "environment__name", "name")
         return GuardedFacts(protected=frozenset(rows))
 
     def summary(self) -> str:
@@ -143,11 +232,43 @@ class RemoveSecret(SecretAct, frozen=True):
             raise no_secret(self.name)
 
     def execute(self, context: ActContext) -> None:
-        """Delete the row, then the value in the vault."""
+        """Note when it was removed, then have the vault give it to nobody."""
         row = self.row()
         if row is not None:
-            row.delete()
-        _write(self, None)
+            row.removed_at = timezone.now()
+            row.save()
+        _write(self, versions.remove_name(self.name))
+
+
+class RestoreSecret(SecretAct, frozen=True):
+    """Undo the removal of a secret within a day: the version that counted before counts again."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.SET_SECRET,)
+    title: ClassVar[Label] = gettext_lazy("Restore secret")
+
+    def summary(self) -> str:
+        """The secret's name and environment."""
+        details = {"name": self.name, "environment": self.environment, "product": self.product}
+        return _("restore the secret %(name)s of %(environment)s of %(product)s") % details
+
+    def check(self, context: ActContext) -> None:
+        """It was removed, less than a day ago."""
+        found = self.any_row()
+        if found is None or found.removed_at is None or found.removed_at <= timezone.now() - RESTORABLE:
+            raise RefusedError(
+                "not-removed",
+                _("No secret %(name)s was removed there within the last day.") % {"name": self.name},
+                _("Set it again: muniment secret set NAME --product PRODUCT --env ENVIRONMENT"),
+            )
+
+    def execute(self, context: ActContext) -> None:
+        """Note that it is there again, then have the vault give it to pipelines."""
+        row = self.any_row()
+        if row is None:
+            raise no_secret(self.name)
+        row.removed_at = None
+        row.save()
+        _write(self, versions.choose_version(self.name, row.version))
 
 
 def no_secret(name: str) -> RefusedError:
@@ -186,7 +307,7 @@ def _check_value(value: object, *, public: bool) -> None:
         )
 
 
-def _write(act: SecretAct, value: str | None) -> None:
-    """Put a value into the vault; None removes it. Raises RefusedError if the vault does not take it."""
+def _write(act: SecretAct, changes: versions.Changes) -> None:
+    """Change what is in the vault. Raises RefusedError if the vault does not take it."""
     with refuse_without_vault():
-        session().patch(act.product, act.environment, {act.name: value})
+        session().patch(act.product, act.environment, changes)

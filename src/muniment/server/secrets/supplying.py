@@ -105,7 +105,7 @@ def _ages(here: Session, places: list[Environment]) -> tuple[SecretAge, ...]:
     """Of the names that are in the vault now: one that was not set through Muniment has no age that is known."""
     found = []
     for place in places:
-        kept = {one.name: one for one in Secret.objects.filter(environment=place)}
+        kept = {one.name: one for one in Secret.objects.filter(environment=place, removed_at=None)}
         for name in here.subkeys(place.product.slug, place.name):
             one = kept.get(name)
             changed: Maybe[str] = Known(moments.text(one.set_at)) if one else Unknown("it was not set through Muniment")

@@ -8,4 +8,6 @@ urlpatterns = [
     path("products/<slug:slug>/secrets", secrets.secrets, name="secrets"),
     path("products/<slug:slug>/secrets/set", secrets.set_, name="set-secret"),
     path("products/<slug:slug>/secrets/remove", secrets.remove, name="remove-secret"),
+    path("products/<slug:slug>/secrets/rollback", secrets.roll_back, name="roll-back-secret"),
+    path("products/<slug:slug>/secrets/restore", secrets.restore, name="restore-secret"),
 ]

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -18,8 +19,8 @@ from muniment.server.guarding.mediation import requires
 from muniment.server.policies.current import clauses
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import of, would
-from muniment.server.secrets.models import Secret, SecretRead
-from muniment.server.secrets.secret_acts import RemoveSecret, SetSecret
+from muniment.server.secrets.models import Secret, SecretRead, SecretVersion
+from muniment.server.secrets.secret_acts import RESTORABLE, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of
 from muniment.vault.leaves import ValueSummary
 
@@ -31,11 +32,17 @@ _READERS = 20  # shown of each environment
 def secrets(request: HttpRequest, slug: str) -> HttpResponse:
     """What is in the vault for each environment of a product."""
     found = get_object_or_404(Product, slug=slug)
-    names = Prefetch("secrets", Secret.objects.select_related("set_by"))
+    versions = Prefetch("versions", SecretVersion.objects.select_related("set_by"))
+    present = Secret.objects.filter(removed_at=None).select_related("set_by").prefetch_related(versions)
+    restorable = Secret.objects.filter(removed_at__gt=timezone.now() - RESTORABLE)
     readers = Prefetch("secret_reads", SecretRead.objects.order_by("-last_read_at", "reader"))
     context: dict[str, Any] = {
         "product": found,
-        "environments": Environment.objects.filter(product=found, ended_at=None).prefetch_related(names, readers),
+        "environments": Environment.objects.filter(product=found, ended_at=None).prefetch_related(
+            Prefetch("secrets", present, "present_secrets"),
+            Prefetch("secrets", restorable, "removed_secrets"),
+            readers,
+        ),
         "may_set": would(request, Action.SET_SECRET, slug),
         "may_remove": would(request, Action.REMOVE_SECRET, slug),
         "readers": _READERS,
@@ -97,3 +104,19 @@ def _show_stored(request: HttpRequest, slug: str, summary: ValueSummary | None) 
 def remove(request: HttpRequest, slug: str) -> HttpResponse:
     """Request that one is removed; a second person approves."""
     return submit_act(request, RemoveSecret, {"product": slug}, _("It is removed."), "secrets", slug)
+
+
+@require_POST
+@requires(Action.SET_SECRET, of)
+def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let an earlier version count again. The vault has it; nobody sees it."""
+    done = _("The earlier version counts again. Pipelines get it from now on.")
+    return submit_act(request, RollBackSecret, {"product": slug}, done, "secrets", slug)
+
+
+@require_POST
+@requires(Action.SET_SECRET, of)
+def restore(request: HttpRequest, slug: str) -> HttpResponse:
+    """Undo a removal, within a day of it."""
+    done = _("It is there again. Pipelines get it from now on.")
+    return submit_act(request, RestoreSecret, {"product": slug}, done, "secrets", slug)

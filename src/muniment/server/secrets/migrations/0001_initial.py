@@ -26,22 +26,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="VaultWatch",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("worker", models.CharField(max_length=200)),
-                ("log", models.CharField(max_length=1000)),
-                ("is_copy", models.BooleanField(default=False)),
-                ("positions", models.TextField(default="[]")),
-                ("newest_entry_at", models.DateTimeField(null=True)),
-                ("looked_at", models.DateTimeField()),
-                ("ended_at", models.DateTimeField(null=True)),
-            ],
-            options={
-                "constraints": [models.UniqueConstraint(fields=("worker", "log"), name="unique_vault_watch")],
-            },
-        ),
-        migrations.CreateModel(
             name="Secret",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -49,6 +33,8 @@ class Migration(migrations.Migration):
                 ("set_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("generated", models.BooleanField(default=False)),
                 ("public", models.BooleanField(default=False)),
+                ("version", models.IntegerField(default=1)),
+                ("removed_at", models.DateTimeField(null=True)),
                 (
                     "environment",
                     models.ForeignKey(
@@ -64,7 +50,6 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("name",),
-                "constraints": [models.UniqueConstraint(fields=("environment", "name"), name="unique_secret_name")],
             },
         ),
         migrations.CreateModel(
@@ -88,9 +73,61 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-last_read_at", "reader"),
-                "constraints": [
-                    models.UniqueConstraint(fields=("environment", "reader", "by_pipeline"), name="unique_secret_read")
-                ],
             },
+        ),
+        migrations.CreateModel(
+            name="SecretVersion",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.IntegerField()),
+                ("set_at", models.DateTimeField()),
+                ("generated", models.BooleanField(default=False)),
+                ("public", models.BooleanField(default=False)),
+                (
+                    "secret",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="secrets.secret"
+                    ),
+                ),
+                (
+                    "set_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("-number",),
+            },
+        ),
+        migrations.CreateModel(
+            name="VaultWatch",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("worker", models.CharField(max_length=200)),
+                ("log", models.CharField(max_length=1000)),
+                ("is_copy", models.BooleanField(default=False)),
+                ("positions", models.TextField(default="[]")),
+                ("newest_entry_at", models.DateTimeField(null=True)),
+                ("looked_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "constraints": [models.UniqueConstraint(fields=("worker", "log"), name="unique_vault_watch")],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name="secret",
+            constraint=models.UniqueConstraint(fields=("environment", "name"), name="unique_secret_name"),
+        ),
+        migrations.AddConstraint(
+            model_name="secretread",
+            constraint=models.UniqueConstraint(
+                fields=("environment", "reader", "by_pipeline"), name="unique_secret_read"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="secretversion",
+            constraint=models.UniqueConstraint(fields=("secret", "number"), name="unique_secret_version"),
         ),
     ]
