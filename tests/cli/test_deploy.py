@@ -154,7 +154,7 @@ def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
         "environment": "plain",
         "artifact": ARTIFACT,
         "commit": COMMIT,
-        "provenance": [{"payload": "x"}],
+        "provenance": [{"dsseEnvelope": {"payload": "x"}}],
         "wait": 0,
     }
     assert pipeline.service.outcomes == [{"state": "succeeded", "exit_code": 0}]

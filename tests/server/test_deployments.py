@@ -18,7 +18,7 @@ from django.utils import timezone
 from muniment.access.roles import Role
 from muniment.errors import VaultCode, VaultError
 from muniment.ledger import entries
-from muniment.pipelines import vsa
+from muniment.pipelines import provenance, vsa
 from muniment.policy.pack import pack_text
 from muniment.server import moments
 from muniment.server.api import deployments as api
@@ -42,8 +42,9 @@ from muniment.server.records.installation import store
 from muniment.server.records.models import Record
 from muniment.server.records.store import POLICY
 from muniment.server.requests.models import Request
-from tests.support.deploying import ARTIFACT, Shop, payload, shop_policy
-from tests.support.service import as_role, browser, person, post, token_of
+from tests.support.deploying import ARTIFACT, BUILDER, Shop, payload, shop_policy
+from tests.support.service import as_role, browser, finish_bootstrap, person, post, token_of
+from tests.support.sigstore import IDENTITY, ISSUER, Sigstore
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -359,6 +360,25 @@ def test_what_no_trusted_builder_signed_is_denied(shop: Shop) -> None:
         number = shop.asked("staging", provenance=given)
         assert shop.state(number) == "denied"
         assert f"deployment.permitted:{code}" in shop.codes(number), (code, shop.codes(number))
+
+
+def test_a_sigstore_bundle_of_the_trusted_identity_is_provenance_and_no_other_is(shop: Shop) -> None:
+    ours, others = Sigstore(), Sigstore()
+    trust = {"identity": IDENTITY, "issuer": ISSUER, "trustedRoot": ours.trusted_root()}
+    finish_bootstrap()
+    sid, sam = (browser(person(name, Role.SECURITY)) for name in ("sid", "sam"))
+    post(sid, "/builders/trust", builder_id=BUILDER, public_key=json.dumps(trust))
+    waiting = Request.objects.get()
+    assert IDENTITY in waiting.summary
+    assert provenance.fingerprint(json.dumps(trust)) in waiting.summary
+    statement = base64.b64decode(shop.provenance()["payload"])
+    assert shop.state(shop.asked("staging", provenance=[ours.bundle(statement)])) == "denied"  # until two people agreed
+    post(sam, f"/requests/{waiting.pk}", answer="agree")
+    for bundle in (others.bundle(statement), ours.bundle(statement, identity=f"{IDENTITY}x")):
+        number = shop.asked("staging", provenance=[bundle])
+        assert "deployment.permitted:provenance-not-verified" in shop.codes(number)
+    assert shop.state(shop.asked("staging", provenance=[ours.bundle(statement)])) == "allowed"
+    assert IDENTITY in sam.get("/builders").content.decode()
 
 
 def test_a_commit_that_no_decision_let_in_is_denied(shop: Shop) -> None:

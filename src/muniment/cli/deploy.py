@@ -46,7 +46,7 @@ class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @click.option(
     "--commit", metavar="ID", help="The commit from which it was built. Default: the commit that the forge names."
 )
-@click.option("--provenance", multiple=True, metavar="FILE", help="What it was made of, as a builder signed it (DSSE).")
+@click.option("--provenance", multiple=True, metavar="FILE", help="What a builder signed (DSSE, Sigstore).")
 @click.option("--undo", metavar="COMMAND", help="What to run, with sh, if the deployment fails.")
 @click.option("--vsa", metavar="FILE", help="Keep the signed permission here, for muniment gate verify.")
 @click.option(
@@ -188,17 +188,18 @@ def _asked(
 
 
 def _envelopes(file: str) -> Iterator[msgspec.Raw]:
-    """DSSE envelopes: one to a line, or one alone; also from the bundles that GitHub gives. Raises UsageError."""
+    """DSSE envelopes or Sigstore bundles: one to a line, or one alone. Raises UsageError."""
     try:
         found = _objects(read_input(file, "Name the file that the builder wrote.", _LARGEST))
     except NotCanonicalError as error:
         raise UsageError(f"{file} is refused: {error.message}", "Name the file that the builder wrote.") from None
     except msgspec.MsgspecError:
         raise UsageError(
-            f"{file} cannot be read as provenance", "It is a DSSE envelope in JSON, or one to a line."
+            f"{file} cannot be read as provenance",
+            "Name a DSSE envelope or a Sigstore bundle in JSON, or one to a line.",
         ) from None
     for one in found:
-        yield one.get("dsseEnvelope") or msgspec.Raw(msgspec.json.encode(one))
+        yield msgspec.Raw(msgspec.json.encode(one))
 
 
 def _objects(data: bytes) -> list[dict[str, msgspec.Raw]]:

@@ -1,6 +1,7 @@
 """What an artifact was made of is what a trusted builder signed, about this very artifact (SLSA Provenance v1).
 
-A builder may speak for itself alone: the key that signed must be that of the builder whom the statement names.
+A builder may speak for itself alone: the key that signed, or the identity of a Sigstore bundle, must be that of the
+builder whom the statement names.
 """
 
 import re
@@ -11,7 +12,7 @@ from msgspec import Struct
 from muniment.errors import AttestationCode, AttestationError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Provenance
-from muniment.pipelines import dsse
+from muniment.pipelines import dsse, sigstore_bundles
 
 KIND = "https://slsa.dev/provenance/v1"
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
@@ -19,7 +20,9 @@ _SHOWN = 200  # characters of what an unproven statement says
 
 
 class Builder(Struct, frozen=True):
-    """A builder that is trusted to say what it built: its id (a URI) and its public key (PEM, or the ledger's form)."""
+    """A builder that is trusted to say what it built: its id (a URI), and its public key (PEM, or the ledger's form) or
+    the JSON of its Sigstore identity (`sigstore_bundles.SigstoreTrust`).
+    """
 
     id: str
     key: str
@@ -58,21 +61,65 @@ class Predicate(Struct, frozen=True):
 
 
 def read(envelope: bytes, artifact: str, builders: Iterable[Builder]) -> Provenance:
-    """What `envelope` says of `artifact` (`sha256:...`). Where it proves nothing, `signed_by` is Unknown and says why.
+    """What an envelope or a Sigstore bundle says of `artifact` (`sha256:...`).
 
-    It never raises: whatever a pipeline hands in is a fact about it.
+    Where it proves nothing, `signed_by` is Unknown and says why. It never raises: whatever a pipeline hands in is a
+    fact about it.
     """
     trusted = tuple(builders)
+    inner = sigstore_bundles.find_envelope(envelope)
+    shown = envelope if inner is None else inner
+    identities = [one for one in trusted if sigstore_bundles.is_trust(one.key)]
+    keys = [one for one in trusted if not sigstore_bundles.is_trust(one.key)]
+    refusal = None
+    if inner is not None and identities:
+        try:
+            return _read_bundle(envelope, artifact, identities)
+        except AttestationError as error:
+            refusal = error  # a lasting key may have signed what is in the bundle
     try:
-        found = dsse.opened(envelope, {str(number): one.key for number, one in enumerate(trusted)})
+        found = dsse.opened(shown, {str(number): one.key for number, one in enumerate(keys)})
         made = _about(found.payload, artifact)
     except AttestationError as error:
-        return _unproven(envelope, artifact, error.message)
-    if not any(trusted[int(number)].id == made.builder for number in found.signed_by):
+        return _unproven(shown, artifact, (refusal or error).message)
+    if not any(keys[int(number)].id == made.builder for number in found.signed_by):
         return _with(made, f"it is signed by another builder than {made.builder}")
-    if not made.commit:
-        return _with(made, "it does not name the one commit that it was made of")
-    return made
+    return _require_commit(made)
+
+
+def check_key(text: str) -> None:
+    """Raise AttestationError for what is neither a key nor a Sigstore identity by which a builder can be trusted."""
+    if sigstore_bundles.is_trust(text):
+        sigstore_bundles.read_trust(text)
+    else:
+        dsse.check_key(text)
+
+
+def fingerprint(text: str) -> str:
+    """What two people compare of a builder's key or Sigstore identity; "" for what is neither."""
+    return sigstore_bundles.fingerprint_trust(text) if sigstore_bundles.is_trust(text) else dsse.fingerprint(text)
+
+
+def _read_bundle(data: bytes, artifact: str, builders: list[Builder]) -> Provenance:
+    """The first of the builders' Sigstore identities that signed the bundle decides. Raises AttestationError."""
+    refusal = None
+    for one in builders:
+        try:
+            found = sigstore_bundles.open_bundle(data, sigstore_bundles.read_trust(one.key))
+        except AttestationError as error:
+            refusal = refusal or error
+            continue
+        made = _about(found.payload, artifact)
+        if made.builder != one.id:
+            return _with(made, f"it is signed by another builder than {made.builder}")
+        if found.commit and found.commit != made.commit:
+            return _with(made, "its certificate names another commit")
+        return _require_commit(made)
+    raise refusal or dsse.refused(AttestationCode.NOT_SIGNED, "no Sigstore identity is trusted")
+
+
+def _require_commit(made: Provenance) -> Provenance:
+    return made if made.commit else _with(made, "it does not name the one commit that it was made of")
 
 
 def _about(payload: bytes, artifact: str) -> Provenance:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from muniment.access.actions import Action
 from muniment.access.authorize import ORGANISATION, Actor, Resource
 from muniment.errors import AttestationError, ParseError, RefusedError
-from muniment.pipelines import dsse
+from muniment.pipelines import provenance, sigstore_bundles
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.guarded_state import GuardedFacts
@@ -43,7 +43,15 @@ class TrustBuilder(BuilderAct, frozen=True):
             recorded=True,
         ),
     ]
-    public_key: Annotated[str, Text(label=gettext_lazy("Public key"), most=2000, multiline=True, monospace=True)]
+    public_key: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("Public key, or Sigstore identity as JSON"),
+            most=sigstore_bundles.LARGEST_TRUST,
+            multiline=True,
+            monospace=True,
+        ),
+    ]
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
@@ -54,12 +62,12 @@ class TrustBuilder(BuilderAct, frozen=True):
     def normalised(self) -> Self:
         """As it is. Raises ParseError for a key that is none."""
         try:
-            dsse.check_key(self.public_key)
+            provenance.check_key(self.public_key)
         except AttestationError:
             raise ParseError(
                 InputCode.MALFORMED,
-                _("This is no public key."),
-                _("Write an Ed25519 or P-256 key in PEM, or the one line of a .pub file."),
+                _("This is neither a public key nor a Sigstore identity with its trusted root."),
+                _("Write an Ed25519 or P-256 key in PEM, the line of a .pub file, or the JSON of the guide."),
                 "public_key",
             ) from None
         return self
@@ -70,13 +78,18 @@ class TrustBuilder(BuilderAct, frozen=True):
 
     def summary(self) -> str:
         """The builder, and its key's fingerprint, which the second person compares."""
-        details = {"id": self.builder_id, "fingerprint": dsse.fingerprint(self.public_key)}
+        details = {"id": self.builder_id, "fingerprint": provenance.fingerprint(self.public_key)}
+        if sigstore_bundles.is_trust(self.public_key):
+            trust = sigstore_bundles.read_trust(self.public_key)
+            details |= {"identity": trust.identity, "issuer": trust.issuer}
+            text = _("trust the builder %(id)s by Sigstore, as %(identity)s of %(issuer)s: %(fingerprint)s")
+            return text % details
         return _("trust the builder %(id)s with the key %(fingerprint)s") % details
 
     def check(self, context: ActContext) -> None:
         """No other builder has the key."""
         builders = TrustedBuilder.objects.filter(ended_at=None)
-        if dsse.fingerprint(self.public_key) in {one.fingerprint for one in builders}:
+        if provenance.fingerprint(self.public_key) in {one.fingerprint for one in builders}:
             raise RefusedError("key-taken", _("A builder has that key already."), _("Use a key of its own."))
 
     def execute(self, context: ActContext) -> None:

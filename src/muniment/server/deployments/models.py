@@ -11,8 +11,9 @@ from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.pipelines.dsse import fingerprint
+from muniment.pipelines.provenance import fingerprint
 from muniment.pipelines.service import answer_seconds
+from muniment.pipelines.sigstore_bundles import describe_identity
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records.models import Record
 from muniment.server.records.recorded_rows import RecordedModel
@@ -385,7 +386,8 @@ class RunningArtifact(models.Model):
 
 
 class TrustedBuilder(RecordedModel):
-    """A builder whose word on what artifacts are made of can be checked: its id, its public key. Ended, never deleted.
+    """A builder whose word on what artifacts are made of can be checked: its id, and its public key or, as JSON, its
+    Sigstore identity with the trusted root. Ended, never deleted.
 
     Whether its word also counts is the policy's to say.
     """
@@ -408,6 +410,11 @@ class TrustedBuilder(RecordedModel):
     def fingerprint(self) -> str:
         """What people compare of its key."""
         return fingerprint(self.public_key)
+
+    @property
+    def sigstore_identity(self) -> str:
+        """Who signs, as the certificates name them, and who vouches for that; "" for a builder with a key."""
+        return describe_identity(self.public_key)
 
 
 class DeploymentApproval(RecordedModel):
