@@ -4,9 +4,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from muniment.cli import forges, secret
 from muniment.cli.forge_secrets import plan_move, read_names
-from muniment.errors import ForgeError
+from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.connecting import Connection
 from muniment.forges.shapes import Vendor
@@ -65,3 +67,41 @@ def test_names_that_could_not_be_read_are_not_none() -> None:
 
 def test_where_nothing_is_kept_there_is_nothing_to_do() -> None:
     assert lines(Vendor.GITHUB, (), set()) == []
+
+
+class _Kept:
+    """A forge that keeps secrets of a repository, and one of its organisation."""
+
+    def __init__(self) -> None:
+        self.names = ["API_KEY", "OTHER"]
+
+    def delete_secret(self, _repository: Any, name: str) -> None:
+        if name not in self.names:
+            raise ForgeError(ForgeCode.NOT_FOUND, "the forge has nothing there", "See that it is right.")
+        self.names.remove(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "left", "code"),
+    [
+        ([], "", ["API_KEY", "OTHER"], 1),
+        (["--delete"], "n\n", ["API_KEY", "OTHER"], 1),
+        (["--delete"], "y\n", ["OTHER"], 1),
+        (["--delete", "--yes"], "", ["OTHER"], 1),
+    ],
+)
+def test_what_is_in_the_vault_is_deleted_after_a_question_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], answer: str, left: list[str], code: int
+) -> None:
+    kept = _Kept()
+    there = place(Vendor.GITHUB, Known(("API_KEY", "OTHER", "SHARED")))
+    there.forge.protector = kept
+    monkeypatch.setattr(forges, "at", lambda _url: there)
+    monkeypatch.setattr(secret, "_names", lambda *_: {"API_KEY", "SHARED"})
+    where = ["https://forge.example.test/acme/shop", "--product", "shop", "--env", "staging"]
+    done = CliRunner().invoke(secret.command, ["from-forge", *where, *options], input=answer, standalone_mode=False)
+    assert kept.names == left
+    assert (done.return_value if done.exit_code == 0 else done.exit_code) == code
+    if left == ["OTHER"]:
+        assert "deleted at the forge: API_KEY" in done.output
+        assert "not deleted: SHARED (its organisation, group or environment keeps it)" in done.output

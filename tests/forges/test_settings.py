@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from muniment.errors import ForgeError
+from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.forge import Forge
@@ -166,3 +166,43 @@ def test_secrets_that_gitea_hides_are_not_none(at_gitea: tuple[FakeGitea, Stage]
     fake.fail("repository", Fault.FAILED)
     with pytest.raises(ForgeError):
         of_gitea(stage)
+
+
+# deleting
+
+
+def test_a_secret_of_the_repository_is_deleted_and_one_of_its_organisation_is_not(
+    github: FakeGitHub, hub: Forge
+) -> None:
+    repository = hub.reader.repository("shop/api").repository
+    github.permissions |= MORE | {"secrets": "write"}
+    github.secrets = {"": ["TOKEN", "KEPT"], "organisation": ["NPM"]}
+    hub.protector.delete_secret(repository, "TOKEN")
+    assert github.secrets == {"": ["KEPT"], "organisation": ["NPM"]}
+    with pytest.raises(ForgeError) as refused:
+        hub.protector.delete_secret(repository, "NPM")
+    assert refused.value.code is ForgeCode.NOT_FOUND
+    github.permissions["secrets"] = "read"
+    with pytest.raises(ForgeError):
+        hub.protector.delete_secret(repository, "KEPT")
+    assert github.secrets[""] == ["KEPT"]
+
+
+def test_a_variable_of_the_project_is_deleted_and_one_of_several_scopes_is_not(gitlab: FakeGitLab, lab: Forge) -> None:
+    repository = lab.reader.repository("shop/api").repository
+    gitlab.variables |= {"ciVariables": ["TOKEN", "TWICE", "TWICE"], "inheritedCiVariables": ["GROUP"]}
+    lab.protector.delete_secret(repository, "TOKEN")
+    for name in ("TWICE", "GROUP"):
+        with pytest.raises(ForgeError):
+            lab.protector.delete_secret(repository, name)
+    assert gitlab.variables["ciVariables"] == ["TWICE", "TWICE"]
+
+
+def test_a_secret_of_a_gitea_repository_is_deleted(at_gitea: tuple[FakeGitea, Stage]) -> None:
+    fake, stage = at_gitea
+    forge, repository = stage.forge, stage.repository
+    fake.secrets[repository.path] = ["TOKEN", "KEPT"]
+    forge.protector.delete_secret(repository, "TOKEN")
+    assert fake.secrets[repository.path] == ["KEPT"]
+    with pytest.raises(ForgeError):
+        forge.protector.delete_secret(repository, "NPM")

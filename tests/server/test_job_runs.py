@@ -15,8 +15,11 @@ from muniment.server.api import deployments as api
 from muniment.server.deployments import doors, runs, tasks
 from muniment.server.deployments.entrances import of
 from muniment.server.deployments.models import JobRun, JobRunPermission, PipelineIdentity, ReceivedRunToken
+from muniment.server.deployments.secret_reads import RECORDED_MINUTES, report_unrecorded_reads
+from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.records.models import Record
+from muniment.server.secrets.models import SecretRead
 from tests.support.deploying import FORGE, Shop, pem
 from tests.support.service import as_role, browser, person, post
 
@@ -248,3 +251,44 @@ def test_the_page_shows_runs_and_what_each_pipeline_is_for(jobs: Jobs) -> None:
     assert "Newest runs without a deployment" in text
     assert "jobs without a deployment" in text
     assert FILE in text
+
+
+def _read_by(jobs: Jobs, reader: str, minutes: int = 0) -> None:
+    """What the worker notes of a read, by the vault's audit log, that many minutes from now."""
+    when = timezone.now() + timedelta(minutes=minutes)
+    values = {"first_read_at": when, "last_read_at": when}
+    with as_role("worker"):
+        SecretRead.objects.update_or_create(
+            environment=jobs.places["staging"], reader=reader, by_pipeline=True, defaults=values
+        )
+        report_unrecorded_reads()
+
+
+def _unrecorded() -> list[str]:
+    return list(Incident.objects.filter(kind=kinds.VAULT_READ, closed_at=None).values_list("subject", flat=True))
+
+
+@pytest.mark.parametrize("reader", ["gitlab-project_path:acme/shop", "kubernetes-system:serviceaccount:ci:tests"])
+def test_a_job_that_reads_without_the_service_is_an_incident_once(jobs: Jobs, reader: str) -> None:
+    jobs.requested(jobs.test_job())  # of another kind of pipeline
+    _read_by(jobs, reader)
+    _read_by(jobs, reader, minutes=-1)
+    assert _unrecorded() == [f"unrecorded:{reader}"]
+    with as_role("owner"):
+        Incident.objects.update(closed_at=timezone.now())
+    with as_role("worker"):
+        report_unrecorded_reads()
+    assert _unrecorded() == []
+    _read_by(jobs, reader, minutes=1)
+    assert _unrecorded() == [f"unrecorded:{reader}"]
+
+
+def test_a_read_after_a_recorded_run_is_no_incident_until_that_is_long_past(jobs: Jobs) -> None:
+    jobs.requested(jobs.test_job())
+    with as_role("owner"):
+        PipelineIdentity.objects.filter(name="tests").update(kind="gitlab")
+    _read_by(jobs, "gitlab-project_path:acme/shop", minutes=1)
+    _read_by(jobs, "runner.shop.staging-shop.staging", minutes=2)  # its role opens for what is recorded alone
+    assert _unrecorded() == []
+    _read_by(jobs, "gitlab-project_path:acme/shop", minutes=RECORDED_MINUTES + 1)
+    assert _unrecorded() == ["unrecorded:gitlab-project_path:acme/shop"]

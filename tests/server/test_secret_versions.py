@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import VaultError
+from muniment.server.deployments import entrances
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.products.models import Environment, Product
 from muniment.server.records.models import Record, StoredObject
 from muniment.server.requests.models import Request
-from muniment.server.secrets import entrances
 from muniment.server.secrets.destroying import destroy_removed
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import RESTORABLE

@@ -1,4 +1,4 @@
-"""The steps that bring a forge's secrets to the vault, and delete them there: shown, and done by a person."""
+"""The steps that bring a forge's secrets to the vault, and delete them there: shown, then done if a person says so."""
 
 import shlex
 from collections.abc import Collection, Iterator
@@ -38,6 +38,19 @@ def plan_move(there: forges.At, names: Collection[str], in_vault: Collection[str
         yield "Before you delete: the pipeline file gets each by --secret NAME, and one run has passed."
     if names:
         yield "A value that the forge had was readable to every job there: rotate it once it is deleted."
+
+
+def delete_secrets(there: forges.At, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Delete these at the forge, each with why it was not deleted, "" if it was. One that fails holds up no other."""
+    for name in names:
+        try:
+            there.forge.protector.delete_secret(there.listed.repository, name)
+        except ForgeError as error:
+            kept_elsewhere = error.code is ForgeCode.NOT_FOUND
+            why = "its organisation, group or environment keeps it" if kept_elsewhere else error.message
+            yield name, why
+        else:
+            yield name, ""
 
 
 def delete_command(there: forges.At, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import click
 
 from muniment.cli import printing, serving
+from muniment.cli.input_files import STANDARD_INPUT, read_input
 from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
 from muniment.http.client import Client
 from muniment.vault.dotenv import read_dotenv
@@ -133,11 +135,11 @@ def list_(product: str, environment: str, url: str | None) -> int:
 
 
 @command.command(name="import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--replace", is_flag=True, help="Replace those that are in the vault already, too.")
 @_where
-def import_(file: Path, product: str, environment: str, url: str | None, *, replace: bool) -> int:
-    """Set every name of FILE, a .env file, and print the names; no value is printed.
+def import_(file: str, product: str, environment: str, url: str | None, *, replace: bool) -> int:
+    """Set every name of FILE, a .env file or - for standard input, and print the names; no value is printed.
 
     The file is read whole before anything is sent. $NAME in a value stays as it is. Delete the file afterwards.
     """
@@ -150,19 +152,23 @@ def import_(file: Path, product: str, environment: str, url: str | None, *, repl
         )
     for name, value in values.items():
         _put(url, product, environment, name, {"value": value, "replace": name in there})
-    click.echo(f"Next: shred -u {file}. If it was ever in a repository, rotate what it held.")
+    deleted = "" if file == STANDARD_INPUT else f"shred -u {shlex.quote(file)}. "
+    click.echo(printing.plain(f"Next: {deleted}If it was ever in a repository, rotate what it held."))
     return 0
 
 
 @command.command(name="from-forge")
 @click.argument("repository", metavar="URL")
+@click.option("--delete", "deletes", is_flag=True, help="Then delete at the forge what is in the vault.")
+@click.option("--yes", is_flag=True, help="Do not ask again before deleting.")
 @_where
-def from_forge(repository: str, product: str, environment: str, url: str | None) -> int:
-    """Show the steps that bring the secrets of the repository at URL from its forge to the vault; nothing is changed.
+def from_forge(repository: str, product: str, environment: str, url: str | None, *, deletes: bool, yes: bool) -> int:
+    """Show the steps that bring the secrets of the repository at URL from its forge to the vault.
 
-    A forge tells the names and no value: each value is typed, or made new. What is in the vault is to be deleted at the
-    forge, by the command that is shown. MUNIMENT_FORGE_TOKEN is a token that may read the names. Exit code 1 while the
-    forge keeps any.
+    A forge tells the names and no value: each value is typed, or made new. With --delete, the names that are in the
+    vault are deleted at the forge, after a question. MUNIMENT_FORGE_TOKEN is a token that may read the names, and with
+    --delete delete them. What an organisation, a group or an environment keeps is left there: the plan has the command.
+    Exit code 1 while the forge keeps any.
     """
     from muniment.cli import forge_secrets, forges
 
@@ -172,17 +178,24 @@ def from_forge(repository: str, product: str, environment: str, url: str | None)
     click.echo(f"{len(names)} secrets at the forge, {len(set(names) & in_vault)} of them in the vault")
     for line in forge_secrets.plan_move(there, names, in_vault, f"--product {product} --env {environment}"):
         click.echo(line)
-    return 1 if names else 0
+    found = [name for name in names if name in in_vault]
+    if not deletes or not found:
+        return 1 if names else 0
+    shown = printing.plain(", ".join(found))
+    if not yes:
+        click.confirm(f"Delete {len(found)} at the forge, for good: {shown}?", abort=True, err=True)
+    left = len(names) - len(found)
+    for name, why in forge_secrets.delete_secrets(there, found):
+        left += bool(why)
+        click.echo(printing.plain(f"not deleted: {name} ({why})" if why else f"deleted at the forge: {name}"))
+    return 1 if left else 0
 
 
-def _read_dotenv(file: Path) -> dict[str, str]:
+def _read_dotenv(file: str) -> dict[str, str]:
     """The names and values of a file, each fit to be set. Raises UsageError, and nothing was sent."""
+    data = read_input(file, "Name a .env file.", _LARGEST_FILE + 1)
     try:
-        with file.open("rb") as opened:
-            data = opened.read(_LARGEST_FILE + 1)
         text = data.decode()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name a .env file.") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no text", "Name a .env file, in UTF-8.") from None
     if len(data) > _LARGEST_FILE:

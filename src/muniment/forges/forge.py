@@ -149,6 +149,12 @@ class Protector(Protocol):
     def apply(self, repository: Repo, plan: Plan) -> BranchRules:
         """Do it, and read back what holds. Raises CHANGED_MEANWHILE if the rules are no longer `plan.before`."""
 
+    def delete_secret(self, repository: Repo, name: str) -> None:
+        """Delete what the repository itself keeps for jobs by this name; no value is read for it.
+
+        Raises ForgeError, NOT_FOUND too for what an organisation, a group or an environment keeps.
+        """
+
     def hook(self, repository: Repo, url: str, secret: str) -> None:
         """Tell `url` of events, signed with `secret`; an existing hook of that address is renewed."""
 

@@ -259,6 +259,16 @@ class FakeGitea(Pulls):
         names = self.secrets.get(request.found[0]) or []
         return self.may(request, "admin") or self.listed(request, [{"name": name} for name in names])
 
+    def drop_secret(self, request: Request) -> Reply:
+        repository, name = request.found
+        names = self.secrets.get(repository) or []
+        if refused := self.may(request, "admin"):
+            return refused
+        if name not in names:
+            return NOT_FOUND
+        names.remove(name)
+        return Reply(204)
+
     def organisation_secrets(self, request: Request) -> Reply:
         names = self.secrets.get(request.found[0])
         return NOT_FOUND if names is None else self.listed(request, [{"name": name} for name in names])
@@ -344,6 +354,7 @@ class FakeGitea(Pulls):
         Route("PATCH", _R + "/branch_protections/(.+)", "change rule", set_rule),
         Route("DELETE", _R + "/branch_protections/(.+)", "drop rule", drop_rule),
         Route("GET", _R + "/actions/secrets", "secrets", secret_names),
+        Route("DELETE", _R + "/actions/secrets/([^/]+)", "drop secret", drop_secret),
         Route("GET", "/api/v1/orgs/([^/]+)/actions/secrets", "organisation's secrets", organisation_secrets),
         Route("GET", _R + "/hooks", "hooks", hooks),
         Route("DELETE", _R + "/hooks/([0-9]+)", "drop hook", drop_hook),

@@ -262,6 +262,15 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         where = "organisation" if request.path.endswith("organization-secrets") else ""
         return self.may(request, "secrets") or self._named("secrets", self.secrets[where])
 
+    def drop_secret(self, request: Request) -> Reply:
+        name = request.found[1]
+        if refused := self.may(request, "secrets", "write"):
+            return refused
+        if name not in self.secrets[""]:
+            return shown.NOT_FOUND
+        self.secrets[""].remove(name)
+        return Reply(204)
+
     def environments(self, request: Request) -> Reply:
         names = [name for name in self.secrets if name not in ("", "organisation")]
         return self.may(request, "actions") or self._named("environments", names)
@@ -356,6 +365,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("GET", _R + "/rulesets/([0-9]+)", "ruleset", ruleset),
         Route("PUT", _R + "/rulesets/([0-9]+)", "change ruleset", write_ruleset),
         Route("GET", _R + "/actions/secrets", "secrets", secret_names),
+        Route("DELETE", _R + "/actions/secrets/([^/]+)", "drop secret", drop_secret),
         Route("GET", _R + "/actions/organization-secrets", "organisation's secrets", secret_names),
         Route("GET", _R + "/environments", "environments", environments),
         Route("GET", _R + "/environments/([^/]+)/secrets", "environment's secrets", environment_secrets),

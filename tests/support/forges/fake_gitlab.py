@@ -215,6 +215,15 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def _levels(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"access_level": 40 if "user_id" in row else None, **row, "id": self.world.number()} for row in rows]
 
+    def drop_variable(self, request: Request) -> Reply:
+        keys, name = self.variables["ciVariables"] or [], unquote(request.found[1])
+        if refused := self.may(request, 40):
+            return refused
+        if keys.count(name) != 1:
+            return NOT_FOUND if name not in keys else Reply(409, {"message": "There are multiple variables"})
+        keys.remove(name)
+        return Reply(204)
+
     def change_protected(self, request: Request) -> Reply:
         if refused := self.may(request, 40):
             return refused
@@ -317,6 +326,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         Route("GET", _P + "/external_status_checks", "checks", GitLabRequests.all_checks),
         Route("POST", _P + "/external_status_checks", "make check", GitLabRequests.write_check),
         Route("PUT", _P + "/external_status_checks/([0-9]+)", "change check", GitLabRequests.write_check),
+        Route("DELETE", _P + "/variables/([^/]+)", "drop variable", drop_variable),
         Route("GET", _P + "/protected_branches", "protected", protected_branches),
         Route("POST", _P + "/protected_branches", "protect", protect),
         Route("PATCH", _P + "/protected_branches/([^/]+)", "change protected", change_protected),

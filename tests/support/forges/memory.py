@@ -272,6 +272,9 @@ class Protector:
     def apply(self, repository: Repo, plan: Plan) -> BranchRules:
         return self._world.call("apply", lambda: plan.before)  # type: ignore[no-any-return]
 
+    def delete_secret(self, repository: Repo, name: str) -> None:
+        raise NotImplementedError
+
     def hook(self, repository: Repo, url: str, secret: str) -> None:
         self._world.call("hook", lambda: None)
 

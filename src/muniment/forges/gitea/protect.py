@@ -50,6 +50,9 @@ class GiteaProtector:
         certain(fields, asked)
         return after
 
+    def delete_secret(self, repository: Repo, name: str) -> None:
+        self._client.send("DELETE", place(repository.path, "actions", "secrets", name))
+
     def hook(self, repository: Repo, url: str, secret: str) -> None:
         if not secret:
             raise ForgeError(ForgeCode.REFUSED, "a hook without a secret could be anybody's", "Give it a secret.")

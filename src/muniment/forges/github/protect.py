@@ -127,6 +127,10 @@ class GitHubProtector:
         team = self._hub.one(wire.Team, path)
         return f"team:{team.id}", _bypass("Team", team.id)
 
+    def delete_secret(self, repository: Repo, name: str) -> None:
+        """Delete a secret of the repository; needs Secrets: write."""
+        self._hub.rest.send("DELETE", f"{at(repository)}/actions/secrets/{quote(name, safe='')}")
+
     def hook(self, repository: Repo, url: str, secret: str) -> None:  # noqa: ARG002 -- one hook for all
         """The App's own hook: it hears of every repository that the App is installed for."""
         config = {"url": url, "content_type": "json", "secret": secret, "insecure_ssl": "0"}

@@ -174,6 +174,10 @@ class GitLabProtector:
         else:
             self._lab.rest.send("PUT", f"{path}/{ours.id}", body)
 
+    def delete_secret(self, repository: Repo, name: str) -> None:
+        """Delete a variable of the project. GitLab refuses one that several scopes have."""
+        self._lab.rest.send("DELETE", f"{at(repository)}/variables/{quote(name, safe='')}")
+
     def hook(self, repository: Repo, url: str, secret: str) -> None:
         """Tell our address of what happens in the project; the same address and secret serve the external check."""
         if not secret:

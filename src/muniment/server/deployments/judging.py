@@ -4,14 +4,13 @@ The sequencer signs. The commit, the freezes and the pipeline's leave are looked
 and before what it signed is taken over.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from muniment.access.roles import EVERYWHERE
 from muniment.decision.account import account
@@ -26,7 +25,7 @@ from muniment.facts.pipeline import CommitDecision, DeploymentApproval, Deployme
 from muniment.git.collect import GitCollector
 from muniment.pipelines import provenance
 from muniment.pipelines.identities import Identity
-from muniment.policy.model import Clause, Point
+from muniment.policy.model import Point
 from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.standing import product_facts
@@ -41,6 +40,7 @@ from muniment.server.deployments.models import (
     ReceivedToken,
     TrustedBuilder,
 )
+from muniment.server.deployments.secret_reads import require_watched_reads
 from muniment.server.deployments.supplying import reached
 from muniment.server.deployments.watching import end, seen_to_hold
 from muniment.server.people.models import Person
@@ -49,7 +49,6 @@ from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 from muniment.server.records.installation import store
 from muniment.server.records.models import RowState, SignedPermission, SigningRequest
-from muniment.server.secrets.watch_state import find_watch_problem, limits_of
 from muniment.workflows.forge_facts import runs_at
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
@@ -63,7 +62,7 @@ def judge(row: Deployment) -> None:
             return
         try:
             with standing(row.environment.product, row.commit, identifying.read(row.identity).ref) as here:
-                _require_watched_vault(row, here.scene.rules.policy.policy.clauses)
+                require_watched_reads(row.environment, here.scene.rules.policy.policy.clauses)
                 _judge(row, here)
         except MunimentError as error:
             with transaction.atomic():
@@ -85,17 +84,6 @@ def _verify(row: Deployment) -> bool:
                 receiving.report_forgery(row, ReceivedToken.Purpose.REQUEST, error)
         return False
     return True
-
-
-def _require_watched_vault(row: Deployment, clauses: Iterable[Clause]) -> None:
-    """Refuse a deployment that gets secrets while nobody can tell who else reads them. Raises VaultError."""
-    problem = find_watch_problem(limits_of(clauses)) if row.environment.secrets.exists() else ""
-    if problem:
-        raise VaultError(
-            VaultCode.FAILED,
-            _("reads of the secrets are not watched: %(problem)s") % {"problem": problem},
-            _("See what muniment doctor says of the watch of the vault; close the incident once its cause is known."),
-        )
 
 
 def _judge(row: Deployment, here: Standing) -> None:

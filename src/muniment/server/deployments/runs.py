@@ -27,11 +27,11 @@ from muniment.server.deployments.models import (
     PipelineIdentity,
     ReceivedRunToken,
 )
+from muniment.server.deployments.secret_reads import require_watched_reads
 from muniment.server.deployments.watching import find_stop
 from muniment.server.policies.current import clauses
 from muniment.server.products.models import Environment
 from muniment.server.records.entering import enter
-from muniment.server.secrets.watch_state import find_watch_problem, limits_of
 from muniment.server.work import soon
 
 GOOD_FOR = timedelta(minutes=5)  # within which a run fetches its secrets
@@ -151,13 +151,7 @@ def _require_going(row: JobRun) -> None:
     stop = find_stop(row.pipeline, row.environment)
     if stop:
         raise RefusedError("stopped", stop, _("Run the job again once that is over."))
-    problem = find_watch_problem(limits_of(clauses())) if row.environment.secrets.exists() else ""
-    if problem:
-        raise RefusedError(
-            "not-watched",
-            _("Reads of the secrets are not watched: %(problem)s") % {"problem": problem},
-            _("See what muniment doctor says of the watch of the vault; close the incident once its cause is known."),
-        )
+    require_watched_reads(row.environment, clauses())
 
 
 def _require_branch(row: JobRun) -> None:

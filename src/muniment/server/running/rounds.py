@@ -21,6 +21,7 @@ from procrastinate.contrib.django import app
 from muniment.server.changes.locations import claim_repositories
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.deployments.drifting import look_at_vault
+from muniment.server.deployments.secret_reads import report_unrecorded_reads
 from muniment.server.deployments.tasks import go_on, read_issuers
 from muniment.server.incidents.notices import tell_notices
 from muniment.server.incidents.refused_records import report_refused_records
@@ -123,6 +124,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     tell_notices: 60,
     look_at_vault: 300,
     note_fetches: 120,
+    report_unrecorded_reads: 60,
     report_row_problems: 5,
     compare_all_rows: 3600,
     verify_waiting: 2,

@@ -56,7 +56,8 @@ class SecretVersion(models.Model):
 class SecretRead(models.Model):
     """Who read an environment's secrets, by the vault's audit log: first, last, how often. All names at once.
 
-    `reported_at` is the newest reading by no pipeline of which an incident was opened: each is one incident, once.
+    `reported_at` is the newest reading of which an incident was opened, by no pipeline or without a recorded run: each
+    is one incident, once.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
