@@ -565,7 +565,7 @@ def test_doctor_tells_of_the_ledger_and_of_a_freeze(gated: Gated, capsys: pytest
     asked = ["doctor", "--repo", gated.url, "--home", str(gated.home)]
     run(asked)
     out = capsys.readouterr().out
-    assert "ledger: 1 entries" in out
+    assert "ledger: 1 entry," in out
     assert "no checkpoint is copied to a place outside" in out
     assert "who pushes: the server says it in MUNIMENT_PUSHER" in out
     assert "it takes 2 to lift a freeze" in out

@@ -27,7 +27,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, Any]]:
         }
         return {"items": [one]}
 
-    monkeypatch.setattr(secret, "_asked", note)
+    monkeypatch.setattr(secret, "ask_service", note)
     return calls
 
 

@@ -29,7 +29,13 @@ def read(name: str) -> Any:
 
 
 def test_there_is_one_for_each_system() -> None:
-    assert {file.name for file in TEMPLATES.iterdir()} == {"github.yml", "gitlab.yml", "gitea.yml", *SCRIPTS}
+    assert {file.name for file in TEMPLATES.iterdir()} == {
+        "github.yml",
+        "gitlab.yml",
+        "gitea.yml",
+        "environments.toml",
+        *SCRIPTS,
+    }
 
 
 @pytest.mark.parametrize("name", ["github.yml", "gitea.yml"])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from muniment.cli import secret
+from muniment.cli import service_requests
 from muniment.errors import MunimentError, RunCode, RunError, StoreError, VaultCode, VaultError
 from muniment.http.client import Retry
 from muniment.ledger import notes
@@ -46,16 +46,16 @@ USERS = {
     "service, asked by a pipeline": User(
         lambda url: service.Service(url, lambda: SECRET).look(7), RunError, RunCode.SERVICE_UNREACHABLE
     ),
-    "service, told a secret": User(lambda url: secret._asked(url, "PUT", "/api/x", {}), MunimentError),
+    "service, told a secret": User(lambda url: service_requests.ask_service(url, "PUT", "/api/x", {}), MunimentError),
 }
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (witnesses, identity, service, secret):
+    for module in (witnesses, identity, service, service_requests):
         monkeypatch.setattr(module, "_SECONDS", LIMIT)
     monkeypatch.setattr(service, "_RETRY", Retry((), LIMIT))
-    monkeypatch.setenv(secret.TOKEN, SECRET)
+    monkeypatch.setenv(service_requests.TOKEN, SECRET)
 
 
 @pytest.mark.parametrize("phase", Phase)

@@ -11,7 +11,9 @@ from tests.support.witness import PRIVATE, Honest, serving
 
 
 def asked(stored: Stored, witness: Witness) -> str:
-    prove = lambda old: proofs.consistency(stored.files.get, stored.size, old)  # noqa: E731 -- one line
+    def prove(old: int) -> tuple[bytes, ...]:
+        return proofs.consistency(stored.files.get, stored.size, old)
+
     return ask(witness, stored.checkpoint, stored.size, prove)
 
 

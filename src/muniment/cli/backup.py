@@ -7,6 +7,7 @@ import click
 
 from muniment.cli import serving
 from muniment.errors import UsageError
+from muniment.facts.counting import count_entries
 
 
 @click.command()
@@ -28,5 +29,5 @@ def command(file: str, home: str) -> int:
 
     require_ready()
     size = back_up(folder, target)
-    click.echo(f"{file} holds everything, with a ledger of {size} entries")
+    click.echo(f"{file} holds everything, with a ledger of {count_entries(size)}")
     return 0

@@ -18,6 +18,7 @@ COMMANDS = {
     "link": "muniment.cli.link",
     "vault": "muniment.cli.vault",
     "secret": "muniment.cli.secret",
+    "environments": "muniment.cli.environments",
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",
     "explain": "muniment.cli.explain",

@@ -13,6 +13,7 @@ from muniment.cli import homes, keys, options, printing, scene, serving
 from muniment.decision.freezes import is_in_force, is_over, stopped_text
 from muniment.decision.kept_history import ADD_CLAUSE, NOT_KEPT, keeps_history
 from muniment.errors import MunimentError, ProgramError, UsageError
+from muniment.facts.counting import count_entries
 from muniment.facts.people import SECURITY
 from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.git import hooks
@@ -197,7 +198,11 @@ def _ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
         yield Finding("ledger", "unknown", "nothing was recorded yet", remedy)
         return
     with home, home.exclusive():
-        yield Finding("ledger", "met", f"{home.log().head().size} entries, and its newest are what was signed")
+        yield Finding(
+            "ledger",
+            "met",
+            f"{count_entries(home.log().head().size)}, and its newest are what was signed",
+        )
         now = scene.now()
         yield from (_freeze(freeze, now, directory) for freeze in home.freezes() if not is_over(freeze, now))
     if not settings.external_copy:

@@ -10,6 +10,7 @@ from muniment.cli import options, printing, push_text, scene, server_hooks
 from muniment.controls.review_statements import ALL_PUSHERS
 from muniment.decision.kept_history import ADD_CLAUSE, NOT_KEPT, keeps_history
 from muniment.errors import UsageError
+from muniment.facts.counting import count_text
 from muniment.git import hooks, published_rules, receiving
 from muniment.git.repository import Repository
 from muniment.store.files import FilesStore
@@ -108,7 +109,8 @@ def _attest_open(heads: Mapping[str, str], standing: Standing) -> list[str]:
         *(policy.repository, standing.default_branch, " ".join(heads), f"--attest {ALL_PUSHERS}={PERSON}")
     )
     return [
-        f"{len(heads)} branches were pushed before the hook was installed, so their pushers are unknown: {names}.",
+        f"{count_text(len(heads), 'branch was', 'branches were')} pushed before the hook was installed, "
+        f"so their pushers are unknown: {names}.",
         "Before one of them is merged, somebody with the security role, who then does not approve it, attests who did.",
         "In a clone, for one pusher of all (leave out the commits of others):",
         f"    {fetch_command('+refs/heads/*:refs/remotes/origin/*')}",

@@ -8,6 +8,7 @@ import msgspec
 from muniment.cli import homes, ledger_commits, ledger_keep, ledger_text, ledger_verify, options, printing
 from muniment.errors import ErasedError, LedgerError, NotCanonicalError, UsageError
 from muniment.facts import canonical
+from muniment.facts.counting import count_entries
 from muniment.ledger import entries, proof_text, proofs
 from muniment.store.log import Log
 from muniment.store.store import Store
@@ -37,7 +38,7 @@ def show(number: int | None, home: str, last: int, output: str) -> int:
         return 0
     for at, entry in found:
         click.echo(ledger_text.line(at, entry))
-    click.echo(f"{size} entries" + ("" if size else ": nothing was recorded yet"))
+    click.echo(count_entries(size) + ("" if size else ": nothing was recorded yet"))
     return 0
 
 
@@ -99,7 +100,8 @@ def prove(number: int | None, home: str, since: int | None) -> int:
             click.echo(proof_text.consistency(since or 0, path, data.decode()), nl=False)
     except IndexError as error:
         raise UsageError(
-            f"the ledger has {head.size} entries, not {asked}", "See: muniment ledger show --home DIR"
+            f"the ledger has {count_entries(head.size)}, not {asked}",
+            "See: muniment ledger show --home DIR",
         ) from error
     return 0
 

@@ -6,6 +6,7 @@ import click
 
 from muniment.cli import homes, options, printing, scene
 from muniment.errors import LedgerError, MunimentError, UsageError
+from muniment.facts.counting import count_entries, count_text
 from muniment.ledger import proofs, tiles
 from muniment.ledger.key_exchanges import exchange_paths, find_older_keys
 from muniment.store import durable, witnesses
@@ -45,7 +46,7 @@ def export(directory: str, home: str, objects: bool, output: str) -> int:
     if output == "json":
         printing.json({"directory": directory, "record_count": size, "object_count": kept})
         return 0
-    click.echo(f"{size} entries and {kept} objects are in {directory}")
+    click.echo(f"{count_entries(size)} and {count_text(kept, 'object', 'objects')} are in {directory}")
     click.echo(f"Next: anybody verifies it with: muniment ledger verify {directory}")
     return 0
 
@@ -124,7 +125,7 @@ def witness(home: str, output: str) -> int:
             {"size": head.size, "signed": lines.count("\n"), "failed": [failure.message for failure in failed]}
         )
     else:
-        click.echo(f"{lines.count(chr(10))} of {len(settings.witnesses)} witnesses signed {head.size} entries")
+        click.echo(f"{lines.count(chr(10))} of {len(settings.witnesses)} witnesses signed {count_entries(head.size)}")
         for failure in failed:
             click.echo(f"{printing.sign('violated')} {printing.plain(failure.message)}\n    Next: {failure.remedy}")
     return 1 if failed else 0

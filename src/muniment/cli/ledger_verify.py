@@ -11,6 +11,7 @@ from muniment.cli import homes, options, printing
 from muniment.cli.input_files import read_input
 from muniment.errors import ErasedError, LedgerError, NotCanonicalError, StoreError, UsageError
 from muniment.facts import canonical
+from muniment.facts.counting import count_entries
 from muniment.facts.facts import StoredFact
 from muniment.facts.kinds import PEOPLE
 from muniment.facts.maybe import Known, Unknown
@@ -86,7 +87,7 @@ def _told(size: int, root: str, first_bad: int | None, problems: list[str], outp
             click.echo(f"The first bad entry is {first_bad}{before}.")
         click.echo("Next: restore the newest copy of it; docs/reference/ledger.md says how.")
     else:
-        click.echo(f"{printing.sign('met')} {size} entries, each of them what was signed; root {root}")
+        click.echo(f"{printing.sign('met')} {count_entries(size)}, each of them what was signed; root {root}")
     return 1 if problems else 0
 
 
@@ -189,11 +190,11 @@ def _not_grown(log: Log, size: int, file: str, public: str) -> list[str]:
     try:
         old = _older_checkpoint(log, size, _bytes(file), public)
         if old.size > size:
-            return [f"the older checkpoint speaks of {old.size} entries, and there are {size}"]
+            return [f"the older checkpoint speaks of {count_entries(old.size)}, and there are {size}"]
         grown = tiles.root(log.read, size, old.size) == old.root
     except LedgerError as error:
         return [error.message]
-    return [] if grown else [f"the ledger did not grow out of the one with {old.size} entries: it was rewritten"]
+    return [] if grown else [f"the ledger did not grow out of the one with {count_entries(old.size)}: it was rewritten"]
 
 
 def _older_checkpoint(log: Log, size: int, data: bytes, public: str) -> checkpoints.Checkpoint:

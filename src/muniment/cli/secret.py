@@ -1,29 +1,22 @@
 """muniment secret: a person writes secrets, through the service, and never reads one."""
 
-import json
 import os
 import shlex
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import click
 
-from muniment.cli import printing, serving
+from muniment.cli import printing
 from muniment.cli.input_files import STANDARD_INPUT, read_input
-from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
-from muniment.http.client import Client
+from muniment.cli.service_requests import ask_service
+from muniment.errors import UsageError
 from muniment.vault.dotenv import read_dotenv
 from muniment.vault.variable_names import find_obeyed_variable
 
-TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
-
-_SECONDS = 30
 _LARGEST_FILE = 1 << 20  # bytes of a .env file
-_NOT_PERMITTED = (401, 403, 404)
-_MISTAKES = (400, 409, 422)
 
 
 def _where(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,7 +82,7 @@ def remove(name: str, product: str, environment: str, url: str | None) -> int:
 
     Within a day `restore` brings it back; after that its values are destroyed.
     """
-    said = _asked(url, "DELETE", _path(product, environment, name))
+    said = ask_service(url, "DELETE", _path(product, environment, name))
     click.echo(f"{name} is removed." if said.get("done") else "It waits for a second person now.")
     return 0
 
@@ -103,7 +96,7 @@ def remove(name: str, product: str, environment: str, url: str | None) -> int:
 def rollback(name: str, product: str, environment: str, url: str | None, *, version: int | None) -> int:
     """Let an earlier version of NAME count again. Nobody sees its value."""
     body = {} if version is None else {"version": version}
-    _asked(url, "POST", f"{_path(product, environment, name)}/rollback", body)
+    ask_service(url, "POST", f"{_path(product, environment, name)}/rollback", body)
     click.echo(f"{name} is rolled back, for {environment} of {product}. Pipelines get the earlier value from now on.")
     return 0
 
@@ -113,7 +106,7 @@ def rollback(name: str, product: str, environment: str, url: str | None, *, vers
 @_where
 def restore(name: str, product: str, environment: str, url: str | None) -> int:
     """Undo the removal of NAME, within a day of it."""
-    _asked(url, "POST", f"{_path(product, environment, name)}/restoration")
+    ask_service(url, "POST", f"{_path(product, environment, name)}/restoration")
     click.echo(f"{name} is in the vault again, for {environment} of {product}.")
     return 0
 
@@ -124,7 +117,7 @@ def list_(product: str, environment: str, url: str | None) -> int:
     """Print the names, when each was set, by whom, and the numbers of earlier versions that can be rolled back to."""
     path, below = f"{_path(product, environment, '')[:-1]}?limit=100", ""
     while True:
-        said = _asked(url, "GET", path + below)
+        said = ask_service(url, "GET", path + below)
         for one in said.get("items", ()):
             others = ", ".join(str(each) for each in one.get("versions", ()) if each != one.get("version"))
             earlier = f"  (other versions: {others})" if others else ""
@@ -214,7 +207,7 @@ def _names(url: str | None, product: str, environment: str) -> set[str]:
     """The names that are in the vault."""
     path, below, found = f"{_path(product, environment, '')[:-1]}?limit=100", "", set[str]()
     while True:
-        said = _asked(url, "GET", path + below)
+        said = ask_service(url, "GET", path + below)
         found |= {one["name"] for one in said.get("items", ())}
         if not said.get("next"):
             return found
@@ -231,7 +224,7 @@ def _refuse_obeyed(name: str) -> None:
 
 
 def _put(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
-    said = _asked(url, "PUT", _path(product, environment, name), body)
+    said = ask_service(url, "PUT", _path(product, environment, name), body)
     click.echo(f"{name} is in the vault, for {environment} of {product}. No person can read it.")
     if isinstance(said.get("bytes"), int):
         ends = "; it ends with a line break" if said.get("ends_with_line_break") else ""
@@ -256,49 +249,3 @@ def _typed(name: str) -> str:
         raise UsageError(
             "the value is no text", "Secrets are UTF-8 text: encode what is not, such as by base64."
         ) from None
-
-
-def _token() -> str:
-    found = os.environ.get(TOKEN, "")
-    if not found and os.isatty(0):
-        found = str(click.prompt("Your token", hide_input=True, err=True))
-    if not found:
-        raise UsageError("nobody says who asks", f"Set {TOKEN} to a token of yours: make it on your page.")
-    return found.strip()
-
-
-def _asked(url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What the service answers. Raises MunimentError with what it says against it."""
-    client = _client(url)
-    headers = {"Authorization": f"Bearer {_token()}", "Content-Type": "application/json"}
-    try:
-        answer = client.request(method, path, None if body is None else json.dumps(body).encode(), headers)
-    except HttpError as error:
-        raise MunimentError(f"the service does not answer: {error.message}", error.remedy) from None
-    try:
-        said = json.loads(answer.body)
-    except ValueError:
-        raise MunimentError(
-            f"what answers there is not the service ({answer.status})", "See that --url is right."
-        ) from None
-    if answer.status == 200 and isinstance(said, dict):
-        return said
-    detail = said.get("detail") if isinstance(said, dict) else None
-    problem, remedy = str(detail or f"the service refuses ({answer.status})"), "Nothing was changed."
-    if answer.status in _NOT_PERMITTED:
-        code = str(said.get("type", "")).rpartition(":")[2] if isinstance(said, dict) else ""
-        raise RefusedError(code or "refused", problem, remedy)
-    raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
-
-
-def _client(url: str | None) -> Client:
-    """By TLS, or in the clear on this machine alone. Raises UsageError."""
-    address = url or os.environ.get("MUNIMENT_URL") or serving.url(Path(serving.default_home()))
-    if not address:
-        raise UsageError(
-            "no service is named", "Name it: --url https://muniment.example.test, or MUNIMENT_URL; here, MUNIMENT_HOME"
-        )
-    try:
-        return Client(address, seconds=_SECONDS)
-    except HttpError as error:
-        raise UsageError(f"the secret is not sent: {error.message}", error.remedy) from None

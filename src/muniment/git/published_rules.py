@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from muniment.errors import ConfigurationError, LedgerError, NotCanonicalError
 from muniment.facts import canonical
+from muniment.facts.counting import count_entries
 from muniment.git.repository import Repository
 from muniment.ledger.checkpoints import read_checkpoint
 from muniment.policy.model import Policy
@@ -111,7 +112,9 @@ def _compare(file: Path, ledger_key: str, ledger_size: int) -> None:
             f"Ask the operator of the server why. If it is right: rm {file}",
         )
     if seen.ledger_size > ledger_size:
-        older = f"it is older than what this clone saw: a ledger of {ledger_size} entries, not {seen.ledger_size}"
+        older = (
+            f"it is older than what this clone saw: a ledger of {count_entries(ledger_size)}, not {seen.ledger_size}"
+        )
         raise ConfigurationError(REF, "", older, _FETCH)
     if seen.ledger_size < ledger_size:
         new = file.with_suffix(".new")

@@ -12,6 +12,7 @@ from hashlib import sha256
 from msgspec import Struct
 
 from muniment.errors import LedgerError
+from muniment.facts.counting import count_entries
 from muniment.ledger import tree
 from muniment.ledger.tree import HASH_SIZE
 
@@ -136,7 +137,7 @@ def entries(read: Read, size: int, start: int, stop: int) -> Iterator[bytes]:
         found = unbundle(_present(read, path), path)
         hashes = _whole(read, size, 0, number)
         if len(found) != width:
-            raise LedgerError(f"{path} holds {len(found)} entries, not {width}", _VERIFY)
+            raise LedgerError(f"{path} holds {count_entries(len(found))}, not {width}", _VERIFY)
         for at in range(max(start - first, 0), min(stop - first, width)):
             if tree.leaf_hash(found[at]) != hashes[at * HASH_SIZE : (at + 1) * HASH_SIZE]:
                 raise LedgerError(f"entry {first + at} in {path} is not the one that was signed", _VERIFY)
@@ -174,7 +175,7 @@ def _grow_bundles(read: Read, size: int, entries: Sequence[bytes], files: dict[s
     path = bundle_path(number, width)
     given = list(unbundle(_present(read, path), path)) if width else []
     if len(given) != width:
-        raise LedgerError(f"{path} holds {len(given)} entries, not {width}", _VERIFY)
+        raise LedgerError(f"{path} holds {count_entries(len(given))}, not {width}", _VERIFY)
     if b"".join(map(tree.leaf_hash, given)) != _tile(read, 0, number, width):
         raise LedgerError(f"{path} does not hold the entries that were signed", _VERIFY)
     given += entries

@@ -1,5 +1,6 @@
 """Entries of the ledger in words: one line each."""
 
+from muniment.facts.counting import count_entries
 from muniment.facts.paths import to_bytes
 from muniment.ledger import entries
 
@@ -50,7 +51,7 @@ def said(entry: entries.AnyEntry) -> str:
         case entries.ReplayRecord():
             return f"{entry.change_count} past changes of {_raw(entry.target)}, {entry.allowed_count} of them allowed"
         case entries.LedgerImportRecord():
-            return f"the log of {entry.origin} was verified up to {entry.size} entries"
+            return f"the log of {entry.origin} was verified up to {count_entries(entry.size)}"
         case entries.DeploymentRequestRecord():
             return f"{entry.artifact}, made of {entry.commit}, is to be deployed"
         case entries.DeploymentPermissionRecord():
@@ -73,7 +74,7 @@ def said(entry: entries.AnyEntry) -> str:
             how = "the lost one does not vouch for it" if entry.lost else "the old one vouches for it"
             return f"signed with another key from now on: {entry.new_key.rpartition('+')[0]}; {how}"
         case entries.ReconciliationRecord():
-            return f"went on from {entry.ledger_size} entries; the copy outside had {entry.copy_size}"
+            return f"went on from {count_entries(entry.ledger_size)}; the copy outside had {entry.copy_size}"
 
 
 def _raw(ref: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from muniment.facts.counting import count_entries
 from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import recorded_models
 from muniment.server.records.row_checks import find_row_problems
@@ -28,4 +29,4 @@ def _find_altered_records(log: Log, size: int) -> Iterator[str]:
             yield f"entry {at}: its record is not what was signed"
         row = next(rows, None)
     if row is not None:
-        yield f"a record has the position {row[0]}, and the ledger has {size} entries: it was rolled back"
+        yield f"a record has the position {row[0]}, and the ledger has {count_entries(size)}: it was rolled back"

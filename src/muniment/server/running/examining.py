@@ -17,6 +17,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
 from muniment.errors import HttpError, LedgerError, MunimentError, StoreError, VaultError
+from muniment.facts.counting import count_entries, count_text
 from muniment.http.client import Client
 from muniment.server.connections.models import Connection
 from muniment.server.connections.rate_limits import RateLimitState, current_states
@@ -268,12 +269,17 @@ def _vault_watch() -> Found:
 def _ledger() -> Iterator[Found]:
     try:
         size = store().log(signs=True).check().size
-        yield Found("ledger", "met", f"{size} entries, and its newest are what was signed")
+        yield Found("ledger", "met", f"{count_entries(size)}, and its newest are what was signed")
     except (LedgerError, StoreError) as error:
         yield Found("ledger", "violated", error.message, error.remedy)
     late = RecordPosition.objects.filter(position=None, record__recorded_at__lt=timezone.now() - _LATE).count()
     if late:
-        yield Found("sequencer", "violated", f"{late} entries wait for their place", "Start one: muniment sequencer")
+        yield Found(
+            "sequencer",
+            "violated",
+            f"{count_text(late, 'entry waits', 'entries wait')} for a place",
+            "Start one: muniment sequencer",
+        )
     elif not is_sequencer_alive():
         yield Found("sequencer", "violated", "none has shown a sign of life", "Start one: muniment sequencer")
     if not store().settings().external_copy:

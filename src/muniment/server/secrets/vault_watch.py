@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from muniment.errors import RowsDifferError
+from muniment.facts.counting import count_text
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment, Product
@@ -58,7 +59,9 @@ class VaultWatcher:
                 self._take(device, entry, now)
             self._positions[device] = position
         if missing := len(self._logs) > 1 and self._pairs.drop_unpaired(now):
-            self._report_gap(f"{missing} entries are in one of the vault's two audit logs only")
+            self._report_gap(
+                f"{count_text(missing, 'entry is', 'entries are')} in one of the vault's two audit logs only"
+            )
         self._save()
 
     def _take(self, device: int, entry: dict[str, Any], now: float) -> None:

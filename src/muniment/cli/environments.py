@@ -1,0 +1,159 @@
+"""muniment environments: environments and the pipelines that they let in, from a file that is reviewed like code."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from muniment.cli import printing
+from muniment.cli.input_files import read_input
+from muniment.cli.pipeline_files import PipelineFile, ProductFile, make_public_key, read_product_file
+from muniment.cli.service_requests import ask_service
+from muniment.errors import UsageError
+
+_LARGEST = 1 << 20  # bytes
+_OPTION = click.option("--url", metavar="URL", help="The service. Default: MUNIMENT_URL, or the one of this machine.")
+_COMPARED = (
+    "kind",
+    "issuer",
+    "subject_claim",
+    "forge_repository_id",
+    "forge_environment",
+    "ref_patterns",
+    "purpose",
+    "workflow_paths",
+)
+
+
+@click.group()
+def command() -> None:
+    """Set up the environments of a product and their pipelines, as a file says: docs/templates/environments.toml.
+
+    It takes a token of your own from MUNIMENT_TOKEN, or asks for one: make it on your page, with the scopes
+    change-product, change-environment and see-deployments.
+    """
+
+
+@command.command()
+@click.argument("file")
+@_OPTION
+def plan(file: str, url: str | None) -> int:
+    """Print what the service lacks of what FILE says; `-` is standard input. Nothing is changed.
+
+    Exit code 1 if it lacks anything.
+    """
+    steps = _plan(url, _read(file))
+    _print_steps(steps)
+    return 1 if steps else 0
+
+
+@command.command()
+@click.argument("file")
+@click.option("--yes", is_flag=True, help="Do not ask again.")
+@_OPTION
+def apply(file: str, url: str | None, *, yes: bool) -> int:
+    """Add the environments and pipelines that FILE says and the service lacks, after a question.
+
+    A second person approves each pipeline. The key of a plain runner is made if its file is not there. What the file
+    does not name stays as it is.
+    """
+    found = _read(file)
+    steps = _plan(url, found)
+    _print_steps(steps)
+    if not steps:
+        return 0
+    if not yes:
+        click.confirm("Make it so?", abort=True, err=True)
+    folder = Path() if file == "-" else Path(file).parent
+    requests = [_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
+    waits = sum(not ask_service(url, "POST", path, body).get("done") for path, body in requests)
+    if waits:
+        click.echo(f"{waits} of {len(steps)} wait for a second person, on the page Requests.")
+        click.echo("Then somebody with a vault credential: muniment vault apply")
+    else:
+        click.echo("Done. Next, with the credential of the vault's administrator: muniment vault apply")
+    return 0
+
+
+def _read(file: str) -> ProductFile:
+    return read_product_file(read_input(file, "Name a file such as environments.toml.", _LARGEST), file)
+
+
+def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineFile | None]]:
+    """What is to be added, in order: an environment, or a pipeline of it. Raises UsageError for one that differs."""
+    there = _environments(url, found.product)
+    steps: list[tuple[str, PipelineFile | None]] = []
+    for environment in found.environment:
+        known = there.get(environment.name)
+        if known is None:
+            steps.append((environment.name, None))
+        trusted = {one["name"]: one for one in (known or {}).get("pipelines", ())}
+        for pipeline in environment.pipeline:
+            if pipeline.name not in trusted:
+                steps.append((environment.name, pipeline))
+            elif differing := _differing(pipeline, trusted[pipeline.name]):
+                raise UsageError(
+                    f"the pipeline {pipeline.name} of {environment.name} differs: {', '.join(differing)}",
+                    "Revoke it on the page Environments, or give the new one another name. Nothing was changed.",
+                )
+    return steps
+
+
+def _differing(pipeline: PipelineFile, there: dict[str, Any]) -> list[str]:
+    """The fields that the file says otherwise than the service. What the file leaves out may be anything."""
+    said = _body(pipeline, None)
+    return [name for name in _COMPARED if said.get(name) and str(said[name]) != str(there.get(name))]
+
+
+def _body(pipeline: PipelineFile, folder: Path | None) -> dict[str, Any]:
+    """The request that trusts a pipeline; with its key, if `folder` says where that is."""
+    fields = {
+        "name": pipeline.name,
+        "kind": pipeline.kind,
+        "issuer": pipeline.issuer,
+        "subject_claim": pipeline.subject_claim,
+        "forge_repository_id": str(pipeline.forge_repository_id),
+        "forge_environment": pipeline.forge_environment,
+        "ref_patterns": list(pipeline.ref_patterns),
+        "purpose": pipeline.purpose,
+        "workflow_paths": list(pipeline.workflow_paths),
+    }
+    if folder is not None and pipeline.key:
+        fields["public_key"] = make_public_key(folder / pipeline.key)
+    return {name: value for name, value in fields.items() if value}
+
+
+def _request(product: str, environment: str, pipeline: PipelineFile | None, folder: Path) -> tuple[str, dict[str, Any]]:
+    """Path and body of the request of one step."""
+    if pipeline is None:
+        return _path(product), {"name": environment}
+    return f"{_path(product)}/{quote(environment, '')}/pipelines", _body(pipeline, folder)
+
+
+def _environments(url: str | None, product: str) -> dict[str, Any]:
+    """The environments of the product, by name."""
+    found: dict[str, Any] = {}
+    below = ""
+    while True:
+        said = ask_service(url, "GET", f"{_path(product)}?limit=100{below}")
+        found |= {one["name"]: one for one in said.get("items", ())}
+        if not said.get("next"):
+            return found
+        below = f"&below={said['next']}"
+
+
+def _print_steps(steps: list[tuple[str, PipelineFile | None]]) -> None:
+    for environment, pipeline in steps:
+        if pipeline is None:
+            click.echo(printing.plain(f"add    environment {environment}"))
+            continue
+        what = "jobs without a deployment" if pipeline.purpose == "run" else "deployments"
+        refs = ", ".join(pipeline.ref_patterns) or "any ref that the forge protects"
+        click.echo(printing.plain(f"trust  {pipeline.kind} pipeline {pipeline.name}: {what} of {environment}, {refs}"))
+    if not steps:
+        click.echo("The service has everything that the file says.")
+
+
+def _path(product: str) -> str:
+    return f"/api/products/{quote(product, '')}/environments"

@@ -1,0 +1,64 @@
+"""Asks the service for a person, by the API and a token of their own, which is in no option."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from muniment.cli import serving
+from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
+from muniment.http.client import Client
+
+TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
+
+_SECONDS = 30
+_NOT_PERMITTED = (401, 403, 404)
+_MISTAKES = (400, 409, 422)
+
+
+def _token() -> str:
+    found = os.environ.get(TOKEN, "")
+    if not found and os.isatty(0):
+        found = str(click.prompt("Your token", hide_input=True, err=True))
+    if not found:
+        raise UsageError("nobody says who asks", f"Set {TOKEN} to a token of yours: make it on your page.")
+    return found.strip()
+
+
+def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the service answers to a person, by their token. Raises MunimentError with what it says against it."""
+    client = _client(url)
+    headers = {"Authorization": f"Bearer {_token()}", "Content-Type": "application/json"}
+    try:
+        answer = client.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+    except HttpError as error:
+        raise MunimentError(f"the service does not answer: {error.message}", error.remedy) from None
+    try:
+        said = json.loads(answer.body)
+    except ValueError:
+        raise MunimentError(
+            f"what answers there is not the service ({answer.status})", "See that --url is right."
+        ) from None
+    if answer.status == 200 and isinstance(said, dict):
+        return said
+    detail = said.get("detail") if isinstance(said, dict) else None
+    problem, remedy = str(detail or f"the service refuses ({answer.status})"), "Nothing was changed."
+    if answer.status in _NOT_PERMITTED:
+        code = str(said.get("type", "")).rpartition(":")[2] if isinstance(said, dict) else ""
+        raise RefusedError(code or "refused", problem, remedy)
+    raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
+
+
+def _client(url: str | None) -> Client:
+    """By TLS, or in the clear on this machine alone. Raises UsageError."""
+    address = url or os.environ.get("MUNIMENT_URL") or serving.url(Path(serving.default_home()))
+    if not address:
+        raise UsageError(
+            "no service is named", "Name it: --url https://muniment.example.test, or MUNIMENT_URL; here, MUNIMENT_HOME"
+        )
+    try:
+        return Client(address, seconds=_SECONDS)
+    except HttpError as error:
+        raise UsageError(f"nothing is sent: {error.message}", error.remedy) from None
