@@ -90,16 +90,20 @@ class Gated:
     def settled(self) -> None:
         """Waits for the hooks that nobody else waits for."""
         while any(b"post-receive" in command for command in self.running().values()):
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     def running(self) -> dict[int, bytes]:
         """Command lines of the processes that work for this home, by their ids; also of hooks that just begin."""
         found: dict[int, bytes] = {}
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                with contextlib.suppress(OSError):
-                    found[int(folder.name)] = (folder / "cmdline").read_bytes()
-        return {pid: line for pid, line in found.items() if bytes(self.home) in line or b"hooks/post-receive" in line}
+        home = bytes(self.home)
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            with contextlib.suppress(OSError), open(f"/proc/{name}/cmdline", "rb", buffering=0) as file:
+                line = file.read()
+                if home in line or b"hooks/post-receive" in line:
+                    found[int(name)] = line
+        return found
 
     def change(self, name: str = "topic", author: str = "ada", text: str = "x = 2\n") -> str:
         """A commit on a branch of its own, not pushed yet."""
