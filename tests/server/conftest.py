@@ -48,11 +48,9 @@ PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on 
 
 
 @pytest.fixture(scope="session")
-def postgres(pytestconfig: pytest.Config) -> Iterator[Embedded]:
+def postgres() -> Iterator[Embedded]:
     """A server with the schema and the rights of today, which are brought up to date in a copy of a former run's."""
-    kept = pytestconfig.rootpath / ".pytest_cache" / "d" / "database"  # also where pytest's own cache is turned off
-    kept.mkdir(parents=True, exist_ok=True)
-    template, data = find_template(kept), HOME / "postgres" / "data"
+    template, data = find_template(), HOME / "postgres" / "data"
     restored = restore_template(template, data)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _UNSAFE_AND_FAST.items():

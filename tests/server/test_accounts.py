@@ -151,7 +151,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     (closed / "of-root").write_text("for root alone")
     repository = Repo(closed / "shop")
     repository.commit({"app.py": "x = 0\n"})
-    up = Up(closed / "home", repository.path)
+    up = Up(closed / "home", repository.path, migrated=False)
     try:
         until(lambda: dict(_name_children(up.process.pid)).keys() >= _STARTED, 60)
         yield Running(up, closed)

@@ -9,19 +9,21 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SERVER = _ROOT / "src" / "muniment" / "server"
+_KEPT = _ROOT / ".pytest_cache" / "d" / "database"  # also where pytest's own cache is turned off
 _SCHEMA = ("**/migrations/*.py", "**/models.py", "guarding/*.py")
 
 
-def find_template(cache: Path) -> Path:
-    """The folder in `cache` for the schema of this checkout, whether it is there or not."""
+def find_template() -> Path:
+    """The folder for the schema of this checkout, whether it is there or not."""
     digest = hashlib.sha256(str(os.geteuid()).encode())
     for file in (_ROOT / "uv.lock", *sorted(path for pattern in _SCHEMA for path in _SERVER.glob(pattern))):
         digest.update(str(file.relative_to(_ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return cache / digest.hexdigest()
+    return _KEPT / digest.hexdigest()
 
 
 def store_template(template: Path, data: Path) -> None:
     """Keep the data of a server that is stopped, instead of those for older schemas. Another run may do so too."""
+    _KEPT.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(dir=template.parent, prefix=".part-"))
     _copy(data, part / "data")
     shutil.rmtree(template, ignore_errors=True)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.database import find_template, restore_template
+
 
 def clean() -> dict[str, str]:
     """The environment of somebody who has set nothing."""
@@ -23,10 +25,16 @@ def muniment(*arguments: object) -> tuple[int, str]:
 
 
 class Up:
-    """`muniment up`, running."""
+    """`muniment up`, running; in a new home with the migrated database that tests share, if there is one.
 
-    def __init__(self, home: Path, repository: Path) -> None:
+    That saves two thirds of the first start. Tests of the first start itself run the command, or are not `migrated`.
+    """
+
+    def __init__(self, home: Path, repository: Path, *, migrated: bool = True) -> None:
         self.home, self.repository = home, repository
+        if migrated and not home.exists() and (template := find_template()).exists():
+            home.mkdir(mode=0o700)
+            restore_template(template, home / "postgres" / "data")
         self.process = self._start()
         self.url, self.link = self._told()
 
