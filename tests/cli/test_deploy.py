@@ -72,7 +72,7 @@ class Service:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def standing(self, state: str) -> dict[str, Any]:
         now = moments.text(moments.parse("2026-11-24T09:00:00.000000Z"))

@@ -453,7 +453,7 @@ class GitHub:
         }
 
     def __enter__(self) -> "GitHub":
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

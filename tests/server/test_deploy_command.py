@@ -50,7 +50,7 @@ class Served:
 
         self.server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://localhost:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
 
     def answer(self, request: http.server.BaseHTTPRequestHandler, body: bytes) -> None:

@@ -47,7 +47,7 @@ def url(shop: Shop) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, application, handler_class=_Quiet)
 
     def serve() -> None:
-        server.serve_forever()
+        server.serve_forever(0.01)
         connection.close()  # this thread's own
 
     serving = Thread(target=serve, daemon=True)
@@ -127,7 +127,7 @@ class Forge:
                 """Nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self.server.serve_forever, daemon=True).start()
+        Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.tells({"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
         self.has({"keys": [{"kty": "RSA", "kid": "k"}]})

@@ -50,7 +50,7 @@ class Forge:
 @pytest.fixture
 def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[Forge]:
     found = Forge()
-    thread = threading.Thread(target=found.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=found.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     monkeypatch.setenv("MUNIMENT_FORGES", f"github={found.url}")
     yield found

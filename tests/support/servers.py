@@ -232,7 +232,7 @@ def smart_http(folder: Path, people: Mapping[str, Path]) -> Iterator[Http]:
             self.wfile.write(content)
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield Http(folder, server.server_address[1], passwords)

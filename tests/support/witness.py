@@ -51,7 +51,7 @@ def serving(answer: Callable[[bytes], Answer]) -> Iterator[Witness]:
             """Silence."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield Witness(notes.cosigner(PRIVATE), f"http://127.0.0.1:{server.server_address[1]}/")
