@@ -94,6 +94,13 @@ def register_actor_source(find_actor: Callable[[HttpRequest], Actor]) -> None:
     _actor_sources[:] = [find_actor]
 
 
+def _find_actor(request: HttpRequest) -> Actor:
+    """Who asks. Raises LookupError where nothing can tell."""
+    if not _actor_sources:
+        raise LookupError("no app tells who asks")
+    return _actor_sources[0](request)
+
+
 class Mediation:
     """The middleware."""
 
@@ -102,7 +109,7 @@ class Mediation:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The answer, its writes watched."""
-        request.actor = _actor_sources[0](request)  # type: ignore[attr-defined]
+        request.actor = _find_actor(request)  # type: ignore[attr-defined]
         token = _tables.set(_ALWAYS)
         try:
             with connection.execute_wrapper(_watched):
