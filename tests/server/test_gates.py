@@ -17,7 +17,7 @@ from muniment.store.files import PRIVATE, PUBLIC, FilesStore
 from muniment.store.files_log import FilesLog
 from muniment.workflows.repository_facts import Guard
 from tests.support.gated import APPROVALS, Gated
-from tests.support.service import as_role, browser, person, post, product
+from tests.support.service import as_role, browser, by_an_act, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -171,4 +171,19 @@ def test_without_a_log_that_can_be_read_nobody_knows_what_guards_the_branch(gate
     log = connect(gated)
     with as_role("worker"):
         ServerHookLog.objects.filter(pk=log.pk).update(problem="it is older than it was")
+        assert isinstance(guard_of(repository, "refs/heads/main"), Unknown)
+
+
+def test_a_log_that_no_act_named_is_not_read_and_guards_nothing(gated: Gated, compared_rows: None) -> None:
+    with by_an_act():
+        row = product("shop", str(gated.server.path))
+    public = (gated.home / PUBLIC).read_text()
+    repository = Repository.objects.get(product=row)
+    ServerHookLog.objects.create(repository=repository, path=str(gated.home), public_key=public)  # with the web's login
+    log = read()
+    assert "not what the ledger says" in log.problem
+    assert not ServerHookRecord.objects.exists()
+    with as_role("owner"):
+        ServerHookLog.objects.update(problem="")
+    with as_role("worker"):
         assert isinstance(guard_of(repository, "refs/heads/main"), Unknown)

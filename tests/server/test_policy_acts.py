@@ -18,6 +18,7 @@ from muniment.policy.exceptions import read_exception
 from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
 from muniment.server.people.models import Person
+from muniment.server.policies import tasks as policy_tasks
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.freeze_acts import StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
@@ -215,7 +216,7 @@ def test_a_freeze_of_nothing_or_of_no_time_is_refused(sent: dict[str, str], code
     assert not Freeze.objects.exists()
 
 
-def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end() -> None:
+def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     sam = browser(someone("sam"))
     post(sam, "/policy/freeze", reason="The season.", since="2098-12-24T18:00", until="2099-01-02T08:00")
     rows = ProcrastinateJob.objects.filter(task_name="apply-freeze").order_by("pk")
@@ -227,8 +228,8 @@ def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end() -> None:
         apply_freeze(slug, "recorded")
     waiting = ProcrastinateJob.objects.filter(task_name="revoke-deployments")
     assert not waiting.exists(), "before its start it stops nothing"
-    with as_role("owner"):
-        Freeze.objects.update(since=timezone.now())
+    Freeze.objects.update(drill=True)  # by the web: the records decide
+    monkeypatch.setattr(policy_tasks.moments, "now", lambda: "2098-12-24T18:00:00Z")
     with as_role("worker"):
         apply_freeze(slug, "start")
     assert waiting.exists()

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from muniment.server.api import deployments as api
+from muniment.server.changes.models import ServerHookLog
 from muniment.server.deployments import tasks
 from muniment.server.deployments.models import DeploymentPermission
 from tests.support.deploying import ARTIFACT, Shop
@@ -51,6 +52,14 @@ def test_a_row_that_no_act_wrote_denies_the_deployment(attack: str, table: str, 
     number = shop.asked("staging")
     assert shop.state(number) == "denied"
     assert table in DeploymentPermission.objects.get(deployment=number).reason
+
+
+def test_a_decision_of_a_server_hook_that_no_act_named_denies_the_deployment(shop: Shop) -> None:
+    with as_role("owner"):  # the web inserts one with a key of its own before the worker has read the true one
+        ServerHookLog.objects.update(public_key="mine")
+    number = shop.asked("staging")
+    assert shop.state(number) == "denied"
+    assert "changes_serverhooklog" in DeploymentPermission.objects.get(deployment=number).reason
 
 
 def test_a_break_glass_permission_that_no_two_people_gave_lets_nothing_through(shop: Shop) -> None:

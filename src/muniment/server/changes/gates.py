@@ -16,6 +16,7 @@ from muniment.ledger.key_exchanges import find_current_key
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_named
+from muniment.server.records import row_checks
 from muniment.server.records.entering import enter
 from muniment.server.records.installation import store
 from muniment.store.files import FilesStore
@@ -40,6 +41,7 @@ def read_on(log: ServerHookLog) -> None:
 
 
 def _read_some(log: ServerHookLog) -> bool:
+    row_checks.require_recorded(log, log.repository)  # its key says whose decisions are believed
     if not is_named(log.path):
         raise StoreError(_(UNNAMED).rstrip("."), _(REMEDY))
     folder = Path(os.path.realpath(log.path))

@@ -15,6 +15,7 @@ from muniment.git.repository import Repository as Git
 from muniment.ledger import entries
 from muniment.server.changes.models import ServerHookLog
 from muniment.server.products.models import Repository
+from muniment.server.records import row_checks
 from muniment.server.registration import read_contributions
 from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
 from muniment.workflows.supplies import Supplier, gather
@@ -58,6 +59,8 @@ def guard_of(repository: Repository, target: str) -> Maybe[Guard]:
     log = ServerHookLog.objects.filter(repository=repository).first()
     if log is None:
         return NOBODY_SAID
+    if row_checks.find_instance_problems([log]):
+        return Unknown("the log of the gate is not what the ledger says: no act named it so")
     if log.problem:
         return Unknown(f"the log of the gate cannot be read: {log.problem}")
     try:

@@ -17,6 +17,7 @@ from muniment.server.connections.models import BranchUpdate
 from muniment.server.policies.differences import find_differences
 from muniment.server.policies.models import PolicySource, PolicyVersion
 from muniment.server.policies.source_acts import ImportPolicy
+from muniment.server.records import row_checks
 
 _HEADS = "refs/heads/"
 
@@ -29,6 +30,7 @@ def read_on(source: PolicySource) -> None:
     """Propose what the branch holds, if it is new. What hinders is told in `problem`. For the worker."""
     seen, problem = source.last_commit, ""
     try:
+        row_checks.require_recorded(source)
         seen, text = _newest(source)
         if seen != source.last_commit:
             _propose(source, seen, text)

@@ -36,6 +36,7 @@ from muniment.server.connections.models import (
 )
 from muniment.server.connections.reaching import concerns_all, following, forge_of, note, repo_of, still_there
 from muniment.server.incidents import kinds as incidents
+from muniment.server.incidents.closings import find_unrecorded_closings
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Repository
@@ -213,6 +214,7 @@ def _show_anew(row: ProtectedBranch) -> None:
 def _accepted(subject: str, row: ProtectedBranch) -> bool:
     """Whether somebody looked at it since, and said that it stays as it is."""
     closed = Incident.objects.filter(kind=incidents.RULE_WEAKENED, subject=subject, resolution=incidents.ACCEPTED)
+    closed = closed.exclude(pk__in=find_unrecorded_closings())
     return closed.filter(closed_at__gt=row.rules_read_at).exists() if row.rules_read_at is not None else False
 
 

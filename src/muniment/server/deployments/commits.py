@@ -14,8 +14,10 @@ from muniment.facts.pipeline import CommitDecision
 from muniment.server.changes.models import Decision
 from muniment.server.changes.scene import Scene, scene
 from muniment.server.connections.models import BranchUpdate
+from muniment.server.incidents.closings import find_unrecorded_closings
 from muniment.server.incidents.kinds import REVIEWED
 from muniment.server.products.models import Product
+from muniment.server.records import row_checks
 from muniment.server.work import OtherWorker
 
 _NOBODY = "no decision on it that binds was recorded: put the gate on its server, or connect the forge"
@@ -102,20 +104,26 @@ def _arrived(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
     if row is None:
         return None
     reviewed = row.incident is not None and row.incident.resolution == REVIEWED
+    reviewed = reviewed and row.incident_id not in find_unrecorded_closings()
     return _told(here, Known(row.outcome == BranchUpdate.Outcome.ALLOWED or reviewed), row.record.position), row.seen_at
 
 
 def _judged(here: Standing) -> tuple[CommitDecision, datetime | None] | None:
-    """What was decided of exactly this commit, by a gate or of a change at a forge."""
+    """What was decided of exactly this commit, by a gate or of a change at a forge.
+
+    Raises RowsDifferError for the log of a gate that no act named: whoever can write its row has its key.
+    """
     about = Decision.objects.filter(_BINDS, change__repository=here.scene.repository, change__target=here.target)
     row = (
         about.filter(head=here.commit)
-        .select_related("record__place", "hook_record")
+        .select_related("record__place", "hook_record__log")
         .order_by("-decided_at", "-id")
         .first()
     )
     if row is None:
         return None
+    if row.hook_record is not None:
+        row_checks.require_recorded(row.hook_record.log)
     place = (
         row.hook_record.position
         if row.hook_record is not None

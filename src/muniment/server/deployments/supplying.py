@@ -19,6 +19,7 @@ from muniment.server.deployments.models import (
     RunningArtifact,
 )
 from muniment.server.incidents import kinds as incident_kinds
+from muniment.server.incidents.closings import find_unrecorded_closings
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment
 from muniment.workflows.supplies import fact
@@ -54,7 +55,8 @@ def _environments(product: str) -> Maybe[Any]:
 
 def _deadlines(product: str) -> Maybe[Any]:
     """Open incidents: of this product, and of no product at all."""
-    rows = Incident.objects.filter(Q(product__slug=product) | Q(product=None), closed_at=None).order_by("due_at", "pk")
+    open_ones = Q(closed_at=None) | Q(pk__in=find_unrecorded_closings())
+    rows = Incident.objects.filter(open_ones, Q(product__slug=product) | Q(product=None)).order_by("due_at", "pk")
     return Known(tuple(pipeline.Deadline(f"incident-{r.pk}", r.summary, moments.text(r.due_at)) for r in rows))
 
 

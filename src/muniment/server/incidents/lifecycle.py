@@ -81,9 +81,10 @@ def close_incident(incident: Incident, how: str, cause: str, by: Person | None =
             opening=row.record.details_digest,
             resolution=how,
         )
-        enter(_closed_by(by, observed, beside.salt) if by is not None else observed, (beside,))
+        entry = _closed_by(by, observed, beside.salt) if by is not None else observed
+        row.closing_record_id = enter(entry, (beside,)).pk
         row.closed_at, row.resolution, row.cause, row.closed_by = timezone.now(), how, cause, by
-        row.save(update_fields=["closed_at", "resolution", "cause", "closed_by"])
+        row.save(update_fields=["closed_at", "resolution", "cause", "closed_by", "closing_record"])
 
 
 def _closed_by(person: Person, ended: entries.IncidentResolvedRecord, salt: str) -> entries.IncidentClosedRecord:

@@ -20,7 +20,7 @@ class Incident(models.Model):
     privileges = Privileges(
         (READ,),
         (READ, ADD, CHANGE),
-        web_changes=("owner_id", "closed_at", "resolution", "cause", "closed_by_id"),
+        web_changes=("owner_id", "closed_at", "resolution", "cause", "closed_by_id", "closing_record_id"),
         eraser=(DROP,),
     )
     written_by = frozenset({Action.HANDLE_INCIDENT})
@@ -36,6 +36,7 @@ class Incident(models.Model):
     due_at = models.DateTimeField()
     owner = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
     record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
+    closing_record = models.OneToOneField("records.Record", models.PROTECT, null=True, related_name="+")
     closed_at = models.DateTimeField(null=True)
     resolution = models.CharField(max_length=32, blank=True)  # of HOWS
     cause = models.TextField(blank=True)

@@ -1,5 +1,6 @@
 """Opens an incident for each row that is relied on and is not what the ledger says."""
 
+from muniment.server.incidents.closings import reopen_unrecorded
 from muniment.server.incidents.kinds import ROW_DIFFERS
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.incidents.models import Incident
@@ -14,6 +15,9 @@ def report_row_problems() -> None:
     """Open the incidents, and have everything evaluated again once there is a new one: what was allowed before may have
     been decided by such a row. An incident is closed by a person who looked at it: the row can be put back at any time.
     """
+    for row in reopen_unrecorded():
+        told = f"the incident {row.pk} was closed by no act, and is open again"
+        open_incident(ROW_DIFFERS, row.product, f"row:{Incident._meta.db_table}/{row.pk}", told)
     found = row_checks.find_row_problems(recorded_models())[:_MOST]
     if not found:
         return

@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from muniment.controls.hidden_from_developers import CONTROL, Parameters
 from muniment.policy.model import Clause
 from muniment.server.incidents import kinds
+from muniment.server.incidents.closings import find_unrecorded_closings
 from muniment.server.incidents.models import Incident
 from muniment.server.secrets.models import VaultWatch
 
@@ -38,7 +40,8 @@ def limits_of(clauses: Iterable[Clause]) -> WatchLimits:
 
 def find_watch_problem(limits: WatchLimits) -> str:
     """Why nobody can tell who read secrets lately; "" if the watch saw all of it, as recently as the policy wants."""
-    if Incident.objects.filter(kind=kinds.VAULT_AUDIT_GAP, closed_at=None).exists():
+    open_ones = Q(closed_at=None) | Q(pk__in=find_unrecorded_closings())
+    if Incident.objects.filter(open_ones, kind=kinds.VAULT_AUDIT_GAP).exists():
         return _("the vault's audit log has a gap: an open incident says where")
     rows = list(VaultWatch.objects.filter(ended_at=None).order_by("worker", "log"))
     if not rows and settings.VAULT_URL and not settings.VAULT_AUDIT:

@@ -38,6 +38,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "closing_record",
+                    models.OneToOneField(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="records.record"
+                    ),
+                ),
+                (
                     "owner",
                     models.ForeignKey(
                         null=True,
