@@ -89,7 +89,10 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "connections_firstpush": (_OWN, "read from the forge's own events by the worker; no other process adds one"),
     "connections_takenhead": ("branch-update", "each head that an evaluation asks for"),
     "connections_recordedstatement": ("decision", "each statement that an evaluation asks for"),
-    "secrets_secret": (_NONE, "names alone; the vault has the values"),
+    "secrets_secret": (
+        _NONE,
+        "names alone; the vault has the values, and opens no role while reads are not watched",
+    ),
     "secrets_secretread": (_OWN, _PAGES),
     "secrets_vaultwatch": (_OWN, "the audit log of the vault; a gap is an incident"),
     "deployments_tokenissuer": (
@@ -151,6 +154,7 @@ and has none, does nothing and is an incident.
 _AGAIN = "nothing: it reads the world again, and what it decides is a record"
 _ROW = "the row, which is compared with its record"
 _WORKERS = "the worker's own row"
+_TRIAL = "nothing: what a version of the policy would have decided, which pages alone show"
 _RECORD = "the record of the act that it carries"
 _TASKS: dict[str, str] = {
     "apply-freeze": "the records of freezes; it has everything evaluated again",
@@ -186,8 +190,8 @@ _TASKS: dict[str, str] = {
     "record-deployment-outcome": "the report as it was received, with its token",
     "record-running-artifact": "nothing: it can only open an incident",
     "reevaluate-all": _AGAIN,
-    "replay-policy": _ROW,
-    "replay-policy-on-repository": _ROW,
+    "replay-policy": _TRIAL,
+    "replay-policy-on-repository": _TRIAL,
     "request-review": _RECORD,
     "review-break-glass-deployment": "nothing: it can only open an incident",
     "revoke-deployments": "the records of freezes, and what ends each permission",

@@ -18,7 +18,6 @@ from muniment.policy.exceptions import read_exception
 from muniment.server import moments
 from muniment.server.changes.rules import read_freezes
 from muniment.server.people.models import Person
-from muniment.server.policies import tasks as policy_tasks
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.freeze_acts import StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
@@ -229,7 +228,7 @@ def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end(monkeypatch:
     waiting = ProcrastinateJob.objects.filter(task_name="revoke-deployments")
     assert not waiting.exists(), "before its start it stops nothing"
     Freeze.objects.update(drill=True)  # by the web: the records decide
-    monkeypatch.setattr(policy_tasks.moments, "now", lambda: "2098-12-24T18:00:00Z")
+    monkeypatch.setattr(moments, "now", lambda: "2098-12-24T18:00:00Z")
     with as_role("worker"):
         apply_freeze(slug, "start")
     assert waiting.exists()

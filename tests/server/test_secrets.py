@@ -17,7 +17,7 @@ from muniment.errors import VaultError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.vault import Reader
 from muniment.server.api import deployments as deploying
-from muniment.server.deployments import entrances, tasks
+from muniment.server.deployments import doors, entrances, tasks
 from muniment.server.deployments.doors import close_door, has_door, open_door
 from muniment.server.deployments.drifting import PENDING, drift, look_at_vault
 from muniment.server.deployments.models import Deployment, PipelineIdentity
@@ -348,8 +348,9 @@ def test_a_log_that_is_damaged_or_missing_is_not_known(
 
 
 def test_a_permission_opens_the_door_of_its_environment_and_no_other(
-    vault: Running, shop: Product, as_worker: None
+    vault: Running, shop: Product, as_worker: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(doors, "find_watch_problem", lambda limits: "")
     made(vault)
     place, pipeline = Environment.objects.get(), PipelineIdentity.objects.get()
     row = Deployment(environment=place, pipeline=pipeline, commit="c" * 40, identity={"run": "1"})

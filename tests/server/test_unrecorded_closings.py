@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from muniment.errors import VaultError
 from muniment.facts import kinds as facts
 from muniment.ledger import entries
 from muniment.server.api import deployments as api
 from muniment.server.connections.models import BranchUpdate
+from muniment.server.deployments import doors
+from muniment.server.deployments.models import Deployment
 from muniment.server.deployments.supplying import Deployments
 from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import close_incident, open_incident
@@ -17,6 +20,7 @@ from muniment.server.incidents.row_incidents import report_row_problems
 from muniment.server.people.models import Person
 from muniment.server.records.entering import enter
 from muniment.server.records.models import Record
+from muniment.server.secrets.models import Secret
 from muniment.server.secrets.watch_state import WatchLimits, find_watch_problem
 from tests.support.deploying import Shop
 from tests.support.service import as_role, person
@@ -84,6 +88,20 @@ def test_a_gap_of_the_audit_log_that_the_web_closed_still_denies() -> None:
     close_row("fixed")
     with as_role("worker"):
         assert "has a gap" in find_watch_problem(WatchLimits(60, ""))
+
+
+def test_no_door_of_the_vault_opens_while_nobody_watches_it(bypass: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the web's login somebody deletes the rows of secrets while it is decided, and inserts them again."""
+    bypass.let_in(bypass.commit)
+    with as_role("owner"):
+        BranchUpdate.objects.all().delete()
+    number = bypass.asked("staging")
+    assert bypass.state(number) == "allowed"
+    row = Deployment.objects.get(pk=number)
+    Secret.objects.create(environment=row.environment, name="KEY", set_by=person("sam"))
+    monkeypatch.setattr(doors, "_entrance", lambda row: object())
+    with as_role("worker"), pytest.raises(VaultError, match="not watched"):
+        doors.open_door(row)
 
 
 def test_a_deadline_does_not_go_with_the_row_of_its_incident(bypass: Shop) -> None:

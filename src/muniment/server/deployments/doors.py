@@ -10,10 +10,13 @@ from datetime import timedelta
 from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.errors import VaultCode, VaultError
 from muniment.server.deployments import entrances
 from muniment.server.deployments.models import Deployment, DeploymentPermission, JobRun, JobRunPermission
+from muniment.server.policies.current import clauses
+from muniment.server.secrets.watch_state import find_watch_problem, limits_of
 from muniment.server.vault_access import session
 from muniment.vault.client import Session
 from muniment.vault.entrances import Entrance
@@ -43,10 +46,24 @@ def has_door(row: Row) -> bool:
 
 
 def open_door(row: Row) -> None:
-    """Let its commit in, if it has a door. Raises VaultError; then it is as it was."""
+    """Let its commit in, if it has a door. Raises VaultError; then it is as it was.
+
+    That reads are watched is seen once more: the rows of secrets, by which it was seen before, the web can write.
+    """
     found = _entrance(row)
     if found is not None:
+        _require_watch(row)
         _open(found, {(row.commit, row.identity["run"]), *_others(row)})
+
+
+def _require_watch(row: Row) -> None:
+    problem = find_watch_problem(limits_of(clauses())) if row.environment.secrets.exists() else ""
+    if problem:
+        raise VaultError(
+            VaultCode.FAILED,
+            _("reads of the secrets are not watched: %(problem)s") % {"problem": problem},
+            _("See what muniment doctor says of the watch of the vault; close the incident once its cause is known."),
+        )
 
 
 def _entrance(row: Row) -> Entrance | None:
