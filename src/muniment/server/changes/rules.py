@@ -1,5 +1,6 @@
 """Which policy, people and exceptions hold for one repository of a product, and whether merges are stopped."""
 
+import functools
 from datetime import datetime
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from muniment.facts.statements import Freeze, Signature
 from muniment.git import documents, signatures
 from muniment.git.repository import Repository as Git
 from muniment.ledger import objects
-from muniment.server.people.models import Account, Machine, Person, RoleGrant
+from muniment.server.people.models import Account, ForgeAccount, Machine, Person, RoleGrant, today
 from muniment.server.people.people_facts import own_machine_tables, people_of
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.policies.proofs import ACT
@@ -27,6 +28,8 @@ from muniment.server.records.store import POLICY
 from muniment.workflows.sources import Rules, rules
 
 _TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant)
+_BESIDE = (ForgeAccount, Product, Repository)  # read for the rules of a product too
+_MOST_PRODUCTS = 64
 
 
 class ProductRules(Struct, frozen=True):
@@ -62,6 +65,35 @@ class ProductRules(Struct, frozen=True):
         """All of them: each names its repository."""
         return store().exceptions()
 
+    def read(self) -> "StoredRules":
+        """All of it. Raises PolicyError or PeopleError."""
+        return StoredRules(self.policy(), self.people(), self.exceptions())
+
+
+class StoredRules(Struct, frozen=True):
+    """The rules of one product as they were read (`workflows.sources.RuleSource`)."""
+
+    stored_policy: BoundPolicy | None
+    stored_people: People
+    stored_exceptions: tuple[tuple[str, bytes], ...]
+
+    def policy(self) -> BoundPolicy | None:
+        """The policy in force, completed for the product."""
+        return self.stored_policy
+
+    def people(self) -> People:
+        """Everybody, with the roles that hold here."""
+        return self.stored_people
+
+    def exceptions(self) -> tuple[tuple[str, bytes], ...]:
+        """All of them: each names its repository."""
+        return self.stored_exceptions
+
+
+@functools.cache
+def _rule_cache() -> row_checks.ReadCache[StoredRules]:
+    return row_checks.ReadCache((*_TABLES, *own_machine_tables()), _BESIDE, _MOST_PRODUCTS)
+
 
 def rules_of(repository: Repository, git: Git, tip: str, moment: datetime | None = None) -> Rules:
     """The rules for the branch at `tip`, as they are or were at a `moment`.
@@ -71,9 +103,12 @@ def rules_of(repository: Repository, git: Git, tip: str, moment: datetime | None
     """
     row_checks.require_recorded(repository, repository.product)
     source, branch = ProductRules(repository.product, moment), documents.at(git, tip)
-    return row_checks.read_recorded(
-        lambda: rules(source, branch, _verify, store().put_people), *_TABLES, *own_machine_tables()
-    )
+    if moment is not None:
+        return row_checks.read_recorded(
+            lambda: rules(source, branch, _verify, store().put_people), *_TABLES, *own_machine_tables()
+        )
+    stored = _rule_cache().read((repository.product_id, repository.product.sensitive_paths, today()), source.read)
+    return rules(stored, branch, _verify, store().put_people)
 
 
 def read_freezes(product: str, now: str, environment: str = "") -> tuple[Freeze, ...]:

@@ -5,10 +5,11 @@ the transactions that wrote them: whatever is written raises the sum, so no vers
 and put back. What differs denies; a background task opens the incident.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from django.db import connection, models
 from django.utils.translation import gettext as _
@@ -131,6 +132,42 @@ def find_instance_problems(instances: Iterable[models.Model]) -> tuple[RowProble
 def require_recorded(*instances: models.Model) -> None:
     """Raise RowsDifferError unless each of these rows, as it was read, is what the ledger says."""
     _refuse(find_instance_problems(instances))
+
+
+class ReadCache(Generic[T]):
+    """What was read while every row of some tables was what the ledger says, by key and for one version of each table.
+
+    `tables` are those of `read_recorded`, `others` the ones that `read` reads besides: their rows are in no record, or
+    were compared by the caller. What `read` gives depends on these tables and the key alone.
+    """
+
+    def __init__(
+        self, tables: tuple[type[models.Model], ...], others: tuple[type[models.Model], ...], most: int
+    ) -> None:
+        self._tables = tables
+        self._others = others
+        self._most = most
+        self._found: OrderedDict[Hashable, tuple[dict[str, Version], T]] = OrderedDict()
+
+    def read(self, key: Hashable, read: Callable[[], T]) -> T:
+        """What `read` gives, as `read_recorded` would now. Raises RowsDifferError."""
+        before = _versions((*self._tables, *self._others))
+        versions, found = self._found.get(key, ({}, None))
+        if found is not None and versions == before and _are_compared(self._tables, before):
+            return found
+        made = read_recorded(read, *self._tables)
+        if _versions((*self._tables, *self._others)) == before:
+            self._found[key] = (before, made)
+            self._found.move_to_end(key)
+            while len(self._found) > self._most:
+                self._found.popitem(last=False)
+        return made
+
+
+def _are_compared(tables: Iterable[type[models.Model]], versions: Mapping[str, Version]) -> bool:
+    """Whether these versions were compared with the ledger, and no row differed."""
+    known = ((_compared.get(model._meta.db_table), versions[model._meta.db_table]) for model in tables)
+    return all(one is not None and one.version == version and not one.problems for one, version in known)
 
 
 def read_recorded(read: Callable[[], T], *tables: type[models.Model]) -> T:

@@ -23,7 +23,6 @@ from muniment.server.records.models import (
     ErasedObject,
     ExceptionFile,
     PersonObject,
-    Record,
     RecordPosition,
     StoredObject,
 )
@@ -40,6 +39,19 @@ _EXCLUSIVE = 0x6D756E69  # the key of the advisory lock
 _INSERT = """
     INSERT INTO records_record (kind, recorded_at, details_digest, data) VALUES (%s, %s, %s, %s) RETURNING id
 """  # without `writer`: PostgreSQL fills it in, and no process may name it
+_READ = """
+    SELECT record.id, record.data, place.position FROM records_record AS record
+        LEFT JOIN records_recordposition AS place ON place.record_id = record.id
+    WHERE record.kind = ANY (%s) AND NOT EXISTS (SELECT FROM records_refusedrecord WHERE record_id = record.id)
+    ORDER BY record.id
+"""
+_STORED = """
+    SELECT (SELECT count(*) FROM records_erasedobject), EXISTS (SELECT FROM records_storedobject WHERE digest = %s)
+"""
+_FIND = """
+    SELECT digest, NULL, reason FROM records_erasedobject WHERE digest = ANY (%s)
+    UNION ALL SELECT digest, data, NULL FROM records_storedobject WHERE digest = ANY (%s)
+"""
 
 
 class _LiftCheck:
@@ -94,21 +106,29 @@ class PostgresStore:
     def put_all(self, datas: Sequence[bytes]) -> tuple[str, ...]:
         """Keep objects, in the transaction that is under way. What was erased stays so: ErasedError."""
         digests = tuple(map(canonical.digest, datas))
-        self._refuse_erased(digests)
-        there = dict(StoredObject.objects.filter(digest__in=digests).values_list("digest", "data"))
-        for digest, data in there.items():
+        with connection.cursor() as cursor:  # for each evaluation: in one query, and without models
+            cursor.execute(_FIND, [list(digests), list(digests)])
+            found = cursor.fetchall()
+        for digest, data, reason in sorted(found, key=lambda row: row[2] is None):
+            if reason is not None:
+                raise _erased(digest, reason)
             _checked(digest, bytes(data))
+        there = {digest for digest, _, _ in found}
         new = {d: zlib.compress(data, 6) for d, data in zip(digests, datas, strict=True) if d not in there}
-        StoredObject.objects.bulk_create(
-            [StoredObject(digest=d, data=data) for d, data in new.items()], ignore_conflicts=True
-        )
+        if new:
+            StoredObject.objects.bulk_create(
+                [StoredObject(digest=d, data=data) for d, data in new.items()], ignore_conflicts=True
+            )
         return digests
 
     def put_people(self, people: People) -> str:
         """Keep one object a person and the list of them; the digest of the list."""
-        erasures = ErasedObject.objects.count()
+        known = _references.newest(people)
+        with connection.cursor() as cursor:  # for each evaluation: in one query
+            cursor.execute(_STORED, [known])
+            erasures, stored = cursor.fetchone() or (0, False)
         reference = _references.get(people, erasures)
-        if reference is not None and StoredObject.objects.filter(digest=reference).exists():
+        if reference is not None and reference == known and stored:
             return reference
         with transaction.atomic():
             made = make_objects(people, self._person_objects(people))
@@ -188,8 +208,10 @@ class PostgresStore:
         One that is malformed and has no position is one that the sequencer will refuse: it counts for nothing. Raises
         LedgerError for a malformed one that has a position.
         """
-        rows = Record.objects.filter(kind__in=kinds, refusal=None).order_by("id")
-        for number, data, position in rows.values_list("id", "data", "place__position").iterator():
+        with connection.cursor() as cursor:  # for each evaluation, and there are few: without models
+            cursor.execute(_READ, [list(kinds)])
+            found = cursor.fetchall()
+        for number, data, position in found:
             try:
                 yield entries.decode(bytes(data), number)
             except LedgerError:
@@ -278,10 +300,7 @@ class PostgresStore:
     def _refuse_erased(self, digests: Sequence[str]) -> None:
         gone = ErasedObject.objects.filter(digest__in=digests).first()
         if gone is not None:
-            raise ErasedError(
-                _("%(digest)s was erased: %(reason)s") % {"digest": gone.digest, "reason": gone.reason},
-                _("It cannot come back."),
-            )
+            raise _erased(gone.digest, gone.reason)
 
 
 class _References:
@@ -293,6 +312,10 @@ class _References:
 
     def __init__(self) -> None:
         self._found: OrderedDict[People, tuple[str, int]] = OrderedDict()
+
+    def newest(self, people: People) -> str:
+        """The reference of equal people that was stored last, "" for none, whatever was erased since."""
+        return self._found.get(people, ("", 0))[0]
 
     def get(self, people: People, erasures: int) -> str | None:
         """The reference of equal people, None if it is not known or there were erasures since."""
@@ -308,6 +331,12 @@ class _References:
 
 
 _references = _References()
+
+
+def _erased(digest: str, reason: str) -> ErasedError:
+    return ErasedError(
+        _("%(digest)s was erased: %(reason)s") % {"digest": digest, "reason": reason}, _("It cannot come back.")
+    )
 
 
 def _checked(digest: str, data: bytes) -> bytes:
