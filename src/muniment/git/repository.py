@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import IO
 
 from muniment.errors import GitError, UsageError
-from muniment.git import answers
+from muniment.git import answers, ref_files
 from muniment.git.objects import Objects
 from muniment.git.run import Child, refusal, run
 from muniment.git.throwaway import Throwaway
@@ -60,6 +60,7 @@ class Repository:
         self.object_format = object_format
         self.shallow = shallow
         self.bare = bare
+        self._ours = ours
         index = {"core.multiPackIndex": "true" if ours else "false"}
         self._environment = git_environment_in_place({"GIT_DIR": git_dir}, index)
         self.throwaway = Throwaway(object_directories, object_format, indexed=ours)
@@ -113,6 +114,9 @@ class Repository:
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """What each ref points to (maybe a tag object), by full name; `patterns` as for-each-ref."""
+        found = ref_files.read_refs(self.git_dir, patterns) if self._ours else None
+        if found is not None:
+            return found
         out = self.in_place("for-each-ref", "--format=%(objectname) %(refname)", values=patterns)
         lines = out.decode("utf-8", "surrogateescape").split("\n")[:-1]  # a name may hold other line ends
         return {name: object_id for object_id, _, name in (line.partition(" ") for line in lines)}
