@@ -118,6 +118,8 @@ def merge_base(repository: Repository, head: str, others: Iterable[str]) -> str:
     listed = sorted(set(others))
     if not listed:
         return ""
+    if head in listed:  # as a release branch is cut from another branch: git need not be asked
+        return head
     out = repository.run("merge-base", values=(head, *listed), timeout=_WALK_SECONDS, codes=(0, 1))
     return out.decode("ascii").strip()
 
