@@ -79,6 +79,8 @@ class ForgeCollector:
         self._accounts = Accounts(name, people, noreply, numbered=numbered, seen=seen, proven=proven)
         self._git = GitCollector(repository, Known(people), now)
         self._approved: dict[tuple[str, str], tuple[ApprovedHead, ...]] = {}
+        self._given: dict[tuple[str, str], tuple[Approval, ...]] = {}
+        self._trees: dict[str, str] = {}
         self._writers: dict[str, bool] = {}
         self._asked_writers: list[Account] = []
         self._readers: dict[str, Callable[[Revision], Any]] = {
@@ -166,6 +168,12 @@ class ForgeCollector:
         return NOTHING_SPENT if self._landed is None else self._landed(revision, self._approvals(revision))
 
     def _approvals(self, revision: Revision) -> tuple[Approval, ...]:
+        key = (revision.base, revision.head)  # two kinds of fact are made of them
+        if key not in self._given:
+            self._given[key] = self._read_approvals(revision)
+        return self._given[key]
+
+    def _read_approvals(self, revision: Revision) -> tuple[Approval, ...]:
         reading = self._reading
         given = reviews.statements(
             revision.repository,
@@ -259,9 +267,10 @@ class ForgeCollector:
         return told
 
     def _tree(self, commit: str) -> str:
-        if self._repository.objects.kinds([commit]) != ["commit"]:
-            return ""
-        return history.read(self._repository, [commit])[0].tree
+        if commit not in self._trees:  # one head has many reviews
+            known = self._repository.objects.kinds([commit]) == ["commit"]
+            self._trees[commit] = history.read(self._repository, [commit])[0].tree if known else ""
+        return self._trees[commit]
 
     def _pushes(self, revision: Revision) -> Pushes:
         moves = _known(self._reading.moves)

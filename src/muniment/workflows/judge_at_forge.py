@@ -142,7 +142,7 @@ class Judging:
                 raise  # past the deadline it is read all the same: the forge may not have that head any more
         try:
             reading = self._read(number, due, before)
-            verdict = self._judge(reading, now) if reading is not None and self._counts(reading.change) else None
+            verdict = self._judge(reading, now) if reading is not None else None
         except MunimentError as error:
             self._give_up(number, due.since, now, error)
             raise
@@ -232,7 +232,8 @@ class Judging:
     def _read(self, number: int, due: Due, shown: Status | None) -> Reading | None:
         """The reading, with pending shown on the head that it is of. Where it was before, others may stand.
 
-        What was merged keeps what was `shown` of it last. None for a change that the forge has no more.
+        What was merged keeps what was `shown` of it last. None for a change that is not to be evaluated: it is over, or
+        the forge has it no more.
         """
         try:
             reading = self._forge.reader.read(self._repository, number, due.heard)
@@ -245,7 +246,8 @@ class Judging:
                 self._leave(due.head, due.context)
             return None
         change, context = reading.change, context_for(reading.change.target)
-        if self._counts(change):
+        counts = self._counts(change)
+        if counts:
             self._keeper.opened(change, context)
         else:
             self._keeper.over(change)
@@ -256,7 +258,7 @@ class Judging:
             self._leave(*before)
         elif change.state is State.MERGED and shown is not None:
             self._leave(*here, shown)
-        return reading
+        return reading if counts else None
 
     def _leave(self, head: str, context: str, last: Status | None = None) -> None:
         """A change has this head no more. Where none does, what was allowed there is so no more, or it is as it was.

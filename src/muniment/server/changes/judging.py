@@ -20,7 +20,6 @@ from muniment.server.changes.rules import read_freezes
 from muniment.server.changes.scene import facts_of, open_heads, scene
 from muniment.server.products.models import Repository
 from muniment.server.records.entering import enter
-from muniment.server.records.installation import store
 from muniment.workflows.judge_change import Judgement, judge_change
 from muniment.workflows.judged import judged
 
@@ -85,17 +84,17 @@ def decided(change: Change, judgement: Judgement, *, enforced: bool = False) -> 
             change.save(update_fields=["decision"])
         return None
     entry, kept = judged(change.repository.place, judgement, "", enforced=enforced)
-    told = store().put(canonical.encode(account(decision, judgement.policy, judgement.facts)))
+    explanation = account(decision, judgement.policy, judgement.facts)
     row = Decision.objects.create(
         change=change,
-        record=enter(entry, kept),
+        record=enter(entry, (*kept, explanation)),
         head=decision.head,
         base=decision.base,
         allowed=decision.outcome is Outcome.ALLOW,
         decided_at=moments.read(decision.time),
         policy_digest=decision.policy,
         inputs_digest=inputs,
-        explanation_digest=told,
+        explanation_digest=canonical.digest_of(explanation),
     )
     change.decision = row
     change.save(update_fields=["decision"])

@@ -33,10 +33,11 @@ from muniment.server.changes.standing import product_facts
 from muniment.server.connections import attention, first_pushes, numbering
 from muniment.server.connections.change_acts import act_of_statement
 from muniment.server.connections.eligible_reviewers import name_reviewers
-from muniment.server.connections.keeping import locked, status_page_of
+from muniment.server.connections.keeping import lock_change, locked, status_page_of
 from muniment.server.connections.landed_heads import read_landed_heads, record_statements, was_said
 from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.connections.reaching import repo_of, where
+from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
 from muniment.server.records.reading import beside
 from muniment.workflows import forge_changes, telling_forge
@@ -53,9 +54,10 @@ class Court:
     def __init__(self, connected: RepositoryLink, forge: Forge) -> None:
         self._connected = connected
         self._forge = forge
+        self.lacks_facts = False  # whether the newest evaluation had results that are unknown
 
     @cached_property
-    def _repo(self) -> Repo:
+    def repo(self) -> Repo:
         """The repository, compared with the ledger once: this object does not change meanwhile."""
         return repo_of(self._connected)
 
@@ -68,8 +70,9 @@ class Court:
             lines = attention.lines(git, judged.judgement)
         with transaction.atomic():
             # Locked before its Change, which is written first here: in that order everybody locks the two.
-            rows = ForgeChange.objects.select_for_update(of=("self",)).select_related("change__repository")
-            row = rows.get(repository=self._connected.repository, number=reading.change.number)
+            row = lock_change(self._connected.repository, reading.change.number)
+            if row is None:
+                raise RuntimeError("a change is judged once it was opened")
             return self._recorded(row, reading, judged, lines)
 
     def evaluate_merged(self, reading: Reading, merged: "Proposal", now: str, merged_at: str) -> Judgement:
@@ -88,7 +91,7 @@ class Court:
         Beside them what tells who pushed the commits first that the change's head has over `base`, or over the tip.
         """
         numbering.note(self._connected.connection, accounts_in(reading))
-        mirror = mirror_of(self._connected, self._forge, self._repo)
+        mirror = mirror_of(self._connected, self._forge, self.repo)
         with locked(f"mirror:{self._connected.pk}"):
             tip = bring(self._forge, mirror, reading)
             pushers = first_pushes.find_pushers(self._connected, self._forge, mirror, reading.change, base or tip)
@@ -106,10 +109,10 @@ class Court:
         """What comes of it, nothing of it kept yet. Of what was `merged_at` a moment, nothing later counts."""
         repository, number, target = self._connected.repository, reading.change.number, proposal.target
         rules = rules_of(repository, git, proposal.base, moments.read(now) if merged_at else None)
-        said = statements(repository.name, git, number, self._connected, now if merged_at else "")
-        connection, repo = where(self._connected.connection), self._repo
-        row = ForgeChange.objects.select_related("change__repository").get(repository=repository, number=number)
-        landed = partial(read_landed_heads, _opened(row), reading.change.opened)
+        connection, repo = where(self._connected.connection), self.repo
+        change = _change_of(repository, number)
+        said = statements(change, git, now if merged_at else "")
+        landed = partial(read_landed_heads, change, reading.change.opened)
         there = partial(was_said, repository, now) if merged_at else None
         collector = collector_of(
             connection, self._forge, repo, reading, git, rules, now, said, landed, merged_at, pushers, there
@@ -125,7 +128,9 @@ class Court:
 
     def _recorded(self, row: ForgeChange, reading: Reading, judged: "Judged", lines: attention.Lines) -> Verdict:
         change = _opened(row)
+        change.repository = self._connected.repository
         told = account(judged.judgement.decision, judged.judgement.policy, judged.judgement.facts)
+        self.lacks_facts = any(one.status == "unknown" for one in told.results)
         new = decided(change, judged.judgement, enforced=True)
         if new is not None:
             record_statements(change, judged.judgement, new)
@@ -169,6 +174,20 @@ def _opened(row: ForgeChange) -> Change:
     return row.change
 
 
+_CHANGE = """
+    SELECT change.* FROM changes_change AS change JOIN connections_forgechange AS row ON row.change_id = change.id
+    WHERE row.repository_id = %s AND row.number = %s
+"""
+
+
+def _change_of(repository: Repository, number: int) -> Change:
+    change = next(iter(Change.objects.raw(_CHANGE, [repository.pk, number])), None)
+    if change is None:
+        raise RuntimeError("a change is judged once it was opened")
+    change.repository = repository
+    return change
+
+
 class Proposal(Struct, frozen=True):
     """What is evaluated: `head` for the branch `target`, whose tip is `base`."""
 
@@ -204,11 +223,14 @@ def mirror_of(connected: RepositoryLink, forge: Forge, repo: Repo | None = None)
     return forge_changes.mirror_of(connected.repository.folder, forge, there, connected.connection.proxy)
 
 
-def statements(name: str, git: Git, number: int, connected: RepositoryLink, until: str = "") -> tuple[Approval, ...]:
+def statements(change: Change, git: Git, until: str = "") -> tuple[Approval, ...]:
     """What people said of the change in a session of ours until a moment ("" for now), for heads that git has."""
-    rows = ReviewStatement.objects.filter(change__forge_change__number=number, change__repository=connected.repository)
+    rows = ReviewStatement.objects.filter(change=change)
     rows = rows.filter(stated_at__lte=moments.read(until)) if until else rows
-    found = list(rows.select_related("person", "change__repository").order_by("stated_at", "pk"))
+    found = list(rows.order_by("stated_at", "pk"))
+    for row in found:
+        row.change = change
+    name = change.repository.name
     there = git.objects.kinds([row.head for row in found]) if found else []
     made = (
         _said(name, git, row, order)

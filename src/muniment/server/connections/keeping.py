@@ -26,9 +26,7 @@ from muniment.server.connections.models import (
     Connection,
     ForgeChange,
     PostedStatus,
-    ProtectedBranch,
     RepositoryLink,
-    WebhookDelivery,
 )
 from muniment.server.policies.current import protected
 from muniment.server.products.models import Repository
@@ -61,6 +59,24 @@ _HEAD = """
 """
 
 
+# For each evaluation, several times, it takes Django longer to write these queries than the database to answer them.
+_LOCKED = "SELECT * FROM connections_forgechange WHERE repository_id = %s AND number = %s FOR UPDATE"
+_CHANGE = "SELECT * FROM changes_change WHERE id = %s"
+_IS_PROTECTED = "SELECT EXISTS (SELECT FROM connections_protectedbranch WHERE repository_id = %s AND ref = %s)"
+_SHOWN = "SELECT status FROM connections_postedstatus WHERE repository_id = %s AND head = %s AND context = %s"
+_COMMENT = "SELECT comment FROM connections_forgechange WHERE repository_id = %s AND number = %s"
+_SET_COMMENT = "UPDATE connections_forgechange SET comment = %s WHERE repository_id = %s AND number = %s"
+_SHOW = """
+    UPDATE connections_postedstatus SET status = %s::jsonb, posted_at = %s
+    WHERE repository_id = %s AND head = %s AND context = %s
+"""
+_DELIVERIES = """
+    SELECT delivery.forge_updated_at FROM connections_webhookdelivery AS delivery
+        JOIN connections_repositorylink AS link USING (connection_id, forge_id)
+    WHERE link.repository_id = %s AND delivery.number = %s AND delivery.received_at >= %s
+"""
+
+
 class _Head(NamedTuple):
     """What is stored of a head.
 
@@ -90,8 +106,10 @@ class PostgresKeeper:
 
     def judges(self, ref: str) -> bool:
         """Whether the policy protects that branch, or it was found protected before."""
-        known = ProtectedBranch.objects.filter(repository=self._repository, ref=ref).exists()
-        return known or matches(ref.removeprefix(HEADS), protected())
+        with connection.cursor() as cursor:
+            cursor.execute(_IS_PROTECTED, [self._repository.pk, ref])
+            (known,) = cursor.fetchone() or (False,)
+        return bool(known) or matches(ref.removeprefix(HEADS), protected())
 
     def due(self, number: int, now: str) -> Due:
         """A reading is due: an allowance that stood makes room for pending; what is denied stays so until then."""
@@ -103,7 +121,7 @@ class PostgresKeeper:
     def opened(self, change: shapes.Change, context: str) -> None:
         """It is open, and so its head is this one, in this context: pending."""
         with transaction.atomic():
-            row = self._row(change.number, "change")
+            row = self._row(change.number, with_change=True)
             moved = (row.head, row.status_context) != (change.head, context)
             row.change = self._change(row, change)
             if moved or row.status is None:
@@ -182,7 +200,7 @@ class PostgresKeeper:
         return {place: (found.standing(place), found.shown.get(place)) for place in found.places(context)}
 
     def _read_head(self, head: str) -> "_Head":
-        with connection.cursor() as cursor:  # several times for each evaluation: in one query, and without models
+        with connection.cursor() as cursor:
             cursor.execute(_HEAD, {"repository": self._repository.pk, "head": head})
             demanded, rows, shown = (msgspec.json.decode(column or b"[]") for column in cursor.fetchone() or ())
         return _Head(
@@ -199,15 +217,20 @@ class PostgresKeeper:
 
     def shown(self, head: str, context: str) -> Status | None:
         """What the forge surely shows there; None if that is not known."""
-        found = PostedStatus.objects.filter(repository=self._repository, head=head, context=context)
-        status = next(iter(found.values_list("status", flat=True)), None)  # there is one at most
-        return _read(status) if status is not None else None
+        with connection.cursor() as cursor:
+            cursor.execute(_SHOWN, [self._repository.pk, head, context])
+            (status,) = cursor.fetchone() or (None,)
+        return _read(msgspec.json.decode(status)) if status is not None else None
 
     def show(self, head: str, status: Status, *, sure: bool) -> None:
         """It is about to be shown, or, `sure`, the forge said that it is."""
         values = {"status": _kept(status) if sure else None, "posted_at": timezone.now()}
         place: dict[str, Any] = {"repository": self._repository, "head": head, "context": status.context}
-        if not PostedStatus.objects.filter(**place).update(**values):
+        stored = msgspec.json.encode(values["status"]).decode() if sure else None
+        with connection.cursor() as cursor:
+            cursor.execute(_SHOW, [stored, values["posted_at"], self._repository.pk, head, status.context])
+            there = cursor.rowcount
+        if not there:
             PostedStatus.objects.update_or_create(**place, defaults=values)
 
     def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
@@ -242,11 +265,15 @@ class PostgresKeeper:
 
     def commented(self, number: int) -> str | None:
         """What our comment surely says, "" if there is none; None if that is not known."""
-        return ForgeChange.objects.values_list("comment", flat=True).get(repository=self._repository, number=number)
+        with connection.cursor() as cursor:
+            cursor.execute(_COMMENT, [self._repository.pk, number])
+            (text,) = cursor.fetchone() or (None,)
+        return str(text) if text is not None else None
 
     def comment(self, number: int, text: str | None) -> None:
         """What it says from now on; None while that is not sure."""
-        ForgeChange.objects.filter(repository=self._repository, number=number).update(comment=text)
+        with connection.cursor() as cursor:
+            cursor.execute(_SET_COMMENT, [text, self._repository.pk, number])
 
     def kept(self) -> dict[int, Kept]:
         """What is kept of each open change, for a reconcile pass. What is not shown as it stands is owed."""
@@ -265,39 +292,34 @@ class PostgresKeeper:
             for row in rows
         }
 
-    def _row(self, number: int, *related: str) -> ForgeChange:
-        """Locked, with what is `related`. One that was not heard of before is made."""
-        rows = ForgeChange.objects.select_for_update(of=("self",))
-        mine = (rows.select_related(*related) if related else rows).filter(repository=self._repository, number=number)
-        found = mine.first()
+    def _row(self, number: int, *, with_change: bool = False) -> ForgeChange:
+        """Locked. One that was not heard of before is made."""
+        found = lock_change(self._repository, number, with_change=with_change)
         if found is not None:
             return found
         ForgeChange.objects.get_or_create(repository=self._repository, number=number)
-        return mine.get()
+        return ForgeChange.objects.select_for_update().get(repository=self._repository, number=number)
 
     def crowded(self, number: int) -> bool:
         """Whether two deliveries of a moment ago tell of the one second in which it was touched last.
 
         What was read then may be older than the second touch, and its moment does not show it.
         """
-        found = list(self._told(number, _JUST_NOW).values_list("forge_updated_at", flat=True))
+        found = self._told(number, _JUST_NOW)
         newest = max(found, default="")
         return bool(newest) and found.count(newest) > 1
 
     def _heard(self, row: ForgeChange) -> str:
         """When it was touched last, if that is later than it was read, and every delivery of late tells it."""
-        found = list(self._told(row.number, _LATELY).values_list("forge_updated_at", flat=True))
+        found = self._told(row.number, _LATELY)
         newest = max(found, default="")
         return newest if all(found) and newest > row.forge_updated_at else ""
 
-    def _told(self, number: int, lately: timedelta) -> QuerySet[WebhookDelivery]:
-        here = RepositoryLink.objects.filter(repository=self._repository)
-        return WebhookDelivery.objects.filter(
-            connection__in=here.values("connection"),
-            forge_id__in=here.values("forge_id"),
-            number=number,
-            received_at__gte=timezone.now() - lately,
-        )
+    def _told(self, number: int, lately: timedelta) -> list[str]:
+        """The moment of the last touch, by each delivery of late about a change."""
+        with connection.cursor() as cursor:
+            cursor.execute(_DELIVERIES, [self._repository.pk, number, timezone.now() - lately])
+            return [str(updated) for (updated,) in cursor.fetchall()]
 
     def _change(self, row: ForgeChange, change: shapes.Change) -> Change:
         values: dict[str, Any] = {
@@ -315,10 +337,20 @@ class PostgresKeeper:
         found = row.change
         if found.head != change.head or found.target != values["target"]:
             values |= {"decision": None, "updated_at": timezone.now()}  # an older yes is not left standing
-        for name, value in values.items():
+        others = {name: value for name, value in values.items() if getattr(found, name) != value}
+        for name, value in others.items():
             setattr(found, name, value)
-        found.save(update_fields=list(values))
+        if others:
+            found.save(update_fields=list(others))
         return found
+
+
+def lock_change(repository: Repository, number: int, *, with_change: bool = True) -> ForgeChange | None:
+    """The row of a change at a forge, locked; None if there is none. Within a transaction."""
+    row = next(iter(ForgeChange.objects.raw(_LOCKED, [repository.pk, number])), None)
+    if row is not None and with_change and row.change_id is not None:
+        row.change = next(iter(Change.objects.raw(_CHANGE, [row.change_id])), None)
+    return row
 
 
 def _owe(row: ForgeChange, since: datetime) -> datetime:

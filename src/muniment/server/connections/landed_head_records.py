@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from muniment.errors import StoreError
@@ -23,6 +24,11 @@ from muniment.server.records.reading import beside, beside_all
 
 UNKNOWN_HEADS = ""  # in the place of a head: nobody knows which heads the branch took
 _here = threading.local()
+_NEWEST = """
+    SELECT change.id, CASE change.id WHEN %s THEN record.data END
+    FROM connections_branchupdate AS change JOIN records_record AS record ON record.id = change.record_id
+    WHERE change.repository_id = %s AND change.ref = %s AND change.id >= %s ORDER BY change.id LIMIT 2
+"""
 
 
 class _History(msgspec.Struct):
@@ -40,13 +46,18 @@ def heads_of_records(repository: Repository, ref: str) -> Mapping[str, int]:
     Raises StoreError if a row of an update is not what its record says, or one is missing between two others.
     """
     histories: dict[tuple[int, str], _History] = _here.__dict__.setdefault("histories", {})
-    rows = BranchUpdate.objects.filter(repository=repository, ref=ref)
+    rows = BranchUpdate.objects.filter(repository=repository, ref=ref).select_related("record").order_by("pk")
+    rows = rows.only("ref", "commit", "previous_tip", "record__data")
     found = histories.get((repository.pk, ref), _History())
-    last = rows.filter(pk=found.newest).values_list("record__data", flat=True).first()
-    if last is None or bytes(last) != found.proof:
-        found = _History()
+    with connection.cursor() as cursor:  # for each evaluation, and mostly nothing is new: without models
+        cursor.execute(_NEWEST, [found.newest, repository.pk, ref, found.newest])
+        newest = cursor.fetchall()
+    if newest and newest[0][0] == found.newest and bytes(newest[0][1]) == found.proof:
+        new = list(rows.filter(pk__gt=found.newest)) if len(newest) > 1 else []
+    else:
+        found, new = _History(), list(rows) if found.newest or newest else []
     heads = dict(found.heads)  # the copy that is kept stays whole if a row is not what its record says
-    for row in rows.filter(pk__gt=found.newest).select_related("record").order_by("pk"):
+    for row in new:
         found = _with_update(repository, found, row, heads)
     histories[repository.pk, ref] = found
     return found.heads

@@ -5,6 +5,7 @@ The rows are projections of records: of branch updates, and of the decisions tha
 
 from collections.abc import Iterable, Mapping
 
+from django.db import connection
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -31,14 +32,20 @@ from muniment.server.records.reading import beside
 from muniment.server.work import soon
 from muniment.workflows.judge_change import Judgement
 
+_RECORD_STATEMENTS = """
+    INSERT INTO connections_recordedstatement (change_id, record_id, statement, head)
+    SELECT %s, %s, * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING
+"""
+
 
 def read_landed_heads(change: Change, opened: str, revision: Revision, statements: tuple[Approval, ...]) -> LandedHeads:
     """The fact for a revision; `opened`: when its change was, as the forge says.
 
     Raises GitError while the branch took what is not recorded yet, StoreError if a row is not what the ledger says.
     """
-    watched = ProtectedBranch.objects.filter(repository=change.repository, ref=revision.target).first()
-    if watched is not None and watched.tip != revision.base:
+    watched = ProtectedBranch.objects.filter(repository=change.repository, ref=revision.target)
+    tip = watched.values_list("tip", flat=True).first()
+    if tip is not None and tip != revision.base:
         soon("read-branch-updates", repository=change.repository_id)
         raise GitError(_("what the branch took last is not recorded yet"), _("It is read again in a moment."))
     rows = TakenHead.objects.filter(repository=change.repository, ref=revision.target)
@@ -103,11 +110,9 @@ def record_statements(change: Change, judgement: Judgement, decision: Decision) 
     """Keep which statements a decision saw first. Within its transaction."""
     statements = judgement.facts.get(kinds.APPROVALS)
     if isinstance(statements, Known):
-        rows = [
-            RecordedStatement(change=change, statement=_key(one), head=one.head, record=decision.record)
-            for one in statements.value
-        ]
-        RecordedStatement.objects.bulk_create(rows, ignore_conflicts=True)
+        keys, heads = [_key(one) for one in statements.value], [one.head for one in statements.value]
+        with connection.cursor() as cursor:  # for each decision: without the time that models take
+            cursor.execute(_RECORD_STATEMENTS, [change.pk, decision.record_id, keys, heads])
 
 
 def was_said(repository: Repository, moment: str, statement: Approval) -> bool:

@@ -3,12 +3,18 @@
 from collections.abc import Iterable, Sequence
 
 from django.db import IntegrityError, transaction
+from django.db import connection as database
 
 from muniment.forges.shapes import Account as AtForge
 from muniment.server.connections.models import Connection
 from muniment.server.people.models import Account, ForgeAccount, ForgeMachine
 
 _MOST_MACHINES = 200  # proposals of one forge: whoever may open a change there could make more
+_WITHOUT_NUMBER = """
+    SELECT account.id FROM people_account AS account
+        LEFT JOIN people_forgeaccount AS known ON known.account_id = account.id
+    WHERE account.identity_hash = ANY (%s) AND known.id IS NULL
+"""
 _GHOST = "ghost"  # whom a forge shows in place of somebody who was deleted
 
 
@@ -21,7 +27,10 @@ def note(connection: Connection, accounts: Iterable[AtForge]) -> None:
     accounts = list(accounts)
     _propose_machines(connection, [one for one in accounts if one.machine and one.id and one.login])
     found = {_same(connection, account.login): account for account in accounts if account.id and account.login}
-    for row in Account.objects.filter(identity_hash__in=list(found), forge_account=None):
+    with database.cursor() as cursor:  # for each evaluation, and there is hardly ever one: without models
+        cursor.execute(_WITHOUT_NUMBER, [list(found)])
+        new = [key for (key,) in cursor.fetchall()]
+    for row in Account.objects.filter(pk__in=new) if new else ():
         number = found[row.identity_hash].id
         if Account.objects.filter(identity_hash=_same(connection, f"#{number}")).exists():
             continue

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from muniment.forges.http import CONCERNS_ALL, Transport, elsewhere
 from muniment.forges.shapes import Repo, Vendor
 from muniment.server import moments
 from muniment.server.connections import credentials
-from muniment.server.connections.models import Connection, RepositoryLink, VisibleRepository
+from muniment.server.connections.models import Connection, RepositoryLink
 from muniment.server.connections.rate_limits import SharedRateLimits
 from muniment.server.connections.remembering import LastingCache
 from muniment.server.people.messages import holding, tell
@@ -28,6 +29,9 @@ from muniment.server.records import row_checks
 from muniment.server.work import soon
 
 _here = threading.local()
+_LISTED = """
+    SELECT path, clone_url FROM connections_visiblerepository WHERE connection_id = %s AND forge_id = %s ORDER BY id
+"""
 
 
 def listener_of(vendor: str) -> Listener:
@@ -79,8 +83,9 @@ def _require_as_listed(connected: RepositoryLink) -> None:
     They change with the repository's name, so that no act records them; the list of what is seen there the web cannot
     write, and the credential is sent to no other address.
     """
-    listed = VisibleRepository.objects.filter(connection=connected.connection_id, forge_id=connected.forge_id)
-    found = listed.values_list("path", "clone_url").first()
+    with database.cursor() as cursor:  # for each evaluation: without the time that a model takes
+        cursor.execute(_LISTED, [connected.connection_id, connected.forge_id])
+        found = cursor.fetchone()
     if found is not None and found != (connected.path, connected.clone_url):
         raise RowsDifferError(
             _("the path or the address of a repository is not what its forge told: %(path)s")

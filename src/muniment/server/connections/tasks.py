@@ -1,20 +1,21 @@
 """Work in the background for what is connected."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from django.conf import settings
+from django.db import connection as database
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from muniment.decision.account import DecisionReport as Told
 from muniment.errors import MunimentError
 from muniment.forges.statuses import Saying, context_for, ref_of
 from muniment.server import moments
 from muniment.server.changes.again import read_again, read_as
-from muniment.server.changes.models import Change
+from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.tasks import reevaluate_by_other_controls
 from muniment.server.connections import (
     asking,
@@ -35,7 +36,6 @@ from muniment.server.error_text import error_text
 from muniment.server.people.messages import tell
 from muniment.server.people.models import Person
 from muniment.server.policies.models import PolicySource
-from muniment.server.records.reading import beside
 from muniment.server.records.recorded_acts import require_act
 from muniment.server.work import LONG_SECONDS, first, later, periodic, soon, task
 from muniment.workflows import telling_forge
@@ -71,16 +71,17 @@ def read_change(repository: int, number: int) -> None:
         return
     forge = forge_of(row.connection)
     keeper = PostgresKeeper(row.repository)
+    court = Court(row, forge)
     try:
         with following(row.connection):
-            Judging(forge, repo_of(row), keeper, Court(row, forge)).look(number, moments.now())
+            Judging(forge, court.repo, keeper, court).look(number, moments.now())
     finally:
         found = _look_at_groups(repository, number, keeper)
     if found is None:
         return
-    if found.change is not None and found.change.state == Change.State.MERGED:
+    if found.state == Change.State.MERGED:
         soon("read-branch-updates", repository=repository)
-    elif seconds := _again_in(found.change) or (keeper.crowded(number) and _SETTLED):
+    elif seconds := (court.lacks_facts and _again_in(found)) or (keeper.crowded(number) and _SETTLED):
         later("read-change", seconds, repository=repository, number=number)
 
 
@@ -283,36 +284,56 @@ def go_rounds() -> None:
             soon("read-merge-group", repository=row.repository_id, target=ref_of(row.context), head=row.head)
 
 
-def _again_in(change: Change | None) -> int:
+class _Standing(NamedTuple):
+    """What stands for a change: its state, branch and head (None before it is opened), what is shown, its decision."""
+
+    change: int | None
+    state: str | None
+    target: str | None
+    head: str | None
+    saying: str | None
+    context: str
+    allowed: bool | None
+    decided_at: datetime | None
+
+
+_STANDING = """
+    SELECT change.id, change.state, change.target, change.head, row.status ->> 'saying', row.status_context,
+        decision.allowed, decision.decided_at
+    FROM connections_forgechange AS row LEFT JOIN changes_change AS change ON change.id = row.change_id
+        LEFT JOIN changes_decision AS decision ON decision.id = change.decision_id
+    WHERE row.repository_id = %s AND row.number = %s
+"""
+
+
+def _again_in(found: _Standing) -> int:
     """Seconds until a change is read again that was denied for what was not known; 0 if it was not.
 
     A forge tells who pushed a little after a push, and a call may have failed: nothing tells us when it is well again.
     So it is asked soon, and then as long after as it has been so.
     """
-    decision = change.decision if change is not None else None
-    if change is None or decision is None or decision.allowed or change.state != Change.State.OPEN:
-        return 0
-    told = beside(decision.explanation_digest, Told) if decision.explanation_digest else None
-    if not isinstance(told, Told) or not any(one.status == "unknown" for one in told.results):
+    if found.decided_at is None or found.allowed or found.state != Change.State.OPEN:
         return 0
     now = timezone.now()
-    lately = change.decisions.filter(head=change.head, decided_at__gt=now - _HOUR).count()
-    since = int((now - decision.decided_at).total_seconds())
+    lately = Decision.objects.filter(change=found.change, head=found.head, decided_at__gt=now - _HOUR).count()
+    since = int((now - found.decided_at).total_seconds())
     growing: int = _AGAIN << min(max(lately - 1, 0), 15)
     return min(_LONGEST, max(since, growing))
 
 
-def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> ForgeChange | None:
+def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> _Standing | None:
     """A change that is not allowed, or not any more, may be in a group that is green: have those looked at again.
 
     The change as it stands now, None if it was never heard of.
     """
-    row = ForgeChange.objects.select_related("change__decision").filter(repository=repository, number=number).first()
-    if row is None or row.change is None or row.status is None or row.status["saying"] == Saying.ALLOWED.value:
-        return row
-    for head in keeper.green_groups(row.status_context):
-        first("read-merge-group", repository=repository, target=row.change.target, head=head, again=True)
-    return row
+    with database.cursor() as cursor:  # after each evaluation: without the time that models take
+        cursor.execute(_STANDING, [repository, number])
+        columns = cursor.fetchone()
+    found = _Standing(*columns) if columns is not None else None
+    if found is not None and found.saying not in (None, Saying.ALLOWED.value):
+        for head in keeper.green_groups(found.context):
+            first("read-merge-group", repository=repository, target=found.target, head=head, again=True)
+    return found
 
 
 def _connected(repository: int) -> RepositoryLink | None:
