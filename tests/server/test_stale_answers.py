@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from muniment.errors import MunimentError
+from muniment.forges.shapes import Vendor
 from muniment.server.connections import reconciling, tasks
-from muniment.server.connections.models import Connection, RepositoryLink
+from muniment.server.connections.models import Connection, ConnectionRateLimit, RepositoryLink
 from muniment.server.connections.reaching import forge_of
 from tests.support.connected import Town, town
 from tests.support.forges.faulty import Fault
@@ -16,9 +18,11 @@ from tests.support.service import as_role
 pytestmark = pytest.mark.usefixtures("service")
 
 
-@pytest.fixture(name="town")
-def _town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    with town(tmp_path, monkeypatch) as found:
+@pytest.fixture(name="town", params=[Vendor.GITEA, Vendor.GITHUB, Vendor.GITLAB])
+def _town(
+    request: pytest.FixtureRequest, service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Town]:
+    with town(tmp_path, monkeypatch, request.param) as found:
         found.connect()
         yield found
 
@@ -71,10 +75,19 @@ def test_whoever_is_in_a_team_that_only_reads_approves_nothing(town: Town) -> No
 
 def calls_of(town: Town, number: int) -> list[str]:
     """The calls that read a change."""
+    return sorted(set(all_calls(town, number)) - writes(town) - {"token", "git"})
+
+
+def writes(town: Town) -> set[str]:
+    """The calls that write at the forge."""
+    return {route.name for route in town.fake.routes if route.method != "GET"} - set(town.fake.reads)
+
+
+def all_calls(town: Town, number: int) -> list[str]:
+    """The calls of an evaluation."""
     before = len(town.fake.calls)
     town.look(number)
-    writes = {"publish", "make run", "change run", "comment", "edit comment", "token", "git"}
-    return sorted(set(town.fake.calls[before:]) - writes)
+    return town.fake.calls[before:]
 
 
 def test_no_answer_from_before_a_lost_approval_keeps_a_change_green(town: Town) -> None:
@@ -95,3 +108,37 @@ def test_no_answer_from_before_a_lost_approval_keeps_a_change_green(town: Town) 
         town.look(number)
         pass_by(town)
         assert shown(town, number) == "success", name
+
+
+def test_a_rate_limit_at_any_call_keeps_no_lost_approval_green(town: Town) -> None:
+    number = approved(town)
+    town.acting.dismiss("muniment", number, "bob")
+    lost = all_calls(town, number)
+    town.acting.approve("bob", number)
+    town.fake.written()
+    calls = sorted({*lost, *all_calls(town, number)} - {"token", "git"})
+    for name in calls:
+        assert shown(town, number) == "success", name
+        town.acting.dismiss("muniment", number, "bob")
+        town.fake.written()
+        town.fake.fail(name, Fault.LIMITED_FOR_A_WHILE)
+        try:
+            town.look(number)
+        except MunimentError:
+            assert name in writes(town) or shown(town, number) != "success", name
+        else:
+            assert shown(town, number) == "failure", name
+        town.fake.mend()
+        waited_for(town)
+        town.look(number)
+        assert shown(town, number) == "failure", name
+        town.acting.approve("bob", number)
+        town.fake.written()
+        town.look(number)
+
+
+def waited_for(town: Town) -> None:
+    """The moment has come before which nothing was to be asked."""
+    with as_role("owner"):
+        ConnectionRateLimit.objects.all().delete()
+        Connection.objects.update(credential_set_at=timezone.now())  # what this process was told is forgotten too

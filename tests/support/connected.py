@@ -122,8 +122,9 @@ class Town:
         people[self.acting.login(name)] = level
 
     def set_team(self, name: str, level: str, *members: str) -> None:
-        """A team of the organisation at Gitea may `read` or `write` from now on, and has these members."""
-        teams = self.fake.repos[self.acting.path].setdefault("teams", {})
+        """A team of the organisation may `read` or `write` from now on, and has these members."""
+        at_gitea = self.vendor is Vendor.GITEA
+        teams = self.fake.repos[self.acting.path].setdefault("teams", {}) if at_gitea else self.world.teams
         teams[name] = (level, {self.acting.login(member) for member in members})
 
     def run(self, *, put_off: bool = True) -> list[str]:

@@ -198,7 +198,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         user = self.world.users.get(request.found[1].replace("%5Bbot%5D", "[bot]"))
         if user is None:
             return shown.NOT_FOUND
-        level = self.world.levels[user.login]
+        level = self.world.level_of(user.login)
         return self.may(request, "metadata") or Reply(200, {"permission": level, "user": shown.user(user)})
 
     def collaborators(self, request: Request) -> Reply:

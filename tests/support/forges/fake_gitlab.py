@@ -71,7 +71,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         tiers = ("free", "premium", "ultimate")
         if tiers.index(self.tier) < tiers.index(tier):
             return NOT_FOUND
-        return None if _LEVELS[self.world.levels[user.login]] >= least else FORBIDDEN
+        return None if _LEVELS[self.world.level_of(user.login)] >= least else FORBIDDEN
 
     def metadata(self, request: Request) -> Reply:
         return self.may(request) or Reply(200, {"version": "18.5.1-ee", "enterprise": self.tier != "free"})
@@ -103,7 +103,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def project_json(self, request: Request) -> dict[str, Any]:
         """The project as its caller sees it."""
         user = self.asker(request)
-        level = _LEVELS[self.world.levels[user.login]] if user else 0
+        level = _LEVELS[self.world.level_of(user.login)] if user else 0
         return {
             "id": 5,
             "path_with_namespace": self.world.path,
@@ -145,9 +145,9 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def member_rows(self) -> list[dict[str, Any]]:
         """Everybody with access."""
         return [
-            {**user_json(user), "access_level": _LEVELS[self.world.levels[user.login]], "state": "active"}
+            {**user_json(user), "access_level": _LEVELS[self.world.level_of(user.login)], "state": "active"}
             for user in self.world.users.values()
-            if self.world.levels[user.login] != "none"
+            if self.world.level_of(user.login) != "none"
         ]
 
     def members(self, request: Request) -> Reply:
@@ -186,7 +186,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
 
     def mergeable(self, change: Change, login: str) -> bool:
         """Whether somebody may merge it."""
-        user, level = self.world.users[login], _LEVELS[self.world.levels[login]]
+        user, level = self.world.users[login], _LEVELS[self.world.level_of(login)]
         for rule in self._fitting(change.target.removeprefix("refs/heads/")):
             rows = rule["merge_access_levels"]
             if not any(row.get("user_id", user.id) == user.id and level >= (row["access_level"] or 40) for row in rows):

@@ -114,7 +114,8 @@ class World:
         self.web = ""  # who commits what the forge itself makes; "" is whoever merges
         self.clock = datetime.datetime(2026, 11, 2, 9, 0, tzinfo=datetime.UTC)
         self.users: dict[str, User] = {}
-        self.levels: dict[str, str] = {}  # by login: admin, write, read
+        self.levels: dict[str, str] = {}  # by login: admin, write, read, of their own
+        self.teams: dict[str, tuple[str, set[str]]] = {}  # by name: what its members may, and their logins
         self.moves: list[Moved] = []
         self.changes: dict[int, Change] = {}
         self.statuses: list[dict[str, Any]] = []
@@ -251,7 +252,7 @@ class World:
 
     def git(self, request: Request, login: str, protected: list[str]) -> Reply:
         """git over HTTP, as somebody."""
-        if self.levels.get(login, "none") == "none" or ("receive-pack" in str(request) and not self.writes(login)):
+        if self.level_of(login) == "none" or ("receive-pack" in str(request) and not self.writes(login)):
             return Reply(401, None, {"WWW-Authenticate": 'Basic realm="fake"'})
         (self.repo.path / "protected").write_text("".join(f"{ref}\n" for ref in protected))
         reply, moved = git_http.served(self.folder, request, login)
@@ -262,7 +263,12 @@ class World:
 
     def writes(self, login: str) -> bool:
         """Whether somebody may push."""
-        return self.levels[login] in ("write", "admin")
+        return self.level_of(login) in ("write", "admin")
+
+    def level_of(self, login: str) -> str:
+        """What somebody may, of their own or through a team: a forge tells no more than the most of it."""
+        through = (level for level, members in self.teams.values() if login in members)
+        return max((self.levels.get(login, "none"), *through), key=("none", "read", "write", "admin").index)
 
     def commits(self, change: Change) -> list[str]:
         """The commits of a change, oldest first."""
