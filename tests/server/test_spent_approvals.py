@@ -1,9 +1,12 @@
 """An approval at a forge is spent once the branch takes its head, by whatever change or push it came there."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from muniment.decision.account import DecisionReport
 from muniment.errors import StoreError
@@ -338,6 +341,28 @@ def test_an_amended_earlier_head_is_spent_for_another_change_too(town: Town) -> 
     town.look(other)
     assert shown(town, other) == "failure"
     assert "spent" in not_counted(town, other)
+
+
+@pytest.mark.parametrize("opened", ["since", "before"])
+def test_of_approvals_that_no_decision_saw_before_those_of_a_change_opened_since_count(
+    town: Town, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = town.work.tip("main")
+    first = proposed(town, before, "topic", BAD)
+    town.work.push("ada", town.change(first).head, "same")
+    other = town.acting.open("ada", "same", "main", "The same") if opened == "before" else 0
+    town.work.push("ada", town.work.commit("ada", {"app.py": "x = 1\n"}, before), "topic", force=True)
+    approved(town, first)
+    merged(town, first)
+    reverted(town, before)
+    clocks: Any = town.world or town.fake
+    clocks.clock = timezone.now() + timedelta(hours=1)  # of the forge: it is after the landing there too
+    later = moments.text(timezone.now() + timedelta(hours=3))
+    monkeypatch.setattr(moments, "now", lambda: later)
+    other = other or town.acting.open("ada", "same", "main", "The same")
+    approved(town, other)
+    assert shown(town, other) == ("success" if opened == "since" else "failure")
+    assert not_counted(town, other) == (set() if opened == "since" else {"spent"})
 
 
 def test_what_a_rewound_branch_took_stays_spent(town: Town) -> None:
