@@ -1,5 +1,6 @@
 """What the server shows after a denial works word for word, on laptops that have git, the program and a key alone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from tests.support.laptops import Laptop, Ran
 
 POLICY = pack_text("sec@example.test", "shop").replace("# [tags]\n# protected", "[tags]\nprotected")
 DENIED = 1
+
+
+def without_kept_history(policy: str) -> str:
+    """A policy whose protected refs may be deleted and rewound, with approvals."""
+    kept = re.search(r'\[\[clause\]\]\nid = "history\.protected".*?(?=\n\[\[|\Z)', policy, re.DOTALL)
+    assert kept is not None
+    return policy.replace(kept[0], "")
+
 
 Open = Callable[[str], Laptop]
 
@@ -131,6 +140,48 @@ def test_a_protected_tag_is_approved_by_what_is_shown(laptop: Open, gated: Gated
         laptop(person).settle(refused)
     ada.follow("git push origin v1")
     assert gated.tip("refs/tags/v1")
+
+
+@pytest.mark.parametrize(
+    "push",
+    [
+        "git push origin :refs/heads/release/1",
+        "git push origin :refs/tags/v1",
+        "git push -f origin v1~1:refs/tags/v1",
+        "git push -f origin v1~1:main",
+    ],
+)
+def test_a_deletion_and_a_rewind_are_approved_by_what_is_shown(laptop: Open, gated: Gated, push: str) -> None:
+    (gated.home / "policy.toml").write_text(without_kept_history(POLICY))
+    carol, bob = laptop("carol"), laptop("bob")
+    bob.follow("git tag v1")  # an older one than the server's
+    ada = laptop("ada")
+    ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("git tag v1", "git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    for one in (bob, carol):
+        one.settle(refused)
+    for ref in ("main", "refs/heads/release/1", "v1:refs/tags/v1"):
+        ada.follow(f"git push origin {ref if ':' in ref else f'topic:{ref}'}")
+    refused = denied(ada, push)
+    for one in (bob, carol):
+        one.settle(refused)
+    ada.follow(push)
+
+
+@pytest.mark.parametrize("push", ["git push origin :refs/heads/release/1", "git push -f origin v1~1:main"])
+def test_nobody_is_asked_to_approve_what_the_policy_forbids(laptop: Open, gated: Gated, push: str) -> None:
+    ada = laptop("ada")
+    ada.commit({"lib.py": "x = 2\n"})
+    ada.follow("git tag v1", "git push origin topic")
+    refused = denied(ada, "git push origin topic:main")
+    for person in ("bob", "carol"):
+        laptop(person).settle(refused)
+    ada.follow("git push origin topic:main", "git push origin topic:refs/heads/release/1")
+    refused = denied(ada, push)
+    assert "history.protected" in refused.said
+    assert refused.commands() == []
+    assert "Next:" in refused.said
 
 
 def test_an_unknown_address_is_attested_by_what_is_shown(laptop: Open, gated: Gated) -> None:

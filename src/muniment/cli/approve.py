@@ -16,7 +16,7 @@ from muniment.git import approvals, history, signatures
 from muniment.git.collect import GitCollector
 from muniment.git.repository import Repository
 from muniment.policy import guide
-from muniment.workflows.approval_commands import REMOTE
+from muniment.workflows.approval_commands import REMOTE, fetch_command, follow_ref
 from muniment.workflows.sources import Rules
 
 
@@ -201,12 +201,12 @@ def _replaced_tip(place: _Place, head: str, action: ReviewAction) -> str:
     tip = place.base or (place.repository.resolve(place.target) if here else "")
     if not tip:
         raise UsageError(
-            f"the tip of {place.short_target} is not here", f"Fetch it first: git fetch {REMOTE} {place.target}"
+            f"the tip of {place.short_target} is not here", f"Fetch it first: {fetch_command(follow_ref(place.target))}"
         )
     if action is ReviewAction.DELETE and head != tip:
         raise UsageError(
             f"{place.short_target} is at {tip[:12]}, not at {head[:12]}",
-            f"Fetch it, then name the ref itself: muniment approve --delete {place.target}",
+            f"If you have an older one, fetch it: {fetch_command(follow_ref(place.target))}",
         )
     return tip
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 
+from muniment.controls import history_kept
 from muniment.controls.review_statements import ALL_PUSHERS
 from muniment.decision.account import DecisionReport, ReasonReport
 from muniment.errors import GitError
@@ -46,9 +47,11 @@ class Source(Struct, frozen=True):
 def next_steps(told: DecisionReport, source: Source | None) -> list[Step]:
     """The steps that the stopping reasons of a decision ask for, each once. `source`: of its head, if it is known."""
     reasons = list(_stopping_reasons(told))
-    statements = [*_approve(told, reasons), *_withdraw(told, reasons), *_attest(told, reasons)]
     others = [Step((reason.remedy,)) for reason in reasons if reason.remedy and not reason.settled_by]
-    if statements and source is not None:
+    if _keeps_history(told):
+        return list(dict.fromkeys(others))
+    statements = [*_approve(told, reasons), *_withdraw(told, reasons), *_attest(told, reasons)]
+    if statements:
         statements = [*_share(told, source), *statements]
     return list(dict.fromkeys([*others, *_amend(told, reasons), *statements]))
 
@@ -88,9 +91,14 @@ def statement_command(repository: str, target: str, head: str, *options: str) ->
     return " ".join(("muniment approve", head, *fixed, *options))
 
 
-def fetch_command(ref: str) -> str:
-    """Fetch a ref of the server, and all statements."""
-    return f"git fetch {REMOTE} {shlex.quote(ref)} '{STATEMENTS}'"
+def fetch_command(*refs: str) -> str:
+    """Fetch refs of the server, and all statements."""
+    return " ".join(("git fetch", REMOTE, *map(shlex.quote, refs), f"'{STATEMENTS}'"))
+
+
+def follow_ref(ref: str) -> str:
+    """What has `git fetch` bring a ref of the server to where it is there now, a tag that was moved too."""
+    return f"+{ref}:{ref.replace('refs/heads/', f'refs/remotes/{REMOTE}/', 1)}"
 
 
 def push_command(value: str, ref: str) -> str:
@@ -105,11 +113,21 @@ def _stopping_reasons(told: DecisionReport) -> Iterator[ReasonReport]:
     yield from told.reasons
 
 
-def _share(told: DecisionReport, source: Source) -> Iterator[Step]:
-    if not source.held:
+def _keeps_history(told: DecisionReport) -> bool:
+    """Whether a clause forbids a deletion or a rewind, whoever approves it."""
+    kept = (one for one in told.results if one.control == history_kept.CONTROL.name)
+    return any(one.status == "violated" and one.enforced and not one.exception for one in kept)
+
+
+def _share(told: DecisionReport, source: Source | None) -> Iterator[Step]:
+    """How reviewers get what the decision is about: the head, and the tip that a removal is approved at."""
+    if source is not None and not source.held:
         push = push_command(told.revision.head, source.ref)
         yield Step(("Push your branch first, so that others can fetch it.",), (push,))
-    yield Step(("Everybody who is named below fetches it first.",), (fetch_command(source.ref),))
+    refs = (source.ref,) if source is not None else ()
+    removed = (follow_ref(told.revision.target),) if told.revision.update in _REMOVALS else ()
+    if refs or removed:
+        yield Step(("Everybody who is named below fetches it first.",), (fetch_command(*refs, *removed),))
 
 
 def _amend(told: DecisionReport, reasons: Iterable[ReasonReport]) -> Iterator[Step]:
