@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from muniment.access.roles import Role
 from muniment.errors import RowsDifferError
+from muniment.facts.people import People
 from muniment.git.repository import Repository as Git
 from muniment.policy.pack import pack_text
 from muniment.server.changes import rules
 from muniment.server.changes.rules import rules_of
 from muniment.server.people.models import Account, ForgeAccount, Machine, Person, RoleGrant
+from muniment.server.people.people_facts import people_of
 from muniment.server.products.models import Repository
 from muniment.server.records.installation import store
 from muniment.server.records.models import PersonObject
@@ -47,13 +50,12 @@ def read(shop: Shop) -> Rules:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How often people were built."""
     found: list[str] = []
-    build = rules.people_of
 
-    def people_of(*arguments: object) -> object:
+    def build(*arguments: Any) -> People:
         found.append("people")
-        return build(*arguments)  # type: ignore[arg-type]
+        return people_of(*arguments)
 
-    monkeypatch.setattr(rules, "people_of", people_of)
+    monkeypatch.setattr(rules, "people_of", build)
     return found
 
 

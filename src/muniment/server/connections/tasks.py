@@ -321,15 +321,19 @@ def _again_in(found: _Standing) -> int:
     return min(_LONGEST, max(since, growing))
 
 
+def _read_standing(repository: int, number: int) -> _Standing | None:
+    with database.cursor() as cursor:  # after each evaluation: without the time that models take
+        cursor.execute(_STANDING, [repository, number])
+        columns = cursor.fetchone()
+    return _Standing(*columns) if columns is not None else None
+
+
 def _look_at_groups(repository: int, number: int, keeper: PostgresKeeper) -> _Standing | None:
     """A change that is not allowed, or not any more, may be in a group that is green: have those looked at again.
 
     The change as it stands now, None if it was never heard of.
     """
-    with database.cursor() as cursor:  # after each evaluation: without the time that models take
-        cursor.execute(_STANDING, [repository, number])
-        columns = cursor.fetchone()
-    found = _Standing(*columns) if columns is not None else None
+    found = _read_standing(repository, number)
     if found is not None and found.saying not in (None, Saying.ALLOWED.value):
         for head in keeper.green_groups(found.context):
             first("read-merge-group", repository=repository, target=found.target, head=head, again=True)
