@@ -6,9 +6,11 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from muniment.decision.catalogue import CONTROLS
 from muniment.decision.decision import Outcome
 from muniment.decision.judge import judge
 from muniment.decision.policies import read_bound_policy
+from muniment.errors import LedgerError, UsageError
 from muniment.facts import canonical, kinds
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known
@@ -17,6 +19,7 @@ from muniment.ledger import entries
 from muniment.policy.model import Point
 from muniment.policy.pack import pack_text
 from muniment.store.files import FilesStore
+from muniment.workflows import judge_again as judging_again
 from muniment.workflows.judge_again import Agreement, ReplayedDecision, judge_again
 from muniment.workflows.judge_change import Judgement
 from muniment.workflows.judged import judged
@@ -112,3 +115,56 @@ def test_another_list_of_people_is_not_the_one_that_was_committed_to(tmp_path: P
     recorded = Recorded(tmp_path / "home", "bob", "sue")
     other = structs.replace(recorded.entry, facts="sha256:" + "0" * 64)
     assert judge_again(recorded.store, 0, other).agreement is Agreement.DIFFERS
+
+
+def test_what_is_no_decision_is_not_made_again(tmp_path: Path) -> None:
+    push = entries.PushRecord(
+        time=NOW, object="o", repository_location="place", pusher="p", update_count=1, commit_count=1
+    )
+    with pytest.raises(UsageError, match="entry 7 is no decision"):
+        judge_again(Recorded(tmp_path / "home").store, 7, push)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"outcome": "allow"},
+        {"point": "deploy"},
+        {"results": "sha256:" + "0" * 64},
+        {"head": "f" * 40},
+        {"target": "refs/heads/other"},
+        {"repository": "store"},
+        {"included_heads": ""},
+    ],
+)
+def test_a_record_that_says_other_than_its_decision_differs(tmp_path: Path, other: dict[str, str]) -> None:
+    found = Recorded(tmp_path / "home")
+    assert found.entry.outcome == "deny"
+    assert found.entry.included_heads
+    found.entry = structs.replace(found.entry, **other)
+    again = found.again()
+    assert (again.agreement, again.explanation) == (
+        Agreement.DIFFERS,
+        "the record does not list the objects of the decision",
+    )
+
+
+def test_a_list_of_heads_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    found = Recorded(tmp_path / "home")
+    found.entry = structs.replace(found.entry, included_heads="sha256:" + "0" * 64)
+    with pytest.raises(LedgerError):
+        found.again()
+
+
+@pytest.mark.parametrize(("version", "has"), [(0, "none"), (99, "99")])
+def test_a_decision_by_another_version_of_a_control_is_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int, has: str
+) -> None:
+    found = Recorded(tmp_path / "home")
+    control = CONTROLS["independent-review"]
+    others = {name: one for name, one in CONTROLS.items() if one is not control}
+    newer = {control.name: structs.replace(control, version=version)} if version else {}
+    monkeypatch.setattr(judging_again, "CONTROLS", others | newer)
+    again = found.again()
+    assert again.agreement is Agreement.NOT_COMPARABLE
+    assert again.explanation.endswith(f"and this program has {has}")
